@@ -1,0 +1,113 @@
+"""What comes back from a provider: the raw answer first, then what was read from it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tokensync.secret import Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An HTTP answer as it arrived, before any parsing. It is sealed and stored like this.
+
+    `headers` keeps the few that matter, lower-case. `complete` is false where the body was longer than we accept.
+    """
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+    received_at: int
+    complete: bool = True
+
+    def to_bytes(self) -> bytes:
+        """Return the answer as bytes: only ever for sealing."""
+        return json.dumps(
+            {
+                "status": self.status,
+                "headers": self.headers,
+                "body": base64.b64encode(self.body).decode("ascii"),
+                "received_at": self.received_at,
+                "complete": self.complete,
+            }
+        ).encode("ascii")
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Answer:
+        """Read what `to_bytes` wrote."""
+        stored = json.loads(data)
+        return cls(
+            status=stored["status"],
+            headers=stored["headers"],
+            body=base64.b64decode(stored["body"]),
+            received_at=stored["received_at"],
+            complete=stored["complete"],
+        )
+
+
+class FailureClass(StrEnum):
+    """Every failure's class, and the class says what to do."""
+
+    NOT_SENT = "not_sent"
+    """No byte left: try again, inside the deadline and later."""
+
+    BUSY = "busy"
+    """429 or 503, not processed: later, as Retry-After says."""
+
+    AMBIGUOUS = "ambiguous"
+    """The provider may have committed: follow its declared `refresh_reuse`."""
+
+    CONFIGURATION = "configuration"
+    """The app's credentials or allow list: pause the app and tell its owner; no connection changes."""
+
+    REFUSED = "refused"
+    """An authoritative no to this token or code: only this may ask a seller to come back."""
+
+    UNKNOWN = "unknown"
+    """A number or body that no documentation explains: never marks a connection dead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why there is no token. `message` is the provider's, cut and cleaned; `retry_after` is in seconds, capped."""
+
+    kind: FailureClass
+    code: str
+    message: str = ""
+    trace_id: str = ""
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountReply:
+    """Who authorized, as the provider tells it. `kind` is its word for the type of account, empty where it has none."""
+
+    id: str
+    label: str = ""
+    kind: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issued:
+    """What a token endpoint gave. Absent fields are None.
+
+    `access_token` is None where one was given that no client may publish. `life` is the seconds that the access token
+    has left by the provider's own clock; `oddities` names what was not as documented.
+    """
+
+    access_token: Secret | None
+    refresh_token: Secret | None
+    token_type: str
+    scopes: tuple[str, ...] | None
+    access_expires_at: int | None
+    refresh_expires_at: int | None
+    life: int | None
+    account: AccountReply | None
+    trace_id: str
+    oddities: tuple[str, ...] = ()

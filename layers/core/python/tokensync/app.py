@@ -1,0 +1,97 @@
+"""An app: your registration with a provider. One secret holds it; its running state stands in the table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from tokensync.errors import InvalidApp
+from tokensync.names import app_name
+from tokensync.secret import Secret
+
+APP_VERSION = 1
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+ENDPOINT_KEYS = ("authorize", "token", "refresh", "revoke", "verify", "api")
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """One registration. `endpoints` overrides the provider's own; `settings` are the provider's named options."""
+
+    name: str
+    provider: str
+    client_id: str
+    client_secret: Secret
+    service_id: str = ""
+    region: str = ""
+    scopes: tuple[str, ...] = ()
+    endpoints: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_sandboxed(self) -> bool:
+        """Return whether its token endpoint is on this machine: a sandbox, whose tokens may live for minutes."""
+        return urlsplit(self.endpoints.get("token", "")).hostname in _LOOPBACK
+
+    def to_json(self) -> str:
+        """Return the value of the app's secret, client secret in clear."""
+        return json.dumps(
+            {
+                "version": APP_VERSION,
+                "provider": self.provider,
+                "client_id": self.client_id,
+                "client_secret": self.client_secret.reveal(),
+                "service_id": self.service_id,
+                "region": self.region,
+                "scopes": list(self.scopes),
+                "endpoints": self.endpoints,
+                "settings": self.settings,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, name: str, text: str) -> App:
+        """Read the value of an app's secret.
+
+        Raises:
+            InvalidApp: it is not what `to_json` writes; the message names the field and never its value.
+        """
+        try:
+            stored: Any = json.loads(text)
+        except ValueError:
+            # from None: JSONDecodeError keeps the whole document, which is a secret.
+            raise InvalidApp(f"the secret of app {name} is not JSON") from None
+        if not isinstance(stored, dict) or stored.get("version") != APP_VERSION:
+            raise InvalidApp(f"the secret of app {name} is not version {APP_VERSION}")
+        for key in ("provider", "client_id", "client_secret"):
+            if not isinstance(stored.get(key), str) or not stored[key]:
+                raise InvalidApp(f"the secret of app {name} lacks {key}")
+        return cls(
+            name=app_name(name),
+            provider=stored["provider"],
+            client_id=stored["client_id"],
+            client_secret=Secret(stored["client_secret"]),
+            service_id=str(stored.get("service_id") or ""),
+            region=str(stored.get("region") or ""),
+            scopes=tuple(map(str, stored.get("scopes") or ())),
+            endpoints={str(key): str(url) for key, url in (stored.get("endpoints") or {}).items()},
+            settings={str(key): str(value) for key, value in (stored.get("settings") or {}).items()},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppState:
+    """An app's running state, read once per batch.
+
+    `paused` holds the reason, or is empty. The counters cover one breaker window that began at `window_started`.
+    """
+
+    name: str
+    provider: str
+    paused: str = ""
+    paused_at: int | None = None
+    window_started: int = 0
+    tried: int = 0
+    refused: int = 0

@@ -1,0 +1,128 @@
+"""One batch of the refresh queue: its connections side by side, each failure kept to itself."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokensync.errors import BadRequest, StoreUnavailable, TokensyncError, UnknownConnection
+from tokensync.outcome import Outcome, Result
+from tokensync.session import Sessions
+from tokensync.transitions import BREAKER_WINDOW, breaker_trips
+from tokensync.work import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokensync.finishing import Finisher
+    from tokensync.ports import Alerts, Apps, Clock, Log, Sealer
+    from tokensync.refresh import Refresher
+    from tokensync.session import Budget, Limits
+
+THREADS = 20
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a batch: the ids of messages that must come again, and how many ended how."""
+
+    again: tuple[str, ...]
+    results: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchRunner:
+    """Works through batches. Thread-safe: it holds ports and no state."""
+
+    refresher: Refresher
+    finisher: Finisher
+    apps: Apps
+    sealer: Sealer
+    alerts: Alerts
+    clock: Clock
+    log: Log
+    limits: Limits
+
+    def run(self, messages: Mapping[str, str], budget: Budget) -> Report:
+        """Work through messages, given as body by id; return those that must come again. Never raises."""
+        sessions = Sessions(self.apps, self.sealer)
+        stop = threading.Event()
+        results: Counter[str] = Counter()
+        again: list[str] = []
+        with ThreadPoolExecutor(max_workers=max(1, min(THREADS, len(messages)))) as pool:
+            running = {
+                message_id: pool.submit(self._one, body, sessions, budget, stop)
+                for message_id, body in messages.items()
+            }
+            for message_id, future in running.items():
+                outcome = future.result()
+                results[outcome.result] += 1
+                if outcome.again:
+                    again.append(message_id)
+        self._count(sessions)
+        return Report(tuple(again), results)
+
+    def _one(self, body: str, sessions: Sessions, budget: Budget, stop: threading.Event) -> Outcome:
+        if stop.is_set() or budget.left() < self.limits.provider + self.limits.storing:
+            return Outcome(Result.NO_TIME, again=True)
+        try:
+            outcome = self._work(Work.from_json(body), sessions, budget)
+        except (BadRequest, UnknownConnection) as error:
+            # It will be no better next time: a removed connection, or a message that is not ours.
+            self.log.warning("work.dropped", error=str(error))
+            return Outcome(Result.NOTHING_DUE)
+        except StoreUnavailable as error:
+            self.log.warning("work.failed", error=str(error))
+            outcome = Outcome(Result.POSTPONED, again=True, backpressure=True)
+        except TokensyncError as error:
+            self.log.warning("work.failed", error=str(error), kind=type(error).__name__)
+            return Outcome(Result.POSTPONED, again=True)
+        except Exception as error:  # noqa: BLE001 - one poison connection must not take the batch with it
+            # The type and place alone: an unforeseen error's text may hold anything.
+            self.log.failure("work.broken", error)
+            return Outcome(Result.POSTPONED, again=True)
+        if outcome.backpressure:
+            stop.set()
+        return outcome
+
+    def _work(self, work: Work, sessions: Sessions, budget: Budget) -> Outcome:
+        session = sessions.of(work.app)
+        if work.pending is not None:
+            return self.finisher.take_up(work, session, budget)
+        return self.refresher.look_after(work, session, budget)
+
+    def _count(self, sessions: Sessions) -> None:
+        """Add what was tried to each app's breaker window, and trip it where the sellers cannot be the cause."""
+        for name, session in sessions.all().items():
+            if session.tally.tried:
+                count_attempts(
+                    name,
+                    tried=session.tally.tried,
+                    refused=session.tally.refused,
+                    apps=self.apps,
+                    alerts=self.alerts,
+                    clock=self.clock,
+                    log=self.log,
+                )
+
+
+def count_attempts(name: str, *, tried: int, refused: int, apps: Apps, alerts: Alerts, clock: Clock, log: Log) -> None:
+    """Count answered attempts on the app's record; pause the app and alarm once when the breaker trips."""
+    now = clock.now()
+    try:
+        state = apps.count(name, tried=tried, refused=refused, now=now, window=BREAKER_WINDOW)
+        if not breaker_trips(tried=state.tried, refused=state.refused):
+            return
+        why = f"{state.refused} of {state.tried} refreshes refused within {BREAKER_WINDOW // 60} minutes"
+        if apps.pause(name, why=why, now=now):
+            alerts.tell(
+                "app.breaker_tripped",
+                name,
+                detail=f"{why}; no seller was asked to come back, and the app is paused",
+                next_command=f"tokensync app show {name}",
+            )
+    except TokensyncError as error:
+        log.warning("breaker.not_counted", app=name, error=str(error))

@@ -1,0 +1,105 @@
+"""Reads the query of a callback or a pasted redirect URL: strictly, since all of it comes from outside."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from tokensync.errors import BadRequest
+from tokensync.secret import Secret
+from tokensync.text import one_line
+
+if TYPE_CHECKING:
+    from tokensync.app import App
+    from tokensync.providers.contract import Provider
+
+_LONGEST_QUERY = 8192
+_LONGEST_CODE = 4096
+_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True)
+class Query:
+    """The parameters of a callback, each at most once."""
+
+    parameters: dict[str, str] = field(repr=False)
+
+    @classmethod
+    def parse(cls, raw: str) -> Query:
+        """Read a raw query string, decoding exactly once.
+
+        Raises:
+            BadRequest: it is too long, not percent-encoded UTF-8, holds control characters, or repeats a parameter.
+        """
+        if len(raw) > _LONGEST_QUERY:
+            raise BadRequest("the query is too long")
+        parameters: dict[str, str] = {}
+        for part in filter(None, raw.split("&")):
+            name, _, value = part.partition("=")
+            name, value = _decoded(name), _decoded(value)
+            if name in parameters:
+                raise BadRequest("a parameter stands twice")
+            parameters[name] = value
+        return cls(parameters)
+
+    @classmethod
+    def of_url(cls, url: str) -> Query:
+        """Read the query of a whole redirect URL.
+
+        Raises:
+            BadRequest: as `parse`.
+        """
+        return cls.parse(urlsplit(url.strip()).query)
+
+    @property
+    def state(self) -> str:
+        """Return `state`, empty where there is none."""
+        return self.parameters.get("state", "")
+
+    @property
+    def denied(self) -> str:
+        """Return the provider's error code, cut and cleaned; empty where there is none."""
+        return one_line(self.parameters.get("error", ""), length=60)
+
+    def code(self, provider: Provider, app: App) -> Secret | None:
+        """Return the authorization code, or None where the seller or the provider declined.
+
+        Raises:
+            BadRequest: a code and an error both, a code that no provider gives, or one that is for another client.
+        """
+        shape = provider.callback
+        named = self.parameters.get(shape.client_id, app.client_id) if shape.client_id is not None else app.client_id
+        if named != app.client_id:
+            raise BadRequest("this authorization is for another client")
+        values = (self.parameters.get(name, "") for name in shape.code)
+        text = next((value for value in values if value not in shape.no_code), None)
+        if text is None:
+            return None
+        if "error" in self.parameters:
+            raise BadRequest("a code and an error at once")
+        return checked_code(text)
+
+
+def checked_code(text: str) -> Secret:
+    """Return an authorization code if it is one that RFC 6749 §A.11 allows: visible ASCII, not too long.
+
+    Raises:
+        BadRequest: it is not.
+    """
+    if not 0 < len(text) <= _LONGEST_CODE or not text.isascii() or not text.isprintable():
+        raise BadRequest("this is no authorization code")
+    return Secret(text)
+
+
+def _decoded(part: str) -> str:
+    if _PERCENT.search(part):
+        raise BadRequest("the query is not percent-encoded")
+    try:
+        text = unquote_to_bytes(part.replace("+", " ")).decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadRequest("the query is not UTF-8") from None
+    if any(ord(char) < 0x20 or ord(char) == 0x7F for char in text):  # noqa: PLR2004 - ASCII control characters
+        raise BadRequest("the query holds control characters")
+    return text

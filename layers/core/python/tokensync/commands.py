@@ -1,0 +1,167 @@
+"""What the command line asks of the two functions by invoking them: its credentials are checked by IAM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tokensync.errors import (
+    AlreadyConsumed,
+    BadRequest,
+    InvalidApp,
+    InvalidName,
+    InviteRefused,
+    NewerSchema,
+    SealingUnavailable,
+    StoreUnavailable,
+    TokensyncError,
+    UnknownApp,
+    UnknownConnection,
+)
+from tokensync.names import ConnectionName, app_name
+from tokensync.outcome import Outcome, Result
+from tokensync.pending import Outcome as Ended
+from tokensync.session import Session
+from tokensync.summary import summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tokensync.connecting import Connector
+    from tokensync.operating import Operating
+    from tokensync.pending import Pending
+    from tokensync.ports import Apps, Sealer
+    from tokensync.session import Budget
+    from tokensync.signing import Signer
+    from tokensync.tick import Ticker
+
+# The command line's exit codes.
+FAILED, USAGE, NOT_FOUND, NEEDS_SELLER, LATER = 1, 2, 3, 4, 5
+
+# By type, most special first: the exit code and the next command.
+_ERRORS: tuple[tuple[type[TokensyncError], int, str], ...] = (
+    (UnknownConnection, NOT_FOUND, "tokensync list"),
+    (UnknownApp, NOT_FOUND, "tokensync app list"),
+    (InvalidName, USAGE, "tokensync --help"),
+    (AlreadyConsumed, NEEDS_SELLER, "tokensync invite APP"),
+    (BadRequest, USAGE, "tokensync paste --help"),
+    (InviteRefused, USAGE, "tokensync invite APP"),
+    (InvalidApp, FAILED, "tokensync app show APP"),
+    (NewerSchema, FAILED, "sam deploy"),
+    (StoreUnavailable, LATER, "the same command again in a minute"),
+    (SealingUnavailable, LATER, "the same command again in a minute"),
+    (TokensyncError, FAILED, "tokensync list"),
+)
+
+_AFTER_REFRESH: Mapping[Result, tuple[int, str, str]] = {
+    Result.POSTPONED: (LATER, "the provider gave no token now; it is tried again by itself", "tokensync show {name}"),
+    Result.LEASED_ELSEWHERE: (LATER, "another worker is at this connection", "tokensync refresh {name}"),
+    Result.TAKEN_OVER: (LATER, "the seller authorized again meanwhile", "tokensync show {name}"),
+    Result.NO_TIME: (LATER, "the function had too little time left", "tokensync refresh {name}"),
+    Result.KEPT: (LATER, "the answer is kept; the table did not take it", "tokensync show {name}"),
+    Result.PAUSED: (FAILED, "the app is paused", "tokensync app show {app}"),
+    Result.HELD: (
+        LATER,
+        "held: it is not known whether its refresh token is spent",
+        "tokensync refresh {name} --force",
+    ),
+    Result.REAUTHORIZE: (NEEDS_SELLER, "the seller has to authorize again", "tokensync invite {app} --for {name}"),
+    Result.ORPHANED: (FAILED, "its secret is gone or not ours; the grant is kept", "tokensync show {name}"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotationCommands:
+    """What the rotation function does on demand."""
+
+    operating: Operating
+    ticker: Ticker
+    prefix: str
+
+    def answer(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        """Carry out one command. Never raises for what an operator can mend."""
+        return _answered(event, {"refresh": self._refresh, "tick": self._tick}, budget)
+
+    def _refresh(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name = ConnectionName.parse(str(event["connection"]))
+        generation = event.get("generation")
+        outcome = self.operating.refresh(
+            name,
+            budget,
+            generation=generation if isinstance(generation, int) else None,
+            force=event.get("force") is True,
+        )
+        return self._told(name, outcome)
+
+    def _told(self, name: ConnectionName, outcome: Outcome) -> dict[str, Any]:
+        record = None if outcome.record is None else summary(outcome.record, prefix=self.prefix)
+        told = {"result": outcome.result.value, "connection": record}
+        if outcome.result not in _AFTER_REFRESH:
+            return {"ok": True, **told}
+        code, message, following = _AFTER_REFRESH[outcome.result]
+        error = outcome.record.last_error if outcome.record is not None else None
+        if error is not None:
+            message = f"{message} ({error.failure} {error.code} {error.message})".rstrip(" )") + ")"
+        return {
+            **_error(outcome.result.value, f"{name}: {message}", following.format(name=name, app=name.app), code),
+            **told,
+        }
+
+    def _tick(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        del event
+        ticked = self.ticker.tick(budget)
+        return {"ok": True, "due": ticked.due, "queued": ticked.queued}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallbackCommands:
+    """What the callback function does on demand."""
+
+    connector: Connector
+    apps: Apps
+    sealer: Sealer
+    signer: Callable[[], Signer]
+    base_url: str
+
+    def answer(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        """Carry out one command. Never raises for what an operator can mend."""
+        return _answered(event, {"paste": self._paste}, budget)
+
+    def _paste(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name = app_name(str(event["app"]))
+        session = Session(name, apps=self.apps, sealer=self.sealer)
+        pending = self.connector.pasted(
+            str(event["text"]), session, self.signer(), budget, redirect_uri=f"{self.base_url}/callback/{name}"
+        )
+        return _told_pending(name, pending)
+
+
+def _told_pending(name: str, pending: Pending) -> dict[str, Any]:
+    told = {"outcome": pending.outcome.value, "connection": pending.connection or None}
+    if pending.outcome is Ended.CONNECTED:
+        return {"ok": True, **told}
+    message = {
+        Ended.CANCELLED: "the seller declined",
+        Ended.QUARANTINED: "the seller authorized another account than the invite was for",
+    }.get(pending.outcome, "the provider gave no token for this code")
+    detail = f" ({pending.detail})" if pending.detail else ""
+    return {**_error(pending.outcome.value, message + detail, f"tokensync invite {name}", NEEDS_SELLER), **told}
+
+
+def _answered(
+    event: Mapping[str, Any],
+    commands: Mapping[str, Callable[[Mapping[str, Any], Budget], dict[str, Any]]],
+    budget: Budget,
+) -> dict[str, Any]:
+    command = commands.get(str(event.get("tokensync")))
+    if command is None:
+        return _error("unknown_command", "this version of the stack does not know that command", "sam deploy", FAILED)
+    try:
+        return command(event, budget)
+    except TokensyncError as error:
+        code, following = next((code, after) for kind, code, after in _ERRORS if isinstance(error, kind))
+        return _error(type(error).__name__, str(error), following, code)
+
+
+def _error(kind: str, message: str, following: str, code: int) -> dict[str, Any]:
+    return {"ok": False, "error": {"class": kind, "message": message, "next": following}, "exit": code}

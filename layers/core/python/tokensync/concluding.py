@@ -1,0 +1,228 @@
+"""From a stored answer to the end of the lease: PUBLISH and COMMIT, for every class of answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tokensync import schedule, transitions
+from tokensync.answers import Failure, FailureClass
+from tokensync.connection import Status
+from tokensync.errors import FenceLost, PublishUnavailable, SecretGone, SecretNotOurs
+from tokensync.history import noted
+from tokensync.outcome import Outcome, Result
+from tokensync.reading import read_answer
+from tokensync.work import Work
+
+if TYPE_CHECKING:
+    from tokensync.answers import Answer, Issued
+    from tokensync.connection import Connection
+    from tokensync.grant import Grant
+    from tokensync.keeping import Keeper
+    from tokensync.names import ConnectionName
+    from tokensync.ports import Alerts, Clock, Connections, Failpoints, Log, Randomness, WorkQueue
+    from tokensync.publishing import Publisher
+    from tokensync.session import Session
+
+
+def grant_binding(name: ConnectionName) -> str:
+    """Return the place that a connection's grant is sealed for."""
+    return f"{name}|grant|1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concluder:
+    """Ends attempts. Thread-safe: it holds ports and no state."""
+
+    connections: Connections
+    publisher: Publisher
+    keeper: Keeper
+    queue: WorkQueue
+    alerts: Alerts
+    clock: Clock
+    randomness: Randomness
+    failpoints: Failpoints
+    log: Log
+    cadence: schedule.Cadence
+
+    def conclude(self, record: Connection, answer: Answer, grant: Grant, session: Session) -> Outcome:
+        """Read an answer that is durable, then do what it says.
+
+        Raises:
+            FenceLost: the connection was taken over before anything was published.
+        """
+        read = read_answer(session.provider, answer)
+        if isinstance(read, Failure):
+            if read.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN):
+                self.keeper.set_aside(record, "unparsed")
+            return self.settle(record, read, grant, session, previous=None)
+        session.tally.add(refused=False)
+        if read.oddities:
+            self._tell_odd(record, read)
+        if read.account is not None and read.account.id != grant.account_id:
+            return self._other_account(record, grant)
+        if read.access_token is None:
+            return self._unusable(record, read, grant, session)
+        now = self.clock.now()
+        new = transitions.merged(grant, read, now=now)
+        sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
+        cadence = replace(self.cadence, floor=0) if session.app.is_sandboxed else self.cadence
+        after = transitions.renewed(record, new, read, sealed=sealed, now=now, cadence=cadence)
+        return self.publish(record, after, new, Result.REFRESHED)
+
+    def publish(self, before: Connection, after: Connection, grant: Grant, result: Result) -> Outcome:
+        """PUBLISH `after`, then COMMIT it. What cannot be published now is committed, and published from the grant."""
+        backpressure = False
+        try:
+            after = replace(after, published=self.publisher.publish(after, grant))
+        except PublishUnavailable as error:
+            backpressure = True
+            self.log.warning("publishing.postponed", connection=str(before.name), error=str(error))
+            # The write may have been made and only its answer lost: the next holder compares, it does not assume.
+            after = schedule.scheduled(replace(after, compare_at=self._retry_at(0)))
+        except (SecretGone, SecretNotOurs) as error:
+            return self.orphaned(before, str(error), after)
+        self.failpoints.reached("published")
+        try:
+            stands = self.connections.write(before, after)
+        except FenceLost:
+            # Our late publication may have overwritten a newer one: whoever leases next compares.
+            self.keeper.set_aside(before, "superseded")
+            self.queue.send([Work(connection=before.name, compare=True)])
+            return Outcome(Result.TAKEN_OVER)
+        self.failpoints.reached("committed")
+        self.log.info("connection.committed", connection=str(stands.name), result=result, generation=stands.generation)
+        return Outcome(result, stands, backpressure=backpressure)
+
+    def settle(
+        self, record: Connection, failure: Failure, grant: Grant, session: Session, *, previous: Connection | None
+    ) -> Outcome:
+        """COMMIT a failure by its class, and publish where the status changed.
+
+        `previous` is the record before its attempt was marked as sent; None where another process made the attempt.
+
+        Raises:
+            FenceLost: the connection was taken over; the failure of an old attempt marks nothing.
+        """
+        now = self.clock.now()
+        fraction = self.randomness.fraction()
+        after = transitions.failed(
+            record, failure, previous=previous, provider=session.provider, now=now, fraction=fraction
+        )
+        self.log.warning(
+            "refresh.failed",
+            connection=str(record.name),
+            failure=failure.kind,
+            code=failure.code,
+            trace_id=failure.trace_id,
+        )
+        if failure.kind is FailureClass.CONFIGURATION:
+            self.pause(session, failure)
+        if failure.kind is FailureClass.REFUSED:
+            session.tally.add(refused=True)
+            if self.connections.fewer_than(record.name.app, transitions.BREAKER_TRIED):
+                return self.reauthorize(record, after, grant)
+        if after.reason == transitions.REASON_LAST_ATTEMPT_AMBIGUOUS:
+            self.alerts.tell(
+                "connection.held",
+                str(record.name),
+                detail="its last attempt got no answer either; nothing more is tried by itself",
+                next_command=f"tokensync refresh {record.name} --force",
+            )
+        result = Result.HELD if after.status is Status.HELD else Result.POSTPONED
+        if after.publishing_is_due():
+            return self.publish(record, after, grant, result)
+        return Outcome(result, self.connections.write(record, after))
+
+    def reauthorize(self, before: Connection, after: Connection, grant: Grant) -> Outcome:
+        """COMMIT that the seller has to authorize again, and tell the operator."""
+        outcome = self.publish(
+            before, transitions.refusal_stands(after, now=self.clock.now()), grant, Result.REAUTHORIZE
+        )
+        if outcome.result is Result.REAUTHORIZE:
+            self.alerts.tell(
+                "connection.reauthorize",
+                str(before.name),
+                detail="the provider refused the refresh token: the seller has to authorize again",
+                next_command=f"tokensync invite {before.name.app} --for {before.name}",
+            )
+        return outcome
+
+    def orphaned(self, before: Connection, reason: str, after: Connection | None = None) -> Outcome:
+        """COMMIT that the secret is gone or not ours: the grant is kept, nothing is restored in silence."""
+        gone = transitions.unpublishable(after or before, reason=reason, now=self.clock.now())
+        outcome = Outcome(Result.ORPHANED, self.connections.write(before, gone))
+        self.alerts.tell(
+            "connection.orphaned",
+            str(before.name),
+            detail=f"its secret cannot be written: {reason}; the grant is kept",
+            next_command=f"tokensync show {before.name}",
+        )
+        return outcome
+
+    def postponed(self, record: Connection, event: str, detail: str, *, backpressure: bool = False) -> Outcome:
+        """Release a connection that could not be worked on, in whatever phase it is, for a later try.
+
+        Raises:
+            FenceLost: the connection was taken over.
+        """
+        self.log.warning(event, connection=str(record.name), detail=detail)
+        after = replace(record, lease_until=None, next_at=self._retry_at(record.failures), failures=record.failures + 1)
+        return Outcome(Result.POSTPONED, self.connections.write(record, after), backpressure=backpressure)
+
+    def _unusable(self, record: Connection, issued: Issued, grant: Grant, session: Session) -> Outcome:
+        """Keep an answer whose access token nobody may publish; a well-formed new refresh token becomes the grant's."""
+        self.keeper.set_aside(record, "unusable")
+        if issued.refresh_token is None:
+            odd = Failure(kind=FailureClass.UNKNOWN, code="unusable_answer", trace_id=issued.trace_id)
+            return self.settle(record, odd, grant, session, previous=None)
+        new = replace(grant, refresh_token=issued.refresh_token)
+        after = replace(
+            record,
+            sealed_grant=session.key.seal(new.to_bytes(), binding=grant_binding(record.name)),
+            attempt=None,
+            exemption=None,
+            failures=record.failures + 1,
+            renew_at=self._retry_at(record.failures),
+        )
+        after = noted(after, "refresh.unusable", now=self.clock.now(), detail=issued.trace_id)
+        return Outcome(Result.POSTPONED, self.connections.write(record, transitions.released(after)))
+
+    def _other_account(self, record: Connection, grant: Grant) -> Outcome:
+        """Hold a connection whose answer names another account: its tokens must reach no workload."""
+        self.keeper.set_aside(record, "other_account")
+        self.alerts.tell(
+            "answer.other_account",
+            str(record.name),
+            detail="the provider's answer names another account; it is kept sealed and was not published",
+            next_command=f"tokensync show {record.name}",
+        )
+        after = replace(record, status=Status.HELD, reason=transitions.REASON_OTHER_ACCOUNT, renew_at=None)
+        after = noted(after, "refresh.other_account", now=self.clock.now())
+        return self.publish(record, transitions.released(after), grant, Result.HELD)
+
+    def _retry_at(self, failures: int) -> int:
+        return schedule.retry_at(
+            now=self.clock.now(), failures=failures, retry_after=None, fraction=self.randomness.fraction()
+        )
+
+    def pause(self, session: Session, failure: Failure) -> None:
+        """Pause an app whose own credentials the provider refuses, and tell its owner once."""
+        why = f"{failure.code} {failure.message}".strip()
+        if session.pause(why, now=self.clock.now()):
+            self.alerts.tell(
+                "app.paused",
+                session.name,
+                detail=f"the provider refuses the app's own credentials ({why}); no connection was changed",
+                next_command=f"tokensync app show {session.name}",
+            )
+
+    def _tell_odd(self, record: Connection, issued: Issued) -> None:
+        oddities = ", ".join(issued.oddities)
+        self.log.warning("answer.odd", connection=str(record.name), oddities=oddities)
+        self.alerts.tell(
+            "answer.odd",
+            str(record.name),
+            detail=f"the provider's answer was not as documented: {oddities}",
+            next_command=f"tokensync history {record.name}",
+        )

@@ -1,0 +1,133 @@
+"""The record of a connection: what the table holds in clear, and the sealed grant beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokensync.names import ConnectionName
+
+SCHEMA = 1
+HISTORY_LENGTH = 50
+
+
+class Status(StrEnum):
+    """What a connection's owner has to know about it."""
+
+    ACTIVE = "active"
+    HELD = "held"
+    REAUTHORIZE = "reauthorize"
+    DISCONNECTED = "disconnected"
+    ORPHANED = "orphaned"
+    QUARANTINED = "quarantined"
+
+
+class Phase(StrEnum):
+    """How far the attempt under way has come."""
+
+    IDLE = "idle"
+    SENT = "sent"
+    RECEIVED = "received"
+
+
+class Exemption(StrEnum):
+    """Why a refresh token may be presented although an earlier presentation may have reached the provider."""
+
+    SAFE = "safe"
+    GRACE = "grace"
+    LAST_ATTEMPT = "last_attempt"
+    OPERATOR = "operator"
+    NOT_PROCESSED = "not_processed"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One presentation of a refresh token. `exemption` is written before the request is sent."""
+
+    id: str
+    fence: int
+    at: int
+    exemption: Exemption | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the connection's secret holds: the version that `publish` wrote last."""
+
+    arn: str
+    version_id: str
+    generation: int
+    status: Status
+    at: int
+
+
+@dataclass(frozen=True)
+class LastError:
+    """The last failure, as operators see it. `message` comes from the provider, cut and cleaned."""
+
+    failure: str
+    code: str
+    message: str
+    trace_id: str
+    at: int
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One past event of a connection, with the generation that stood after it."""
+
+    at: int
+    event: str
+    generation: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """One account that authorized one app. All times are Unix seconds.
+
+    `refresh_at` is when any work is due: the lease opens then. `renew_at` is when the token itself is to be refreshed,
+    `compare_at` when the published secret must be held against the grant, `warn_at` when the next warning about the
+    refresh token's end is due. `next_at` keys the due index. None means never.
+
+    `attempt` is the last presentation of the refresh token that stands in the grant, None where it was never presented.
+    While it stands, only a named `exemption` allows another.
+    """
+
+    name: ConnectionName
+    provider: str
+    schema: int = SCHEMA
+    status: Status = Status.ACTIVE
+    reason: str = ""
+    phase: Phase = Phase.IDLE
+    fence: int = 0
+    lease_until: int | None = None
+    attempt: Attempt | None = None
+    exemption: Exemption | None = None
+    generation: int = 0
+    allocated: int = 0
+    sealed_grant: bytes | None = None
+    sealed_answer: bytes | None = None
+    published: Published | None = None
+    label: str = ""
+    refresh_at: int | None = None
+    renew_at: int | None = None
+    compare_at: int | None = None
+    warn_at: int | None = None
+    next_at: int | None = None
+    obtained_at: int | None = None
+    access_expires_at: int | None = None
+    refresh_expires_at: int | None = None
+    failures: int = 0
+    last_error: LastError | None = None
+    history: tuple[HistoryEntry, ...] = field(default=())
+
+    def publishing_is_due(self) -> bool:
+        """Return whether the secret differs from the grant as far as this record knows."""
+        if self.status in (Status.QUARANTINED, Status.ORPHANED) or self.sealed_grant is None:
+            return False
+        if self.published is None:
+            return True
+        return (self.published.generation, self.published.status) != (self.generation, self.status)

@@ -1,0 +1,56 @@
+"""The published secret: a public contract. New fields may come, none changes its meaning."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tokensync.connection import Connection
+    from tokensync.grant import Grant
+
+VERSION = 1
+# Secrets Manager's limit is 65,536 bytes; tokens, scopes and the rest need room beside the account's facts.
+_ACCOUNT_BYTES = 49_152
+
+
+def document(record: Connection, grant: Grant) -> str:
+    """Return the value of a connection's secret, JSON of version 1. The refresh token is not in it."""
+    return json.dumps(
+        {
+            "version": VERSION,
+            "connection": str(record.name),
+            "provider": record.provider,
+            "app": record.name.app,
+            "account_id": grant.account_id,
+            "label": record.label,
+            "access_token": grant.access_token.reveal(),
+            "token_type": grant.token_type,
+            "expires_at": grant.access_expires_at,
+            "refresh_token_expires_at": grant.refresh_expires_at,
+            "scopes": list(grant.scopes),
+            "account": _cut(grant.account),
+            "generation": record.generation,
+            "obtained_at": grant.obtained_at,
+            "status": record.status,
+        }
+    )
+
+
+def _cut(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts, their longest lists cut first where they would not fit, and marked as cut."""
+    if _size(facts) <= _ACCOUNT_BYTES:
+        return facts
+    cut = {**facts, "truncated": True}
+    while _size(cut) > _ACCOUNT_BYTES:
+        longest = max((key for key in cut if key != "truncated"), key=lambda key: _size(cut[key]))
+        value = cut[longest]
+        if isinstance(value, list) and len(value) > 1:
+            cut[longest] = value[: len(value) // 2]
+        else:
+            del cut[longest]
+    return cut
+
+
+def _size(value: object) -> int:
+    return len(json.dumps(value))

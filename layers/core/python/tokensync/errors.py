@@ -1,0 +1,119 @@
+"""Every error of the core, drawn as a tree.
+
+TokensyncError
+├── InvalidName            a name is outside its alphabet or length
+├── InvalidApp             an app's secret cannot be used as it stands
+├── Refused input
+│   ├── BadRequest         a callback or paste that must not reach a provider
+│   └── InviteRefused      an invite that is forged, expired or used up
+├── UnknownApp             no app of that name is registered
+├── UnknownConnection      no connection of that name stands
+├── Store
+│   ├── NotLeased          the connection is not due, or somebody else holds its lease
+│   ├── FenceLost          another holder took the connection over: our write must not stand
+│   ├── NewerSchema        a newer version of this program wrote the record
+│   ├── AlreadyConsumed    the pending authorization or the code was used before
+│   └── StoreUnavailable   the table did not acknowledge: throttled, down or timed out
+├── SealingUnavailable     no data key, or a sealed value cannot be opened now
+├── Publishing
+│   ├── PublishUnavailable Secrets Manager throttles or fails; later it will do
+│   ├── SecretGone         the connection's secret was deleted
+│   └── SecretNotOurs      a secret of that name exists which this stack did not make
+└── Wire
+    ├── NotSent            no byte of the request left
+    └── NoAnswer           bytes left, and no whole answer came back
+"""
+
+from __future__ import annotations
+
+
+class TokensyncError(Exception):
+    """The root of all errors of this package. No message carries a secret."""
+
+
+class InvalidName(TokensyncError):
+    """A name is outside its alphabet or length."""
+
+
+class InvalidApp(TokensyncError):
+    """An app's secret cannot be used as it stands."""
+
+
+class BadRequest(TokensyncError):
+    """An input that must not reach a provider."""
+
+
+class InviteRefused(TokensyncError):
+    """An invite that is forged, expired or used up."""
+
+
+class UnknownApp(TokensyncError):
+    """No app of that name is registered."""
+
+
+class UnknownConnection(TokensyncError):
+    """No connection of that name stands."""
+
+
+class StoreError(TokensyncError):
+    """The table refused or failed a request."""
+
+
+class NotLeased(StoreError):
+    """The connection is not due, or somebody else holds its lease.
+
+    Attributes:
+        leased_until: Unix seconds at which the standing lease ends, or None when there is none.
+    """
+
+    def __init__(self, message: str, leased_until: int | None = None) -> None:
+        super().__init__(message)
+        self.leased_until = leased_until
+
+
+class FenceLost(StoreError):
+    """Another holder took the connection over: our write must not stand."""
+
+
+class NewerSchema(StoreError):
+    """A newer version of this program wrote the record."""
+
+
+class AlreadyConsumed(StoreError):
+    """The pending authorization or the code was used before."""
+
+
+class StoreUnavailable(StoreError):
+    """The table did not acknowledge: throttled, down or timed out."""
+
+
+class SealingUnavailable(TokensyncError):
+    """No data key, or a sealed value cannot be opened now."""
+
+
+class PublishError(TokensyncError):
+    """The connection's secret could not be made equal to its grant."""
+
+
+class PublishUnavailable(PublishError):
+    """Secrets Manager throttles or fails; later it will do."""
+
+
+class SecretGone(PublishError):
+    """The connection's secret was deleted or is scheduled for deletion."""
+
+
+class SecretNotOurs(PublishError):
+    """A secret of that name exists which this stack did not make."""
+
+
+class WireError(TokensyncError):
+    """A request to a provider ended without a whole answer."""
+
+
+class NotSent(WireError):
+    """No byte of the request left: DNS, connect or TLS failed, or the address is refused."""
+
+
+class NoAnswer(WireError):
+    """Bytes left, and no whole answer came back: the provider may have committed."""

@@ -1,0 +1,63 @@
+"""The grant: what a provider gave for one account. It is sealed before it is stored, and never printed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from tokensync.secret import Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """One token pair with what the provider told beside it. Times are Unix seconds, None means never.
+
+    `account` holds the provider's facts about the account, such as shops or advertiser ids.
+    """
+
+    account_id: str
+    label: str
+    access_token: Secret
+    token_type: str
+    scopes: tuple[str, ...]
+    obtained_at: int
+    refresh_token: Secret | None = None
+    access_expires_at: int | None = None
+    refresh_expires_at: int | None = None
+    account: dict[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """Return the grant as JSON, tokens in clear: only ever for sealing."""
+        return json.dumps(
+            {
+                "account_id": self.account_id,
+                "label": self.label,
+                "access_token": self.access_token.reveal(),
+                "refresh_token": None if self.refresh_token is None else self.refresh_token.reveal(),
+                "token_type": self.token_type,
+                "scopes": list(self.scopes),
+                "obtained_at": self.obtained_at,
+                "access_expires_at": self.access_expires_at,
+                "refresh_expires_at": self.refresh_expires_at,
+                "account": self.account,
+            }
+        ).encode("ascii")
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Grant:
+        """Read what `to_bytes` wrote."""
+        stored = json.loads(data)
+        refresh_token = stored["refresh_token"]
+        return cls(
+            account_id=stored["account_id"],
+            label=stored["label"],
+            access_token=Secret(stored["access_token"]),
+            refresh_token=None if refresh_token is None else Secret(refresh_token),
+            token_type=stored["token_type"],
+            scopes=tuple(stored["scopes"]),
+            obtained_at=stored["obtained_at"],
+            access_expires_at=stored["access_expires_at"],
+            refresh_expires_at=stored["refresh_expires_at"],
+            account=stored["account"],
+        )

@@ -1,0 +1,73 @@
+"""Keeps answers that have no place on their record: superseded, unreadable, or while the table is down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokensync.errors import StoreUnavailable
+from tokensync.work import Work
+
+if TYPE_CHECKING:
+    from tokensync.connection import Connection
+    from tokensync.names import ConnectionName
+    from tokensync.ports import Alerts, Clock, Connections, Log, WorkQueue
+    from tokensync.session import Budget
+
+_PAUSE = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeper:
+    """Finds a durable place for sealed answers."""
+
+    connections: Connections
+    queue: WorkQueue
+    alerts: Alerts
+    clock: Clock
+    log: Log
+
+    def keep(self, record: Connection, sealed: bytes, budget: Budget) -> None:
+        """Store an answer in a record of its own, else in a sealed message, until the function's life ends."""
+        message = Work(connection=record.name, answer=sealed, fence=record.fence)
+        while True:
+            try:
+                self._store(record.name, record.fence, sealed, "unplaced")
+            except StoreUnavailable:
+                if not self.queue.send([message]):
+                    return
+            else:
+                return
+            if budget.left() < 1:
+                self.alerts.tell(
+                    "answer.lost",
+                    str(record.name),
+                    detail="an answer could be stored nowhere before the function's life ended",
+                    next_command=f"tokensync show {record.name}",
+                )
+                return
+            self.clock.sleep(_PAUSE)
+
+    def bring_back(self, name: ConnectionName, fence: int, sealed: bytes) -> None:
+        """Give an answer that came as a message a record, where the attempt's next holder finds it.
+
+        Raises:
+            StoreUnavailable: the message has to come again.
+        """
+        self._store(name, fence, sealed, "unplaced")
+
+    def superseded(self, name: ConnectionName, fence: int, sealed: bytes) -> None:
+        """Keep the answer of an attempt that lost its fence; it is never published."""
+        self._store(name, fence, sealed, "superseded")
+
+    def set_aside(self, record: Connection, why: str) -> None:
+        """Keep the answer that stands on a record, before COMMIT drops it; failing that, say so."""
+        if record.sealed_answer is None:
+            return
+        try:
+            self._store(record.name, record.fence, record.sealed_answer, why)
+        except StoreUnavailable:
+            self.log.warning("answer.not_set_aside", connection=str(record.name), why=why)
+
+    def _store(self, name: ConnectionName, fence: int, sealed: bytes, why: str) -> None:
+        self.connections.set_aside(name, fence=fence, why=why, sealed=sealed, now=self.clock.now())

@@ -1,0 +1,89 @@
+"""What an operator asks of a connection: refresh it now, whoever else is at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokensync.batch import count_attempts
+from tokensync.connection import Status
+from tokensync.errors import UnknownConnection
+from tokensync.outcome import Outcome, Result
+from tokensync.session import Session
+from tokensync.work import Work
+
+if TYPE_CHECKING:
+    from tokensync.connection import Connection
+    from tokensync.names import ConnectionName
+    from tokensync.ports import Alerts, Apps, Clock, Connections, Log, Sealer
+    from tokensync.refresh import Refresher
+    from tokensync.session import Budget
+
+# Connections that no refresh can help; `force` presents the stored token all the same.
+_RESTS = {
+    Status.REAUTHORIZE: Result.REAUTHORIZE,
+    Status.DISCONNECTED: Result.REAUTHORIZE,
+    Status.QUARANTINED: Result.HELD,
+    Status.ORPHANED: Result.ORPHANED,
+}
+_POLL = 0.25  # seconds between looks at a connection that somebody else refreshes
+_ANSWER_BEFORE = 2.0  # seconds kept back to say what was seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operating:
+    """Refreshes on demand. Simultaneous requests collapse into one call to the provider."""
+
+    refresher: Refresher
+    connections: Connections
+    apps: Apps
+    sealer: Sealer
+    alerts: Alerts
+    clock: Clock
+    log: Log
+
+    def refresh(
+        self, name: ConnectionName, budget: Budget, *, generation: int | None = None, force: bool = False
+    ) -> Outcome:
+        """Refresh a connection now. `generation` is the one the operator saw: is there a newer one, that one is given.
+
+        Raises:
+            UnknownConnection, NewerSchema, StoreUnavailable: nothing was spent.
+        """
+        seen = self._get(name)
+        wanted = seen.generation if generation is None else generation
+        if seen.generation > wanted:
+            return Outcome(Result.REFRESHED, seen)
+        if seen.status not in (Status.ACTIVE, Status.HELD) and not force:
+            return Outcome(_RESTS[seen.status], seen)
+        if not self.connections.request_refresh(name, generation=wanted, now=self.clock.now()):
+            return Outcome(Result.REFRESHED, self._get(name))
+        session = Session(name.app, apps=self.apps, sealer=self.sealer)
+        while True:
+            outcome = self.refresher.look_after(Work(connection=name), session, budget, force=force)
+            if outcome.result not in (Result.LEASED_ELSEWHERE, Result.TAKEN_OVER):
+                break
+            now = self._get(name)
+            if now.generation > wanted:
+                return Outcome(Result.REFRESHED, now)
+            if budget.left() < _ANSWER_BEFORE or now.lease_until is None:
+                # Not leased and not due any more: its holder has just ended without a new token.
+                return Outcome(outcome.result, now)
+            self.clock.sleep(_POLL)
+        if session.tally.tried:
+            count_attempts(
+                name.app,
+                tried=session.tally.tried,
+                refused=session.tally.refused,
+                apps=self.apps,
+                alerts=self.alerts,
+                clock=self.clock,
+                log=self.log,
+            )
+        return Outcome(outcome.result, outcome.record or self._get(name))
+
+    def _get(self, name: ConnectionName) -> Connection:
+        record = self.connections.get(name)
+        if record is None:
+            raise UnknownConnection(f"there is no connection {name}")
+        return record

@@ -1,0 +1,41 @@
+"""How looking after one connection ended, and what its batch should do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokensync.connection import Connection
+
+
+class Result(StrEnum):
+    """The end of one lease."""
+
+    REFRESHED = "refreshed"
+    PUBLISHED = "published"
+    NOTHING_DUE = "nothing_due"
+    LEASED_ELSEWHERE = "leased_elsewhere"
+    POSTPONED = "postponed"
+    HELD = "held"
+    REAUTHORIZE = "reauthorize"
+    ORPHANED = "orphaned"
+    PAUSED = "paused"
+    NO_TIME = "no_time"
+    KEPT = "kept"
+    TAKEN_OVER = "taken_over"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result, and the record as it was last seen.
+
+    `again` asks for the message to come back; `backpressure` tells that AWS throttles or fails, so that the batch
+    takes no new work.
+    """
+
+    result: Result
+    record: Connection | None = None
+    again: bool = False
+    backpressure: bool = False

@@ -1,0 +1,70 @@
+"""The pages that sellers see: few, plain, autoescaped, with nothing from anybody else on them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+_TEMPLATES = files("tokensync.pages") / "templates"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """One HTTP answer."""
+
+    status: int
+    body: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
+
+    def all_headers(self) -> dict[str, str]:
+        """Return the headers with those that every answer has."""
+        return {**_common_headers(), **self.headers}
+
+
+def page(name: str, status: int, *, refresh: int | None = None, **values: str) -> Page:
+    """Render one of the pages. `refresh` makes the browser look again after that many seconds."""
+    body = _environment().get_template(f"{name}.html").render(style=_style(), refresh=refresh, **values)
+    return Page(status=status, body=body, headers={"content-type": "text/html; charset=utf-8"})
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FunctionLoader(_template),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _template(name: str) -> str:
+    return (_TEMPLATES / name).read_text("utf-8")
+
+
+@cache
+def _style() -> str:
+    return _template("style.css")
+
+
+@cache
+def _common_headers() -> dict[str, str]:
+    # Only our own inline style, known by its hash: no script, image, frame or form can ever work on these pages.
+    digest = base64.b64encode(hashlib.sha256(_style().encode("utf-8")).digest()).decode("ascii")
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return {
+        "cache-control": "no-store",
+        "content-security-policy": policy,
+        "referrer-policy": "no-referrer",
+        "strict-transport-security": "max-age=31536000",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+    }

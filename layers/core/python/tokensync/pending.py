@@ -1,0 +1,73 @@
+"""A pending authorization: one seller on the way through a provider's consent, from /connect to the result page."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+LIFETIME = 3600  # seconds: a seller logs in, chooses a duration and confirms
+
+
+class Outcome(StrEnum):
+    """How an authorization ended, as the result page tells it."""
+
+    WAITING = "waiting"
+    WORKING = "working"
+    CONNECTED = "connected"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True)
+class PendingKey:
+    """Where a pending authorization stands. Browser and nonce stand there as hashes only."""
+
+    app: str
+    browser: str
+    nonce: str
+
+    @property
+    def sort_key(self) -> str:
+        """Return the sort key in the table: all of one browser's authorizations lie side by side."""
+        return f"pending#{self.browser}#{self.nonce}"
+
+    @classmethod
+    def parse(cls, app: str, sort_key: str) -> PendingKey:
+        """Read a sort key as the due index gives it."""
+        _, browser, nonce = sort_key.split("#")
+        return cls(app, browser, nonce)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """One pending authorization. All times are Unix seconds.
+
+    It is bound to app, provider, token endpoint, redirect URI, invite and browser. `for_account` is set where an
+    invite re-authorizes one connection. `sealed_answer` is what the token endpoint answered, before it was parsed.
+    """
+
+    key: PendingKey
+    provider: str
+    token_endpoint: str
+    redirect_uri: str
+    invite_id: str
+    invite_expires_at: int = 0
+    created_at: int
+    expires_at: int
+    label: str = ""
+    for_account: str = ""
+    fence: int = 0
+    consumed_at: int | None = None
+    lease_until: int | None = None
+    sealed_answer: bytes | None = None
+    received_at: int | None = None
+    outcome: Outcome = Outcome.WAITING
+    detail: str = ""
+    connection: str = ""
+
+
+def hashed(text: str) -> str:
+    """Return the hash under which a nonce, a browser's cookie, a code or an invite stands in the table."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:40]

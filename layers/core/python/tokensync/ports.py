@@ -1,0 +1,305 @@
+"""What the use cases need from the world. `tokensync.aws` implements these; tests hold in-memory ones to the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tokensync.app import App, AppState
+    from tokensync.connection import Connection
+    from tokensync.names import ConnectionName
+    from tokensync.pending import Pending, PendingKey
+    from tokensync.work import DueKey, Work
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def now(self) -> int:
+        """Return the current time in Unix seconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that only grow, for deadlines."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class Randomness(Protocol):
+    """Randomness."""
+
+    def token(self) -> str:
+        """Return 128 random bits as URL-safe text."""
+        ...
+
+    def fraction(self) -> float:
+        """Return a number from 0 up to but not including 1, for jitter of retries."""
+        ...
+
+
+class Failpoints(Protocol):
+    """Named places of the protocol at which a test can make the world go wrong."""
+
+    def reached(self, name: str) -> None:
+        """Tell that the protocol stands at `name`."""
+        ...
+
+
+class Connections(Protocol):
+    """The connections' records. Every method but `get`, `list` and the due index's is one conditional write.
+
+    Each method may raise StoreUnavailable.
+    """
+
+    def get(self, name: ConnectionName) -> Connection | None:
+        """Return the record, strongly consistent, or None."""
+        ...
+
+    def list(self, app: str) -> Iterator[Connection]:
+        """Yield every connection of an app, in order of account."""
+        ...
+
+    def lease(self, name: ConnectionName, *, now: int, until: int, even_if_not_due: bool = False) -> Connection:
+        """Take the lease: fence + 1, `lease_until` = `until`, where `refresh_at` <= now and no lease stands.
+
+        A lease stands while `lease_until` >= now.
+
+        Raises:
+            NotLeased: not due, or leased by another.
+            UnknownConnection: no such record.
+            NewerSchema: the record's schema is newer than ours; nothing was written.
+        """
+        ...
+
+    def write(self, before: Connection, after: Connection) -> Connection:
+        """Write what differs between the two, on condition that the fence is still `before.fence`.
+
+        Fields unknown to this version are left as they stand. The due index follows `after.next_at`: without one the
+        record leaves the index.
+
+        Raises:
+            FenceLost: another holder has a newer fence, or the record is gone.
+        """
+        ...
+
+    def take_over(self, grant_holder: Connection, *, until: int) -> tuple[Connection, int | None]:
+        """Give an account a new grant, whoever holds it: fence + 1, allocated + 1, generation = that number.
+
+        Creates the record where none stands. `grant_holder` brings provider, status, label, sealed grant, times and
+        one history entry, which is appended to what stands. Phase becomes idle and the lease is ours until `until`.
+
+        Returns:
+            The record as written, and until when the lease stood that was taken over, or None.
+
+        Raises:
+            NewerSchema: the record's schema is newer than ours; nothing was written.
+        """
+        ...
+
+    def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
+        """Make the token's refresh due now if its generation is still `generation`; tell whether it was.
+
+        Raises:
+            UnknownConnection: no such record.
+        """
+        ...
+
+    def set_aside(self, name: ConnectionName, *, fence: int, why: str, sealed: bytes, now: int) -> None:
+        """Keep an answer that has no place on the record, for 30 days, under the fence of its attempt."""
+        ...
+
+    def aside(self, name: ConnectionName, *, fence: int) -> bytes | None:
+        """Return the answer that was set aside under this fence, or None."""
+        ...
+
+    def fewer_than(self, app: str, count: int) -> bool:
+        """Return whether an app has fewer than `count` connections, reading at most that many."""
+        ...
+
+    def due(self, *, now: int) -> Iterator[DueKey]:
+        """Yield the keys whose `next_at` <= now, oldest first; pages are fetched as they are consumed."""
+        ...
+
+    def claim(self, key: DueKey, *, until: int) -> bool:
+        """Move a due key's `next_at` on, if it is still what the key says; tell whether it was."""
+        ...
+
+
+class Pendings(Protocol):
+    """The pending authorizations. Each method may raise StoreUnavailable."""
+
+    def put(self, pending: Pending) -> None:
+        """Store a new pending authorization."""
+        ...
+
+    def get(self, key: PendingKey) -> Pending | None:
+        """Return it, strongly consistent, or None when there is none (any more)."""
+        ...
+
+    def of_browser(self, app: str, browser: str) -> list[Pending]:
+        """Return all that one browser has with an app, the latest consumed or created last."""
+        ...
+
+    def consume(self, key: PendingKey, *, now: int, lease_until: int | None, code: str) -> Pending:
+        """Use it up: one write that also marks the code's hash `code` as presented, unless `code` is empty.
+
+        Raises:
+            AlreadyConsumed: the authorization, its invite or the code was used before, or it expired.
+        """
+        ...
+
+    def write(self, before: Pending, after: Pending, *, next_at: int | None) -> Pending:
+        """Write what differs, on condition that the fence is still `before.fence`; due at `next_at`, None: never.
+
+        Raises:
+            FenceLost: another holder has a newer fence, or the record is gone.
+        """
+        ...
+
+    def lease(self, key: PendingKey, *, now: int, until: int) -> Pending:
+        """Take over an answered authorization whose callback died: fence + 1.
+
+        Raises:
+            NotLeased: nothing was answered, it is finished, or its lease still stands.
+        """
+        ...
+
+    def invite_is_used(self, app: str, invite_id: str) -> bool:
+        """Return whether a connection stands through this invite."""
+        ...
+
+    def use_invite(self, app: str, invite_id: str, *, now: int, expires_at: int) -> None:
+        """Mark an invite as used up."""
+        ...
+
+
+class Apps(Protocol):
+    """The registered apps."""
+
+    def names(self) -> Iterable[str]:
+        """Return the names of all registered apps."""
+        ...
+
+    def get(self, name: str) -> App:
+        """Return an app with its client secret.
+
+        Raises:
+            UnknownApp: not registered.
+            InvalidApp: its secret cannot be used as it stands.
+            StoreUnavailable: it could not be read now.
+        """
+        ...
+
+    def state(self, name: str) -> AppState:
+        """Return the running state.
+
+        Raises:
+            UnknownApp: not registered.
+        """
+        ...
+
+    def pause(self, name: str, *, why: str, now: int) -> bool:
+        """Pause an app; tell whether it ran until now, so that its owner is told once."""
+        ...
+
+    def count(self, name: str, *, tried: int, refused: int, now: int, window: int) -> AppState:
+        """Add to the counters of the breaker's window, or begin a new window when the last is over; return them."""
+        ...
+
+
+class DataKey(Protocol):
+    """A key that seals without any further call."""
+
+    def seal(self, plaintext: bytes, *, binding: str) -> bytes:
+        """Seal for one place: `binding` names the record and the kind, and must be given again to open."""
+        ...
+
+
+class Sealer(Protocol):
+    """Makes data keys and opens what was sealed."""
+
+    def new_key(self, app: str) -> DataKey:
+        """Return a data key.
+
+        Raises:
+            SealingUnavailable: KMS gives none.
+        """
+        ...
+
+    def open(self, sealed: bytes, *, app: str, binding: str) -> bytes:
+        """Open what was sealed for this app and binding.
+
+        Raises:
+            SealingUnavailable: KMS does not unwrap the key, or the value was not sealed for this place.
+        """
+        ...
+
+
+class TokenSecrets(Protocol):
+    """The secrets that workloads read."""
+
+    def create(self, name: ConnectionName, document: str, *, token: str) -> str:
+        """Create the connection's secret with our tags and return its ARN; one that is ours already is written.
+
+        Raises:
+            PublishUnavailable: throttled or down.
+            SecretNotOurs: one of that name exists that this stack did not make.
+            SecretGone: one of that name is scheduled for deletion.
+        """
+        ...
+
+    def put(self, arn: str, document: str, *, token: str) -> None:
+        """Write a new current version, idempotent by `token` (the ClientRequestToken).
+
+        Raises:
+            PublishUnavailable: throttled or down.
+            SecretNotOurs: our permissions end at secrets without our tag.
+            SecretGone: deleted or scheduled for deletion.
+        """
+        ...
+
+    def current_version(self, arn: str) -> str | None:
+        """Return the id of the version under AWSCURRENT, without reading it.
+
+        Raises:
+            PublishUnavailable: throttled or down.
+            SecretGone: deleted or scheduled for deletion.
+        """
+        ...
+
+
+class WorkQueue(Protocol):
+    """The refresh queue."""
+
+    def send(self, works: list[Work]) -> list[Work]:
+        """Send and return those that were not accepted."""
+        ...
+
+
+class Alerts(Protocol):
+    """Tells operators. Never raises: an alert that cannot be sent is logged."""
+
+    def tell(self, kind: str, subject: str, *, detail: str, next_command: str) -> None:
+        """Tell once about a connection or an app, by name only, with the command that mends it."""
+        ...
+
+
+class Log(Protocol):
+    """Structured logging: dotted past-tense events with key-values, no secret among them."""
+
+    def info(self, event: str, **fields: object) -> None:
+        """Tell what happened."""
+        ...
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Tell what needs a look."""
+        ...
+
+    def failure(self, event: str, error: BaseException) -> None:
+        """Tell of an error nobody foresaw: its type and the places in the code, never its text."""
+        ...

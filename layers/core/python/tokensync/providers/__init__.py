@@ -1,0 +1,33 @@
+"""The registry of providers: explicit, one line each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tokensync.errors import InvalidApp
+from tokensync.providers import tiktok_shop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokensync.providers.contract import Provider
+
+PROVIDERS: Mapping[str, Provider] = {
+    provider.name: provider
+    for provider in (
+        tiktok_shop.PROVIDER,
+    )
+}  # fmt: skip
+
+
+def provider_named(name: str) -> Provider:
+    """Return a provider by name.
+
+    Raises:
+        InvalidApp: there is none of that name.
+    """
+    try:
+        return PROVIDERS[name]
+    except KeyError:
+        known = ", ".join(sorted(PROVIDERS))
+        raise InvalidApp(f"there is no provider {name!r}; there are: {known}") from None

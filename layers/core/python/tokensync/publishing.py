@@ -1,0 +1,62 @@
+"""Publishing: making a connection's secret equal to its grant. Level-triggered, one write, never half a state."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import TYPE_CHECKING
+
+from tokensync.connection import Published
+from tokensync.document import document
+
+if TYPE_CHECKING:
+    from tokensync.connection import Connection
+    from tokensync.grant import Grant
+    from tokensync.names import ConnectionName
+    from tokensync.ports import Clock, TokenSecrets
+
+
+def version_id(name: ConnectionName, *, generation: int, fence: int) -> str:
+    """Return the ClientRequestToken of a publication.
+
+    The same holder's replay carries the same token and does nothing; any later holder writes a version of its own.
+    """
+    digest = hashlib.sha256(f"{name}|{generation}|{fence}".encode("utf-8", "surrogatepass")).digest()
+    return str(uuid.UUID(bytes=digest[:16], version=5))
+
+
+class Publisher:
+    """Writes grants to the secrets that workloads read."""
+
+    def __init__(self, secrets: TokenSecrets, clock: Clock) -> None:
+        self._secrets = secrets
+        self._clock = clock
+
+    def publish(self, record: Connection, grant: Grant) -> Published:
+        """Write the grant under the record's generation, status and fence; return what stands now.
+
+        Raises:
+            PublishUnavailable: later it will do.
+            SecretGone: the secret was deleted; it is never recreated in silence.
+            SecretNotOurs: a secret of that name exists that this stack did not make.
+        """
+        token = version_id(record.name, generation=record.generation, fence=record.fence)
+        text = document(record, grant)
+        if record.published is None:
+            arn = self._secrets.create(record.name, text, token=token)
+        else:
+            arn = record.published.arn
+            self._secrets.put(arn, text, token=token)
+        return Published(
+            arn=arn, version_id=token, generation=record.generation, status=record.status, at=self._clock.now()
+        )
+
+    def is_current(self, record: Connection) -> bool:
+        """Return whether the secret's current version is the one this record published last.
+
+        Raises:
+            PublishUnavailable: later it can be told.
+            SecretGone: the secret was deleted.
+        """
+        published = record.published
+        return published is not None and self._secrets.current_version(published.arn) == published.version_id

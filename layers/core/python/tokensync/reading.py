@@ -1,0 +1,205 @@
+"""Reads a token endpoint's answer by a provider's data: either what was issued, or a failure with its class."""
+
+from __future__ import annotations
+
+import math
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from tokensync.answers import AccountReply, Answer, Failure, FailureClass, Issued
+from tokensync.secret import Secret
+from tokensync.strict_json import NotStrictJson, parse_object
+from tokensync.text import LABEL_LENGTH, MESSAGE_LENGTH, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokensync.providers.contract import ErrorReply, Provider
+
+_LONGEST_TOKEN = 16_384
+_LONGEST_RETRY_AFTER = 3600
+_BUSY = frozenset({429, 503})
+# Above these a number is no duration: no provider grants 30 years in seconds, and none grants 30,000 in milliseconds.
+_EPOCH_SECONDS = 10**9
+_EPOCH_MILLISECONDS = 10**12
+_LONGEST_EPOCH = 10**11  # the year 5138; beyond it a number is noise
+_ASSUMED_LIFE = 3600  # where a token that can be refreshed states no life: RFC 6749 §4.2.2's own example
+_CLOCK_TOLERANCE = 86_400  # a Date header further off than this is no clock
+
+
+def read_answer(provider: Provider, answer: Answer) -> Issued | Failure:
+    """Return what the answer says. Never raises, whatever the bytes are."""
+    if answer.status in _BUSY:
+        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=_retry_after(answer))
+    try:
+        reply = parse_object(answer.body) if answer.complete else None
+    except NotStrictJson:
+        reply = None
+    if reply is None:
+        return _unreadable(answer)
+    trace_id = _trace_id(provider, reply)
+    error = provider.answer.error(reply, answer.status)
+    if error is not None:
+        return _failure(provider, answer, error, trace_id)
+    fields = _fields(provider, reply)
+    if not 200 <= answer.status < 300 or fields is None:  # noqa: PLR2004 - RFC 9110 §15.3
+        return _unreadable(answer, trace_id)
+    return _issued(provider, answer, fields, trace_id)
+
+
+def _fields(provider: Provider, reply: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the object that holds the tokens, or None where there is no trace of one."""
+    inner = reply if provider.answer.envelope is None else reply.get(provider.answer.envelope)
+    if not isinstance(inner, dict) or not ({"access_token", "refresh_token"} & inner.keys()):
+        return None
+    return inner
+
+
+def _unreadable(answer: Answer, trace_id: str = "") -> Failure:
+    """Class what cannot be read. A success or a server error may have committed; the rest is nothing we know."""
+    committed = answer.status < 300 or answer.status >= 500  # noqa: PLR2004 - RFC 9110 §15
+    kind = FailureClass.AMBIGUOUS if committed else FailureClass.UNKNOWN
+    return Failure(kind=kind, code=f"http_{answer.status}", message="the answer cannot be read", trace_id=trace_id)
+
+
+def _failure(provider: Provider, answer: Answer, error: ErrorReply, trace_id: str) -> Failure:
+    text = error.message.lower()
+    kind = provider.failures.get(error.code)
+    if kind is None:
+        kind = next((kind for part, kind in provider.failure_texts if part in text), None)
+    if kind is None:
+        kind = FailureClass.AMBIGUOUS if answer.status >= 500 else FailureClass.UNKNOWN  # noqa: PLR2004
+    return Failure(
+        kind=kind,
+        code=one_line(error.code, length=60),
+        message=one_line(error.message, length=MESSAGE_LENGTH),
+        trace_id=trace_id,
+        retry_after=_retry_after(answer) if kind is FailureClass.BUSY else None,
+    )
+
+
+def _trace_id(provider: Provider, reply: Mapping[str, Any]) -> str:
+    value = reply.get(provider.answer.trace_id) if provider.answer.trace_id else None
+    return one_line(value, length=80) if isinstance(value, str) else ""
+
+
+def _issued(provider: Provider, answer: Answer, fields: Mapping[str, Any], trace_id: str) -> Issued:
+    shape = provider.answer
+    oddities: list[str] = []
+    access_token = _token(fields, "access_token", oddities)
+    refresh_token = _token(fields, "refresh_token", oddities) if fields.get("refresh_token") is not None else None
+    now = _provider_now(answer)
+    expires_at = _expiry(fields, shape.expires_in, now, oddities)
+    if expires_at is None and (shape.default_expires_in is not None or refresh_token is not None):
+        expires_at = now + (shape.default_expires_in or _ASSUMED_LIFE)
+    refresh_expires_at = (
+        _expiry(fields, shape.refresh_expires_in, now, oddities) if shape.refresh_expires_in is not None else None
+    )
+    token_type = fields.get("token_type")
+    return Issued(
+        access_token=access_token,
+        refresh_token=refresh_token,
+        token_type=one_line(token_type, length=20) if isinstance(token_type, str) else "Bearer",
+        scopes=_scopes(fields.get(shape.scope), shape.scope_separator),
+        access_expires_at=expires_at,
+        refresh_expires_at=refresh_expires_at,
+        life=None if expires_at is None else expires_at - now,
+        account=_cleaned(shape.account(fields)),
+        trace_id=trace_id,
+        oddities=tuple(oddities),
+    )
+
+
+def _token(fields: Mapping[str, Any], name: str, oddities: list[str]) -> Secret | None:
+    """Return a token if it is one that RFC 6749 §A.12 allows (visible ASCII and space) and a header can carry."""
+    value = fields.get(name)
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_TOKEN and value.isascii() and value.isprintable():
+        return Secret(value)
+    oddities.append(f"{name} malformed")
+    return None
+
+
+def _expiry(fields: Mapping[str, Any], name: str, now: int, oddities: list[str]) -> int | None:
+    """Return an expiry as Unix seconds: durations, epochs in seconds or milliseconds, told apart by magnitude."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    number = _number(value)
+    if number is None or number <= 0:
+        oddities.append(f"{name} malformed")
+        return None
+    if not isinstance(value, int):
+        oddities.append(f"{name} is not a whole number")
+    if number > _EPOCH_MILLISECONDS:
+        number /= 1000
+        oddities.append(f"{name} in milliseconds")
+    if number > _LONGEST_EPOCH:
+        oddities.append(f"{name} out of range")
+        return None
+    at = int(number) if number > _EPOCH_SECONDS else now + int(number)
+    if at <= now:
+        oddities.append(f"{name} in the past")
+        return None
+    return at
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        try:
+            value = float(value) if len(value) <= 20 else None  # noqa: PLR2004 - longer than any expiry
+        except ValueError:
+            return None
+    if isinstance(value, int):
+        return float(value) if abs(value) < 10**18 else None
+    return value if isinstance(value, float) and math.isfinite(value) else None
+
+
+def _scopes(value: object, separator: str) -> tuple[str, ...] | None:
+    """Return the granted scopes from a separated string or an array of strings or numbers."""
+    parts: list[Any]
+    if isinstance(value, str):
+        parts = value.replace(",", " ").split() if separator in (",", " ") else value.split(separator)
+    elif isinstance(value, list):
+        parts = [part for part in value if isinstance(part, str | int)]
+    else:
+        return None
+    return tuple(one_line(str(part), length=LABEL_LENGTH) for part in parts)
+
+
+def _cleaned(account: AccountReply | None) -> AccountReply | None:
+    if account is None:
+        return None
+    return AccountReply(
+        id=account.id,
+        label=one_line(account.label, length=LABEL_LENGTH),
+        kind=one_line(account.kind, length=40),
+        facts=account.facts,
+    )
+
+
+def _provider_now(answer: Answer) -> int:
+    """Return the provider's own time of the answer, so that a wrong clock here shifts no expiry (RFC 9110 §6.6.1)."""
+    date = _http_date(answer.headers.get("date", ""))
+    if date is None or abs(date - answer.received_at) > _CLOCK_TOLERANCE:
+        return answer.received_at
+    return date
+
+
+def _retry_after(answer: Answer) -> int | None:
+    """Return Retry-After in seconds, capped at an hour, RFC 9110 §10.2.3; None where it is absent or nonsense."""
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return _LONGEST_RETRY_AFTER if len(text) > 6 else min(int(text), _LONGEST_RETRY_AFTER)  # noqa: PLR2004
+    date = _http_date(text)
+    if date is None:
+        return None
+    return max(0, min(date - _provider_now(answer), _LONGEST_RETRY_AFTER))
+
+
+def _http_date(text: str) -> int | None:
+    try:
+        return int(parsedate_to_datetime(text).timestamp())
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -1,0 +1,233 @@
+"""The refresh protocol: LEASE, GATE, SENT, RECEIVED; `concluding` does PUBLISH and COMMIT.
+
+A token that the provider gave us is durable before anyone uses it, and a refresh token is presented once but for the
+named exemptions. Recovery is the same worker finding `sent` or `received` under an expired lease.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tokensync import schedule, transitions
+from tokensync.answers import Answer, Failure, FailureClass
+from tokensync.concluding import grant_binding
+from tokensync.connection import Attempt, Exemption, Phase, Status
+from tokensync.errors import (
+    FenceLost,
+    InvalidApp,
+    NotLeased,
+    PublishUnavailable,
+    SealingUnavailable,
+    SecretGone,
+    StoreUnavailable,
+    UnknownApp,
+)
+from tokensync.grant import Grant
+from tokensync.outcome import Outcome, Result
+from tokensync.presenting import present
+from tokensync.token_request import refresh_request
+
+if TYPE_CHECKING:
+    from tokensync.concluding import Concluder
+    from tokensync.connection import Connection
+    from tokensync.keeping import Keeper
+    from tokensync.names import ConnectionName
+    from tokensync.ports import Alerts, Clock, Connections, Failpoints, Randomness, Sealer
+    from tokensync.publishing import Publisher
+    from tokensync.session import Budget, Limits, Session
+    from tokensync.wire import Wire
+    from tokensync.work import Work
+
+
+def answer_binding(name: ConnectionName) -> str:
+    """Return the place that a provider's answer for a connection is sealed for."""
+    return f"{name}|answer|1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refresher:
+    """Looks after one connection at a time. Thread-safe: it holds ports and no state."""
+
+    connections: Connections
+    sealer: Sealer
+    publisher: Publisher
+    concluder: Concluder
+    keeper: Keeper
+    alerts: Alerts
+    wire: Wire
+    clock: Clock
+    randomness: Randomness
+    failpoints: Failpoints
+    limits: Limits
+
+    def look_after(self, work: Work, session: Session, budget: Budget, *, force: bool = False) -> Outcome:
+        """Lease the connection and do whatever is due. `force` is an operator's: it presents a held token again.
+
+        Raises:
+            UnknownConnection, NewerSchema, StoreUnavailable: nothing was spent by this call.
+        """
+        name = work.connection
+        if name is None:
+            raise ValueError("this work names no connection")
+        if work.answer is not None:
+            self.keeper.bring_back(name, work.fence, work.answer)
+        now = self.clock.now()
+        until = now + math.ceil(budget.left()) + self.limits.lease_margin
+        try:
+            record = self.connections.lease(name, now=now, until=until, even_if_not_due=work.compare or force)
+        except NotLeased as refused:
+            # A comparison must come after the present holder, whatever that one writes.
+            return Outcome(Result.LEASED_ELSEWHERE, again=work.compare and refused.leased_until is not None)
+        self.failpoints.reached("leased")
+        try:
+            return self._leased(record, session, budget, compare=work.compare, force=force)
+        except FenceLost:
+            return Outcome(Result.TAKEN_OVER)
+        except (SealingUnavailable, UnknownApp, InvalidApp) as error:
+            return self._unready(record, error)
+
+    def _leased(self, record: Connection, session: Session, budget: Budget, *, compare: bool, force: bool) -> Outcome:
+        """Choose what is due: an unfinished attempt, a warning, the refresh, or the secret."""
+        if record.phase is Phase.RECEIVED and record.sealed_answer is not None:
+            answer = self._open_answer(record.sealed_answer, record)
+            return self.concluder.conclude(record, answer, self._open_grant(record), session)
+        if record.phase is Phase.SENT:
+            return self._recover(record, session)
+        now = self.clock.now()
+        record = self._warned(record, now)
+        due = force or (record.renew_at is not None and record.renew_at <= now)
+        if due and not force and record.status is Status.HELD:
+            rests = self._rests(record, session, now)
+            if rests is not None:
+                return rests
+        if due and (force or record.status in (Status.ACTIVE, Status.HELD)):
+            return self._refresh(record, session, budget, force=force)
+        if record.status not in (Status.ACTIVE, Status.HELD):
+            record = replace(record, renew_at=None)
+        asked = compare or (record.compare_at is not None and record.compare_at <= now)
+        return self._reconcile(record, asked=asked)
+
+    def _warned(self, record: Connection, now: int) -> Connection:
+        """Tell of the refresh token's nearing end, once for each step on the way."""
+        if record.warn_at is None or record.warn_at > now or record.refresh_expires_at is None:
+            return record
+        days = max(0, math.ceil((record.refresh_expires_at - now) / schedule.DAY))
+        self.alerts.tell(
+            "authorization.expiring",
+            str(record.name),
+            detail=f"the seller's authorization ends in {days} days; a refresh does not extend it",
+            next_command=f"tokensync invite {record.name.app} --for {record.name}",
+        )
+        return replace(record, warn_at=schedule.warn_at(now=now, refresh_expires_at=record.refresh_expires_at))
+
+    def _rests(self, record: Connection, session: Session, now: int) -> Outcome | None:
+        """Decide about a held connection whose time has come; None means that an attempt is due."""
+        if record.exemption is Exemption.LAST_ATTEMPT:
+            last = schedule.last_attempt_at(
+                now=now, access_expires_at=record.access_expires_at, obtained_at=record.obtained_at
+            )
+            return self._release(record, Result.HELD, renew_at=last) if last > now else None
+        if record.exemption is not None:
+            return None
+        if record.reason == transitions.REASON_REFUSED and not session.state.paused:
+            return self.concluder.reauthorize(record, record, self._open_grant(record))
+        # A tripped breaker marks none, and a last attempt without an answer is an operator's to repeat.
+        return self._release(record, Result.HELD, renew_at=None)
+
+    def _reconcile(self, record: Connection, *, asked: bool) -> Outcome:
+        """Make the secret equal to the grant where it is not, and release."""
+        differs = record.publishing_is_due()
+        try:
+            if asked and not differs and record.published is not None:
+                differs = not self.publisher.is_current(record)
+        except PublishUnavailable as error:
+            return self.concluder.postponed(record, "comparing.postponed", str(error), backpressure=True)
+        except SecretGone as gone:
+            return self.concluder.orphaned(record, str(gone))
+        after = transitions.released(replace(record, compare_at=None))
+        if not differs:
+            return Outcome(Result.NOTHING_DUE, self.connections.write(record, after))
+        return self.concluder.publish(record, after, self._open_grant(record), Result.PUBLISHED)
+
+    def _refresh(self, record: Connection, session: Session, budget: Budget, *, force: bool) -> Outcome:
+        """GATE: everything that could fail without the provider has to stand before anything is spent."""
+        if session.state.paused and not force:
+            again = self.clock.now() + transitions.PAUSED_RECHECK
+            return self._release(record, Result.PAUSED, renew_at=again)
+        if budget.left() < self.limits.provider + self.limits.storing:
+            self._release(record, Result.NO_TIME, renew_at=record.renew_at)
+            return Outcome(Result.NO_TIME, again=True)
+        grant = self._open_grant(record)
+        if grant.refresh_token is None:
+            return self._reconcile(replace(record, renew_at=None), asked=False)
+        exemption = record.exemption
+        if record.attempt is not None:
+            if force:
+                exemption = Exemption.OPERATOR
+            if exemption is None:
+                lost = Failure(kind=FailureClass.AMBIGUOUS, code="presented_before")
+                return self.concluder.settle(record, lost, grant, session, previous=None)
+        _ = session.key  # in hand now: sealing the answer needs no call later
+        request = refresh_request(session.provider, session.app, grant.refresh_token)
+        attempt = Attempt(id=self.randomness.token(), fence=record.fence, at=self.clock.now(), exemption=exemption)
+        sent = self.connections.write(record, replace(record, phase=Phase.SENT, attempt=attempt, exemption=None))
+        self.failpoints.reached("sent")
+        answer = present(
+            request, wire=self.wire, clock=self.clock, seconds=self.limits.provider, failpoints=self.failpoints
+        )
+        if isinstance(answer, Failure):
+            return self.concluder.settle(sent, answer, grant, session, previous=record)
+        return self._receive(sent, answer, grant, session, budget)
+
+    def _receive(self, sent: Connection, answer: Answer, grant: Grant, session: Session, budget: Budget) -> Outcome:
+        """RECEIVED: the raw bytes become durable before they are parsed, and the generation's number is allocated."""
+        sealed = session.key.seal(answer.to_bytes(), binding=answer_binding(sent.name))
+        try:
+            received = self.connections.write(
+                sent,
+                replace(sent, phase=Phase.RECEIVED, sealed_answer=sealed, allocated=sent.allocated + 1),
+            )
+        except FenceLost:
+            self.keeper.superseded(sent.name, sent.fence, sealed)
+            return Outcome(Result.TAKEN_OVER)
+        except StoreUnavailable:
+            self.keeper.keep(sent, sealed, budget)
+            return Outcome(Result.KEPT, sent, again=True, backpressure=True)
+        self.failpoints.reached("received")
+        return self.concluder.conclude(received, answer, grant, session)
+
+    def _recover(self, record: Connection, session: Session) -> Outcome:
+        """Resume an attempt whose process died: with its answer if that was kept anywhere, else as ambiguous."""
+        grant = self._open_grant(record)
+        fence = record.attempt.fence if record.attempt is not None else record.fence
+        kept = self.connections.aside(record.name, fence=fence)
+        if kept is None:
+            lost = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message="the attempt's process ended")
+            return self.concluder.settle(record, lost, grant, session, previous=None)
+        received = self.connections.write(
+            record, replace(record, phase=Phase.RECEIVED, sealed_answer=kept, allocated=record.allocated + 1)
+        )
+        return self.concluder.conclude(received, self._open_answer(kept, record), grant, session)
+
+    def _release(self, record: Connection, result: Result, *, renew_at: int | None) -> Outcome:
+        after = transitions.released(replace(record, renew_at=renew_at))
+        return Outcome(result, self.connections.write(record, after))
+
+    def _unready(self, record: Connection, error: Exception) -> Outcome:
+        """Postpone a connection whose key or app is not to be had; nothing was spent, or the answer is stored."""
+        try:
+            return self.concluder.postponed(record, "connection.postponed", str(error))
+        except FenceLost:
+            return Outcome(Result.TAKEN_OVER)
+
+    def _open_grant(self, record: Connection) -> Grant:
+        if record.sealed_grant is None:
+            raise SealingUnavailable("the connection has no grant")
+        return Grant.from_bytes(
+            self.sealer.open(record.sealed_grant, app=record.name.app, binding=grant_binding(record.name))
+        )
+
+    def _open_answer(self, sealed: bytes, record: Connection) -> Answer:
+        return Answer.from_bytes(self.sealer.open(sealed, app=record.name.app, binding=answer_binding(record.name)))

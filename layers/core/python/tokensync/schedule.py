@@ -1,0 +1,80 @@
+"""When work is due. Pure arithmetic over Unix seconds; jitter comes from the connection's own name."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokensync.connection import Connection
+    from tokensync.names import ConnectionName
+
+DAY = 86_400
+# Days before the refresh token's own end at which an operator is warned.
+WARNING_DAYS = (30, 14, 7, 1)
+# Secrets Manager advises against writing one secret more often than every 10 minutes and keeps about 100 versions.
+FLOOR = 900
+# Three tries of a minute each must fit before the access token's end.
+TRIES = 3
+RETRY_FIRST = 30
+RETRY_LONGEST = 3600
+LAST_ATTEMPT_LEAD = 300
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """How often the schedule looks, and how often one connection may be refreshed, in seconds."""
+
+    tick: int = 60
+    floor: int = FLOOR
+
+
+def jitter(name: ConnectionName) -> float:
+    """Return a number from 0 up to but not including 1 that is always the same for one connection."""
+    digest = hashlib.sha256(str(name).encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
+
+
+def renew_at(name: ConnectionName, *, now: int, life: int | None, cadence: Cadence) -> int | None:
+    """Return when to refresh a token that has `life` seconds left: at 60 to 70 % of it, early enough for three tries.
+
+    Never sooner than the cadence's floor, even where the token ends before. None where the token never expires.
+    """
+    if life is None:
+        return None
+    share = int(life * (0.6 + 0.1 * jitter(name)))
+    early = life - TRIES * cadence.tick
+    # A tenth of the life is kept even where three tries do not fit: refreshing at once would never end.
+    wait = max(min(share, early), life // 10, 1)
+    return now + max(wait, cadence.floor)
+
+
+def retry_at(*, now: int, failures: int, retry_after: int | None, fraction: float) -> int:
+    """Return when to try again after `failures` in a row: doubling from half a minute to an hour, with jitter."""
+    wait = min(RETRY_FIRST * 2 ** min(failures, 10), RETRY_LONGEST)
+    wait = int(wait * (0.75 + 0.5 * fraction))
+    return now + max(wait, retry_after or 0)
+
+
+def last_attempt_at(*, now: int, access_expires_at: int | None, obtained_at: int | None) -> int:
+    """Return when a held connection makes its one last attempt: shortly before its access token ends."""
+    if access_expires_at is None:
+        return now
+    life = access_expires_at - (obtained_at if obtained_at is not None else now)
+    return max(now, access_expires_at - min(LAST_ATTEMPT_LEAD, max(life // 4, 1)))
+
+
+def warn_at(*, now: int, refresh_expires_at: int | None) -> int | None:
+    """Return when the next warning about the refresh token's end is due, None when none is left."""
+    if refresh_expires_at is None:
+        return None
+    times = (refresh_expires_at - days * DAY for days in WARNING_DAYS)
+    return min((at for at in times if at > now), default=None)
+
+
+def scheduled(record: Connection) -> Connection:
+    """Return the record with `refresh_at` and `next_at` at the earliest time at which anything is to be done."""
+    times = (record.renew_at, record.warn_at, record.compare_at)
+    earliest = min((at for at in times if at is not None), default=None)
+    return replace(record, refresh_at=earliest, next_at=earliest)

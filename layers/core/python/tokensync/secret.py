@@ -1,0 +1,49 @@
+"""The one type that carries tokens, codes and client secrets through the program."""
+
+from __future__ import annotations
+
+import hmac
+from typing import NoReturn
+
+_MASK = "***"
+
+
+class Secret:
+    """A string that cannot be printed, formatted, pickled or logged by accident.
+
+    Only `reveal` gives the text back, so every place that lets a secret out can be found by that name.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the secret text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return _MASK
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(_MASK, spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        # As bytes: compare_digest raises on text outside ASCII. surrogatepass: an answer may hold lone surrogates.
+        return hmac.compare_digest(
+            self._text.encode("utf-8", "surrogatepass"), other._text.encode("utf-8", "surrogatepass")
+        )
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is never pickled")

@@ -1,0 +1,146 @@
+"""What a batch needs of one app, fetched once: registration, running state, provider and a data key."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tokensync.providers import provider_named
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tokensync.app import App, AppState
+    from tokensync.ports import Apps, Clock, DataKey, Sealer
+    from tokensync.providers.contract import Provider
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Times in seconds; the design's page gives the reason for each."""
+
+    provider: float = 10.0
+    storing: float = 5.0
+    facts: float = 4.0
+    lease_margin: int = 5
+
+
+class Budget:
+    """What is left of a function's life."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._end = clock.monotonic() + seconds
+
+    def left(self) -> float:
+        """Return the seconds left, never below zero."""
+        return max(0.0, self._end - self._clock.monotonic())
+
+
+@dataclass
+class Tally:
+    """What a batch tried with one app and how often it was refused; written to the app's record once per batch."""
+
+    tried: int = 0
+    refused: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, *, refused: bool) -> None:
+        """Count one answered attempt."""
+        with self.lock:
+            self.tried += 1
+            self.refused += refused
+
+
+class Session:
+    """One app within one batch. Everything is fetched at first use and kept; safe to share between threads."""
+
+    def __init__(
+        self, name: str, *, apps: Apps, sealer: Sealer, providers: Callable[[str], Provider] = provider_named
+    ) -> None:
+        self.name = name
+        self.tally = Tally()
+        self._apps = apps
+        self._sealer = sealer
+        self._providers = providers
+        self._lock = threading.RLock()
+        self._app: App | None = None
+        self._state: AppState | None = None
+        self._key: DataKey | None = None
+
+    @property
+    def app(self) -> App:
+        """Return the registration.
+
+        Raises:
+            UnknownApp, InvalidApp, StoreUnavailable: as `Apps.get`.
+        """
+        with self._lock:
+            if self._app is None:
+                self._app = self._apps.get(self.name)
+            return self._app
+
+    @property
+    def provider(self) -> Provider:
+        """Return the app's provider.
+
+        Raises:
+            InvalidApp: there is none of that name.
+        """
+        return self._providers(self.app.provider)
+
+    @property
+    def state(self) -> AppState:
+        """Return the running state.
+
+        Raises:
+            UnknownApp, StoreUnavailable: as `Apps.state`.
+        """
+        with self._lock:
+            if self._state is None:
+                self._state = self._apps.state(self.name)
+            return self._state
+
+    @property
+    def key(self) -> DataKey:
+        """Return the data key under which everything of this batch is sealed.
+
+        Raises:
+            SealingUnavailable: KMS gives none.
+        """
+        with self._lock:
+            if self._key is None:
+                self._key = self._sealer.new_key(self.name)
+            return self._key
+
+    def pause(self, why: str, *, now: int) -> bool:
+        """Pause the app, for the rest of this batch as well; tell whether it ran until now.
+
+        Raises:
+            StoreUnavailable: as `Apps.pause`.
+        """
+        with self._lock:
+            self._state = None
+        return self._apps.pause(self.name, why=why, now=now)
+
+
+class Sessions:
+    """The sessions of one batch, by app."""
+
+    def __init__(self, apps: Apps, sealer: Sealer) -> None:
+        self._apps = apps
+        self._sealer = sealer
+        self._lock = threading.Lock()
+        self._made: dict[str, Session] = {}
+
+    def of(self, app: str) -> Session:
+        """Return the session of an app."""
+        with self._lock:
+            if app not in self._made:
+                self._made[app] = Session(app, apps=self._apps, sealer=self._sealer)
+            return self._made[app]
+
+    def all(self) -> Mapping[str, Session]:
+        """Return every session of the batch."""
+        return self._made

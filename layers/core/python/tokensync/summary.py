@@ -1,0 +1,38 @@
+"""A connection as operators see it: names, times and states, and no secret."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tokensync.names import token_secret_name
+
+if TYPE_CHECKING:
+    from tokensync.connection import Connection
+
+
+def summary(record: Connection, *, prefix: str) -> dict[str, Any]:
+    """Return what `tokensync list` and `show` print of a connection; times in Unix seconds or None."""
+    return {
+        "connection": str(record.name),
+        "app": record.name.app,
+        "provider": record.provider,
+        "account_id": record.name.account,
+        "label": record.label,
+        "status": record.status.value,
+        "reason": record.reason,
+        "generation": record.generation,
+        "access_expires_at": record.access_expires_at,
+        "refresh_expires_at": record.refresh_expires_at,
+        "due_at": record.next_at,
+        "last_error": None if record.last_error is None else _last_error(record),
+        "secret": token_secret_name(prefix, record.name),
+    }
+
+
+def _last_error(record: Connection) -> dict[str, Any]:
+    if record.last_error is None:
+        return {}
+    told = asdict(record.last_error)
+    told["class"] = str(told.pop("failure"))
+    return told

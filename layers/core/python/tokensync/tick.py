@@ -1,0 +1,66 @@
+"""The tick: find what is due, claim it, queue it. It costs O(due) and never waits for a provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from tokensync.errors import BadRequest, InvalidName
+
+if TYPE_CHECKING:
+    from tokensync.ports import Clock, Connections, Log, WorkQueue
+    from tokensync.session import Budget
+    from tokensync.work import DueKey, Work
+
+_AT_ONCE = 100
+_STOP_BEFORE = 5.0  # seconds: what is left over is found by the next tick
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """What a tick found and queued."""
+
+    due: int
+    queued: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticker:
+    """Queues what is due."""
+
+    connections: Connections
+    queue: WorkQueue
+    clock: Clock
+    log: Log
+    claim: int
+
+    def tick(self, budget: Budget) -> Ticked:
+        """Claim and queue everything due, until the budget ends.
+
+        A claim moves `next_at` on by the claim period: a slow queue is not filled twice, a lost message heals itself.
+
+        Raises:
+            StoreUnavailable: the index could not be read; the next tick finds the same.
+        """
+        now = self.clock.now()
+        due = queued = 0
+        found = self.connections.due(now=now)
+        while keys := tuple(islice(found, _AT_ONCE)):
+            works = [work for key in keys if (work := self._claimed(key, now)) is not None]
+            refused = self.queue.send(works) if works else []
+            due += len(keys)
+            queued += len(works) - len(refused)
+            if budget.left() < _STOP_BEFORE:
+                break
+        if due:
+            self.log.info("work.queued", due=due, queued=queued)
+        return Ticked(due, queued)
+
+    def _claimed(self, key: DueKey, now: int) -> Work | None:
+        try:
+            work = key.work()
+        except (BadRequest, InvalidName, ValueError) as error:
+            self.log.warning("work.unknown", error=str(error))
+            return None
+        return work if self.connections.claim(key, until=now + self.claim) else None

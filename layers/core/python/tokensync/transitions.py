@@ -1,0 +1,164 @@
+"""What becomes of a connection after each kind of answer. Pure functions from record to record; nothing is stored here.
+
+Each returns a record that is ready to be committed: phase idle, lease released, due times set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tokensync import schedule
+from tokensync.answers import Failure, FailureClass
+from tokensync.connection import Exemption, LastError, Phase, Status
+from tokensync.history import noted
+from tokensync.providers.contract import RefreshReuse
+
+if TYPE_CHECKING:
+    from tokensync.answers import Issued
+    from tokensync.connection import Connection
+    from tokensync.grant import Grant
+    from tokensync.providers.contract import Provider
+
+BREAKER_WINDOW = 600
+BREAKER_TRIED = 20
+PAUSED_RECHECK = 600
+GRACE_RETRY = 1
+
+REASON_AMBIGUOUS = "ambiguous"
+REASON_LAST_ATTEMPT_AMBIGUOUS = "last_attempt_ambiguous"
+REASON_REFUSED = "refused"
+REASON_OTHER_ACCOUNT = "other_account"
+
+
+def released(record: Connection) -> Connection:
+    """Return the record without lease and answer, due as its times say."""
+    return schedule.scheduled(replace(record, phase=Phase.IDLE, lease_until=None, sealed_answer=None))
+
+
+def merged(grant: Grant, issued: Issued, *, now: int) -> Grant:
+    """Return the grant after a refresh: what the answer brought, and the old where it was silent."""
+    if issued.access_token is None:
+        raise ValueError("an answer without a usable access token is never merged")
+    return replace(
+        grant,
+        access_token=issued.access_token,
+        # RFC 6749 §6: a new refresh token may come. Where none does, the stored one is still the only credential.
+        refresh_token=issued.refresh_token or grant.refresh_token,
+        token_type=issued.token_type,
+        scopes=grant.scopes if issued.scopes is None else issued.scopes,
+        obtained_at=now,
+        access_expires_at=issued.access_expires_at,
+        refresh_expires_at=issued.refresh_expires_at or grant.refresh_expires_at,
+        label=(issued.account.label if issued.account else "") or grant.label,
+        account={**grant.account, **(issued.account.facts if issued.account else {})},
+    )
+
+
+def renewed(
+    record: Connection, grant: Grant, issued: Issued, *, sealed: bytes, now: int, cadence: schedule.Cadence
+) -> Connection:
+    """Return the record that holds a new token pair under the number allocated with its answer."""
+    after = replace(
+        record,
+        status=Status.ACTIVE,
+        reason="",
+        attempt=None,
+        exemption=None,
+        generation=record.allocated,
+        sealed_grant=sealed,
+        label=grant.label,
+        obtained_at=grant.obtained_at,
+        access_expires_at=grant.access_expires_at,
+        refresh_expires_at=grant.refresh_expires_at,
+        renew_at=schedule.renew_at(record.name, now=now, life=issued.life, cadence=cadence),
+        warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
+        compare_at=None,
+        failures=0,
+        last_error=None,
+    )
+    if grant.refresh_token is None:
+        after = replace(after, renew_at=None)
+    return released(noted(after, "token.refreshed", now=now, detail=issued.trace_id))
+
+
+def failed(
+    record: Connection,
+    failure: Failure,
+    *,
+    previous: Connection | None,
+    provider: Provider,
+    now: int,
+    fraction: float,
+) -> Connection:
+    """Return the record after a failure, by the failure's class alone.
+
+    `previous` is the record before its attempt was marked as sent, None where another process made the attempt.
+    A refusal comes back parked; `refusal_stands` decides later.
+    """
+    error = LastError(
+        failure=failure.kind, code=failure.code, message=failure.message, trace_id=failure.trace_id, at=now
+    )
+    record = replace(record, last_error=error, failures=record.failures + 1)
+    again = schedule.retry_at(now=now, failures=record.failures - 1, retry_after=failure.retry_after, fraction=fraction)
+    match failure.kind:
+        case FailureClass.NOT_SENT:
+            # The mark is taken back: without that the next holder would see an ambiguity where there is none.
+            before = record if previous is None else previous
+            after = replace(record, attempt=before.attempt, exemption=before.exemption, renew_at=again)
+            event = "refresh.not_sent"
+        case FailureClass.BUSY:
+            after = replace(record, exemption=Exemption.NOT_PROCESSED, renew_at=again)
+            event = "refresh.postponed"
+        case FailureClass.CONFIGURATION:
+            after = replace(record, exemption=Exemption.OPERATOR, renew_at=now + PAUSED_RECHECK)
+            event = "refresh.stopped"
+        case FailureClass.REFUSED:
+            after = replace(
+                record,
+                status=Status.HELD,
+                reason=REASON_REFUSED,
+                exemption=None,
+                renew_at=now + BREAKER_WINDOW + 1,
+            )
+            event = "refresh.refused"
+        case FailureClass.AMBIGUOUS | FailureClass.UNKNOWN:
+            after = _ambiguous(record, provider=provider, now=now, again=again)
+            event = f"refresh.{failure.kind}"
+    return released(noted(after, event, now=now, detail=failure.code))
+
+
+def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) -> Connection:
+    """Follow the provider's declared `refresh_reuse`: the token may be spent, and the answer lost."""
+    attempt = record.attempt
+    exemption = attempt.exemption if attempt is not None else None
+    if provider.refresh_reuse is RefreshReuse.SAFE:
+        return replace(record, exemption=Exemption.SAFE, renew_at=again)
+    in_grace = attempt is not None and now + GRACE_RETRY <= attempt.at + provider.grace_seconds
+    if provider.refresh_reuse is RefreshReuse.GRACE and in_grace and exemption is not Exemption.GRACE:
+        return replace(record, exemption=Exemption.GRACE, renew_at=now + GRACE_RETRY)
+    if exemption in (Exemption.LAST_ATTEMPT, Exemption.OPERATOR):
+        return replace(record, status=Status.HELD, reason=REASON_LAST_ATTEMPT_AMBIGUOUS, exemption=None, renew_at=None)
+    last = schedule.last_attempt_at(
+        now=again, access_expires_at=record.access_expires_at, obtained_at=record.obtained_at
+    )
+    return replace(record, status=Status.HELD, reason=REASON_AMBIGUOUS, exemption=Exemption.LAST_ATTEMPT, renew_at=last)
+
+
+def refusal_stands(record: Connection, *, now: int) -> Connection:
+    """Return the record of a connection whose seller has to authorize again."""
+    after = replace(
+        record, status=Status.REAUTHORIZE, reason=REASON_REFUSED, exemption=None, renew_at=None, warn_at=None
+    )
+    return released(noted(after, "connection.reauthorization_needed", now=now))
+
+
+def unpublishable(record: Connection, *, reason: str, now: int) -> Connection:
+    """Return the record of a connection whose secret is gone or not ours: the grant is kept, nothing is scheduled."""
+    after = replace(record, status=Status.ORPHANED, reason=reason, renew_at=None, compare_at=None, warn_at=None)
+    return released(noted(after, "connection.orphaned", now=now, detail=reason))
+
+
+def breaker_trips(*, tried: int, refused: int) -> bool:
+    """Return whether so many were refused that the cause is not the sellers: 20 tried, more than half refused."""
+    return tried >= BREAKER_TRIED and refused * 2 > tried

@@ -1,0 +1,167 @@
+"""The seller's pages: what each request to /connect and /callback is answered."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokensync.callback_query import Query
+from tokensync.errors import (
+    AlreadyConsumed,
+    BadRequest,
+    InvalidApp,
+    InvalidName,
+    InviteRefused,
+    SealingUnavailable,
+    StoreUnavailable,
+    UnknownApp,
+)
+from tokensync.names import app_name
+from tokensync.pages import Page, page
+from tokensync.pending import Outcome
+from tokensync.secret import Secret
+from tokensync.session import Session
+from tokensync.signing import Invite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tokensync.connecting import Connector
+    from tokensync.pending import Pending
+    from tokensync.ports import Apps, Clock, Log, Sealer
+    from tokensync.session import Budget
+    from tokensync.signing import Signer
+
+_COOKIE = "__Host-tokensync"
+_COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_COOKIE_LIFE = 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Web:
+    """Answers the seller's browser. `signer` and the apps' names are fetched when they are first needed."""
+
+    connector: Connector
+    apps: Apps
+    sealer: Sealer
+    clock: Clock
+    log: Log
+    signer: Callable[[], Signer]
+
+    def connect(self, name: str, raw_query: str, cookies: Sequence[str], *, base_url: str) -> Page:
+        """Answer GET /connect/{app}: check the invite, bind the browser, and send it to the consent page."""
+        try:
+            invite = self._invite(name, raw_query)
+            session = self._session(name)
+            begun = self.connector.begin(
+                invite,
+                session,
+                self.signer(),
+                cookie=_cookie(cookies),
+                redirect_uri=f"{base_url}/callback/{name}",
+            )
+        except (InvalidName, UnknownApp):
+            return page("not_found", 404)
+        except BadRequest as error:
+            return self._refused(name, "bad_request", 400, error)
+        except InviteRefused as error:
+            return self._refused(name, "invite", 403, error)
+        except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
+            self.log.warning("connect.failed", app=name, error=str(error))
+            return page("unavailable", 503)
+        cookie = f"{_COOKIE}={begun.cookie.reveal()}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_LIFE}"
+        return Page(status=302, headers={"location": begun.url}, cookies=(cookie,))
+
+    def callback(self, name: str, raw_query: str, cookies: Sequence[str], budget: Budget) -> Page:
+        """Answer GET /callback/{app}: exchange the code at most once, then send the browser to the result."""
+        try:
+            self.connector.authorized(raw_query, self._session(name), self.signer(), budget, cookie=_cookie(cookies))
+        except (InvalidName, UnknownApp):
+            return page("not_found", 404)
+        except BadRequest as error:
+            return self._refused(name, "bad_request", 400, error)
+        except AlreadyConsumed:
+            self.log.info("callback.repeated", app=name)
+        except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
+            self.log.warning("callback.failed", app=name, error=str(error))
+            return page("unavailable", 503)
+        return Page(status=303, headers={"location": f"/connect/{name}/result"})
+
+    def result(self, name: str, cookies: Sequence[str], *, base_url: str) -> Page:
+        """Answer GET /connect/{app}/result: how this browser's latest authorization ended."""
+        cookie = _cookie(cookies)
+        if cookie is None:
+            return self._refused(name, "no_browser", 400, BadRequest("no cookie"))
+        try:
+            session = self._session(name)
+            pending = self.connector.outcome(name, cookie)
+            if pending is None:
+                return page("not_found", 404)
+            return self._told(pending, session, base_url)
+        except (InvalidName, UnknownApp):
+            return page("not_found", 404)
+        except (InvalidApp, StoreUnavailable) as error:
+            self.log.warning("result.failed", app=name, error=str(error))
+            return page("unavailable", 503)
+
+    def _told(self, pending: Pending, session: Session, base_url: str) -> Page:
+        outcome = pending.outcome
+        lease_over = pending.lease_until is not None and pending.lease_until < self.clock.now()
+        if outcome is Outcome.WORKING and lease_over and pending.received_at is None:
+            outcome = Outcome.FAILED
+        if outcome is Outcome.WORKING:
+            return page("working", 200, refresh=3)
+        return page(
+            outcome.value,
+            200,
+            label=pending.label,
+            provider=session.provider.title,
+            again=self._again(pending, base_url) if outcome in _MAY_START_AGAIN else "",
+            return_url=session.app.settings.get("return_url", ""),
+        )
+
+    def _again(self, pending: Pending, base_url: str) -> str:
+        """Return the invite's own link once more, while it lasts."""
+        if not pending.invite_id or pending.invite_expires_at <= self.clock.now():
+            return ""
+        invite = Invite(
+            id=pending.invite_id,
+            app=pending.key.app,
+            expires_at=pending.invite_expires_at,
+            label=pending.label,
+            for_account=pending.for_account,
+        )
+        return invite_url(base_url, self.signer(), invite)
+
+    def _invite(self, name: str, raw_query: str) -> Invite:
+        app_name(name)
+        query = Query.parse(raw_query)
+        return self.signer().read_invite(query.parameters.get("invite", ""), app=name, now=self.clock.now())
+
+    def _session(self, name: str) -> Session:
+        return Session(app_name(name), apps=self.apps, sealer=self.sealer)
+
+    def _refused(self, name: str, text: str, status: int, error: Exception) -> Page:
+        """Refuse without a call to anyone: the apps' names are in hand since the cold start."""
+        if name not in self.apps.names():
+            return page("not_found", 404)
+        self.log.info("request.refused", app=name, why=str(error))
+        return page(text, status)
+
+
+_MAY_START_AGAIN = frozenset({Outcome.WAITING, Outcome.FAILED, Outcome.CANCELLED})
+
+
+def invite_url(base_url: str, signer: Signer, invite: Invite) -> str:
+    """Return the link of an invite."""
+    return f"{base_url}/connect/{invite.app}?invite={signer.invite(invite)}"
+
+
+def _cookie(cookies: Sequence[str]) -> Secret | None:
+    """Return our cookie's value, None where it is absent or not of our making."""
+    for cookie in cookies:
+        name, _, value = cookie.strip().partition("=")
+        if name == _COOKIE and _COOKIE_VALUE.fullmatch(value):
+            return Secret(value)
+    return None

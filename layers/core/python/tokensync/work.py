@@ -1,0 +1,97 @@
+"""What the due index yields and what the queue carries: names, and answers only as sealed bytes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tokensync.errors import BadRequest, InvalidName
+from tokensync.names import ConnectionName
+from tokensync.pending import PendingKey
+
+
+@dataclass(frozen=True)
+class DueKey:
+    """One entry of the due index."""
+
+    partition_key: str
+    sort_key: str
+    next_at: int
+
+    def work(self) -> Work:
+        """Return what is to be done for this key.
+
+        Raises:
+            BadRequest: the key is of a kind unknown to this version.
+        """
+        app = self.partition_key.removeprefix("app#")
+        kind, _, rest = self.sort_key.partition("#")
+        if kind == "connection":
+            return Work(connection=ConnectionName(app, rest))
+        if kind == "pending":
+            return Work(pending=PendingKey.parse(app, self.sort_key))
+        raise BadRequest(f"a due record of unknown kind {kind}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One message: a connection to look after, or an answered authorization to finish.
+
+    `compare` asks to hold the published secret against the grant whether or not anything is due. `answer` is a sealed
+    answer that could not be stored in its place; `fence` is that of its attempt.
+    """
+
+    connection: ConnectionName | None = None
+    pending: PendingKey | None = None
+    compare: bool = False
+    answer: bytes | None = None
+    fence: int = 0
+
+    @property
+    def app(self) -> str:
+        """Return the app that this work belongs to."""
+        if self.connection is not None:
+            return self.connection.app
+        if self.pending is not None:
+            return self.pending.app
+        raise BadRequest("a message names neither a connection nor an authorization")
+
+    def to_json(self) -> str:
+        """Return the message's body."""
+        body: dict[str, Any] = {}
+        if self.connection is not None:
+            body["connection"] = str(self.connection)
+        if self.pending is not None:
+            body["app"] = self.pending.app
+            body["pending"] = self.pending.sort_key
+        if self.compare:
+            body["compare"] = True
+        if self.answer is not None:
+            body["answer"] = base64.b64encode(self.answer).decode("ascii")
+            body["fence"] = self.fence
+        return json.dumps(body)
+
+    @classmethod
+    def from_json(cls, text: str) -> Work:
+        """Read a message's body.
+
+        Raises:
+            BadRequest: it is not what `to_json` writes.
+        """
+        try:
+            body = json.loads(text)
+            work = cls(
+                connection=ConnectionName.parse(body["connection"]) if "connection" in body else None,
+                pending=PendingKey.parse(body["app"], body["pending"]) if "pending" in body else None,
+                compare=body.get("compare") is True,
+                answer=base64.b64decode(body["answer"], validate=True) if "answer" in body else None,
+                fence=int(body.get("fence", 0)),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, InvalidName, RecursionError, binascii.Error):
+            raise BadRequest("a message that is not ours") from None
+        if (work.connection is None) == (work.pending is None):
+            raise BadRequest("a message names one connection or one authorization")
+        return work
