@@ -1,0 +1,92 @@
+"""The sellers and creators that can be chosen on a consent page, and their shops."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from tokensync_cli.sandbox.apps import UserType
+from tokensync_cli.sandbox.mint import Mint
+from tokensync_cli.sandbox.records import BadRecordError
+
+_PREFIXES = {"US": "TTP_", "GB": "GCP_", "DE": "GCP_", "ES": "GCP_", "FR": "GCP_", "IE": "GCP_", "IT": "GCP_"}
+
+
+def prefix_of(region: str | None) -> str:
+    """Return what codes and tokens of a region begin with; a client must read nothing from it."""
+    return _PREFIXES.get(region or "", "ROW_")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shop:
+    """One shop of a seller, as the list of authorized shops tells it."""
+
+    id: str = ""
+    name: str = ""
+    region: str = ""
+    seller_type: str = "LOCAL"
+    cipher: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Somebody who can authorize an app. `account` is the provider's own opaque id."""
+
+    provider: str
+    account: str = ""
+    user_type: UserType = "seller"
+    label: str = ""
+    """What the consent page shows; the provider's answers carry `seller_name` alone."""
+    seller_name: str | None = None
+    region: str | None = None
+    prefix: str | None = None
+    shops: tuple[Shop, ...] | None = None
+
+
+class Accounts:
+    """All accounts, by provider and id."""
+
+    def __init__(self, accounts: Iterable[Account] = ()) -> None:
+        self._accounts = {(a.provider, a.account): a for a in accounts}
+
+    def __iter__(self) -> Iterator[Account]:
+        return iter(tuple(self._accounts.values()))
+
+    def find(self, provider: str, account: str) -> Account | None:
+        """Return the account, or None where there is none."""
+        return self._accounts.get((provider, account))
+
+    def add(self, account: Account, mint: Mint) -> Account:
+        """Add an account, or replace the one with the same id; what was left open is filled in.
+
+        Raises:
+            BadRecordError: a seller has no region.
+        """
+        if account.user_type == "seller" and not account.region:
+            raise BadRecordError("region is missing: a seller has one")
+        number = account.account or mint.number()
+        name = account.seller_name
+        label = account.label or name or f"{account.user_type.capitalize()} {number}"
+        prefix = prefix_of(account.region) if account.prefix is None else account.prefix
+        shops = account.shops
+        if shops is None:
+            shops = (Shop(name=label),) if account.user_type == "seller" else ()
+        filled = replace(
+            account,
+            account=number,
+            label=label,
+            prefix=prefix,
+            shops=tuple(_fill(shop, account.region or "", prefix, mint) for shop in shops),
+        )
+        self._accounts[filled.provider, filled.account] = filled
+        return filled
+
+
+def _fill(shop: Shop, region: str, prefix: str, mint: Mint) -> Shop:
+    region = shop.region or region
+    return replace(
+        shop,
+        id=shop.id or mint.number(),
+        region=region,
+        cipher=shop.cipher or mint.credential(prefix)[:38],
+        code=shop.code or f"{region}{region}{mint.word(8)}",
+    )

@@ -1,0 +1,114 @@
+"""The consent page and what comes of its form, for every provider that sends sellers through a browser."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from tokensync_cli.sandbox.accounts import Account
+from tokensync_cli.sandbox.apps import App, origin
+from tokensync_cli.sandbox.origin import crosses_sites
+from tokensync_cli.sandbox.pages import duration, message, page
+from tokensync_cli.sandbox.state import Consent, Provider, Sandbox
+
+_DURATIONS = (31_536_000, 15_552_000, 7_776_000, 2_592_000)
+
+Deny = Callable[[App, str | None], str]
+"""Returns where the browser is sent after a denial."""
+
+
+def callback(app: App, parameters: Iterable[tuple[str, str | None]]) -> str:
+    """Return the app's redirect URL with the parameters that have a value, in the vendor's order."""
+    query = urlencode([(name, value) for name, value in parameters if value is not None])
+    return f"{app.redirect_uri}{'&' if '?' in app.redirect_uri else '?'}{query}"
+
+
+def show(
+    provider: Provider,
+    app: App,
+    accounts: Sequence[Account],
+    *,
+    request: Request,
+    thing: str,
+    timed: bool = True,
+) -> Response:
+    """Return the page on which somebody chooses account, permissions and duration, and approves or denies."""
+    if not app.redirect_uri:
+        return _nowhere()
+    own = app.settings.refresh_token_seconds
+    lengths = sorted({own, *_DURATIONS}, reverse=True)
+    return page(
+        "consent.html",
+        # A browser applies form-action to the redirect that answers the form, too.
+        form_targets=f"'self' {origin(app.redirect_uri)}",
+        provider=provider.title,
+        app=app,
+        accounts=accounts,
+        thing=thing,
+        action=request.url.path,
+        hidden=list(request.query_params.multi_items()),
+        durations=[(seconds, duration(seconds)) for seconds in lengths] if timed else [],
+        returns_to=urlsplit(app.redirect_uri).netloc,
+    )
+
+
+async def form(request: Request) -> dict[str, list[str]]:
+    """Return the fields of a submitted form."""
+    body = await request.body()
+    return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+
+
+def one(fields: dict[str, list[str]], name: str) -> str | None:
+    """Return the first value of a field, or None where it was not sent."""
+    values = fields.get(name)
+    return values[0] if values else None
+
+
+def decide(
+    sandbox: Sandbox,
+    provider: Provider,
+    app: App,
+    accounts: Sequence[Account],
+    *,
+    request: Request,
+    fields: dict[str, list[str]],
+    deny: Deny,
+) -> Response:
+    """Return the redirect that a submitted form leads to, or a page that says what it lacks."""
+    if crosses_sites(request):
+        return message("Not from here", "This form was sent by another site.", status=403)
+    if not app.redirect_uri:
+        return _nowhere()
+    state = one(fields, "state")
+    decision = one(fields, "decision")
+    if decision == "deny":
+        return _away(deny(app, state))
+    account = next((a for a in accounts if a.account == one(fields, "account")), None)
+    seconds = _whole(one(fields, "duration") or str(app.settings.refresh_token_seconds))
+    if decision != "approve" or account is None or seconds is None:
+        return message("Something is missing", "Go back, choose an account and approve or deny.", status=400)
+    asked = app.settings.scopes
+    scopes = tuple(scope for scope in asked if scope in fields.get("scope", []))
+    consent = Consent(app=app, account=account, scopes=scopes, seconds=seconds, state=state)
+    return _away(provider.approve(sandbox, consent))
+
+
+def _nowhere() -> Response:
+    return message(
+        "This app has no redirect URL",
+        "Register one with the provider first. tokensync prints it when an app is added.",
+        status=400,
+    )
+
+
+def _away(url: str) -> Response:
+    # The address holds a code: it must not be cached nor told onwards.
+    headers: dict[str, Any] = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+    return RedirectResponse(url, 302, headers)
+
+
+def _whole(text: str) -> int | None:
+    # Ten digits are 300 years: enough for any grant, and int() of more may be slow.
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 else None  # noqa: PLR2004

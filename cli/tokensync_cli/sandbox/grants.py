@@ -1,0 +1,240 @@
+"""Codes, tokens and the authorizations they belong to: issued, spent, rotated and revoked.
+
+Every method decides and commits without yielding, so that on one event loop a single use is atomic.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from tokensync_cli.sandbox.apps import App
+from tokensync_cli.sandbox.mint import Mint, digest
+
+Reason = Literal["unknown", "used", "expired", "revoked"]
+
+
+class RefusedError(Exception):
+    """A credential was not accepted; `reason` says why and the provider says it in its own words."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Authorization:
+    """One consent: the family of every token that came from it. Times are Unix seconds."""
+
+    id: int
+    provider: str
+    app: str
+    account: str
+    prefix: str
+    scopes: tuple[str, ...]
+    at: float
+    refresh_expires_at: int
+    revoked: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """An authorization code, under its digest."""
+
+    digest: str
+    authorization: int
+    expires_at: float
+    spent: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefreshToken:
+    """A refresh token, under its digest; `replaced_at` is when a refresh put another in its place."""
+
+    digest: str
+    authorization: int
+    replaced_at: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessToken:
+    """An access token, under its digest."""
+
+    digest: str
+    authorization: int
+    expires_at: int
+    ended: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """What a client is given. Both expiries are absolute Unix seconds."""
+
+    authorization: Authorization
+    access_token: str = field(repr=False)
+    access_expires_at: int
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """All records, as they are saved."""
+
+    authorizations: tuple[Authorization, ...] = ()
+    codes: tuple[Code, ...] = ()
+    refresh_tokens: tuple[RefreshToken, ...] = ()
+    access_tokens: tuple[AccessToken, ...] = ()
+
+
+class Grants:
+    """Issues codes and tokens and enforces their rules. No credential is kept, only its digest."""
+
+    def __init__(self, mint: Mint, kept: Kept | None = None) -> None:
+        kept = kept or Kept()
+        self._mint = mint
+        self._authorizations = {a.id: a for a in kept.authorizations}
+        self._codes = {c.digest: c for c in kept.codes}
+        self._refresh = {t.digest: t for t in kept.refresh_tokens}
+        self._access = {t.digest: t for t in kept.access_tokens}
+
+    def kept(self) -> Kept:
+        """Return all records: they are frozen, so this is a consistent copy."""
+        return Kept(
+            authorizations=tuple(self._authorizations.values()),
+            codes=tuple(self._codes.values()),
+            refresh_tokens=tuple(self._refresh.values()),
+            access_tokens=tuple(self._access.values()),
+        )
+
+    def authorize(
+        self, app: App, *, account: str, prefix: str, scopes: Iterable[str], now: float, refresh_expires_at: int
+    ) -> str:
+        """Record a consent and return its code."""
+        authorization = Authorization(
+            id=len(self._authorizations) + 1,
+            provider=app.provider,
+            app=app.app_key,
+            account=account,
+            prefix=prefix,
+            scopes=tuple(scopes),
+            at=now,
+            refresh_expires_at=refresh_expires_at,
+        )
+        self._authorizations[authorization.id] = authorization
+        code = self._mint.credential(prefix, app.settings.token_marker)
+        key = digest(code)
+        self._codes[key] = Code(digest=key, authorization=authorization.id, expires_at=now + app.settings.code_seconds)
+        return code
+
+    def owner(self, credential: str) -> Authorization | None:
+        """Return the authorization that a code or token came from, valid or not; nothing is spent."""
+        key = digest(credential)
+        found = self._codes.get(key) or self._refresh.get(key) or self._access.get(key)
+        return self._authorizations[found.authorization] if found else None
+
+    def exchange(self, app: App, code: str, now: float) -> Pair:
+        """Spend a code and return the first pair of its authorization.
+
+        Raises:
+            RefusedError: unknown, another app's, used, expired or revoked.
+        """
+        record = self._codes.get(digest(code))
+        authorization = self._of(app, record)
+        if record is None or authorization is None:
+            raise RefusedError("unknown")
+        if record.spent:
+            self._reused(app, authorization)
+            raise RefusedError("used")
+        if record.expires_at <= now:
+            raise RefusedError("expired")
+        if authorization.revoked:
+            raise RefusedError("revoked")
+        self._codes[record.digest] = replace(record, spent=True)
+        if app.settings.reauthorization_replaces:
+            self.revoke(app.provider, app.app_key, authorization.account, before=authorization.id)
+        return self._pair(app, authorization, now)
+
+    def refresh(self, app: App, refresh_token: str, now: float) -> Pair:
+        """Return a new pair for a refresh token, which lives on as the app's `refresh_reuse` says.
+
+        Raises:
+            RefusedError: unknown, another app's, replaced by an earlier refresh, expired or revoked.
+        """
+        record = self._refresh.get(digest(refresh_token))
+        authorization = self._of(app, record)
+        if record is None or authorization is None:
+            raise RefusedError("unknown")
+        if authorization.revoked:
+            raise RefusedError("revoked")
+        if authorization.refresh_expires_at <= now:
+            raise RefusedError("expired")
+        policy = app.settings
+        if record.replaced_at is not None and policy.refresh_reuse != "safe":
+            in_grace = policy.refresh_reuse == "grace" and now < record.replaced_at + policy.grace_seconds
+            if not in_grace:
+                self._reused(app, authorization)
+                raise RefusedError("used")
+        if policy.old_access_token_dies:
+            self._end_access(authorization.id)
+        if policy.refresh_reuse == "safe":
+            return self._pair(app, authorization, now, refresh_token)
+        if record.replaced_at is None:
+            self._refresh[record.digest] = replace(record, replaced_at=now)
+        return self._pair(app, authorization, now)
+
+    def access(self, access_token: str, now: float) -> Authorization:
+        """Return the authorization that an access token stands for.
+
+        Raises:
+            RefusedError: unknown, expired, ended by a refresh or revoked.
+        """
+        record = self._access.get(digest(access_token))
+        if record is None:
+            raise RefusedError("unknown")
+        authorization = self._authorizations[record.authorization]
+        if authorization.revoked:
+            raise RefusedError("revoked")
+        if record.ended or record.expires_at <= now:
+            raise RefusedError("expired")
+        return authorization
+
+    def revoke(self, provider: str, app: str, account: str, *, before: int | None = None) -> int:
+        """End the account's authorizations of the app, those numbered below `before` alone if given; return how many.
+
+        A consent whose code was not exchanged yet ends as well.
+        """
+        ended = 0
+        for key, known in tuple(self._authorizations.items()):
+            same = (known.provider, known.app, known.account) == (provider, app, account)
+            if same and not known.revoked and (before is None or key < before):
+                self._authorizations[key] = replace(known, revoked=True)
+                ended += 1
+        return ended
+
+    def _of(self, app: App, record: Code | RefreshToken | None) -> Authorization | None:
+        """Return the record's authorization if it is this app's: a credential is bound to its client."""
+        found = self._authorizations[record.authorization] if record else None
+        return found if found and (found.provider, found.app) == (app.provider, app.app_key) else None
+
+    def _reused(self, app: App, authorization: Authorization) -> None:
+        if app.settings.reuse_detection:
+            self._authorizations[authorization.id] = replace(authorization, revoked=True)
+
+    def _end_access(self, authorization: int) -> None:
+        for key, token in tuple(self._access.items()):
+            if token.authorization == authorization and not token.ended:
+                self._access[key] = replace(token, ended=True)
+
+    def _pair(self, app: App, authorization: Authorization, now: float, keep: str | None = None) -> Pair:
+        marker = app.settings.token_marker
+        access = self._mint.credential(authorization.prefix, marker)
+        expires_at = int(now) + app.settings.access_token_seconds
+        key = digest(access)
+        self._access[key] = AccessToken(digest=key, authorization=authorization.id, expires_at=expires_at)
+        refresh = keep
+        if refresh is None:
+            refresh = self._mint.credential(authorization.prefix, marker)
+            key = digest(refresh)
+            self._refresh[key] = RefreshToken(digest=key, authorization=authorization.id)
+        return Pair(
+            authorization=authorization, access_token=access, access_expires_at=expires_at, refresh_token=refresh
+        )

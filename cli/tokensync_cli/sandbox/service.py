@@ -1,0 +1,90 @@
+"""Takes one call to a provider through the ledger and the script of faults."""
+
+from starlette.responses import Response
+
+from tokensync_cli.sandbox.answers import Answer, Call, Produce, Refuse, respond
+from tokensync_cli.sandbox.faults import Fault
+from tokensync_cli.sandbox.mangle import mangle
+from tokensync_cli.sandbox.state import Sandbox
+from tokensync_cli.sandbox.wire import Cut, Drip
+
+
+class _Page:
+    """The line of the ledger that belongs to a call, if it presented anything."""
+
+    def __init__(self, sandbox: Sandbox, call: Call) -> None:
+        self._sandbox = sandbox
+        self._seq = None
+        if call.kind is not None:
+            self._seq = sandbox.ledger.arrive(
+                at=sandbox.clock.now(),
+                provider=call.provider,
+                app=call.app,
+                kind=call.kind,
+                credential=call.credential,
+                account=call.account,
+            )
+
+    def settle(self, answer: Answer | None, fault: Fault | None = None) -> None:
+        outcome = "issued" if answer and answer.committed else "refused"
+        if self._seq is not None:
+            self._sandbox.ledger.settle(
+                self._seq,
+                f"fault:{fault.fault}" if fault else outcome,
+                committed=bool(answer and answer.committed),
+                error=answer.error if answer else None,
+                issued=answer.issued if answer else None,
+            )
+        self._sandbox.changed()
+
+
+async def serve(sandbox: Sandbox, call: Call, produce: Produce, refuse: Refuse) -> Response:
+    """Answer a call: write down that it came, meet the fault scripted for it or none, write down what became of it.
+
+    The endpoint itself counts the request in the ledger, as it may refuse it before it is a call.
+    """
+    page = _Page(sandbox, call)
+    fault = sandbox.faults.take(provider=call.provider, endpoint=call.endpoint, app=call.app, account=call.account)
+    if fault is None:
+        answer = produce()
+        page.settle(answer)
+        return respond(answer)
+    done = produce() if fault.commits else None
+    page.settle(done, fault)
+    if fault.fault == "hang":
+        return await _hang(sandbox, fault, page, done, produce)
+    if fault.fault in ("drop_after_commit", "reset"):
+        return Cut(reset=fault.fault == "reset")
+    if fault.fault == "mangle" and done is not None:
+        return mangle(done, fault)
+    if fault.fault == "drip" and done is not None:
+        whole = respond(done)
+        # A head written byte by byte passes by the application that dates all others.
+        whole.headers["date"] = sandbox.clock.date()
+        return Drip(whole, _seconds(fault, 0.4), sandbox.sleep, head=fault.drip_head)
+    return _instead(fault, sandbox, refuse)
+
+
+async def _hang(sandbox: Sandbox, fault: Fault, page: _Page, done: Answer | None, produce: Produce) -> Response:
+    await sandbox.sleep(_seconds(fault, 30.0))
+    if fault.then == "drop":
+        return Cut()
+    if done is None:
+        # The commit comes late, whether or not the client still waits for it.
+        done = produce()
+        page.settle(done, fault)
+    return respond(done)
+
+
+def _seconds(fault: Fault, default: float) -> float:
+    return default if fault.seconds is None else fault.seconds
+
+
+def _instead(fault: Fault, sandbox: Sandbox, refuse: Refuse) -> Response:
+    """Return an answer that says nothing of what was done: a status, a redirect, or an error of the provider's."""
+    headers = {"content-type": "application/json", **fault.headers}
+    if fault.location:
+        headers["location"] = fault.location
+    code = sandbox.mint.undocumented(90_000_000, 90_999_999) if fault.code is None else fault.code
+    body = refuse(code, fault.message or "service unavailable").body() if fault.body is None else fault.body
+    return Response(body, fault.http_status, headers)

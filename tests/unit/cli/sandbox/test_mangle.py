@@ -1,0 +1,93 @@
+import base64
+import gzip
+import json
+from typing import Any
+
+import pytest
+from starlette.responses import Response
+
+from tokensync_cli.sandbox.answers import Answer
+from tokensync_cli.sandbox.faults import Fault
+from tokensync_cli.sandbox.mangle import mangle
+
+PAYLOAD: dict[str, Any] = {"code": 0, "data": {"access_token": "t", "access_token_expire_in": 5, "refresh_token": "r"}}
+
+
+def spoiled(**options: Any) -> Response:
+    fault = Fault(provider="p", endpoint="token", fault="mangle", **options)
+    return mangle(Answer(payload=PAYLOAD), fault)
+
+
+def body(**options: Any) -> bytes:
+    return bytes(spoiled(**options).body)
+
+
+def test_sets_fields_where_the_tokens_lie() -> None:
+    """A bare name means a token field, a name at the top itself, a dotted path what it says."""
+    got = json.loads(body(set={"access_token": None, "code": 7, "data.new.x": 1}))
+    assert (got["data"]["access_token"], got["code"], got["data"]["new"]) == (None, 7, {"x": 1})
+    assert PAYLOAD["data"]["access_token"] == "t"
+
+
+@pytest.mark.parametrize("source", ["1e400", "NaN", "3600.0", "-1", '"3600"', "true", "1000000000000"])
+def test_writes_raw_json_source(source: str) -> None:
+    """A raw field stands in the answer exactly as told."""
+    assert f'"access_token_expire_in":{source},'.encode() in body(raw={"access_token_expire_in": source})
+
+
+def test_drops_fields() -> None:
+    """A dropped field is gone; dropping what is not there changes nothing."""
+    assert json.loads(body(drop=("refresh_token", "data.nothing")))["data"] == {
+        "access_token": "t",
+        "access_token_expire_in": 5,
+    }
+
+
+def test_no_expiry_drops_every_expiry() -> None:
+    """The expiry fields of the answer are gone, the tokens stay."""
+    assert json.loads(body(how="no_expiry"))["data"] == {"access_token": "t", "refresh_token": "r"}
+
+
+def test_fields_are_changed_before_the_body() -> None:
+    """A field override and a whole-body change go together."""
+    assert body(how="bom", set={"code": 9}).startswith(b'\xef\xbb\xbf{"code":9')
+
+
+def test_whole_bodies() -> None:
+    """Each way to spoil a whole body gives what its name says."""
+    plain = json.dumps(PAYLOAD, separators=(",", ":")).encode()
+    assert body(how="fields") == plain
+    assert body(how="empty") == b""
+    assert body(how="text", body="{") == b"{"
+    assert body(how="base64", body=base64.b64encode(b"\xff\x00").decode()) == b"\xff\x00"
+    assert body(how="truncated") == plain[: len(plain) // 2]
+    assert body(how="truncated", size=3) == plain[:3]
+    assert json.loads(body(how="utf16").decode("utf-16")) == PAYLOAD
+    assert body(how="duplicate_keys").count(b'"data"') == 2
+    assert body(how="deep", size=3).startswith(b'{"padding":[[[]]],')
+    assert body(how="big_number", size=4).startswith(b'{"padding":9999,')
+    assert b'"\\ud800"' in body(how="lone_surrogate")
+    assert len(body(how="large")) > 300 * 1024
+
+
+def test_html_says_it_is_html() -> None:
+    """An HTML body carries its own type, in a 200."""
+    response = spoiled(how="html")
+    assert (response.status_code, response.headers["content-type"]) == (200, "text/html")
+    assert bytes(response.body).startswith(b"<!DOCTYPE html>")
+
+
+def test_status_and_headers_can_be_set() -> None:
+    """A mangled answer takes the fault's status and headers."""
+    response = spoiled(how="fields", status=201, headers={"x-a": "b"})
+    assert (response.status_code, response.headers["x-a"]) == (201, "b")
+
+
+def test_gzip_bomb_unpacks_to_the_answer_and_its_padding() -> None:
+    """A bomb is small on the wire, large when unpacked, and holds the pair."""
+    response = spoiled(how="gzip_bomb", size=2 * 1024 * 1024)
+    assert response.headers["content-encoding"] == "gzip"
+    assert len(bytes(response.body)) < 20_000
+    unpacked = gzip.decompress(bytes(response.body))
+    assert len(unpacked) > 2 * 1024 * 1024
+    assert json.loads(unpacked)["data"] == PAYLOAD["data"]
