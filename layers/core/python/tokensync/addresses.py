@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 from typing import Protocol
 
-# NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056) and Teredo (RFC 4380) carry an IPv4 address inside, whose own kind
-# nothing at this end can see: refused as a whole.
-_TRANSLATED = tuple(
-    ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")
-)
+# All that IANA has assigned as global unicast. Outside of it lie loopback, site-local and IPv4-compatible addresses,
+# NAT64 (RFC 6052, RFC 8215) and the IPv4-translated form (RFC 2765).
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+# 6to4 (RFC 3056) and Teredo (RFC 4380) carry an IPv4 address inside, whose own kind nothing at this end can see:
+# refused as a whole, with the relays that unpack 6to4 (RFC 7526).
+_TRANSLATED = tuple(ipaddress.ip_network(text) for text in ("2002::/16", "2001::/32", "192.88.99.0/24"))
 
 
 class AddressPolicy(Protocol):
@@ -32,6 +33,8 @@ class PublicOnly:
         if isinstance(parsed, ipaddress.IPv6Address):
             if parsed.ipv4_mapped is not None:
                 parsed = parsed.ipv4_mapped
-            elif any(parsed in network for network in _TRANSLATED):
+            elif parsed not in _GLOBAL_UNICAST:
                 return False
+        if any(parsed in network for network in _TRANSLATED):
+            return False
         return parsed.is_global and not parsed.is_multicast

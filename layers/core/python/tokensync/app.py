@@ -12,6 +12,7 @@ from tokensync.names import app_name
 from tokensync.secret import Secret
 
 APP_VERSION = 1
+_OPTIONAL: tuple[tuple[str, Any], ...] = (("scopes", []), ("endpoints", {}), ("settings", {}))
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 ENDPOINT_KEYS = ("authorize", "token", "refresh", "revoke", "verify", "api")
 
@@ -34,6 +35,20 @@ class App:
     def is_sandboxed(self) -> bool:
         """Return whether its token endpoint is on this machine: a sandbox, whose tokens may live for minutes."""
         return urlsplit(self.endpoints.get("token", "")).hostname in _LOOPBACK
+
+    @property
+    def return_url(self) -> str:
+        """Return where the result page's button leads: https, or http on this machine; empty where none such is set.
+
+        It becomes a link, and no escaping would stop a `javascript:` one.
+        """
+        url = self.settings.get("return_url", "")
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+        except ValueError:
+            return ""
+        return url if usable and parts.hostname else ""
 
     def to_json(self) -> str:
         """Return the value of the app's secret, client secret in clear."""
@@ -60,7 +75,7 @@ class App:
         """
         try:
             stored: Any = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             # from None: JSONDecodeError keeps the whole document, which is a secret.
             raise InvalidApp(f"the secret of app {name} is not JSON") from None
         if not isinstance(stored, dict) or stored.get("version") != APP_VERSION:
@@ -68,6 +83,9 @@ class App:
         for key in ("provider", "client_id", "client_secret"):
             if not isinstance(stored.get(key), str) or not stored[key]:
                 raise InvalidApp(f"the secret of app {name} lacks {key}")
+        scopes, endpoints, settings = (stored.get(key) or empty for key, empty in _OPTIONAL)
+        if not isinstance(scopes, list) or not isinstance(endpoints, dict) or not isinstance(settings, dict):
+            raise InvalidApp(f"the secret of app {name} holds scopes, endpoints or settings of another shape")
         return cls(
             name=app_name(name),
             provider=stored["provider"],
@@ -75,9 +93,9 @@ class App:
             client_secret=Secret(stored["client_secret"]),
             service_id=str(stored.get("service_id") or ""),
             region=str(stored.get("region") or ""),
-            scopes=tuple(map(str, stored.get("scopes") or ())),
-            endpoints={str(key): str(url) for key, url in (stored.get("endpoints") or {}).items()},
-            settings={str(key): str(value) for key, value in (stored.get("settings") or {}).items()},
+            scopes=tuple(map(str, scopes)),
+            endpoints={key: str(url) for key, url in endpoints.items()},
+            settings={key: str(value) for key, value in settings.items()},
         )
 
 

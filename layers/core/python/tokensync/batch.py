@@ -45,6 +45,7 @@ class BatchRunner:
     clock: Clock
     log: Log
     limits: Limits
+    threads: int = THREADS
 
     def run(self, messages: Mapping[str, str], budget: Budget) -> Report:
         """Work through messages, given as body by id; return those that must come again. Never raises."""
@@ -52,7 +53,7 @@ class BatchRunner:
         stop = threading.Event()
         results: Counter[str] = Counter()
         again: list[str] = []
-        with ThreadPoolExecutor(max_workers=max(1, min(THREADS, len(messages)))) as pool:
+        with ThreadPoolExecutor(max_workers=max(1, min(self.threads, len(messages)))) as pool:
             running = {
                 message_id: pool.submit(self._one, body, sessions, budget, stop)
                 for message_id, body in messages.items()

@@ -49,9 +49,14 @@ class Query:
         """Read the query of a whole redirect URL.
 
         Raises:
-            BadRequest: as `parse`.
+            BadRequest: it is no URL, or as `parse`.
         """
-        return cls.parse(urlsplit(url.strip()).query)
+        try:
+            query = urlsplit(url.strip()).query
+        except ValueError:
+            # from None: the error's text repeats a part of the URL.
+            raise BadRequest("this is no URL") from None
+        return cls.parse(query)
 
     @property
     def state(self) -> str:
@@ -98,7 +103,7 @@ def _decoded(part: str) -> str:
         raise BadRequest("the query is not percent-encoded")
     try:
         text = unquote_to_bytes(part.replace("+", " ")).decode("utf-8")
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise BadRequest("the query is not UTF-8") from None
     if any(ord(char) < 0x20 or ord(char) == 0x7F for char in text):  # noqa: PLR2004 - ASCII control characters
         raise BadRequest("the query holds control characters")

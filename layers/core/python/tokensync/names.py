@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from tokensync.errors import InvalidName
@@ -29,6 +30,21 @@ def app_name(text: str) -> str:
     return text
 
 
+def account_id(text: str) -> str:
+    """Return `text` if it is an account id that a record's key can hold, whatever its alphabet.
+
+    Raises:
+        InvalidName: it is not 1 to 900 bytes of UTF-8, or holds control characters.
+    """
+    try:
+        length = len(text.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise InvalidName("an account id is UTF-8") from None
+    if not 0 < length <= _ACCOUNT_BYTES or any(unicodedata.category(char) == "Cc" for char in text):
+        raise InvalidName(f"an account id is 1 to {_ACCOUNT_BYTES} bytes without control characters")
+    return text
+
+
 @dataclass(frozen=True, order=True)
 class ConnectionName:
     """One account that authorized one app, written `app/account`."""
@@ -38,8 +54,7 @@ class ConnectionName:
 
     def __post_init__(self) -> None:
         app_name(self.app)
-        if not self.account or len(self.account.encode("utf-8", "surrogatepass")) > _ACCOUNT_BYTES:
-            raise InvalidName(f"an account id is 1 to {_ACCOUNT_BYTES} bytes")
+        account_id(self.account)
 
     @classmethod
     def parse(cls, text: str) -> ConnectionName:
@@ -61,12 +76,13 @@ def encoded_account(account: str) -> str:
     """Return the account id as it stands in a secret's name: safe, at most 200 bytes, distinct per account."""
     raw = account.encode("utf-8", "surrogatepass")
     encoded = "".join(chr(byte) if byte in _STANDS else f"={byte:02X}" for byte in raw)
+    encoded = _LIKE_ARN_SUFFIX.sub("=2D", encoded)
     if len(encoded) > _LONGEST_ENCODED:
         digest = hashlib.sha512(raw).hexdigest()
         # Escapes are upper-case, so a hash that starts with a lower-case letter can never be read as one.
         start = next(index for index, digit in enumerate(digest) if digit.isalpha())
         encoded = f"{encoded[:_KEPT_OF_LONG]}={(digest + digest)[start : start + _HASH_DIGITS]}"
-    return _LIKE_ARN_SUFFIX.sub("=2D", encoded)
+    return encoded
 
 
 def token_secret_name(prefix: str, name: ConnectionName) -> str:

@@ -7,6 +7,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from tokensync.answers import AccountReply, Answer, Failure, FailureClass, Issued
+from tokensync.errors import InvalidName
+from tokensync.names import account_id
 from tokensync.secret import Secret
 from tokensync.strict_json import NotStrictJson, parse_object
 from tokensync.text import LABEL_LENGTH, MESSAGE_LENGTH, one_line
@@ -22,7 +24,7 @@ _BUSY = frozenset({429, 503})
 # Above these a number is no duration: no provider grants 30 years in seconds, and none grants 30,000 in milliseconds.
 _EPOCH_SECONDS = 10**9
 _EPOCH_MILLISECONDS = 10**12
-_LONGEST_EPOCH = 10**11  # the year 5138; beyond it a number is noise
+_LONGEST_LIFE = 10 * 365 * 86_400  # beyond ten years a number is noise, or a way of saying "no end"
 _ASSUMED_LIFE = 3600  # where a token that can be refreshed states no life: RFC 6749 §4.2.2's own example
 _CLOCK_TOLERANCE = 86_400  # a Date header further off than this is no clock
 
@@ -64,9 +66,8 @@ def _unreadable(answer: Answer, trace_id: str = "") -> Failure:
 
 def _failure(provider: Provider, answer: Answer, error: ErrorReply, trace_id: str) -> Failure:
     text = error.message.lower()
-    kind = provider.failures.get(error.code)
-    if kind is None:
-        kind = next((kind for part, kind in provider.failure_texts if part in text), None)
+    # The text first: an error without a number of its own arrives under another one's.
+    kind = next((kind for part, kind in provider.failure_texts if part in text), provider.failures.get(error.code))
     if kind is None:
         kind = FailureClass.AMBIGUOUS if answer.status >= 500 else FailureClass.UNKNOWN  # noqa: PLR2004
     return Failure(
@@ -104,7 +105,7 @@ def _issued(provider: Provider, answer: Answer, fields: Mapping[str, Any], trace
         access_expires_at=expires_at,
         refresh_expires_at=refresh_expires_at,
         life=None if expires_at is None else expires_at - now,
-        account=_cleaned(shape.account(fields)),
+        account=_cleaned(shape.account(fields), oddities),
         trace_id=trace_id,
         oddities=tuple(oddities),
     )
@@ -133,10 +134,10 @@ def _expiry(fields: Mapping[str, Any], name: str, now: int, oddities: list[str])
     if number > _EPOCH_MILLISECONDS:
         number /= 1000
         oddities.append(f"{name} in milliseconds")
-    if number > _LONGEST_EPOCH:
-        oddities.append(f"{name} out of range")
-        return None
     at = int(number) if number > _EPOCH_SECONDS else now + int(number)
+    if at > now + _LONGEST_LIFE:
+        oddities.append(f"{name} beyond ten years")
+        return None
     if at <= now:
         oddities.append(f"{name} in the past")
         return None
@@ -168,8 +169,13 @@ def _scopes(value: object, separator: str) -> tuple[str, ...] | None:
     return tuple(one_line(str(part), length=LABEL_LENGTH) for part in parts)
 
 
-def _cleaned(account: AccountReply | None) -> AccountReply | None:
+def _cleaned(account: AccountReply | None, oddities: list[str]) -> AccountReply | None:
     if account is None:
+        return None
+    try:
+        account_id(account.id)
+    except InvalidName:
+        oddities.append("account id malformed")
         return None
     return AccountReply(
         id=account.id,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tokensync.errors import TokensyncError
 
-_LONGEST = 2048  # characters of a signed text; ours have about 200, a label and a long account id included about 1500
+_LONGEST = 4096  # characters of a signed text; ours have about 200, with the longest label and account id about 3200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,8 @@ class Signer:
         return Secret(derived)
 
     def _signed(self, purpose: str, body: dict[str, Any]) -> str:
-        payload = _b64(json.dumps(body, separators=(",", ":")).encode("ascii"))
+        # As UTF-8: escapes would make a label or an account id of another script six times as long.
+        payload = _b64(json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass"))
         return f"{payload}.{self._mac(self._keys[0], f'{purpose}.{payload}'.encode('ascii'))}"
 
     def _verified(

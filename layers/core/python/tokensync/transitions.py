@@ -50,7 +50,8 @@ def merged(grant: Grant, issued: Issued, *, now: int) -> Grant:
         obtained_at=now,
         access_expires_at=issued.access_expires_at,
         refresh_expires_at=issued.refresh_expires_at or grant.refresh_expires_at,
-        label=(issued.account.label if issued.account else "") or grant.label,
+        # The operator's label from the invite stands; the provider's own name for the account is among the facts.
+        label=grant.label or (issued.account.label if issued.account else ""),
         account={**grant.account, **(issued.account.facts if issued.account else {})},
     )
 

@@ -118,7 +118,7 @@ class Web:
             label=pending.label,
             provider=session.provider.title,
             again=self._again(pending, base_url) if outcome in _MAY_START_AGAIN else "",
-            return_url=session.app.settings.get("return_url", ""),
+            return_url=session.app.return_url,
         )
 
     def _again(self, pending: Pending, base_url: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -90,7 +89,7 @@ class Work:
                 answer=base64.b64decode(body["answer"], validate=True) if "answer" in body else None,
                 fence=int(body.get("fence", 0)),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, InvalidName, RecursionError, binascii.Error):
+        except (ValueError, KeyError, TypeError, AttributeError, InvalidName, RecursionError, OverflowError):
             raise BadRequest("a message that is not ours") from None
         if (work.connection is None) == (work.pending is None):
             raise BadRequest("a message names one connection or one authorization")
