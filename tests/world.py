@@ -31,6 +31,7 @@ from tokensync.connection import Connection
 from tokensync.finishing import Finisher
 from tokensync.grant import Grant
 from tokensync.keeping import Keeper
+from tokensync.known import KnownNames
 from tokensync.names import ConnectionName
 from tokensync.operating import Operating
 from tokensync.publishing import Publisher
@@ -236,6 +237,7 @@ class World:
             clock=self.clock,
             log=self.log,
             signer=lambda: self.signer,
+            known=KnownNames(self.apps, self.clock),
         )
 
     def budget(self) -> Budget:

@@ -62,10 +62,6 @@ class RecordingLog:
         """Record an error nobody foresaw, by its type alone."""
         self.lines.append(LogLine("error", event, {"kind": type(error).__name__}))
 
-    def failure(self, event: str, error: BaseException) -> None:
-        """Record an error nobody foresaw, by its type alone."""
-        self.lines.append(LogLine("failure", event, {"type": type(error).__name__}))
-
     def events(self) -> list[str]:
         """Return the events told so far, in order."""
         return [line.event for line in self.lines]

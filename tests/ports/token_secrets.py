@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ports.failing import Failing
 from tokensync.errors import PublishError, SecretGone, SecretNotOurs
-from tokensync.names import token_secret_name
+from tokensync.names import encoded_account, token_secret_name
 
 if TYPE_CHECKING:
     from tokensync.names import ConnectionName
@@ -59,7 +59,10 @@ class InMemoryTokenSecrets(Failing):
             secret_name = token_secret_name(self.prefix, name)
             stored = self._by_name.get(secret_name)
             if stored is None:
-                stored = self._add(secret_name, {STACK_TAG: self.stack, "tokensync:connection": str(name)})
+                stored = self._add(
+                    secret_name,
+                    {STACK_TAG: self.stack, "tokensync:connection": f"{name.app}/{encoded_account(name.account)}"},
+                )
             self._check(stored)
             stored.put(document, token)
             return stored.arn

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ports.failing import Failing
+from tokensync.errors import TokensyncError
 from tokensync.work import Work
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 class InMemoryWorkQueue(Failing):
     """See `tokensync.ports.WorkQueue`. Messages travel as their JSON, as they do on SQS.
 
-    `refuse` names works that the queue does not accept; a told failure refuses the whole call, as an outage does.
+    `refuse` names works that the queue does not accept. When told to fail with one of our errors, the whole call is
+    refused, as in an outage; with `after_commit` the messages stand in the queue and are called refused all the same.
     """
 
     def __init__(self) -> None:
@@ -26,10 +28,13 @@ class InMemoryWorkQueue(Failing):
 
     def send(self, works: list[Work]) -> list[Work]:
         """Send and return those that were not accepted."""
-        with self._attempt("send"), self._lock:
-            refused = [work for work in works if self.refuse(work)]
-            self._bodies.extend(work.to_json() for work in works if work not in refused)
-            return refused
+        try:
+            with self._attempt("send"), self._lock:
+                refused = [work for work in works if self.refuse(work)]
+                self._bodies.extend(work.to_json() for work in works if work not in refused)
+        except TokensyncError:
+            return list(works)
+        return refused
 
     @property
     def works(self) -> list[Work]:

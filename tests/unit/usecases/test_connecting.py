@@ -63,7 +63,7 @@ def browser(world: World) -> Browser:
 
 def aws_calls(world: World) -> int:
     """Return how many calls went to the table, to secrets and to keys."""
-    ports = (world.connections, world.pendings, world.secrets, world.keys, world.queue)
+    ports = (world.connections, world.pendings, world.apps, world.secrets, world.keys, world.queue)
     return sum(sum(port.calls.values()) for port in ports)
 
 
@@ -135,6 +135,7 @@ def test_two_tabs_work_side_by_side(world: World, browser: Browser) -> None:
 def test_a_state_that_is_not_ours_is_refused_without_a_call(world: World, browser: Browser, query: str) -> None:
     """No, an empty, a long, a non-ASCII or a made-up state: the fixed page, no call to anyone."""
     browser.connect()
+    world.web.callback(APP, "warm=up", (), world.budget())
     before = aws_calls(world)
 
     assert 400 == world.web.callback(APP, query, browser.cookies, world.budget()).status
@@ -268,6 +269,7 @@ def test_a_code_that_arrives_percent_encoded_is_decoded_once(world: World, brows
 def test_an_unknown_app_is_not_found_without_a_call(world: World, browser: Browser, app: str) -> None:
     """A name that no app has, or that no app could have, is answered 404 from what the cold start read."""
     browser.connect()
+    world.web.callback(APP, "warm=up", (), world.budget())
     before = aws_calls(world)
 
     assert 404 == world.web.callback(app, "code=c&state=x.y", browser.cookies, world.budget()).status
@@ -369,7 +371,7 @@ def test_an_answer_that_the_table_did_not_take_comes_back_by_message(world: Worl
     world.failpoints.run_at("answered", lambda: world.pendings.fail_next("write", StoreUnavailable))
     browser.connect()
     assert 503 == browser.back().status
-    assert "A1" not in world.queue.works[0].to_json()
+    assert "access_token" not in world.queue.works[0].to_json()
     world.clock.advance(120)
     world.drain()
     world.settle(ticks=3)
@@ -522,6 +524,7 @@ def test_a_secret_that_is_not_ours_is_not_overwritten(world: World, browser: Bro
 @pytest.mark.parametrize("query", ["", "invite=", "invite=x.y", "invite=%C3%A9.x"])
 def test_a_forged_invite_is_refused_without_a_call(world: World, browser: Browser, query: str) -> None:
     """No valid signature: a page that says whom to ask."""
+    world.web.connect(APP, "warm=up", (), base_url=world.base_url)
     before = aws_calls(world)
     page = browser.connect(query)
 
@@ -560,6 +563,7 @@ def test_a_cancelled_authorization_leaves_the_invite_usable(world: World, browse
 def test_garbage_costs_no_call(world: World, browser: Browser) -> None:
     """10,000 garbage requests after the cold start: no AWS call, no provider call."""
     browser.connect()
+    world.web.callback(APP, "warm=up", (), world.budget())
     before = aws_calls(world)
     for index in range(10_000):
         world.web.callback(APP, f"code={index}&state=x{index}.y", browser.cookies, world.budget())

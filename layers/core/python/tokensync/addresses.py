@@ -8,9 +8,19 @@ from typing import Protocol
 # All that IANA has assigned as global unicast. Outside of it lie loopback, site-local and IPv4-compatible addresses,
 # NAT64 (RFC 6052, RFC 8215) and the IPv4-translated form (RFC 2765).
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
-# 6to4 (RFC 3056) and Teredo (RFC 4380) carry an IPv4 address inside, whose own kind nothing at this end can see:
-# refused as a whole, with the relays that unpack 6to4 (RFC 7526).
-_TRANSLATED = tuple(ipaddress.ip_network(text) for text in ("2002::/16", "2001::/32", "192.88.99.0/24"))
+_REFUSED = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        # 6to4 (RFC 3056) and Teredo (RFC 4380) carry an IPv4 address inside, whose own kind nothing at this end can
+        # see: refused as a whole, with the relays that unpack 6to4 (RFC 7526).
+        "2002::/16",
+        "2001::/32",
+        "192.88.99.0/24",
+        # Protocol assignments (RFC 6890) and documentation (RFC 9637), which not every Python knows.
+        "192.0.0.0/24",
+        "3fff::/20",
+    )
+)
 
 
 class AddressPolicy(Protocol):
@@ -35,6 +45,6 @@ class PublicOnly:
                 parsed = parsed.ipv4_mapped
             elif parsed not in _GLOBAL_UNICAST:
                 return False
-        if any(parsed in network for network in _TRANSLATED):
+        if any(parsed in network for network in _REFUSED):
             return False
         return parsed.is_global and not parsed.is_multicast

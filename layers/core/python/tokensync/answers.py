@@ -8,19 +8,21 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from tokensync.secret import NeverPickled
+
 if TYPE_CHECKING:
     from tokensync.secret import Secret
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Answer(NeverPickled):
     """An HTTP answer as it arrived, before any parsing. It is sealed and stored like this.
 
     `headers` keeps the few that matter, lower-case. `complete` is false where the body was longer than we accept.
     """
 
     status: int
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)  # a Location may repeat the request's query
     body: bytes = field(default=b"", repr=False)
     received_at: int
     complete: bool = True

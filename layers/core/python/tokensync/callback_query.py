@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from tokensync.errors import BadRequest
-from tokensync.secret import Secret
+from tokensync.secret import NeverPickled, Secret
 from tokensync.text import one_line
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True)
-class Query:
+class Query(NeverPickled):
     """The parameters of a callback, each at most once."""
 
     parameters: dict[str, str] = field(repr=False)

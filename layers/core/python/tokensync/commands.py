@@ -130,9 +130,8 @@ class CallbackCommands:
     def _paste(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = app_name(str(event["app"]))
         session = Session(name, apps=self.apps, sealer=self.sealer)
-        pending = self.connector.pasted(
-            str(event["text"]), session, self.signer(), budget, redirect_uri=f"{self.base_url}/callback/{name}"
-        )
+        redirect_uri = str(event.get("redirect_uri") or f"{self.base_url}/callback/{name}")
+        pending = self.connector.pasted(str(event["text"]), session, self.signer(), budget, redirect_uri=redirect_uri)
         return _told_pending(name, pending)
 
 

@@ -10,39 +10,39 @@ if TYPE_CHECKING:
     from tokensync.grant import Grant
 
 VERSION = 1
-# Secrets Manager's limit is 65,536 bytes; tokens, scopes and the rest need room beside the account's facts.
-_ACCOUNT_BYTES = 49_152
+_LARGEST = 65_536  # bytes, Secrets Manager's limit
+_LARGEST_ACCOUNT = 49_152  # bytes of the account's facts, fewer where tokens and scopes leave less
 
 
 def document(record: Connection, grant: Grant) -> str:
     """Return the value of a connection's secret, JSON of version 1. The refresh token is not in it."""
-    return json.dumps(
-        {
-            "version": VERSION,
-            "connection": str(record.name),
-            "provider": record.provider,
-            "app": record.name.app,
-            "account_id": grant.account_id,
-            "label": record.label,
-            "access_token": grant.access_token.reveal(),
-            "token_type": grant.token_type,
-            "expires_at": grant.access_expires_at,
-            "refresh_token_expires_at": grant.refresh_expires_at,
-            "scopes": list(grant.scopes),
-            "account": _cut(grant.account),
-            "generation": record.generation,
-            "obtained_at": grant.obtained_at,
-            "status": record.status,
-        }
-    )
+    value = {
+        "version": VERSION,
+        "connection": str(record.name),
+        "provider": record.provider,
+        "app": record.name.app,
+        "account_id": grant.account_id,
+        "label": record.label,
+        "access_token": grant.access_token.reveal(),
+        "token_type": grant.token_type,
+        "expires_at": grant.access_expires_at,
+        "refresh_token_expires_at": grant.refresh_expires_at,
+        "scopes": list(grant.scopes),
+        "account": {},
+        "generation": record.generation,
+        "obtained_at": grant.obtained_at,
+        "status": record.status,
+    }
+    room = min(_LARGEST_ACCOUNT, _LARGEST - _size(value))
+    return json.dumps({**value, "account": _cut(grant.account, room)})
 
 
-def _cut(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts, their longest lists cut first where they would not fit, and marked as cut."""
-    if _size(facts) <= _ACCOUNT_BYTES:
+def _cut(facts: dict[str, Any], room: int) -> dict[str, Any]:
+    """Return the facts, their longest cut first where they would not fit into `room` bytes, and marked as cut."""
+    if _size(facts) <= room:
         return facts
     cut = {**facts, "truncated": True}
-    while _size(cut) > _ACCOUNT_BYTES:
+    while len(cut) > 1 and _size(cut) > room:
         longest = max((key for key in cut if key != "truncated"), key=lambda key: _size(cut[key]))
         value = cut[longest]
         if isinstance(value, list) and len(value) > 1:

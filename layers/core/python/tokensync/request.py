@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from tokensync.secret import NeverPickled
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Request:
+class Request(NeverPickled):
     """The exact bytes that go on the wire, but for the headers that every request has."""
 
     method: str

@@ -1,8 +1,8 @@
 """Sealing: AES-256-GCM under data keys that a key service wraps.
 
 A sealed value is: version (1 byte), length of the wrapped key (2 bytes, big-endian), wrapped key, nonce (12 bytes),
-ciphertext with its tag. The associated data names version, app and place, so a value that is moved to another record
-does not open (NIST SP 800-38D: associated data is authenticated and not stored).
+ciphertext with its tag. The associated data is everything before the nonce, the app and the place: a value of which any
+bit was changed, or that was moved to another record, does not open (NIST SP 800-38D).
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class EnvelopeKey:
     def seal(self, plaintext: bytes, *, binding: str) -> bytes:
         """Seal for one place, see `tokensync.ports.DataKey`."""
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._cipher.encrypt(nonce, plaintext, _associated_data(self._app, binding))
-        return _HEADER.pack(VERSION, len(self._wrapped)) + self._wrapped + nonce + sealed
+        head = _HEADER.pack(VERSION, len(self._wrapped)) + self._wrapped
+        return head + nonce + self._cipher.encrypt(nonce, plaintext, _associated_data(head, self._app, binding))
 
 
 class EnvelopeSealer:
@@ -76,17 +76,17 @@ class EnvelopeSealer:
         Raises:
             SealingUnavailable: the key cannot be unwrapped, or the value was not sealed for this place.
         """
-        wrapped, nonce, ciphertext = _parts(sealed)
-        plain = self._keys.unwrap(wrapped, app=app)
+        head, nonce, ciphertext = _parts(sealed)
+        plain = self._keys.unwrap(head[_HEADER.size :], app=app)
         try:
-            return AESGCM(plain).decrypt(nonce, ciphertext, _associated_data(app, binding))
+            return AESGCM(plain).decrypt(nonce, ciphertext, _associated_data(head, app, binding))
         except (InvalidTag, ValueError):
             raise SealingUnavailable("a sealed value was changed, or was sealed for another place") from None
 
 
-def _associated_data(app: str, binding: str) -> bytes:
-    # An app's name holds no '|', so no two pairs of app and binding give the same bytes.
-    return f"{VERSION}|{app}|{binding}".encode("utf-8", "surrogatepass")
+def _associated_data(head: bytes, app: str, binding: str) -> bytes:
+    # The head tells its own length and an app's name holds no '|': no two places give the same bytes.
+    return head + f"{app}|{binding}".encode("utf-8", "surrogatepass")
 
 
 def _parts(sealed: bytes) -> tuple[bytes, bytes, bytes]:
@@ -99,4 +99,4 @@ def _parts(sealed: bytes) -> tuple[bytes, bytes, bytes]:
     ciphertext_at = nonce_at + _NONCE_BYTES
     if len(sealed) < ciphertext_at:
         raise SealingUnavailable("a sealed value is cut short")
-    return sealed[_HEADER.size : nonce_at], sealed[nonce_at:ciphertext_at], sealed[ciphertext_at:]
+    return sealed[:nonce_at], sealed[nonce_at:ciphertext_at], sealed[ciphertext_at:]

@@ -8,7 +8,16 @@ from typing import NoReturn
 _MASK = "***"
 
 
-class Secret:
+class NeverPickled:
+    """What holds secrets in clear and so is never pickled or copied into another process."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} is never pickled")
+
+
+class Secret(NeverPickled):
     """A string that cannot be printed, formatted, pickled or logged by accident.
 
     Only `reveal` gives the text back, so every place that lets a secret out can be found by that name.
@@ -44,6 +53,3 @@ class Secret:
 
     def __bool__(self) -> bool:
         return bool(self._text)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is never pickled")

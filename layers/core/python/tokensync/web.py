@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tokensync.connecting import Connector
+    from tokensync.known import KnownNames
     from tokensync.pending import Pending
     from tokensync.ports import Apps, Clock, Log, Sealer
     from tokensync.session import Budget
@@ -48,6 +49,7 @@ class Web:
     clock: Clock
     log: Log
     signer: Callable[[], Signer]
+    known: KnownNames
 
     def connect(self, name: str, raw_query: str, cookies: Sequence[str], *, base_url: str) -> Page:
         """Answer GET /connect/{app}: check the invite, bind the browser, and send it to the consent page."""
@@ -144,7 +146,7 @@ class Web:
 
     def _refused(self, name: str, text: str, status: int, error: Exception) -> Page:
         """Refuse without a call to anyone: the apps' names are in hand since the cold start."""
-        if name not in self.apps.names():
+        if name not in self.known:
             return page("not_found", 404)
         self.log.info("request.refused", app=name, why=str(error))
         return page(text, status)

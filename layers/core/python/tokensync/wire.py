@@ -7,6 +7,7 @@ whether a byte has left. And it writes no URL into any log or exception.
 
 from __future__ import annotations
 
+import logging
 import socket
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -24,8 +25,23 @@ if TYPE_CHECKING:
     from tokensync.ports import Clock
     from tokensync.request import Request
 
+# At DEBUG httpcore logs the headers of answers, and a Location may repeat the whole query of a request.
+logging.getLogger("httpcore").setLevel(logging.WARNING)
+
 MAX_BODY = 65_536
 _KEPT_HEADERS = frozenset({"content-type", "content-encoding", "date", "location", "retry-after"})
+# Everything that httpcore raises, and what it and the standard library raise at a URL that is none.
+_FOREIGN_ERRORS = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+    httpcore.ProxyError,
+    httpcore.ConnectionNotAvailable,
+    OSError,
+    TypeError,
+    ValueError,
+)
 _CLIENT_HEADERS = {
     "accept": "application/json",
     "accept-encoding": "identity",  # a gzip body of 204 KB can become 200 MB
@@ -144,11 +160,10 @@ class HttpWire:
     def send(self, request: Request, *, seconds: float) -> Answer:
         """Send one request; see `Wire.send`."""
         deadline = _Deadline(self._clock, seconds)
-        parts = urlsplit(request.url)
-        headers = {"host": parts.netloc, **_CLIENT_HEADERS, **request.headers}
-        if request.method != "GET":
-            headers["content-length"] = str(len(request.body))
         try:
+            headers = {"host": urlsplit(request.url).netloc, **_CLIENT_HEADERS, **request.headers}
+            if request.method != "GET":
+                headers["content-length"] = str(len(request.body))
             with (
                 httpcore.ConnectionPool(
                     ssl_context=self._context,
@@ -168,7 +183,7 @@ class HttpWire:
                     received_at=self._clock.now(),
                     complete=complete,
                 )
-        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+        except _FOREIGN_ERRORS as error:
             # from None: a foreign exception may repeat the request.
             name = type(error).__name__
             if deadline.sent:

@@ -10,6 +10,9 @@ from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from tokensync.text import one_line
+
+_LONGEST_VALUE = 8192  # no link of ours is longer
 _TEMPLATES = files("tokensync.pages") / "templates"
 
 
@@ -29,7 +32,9 @@ class Page:
 
 def page(name: str, status: int, *, refresh: int | None = None, **values: str) -> Page:
     """Render one of the pages. `refresh` makes the browser look again after that many seconds."""
-    body = _environment().get_template(f"{name}.html").render(style=_style(), refresh=refresh, **values)
+    # Escaping stops markup; one_line stops text that reorders or hides the words around it (bidi controls).
+    told = {key: one_line(value, length=_LONGEST_VALUE) for key, value in values.items()}
+    body = _environment().get_template(f"{name}.html").render(style=_style(), refresh=refresh, **told)
     return Page(status=status, body=body, headers={"content-type": "text/html; charset=utf-8"})
 
 

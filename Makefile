@@ -1,0 +1,61 @@
+# make demo   all set-up, then the main job on the embedded stack
+# make test   all set-up, then every test
+# make check  format, lint, types, imports, template: seconds
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Any Python from 3.11 on; the newest of the usual names wins nothing, the default one is taken where it is new enough.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
+UV_VERSION := 0.13.8
+VENV := .venv
+UV := $(VENV)/bin/uv
+RUN := $(VENV)/bin
+
+.PHONY: help setup check format unit test integration browser demo down clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+$(UV):
+	@test -n "$(PYTHON)" || { echo "tokensync needs Python 3.11 or newer with venv: install it (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "Installing uv into $(VENV)"
+	@"$(PYTHON)" -m venv $(VENV)
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+
+$(VENV)/.synced: pyproject.toml uv.lock | $(UV)
+	@echo "Installing what the lock names"
+	@VIRTUAL_ENV= $(UV) sync --frozen --inexact --quiet
+	@touch $@
+
+setup: $(VENV)/.synced
+
+demo: setup
+	@$(RUN)/python -m tokensync_cli.demo
+
+down: setup
+	@$(RUN)/tokensync down
+
+check: setup
+	@$(RUN)/ruff format --check --quiet .
+	@$(RUN)/ruff check --quiet .
+	@$(RUN)/mypy
+	@$(RUN)/lint-imports --no-cache >/dev/null || $(RUN)/lint-imports --no-cache
+	@$(RUN)/python -m tokensync_cli.embedded.validation
+	@echo "check: all is well"
+
+format: setup
+	@$(RUN)/ruff format .
+	@$(RUN)/ruff check --fix .
+
+unit: setup
+	@$(RUN)/pytest tests/unit
+
+test: check
+	@tests/browser/install-chromium
+	@$(RUN)/pytest --cov --cov-report=term --cov-fail-under=95
+
+clean: down
+	@rm -rf $(VENV) .tokensync .aws-sam .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

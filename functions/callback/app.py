@@ -1,0 +1,30 @@
+"""GET /connect/{app} · GET /connect/{app}/result · GET /callback/{app}, and what the command line asks on demand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tokensync.aws.events import cookies_of, http_answer
+from tokensync.aws.wiring import callback
+
+CALLBACK = callback()
+
+
+@CALLBACK.guarded
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one request of API Gateway's HTTP API (payload 2.0), or one direct invocation."""
+    budget = CALLBACK.budget(context)
+    if "routeKey" not in event:
+        return CALLBACK.commands.answer(event, budget)
+    name = event["pathParameters"]["app"]
+    query = event.get("rawQueryString", "")
+    cookies = cookies_of(event)
+    base_url = CALLBACK.base_url(event)
+    match event["routeKey"]:
+        case "GET /connect/{app}":
+            page = CALLBACK.web.connect(name, query, cookies, base_url=base_url)
+        case "GET /connect/{app}/result":
+            page = CALLBACK.web.result(name, cookies, base_url=base_url)
+        case _:
+            page = CALLBACK.web.callback(name, query, cookies, budget)
+    return http_answer(page)

@@ -1,0 +1,24 @@
+"""The schedule's tick finds and queues what is due; the queue's batches are refreshed and published."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tokensync.aws.wiring import rotation
+
+ROTATION = rotation()
+
+
+@ROTATION.guarded
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Take one event: from EventBridge Scheduler, from SQS with partial batch responses, or a direct invocation."""
+    budget = ROTATION.budget(context)
+    if "Records" in event:
+        messages = {record["messageId"]: record["body"] for record in event["Records"]}
+        report = ROTATION.batches.run(messages, budget)
+        ROTATION.measured(report.results)
+        return {"batchItemFailures": [{"itemIdentifier": message} for message in report.again]}
+    if event.get("source") == "tokensync.schedule":
+        ticked = ROTATION.ticker.tick(budget)
+        return {"due": ticked.due, "queued": ticked.queued}
+    return ROTATION.commands.answer(event, budget)

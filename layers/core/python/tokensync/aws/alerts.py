@@ -1,0 +1,57 @@
+"""Alerts: a message to the topic's subscribers, and a metric that an alarm watches, see `tokensync.ports.Alerts`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+from tokensync.aws.failures import FOREIGN, code_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+    from tokensync.ports import Log
+
+NAMESPACE = "tokensync"
+METRIC = "Alert"
+_SUBJECT_CHARACTERS = 99  # SNS: fewer than 100 ASCII characters, without line breaks
+
+
+class SnsAlerts:
+    """Tells operators. The metric is written even when the topic cannot be reached."""
+
+    def __init__(self, client: SNSClient, topic_arn: str, *, stack: str, service: str, log: Log) -> None:
+        self._client = client
+        self._topic_arn = topic_arn
+        self._stack = stack
+        self._service = service
+        self._log = log
+
+    def tell(self, kind: str, subject: str, *, detail: str, next_command: str) -> None:
+        """Tell once about a connection or an app, by name only, with the command that mends it. It never raises."""
+        # The embedded metric format: a line on standard output that CloudWatch Logs turns into a metric.
+        with single_metric(
+            name=METRIC,
+            unit=MetricUnit.Count,
+            value=1,
+            namespace=NAMESPACE,
+            default_dimensions={"service": self._service},
+        ) as metric:
+            metric.add_metadata("kind", kind)
+            metric.add_metadata("subject", subject)
+        self._log.warning("alert.raised", kind=kind, subject=subject, detail=detail, next_command=next_command)
+        try:
+            self._client.publish(
+                TopicArn=self._topic_arn,
+                Subject=_subject(f"{self._stack}: {kind} {subject}"),
+                Message=f"{kind}: {subject}\n\n{detail}\n\nNext: {next_command}\n\nStack: {self._stack}\n",
+            )
+        except FOREIGN as error:
+            self._log.warning("alert.not_sent", kind=kind, subject=subject, code=code_of(error))
+
+
+def _subject(text: str) -> str:
+    """Return a line that SNS takes as the subject of an e-mail."""
+    printable = "".join(character if " " <= character <= "~" else "?" for character in text)
+    return printable[:_SUBJECT_CHARACTERS].rstrip()

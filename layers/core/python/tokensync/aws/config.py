@@ -1,0 +1,130 @@
+"""The functions' environment variables, read once and typed; `template.yaml` sets them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokensync.errors import TokensyncError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class BadEnvironment(TokensyncError):
+    """Environment variables are missing or unusable; the message names every one of them and shows no value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What both functions know of their stack."""
+
+    stack: str
+    prefix: str
+    table: str
+    key_arn: str
+    queue_url: str
+    alert_topic_arn: str
+    service: str
+    log_level: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallbackConfig(Config):
+    """The callback function's. An empty `public_url` means the request's own domain."""
+
+    public_url: str
+    invite_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotationConfig(Config):
+    """The rotation function's. `claim_seconds`: until a connection that was queued in vain is queued again."""
+
+    claim_seconds: int
+
+
+class _Reader:
+    """Reads variables and remembers what is wrong with them, so that one start tells of all."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._wrong: list[str] = []
+
+    def text(self, name: str, *, default: str | None = None) -> str:
+        value = self._environment.get(name, "").strip()
+        if value:
+            return value
+        if default is None:
+            self._wrong.append(f"{name} is missing")
+            return ""
+        return default
+
+    def one_of(self, name: str, allowed: tuple[str, ...], *, default: str) -> str:
+        value = self.text(name, default=default)
+        if value not in allowed:
+            self._wrong.append(f"{name} is not one of {', '.join(allowed)}")
+        return value
+
+    def positive(self, name: str) -> int:
+        value = self.text(name)
+        if value.isascii() and value.isdigit() and int(value) > 0:
+            return int(value)
+        if value:
+            self._wrong.append(f"{name} is not a positive whole number")
+        return 0
+
+    def url(self, name: str) -> str:
+        value = self.text(name, default="").rstrip("/")
+        if value and not value.startswith(("https://", "http://")):
+            self._wrong.append(f"{name} is no http or https URL")
+        return value
+
+    def check(self) -> None:
+        if self._wrong:
+            raise BadEnvironment("; ".join(self._wrong))
+
+
+def callback_config(environment: Mapping[str, str] = os.environ) -> CallbackConfig:
+    """Read the callback function's variables.
+
+    Raises:
+        BadEnvironment: variables are missing or unusable.
+    """
+    reader = _Reader(environment)
+    config = CallbackConfig(
+        public_url=reader.url("TOKENSYNC_PUBLIC_URL"),
+        invite_key=reader.text("TOKENSYNC_INVITE_KEY"),
+        **_shared(reader, "callback"),
+    )
+    reader.check()
+    return config
+
+
+def rotation_config(environment: Mapping[str, str] = os.environ) -> RotationConfig:
+    """Read the rotation function's variables.
+
+    Raises:
+        BadEnvironment: variables are missing or unusable.
+    """
+    reader = _Reader(environment)
+    config = RotationConfig(claim_seconds=reader.positive("TOKENSYNC_CLAIM_SECONDS"), **_shared(reader, "rotation"))
+    reader.check()
+    return config
+
+
+def _shared(reader: _Reader, service: str) -> dict[str, str]:
+    stack = reader.text("TOKENSYNC_STACK")
+    return {
+        "stack": stack,
+        "prefix": reader.text("TOKENSYNC_PREFIX", default=stack),
+        "table": reader.text("TOKENSYNC_TABLE"),
+        "key_arn": reader.text("TOKENSYNC_KEY_ARN"),
+        "queue_url": reader.text("TOKENSYNC_QUEUE_URL"),
+        "alert_topic_arn": reader.text("TOKENSYNC_ALERT_TOPIC_ARN"),
+        "service": reader.text("POWERTOOLS_SERVICE_NAME", default=service),
+        "log_level": reader.one_of("TOKENSYNC_LOG_LEVEL", _LEVELS, default="INFO"),
+    }

@@ -1,0 +1,219 @@
+"""The connections' records in DynamoDB, see `tokensync.ports.Connections`."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tokensync.aws.dynamodb import DUE, Change, ConditionFailed, DynamoTable, difference
+from tokensync.aws.items import (
+    KEPT_ANSWER,
+    aside_key,
+    connection_attributes,
+    connection_from,
+    connection_key,
+    from_attribute,
+    partition,
+    schema_of,
+)
+from tokensync.connection import HISTORY_LENGTH, SCHEMA, Connection, Phase
+from tokensync.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
+from tokensync.work import DueKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokensync.aws.items import Item
+    from tokensync.names import ConnectionName
+
+_PAGE = 200  # keys of the due index fetched at once
+# What a takeover computes, keeps or clears by itself, whatever the new grant's record says.
+_NOT_BROUGHT = frozenset({
+    "allocated", "attempt", "exemption", "failures", "fence", "generation", "history", "last_error", "lease_until",
+    "phase", "published", "schema", "sealed_answer",
+})  # fmt: skip
+_BROUGHT_OR_REMOVED = (
+    "sealed_grant", "refresh_at", "renew_at", "compare_at", "warn_at", "next_at", "obtained_at", "access_expires_at",
+    "refresh_expires_at",
+)  # fmt: skip
+
+
+class DynamoConnections:
+    """Every method but the reads is one conditional write."""
+
+    def __init__(self, table: DynamoTable) -> None:
+        self._table = table
+
+    def get(self, name: ConnectionName) -> Connection | None:
+        """Return the record, strongly consistent, or None."""
+        item = self._table.get(connection_key(name))
+        return None if item is None else connection_from(item)
+
+    def list(self, app: str) -> Iterator[Connection]:
+        """Yield every connection of an app, in order of account."""
+        yield from map(connection_from, self._table.in_order(partition(app), "connection#"))
+
+    def lease(self, name: ConnectionName, *, now: int, until: int, even_if_not_due: bool = False) -> Connection:
+        """Take the lease where the record is due and no lease stands.
+
+        Raises:
+            NotLeased, UnknownConnection, NewerSchema: as the port says.
+        """
+        # boto3 repeats a request whose answer was lost; by its mark a holder knows the lease it took the first time.
+        mark = secrets.token_hex(8)
+        free = "(attribute_not_exists(#lease_until) OR #lease_until < :now)"
+        due = "" if even_if_not_due else " AND #refresh_at <= :now"
+        change = Change(
+            condition=f"attribute_exists(#pk) AND #schema <= :ours AND {free}{due}",
+            set={"lease_until": until, "lease_mark": mark},
+            compute={"fence": "#fence + :one"},
+            values={"ours": SCHEMA, "now": now, "one": 1},
+        )
+        try:
+            return connection_from(self._table.update(connection_key(name), change))
+        except ConditionFailed as failed:
+            item = self._known(name, failed.item)
+        record = connection_from(item)
+        if "lease_mark" in item and from_attribute(item["lease_mark"]) == mark:
+            return record
+        if record.lease_until is not None and record.lease_until >= now:
+            raise NotLeased(f"{name} is leased by another", record.lease_until)
+        raise NotLeased(f"{name} is not due")
+
+    def write(self, before: Connection, after: Connection) -> Connection:
+        """Write what differs, on condition of the fence.
+
+        Raises:
+            FenceLost: as the port says.
+            NewerSchema: a newer version wrote the record under the same fence.
+        """
+        after = replace(after, history=after.history[-HISTORY_LENGTH:])
+        changed, removed = difference(connection_attributes(before), connection_attributes(after))
+        if after.next_at is None:
+            # Even where it was None before: a request for a refresh in between may have set it.
+            removed = (*(name for name in removed if name != "next_at"), "next_at", DUE)
+        elif "next_at" in changed:
+            changed[DUE] = DUE
+        change = Change(
+            condition="#fence = :fence AND #schema <= :ours",
+            set=changed,
+            # An update must change something; the fence is what the condition just found.
+            compute={} if changed or removed else {"fence": ":fence"},
+            remove=removed,
+            values={"fence": before.fence, "ours": SCHEMA},
+        )
+        try:
+            return connection_from(self._table.update(connection_key(before.name), change))
+        except ConditionFailed as failed:
+            if failed.item is not None and connection_from(failed.item).fence == before.fence:
+                raise NewerSchema(f"a newer version wrote {before.name}") from None
+            raise FenceLost(f"another holder took {before.name} over") from None
+
+    def take_over(self, grant_holder: Connection, *, until: int) -> tuple[Connection, int | None]:
+        """Give an account a new grant, whoever holds it.
+
+        Raises:
+            NewerSchema: as the port says.
+        """
+        name = grant_holder.name
+        brought = {
+            attribute: value
+            for attribute, value in connection_attributes(grant_holder).items()
+            if attribute not in _NOT_BROUGHT
+        }
+        if grant_holder.next_at is not None:
+            brought[DUE] = DUE
+        absent = tuple(attribute for attribute in (*_BROUGHT_OR_REMOVED, DUE) if attribute not in brought)
+        # Both need the old record: the number before this one, and until when its lease stood. One call gives either
+        # the old or the new, so the new is computed as DynamoDB does.
+        number = "if_not_exists(#allocated, :zero) + :one"
+        change = Change(
+            condition="attribute_not_exists(#schema) OR #schema <= :ours",
+            set={**brought, "schema": SCHEMA, "phase": Phase.IDLE, "failures": 0, "lease_until": until},
+            compute={
+                "fence": "if_not_exists(#fence, :zero) + :one",
+                "allocated": number,
+                "generation": number,
+                "history": "list_append(if_not_exists(#history, :none), :entries)",
+            },
+            remove=("attempt", "exemption", "sealed_answer", "last_error", *absent),
+            values={"ours": SCHEMA, "zero": 0, "one": 1, "none": (), "entries": grant_holder.history},
+        )
+        try:
+            item = self._table.update(connection_key(name), change, returning="ALL_OLD")
+        except ConditionFailed:
+            raise NewerSchema(f"a newer version wrote {name}") from None
+        old = connection_from(item) if item else Connection(name=name, provider=grant_holder.provider)
+        new = replace(
+            grant_holder,
+            schema=SCHEMA,
+            phase=Phase.IDLE,
+            fence=old.fence + 1,
+            allocated=old.allocated + 1,
+            generation=old.allocated + 1,
+            lease_until=until,
+            attempt=None,
+            exemption=None,
+            sealed_answer=None,
+            published=old.published,
+            failures=0,
+            last_error=None,
+            history=(*old.history, *grant_holder.history),
+        )
+        return new, old.lease_until
+
+    def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
+        """Make the token's refresh due now if its generation is still this one.
+
+        Raises:
+            UnknownConnection: as the port says.
+            NewerSchema: the record's schema is newer than ours; nothing was written.
+        """
+        change = Change(
+            condition="attribute_exists(#pk) AND #schema <= :ours AND #generation = :generation",
+            set={"refresh_at": now, "renew_at": now, "next_at": now, DUE: DUE},
+            values={"ours": SCHEMA, "generation": generation},
+        )
+        try:
+            self._table.update(connection_key(name), change)
+        except ConditionFailed as failed:
+            self._known(name, failed.item)
+            return False
+        return True
+
+    def set_aside(self, name: ConnectionName, *, fence: int, why: str, sealed: bytes, now: int) -> None:
+        """Keep an answer that has no place on the record, for 30 days."""
+        attributes = {"schema": SCHEMA, "sealed": sealed, "why": why, "at": now, "ttl": now + KEPT_ANSWER}
+        self._table.put(aside_key(name, fence), attributes)
+
+    def aside(self, name: ConnectionName, *, fence: int) -> bytes | None:
+        """Return the answer that was set aside under this fence, or None."""
+        item = self._table.get(aside_key(name, fence))
+        return None if item is None else bytes(from_attribute(item["sealed"]))
+
+    def fewer_than(self, app: str, count: int) -> bool:
+        """Return whether an app has fewer than `count` connections, reading at most that many."""
+        return self._table.count(partition(app), "connection#", at_most=count) < count
+
+    def due(self, *, now: int) -> Iterator[DueKey]:
+        """Yield the keys whose `next_at` <= now, oldest first, page by page."""
+        for item in self._table.due(now=now, page=_PAGE):
+            yield DueKey(from_attribute(item["pk"]), from_attribute(item["sk"]), from_attribute(item["next_at"]))
+
+    def claim(self, key: DueKey, *, until: int) -> bool:
+        """Move a due key's `next_at` on, if it is still what the key says."""
+        change = Change(condition="#next_at = :seen", set={"next_at": until}, values={"seen": key.next_at})
+        try:
+            self._table.update((key.partition_key, key.sort_key), change)
+        except ConditionFailed:
+            return False
+        return True
+
+    @staticmethod
+    def _known(name: ConnectionName, item: Item | None) -> Item:
+        if item is None:
+            raise UnknownConnection(f"there is no connection {name}")
+        if schema_of(item) > SCHEMA:
+            raise NewerSchema(f"a newer version wrote {name}")
+        return item

@@ -1,0 +1,226 @@
+"""One DynamoDB table: consistent reads and conditional writes, with foreign errors translated."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from botocore.exceptions import ClientError
+
+from tokensync.aws.failures import translated
+from tokensync.aws.items import to_attribute
+from tokensync.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UpdateTypeDef
+
+    from tokensync.aws.items import Item
+
+DUE = "due"  # the index's name, its hash key's name and that key's only value
+_PLACEHOLDER = re.compile(r"#(\w+)")
+
+
+class ConditionFailed(Exception):
+    """A conditional write found its condition false. `item` is what stands there, or None."""
+
+    def __init__(self, item: Item | None = None) -> None:
+        super().__init__("the condition was false")
+        self.item = item
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One conditional update.
+
+    `set` holds plain values, `compute` expressions, both by attribute. Expressions and the condition write an
+    attribute as `#name` and a value of `values` as `:name`.
+    """
+
+    condition: str
+    set: Mapping[str, object] = field(default_factory=dict)
+    compute: Mapping[str, str] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the expressions with their names and values as the API takes them."""
+        assignments = [f"#{name} = :to_{name}" for name in self.set]
+        assignments += [f"#{name} = {expression}" for name, expression in self.compute.items()]
+        parts = []
+        if assignments:
+            parts.append("SET " + ", ".join(assignments))
+        if self.remove:
+            parts.append("REMOVE " + ", ".join(f"#{name}" for name in self.remove))
+        expression = " ".join(parts)
+        values = {f":to_{name}": to_attribute(value) for name, value in self.set.items()}
+        values |= {f":{name}": to_attribute(value) for name, value in self.values.items()}
+        return {
+            "UpdateExpression": expression,
+            "ConditionExpression": self.condition,
+            # Every attribute goes by a placeholder: names such as `schema` and `status` are reserved words.
+            "ExpressionAttributeNames": names_in(expression, self.condition),
+            "ExpressionAttributeValues": values,
+        }
+
+
+def names_in(*expressions: str) -> dict[str, str]:
+    """Return the placeholders of expressions, each with the attribute that it stands for."""
+    return {f"#{name}": name for expression in expressions for name in _PLACEHOLDER.findall(expression)}
+
+
+def key_of(key: tuple[str, str]) -> Item:
+    """Return a key in DynamoDB's notation."""
+    return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what to set and what to remove so that one set of attributes becomes the other."""
+    changed = {name: value for name, value in after.items() if name not in before or before[name] != value}
+    return changed, tuple(name for name in before if name not in after)
+
+
+class DynamoTable:
+    """The table of a stack. Each method raises StoreUnavailable when DynamoDB did not acknowledge."""
+
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def get(self, key: tuple[str, str]) -> Item | None:
+        """Return an item, strongly consistent, or None."""
+        with translated("GetItem", {}, StoreUnavailable):
+            answer = self._client.get_item(TableName=self.name, Key=key_of(key), ConsistentRead=True)
+        return answer.get("Item")
+
+    def put(self, key: tuple[str, str], attributes: Mapping[str, object], *, only_new: bool = False) -> None:
+        """Write a whole item.
+
+        Raises:
+            ConditionFailed: `only_new`, and one stands there.
+        """
+        item = key_of(key) | {name: to_attribute(value) for name, value in attributes.items()}
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"} if only_new else {}
+        with translated("PutItem", {}, StoreUnavailable), _conditional():
+            self._client.put_item(TableName=self.name, Item=item, **condition)
+
+    def delete(self, key: tuple[str, str]) -> None:
+        """Delete an item, if it is there."""
+        with translated("DeleteItem", {}, StoreUnavailable):
+            self._client.delete_item(TableName=self.name, Key=key_of(key))
+
+    def update(
+        self, key: tuple[str, str], change: Change, *, returning: Literal["ALL_NEW", "ALL_OLD"] = "ALL_NEW"
+    ) -> Item:
+        """Update an item in one conditional write and return it; `ALL_OLD` of a created one is empty.
+
+        Raises:
+            ConditionFailed: nothing was written.
+        """
+        with translated("UpdateItem", {}, StoreUnavailable), _conditional():
+            answer = self._client.update_item(
+                TableName=self.name,
+                Key=key_of(key),
+                ReturnValues=returning,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **change.parameters(),
+            )
+        return answer.get("Attributes", {})
+
+    def part_of_transaction(self, key: tuple[str, str], change: Change) -> TransactWriteItemTypeDef:
+        """Return an update as a part of a transaction."""
+        update: UpdateTypeDef = {"TableName": self.name, "Key": key_of(key), **change.parameters()}  # type: ignore[typeddict-item]  # Change builds it
+        return {"Update": update}
+
+    def transact(self, parts: list[TransactWriteItemTypeDef]) -> None:
+        """Write all parts or none. boto3 gives the request a token, so that a retry of it does nothing.
+
+        Raises:
+            ConditionFailed: nothing was written.
+        """
+        for last in (False, False, False, True):
+            with translated("TransactWriteItems", {}, StoreUnavailable), _conditional():
+                try:
+                    self._client.transact_write_items(TransactItems=parts)
+                except ClientError as error:
+                    # Another transaction is at the same items right now. boto3 repeats many errors, not this one.
+                    if last or _reasons(error) != {"TransactionConflict"}:
+                        raise
+                else:
+                    return
+
+    def in_order(self, partition: str, prefix: str = "") -> Iterator[Item]:
+        """Yield a partition's items whose sort key starts with `prefix`, strongly consistent, page by page."""
+        condition = "#pk = :pk AND begins_with(#sk, :prefix)" if prefix else "#pk = :pk"
+        values: dict[str, object] = {"pk": partition, **({"prefix": prefix} if prefix else {})}
+        yield from self._pages(condition, values, ConsistentRead=True)
+
+    def count(self, partition: str, prefix: str, *, at_most: int) -> int:
+        """Return how many items have such a key, counting no further than `at_most`."""
+        condition = "#pk = :pk AND begins_with(#sk, :prefix)"
+        found = 0
+        start: dict[str, Any] = {}
+        while found < at_most:
+            with translated("Query", {}, StoreUnavailable):
+                answer = self._client.query(
+                    TableName=self.name,
+                    KeyConditionExpression=condition,
+                    ExpressionAttributeNames=names_in(condition),
+                    ExpressionAttributeValues={":pk": to_attribute(partition), ":prefix": to_attribute(prefix)},
+                    ConsistentRead=True,
+                    Select="COUNT",
+                    Limit=at_most - found,
+                    **start,
+                )
+            found += answer["Count"]
+            if "LastEvaluatedKey" not in answer:
+                break
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        return found
+
+    def due(self, *, now: int, page: int) -> Iterator[Item]:
+        """Yield the keys of what is due, oldest first; DynamoDB reads no index strongly consistent."""
+        yield from self._pages(
+            f"#{DUE} = :due AND #next_at <= :now", {"due": DUE, "now": now}, IndexName=DUE, Limit=page
+        )
+
+    def _pages(self, condition: str, values: Mapping[str, object], **options: Any) -> Iterator[Item]:
+        start: dict[str, Any] = {}
+        while True:
+            with translated("Query", {}, StoreUnavailable):
+                answer = self._client.query(
+                    TableName=self.name,
+                    KeyConditionExpression=condition,
+                    ExpressionAttributeNames=names_in(condition),
+                    ExpressionAttributeValues={f":{name}": to_attribute(value) for name, value in values.items()},
+                    **options,
+                    **start,
+                )
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+@contextmanager
+def _conditional() -> Iterator[None]:
+    """Tell a false condition from every other error."""
+    try:
+        yield
+    except ClientError as error:
+        item: Any = error.response.get("Item")
+        if error.response["Error"].get("Code") == "ConditionalCheckFailedException":
+            raise ConditionFailed(item) from None
+        if "ConditionalCheckFailed" in _reasons(error):
+            raise ConditionFailed from None
+        raise
+
+
+def _reasons(error: ClientError) -> set[str]:
+    """Return why the parts of a transaction failed."""
+    reasons: Any = error.response.get("CancellationReasons", [])
+    return {reason.get("Code", "None") for reason in reasons} - {"None"}

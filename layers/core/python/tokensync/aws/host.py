@@ -1,0 +1,32 @@
+"""What only the layer that is built for this machine brings: loopback providers and failpoints.
+
+The cloud's layer holds no `tokensync_host`, so there nothing can switch either on.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from tokensync.addresses import AddressPolicy, PublicOnly
+
+if TYPE_CHECKING:
+    from tokensync.ports import Failpoints
+
+
+class NoFailpoints:
+    """See `tokensync.ports.Failpoints`: nothing ever happens."""
+
+    def reached(self, name: str) -> None:
+        """Do nothing."""
+
+
+def seams() -> tuple[AddressPolicy, Failpoints]:
+    """Return which addresses may be reached, and the failpoints."""
+    if find_spec("tokensync_host") is None:
+        return PublicOnly(), NoFailpoints()
+    host = import_module("tokensync_host")
+    policy: AddressPolicy = host.PublicAndLoopback()
+    failpoints: Failpoints = host.FileFailpoints()
+    return policy, failpoints

@@ -1,0 +1,55 @@
+"""Structured logging by Powertools, see `tokensync.ports.Log`."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import PurePath
+from typing import IO, Any
+
+from aws_lambda_powertools import Logger
+
+# They print whole requests at DEBUG or URLs at INFO: secret values, tokens and codes among them.
+_LEAKING = ("boto3", "botocore", "s3transfer", "urllib3", "httpcore", "httpx", "asyncio")
+_DEPTH = 3  # stack frames from Powertools to whoever called this class
+# A log record has attributes of its own, which no field may replace.
+_TAKEN = frozenset(vars(logging.makeLogRecord({}))) | {
+    "asctime",
+    "message",
+    "level",
+    "location",
+    "timestamp",
+    "service",
+}
+
+
+class PowertoolsLog:
+    """One line of JSON for each event. Fields print by their own text, so a Secret prints as its mask."""
+
+    def __init__(self, *, service: str, level: str, stream: IO[str] | None = None) -> None:
+        self._logger = Logger(service=service, level=level, stream=stream)
+        for name in _LEAKING:
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Tell what happened."""
+        self._logger.info(event, extra=_extra(fields), stacklevel=_DEPTH)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Tell what needs a look."""
+        self._logger.warning(event, extra=_extra(fields), stacklevel=_DEPTH)
+
+    def failure(self, event: str, error: BaseException) -> None:
+        """Tell of an error nobody foresaw: its type and the places in the code, never its text."""
+        fields = {"kind": type(error).__qualname__, "places": _places(error)}
+        self._logger.error(event, extra=_extra(fields), stacklevel=_DEPTH)
+
+
+def _extra(fields: dict[str, Any]) -> dict[str, Any]:
+    return {f"{name}_" if name in _TAKEN else name: value for name, value in fields.items()}
+
+
+def _places(error: BaseException) -> list[str]:
+    """Return where an error passed, outermost first: file, line and function, without the line's text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]

@@ -1,0 +1,176 @@
+"""The real adapters over MiniStack as one world."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3  # noqa: TID251 -- the test is its own administrator
+
+from ports.clock import FakeClock
+from ports.recorders import RecordingLog
+from ports.strict_tokens import obey_client_request_tokens
+from tokensync.aws.app_secrets import AppSecrets
+from tokensync.aws.apps import AwsApps
+from tokensync.aws.clients import Clients, aws_clients
+from tokensync.aws.connections import DynamoConnections
+from tokensync.aws.dynamodb import DynamoTable, key_of
+from tokensync.aws.items import from_attribute, to_attribute
+from tokensync.aws.keys import KmsKeys
+from tokensync.aws.pendings import DynamoPendings
+from tokensync.aws.queue import SqsWorkQueue
+from tokensync.aws.secrets import SecretsManagerTokens
+from tokensync.names import token_secret_name
+from tokensync.sealing import EnvelopeSealer
+from tokensync.work import Work
+
+if TYPE_CHECKING:
+    from ports.contracts.world import Key
+    from tokensync.names import ConnectionName
+
+STACK = "tokensync"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a deployed stack has, made once for all tests."""
+
+    clients: Clients
+    raw: Clients
+    table: str
+    key_arn: str
+    queue_url: str
+    topic_arn: str
+
+
+def deploy(endpoint: str) -> Resources:
+    """Make the table, the key, the queue and the topic as `template.yaml` does."""
+    raw = _clients(endpoint)
+    clients = _clients(endpoint)
+    obey_client_request_tokens(clients.secrets, raw.secrets)
+    raw.dynamodb.create_table(
+        TableName="tokensync",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+            {"AttributeName": "due", "AttributeType": "S"},
+            {"AttributeName": "next_at", "AttributeType": "N"},
+        ],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "due",
+                "KeySchema": [
+                    {"AttributeName": "due", "KeyType": "HASH"},
+                    {"AttributeName": "next_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    )
+    return Resources(
+        clients=clients,
+        raw=raw,
+        table="tokensync",
+        key_arn=raw.kms.create_key()["KeyMetadata"]["Arn"],
+        queue_url=raw.sqs.create_queue(QueueName="refresh")["QueueUrl"],
+        topic_arn=raw.sns.create_topic(Name="alerts")["TopicArn"],
+    )
+
+
+class AwsWorld:
+    """See `ports.contracts.world.World`."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.app = f"app-{uuid.uuid4().hex[:12]}"
+        self.resources = resources
+        self.clock = FakeClock()
+        self._raw = resources.raw
+        table = DynamoTable(resources.clients.dynamodb, resources.table)
+        self.connections = DynamoConnections(table)
+        self.pendings = DynamoPendings(table)
+        app_secrets = AppSecrets(resources.clients.secrets, prefix=STACK, stack=STACK)
+        self.apps = AwsApps(app_secrets, table, self.clock)
+        self.secrets = SecretsManagerTokens(resources.clients.secrets, prefix=STACK, stack=STACK)
+        self.queue = SqsWorkQueue(resources.clients.sqs, resources.queue_url, RecordingLog())
+
+    def sealer(self) -> EnvelopeSealer:
+        """Return a sealer with an empty cache."""
+        return EnvelopeSealer(KmsKeys(self.resources.clients.kms, self.resources.key_arn, self.clock))
+
+    def enable_key(self, *, enabled: bool) -> None:
+        """Disable or enable the KMS key."""
+        change = self._raw.kms.enable_key if enabled else self._raw.kms.disable_key
+        change(KeyId=self.resources.key_arn)
+
+    def plant(self, key: Key, attribute: str, value: int | str) -> None:
+        """Set one attribute of an item."""
+        self._raw.dynamodb.update_item(
+            TableName=self.resources.table,
+            Key=key_of(key),
+            UpdateExpression="SET #name = :value",
+            ExpressionAttributeNames={"#name": attribute},
+            ExpressionAttributeValues={":value": to_attribute(value)},
+        )
+
+    def attribute(self, key: Key, name: str) -> Any:
+        """Return one attribute of an item."""
+        found = self._raw.dynamodb.get_item(TableName=self.resources.table, Key=key_of(key), ConsistentRead=True)
+        item: dict[str, Any] = found["Item"]
+        return from_attribute(item[name]) if name in item else None
+
+    def erase(self, key: Key) -> None:
+        """Delete an item."""
+        self._raw.dynamodb.delete_item(TableName=self.resources.table, Key=key_of(key))
+
+    def plant_secret(self, name: ConnectionName, document: str, *, tags: dict[str, str]) -> str:
+        """Create a secret as somebody else would."""
+        return self._raw.secrets.create_secret(
+            Name=token_secret_name(STACK, name),
+            SecretString=document,
+            Tags=[{"Key": tag, "Value": value} for tag, value in tags.items()],
+        )["ARN"]
+
+    def schedule_deletion(self, arn: str) -> None:
+        """Schedule a secret for deletion."""
+        self._raw.secrets.delete_secret(SecretId=arn)
+
+    def destroy(self, arn: str) -> None:
+        """Delete a secret for good."""
+        self._raw.secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+
+    def versions(self, arn: str) -> dict[str, str]:
+        """Return what stands under AWSCURRENT and AWSPREVIOUS."""
+        stages = self._raw.secrets.describe_secret(SecretId=arn)["VersionIdsToStages"]
+        return {
+            stage: self._raw.secrets.get_secret_value(SecretId=arn, VersionId=version)["SecretString"]
+            for version, labels in stages.items()
+            for stage in labels
+        }
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """Return a secret's tags."""
+        return {tag["Key"]: tag["Value"] for tag in self._raw.secrets.describe_secret(SecretId=arn)["Tags"]}
+
+    def received(self, count: int) -> list[Work]:
+        """Take messages out of the queue."""
+        works: list[Work] = []
+        while len(works) < count:
+            answer = self._raw.sqs.receive_message(QueueUrl=self.resources.queue_url, MaxNumberOfMessages=10)
+            messages = answer.get("Messages", [])
+            assert messages, f"{len(works)} of {count} messages came"
+            for message in messages:
+                works.append(Work.from_json(message["Body"]))
+                self._raw.sqs.delete_message(QueueUrl=self.resources.queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return works
+
+    def broken_queue(self) -> SqsWorkQueue:
+        """Return a queue that does not exist."""
+        return SqsWorkQueue(self.resources.clients.sqs, f"{self.resources.queue_url}-gone", RecordingLog())
+
+
+def _clients(endpoint: str) -> Clients:
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+    return aws_clients(session, endpoint_url=endpoint)
