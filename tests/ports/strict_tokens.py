@@ -11,7 +11,8 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
-from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -75,7 +76,7 @@ class _Rules:
 
 
 def _answer(status: int, parsed: dict[str, Any]) -> tuple[AWSResponse, dict[str, Any]]:
-    return AWSResponse("http://localhost", status, HeadersDict(), None), {
+    return AWSResponse("http://localhost", status, HTTPHeaders(), None), {
         **parsed,
         "ResponseMetadata": {"HTTPStatusCode": status, "RetryAttempts": 0, "HTTPHeaders": {}, "RequestId": "strict"},
     }

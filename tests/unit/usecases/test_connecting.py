@@ -269,7 +269,7 @@ def test_a_code_that_arrives_percent_encoded_is_decoded_once(world: World, brows
 def test_an_unknown_app_is_not_found_without_a_call(world: World, browser: Browser, app: str) -> None:
     """A name that no app has, or that no app could have, is answered 404 from what the cold start read."""
     browser.connect()
-    world.web.callback(APP, "warm=up", (), world.budget())
+    world.web.callback("nobody", "warm=up", (), world.budget())
     before = aws_calls(world)
 
     assert 404 == world.web.callback(app, "code=c&state=x.y", browser.cookies, world.budget()).status

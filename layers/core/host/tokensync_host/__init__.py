@@ -2,7 +2,8 @@
 
 A failpoint is a file `failpoints/NAME` in the directory that TOKENSYNC_HOST_DIR names. It holds `ACTION TIMES`:
 `kill` ends the process as SIGKILL does, `raise` raises, `hang SECONDS` waits; each use counts TIMES down, and at 0
-nothing happens any more. The directory comes from the environment of the embedded AWS, never from an event or a stack parameter.
+nothing happens any more. The directory comes from the environment of the embedded AWS, never from an event or a stack
+parameter.
 """
 
 from __future__ import annotations

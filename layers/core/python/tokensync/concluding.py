@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tokensync import schedule, transitions
 from tokensync.answers import Failure, FailureClass
 from tokensync.connection import Status
-from tokensync.errors import FenceLost, PublishUnavailable, SecretGone, SecretNotOurs
+from tokensync.errors import FenceLost, PublishError, SecretGone, SecretNotOurs
 from tokensync.history import noted
 from tokensync.outcome import Outcome, Result
 from tokensync.reading import read_answer
@@ -75,13 +75,13 @@ class Concluder:
         backpressure = False
         try:
             after = replace(after, published=self.publisher.publish(after, grant))
-        except PublishUnavailable as error:
+        except (SecretGone, SecretNotOurs) as error:
+            return self.orphaned(before, str(error), after)
+        except PublishError as error:
             backpressure = True
             self.log.warning("publishing.postponed", connection=str(before.name), error=str(error))
             # The write may have been made and only its answer lost: the next holder compares, it does not assume.
             after = schedule.scheduled(replace(after, compare_at=self._retry_at(0)))
-        except (SecretGone, SecretNotOurs) as error:
-            return self.orphaned(before, str(error), after)
         self.failpoints.reached("published")
         try:
             stands = self.connections.write(before, after)

@@ -62,7 +62,7 @@ class Connector:
             UnknownApp, StoreUnavailable: as the ports.
         """
         if self.pendings.invite_is_used(invite.app, invite.id):
-            raise InviteRefused("this invite was used")
+            raise InviteRefused("this invite was used", signed=True)
         provider, app = session.provider, session.app
         if session.state.paused:
             raise InvalidApp(f"app {app.name} is paused")
@@ -106,7 +106,7 @@ class Connector:
         query = Query.parse(raw_query)
         state = signer.read_state(query.state, app=session.name, now=self.clock.now())
         if cookie is None or browser_of(cookie) != state.key.browser:
-            raise BadRequest("this authorization was begun in another browser")
+            raise BadRequest("this authorization was begun in another browser", signed=True)
         code = query.code(session.provider, session.app)
         return self._exchange(state.key, code, query.denied, session, signer, budget=budget, cookie=cookie)
 

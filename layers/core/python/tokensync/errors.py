@@ -39,11 +39,23 @@ class InvalidApp(TokensyncError):
     """An app's secret cannot be used as it stands."""
 
 
-class BadRequest(TokensyncError):
+class _Refused(TokensyncError):
+    """Something from outside that goes no further.
+
+    Attributes:
+        signed: whether our own signature on it held, so that the app it names is one of ours.
+    """
+
+    def __init__(self, message: str, *, signed: bool = False) -> None:
+        super().__init__(message)
+        self.signed = signed
+
+
+class BadRequest(_Refused):
     """An input that must not reach a provider."""
 
 
-class InviteRefused(TokensyncError):
+class InviteRefused(_Refused):
     """An invite that is forged, expired or used up."""
 
 

@@ -141,7 +141,9 @@ class Finisher:
         self.failpoints.reached("exchange.taken_over")
         # Whoever held the lease may still publish an older token until that lease ends: compare once more then.
         compare_at = leased_until + 1 if leased_until is not None and leased_until >= now else None
-        after = replace(record, lease_until=None, compare_at=compare_at)
+        # The table gives the number, so the event that came with the grant learns it only now.
+        history = (*record.history[:-1], replace(record.history[-1], generation=record.generation))
+        after = replace(record, lease_until=None, compare_at=compare_at, history=history)
         if status is Status.QUARANTINED:
             after = schedule.scheduled(replace(after, renew_at=None, warn_at=None, compare_at=None))
             self.connections.write(record, after)

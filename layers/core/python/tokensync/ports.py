@@ -84,6 +84,7 @@ class Connections(Protocol):
 
         Raises:
             FenceLost: another holder has a newer fence, or the record is gone.
+            NewerSchema: a newer version rewrote the record; nothing was written.
         """
         ...
 
@@ -106,6 +107,7 @@ class Connections(Protocol):
 
         Raises:
             UnknownConnection: no such record.
+            NewerSchema: the record's schema is newer than ours; nothing was written.
         """
         ...
 
@@ -207,6 +209,10 @@ class Apps(Protocol):
         """Pause an app; tell whether it ran until now, so that its owner is told once."""
         ...
 
+    def resume(self, name: str, *, now: int) -> bool:
+        """Let an app run again, with a new window for the breaker; tell whether it was paused."""
+        ...
+
     def count(self, name: str, *, tried: int, refused: int, now: int, window: int) -> AppState:
         """Add to the counters of the breaker's window, or begin a new window when the last is over; return them."""
         ...
@@ -258,6 +264,7 @@ class TokenSecrets(Protocol):
 
         Raises:
             PublishUnavailable: throttled or down.
+            PublishError: this token wrote another document; only another token can help.
             SecretNotOurs: our permissions end at secrets without our tag.
             SecretGone: deleted or scheduled for deletion.
         """
@@ -268,6 +275,7 @@ class TokenSecrets(Protocol):
 
         Raises:
             PublishUnavailable: throttled or down.
+            SecretNotOurs: we may not look at it.
             SecretGone: deleted or scheduled for deletion.
         """
         ...

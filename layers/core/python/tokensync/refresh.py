@@ -21,6 +21,7 @@ from tokensync.errors import (
     PublishUnavailable,
     SealingUnavailable,
     SecretGone,
+    SecretNotOurs,
     StoreUnavailable,
     UnknownApp,
 )
@@ -104,10 +105,9 @@ class Refresher:
                 return rests
         if due and (force or record.status in (Status.ACTIVE, Status.HELD)):
             return self._refresh(record, session, budget, force=force)
-        if record.status not in (Status.ACTIVE, Status.HELD):
-            record = replace(record, renew_at=None)
+        renew_at = record.renew_at if record.status in (Status.ACTIVE, Status.HELD) else None
         asked = compare or (record.compare_at is not None and record.compare_at <= now)
-        return self._reconcile(record, asked=asked)
+        return self._reconcile(record, asked=asked, renew_at=renew_at)
 
     def _warned(self, record: Connection, now: int) -> Connection:
         """Tell of the refresh token's nearing end, once for each step on the way."""
@@ -120,7 +120,9 @@ class Refresher:
             detail=f"the seller's authorization ends in {days} days; a refresh does not extend it",
             next_command=f"tokensync invite {record.name.app} --for {record.name}",
         )
-        return replace(record, warn_at=schedule.warn_at(now=now, refresh_expires_at=record.refresh_expires_at))
+        later = schedule.warn_at(now=now, refresh_expires_at=record.refresh_expires_at)
+        # Written at once: a later write stores only what it changes itself.
+        return self.connections.write(record, replace(record, warn_at=later))
 
     def _rests(self, record: Connection, session: Session, now: int) -> Outcome | None:
         """Decide about a held connection whose time has come; None means that an attempt is due."""
@@ -136,7 +138,7 @@ class Refresher:
         # A tripped breaker marks none, and a last attempt without an answer is an operator's to repeat.
         return self._release(record, Result.HELD, renew_at=None)
 
-    def _reconcile(self, record: Connection, *, asked: bool) -> Outcome:
+    def _reconcile(self, record: Connection, *, asked: bool, renew_at: int | None) -> Outcome:
         """Make the secret equal to the grant where it is not, and release."""
         differs = record.publishing_is_due()
         try:
@@ -144,9 +146,9 @@ class Refresher:
                 differs = not self.publisher.is_current(record)
         except PublishUnavailable as error:
             return self.concluder.postponed(record, "comparing.postponed", str(error), backpressure=True)
-        except SecretGone as gone:
+        except (SecretGone, SecretNotOurs) as gone:
             return self.concluder.orphaned(record, str(gone))
-        after = transitions.released(replace(record, compare_at=None))
+        after = transitions.released(replace(record, compare_at=None, renew_at=renew_at))
         if not differs:
             return Outcome(Result.NOTHING_DUE, self.connections.write(record, after))
         return self.concluder.publish(record, after, self._open_grant(record), Result.PUBLISHED)
@@ -161,7 +163,7 @@ class Refresher:
             return Outcome(Result.NO_TIME, again=True)
         grant = self._open_grant(record)
         if grant.refresh_token is None:
-            return self._reconcile(replace(record, renew_at=None), asked=False)
+            return self._reconcile(record, asked=False, renew_at=None)
         exemption = record.exemption
         if record.attempt is not None:
             if force:

@@ -16,8 +16,6 @@ from tokensync.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tokensync.errors import TokensyncError
-
 _LONGEST = 4096  # characters of a signed text; ours have about 200, with the longest label and account id about 3200
 
 
@@ -95,7 +93,7 @@ class Signer:
         return f"{payload}.{self._mac(self._keys[0], f'{purpose}.{payload}'.encode('ascii'))}"
 
     def _verified(
-        self, purpose: str, text: str, *, app: str, now: int, refused: type[TokensyncError]
+        self, purpose: str, text: str, *, app: str, now: int, refused: type[BadRequest | InviteRefused]
     ) -> dict[str, Any]:
         payload, dot, signature = text.partition(".")
         if not dot or len(text) > _LONGEST or not text.isascii():
@@ -107,9 +105,9 @@ class Signer:
             raise refused(f"the signature of this {purpose} does not hold")
         body: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         if body["e"] <= now:
-            raise refused(f"this {purpose} has expired")
+            raise refused(f"this {purpose} has expired", signed=True)
         if body["a"] != app:
-            raise refused(f"this {purpose} belongs to another app")
+            raise refused(f"this {purpose} belongs to another app", signed=True)
         return body
 
     @staticmethod

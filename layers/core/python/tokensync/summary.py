@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tokensync.names import token_secret_name
 
 if TYPE_CHECKING:
-    from tokensync.connection import Connection
+    from tokensync.connection import Connection, LastError
 
 
 def summary(record: Connection, *, prefix: str) -> dict[str, Any]:
@@ -25,14 +25,12 @@ def summary(record: Connection, *, prefix: str) -> dict[str, Any]:
         "access_expires_at": record.access_expires_at,
         "refresh_expires_at": record.refresh_expires_at,
         "due_at": record.next_at,
-        "last_error": None if record.last_error is None else _last_error(record),
+        "last_error": None if record.last_error is None else _told(record.last_error),
         "secret": token_secret_name(prefix, record.name),
     }
 
 
-def _last_error(record: Connection) -> dict[str, Any]:
-    if record.last_error is None:
-        return {}
-    told = asdict(record.last_error)
+def _told(error: LastError) -> dict[str, Any]:
+    told = asdict(error)
     told["class"] = str(told.pop("failure"))
     return told

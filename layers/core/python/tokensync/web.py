@@ -63,6 +63,7 @@ class Web:
                 cookie=_cookie(cookies),
                 redirect_uri=f"{base_url}/callback/{name}",
             )
+            self.known.learn(name)
         except (InvalidName, UnknownApp):
             return page("not_found", 404)
         except BadRequest as error:
@@ -144,9 +145,9 @@ class Web:
     def _session(self, name: str) -> Session:
         return Session(app_name(name), apps=self.apps, sealer=self.sealer)
 
-    def _refused(self, name: str, text: str, status: int, error: Exception) -> Page:
+    def _refused(self, name: str, text: str, status: int, error: BadRequest | InviteRefused) -> Page:
         """Refuse without a call to anyone: the apps' names are in hand since the cold start."""
-        if name not in self.known:
+        if not error.signed and name not in self.known:
             return page("not_found", 404)
         self.log.info("request.refused", app=name, why=str(error))
         return page(text, status)

@@ -1,0 +1,34 @@
+"""The real adapters keep the contracts."""
+
+from __future__ import annotations
+
+from ports.contracts.apps import AppsContract
+from ports.contracts.connections import ConnectionsContract
+from ports.contracts.pendings import PendingsContract
+from ports.contracts.sealing import SealerContract
+from ports.contracts.token_secrets import TokenSecretsContract
+from ports.contracts.work_queue import WorkQueueContract
+
+
+class TestConnections(ConnectionsContract):
+    """The connections' records in DynamoDB."""
+
+
+class TestPendings(PendingsContract):
+    """The pending authorizations in DynamoDB."""
+
+
+class TestApps(AppsContract):
+    """The apps in Secrets Manager and DynamoDB."""
+
+
+class TestSealer(SealerContract):
+    """Sealing under a KMS key."""
+
+
+class TestTokenSecrets(TokenSecretsContract):
+    """Secrets in Secrets Manager."""
+
+
+class TestWorkQueue(WorkQueueContract):
+    """The queue in SQS."""

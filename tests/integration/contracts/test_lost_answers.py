@@ -1,0 +1,121 @@
+"""Writes that stand although their answer was lost: boto3 repeats them, and the repetition must do no harm."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.httpsession import URLLib3Session
+
+from ports.contracts.connections import fresh
+from ports.contracts.pendings import waiting
+from ports.contracts.world import NOW
+from tokensync.app import App
+from tokensync.names import ConnectionName
+from tokensync.pending import Outcome, PendingKey
+from tokensync.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+    from ports.contracts.aws import AwsWorld
+
+SOON = NOW + 60
+
+
+class _Loss:
+    """Lets the next request through and replaces its answer with a failure."""
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self.requests = 0
+
+    def __call__(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
+        self.requests += 1
+        if self.lost:
+            return None
+        self.lost += 1
+        answer = URLLib3Session().send(request)
+        assert answer.status_code == 200, answer.content
+        answer.status_code = 500
+        return answer
+
+
+@contextmanager
+def answer_lost(world: AwsWorld, operation: str) -> Iterator[_Loss]:
+    """Lose the answer of the next DynamoDB request of that kind."""
+    loss = _Loss()
+    events = world.resources.clients.dynamodb.meta.events
+    # The stubs forget that an answer of before-send stands for the service's own.
+    events.register(f"before-send.dynamodb.{operation}", loss, unique_id="loss")  # type: ignore[arg-type]
+    try:
+        yield loss
+    finally:
+        events.unregister(f"before-send.dynamodb.{operation}", unique_id="loss")
+    assert (1, 2) == (loss.lost, loss.requests)
+
+
+@pytest.fixture
+def name(world: AwsWorld) -> ConnectionName:
+    """Return a connection that is stored, due, and held by nobody."""
+    name = ConnectionName(world.app, "1")
+    taken, _ = world.connections.take_over(fresh(name), until=SOON)
+    world.connections.write(taken, replace(taken, lease_until=None))
+    return name
+
+
+def test_a_lease(world: AwsWorld, name: ConnectionName) -> None:
+    """Who took the lease and lost the answer holds it: the repetition finds its own mark."""
+    with answer_lost(world, "UpdateItem"):
+        leased = world.connections.lease(name, now=NOW, until=SOON)
+    assert (2, SOON) == (leased.fence, leased.lease_until)
+    assert leased == world.connections.get(name)
+
+
+def test_a_write(world: AwsWorld, name: ConnectionName) -> None:
+    """A write under a fence comes out the same however often it is sent."""
+    leased = world.connections.lease(name, now=NOW, until=SOON)
+    with answer_lost(world, "UpdateItem"):
+        written = world.connections.write(leased, replace(leased, label="New", allocated=7))
+    assert replace(leased, label="New", allocated=7) == written
+
+
+def test_a_takeover(world: AwsWorld, name: ConnectionName) -> None:
+    """A takeover sent twice takes two numbers, which is allowed, and tells of its own first lease as the old one."""
+    with answer_lost(world, "UpdateItem"):
+        taken, lease_was = world.connections.take_over(fresh(name), until=SOON)
+    assert (3, 3, SOON) == (taken.fence, taken.generation, lease_was)
+    assert taken == world.connections.get(name)
+
+
+def test_a_consumed_authorization(world: AwsWorld) -> None:
+    """Who consumed an authorization and lost the answer may present the code: the repetition is the same request."""
+    key = PendingKey(world.app, "browser", "nonce")
+    world.pendings.put(waiting(key))
+    with answer_lost(world, "TransactWriteItems"):
+        used = world.pendings.consume(key, now=NOW, lease_until=SOON, code="code")
+    assert (1, Outcome.WORKING) == (used.fence, used.outcome)
+    assert used == world.pendings.get(key)
+
+
+def test_a_dead_callback_taken_over(world: AwsWorld) -> None:
+    """Who took a dead callback's authorization over and lost the answer holds it."""
+    key = PendingKey(world.app, "browser", "nonce")
+    world.pendings.put(waiting(key))
+    used = world.pendings.consume(key, now=NOW, lease_until=SOON, code="code")
+    world.pendings.write(used, replace(used, sealed_answer=b"raw", received_at=NOW), next_at=SOON)
+    with answer_lost(world, "UpdateItem"):
+        taken = world.pendings.lease(key, now=SOON + 1, until=SOON + 60)
+    assert (2, SOON + 60) == (taken.fence, taken.lease_until)
+
+
+def test_a_pause(world: AwsWorld) -> None:
+    """Who paused an app and lost the answer is still the one to tell its owner."""
+    world.apps.register(App(name=world.app, provider="p", client_id="i", client_secret=Secret("s")))
+    with answer_lost(world, "UpdateItem"):
+        assert world.apps.pause(world.app, why="invalid_client", now=NOW)
+    assert not world.apps.pause(world.app, why="invalid_client", now=NOW)

@@ -1,0 +1,367 @@
+"""A seller connects through the deployed stack: the callback's rows over real HTTP, and what every store holds then."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from urllib.parse import quote, quote_plus
+
+import httpx
+import pytest
+
+from stack import Browser, Sandbox, Stack
+from tokensync.connection import Status
+from tokensync.names import ConnectionName, token_secret_name
+
+APP = "connect-shop"
+CANARY = "C4N4RY-in-every-code-and-token"
+
+
+@pytest.fixture(scope="module")
+def sandbox(stack: Stack) -> Sandbox:
+    """An app whose codes and tokens all carry a canary."""
+    return stack.add_app(APP, token_marker=CANARY)
+
+
+@pytest.fixture
+def browser(stack: Stack, sandbox: Sandbox) -> Browser:
+    """A browser on its way to the consent page."""
+    made = Browser(stack, APP, sandbox)
+    made.connect(stack.invite(APP))
+    return made
+
+
+@pytest.fixture
+def seller(sandbox: Sandbox) -> str:
+    """A seller of its own for each test."""
+    return sandbox.sellers(1)[0]
+
+
+def callback(stack: Stack, query: str, app: str = APP) -> str:
+    """Return a callback's URL."""
+    return f"{stack.outputs.callback_url}/{app}?{query}"
+
+
+def test_a_seller_connects_and_a_workload_reads_the_token(stack: Stack, sandbox: Sandbox, seller: str) -> None:
+    """Invite, consent, callback, result: one exchange, one secret with the public contract, shops included."""
+    name = stack.connect(APP, sandbox, seller)
+    document = stack.document(name)
+
+    assert {
+        "version",
+        "connection",
+        "provider",
+        "app",
+        "account_id",
+        "label",
+        "access_token",
+        "token_type",
+        "expires_at",
+        "refresh_token_expires_at",
+        "scopes",
+        "account",
+        "generation",
+        "obtained_at",
+        "status",
+    } == set(document)
+    assert (1, str(name), "tiktok_shop", APP, seller, "active") == (
+        document["version"],
+        document["connection"],
+        document["provider"],
+        document["app"],
+        document["account_id"],
+        document["status"],
+    )
+    assert document["account"]["shops"][0]["cipher"]
+    assert ["issued"] == [entry["outcome"] for entry in sandbox.entries(account=seller, kind="code")]
+
+
+def test_the_pages_carry_the_headers_that_keep_others_out(stack: Stack, browser: Browser) -> None:
+    """A strict policy, no store, no referrer; the cookie is bound to this host and out of reach of scripts."""
+    answer = browser.get(stack.invite(APP))
+    page = browser.result()
+
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert ("no-store", "no-referrer") == (page.headers["cache-control"], page.headers["referrer-policy"])
+    assert "no-store" == answer.headers["cache-control"]
+
+
+def test_the_cookie_is_host_bound(stack: Stack, sandbox: Sandbox) -> None:
+    """`__Host-`, Secure, HttpOnly, SameSite=Lax."""
+    answer = Browser(stack, APP, sandbox).get(stack.invite(APP))
+
+    assert answer.headers["set-cookie"].startswith("__Host-tokensync=")
+    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= {
+        part.strip() for part in answer.headers["set-cookie"].split(";")
+    }
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["code=c", "code=c&state=", f"code=c&state={'x' * 5000}", "code=c&state=%C3%A9", "code=c&state=e30.AAAA"],
+)
+def test_a_state_that_is_not_ours_is_refused(stack: Stack, browser: Browser, sandbox: Sandbox, query: str) -> None:
+    """None, empty, 5 KB, non-ASCII, forged: 400 and no exchange."""
+    before = len(sandbox.entries())
+
+    assert httpx.codes.BAD_REQUEST == browser.get(callback(stack, query)).status_code
+    assert before == len(sandbox.entries())
+
+
+def test_a_state_without_the_cookie_consumes_nothing(stack: Stack, browser: Browser, seller: str) -> None:
+    """A link scanner gets 400; the real browser still succeeds."""
+    location = browser.consent(seller)
+
+    assert httpx.codes.BAD_REQUEST == httpx.get(location, timeout=60).status_code
+    assert httpx.codes.SEE_OTHER == browser.get(location).status_code
+    assert Status.ACTIVE == stack.stored(ConnectionName(APP, seller)).status
+
+
+def test_another_browsers_cookie_is_refused(stack: Stack, browser: Browser, sandbox: Sandbox, seller: str) -> None:
+    """State and cookie have to come from one browser."""
+    location = browser.consent(seller)
+    other = Browser(stack, APP, sandbox)
+    other.connect(stack.invite(APP))
+
+    assert httpx.codes.BAD_REQUEST == other.get(location).status_code
+
+
+def test_fifty_callbacks_at_once_make_one_exchange(browser: Browser, sandbox: Sandbox, seller: str) -> None:
+    """All are sent to the result, which tells the winner's outcome; the code was presented once."""
+    location = browser.consent(seller)
+    statuses: list[int] = []
+
+    def run() -> None:
+        statuses.append(httpx.get(location, headers={"cookie": browser.cookie}, timeout=120).status_code)
+
+    threads = [threading.Thread(target=run) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [httpx.codes.SEE_OTHER] * 50 == statuses
+    assert 1 == len(sandbox.entries(account=seller, kind="code"))
+    assert "Your account is connected" in browser.result().text
+
+
+@pytest.mark.parametrize("query", ["error=access_denied", "code=null&error=auth_denied"])
+def test_a_denial_is_told(stack: Stack, browser: Browser, sandbox: Sandbox, query: str) -> None:
+    """Cancelled: consumed, no exchange."""
+    before = len(sandbox.entries())
+    answer = browser.get(callback(stack, f"{query}&state={quote(browser.state)}"))
+
+    assert httpx.codes.SEE_OTHER == answer.status_code
+    assert "You did not connect your account" in browser.result().text
+    assert before == len(sandbox.entries())
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "code=c&error=x",
+        "code=a&code=b",
+        f"code={'c' * 10240}",
+        "code=a%00b",
+        "code=a%0D%0Ab",
+        "code=%ff",
+        "code=%C3%A9",
+    ],
+)
+def test_a_callback_that_no_provider_sends_is_refused(
+    stack: Stack, browser: Browser, sandbox: Sandbox, query: str
+) -> None:
+    """Code and error, anything twice, 10 KB, NUL, CR LF, not UTF-8: 400, never 500, no exchange."""
+    before = len(sandbox.entries())
+
+    answer = browser.get(callback(stack, f"{query}&state={quote(browser.state)}"))
+    assert httpx.codes.BAD_REQUEST == answer.status_code
+    assert before == len(sandbox.entries())
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "HEAD"])
+def test_other_methods_are_not_served(stack: Stack, method: str) -> None:
+    """Nothing but GET reaches the function."""
+    answer = httpx.request(method, callback(stack, "code=c&state=s"), timeout=60)
+
+    assert answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED)
+
+
+@pytest.mark.parametrize("path", ["callback/nobody", "callback/UPPER", "connect/nobody", "callback/..%2fadmin", "x"])
+def test_unknown_apps_and_paths_are_not_found(stack: Stack, path: str) -> None:
+    """404 and nothing else."""
+    base = stack.outputs.callback_url.removesuffix("/callback")
+
+    assert httpx.codes.NOT_FOUND == httpx.get(f"{base}/{path}?code=c&state=s", timeout=60).status_code
+
+
+def test_one_apps_state_is_worthless_on_anothers_path(stack: Stack, browser: Browser) -> None:
+    """App A's state on app B's path: 400, and B's provider is never called."""
+    other = stack.add_app("other-shop")
+
+    answer = browser.get(callback(stack, f"code=c&state={quote(browser.state)}", app="other-shop"))
+    assert httpx.codes.BAD_REQUEST == answer.status_code
+    assert [] == other.entries()
+
+
+@pytest.mark.parametrize("name", ["return_to", "redirect_uri", "next", "url", "continue", "goto", "RelayState"])
+def test_nothing_in_a_query_chooses_where_a_browser_goes(
+    stack: Stack, browser: Browser, sandbox: Sandbox, name: str
+) -> None:
+    """Whatever a link adds, the browser goes to the provider, and back to our own result page."""
+    away = Browser(stack, APP, sandbox).get(f"{stack.invite(APP)}&{name}=//evil.example")
+    back = browser.get(callback(stack, f"error=access_denied&{name}=//evil.example&state={quote(browser.state)}"))
+
+    assert away.headers["location"].startswith(f"{sandbox.url}/tiktok_shop/open/authorize?")
+    assert "evil" not in away.headers["location"]
+    assert f"/connect/{APP}/result" == back.headers["location"]
+
+
+@pytest.mark.parametrize("fault", ["fail_before", "reset", "drop_after_commit"])
+def test_a_failing_exchange_offers_to_start_again(browser: Browser, sandbox: Sandbox, seller: str, fault: str) -> None:
+    """500, a reset, an answer dropped after the commit: a page to start again from; the code is not sent again."""
+    sandbox.fault("token", fault)
+    location = browser.consent(seller)
+    browser.get(location)
+    browser.get(location)
+
+    page = browser.result().text
+    assert "could not be connected" in page
+    assert 'id="again"' in page
+    assert 1 == len(sandbox.entries(account=seller, kind="code"))
+
+
+def test_another_account_than_invited_is_quarantined(stack: Stack, sandbox: Sandbox) -> None:
+    """The wrong account is set apart; the old secret stays byte-identical."""
+    right, wrong = sandbox.sellers(2)
+    name = stack.connect(APP, sandbox, right)
+    secret_name = token_secret_name(stack.outputs.secret_prefix, name)
+    before = stack.secrets.get_secret_value(SecretId=secret_name)
+    browser = Browser(stack, APP, sandbox)
+    browser.connect(stack.invite(APP, for_account=right))
+    browser.get(browser.consent(wrong))
+    after = stack.secrets.get_secret_value(SecretId=secret_name)
+
+    assert "This is another account" in browser.result().text
+    assert (before["SecretString"], before["VersionId"]) == (after["SecretString"], after["VersionId"])
+    assert Status.QUARANTINED == stack.stored(ConnectionName(APP, wrong)).status
+
+
+def test_a_secret_that_is_not_ours_is_not_overwritten(stack: Stack, sandbox: Sandbox, seller: str) -> None:
+    """IAM and the tag keep the stack from writing somebody else's secret."""
+    name = ConnectionName(APP, seller)
+    secret_name = token_secret_name(stack.outputs.secret_prefix, name)
+    stack.secrets.create_secret(Name=secret_name, SecretString="mine")
+    browser = Browser(stack, APP, sandbox)
+    browser.connect(stack.invite(APP))
+    browser.get(browser.consent(seller))
+
+    assert "mine" == stack.secrets.get_secret_value(SecretId=secret_name)["SecretString"]
+    assert Status.ORPHANED == stack.stored(name).status
+
+
+@pytest.mark.parametrize("query", ["", "?invite=", "?invite=x.y", "?invite=%C3%A9.x"])
+def test_a_forged_invite_is_refused(stack: Stack, query: str) -> None:
+    """403, and the page says whom to ask."""
+    answer = httpx.get(f"{stack.outputs.connect_url}/{APP}{query}", timeout=60)
+
+    assert httpx.codes.FORBIDDEN == answer.status_code
+    assert "Ask the person who sent it" in answer.text
+
+
+def test_an_invite_expires_and_is_used_up(stack: Stack, sandbox: Sandbox, seller: str) -> None:
+    """After its time, and after a connection stands through it, an invite is worth nothing."""
+    url = stack.invite(APP)
+    browser = Browser(stack, APP, sandbox)
+    browser.connect(url)
+    browser.get(browser.consent(seller))
+
+    assert httpx.codes.FORBIDDEN == Browser(stack, APP, sandbox).get(url).status_code
+    assert httpx.codes.FORBIDDEN == Browser(stack, APP, sandbox).get(stack.invite(APP, expires_in=-1)).status_code
+
+
+def test_a_hostile_name_is_escaped(stack: Stack, sandbox: Sandbox) -> None:
+    """A seller's name with a script in it shows as text and runs nowhere."""
+    account = sandbox.call(
+        "POST", "accounts", provider="tiktok_shop", region="GB", seller_name="<script>alert(1)</script>\u202e"
+    )["accounts"][0]["account"]
+    browser = Browser(stack, APP, sandbox)
+    browser.connect(stack.invite(APP, label="<img src=x onerror=alert(1)>"))
+    browser.get(browser.consent(account))
+    page = browser.result().text
+
+    assert "<script>" not in page
+    assert "<img" not in page
+
+
+def test_a_wrong_client_secret_pauses_the_app(stack: Stack) -> None:
+    """The provider refuses the app's own credentials: the app is paused, no seller is to blame."""
+    sandbox = stack.add_app("wrong-secret")
+    sandbox.call(
+        "POST",
+        "apps",
+        provider="tiktok_shop",
+        app_key=sandbox.app_key,
+        app_secret="another",
+        service_id=sandbox.service_id,
+    )
+    browser = Browser(stack, "wrong-secret", sandbox)
+    browser.connect(stack.invite("wrong-secret"))
+    browser.get(browser.consent(sandbox.sellers(1)[0]))
+
+    assert stack.apps.state("wrong-secret").paused
+    again = Browser(stack, "wrong-secret", sandbox).connect(stack.invite("wrong-secret"))
+    assert httpx.codes.SERVICE_UNAVAILABLE == again.status_code
+
+
+def forms(secret: str) -> set[str]:
+    """Return how a secret may look: raw, URL-encoded, base64 at each alignment, hex, JSON-escaped."""
+    raw = secret.encode()
+    aligned = {base64.b64encode(b"\0" * shift + raw).decode()[4:-4] for shift in range(3)}
+    return {secret, quote(secret, safe=""), quote_plus(secret), raw.hex(), json.dumps(secret)[1:-1], *aligned}
+
+
+def everything_that_left(stack: Stack) -> str:
+    """Return the whole table, every log, every secret's name and tags, as one text."""
+    found: list[str] = []
+    table = stack.client("dynamodb")
+    for page in table.get_paginator("scan").paginate(TableName=stack.outputs.table):
+        found.append(repr(page["Items"]))
+        for item in page["Items"]:
+            found += [base64.b64encode(value["B"]).decode() for value in item.values() if "B" in value]
+    logs = stack.client("logs")
+    for group in logs.describe_log_groups()["logGroups"]:
+        events = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
+        found += [event["message"] for event in events]
+    for page in stack.secrets.get_paginator("list_secrets").paginate():
+        found += [
+            repr((secret["Name"], secret.get("Tags"), secret.get("Description"))) for secret in page["SecretList"]
+        ]
+    found += [path.read_text(errors="replace") for path in (stack.root / ".tokensync" / "logs").iterdir()]
+    return "\n".join(found)
+
+
+def test_no_secret_leaves_the_ciphertext(stack: Stack, sandbox: Sandbox, seller: str) -> None:
+    """No code, token or client secret is in the table, the logs or a secret's name, in any spelling."""
+    name = stack.connect(APP, sandbox, seller)
+    stack.refresh(name)
+    sandbox.fault("refresh", "mangle", how="html")
+    stack.refresh(name)
+    left = everything_that_left(stack)
+
+    assert CANARY in stack.document(name)["access_token"]
+    for canary in (CANARY, sandbox.app_secret):
+        assert [] == [form for form in forms(canary) if form in left]
+
+
+def test_garbage_costs_neither_aws_nor_the_provider(stack: Stack, browser: Browser, sandbox: Sandbox) -> None:
+    """Requests with a forged state touch neither table nor provider once the function is warm."""
+    browser.get(callback(stack, "code=c&state=warm.up"))
+    before = len(sandbox.entries())
+    pendings = stack.client("dynamodb").scan(TableName=stack.outputs.table, Select="COUNT")["Count"]
+    for index in range(100):
+        browser.get(callback(stack, f"code=c&state=x{index}.y"))
+
+    assert before == len(sandbox.entries())
+    assert pendings == stack.client("dynamodb").scan(TableName=stack.outputs.table, Select="COUNT")["Count"]

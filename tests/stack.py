@@ -1,0 +1,253 @@
+"""The deployed embedded stack as tests use it: addresses, AWS clients, the sandbox, sellers and their browsers."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import httpx
+
+from tokensync.app import App
+from tokensync.aws.app_secrets import AppSecrets
+from tokensync.aws.apps import AwsApps
+from tokensync.aws.connections import DynamoConnections
+from tokensync.aws.dynamodb import DynamoTable
+from tokensync.aws.pendings import DynamoPendings
+from tokensync.aws.system import SystemClock
+from tokensync.names import ConnectionName, token_secret_name
+from tokensync.secret import Secret
+from tokensync.signing import Invite, Signer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tokensync.connection import Connection
+    from tokensync_cli.embedded.outputs import Outputs
+
+T = TypeVar("T")
+WAIT = 150.0  # seconds: two of the schedule's minutes and the embedded AWS's own ten
+
+
+def eventually(look: Callable[[], T], *, seconds: float = WAIT) -> T:
+    """Return the first true value of `look`, asked every quarter of a second."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} seconds")
+        time.sleep(0.25)
+    return found
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """The sandbox's control plane, and one app registered there."""
+
+    url: str
+    app_key: str
+    app_secret: str
+    service_id: str
+
+    def call(self, method: str, path: str, **body: Any) -> dict[str, Any]:
+        """Call the control plane."""
+        answer = httpx.request(method, f"{self.url}/_sandbox/{path}", json=body or None, timeout=30)
+        answer.raise_for_status()
+        told: dict[str, Any] = answer.json()
+        return told
+
+    def sellers(self, count: int) -> list[str]:
+        """Add sellers and return their account ids."""
+        added = self.call("POST", "accounts", provider="tiktok_shop", region="GB", count=count)["accounts"]
+        return [account["account"] for account in added]
+
+    def entries(self, **wanted: object) -> list[dict[str, Any]]:
+        """Return this app's ledger entries."""
+        query = "&".join(f"{key}={value}" for key, value in {"app": self.app_key, **wanted}.items())
+        entries: list[dict[str, Any]] = self.call("GET", f"ledger?{query}")["entries"]
+        return entries
+
+    def doubles(self) -> list[dict[str, Any]]:
+        """Return what was presented to this app more than once."""
+        doubles: list[dict[str, Any]] = self.call("GET", f"ledger?app={self.app_key}")["doubles"]
+        return doubles
+
+    def fault(self, endpoint: str, fault: str, **more: Any) -> None:
+        """Script a fault for this app."""
+        self.call("POST", "faults", provider="tiktok_shop", endpoint=endpoint, fault=fault, app=self.app_key, **more)
+
+
+@dataclass
+class Browser:
+    """A seller's browser. It carries our cookie by hand: Python's jars never send a __Host- cookie over http."""
+
+    stack: Stack
+    app: str
+    sandbox: Sandbox
+    cookie: str = ""
+    state: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def get(self, url: str) -> httpx.Response:
+        """Open a page without following it."""
+        sent = {**self.headers, **({"cookie": self.cookie} if self.cookie else {})}
+        answer = httpx.get(url, headers=sent, timeout=60)
+        if "set-cookie" in answer.headers:
+            self.cookie = answer.headers["set-cookie"].partition(";")[0]
+        return answer
+
+    def connect(self, url: str) -> httpx.Response:
+        """Open an invite's link."""
+        answer = self.get(url)
+        if "location" in answer.headers:
+            self.state = parse_qs(urlsplit(answer.headers["location"]).query)["state"][0]
+        return answer
+
+    def consent(self, account: str) -> str:
+        """Approve as one seller, and return where the provider sends the browser."""
+        location: str = self.sandbox.call(
+            "POST",
+            "authorize",
+            provider="tiktok_shop",
+            app=self.sandbox.app_key,
+            account=account,
+            state=self.state,
+        )["location"]
+        return location
+
+    def result(self) -> httpx.Response:
+        """Look at the result page."""
+        return self.get(f"{self.stack.outputs.connect_url}/{self.app}/result")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One running embedded stack, in the project directory `root`."""
+
+    root: Path
+    outputs: Outputs
+
+    @cached_property
+    def session(self) -> boto3.Session:
+        """The administrator's session."""
+        return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=self.outputs.region)
+
+    def client(self, service: str) -> Any:
+        """Return an AWS client."""
+        return self.session.client(service, endpoint_url=self.outputs.endpoint)  # type: ignore[call-overload]
+
+    @cached_property
+    def secrets(self) -> Any:
+        """Secrets Manager."""
+        return self.client("secretsmanager")
+
+    @cached_property
+    def table(self) -> DynamoTable:
+        """The table."""
+        return DynamoTable(self.client("dynamodb"), self.outputs.table)
+
+    @cached_property
+    def connections(self) -> DynamoConnections:
+        """The connections' records."""
+        return DynamoConnections(self.table)
+
+    @cached_property
+    def pendings(self) -> DynamoPendings:
+        """The pending authorizations."""
+        return DynamoPendings(self.table)
+
+    @cached_property
+    def apps(self) -> AwsApps:
+        """The apps."""
+        registrations = AppSecrets(self.secrets, prefix=self.outputs.secret_prefix, stack=self.outputs.stack)
+        return AwsApps(registrations, self.table, SystemClock())
+
+    def add_app(self, name: str, **settings: object) -> Sandbox:
+        """Register an app at the sandbox and here. Every secret that it hands out holds the canary `settings` name."""
+        url = self.outputs.sandbox_url
+        sandbox = Sandbox(
+            url, f"key-{secrets.token_hex(4)}", f"CANARY-{secrets.token_hex(8)}", f"service-{secrets.token_hex(4)}"
+        )
+        sandbox.call(
+            "POST",
+            "apps",
+            provider="tiktok_shop",
+            app_key=sandbox.app_key,
+            app_secret=sandbox.app_secret,
+            service_id=sandbox.service_id,
+            redirect_uri=f"{self.outputs.callback_url}/{name}",
+            settings=settings,
+        )
+        self.apps.register(
+            App(
+                name=name,
+                provider="tiktok_shop",
+                client_id=sandbox.app_key,
+                client_secret=Secret(sandbox.app_secret),
+                service_id=sandbox.service_id,
+                endpoints={
+                    "authorize": f"{url}/tiktok_shop/open/authorize",
+                    "token": f"{url}/tiktok_shop/api/v2/token/get",
+                    "refresh": f"{url}/tiktok_shop/api/v2/token/refresh",
+                    "api": f"{url}/tiktok_shop",
+                },
+            )
+        )
+        return sandbox
+
+    def invite(self, app: str, *, expires_in: int = 3600, for_account: str = "", label: str = "") -> str:
+        """Return an invite's link."""
+        key = self.secrets.get_secret_value(SecretId=self.outputs.invite_key_name)["SecretString"]
+        invite = Invite(
+            id=secrets.token_hex(8),
+            app=app,
+            expires_at=int(time.time()) + expires_in,
+            label=label,
+            for_account=for_account,
+        )
+        return f"{self.outputs.connect_url}/{app}?invite={Signer([Secret(key)]).invite(invite)}"
+
+    def connect(self, app: str, sandbox: Sandbox, account: str, *, for_account: str = "") -> ConnectionName:
+        """Connect one seller through the real pages."""
+        browser = Browser(self, app, sandbox)
+        assert browser.connect(self.invite(app, for_account=for_account)).status_code == httpx.codes.FOUND
+        assert browser.get(browser.consent(account)).status_code == httpx.codes.SEE_OTHER
+        assert "Your account is connected" in browser.result().text
+        return ConnectionName(app, account)
+
+    def stored(self, name: ConnectionName) -> Connection:
+        """Return a connection's record."""
+        record = self.connections.get(name)
+        assert record is not None
+        return record
+
+    def document(self, name: ConnectionName) -> dict[str, Any]:
+        """Return what a workload reads."""
+        secret = self.secrets.get_secret_value(SecretId=token_secret_name(self.outputs.secret_prefix, name))
+        document: dict[str, Any] = json.loads(secret["SecretString"])
+        return document
+
+    def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Invoke a function and return its answer; a function that broke answers with `errorMessage`."""
+        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+        told: dict[str, Any] = json.loads(answer["Payload"].read())
+        return told
+
+    def refresh(self, name: ConnectionName, **more: object) -> dict[str, Any]:
+        """Refresh as the command line does."""
+        return self.invoke(self.outputs.rotation_function, {"tokensync": "refresh", "connection": str(name), **more})
+
+    def tick(self) -> dict[str, Any]:
+        """Let the rotation function look for what is due."""
+        return self.invoke(self.outputs.rotation_function, {"tokensync": "tick"})
+
+    def failpoint(self, name: str, action: str = "kill", times: int = 1) -> None:
+        """Place a failpoint for the next function that reaches it."""
+        directory = self.root / ".tokensync" / "host" / "failpoints"
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(f"{action} {times}")

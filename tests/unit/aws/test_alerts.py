@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.stub import Stubber
+
+from ports import RecordingLog
+from tokensync.aws.alerts import SnsAlerts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokensync.aws.clients import Clients
+
+TOPIC = "arn:aws:sns:xx-none-1:000000000000:alerts"
+
+
+@pytest.fixture
+def stub(clients: Clients) -> Iterator[Stubber]:
+    """Answer in SNS's place."""
+    with Stubber(clients.sns) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def log() -> RecordingLog:
+    """Return the log that the adapter writes."""
+    return RecordingLog()
+
+
+@pytest.fixture
+def alerts(clients: Clients, log: RecordingLog) -> SnsAlerts:
+    """Return the adapter."""
+    return SnsAlerts(clients.sns, TOPIC, stack="demo-stack", service="rotation", log=log)
+
+
+def test_an_alert(stub: Stubber, alerts: SnsAlerts, log: RecordingLog, capsys: pytest.CaptureFixture[str]) -> None:
+    """An alert is a message with the next command, a count that the alarm watches, and a line in the log."""
+    stub.add_response(
+        "publish",
+        {"MessageId": "1"},
+        {
+            "TopicArn": TOPIC,
+            "Subject": "demo-stack: app.paused tiktok-shop",
+            "Message": "app.paused: tiktok-shop\n\ninvalid_client\n\nNext: tokensync app show tiktok-shop\n\n"
+            "Stack: demo-stack\n",
+        },
+    )
+    alerts.tell("app.paused", "tiktok-shop", detail="invalid_client", next_command="tokensync app show tiktok-shop")
+    (metric,) = map(json.loads, capsys.readouterr().out.splitlines())
+    (declared,) = metric["_aws"]["CloudWatchMetrics"]
+    assert ("tokensync", [["service"]], "Alert") == (
+        declared["Namespace"],
+        declared["Dimensions"],
+        declared["Metrics"][0]["Name"],
+    )
+    assert (1.0, "rotation", "app.paused", "tiktok-shop") == (
+        metric["Alert"][0],
+        metric["service"],
+        metric["kind"],
+        metric["subject"],
+    )
+    assert ["alert.raised"] == log.events()
+
+
+def test_a_topic_that_cannot_be_reached(
+    stub: Stubber, alerts: SnsAlerts, log: RecordingLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the topic the count and the log still tell, and nothing is raised."""
+    stub.add_client_error("publish", "AuthorizationErrorException")
+    alerts.tell("app.paused", "a", detail="d", next_command="n")
+    assert '"Alert":[1.0]' in capsys.readouterr().out
+    assert ["alert.raised", "alert.not_sent"] == log.events()
+
+
+def test_a_subject_that_sns_takes(stub: Stubber, alerts: SnsAlerts) -> None:
+    """The subject is one line of fewer than 100 printable ASCII characters, whatever the account is called."""
+    seen: list[str] = []
+    event = "provide-client-params.sns.Publish"
+    stub.client.meta.events.register(event, lambda params, **_: seen.append(params["Subject"]), unique_id="seen")
+    stub.add_response("publish", {"MessageId": "1"})
+    alerts.tell("answer.lost", "app/日本\r\nBcc: x@example.com" + "x" * 600, detail="d", next_command="n")
+    stub.client.meta.events.unregister(event, unique_id="seen")
+    assert seen[0].startswith("demo-stack: answer.lost app/????Bcc: x@example.com")
+    assert len(seen[0]) < 100

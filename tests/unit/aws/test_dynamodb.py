@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.stub import ANY, Stubber
+
+from tokensync.aws.connections import DynamoConnections
+from tokensync.aws.dynamodb import Change, ConditionFailed, DynamoTable
+from tokensync.aws.items import to_attribute
+from tokensync.aws.pendings import DynamoPendings
+from tokensync.errors import StoreUnavailable
+from tokensync.pending import PendingKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokensync.aws.clients import Clients
+
+NOW = 1_700_000_000
+CONFLICT = {"CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "None"}]}
+FAILED = {"CancellationReasons": [{"Code": "ConditionalCheckFailed"}, {"Code": "TransactionConflict"}]}
+
+
+@pytest.fixture
+def stub(clients: Clients) -> Iterator[Stubber]:
+    """Answer in DynamoDB's place."""
+    with Stubber(clients.dynamodb) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def table(clients: Clients) -> DynamoTable:
+    """Return the adapter's table."""
+    return DynamoTable(clients.dynamodb, "table")
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError", "AccessDeniedException"])
+def test_what_was_not_acknowledged(stub: Stubber, table: DynamoTable, code: str) -> None:
+    """Every refusal but a false condition means that the table did not acknowledge."""
+    for operation in ("get_item", "update_item", "put_item", "query", "query", "transact_write_items", "delete_item"):
+        stub.add_client_error(operation, code, "planted-value")
+    change = Change(condition="#a = :a", values={"a": 1})
+    for action in (
+        lambda: table.get(("a", "b")),
+        lambda: table.update(("a", "b"), change),
+        lambda: table.put(("a", "b"), {}),
+        lambda: list(table.in_order("a")),
+        lambda: table.count("a", "b", at_most=1),
+        lambda: table.transact([table.part_of_transaction(("a", "b"), change)]),
+        lambda: table.delete(("a", "b")),
+    ):
+        with pytest.raises(StoreUnavailable, match=f": {code}$"):
+            action()
+
+
+def test_no_network(table: DynamoTable) -> None:
+    """A table that cannot be reached did not acknowledge."""
+    with pytest.raises(StoreUnavailable, match="GetItem: EndpointConnectionError"):
+        table.get(("a", "b"))
+
+
+def test_a_transaction_beside_another(stub: Stubber, table: DynamoTable) -> None:
+    """A transaction that only met another one is tried again, a few times; one with a false condition is not."""
+    change = Change(condition="#a = :a", values={"a": 1}, set={"b": 2})
+    parts = [table.part_of_transaction(("a", "b"), change)]
+    stub.add_client_error("transact_write_items", "TransactionCanceledException", modeled_fields=CONFLICT)
+    stub.add_response("transact_write_items", {})
+    table.transact(parts)
+    stub.add_client_error("transact_write_items", "TransactionCanceledException", modeled_fields=FAILED)
+    with pytest.raises(ConditionFailed):
+        table.transact(parts)
+    for _ in range(4):
+        stub.add_client_error("transact_write_items", "TransactionCanceledException", modeled_fields=CONFLICT)
+    with pytest.raises(StoreUnavailable):
+        table.transact(parts)
+
+
+def test_pages_are_fetched_as_they_are_consumed(stub: Stubber, table: DynamoTable) -> None:
+    """The due index is read page by page, and no page before somebody wants it."""
+
+    def page(number: int, *, last: bool) -> dict[str, Any]:
+        key = {"pk": {"S": "app#demo"}, "sk": {"S": f"connection#{number}"}}
+        item = {**key, "next_at": {"N": str(number)}}
+        return {"Items": [item], **({} if last else {"LastEvaluatedKey": key})}
+
+    stub.add_response("query", page(1, last=False))
+    due = DynamoConnections(table).due(now=NOW)
+    assert next(due).next_at == 1
+    stub.add_response(
+        "query",
+        page(2, last=True),
+        {
+            "TableName": "table",
+            "IndexName": "due",
+            "Limit": ANY,
+            "KeyConditionExpression": "#due = :due AND #next_at <= :now",
+            "ExpressionAttributeNames": {"#due": "due", "#next_at": "next_at"},
+            "ExpressionAttributeValues": {":due": to_attribute("due"), ":now": to_attribute(NOW)},
+            "ExclusiveStartKey": {"pk": {"S": "app#demo"}, "sk": {"S": "connection#1"}},
+        },
+    )
+    assert [2] == [key.next_at for key in due]
+
+
+def test_counting_over_pages(stub: Stubber, table: DynamoTable) -> None:
+    """Counting goes on over pages of large records until the number is reached or the last page read."""
+    stub.add_response("query", {"Count": 2, "LastEvaluatedKey": {"pk": {"S": "a"}, "sk": {"S": "b"}}})
+    stub.add_response("query", {"Count": 2})
+    assert table.count("a", "b", at_most=20) == 4
+
+
+def test_a_read_that_fails_consumes_nothing(stub: Stubber, table: DynamoTable) -> None:
+    """An authorization that cannot be read is not consumed: there is no transaction without its record."""
+    stub.add_client_error("get_item", "ThrottlingException")
+    with pytest.raises(StoreUnavailable):
+        DynamoPendings(table).consume(PendingKey("demo", "b", "n"), now=NOW, lease_until=NOW + 1, code="c")

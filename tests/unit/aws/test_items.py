@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from tokensync.aws.items import connection_attributes, connection_from, from_attribute, schema_of, to_attribute
+from tokensync.connection import Connection, HistoryEntry, Status
+from tokensync.names import ConnectionName
+
+NAME = ConnectionName("demo", "a#b/c")
+KEY = {"pk": {"S": "app#demo"}, "sk": {"S": "connection#a#b/c"}}
+
+
+def test_values_in_dynamodbs_notation() -> None:
+    """Text, numbers, bytes, truth, lists, maps and records have one notation each."""
+    expected = {
+        "text": {"S": "x"},
+        "empty": {"S": ""},
+        "number": {"N": "-3"},
+        "bytes": {"B": b"\x00"},
+        "truth": {"BOOL": True},
+        "status": {"S": "held"},
+        "list": {"L": [{"N": "1"}]},
+        "record": {"M": {"at": {"N": "1"}, "event": {"S": "e"}, "generation": {"N": "2"}, "detail": {"S": ""}}},
+    }
+    values = {
+        "text": "x",
+        "empty": "",
+        "number": -3,
+        "bytes": b"\x00",
+        "truth": True,
+        "status": Status.HELD,
+        "list": (1,),
+        "record": HistoryEntry(1, "e", 2),
+    }
+    assert expected == {name: to_attribute(value) for name, value in values.items()}
+    assert from_attribute(to_attribute({"a": [1, "b", b"c", True]})) == {"a": [1, "b", b"c", True]}
+
+
+@pytest.mark.parametrize("value", [1.5, object(), HistoryEntry])
+def test_other_types_are_not_stored(value: object) -> None:
+    """A fraction or an object has no notation: a programming error, told by its type alone."""
+    with pytest.raises(TypeError):
+        to_attribute(value)
+
+
+def test_a_record_of_a_newer_version() -> None:
+    """Attributes that this version does not know are passed over, on the record and inside its parts."""
+    part = {"arn": {"S": "a"}, "version_id": {"S": "v"}, "generation": {"N": "1"}, "status": {"S": "active"}}
+    item = {
+        **KEY,
+        "provider": {"S": "p"},
+        "schema": {"N": "2"},
+        "colour": {"SS": ["blue"]},
+        "published": {"M": {**part, "at": {"N": "5"}, "colour": {"S": "blue"}}},
+    }
+    record = connection_from(item)
+    assert (NAME, 2) == (record.name, record.schema)
+    assert record.published is not None
+    assert (Status.ACTIVE, 5) == (record.published.status, record.published.at)
+    assert schema_of(item) == 2
+
+
+def test_what_is_absent_is_the_default() -> None:
+    """None is stored as absence, and a record of its key and provider alone can be read."""
+    record = connection_from({**KEY, "provider": {"S": "p"}})
+    assert Connection(name=NAME, provider="p") == record
+    absent = {field.name for field in fields(Connection)} - set(connection_attributes(record))
+    assert absent == {"name"} | {field.name for field in fields(Connection) if getattr(record, field.name) is None}

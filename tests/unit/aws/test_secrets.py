@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.stub import Stubber
+
+from tokensync.aws.secrets import SecretsManagerTokens
+from tokensync.errors import PublishError, PublishUnavailable, SecretGone, SecretNotOurs
+from tokensync.names import ConnectionName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokensync.aws.clients import Clients
+
+NAME = ConnectionName("demo", "1")
+ARN = "arn:aws:secretsmanager:xx-none-1:000000000000:secret:tokensync/tokens/demo/1-abcdef"
+TOKEN = "00000000-0000-0000-0000-000000000001"
+OURS = [{"Key": "tokensync:stack", "Value": "tokensync"}]
+LATER = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def stub(clients: Clients) -> Iterator[Stubber]:
+    """Answer in Secrets Manager's place."""
+    with Stubber(clients.secrets) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def tokens(clients: Clients) -> SecretsManagerTokens:
+    """Return the adapter."""
+    return SecretsManagerTokens(clients.secrets, prefix="tokensync", stack="tokensync")
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("ResourceNotFoundException", SecretGone),
+        ("InvalidRequestException", SecretGone),
+        ("ResourceExistsException", PublishError),
+        ("ThrottlingException", PublishUnavailable),
+        ("InternalServiceError", PublishUnavailable),
+        ("LimitExceededException", PublishUnavailable),
+        ("EncryptionFailure", PublishUnavailable),
+        ("DecryptionFailure", PublishUnavailable),
+        ("InvalidParameterException", PublishUnavailable),
+    ],
+)
+def test_codes_of_a_write(stub: Stubber, tokens: SecretsManagerTokens, code: str, expected: type[PublishError]) -> None:
+    """Each code of PutSecretValue says what to do, and the text repeats nothing that was sent."""
+    stub.add_client_error("put_secret_value", code, "planted-token")
+    with pytest.raises(PublishError) as raised:
+        tokens.put(ARN, "planted-token", token=TOKEN)
+    assert expected is type(raised.value)
+    assert str(raised.value) == f"PutSecretValue: {code}"
+
+
+def test_a_refused_write_of_a_secret_that_stands(stub: Stubber, tokens: SecretsManagerTokens) -> None:
+    """IAM's refusal of a secret that stands means that it lacks our tag."""
+    stub.add_client_error("put_secret_value", "AccessDeniedException")
+    stub.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": []})
+    with pytest.raises(SecretNotOurs):
+        tokens.put(ARN, "x", token=TOKEN)
+
+
+def test_a_refused_write_of_a_secret_that_is_gone(stub: Stubber, tokens: SecretsManagerTokens) -> None:
+    """A secret that is gone has no tag, so IAM refuses it too: looking tells the two apart."""
+    stub.add_client_error("put_secret_value", "AccessDeniedException")
+    stub.add_client_error("describe_secret", "ResourceNotFoundException")
+    with pytest.raises(SecretGone):
+        tokens.put(ARN, "x", token=TOKEN)
+    stub.add_client_error("put_secret_value", "AccessDeniedException")
+    stub.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": OURS, "DeletedDate": LATER})
+    with pytest.raises(SecretGone):
+        tokens.put(ARN, "x", token=TOKEN)
+    stub.add_client_error("put_secret_value", "AccessDeniedException")
+    stub.add_client_error("describe_secret", "AccessDeniedException")
+    with pytest.raises(SecretNotOurs):
+        tokens.put(ARN, "x", token=TOKEN)
+
+
+def test_what_a_creation_sends(stub: Stubber, tokens: SecretsManagerTokens) -> None:
+    """A creation carries name, token, document, and tags of names alone."""
+    stub.add_response(
+        "create_secret",
+        {"ARN": ARN},
+        {
+            "Name": "tokensync/tokens/demo/1",
+            "ClientRequestToken": TOKEN,
+            "SecretString": "x",
+            "Description": "The access token of demo/1, written by the stack tokensync",
+            "Tags": [*OURS, {"Key": "tokensync:connection", "Value": "demo/1"}],
+        },
+    )
+    assert ARN == tokens.create(NAME, "x", token=TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("InvalidRequestException", SecretGone),  # AWS's answer for a name that is scheduled for deletion
+        ("ThrottlingException", PublishUnavailable),
+        ("AccessDeniedException", PublishUnavailable),
+    ],
+)
+def test_codes_of_a_creation(
+    stub: Stubber, tokens: SecretsManagerTokens, code: str, expected: type[PublishError]
+) -> None:
+    """Each code of CreateSecret says what to do."""
+    stub.add_client_error("create_secret", code)
+    with pytest.raises(expected):
+        tokens.create(NAME, "x", token=TOKEN)
+
+
+def test_longest_names_fit_into_tags(stub: Stubber, tokens: SecretsManagerTokens) -> None:
+    """The tag of the longest app and account is within AWS's 256 characters."""
+    sent: list[str] = []
+    name = ConnectionName("a" * 40, "日" * 300)
+    stub.client.meta.events.register_first(
+        "provide-client-params.secrets-manager.CreateSecret",
+        lambda params, **_: sent.append(params["Tags"][1]["Value"]),
+        unique_id="seen",
+    )
+    stub.add_response("create_secret", {"ARN": ARN})
+    tokens.create(name, "x", token=TOKEN)
+    stub.client.meta.events.unregister("provide-client-params.secrets-manager.CreateSecret", unique_id="seen")
+    assert [True] == [len(value) <= 256 for value in sent]
+
+
+def test_no_current_version(stub: Stubber, tokens: SecretsManagerTokens) -> None:
+    """A secret without a current version has none, and what cannot be seen is told apart from what is gone."""
+    stub.add_response("describe_secret", {"ARN": ARN, "VersionIdsToStages": {TOKEN: ["AWSPENDING"]}})
+    assert tokens.current_version(ARN) is None
+    for code, expected in (("ThrottlingException", PublishUnavailable), ("AccessDeniedException", SecretNotOurs)):
+        stub.add_client_error("describe_secret", code)
+        with pytest.raises(expected):
+            tokens.current_version(ARN)

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from tokensync_cli.embedded import environments
+from tokensync_cli.embedded.errors import EmbeddedStackError
+
+
+def test_the_two_environments_are_apart(tmp_path: Path) -> None:
+    """Each has its own interpreter under the project's .venv."""
+    assert environments.embedded_aws(tmp_path).python == tmp_path / ".venv/ministack/bin/python"
+    assert environments.sam(tmp_path).python == tmp_path / ".venv/sam/bin/python"
+
+
+def test_an_environment_is_right_only_for_its_own_lock(tmp_path: Path) -> None:
+    """Neither a missing mark nor the mark of another lock counts."""
+    sam, aws = environments.sam(tmp_path), environments.embedded_aws(tmp_path)
+    assert not sam.is_right
+    for environment in (sam, aws):
+        environment.path.mkdir(parents=True)
+    (sam.path / ".tokensync-lock").write_text(environments._fingerprint("sam"))
+    (aws.path / ".tokensync-lock").write_text(environments._fingerprint("sam"))
+    assert (sam.is_right, aws.is_right) == (True, False)
+
+
+def test_an_environment_that_is_right_costs_nothing(tmp_path: Path) -> None:
+    """Nothing is started or written, so that not even uv need be there."""
+    sam = environments.sam(tmp_path)
+    sam.path.mkdir(parents=True)
+    (sam.path / ".tokensync-lock").write_text(environments._fingerprint("sam"))
+    environments.synchronize(sam, tmp_path, tmp_path / "log")
+    assert not (tmp_path / "log").exists()
+
+
+def test_a_failed_installation_names_its_log(tmp_path: Path) -> None:
+    """The environment does not count as right, and the next `up` tries again."""
+    uv = tmp_path / ".venv/bin/uv"
+    uv.parent.mkdir(parents=True)
+    uv.write_text("#!/bin/sh\necho no network\nexit 2\n")
+    uv.chmod(0o700)
+    sam = environments.sam(tmp_path)
+    with pytest.raises(EmbeddedStackError, match="could not be installed") as raised:
+        environments.synchronize(sam, tmp_path, tmp_path / "log")
+    assert raised.value.log == tmp_path / "log"
+    assert (tmp_path / "log").read_text() == "no network\n"
+    assert not sam.is_right
+
+
+def test_a_missing_uv_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With uv neither in the project nor on PATH, the message says what is missing."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EmbeddedStackError, match="uv is missing"):
+        environments.uv(tmp_path)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tokensync.grant import Grant
+from tokensync.secret import Secret
+
+if TYPE_CHECKING:
+    from typing import Any
+
+WORDS = st.text(max_size=30)
+TIMES = st.none() | st.integers(0, 2**40)
+
+
+def test_a_grant_reads_back_the_same(grant: Grant) -> None:
+    """What is sealed is all there is: nothing is lost on the way."""
+    assert Grant.from_bytes(grant.to_bytes()) == grant
+
+
+def test_a_grant_that_never_ends_reads_back_the_same(grant: Grant) -> None:
+    """A grant without refresh token and without expiries keeps being without them."""
+    endless = replace(grant, refresh_token=None, access_expires_at=None, refresh_expires_at=None, scopes=(), account={})
+
+    assert Grant.from_bytes(endless.to_bytes()) == endless
+
+
+@settings(max_examples=50, deadline=None)
+@given(WORDS, WORDS, st.lists(WORDS), st.dictionaries(WORDS, WORDS), TIMES)
+def test_any_grant_reads_back_the_same(
+    account_id: str, token: str, scopes: list[str], account: dict[str, Any], expires_at: int | None
+) -> None:
+    """Whatever characters a provider uses, lone surrogates included, a grant survives its storage."""
+    grant = Grant(
+        account_id=account_id,
+        label=f"{account_id}\ud800",
+        access_token=Secret(f"{token}\udfff"),
+        refresh_token=Secret(token),
+        token_type="Bearer",
+        scopes=tuple(scopes),
+        obtained_at=1,
+        access_expires_at=expires_at,
+        refresh_expires_at=expires_at,
+        account=account,
+    )
+
+    assert Grant.from_bytes(grant.to_bytes()) == grant

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tokensync.connection import HISTORY_LENGTH, HistoryEntry
+from tokensync.history import noted
+
+if TYPE_CHECKING:
+    from tokensync.connection import Connection
+
+
+def test_an_event_is_appended_with_its_generation(record: Connection) -> None:
+    """An event stands last, under the generation that the record has."""
+    after = noted(noted(record, "first", now=1), "second", now=2, detail="why")
+
+    assert after.history == (
+        HistoryEntry(at=1, event="first", generation=3),
+        HistoryEntry(at=2, event="second", generation=3, detail="why"),
+    )
+
+
+def test_the_last_fifty_events_are_kept(record: Connection) -> None:
+    """Beyond fifty events the oldest go."""
+    for at in range(HISTORY_LENGTH + 5):
+        record = noted(record, "event", now=at)
+
+    assert [entry.at for entry in record.history] == list(range(5, HISTORY_LENGTH + 5))
+
+
+def test_nothing_else_changes(record: Connection) -> None:
+    """Noting an event touches the history alone, and not the record that was given."""
+    after = noted(record, "event", now=1)
+
+    assert record.history == ()
+    assert replace(after, history=()) == record

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tokensync.errors import InvalidName
+from tokensync.names import (
+    ConnectionName,
+    account_id,
+    app_name,
+    app_secret_name,
+    encoded_account,
+    token_secret_name,
+)
+
+# A lone surrogate is no text that UTF-8 can hold, and control characters are refused as well.
+ACCOUNTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=225)
+# Few characters, many lengths around the bounds: where two names could meet.
+CLOSE_ACCOUNTS = st.text("a=-/2DF", min_size=1, max_size=220)
+
+
+@pytest.mark.parametrize("name", ["a", "0", "tiktok-shop", "a" * 40, "9-", "a--b"])
+def test_valid_app_names_stand(name: str) -> None:
+    """An app's name is 1 to 40 lower-case letters, digits and hyphens."""
+    assert name == app_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "-a", "A", "a_b", "a/b", "..", "a" * 41, "a\n", "ä", "a b", "a.b", "\N{ARABIC-INDIC DIGIT ONE}"]
+)
+def test_invalid_app_names_are_refused(name: str) -> None:
+    """Whatever is outside of the alphabet or the length is no app's name, a trailing newline included."""
+    with pytest.raises(InvalidName):
+        app_name(name)
+
+
+def test_a_connection_is_written_with_a_slash() -> None:
+    """A connection's text form is app, slash, account, and reads back the same."""
+    name = ConnectionName("shop", "7010736057180325637")
+
+    assert str(name) == "shop/7010736057180325637"
+    assert name == ConnectionName.parse(str(name))
+
+
+def test_an_account_may_hold_slashes() -> None:
+    """Only the first slash parts app from account."""
+    assert ConnectionName("shop", "a/../b") == ConnectionName.parse("shop/a/../b")
+
+
+@pytest.mark.parametrize("text", ["shop", "", "/account", "shop/", "Shop/account", "shop/" + "a" * 901])
+def test_what_is_no_connection_is_refused(text: str) -> None:
+    """A connection needs a valid app and an account of 1 to 900 bytes."""
+    with pytest.raises(InvalidName):
+        ConnectionName.parse(text)
+
+
+@pytest.mark.parametrize("account", ["a" * 900, "ü" * 450, "店" * 300, "..", "a b", "\N{RIGHT-TO-LEFT OVERRIDE}x"])
+def test_accounts_of_any_alphabet_stand(account: str) -> None:
+    """An account id is whatever the provider says, up to 900 bytes of UTF-8."""
+    assert account == account_id(account)
+
+
+@pytest.mark.parametrize("account", ["", "ü" * 451, "\ud800", "a\x00b", "a\nb", "\x7f", "\x85"])
+def test_accounts_that_no_record_can_hold_are_refused(account: str) -> None:
+    """Lone surrogates, control characters and more than 900 bytes are no account id."""
+    with pytest.raises(InvalidName):
+        account_id(account)
+
+
+def test_connections_sort_by_app_and_account() -> None:
+    """Connections have an order, so that listings are stable."""
+    first, second = ConnectionName("a", "2"), ConnectionName("b", "1")
+
+    assert [first, second] == sorted([second, first])
+
+
+@pytest.mark.parametrize(
+    ("account", "encoded"),
+    [
+        ("7010736057180325637", "7010736057180325637"),
+        ("Az_.@-", "Az_.@-"),
+        ("a/b", "a=2Fb"),
+        ("..", ".."),
+        ("a b", "a=20b"),
+        ("ü", "=C3=BC"),
+        ("a=2Fb", "a=3D2Fb"),
+        ("a+b", "a=2Bb"),
+    ],
+)
+def test_unsafe_bytes_are_escaped(account: str, encoded: str) -> None:
+    """Safe characters stand as they are, every other byte becomes =XX."""
+    assert encoded == encoded_account(account)
+
+
+@pytest.mark.parametrize(
+    ("account", "encoded"),
+    [
+        ("shop-abcdef", "shop=2Dabcdef"),
+        ("-abcdef", "=2Dabcdef"),
+        ("a-------", "a=2D------"),
+        ("shop-abcde", "shop-abcde"),
+        ("shop-abcdefg", "shop-abcdefg"),
+    ],
+)
+def test_no_name_ends_like_an_arn(account: str, encoded: str) -> None:
+    """A hyphen before the last six characters is escaped: AWS takes such an ending for part of an ARN."""
+    assert encoded == encoded_account(account)
+
+
+def test_a_long_account_is_cut_and_hashed() -> None:
+    """Over 200 bytes the first 150 stand, then = and 32 hex digits."""
+    encoded = encoded_account("x" * 201)
+
+    assert "x" * 200 == encoded_account("x" * 200)
+    assert re.fullmatch(r"x{150}=[a-f][0-9a-f]{31}", encoded)
+    assert encoded != encoded_account("x" * 202)
+
+
+def test_escaping_the_ending_never_exceeds_the_length() -> None:
+    """A name of 200 bytes that ends like an ARN is hashed, since its escape would make it longer."""
+    assert len(encoded_account("x" * 193 + "-abcdef")) == 183
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.one_of(ACCOUNTS, CLOSE_ACCOUNTS), min_size=2, max_size=2, unique=True))
+@example(["a-bcdefg", "a=2Dbcdefg"])
+@example(["x" * 201, encoded_account("x" * 201)])
+@example(["=" * 67, "=3D" * 67])
+def test_distinct_accounts_have_distinct_names(accounts: list[str]) -> None:
+    """No two accounts share a secret's name."""
+    first, second = (encoded_account(account) for account in accounts)
+
+    assert first != second
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.one_of(ACCOUNTS, CLOSE_ACCOUNTS))
+def test_encoded_accounts_are_safe_and_short(account: str) -> None:
+    """An encoded account has at most 200 safe characters and never ends like an ARN's suffix."""
+    assert re.fullmatch(r"[A-Za-z0-9_.@=-]{1,200}", encoded_account(account))
+    assert not re.search(r"-.{6}\Z", encoded_account(account))
+
+
+def test_secret_names_stand_under_the_prefix() -> None:
+    """Apps and tokens have their own paths below the stack's prefix."""
+    assert token_secret_name("stack", ConnectionName("shop", "a/b")) == "stack/tokens/shop/a=2Fb"
+    assert app_secret_name("stack", "shop") == "stack/apps/shop"
+
+
+def test_an_app_secret_name_needs_a_valid_app() -> None:
+    """No text that is not an app's name gets into a secret's name."""
+    with pytest.raises(InvalidName):
+        app_secret_name("stack", "../tokens")

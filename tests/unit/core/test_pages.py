@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+from importlib.resources import files
+
+import pytest
+from jinja2 import UndefinedError
+
+from tokensync.pages import Page, page
+from tokensync.pending import Outcome
+
+HOSTILE = (
+    "<script>alert(1)</script>\"' onload=alert(1) &amp; {{ 6 * 7 }}"
+    "\r\nX: y\N{RIGHT-TO-LEFT OVERRIDE}\N{ZERO WIDTH SPACE}\x00"
+)
+RETURN = "https://app.example/done?a=1&b=2"
+AGAIN = "https://api.example/connect/shop?invite=x.y"
+TEMPLATES = sorted(
+    entry.name.removesuffix(".html")
+    for entry in (files("tokensync.pages") / "templates").iterdir()
+    if entry.name.endswith(".html") and entry.name != "base.html"
+)
+ENDINGS = sorted(outcome.value for outcome in Outcome if outcome is not Outcome.WORKING)
+
+
+class Seen(HTMLParser):
+    """What a browser would find on a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag."""
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note the end of the innermost tag."""
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Note text."""
+        self.text += data
+
+    def links(self) -> dict[str | None, str | None]:
+        """Return where each link leads, by its id."""
+        return {attrs.get("id"): attrs.get("href") for tag, attrs in self.tags if tag == "a"}
+
+
+def told(name: str, *, label: str = "Acme", provider: str = "TikTok Shop", again: str = "", back: str = "") -> Page:
+    """Return a page with all that a page may be told."""
+    return page(name, 200, label=label, provider=provider, again=again, return_url=back)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_page_is_whole(name: str) -> None:
+    """Each page has a title that is its heading, closes what it opens, and carries its status and type."""
+    made = told(name)
+    seen = Seen(made.body)
+
+    assert made.body.startswith("<!doctype html>")
+    assert seen.open == []
+    assert made.status == 200
+    assert made.headers["content-type"] == "text/html; charset=utf-8"
+    title = re.search(r"<title>(.+)</title>", made.body)
+    heading = re.search(r"<h1>(.+)</h1>", made.body)
+    assert title
+    assert heading
+    assert title[1] == heading[1]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_nothing_comes_from_anybody_else(name: str) -> None:
+    """No page loads a script, a style, an image or a frame, has an event handler, or holds a form."""
+    seen = Seen(told(name, again=AGAIN, back=RETURN).body)
+
+    assert {tag for tag, _ in seen.tags} <= {
+        "html", "head", "meta", "title", "style", "body", "main", "p", "h1", "a", "strong",
+    }  # fmt: skip
+    allowed = {"lang", "charset", "name", "content", "http-equiv", "class", "aria-hidden", "id", "href", "rel"}
+    assert {attribute for _, attributes in seen.tags for attribute in attributes} <= allowed
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_hostile_text_is_only_text(name: str) -> None:
+    """Script, quotes and template syntax are shown as they are, and no control or bidi character gets through."""
+    made = told(name, label=HOSTILE, provider=HOSTILE, again=AGAIN + HOSTILE, back=RETURN + HOSTILE)
+    seen = Seen(made.body)
+    harmless = Seen(told(name, label="x", provider="x", again=AGAIN, back=RETURN).body)
+
+    assert [tag for tag, _ in seen.tags] == [tag for tag, _ in harmless.tags]
+    assert [sorted(attributes) for _, attributes in seen.tags] == [sorted(attrs) for _, attrs in harmless.tags]
+    assert not re.search("[\N{RIGHT-TO-LEFT OVERRIDE}\N{ZERO WIDTH SPACE}\x00\r]", made.body)
+    assert made.body.count("{{ 6 * 7 }}") == made.body.count("&lt;script&gt;alert(1)&lt;/script&gt;")
+
+
+@pytest.mark.parametrize("name", ["connected"])
+def test_the_label_is_shown(name: str) -> None:
+    """The seller reads the name of the account that was connected, whatever its script."""
+    assert 'id="label">Ünïcode &amp; 店</strong>' in told(name, label="Ünïcode & 店").body
+    assert 'id="label"' not in told(name, label="").body
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_the_return_button_appears_only_when_given(name: str) -> None:
+    """A page that ends an authorization leads back where the app says, and nowhere where it says nothing."""
+    assert Seen(told(name, back=RETURN).body).links().get("return") == RETURN
+    assert "return" not in Seen(told(name).body).links()
+
+
+@pytest.mark.parametrize("name", ["waiting", "failed", "cancelled"])
+def test_starting_again_is_offered_only_when_possible(name: str) -> None:
+    """Where the invite lasts there is a button, else the way to get a new one is told in words."""
+    assert Seen(told(name, again=AGAIN).body).links().get("again") == AGAIN
+    without = Seen(told(name).body)
+    assert "again" not in without.links()
+    assert "ask for a new one" in without.text
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_outcome_has_its_page(outcome: Outcome) -> None:
+    """The result page has something to say for each way in which an authorization can end."""
+    assert outcome.value in TEMPLATES
+
+
+def test_the_working_page_looks_again() -> None:
+    """While an exchange is under way the page reloads itself, and no other page does."""
+    assert ("meta", {"http-equiv": "refresh", "content": "3"}) in Seen(page("working", 200, refresh=3).body).tags
+    assert "http-equiv" not in page("working", 200).body
+
+
+def test_what_a_page_needs_must_be_told() -> None:
+    """A page without the values that it shows is a mistake of the program and not an empty page."""
+    with pytest.raises(UndefinedError):
+        page("connected", 200)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_the_policy_allows_exactly_the_pages_own_style(name: str) -> None:
+    """The CSP's hash is that of the style on the page, and everything else is forbidden."""
+    made = told(name)
+    style = re.search(r"<style>(.*?)</style>", made.body, re.DOTALL)
+    assert style
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+
+    policy = made.all_headers()["content-security-policy"]
+
+    assert sorted(policy.split("; ")) == [
+        "base-uri 'none'",
+        "default-src 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        f"style-src 'sha256-{digest}'",
+    ]
+
+
+def test_every_answer_has_the_common_headers() -> None:
+    """Nothing is stored, sniffed, framed, or told to the next site, redirects included."""
+    headers = Page(status=303, headers={"location": "/connect/shop/result"}).all_headers()
+
+    assert headers["location"] == "/connect/shop/result"
+    assert headers["cache-control"] == "no-store"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["strict-transport-security"].startswith("max-age=")

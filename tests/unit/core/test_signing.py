@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from urllib.parse import quote
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tokensync.errors import BadRequest, InviteRefused
+from tokensync.pending import PendingKey, hashed
+from tokensync.secret import Secret
+from tokensync.signing import Invite, Signer, browser_of
+
+NOW = 1_700_000_000
+KEY = PendingKey("shop", hashed("browser"), hashed("nonce"))
+INVITE = Invite(id="invite-1", app="shop", expires_at=NOW + 60, label="Acme GmbH", for_account="701")
+SIGNER = Signer([Secret("first key"), Secret("second key")])
+WORDS = st.text(st.characters(codec="utf-8"), max_size=30)
+
+
+def test_a_state_reads_back_the_same() -> None:
+    """A state carries its authorization and its end through a consent page."""
+    state = SIGNER.read_state(SIGNER.state(KEY, expires_at=NOW + 60), app="shop", now=NOW)
+
+    assert (state.key, state.expires_at) == (KEY, NOW + 60)
+
+
+@settings(max_examples=50, deadline=None)
+@given(WORDS, WORDS, WORDS)
+def test_an_invite_reads_back_the_same(identity: str, label: str, account: str) -> None:
+    """An invite carries label and account of any script."""
+    invite = replace(INVITE, id=identity, label=label, for_account=account)
+
+    assert SIGNER.read_invite(SIGNER.invite(invite), app="shop", now=NOW) == invite
+
+
+@pytest.mark.parametrize("account", ["a" * 900, "ü" * 450, "店" * 300, "🛍" * 225, '"' * 900, "\\" * 900])
+@pytest.mark.parametrize("label", ["", "🛍" * 100])
+def test_the_longest_invite_can_be_used(account: str, label: str) -> None:
+    """An invite for the longest account id with the longest label verifies, and fits into a query."""
+    invite = replace(INVITE, label=label, for_account=account, id="i" * 22)
+
+    text = SIGNER.invite(invite)
+
+    assert SIGNER.read_invite(text, app="shop", now=NOW) == invite
+    assert len(text) < 4096
+
+
+def test_a_signed_text_stands_in_a_url_as_it_is() -> None:
+    """No character of a signed text needs an escape in a query."""
+    text = SIGNER.invite(replace(INVITE, label="Ü & = / ?"))
+
+    assert quote(text, safe="") == text
+
+
+def flipped(text: str) -> list[str]:
+    """Return the text with each one character changed, dropped or doubled."""
+    changed = []
+    for at, char in enumerate(text):
+        other = "B" if char == "A" else "A"
+        changed += [text[:at] + other + text[at + 1 :], text[:at] + text[at + 1 :], text[:at] + char + text[at:]]
+    return [other for other in changed if other != text]
+
+
+def test_a_changed_state_is_refused() -> None:
+    """One character more, fewer or different, anywhere, and a state is refused."""
+    for broken in flipped(SIGNER.state(KEY, expires_at=NOW + 60)):
+        with pytest.raises(BadRequest):
+            SIGNER.read_state(broken, app="shop", now=NOW)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 7))
+def test_any_flipped_bit_of_an_invite_is_refused(position: int, bit: int) -> None:
+    """One flipped bit anywhere and an invite is refused, unused bits of the last characters included."""
+    text = SIGNER.invite(INVITE)
+    at = position % len(text)
+    broken = text[:at] + chr(ord(text[at]) ^ (1 << bit)) + text[at + 1 :]
+
+    with pytest.raises(InviteRefused):
+        SIGNER.read_invite(broken, app="shop", now=NOW)
+
+
+GARBAGE = ["", ".", "..", "a.b", "x" * 5000, "." * 5000, "ü.ü", "\ud800.", "a", "e30.", "null", "\x00.\x00"]
+
+
+@pytest.mark.parametrize("text", GARBAGE, ids=[ascii(text)[:20] for text in GARBAGE])
+def test_garbage_is_refused(text: str) -> None:
+    """Whatever is no signed text is refused, by the error of its kind."""
+    with pytest.raises(BadRequest):
+        SIGNER.read_state(text, app="shop", now=NOW)
+    with pytest.raises(InviteRefused):
+        SIGNER.read_invite(text, app="shop", now=NOW)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=300))
+@example("a" * 2100 + ".b")
+def test_any_text_is_refused_and_nothing_else_raised(text: str) -> None:
+    """No text that we did not sign passes or breaks the check."""
+    with pytest.raises(InviteRefused):
+        SIGNER.read_invite(text, app="shop", now=NOW)
+
+
+@pytest.mark.parametrize(("now", "stands"), [(NOW + 59, True), (NOW + 60, False), (NOW + 61, False)])
+def test_a_signed_text_ends_at_its_second(now: int, stands: object) -> None:
+    """At the second of its expiry a text is expired."""
+    text = SIGNER.invite(INVITE)
+    if stands:
+        assert SIGNER.read_invite(text, app="shop", now=now) == INVITE
+    else:
+        with pytest.raises(InviteRefused, match="expired"):
+            SIGNER.read_invite(text, app="shop", now=now)
+
+
+def test_a_signed_text_is_for_one_app() -> None:
+    """An app's invite or state is refused on the path of another."""
+    with pytest.raises(InviteRefused, match="another app"):
+        SIGNER.read_invite(SIGNER.invite(INVITE), app="shop-2", now=NOW)
+    with pytest.raises(BadRequest, match="another app"):
+        SIGNER.read_state(SIGNER.state(KEY, expires_at=NOW + 60), app="shop-2", now=NOW)
+
+
+def test_signature_comes_first_then_expiry_then_app() -> None:
+    """Of several faults the first in this order is told."""
+    stale = SIGNER.invite(replace(INVITE, expires_at=NOW - 1))
+    with pytest.raises(InviteRefused, match="expired"):
+        SIGNER.read_invite(stale, app="shop-2", now=NOW)
+    with pytest.raises(InviteRefused, match="signature"):
+        SIGNER.read_invite(stale[:-2], app="shop-2", now=NOW)
+
+
+def test_a_state_is_no_invite() -> None:
+    """The purpose is signed with the text: neither passes for the other."""
+    with pytest.raises(InviteRefused, match="signature"):
+        SIGNER.read_invite(SIGNER.state(KEY, expires_at=NOW + 60), app="shop", now=NOW)
+    with pytest.raises(BadRequest, match="signature"):
+        SIGNER.read_state(SIGNER.invite(INVITE), app="shop", now=NOW)
+
+
+def test_the_previous_key_still_verifies() -> None:
+    """After a rotation of the key, texts under the previous one stand and new ones are signed by the current."""
+    before, after = Signer([Secret("old")]), Signer([Secret("new"), Secret("old")])
+    later = Signer([Secret("newer"), Secret("new")])
+
+    assert after.read_invite(before.invite(INVITE), app="shop", now=NOW) == INVITE
+    assert later.read_invite(after.invite(INVITE), app="shop", now=NOW) == INVITE
+    with pytest.raises(InviteRefused):
+        later.read_invite(before.invite(INVITE), app="shop", now=NOW)
+
+
+def test_a_text_of_our_own_making_is_signed_by_the_key_alone() -> None:
+    """A payload that is well made but signed by nobody is refused."""
+    payload = base64.urlsafe_b64encode(json.dumps({"a": "shop", "e": NOW + 60}).encode()).rstrip(b"=").decode()
+
+    for forged in (f"{payload}.", payload, f"{payload}.{payload}"):
+        with pytest.raises(InviteRefused):
+            SIGNER.read_invite(forged, app="shop", now=NOW)
+
+
+def test_a_signer_without_keys_lets_nothing_pass() -> None:
+    """With no key at hand nothing verifies."""
+    with pytest.raises(InviteRefused):
+        Signer([]).read_invite(SIGNER.invite(INVITE), app="shop", now=NOW)
+
+
+def test_a_verifier_is_bound_to_authorization_and_browser() -> None:
+    """The PKCE verifier repeats for the same authorization and cookie, and differs for any other."""
+    cookie = Secret("cookie")
+    verifier = SIGNER.verifier(KEY, cookie)
+
+    assert verifier == SIGNER.verifier(KEY, cookie)
+    assert verifier != SIGNER.verifier(replace(KEY, nonce=hashed("other")), cookie)
+    assert verifier != SIGNER.verifier(KEY, Secret("other"))
+    assert verifier != Signer([Secret("other key")]).verifier(KEY, cookie)
+
+
+def test_a_verifier_has_the_length_and_letters_of_the_rfc() -> None:
+    """RFC 7636 §4.1: 43 to 128 unreserved characters."""
+    verifier = SIGNER.verifier(KEY, Secret("cookie")).reveal()
+
+    assert 43 <= len(verifier) <= 128
+    assert all(char.isascii() and (char.isalnum() or char in "-._~") for char in verifier)
+
+
+def test_a_browser_stands_under_a_hash() -> None:
+    """Neither a state nor the table holds the cookie itself."""
+    assert browser_of(Secret("cookie")) == browser_of(Secret("cookie"))
+    assert "cookie" not in browser_of(Secret("cookie"))
+    assert browser_of(Secret("cookie")) != hashed("cookie")

@@ -1,0 +1,652 @@
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import ipaddress
+import logging
+import re
+import socket
+import ssl
+import struct
+import threading
+import time
+import traceback
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import httpcore
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tokensync.errors import NoAnswer, NotSent, TokensyncError, WireError
+from tokensync.request import Request
+from tokensync.wire import _FOREIGN_ERRORS, MAX_BODY, HttpWire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tokensync.answers import Answer
+
+CANARY = "canary-7f3a"
+SECONDS = 5.0
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and costs nothing to make
+
+
+class Monotonic:
+    """The machine's own clock for deadlines, and a fixed time of day."""
+
+    def now(self) -> int:
+        """Return a fixed time."""
+        return 1_700_000_000
+
+    def monotonic(self) -> float:
+        """Return the machine's monotonic time."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Refuse: the wire never waits by itself."""
+        raise AssertionError(seconds)
+
+
+class Anywhere:
+    """A policy for tests on this machine."""
+
+    def allows(self, address: str) -> bool:
+        """Allow every address."""
+        return bool(address)
+
+
+def _is_whole(request: bytes) -> bool:
+    """Return whether a request has arrived with the body that its head announces."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head)
+    return bool(end) and len(body) >= (int(length[1]) if length else 0)
+
+
+class Server:
+    """A loopback server in a thread, which treats each connection as it is told and notes what it received."""
+
+    def __init__(self, treat: Callable[[socket.socket, Server], None], context: ssl.SSLContext | None = None) -> None:
+        self.received: list[bytes] = []
+        self.stopping = threading.Event()
+        self._treat = treat
+        self._context = context
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """Return the server's address, with secrets in path and query."""
+        return f"http://127.0.0.1:{self.port}/token?app_secret={CANARY}"
+
+    def close(self) -> None:
+        """Stop, and wait for the thread."""
+        self.stopping.set()
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(SECONDS)
+
+    def _serve(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with closing(connection):
+                self._one(connection)
+
+    def _one(self, connection: socket.socket) -> None:
+        connection.settimeout(SECONDS)
+        self.received.append(b"")
+        try:
+            if self._context is not None:
+                connection = self._context.wrap_socket(connection, server_side=True)
+            with closing(connection):
+                while not _is_whole(self.received[-1]) and (data := connection.recv(65_536)):
+                    self.received[-1] += data
+                self._treat(connection, self)
+        except OSError:
+            return  # the client went away, which is what some tests are about
+
+
+def answering(data: bytes) -> Callable[[socket.socket, Server], None]:
+    """Return a treatment that answers with these bytes."""
+    return lambda connection, _: connection.sendall(data)
+
+
+def answer_of(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    """Return an HTTP answer."""
+    lines = [f"HTTP/1.1 {status}", f"content-length: {len(body)}", *headers]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def drip(data: bytes, first: int) -> Callable[[socket.socket, Server], None]:
+    """Return a treatment that sends `first` bytes at once and every further one after 50 ms."""
+
+    def treat(connection: socket.socket, server: Server) -> None:
+        connection.sendall(data[:first])
+        for at in range(first, len(data)):
+            if server.stopping.wait(0.05):
+                return
+            connection.sendall(data[at : at + 1])
+
+    return treat
+
+
+def reset(connection: socket.socket, _: Server) -> None:
+    """Close the connection so that the peer sees a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def silent(_: socket.socket, server: Server) -> None:
+    """Say nothing until the test is over."""
+    server.stopping.wait(SECONDS)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """Return a function that starts a server; all of them are stopped at the end."""
+    started: list[Server] = []
+
+    def start(treat: Callable[[socket.socket, Server], None], context: ssl.SSLContext | None = None) -> Server:
+        started.append(Server(treat, context))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+@pytest.fixture(scope="module")
+def wire() -> HttpWire:
+    """Return a wire that may reach this machine."""
+    return HttpWire(Monotonic(), policy=Anywhere())
+
+
+@pytest.fixture(scope="module")
+def outward() -> HttpWire:
+    """Return a wire as it is by default, to the public internet alone."""
+    return HttpWire(Monotonic(), context=NO_TLS)
+
+
+def get(wire: HttpWire, url: str, seconds: float = SECONDS) -> Answer:
+    """Send a GET with a secret header."""
+    request = Request(method="GET", url=url, headers={"x-tts-access-token": CANARY})
+    return wire.send(request, seconds=seconds)
+
+
+def test_the_answer_comes_back_as_it_was(serve: Callable[..., Server], wire: HttpWire) -> None:
+    """Status, body, time of receipt and the few headers that matter come back."""
+    server = serve(
+        answering(answer_of(b'{"a":1}', "Date: Tue, 14 Nov 2023 22:13:20 GMT", "Set-Cookie: a=b", "Retry-After: 5"))
+    )
+
+    answer = get(wire, server.url)
+
+    assert (answer.status, answer.body, answer.complete) == (200, b'{"a":1}', True)
+    assert answer.received_at == 1_700_000_000
+    assert answer.headers == {"date": "Tue, 14 Nov 2023 22:13:20 GMT", "retry-after": "5"}
+
+
+def test_a_get_is_exactly_these_bytes(serve: Callable[..., Server], wire: HttpWire) -> None:
+    """A GET carries the query as it was built, no body and no length, and asks for an unpacked answer."""
+    server = serve(answering(answer_of(b"{}")))
+
+    get(wire, server.url)
+
+    assert server.received == [
+        b"GET /token?app_secret=canary-7f3a HTTP/1.1\r\n"
+        b"host: 127.0.0.1:%d\r\n"
+        b"accept: application/json\r\n"
+        b"accept-encoding: identity\r\n"
+        b"connection: close\r\n"
+        b"user-agent: tokensync\r\n"
+        b"x-tts-access-token: canary-7f3a\r\n\r\n" % server.port
+    ]
+
+
+@pytest.mark.parametrize("body", [b"a=b&c=d", b""])
+def test_a_post_carries_its_very_bytes(serve: Callable[..., Server], wire: HttpWire, body: bytes) -> None:
+    """A POST carries the body as it was built, with its length."""
+    server = serve(answering(answer_of(b"{}")))
+
+    wire.send(
+        Request(method="POST", url=server.url, headers={"content-type": "text/plain"}, body=body), seconds=SECONDS
+    )
+
+    head, _, sent = server.received[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /token?app_secret=canary-7f3a HTTP/1.1\r\n")
+    assert b"content-length: %d" % len(body) in head.split(b"\r\n")
+    assert b"transfer-encoding" not in head
+    assert sent == body
+
+
+def test_each_request_has_a_fresh_connection(serve: Callable[..., Server], wire: HttpWire) -> None:
+    """No connection is used twice, even where the server would keep it: a stale one fails ambiguously."""
+    server = serve(answering(answer_of(b"{}", "connection: keep-alive")))
+
+    for _ in range(3):
+        get(wire, server.url)
+
+    assert len(server.received) == 3
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
+def test_a_redirect_is_an_answer(serve: Callable[..., Server], wire: HttpWire, status: str) -> None:
+    """No redirect is followed: a 307 would send the secrets on."""
+    other = serve(answering(answer_of(b"{}")))
+    server = serve(answering(answer_of(b"", f"Location: {other.url}", status=status)))
+
+    answer = get(wire, server.url)
+
+    assert answer.status == int(status[:3])
+    assert other.received == []
+
+
+@pytest.mark.parametrize(
+    ("length", "complete"), [(MAX_BODY - 1, True), (MAX_BODY, True), (MAX_BODY + 1, False), (300 * 1024, False)]
+)
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+def test_a_body_is_bounded(
+    serve: Callable[..., Server], wire: HttpWire, length: int, framing: str, complete: object
+) -> None:
+    """At most 64 KB are kept, however the body is framed, and what was longer says so."""
+    body = b"x" * length
+    framed = {
+        "length": answer_of(body),
+        "chunked": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (length, body),
+        "close": b"HTTP/1.1 200 OK\r\n\r\n" + body,
+    }
+
+    answer = get(wire, serve(answering(framed[framing])).url)
+
+    assert (len(answer.body), answer.complete) == (min(length, MAX_BODY), complete)
+
+
+def test_endless_bodies_end(serve: Callable[..., Server], wire: HttpWire) -> None:
+    """A body without end costs no more than what is kept of it."""
+
+    def pour(connection: socket.socket, server: Server) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while not server.stopping.is_set():
+            connection.sendall(b"x" * 65_536)
+
+    answer = get(wire, serve(pour).url)
+
+    assert (len(answer.body), answer.complete) == (MAX_BODY, False)
+
+
+def test_a_packed_body_stays_packed(serve: Callable[..., Server], wire: HttpWire) -> None:
+    """A bomb is not unpacked: what a server sends packed unasked is kept as it is."""
+    packed = gzip.compress(b"x" * 1_000_000)
+
+    answer = get(wire, serve(answering(answer_of(packed, "content-encoding: gzip"))).url)
+
+    assert (answer.body, answer.headers["content-encoding"]) == (packed, "gzip")
+
+
+def took(call: Callable[[], object]) -> float:
+    """Return the seconds that a call took that must end without an answer."""
+    began = time.monotonic()
+    with pytest.raises(NoAnswer):
+        call()
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    "treat",
+    [
+        drip(answer_of(b"x" * 1000), 60),
+        drip(answer_of(b"{}"), 0),
+        drip(answer_of(b"{}", "x-padding: " + "x" * 1000), 30),
+        drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 100, 0),
+        silent,
+    ],
+    ids=["in the body", "from the first byte", "in the headers", "in interim answers", "silence"],
+)
+def test_a_total_deadline_ends_a_drip(serve: Callable[..., Server], wire: HttpWire, treat: object) -> None:
+    """However steadily bytes come, the total time ends it: what left may have been acted upon."""
+    server = serve(treat)
+
+    seconds = took(lambda: get(wire, server.url, seconds=0.3))
+
+    assert 0.25 <= seconds < 3.0
+
+
+@pytest.mark.parametrize(
+    "treat",
+    [
+        reset,
+        answering(b""),
+        answering(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"),
+        answering(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab"),
+        answering(b"SSH-2.0-OpenSSH_9.6\r\n"),
+        answering(b"HTTP/1.1 2x0 OK\r\n\r\n"),
+        answering(b"HTTP/1.1 200 OK\r\n" + b"x: " + b"y" * 200_000 + b"\r\n\r\n"),
+    ],
+    ids=["reset", "closed", "short body", "cut chunk", "no HTTP", "no status", "200 KB of headers"],
+)
+def test_anything_less_than_an_answer_is_none(serve: Callable[..., Server], wire: HttpWire, treat: object) -> None:
+    """Once the request has left, whatever is no whole answer is no answer."""
+    server = serve(treat)
+
+    with pytest.raises(NoAnswer):
+        get(wire, server.url)
+    assert len(server.received) == 1
+
+
+def closed_port() -> int:
+    """Return a port at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://no-such-name.invalid/",
+        "http:///token",
+        "https://",
+        "ftp://127.0.0.1/",
+        "token",
+        "",
+        "http://[::1/",
+        "http://127.0.0.1:port/",
+        "http://127.0.0.1:99999999/",
+        "http://ü.example/",
+        "http://" + "a" * 300 + ".example/",
+        "http://a..example/",
+        "http://127.0.0.1:1/\r\nx: y",
+        "http://127.0.0.1:1/ü",
+        "http://\ud800.example/",
+    ],
+)
+def test_an_unusable_url_is_not_sent(wire: HttpWire, url: str) -> None:
+    """A name that does not resolve and a URL that is none end before a byte left."""
+    with pytest.raises(NotSent):
+        get(wire, url)
+
+
+@pytest.mark.parametrize("value", ["a\r\nx: y", "a\x00b", "ü\ud800", "a\n"])
+def test_a_header_that_cannot_travel_is_not_sent(serve: Callable[..., Server], wire: HttpWire, value: str) -> None:
+    """A header value that would break the request apart never leaves."""
+    server = serve(answering(answer_of(b"{}")))
+
+    with pytest.raises(NotSent):
+        wire.send(Request(method="GET", url=server.url, headers={"x-token": value}), seconds=SECONDS)
+    assert b"".join(server.received) == b""
+
+
+def test_a_refused_connection_is_not_sent(wire: HttpWire) -> None:
+    """Where nobody listens no byte has left."""
+    with pytest.raises(NotSent):
+        get(wire, f"http://127.0.0.1:{closed_port()}/")
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_without_time_nothing_is_sent(serve: Callable[..., Server], wire: HttpWire, seconds: float) -> None:
+    """A deadline that is over opens no connection."""
+    server = serve(answering(answer_of(b"{}")))
+
+    with pytest.raises(NotSent):
+        get(wire, server.url, seconds=seconds)
+    assert server.received == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "LOCALHOST",
+        "2130706433",
+        "0177.0.0.1",
+        "0x7f.0.0.1",
+        "0x7f000001",
+        "127.1",
+        "0",
+        "0.0.0.0",  # noqa: S104 - an address to refuse, not to bind
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
+        "[2001:0:4136:e378:8000:63bf:3fff:fdd2]",
+        "[fe80::1%25lo]",
+        "169.254.169.254",
+        "10.0.0.1",
+        "[fd00:ec2::254]",
+    ],
+)
+def test_no_spelling_of_an_inner_address_is_reached(serve: Callable[..., Server], outward: HttpWire, host: str) -> None:
+    """By default only the public internet is reached, judged by what the name resolves to."""
+    server = serve(answering(answer_of(b"{}")))
+
+    with pytest.raises(NotSent):
+        get(outward, f"http://{host}:{server.port}/")
+    assert server.received == []
+
+
+class Refusing:
+    """A policy that refuses one address."""
+
+    def __init__(self, refused: str) -> None:
+        self.refused = refused
+        self.asked: list[str] = []
+
+    def allows(self, address: str) -> bool:
+        """Refuse one address, allow the rest."""
+        self.asked.append(address)
+        return address != self.refused
+
+
+class Resolver:
+    """Name resolution in which one name has scripted addresses, look-up by look-up; numbers resolve as they do."""
+
+    def __init__(self, *look_ups: list[str]) -> None:
+        self.look_ups = list(look_ups)
+        self._real = socket.getaddrinfo
+
+    def __call__(self, host: str, port: int, *asked: int, **named: int) -> list[tuple[object, ...]]:
+        """Resolve a name."""
+        if host != "provider.example":
+            return list(self._real(host, port, *asked, **named))
+        addresses = self.look_ups.pop(0)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+
+def test_one_bad_address_condemns_a_name(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with a good and a bad address is refused whole: trying them in turn must not reach the bad one."""
+    server = serve(answering(answer_of(b"{}")))
+    monkeypatch.setattr(socket, "getaddrinfo", Resolver(["127.0.0.1", "127.0.0.2"]))
+
+    with pytest.raises(NotSent):
+        get(
+            HttpWire(Monotonic(), policy=Refusing("127.0.0.2"), context=NO_TLS),
+            f"http://provider.example:{server.port}/",
+        )
+    assert server.received == []
+
+
+def test_the_next_address_is_tried(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first address of a name refuses, the next one is tried: nothing had left."""
+    server = serve(answering(answer_of(b"{}")))
+    monkeypatch.setattr(socket, "getaddrinfo", Resolver(["127.0.0.2", "127.0.0.1"]))
+
+    answer = get(HttpWire(Monotonic(), policy=Anywhere(), context=NO_TLS), f"http://provider.example:{server.port}/")
+
+    assert answer.status == 200
+    assert b"host: provider.example:" in server.received[0]
+
+
+def test_a_name_is_resolved_once(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address that was judged is the address that is reached: a second look-up could say something else."""
+    server = serve(answering(answer_of(b"{}")))
+    resolver = Resolver(["127.0.0.1"], ["127.0.0.2"])
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+
+    get(HttpWire(Monotonic(), policy=Refusing("127.0.0.2"), context=NO_TLS), f"http://provider.example:{server.port}/")
+
+    assert resolver.look_ups == [["127.0.0.2"]]
+
+
+class Authority:
+    """A certificate authority of the tests."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
+        self.certificate = self._certificate(self._key, self._name, ca=True)
+
+    def trust(self) -> ssl.SSLContext:
+        """Return a client's context that trusts this authority alone."""
+        pem = self.certificate.public_bytes(serialization.Encoding.PEM).decode()
+        return ssl.create_default_context(cadata=pem)
+
+    def server(self, host: str, *, days: int = 1) -> ssl.SSLContext:
+        """Return a server's context with a certificate for a host, which ended long ago where `days` is negative."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+        certificate = self._certificate(key, name, days=days)
+        file = self._folder / f"{host}{days}.pem"
+        file.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+            + certificate.public_bytes(serialization.Encoding.PEM)
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        return context
+
+    def _certificate(
+        self, key: ec.EllipticCurvePrivateKey, name: x509.Name, *, ca: bool = False, days: int = 1
+    ) -> x509.Certificate:
+        ends = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
+        host = name.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
+        try:
+            subject: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
+        except ValueError:
+            subject = x509.DNSName(str(host))
+        authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        return (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(ends - dt.timedelta(days=30))
+            .not_valid_after(ends)
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName([subject]), critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(authority_key, critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Return an authority that only these tests know."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def test_a_trusted_server_is_spoken_to(serve: Callable[..., Server], authority: Authority) -> None:
+    """With a certificate that holds, the request travels over TLS."""
+    server = serve(answering(answer_of(b"{}")), authority.server("127.0.0.1"))
+    wire = HttpWire(Monotonic(), policy=Anywhere(), context=authority.trust())
+
+    assert get(wire, server.url.replace("http:", "https:")).body == b"{}"
+    assert CANARY.encode() in server.received[0]
+
+
+@pytest.mark.parametrize("fault", ["unknown authority", "wrong host", "expired"])
+def test_an_untrusted_server_gets_not_a_byte(serve: Callable[..., Server], authority: Authority, fault: str) -> None:
+    """With a certificate that is self-signed, for another host, or expired, nothing of the request leaves."""
+    certificate = {"wrong host": ("other.example", 1), "expired": ("127.0.0.1", -1)}.get(fault, ("127.0.0.1", 1))
+    server = serve(answering(answer_of(b"{}")), authority.server(certificate[0], days=certificate[1]))
+    context = None if fault == "unknown authority" else authority.trust()
+    wire = HttpWire(Monotonic(), policy=Anywhere(), context=context)
+
+    with pytest.raises(NotSent):
+        get(wire, server.url.replace("http:", "https:"))
+    assert b"".join(server.received) == b""
+
+
+def test_a_server_without_tls_gets_not_a_byte(serve: Callable[..., Server], authority: Authority) -> None:
+    """Where https is asked for, a server that speaks plain HTTP never sees the request."""
+    server = serve(answering(answer_of(b"{}")))
+    wire = HttpWire(Monotonic(), policy=Anywhere(), context=authority.trust())
+
+    with pytest.raises(NotSent):
+        get(wire, server.url.replace("http:", "https:"), seconds=0.2)
+    assert CANARY.encode() not in b"".join(server.received)
+
+
+def test_a_handshake_has_the_same_deadline(serve: Callable[..., Server], authority: Authority) -> None:
+    """A server that accepts and never answers the handshake ends with the total time, and nothing was sent."""
+    server = serve(silent)
+    wire = HttpWire(Monotonic(), policy=Anywhere(), context=authority.trust())
+
+    began = time.monotonic()
+    with pytest.raises(NotSent):
+        get(wire, server.url.replace("http:", "https:"), seconds=0.3)
+    assert time.monotonic() - began < 3.0
+
+
+@pytest.mark.parametrize(
+    "treat",
+    [
+        answering(answer_of(b"{}", f"Location: https://a.example/?app_secret={CANARY}", status="307 Temporary")),
+        answering(answer_of(CANARY.encode(), f"Set-Cookie: {CANARY}")),
+        answering(f"{CANARY}\r\n\r\n".encode()),
+        reset,
+        drip(answer_of(CANARY.encode() * 100), 50),
+    ],
+    ids=["redirect", "success", "no HTTP", "reset", "drip"],
+)
+def test_no_secret_is_logged_or_told(
+    serve: Callable[..., Server], wire: HttpWire, treat: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At DEBUG neither URL, headers nor body of request or answer get into a log, an error or its traceback."""
+    server = serve(treat)
+    told = ""
+    with caplog.at_level(logging.DEBUG):
+        try:
+            told = repr(get(wire, server.url, seconds=0.3))
+        except WireError as error:
+            told = "".join(traceback.format_exception(error))
+
+    assert told
+    assert CANARY not in told
+    assert CANARY not in caplog.text
+    assert "app_secret" not in caplog.text
+
+
+@pytest.mark.parametrize("url", [f"http://{CANARY}:x/", f"ftp://{CANARY}/", f"http://{CANARY}.invalid/{CANARY}"])
+def test_no_url_is_told_that_was_not_sent(wire: HttpWire, url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """An unusable URL is not repeated by its error."""
+    with caplog.at_level(logging.DEBUG), pytest.raises(NotSent) as caught:
+        get(wire, url)
+
+    assert CANARY not in str(caught.value) + caplog.text
+
+
+def test_every_error_of_the_library_is_translated() -> None:
+    """A new kind of error in httpcore fails here before it escapes untranslated there."""
+    exported = {getattr(httpcore, name) for name in httpcore.__all__}
+    errors = {kind for kind in exported if isinstance(kind, type) and issubclass(kind, BaseException)}
+
+    assert errors
+    assert {kind for kind in errors if not issubclass(kind, _FOREIGN_ERRORS)} == set()
+    assert issubclass(NotSent, TokensyncError)

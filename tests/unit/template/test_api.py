@@ -1,0 +1,35 @@
+import json
+
+from unit.template.document import Resources
+
+EVENTS = {"Connect": "/connect/{app}", "Result": "/connect/{app}/result", "Callback": "/callback/{app}"}
+
+
+def test_the_routes_are_exactly_these(resources: Resources) -> None:
+    """Three GET routes lead to the callback function; there is no catch-all."""
+    events = resources["CallbackFunction"]["Properties"]["Events"]
+    assert {name: (event["Properties"]["Method"], event["Properties"]["Path"]) for name, event in events.items()} == {
+        name: ("GET", path) for name, path in EVENTS.items()
+    }
+    assert all(event["Properties"]["ApiId"] == {"Ref": "Api"} for event in events.values())
+
+
+def test_the_api_throttles(resources: Resources) -> None:
+    """Rate and burst are parameters."""
+    assert resources["Api"]["Properties"]["DefaultRouteSettings"] == {
+        "ThrottlingRateLimit": {"Ref": "RequestsPerSecond"},
+        "ThrottlingBurstLimit": {"Ref": "RequestBurst"},
+    }
+
+
+def test_the_access_log_holds_no_code(resources: Resources) -> None:
+    """The log's format is JSON of named variables, none of which carries a path, a query string or a header."""
+    log = json.loads(resources["Api"]["Properties"]["AccessLogSettings"]["Format"])
+    assert set(log.values()) == {
+        "$context.requestTime",
+        "$context.requestId",
+        "$context.routeKey",
+        "$context.status",
+        "$context.responseLatency",
+        "$context.integrationErrorMessage",
+    }
