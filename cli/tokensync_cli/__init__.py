@@ -1,0 +1,1 @@
+"""The operator's command line, the embedded stack and the sandbox. Never deployed."""

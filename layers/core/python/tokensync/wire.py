@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -125,11 +127,7 @@ class _Backend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         del timeout, local_address
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            raise httpcore.ConnectError("the name does not resolve") from None
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        addresses = _resolved(host, port, self._deadline.left())
         if not all(self._policy.allows(address) for address in addresses):
             # One bad address condemns the name: a client that tries them in turn must not reach it as the second.
             raise httpcore.ConnectError("the address is not a public one")
@@ -145,6 +143,30 @@ class _Backend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         inner = self._inner.connect_tcp(address, port, self._deadline.left(), None, socket_options)
         return _Stream(inner, self._deadline)
+
+
+def _resolved(host: str, port: int, seconds: float) -> list[str]:
+    """Return the addresses of a name, each once.
+
+    The look-up runs in a thread of its own: it has no deadline, and a silent name server can hold it for half a minute.
+    """
+    answers: SimpleQueue[list[str]] = SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, ValueError):
+            found = []
+        answers.put(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
+
+    threading.Thread(target=look_up, daemon=True).start()
+    try:
+        addresses = answers.get(timeout=seconds)
+    except Empty:
+        raise httpcore.ConnectTimeout("the name was not resolved in time") from None
+    if not addresses:
+        raise httpcore.ConnectError("the name does not resolve")
+    return addresses
 
 
 class HttpWire:

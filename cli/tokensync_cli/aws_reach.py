@@ -1,0 +1,86 @@
+"""What the operator's credentials do on AWS beside the core's own adapters. See the protocols of `target`."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+
+from tokensync_cli.failure import LATER, CommandFailed
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+
+class LambdaFunctions:
+    """Invokes functions and waits."""
+
+    def __init__(self, client: "LambdaClient") -> None:
+        self._client = client
+
+    def invoke(self, function: str, payload: Mapping[str, Any]) -> bytes:
+        """Invoke a function by name, wait, and return its answer.
+
+        Raises:
+            CommandFailed: it broke, or did not answer in time.
+        """
+        try:
+            answer = self._client.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+            body = answer["Payload"].read()
+        except ReadTimeoutError:
+            raise CommandFailed(
+                f"The function {function} has not answered in time; what it began goes on.",
+                next_command="tokensync list",
+                exit_code=LATER,
+                kind="FunctionSlow",
+            ) from None
+        if answer.get("FunctionError"):
+            # Its text may hold anything: its log tells the error's type and place.
+            raise CommandFailed(
+                f"The function {function} broke. Its log group tells why: {self._log_group(function)}.",
+                next_command="tokensync doctor",
+                kind="FunctionBroken",
+            )
+        return body
+
+    def _log_group(self, function: str) -> str:
+        """Return the name of a function's log group, as far as the operator may see it."""
+        try:
+            settings = self._client.get_function_configuration(FunctionName=function)
+            return settings["LoggingConfig"]["LogGroup"]
+        except (ClientError, BotoCoreError, KeyError):
+            return "the one among the stack's resources whose name ends with Logs"
+
+
+class SecretValues:
+    """Reads secrets' current values."""
+
+    def __init__(self, client: "SecretsManagerClient") -> None:
+        self._client = client
+
+    def read(self, name: str) -> str | None:
+        """Return a secret's current value, None where there is none (any more)."""
+        try:
+            return self._client.get_secret_value(SecretId=name).get("SecretString")
+        except ClientError as error:
+            # InvalidRequestException: it is scheduled for deletion.
+            if error.response["Error"].get("Code") in ("ResourceNotFoundException", "InvalidRequestException"):
+                return None
+            raise
+
+
+class SqsQueues:
+    """Counts what waits."""
+
+    def __init__(self, client: "SQSClient") -> None:
+        self._client = client
+
+    def waiting(self, url: str) -> tuple[int, str]:
+        """Return about how many messages wait in a queue, and the queue's ARN."""
+        answer = self._client.get_queue_attributes(
+            QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "QueueArn"]
+        )
+        attributes = answer["Attributes"]
+        return int(attributes["ApproximateNumberOfMessages"]), attributes["QueueArn"]

@@ -1,0 +1,250 @@
+"""`app …`: registrations with providers."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from tokensync.app import App
+from tokensync.connection import Status
+from tokensync.names import app_name
+from tokensync.secret import Secret
+from tokensync.transitions import REASON_REFUSED
+from tokensync_cli import registration
+from tokensync_cli.declaring import command
+from tokensync_cli.failure import CommandFailed, UsageFailed
+from tokensync_cli.invoking import FunctionRefused, ask_rotation
+from tokensync_cli.output import Tell
+from tokensync_cli.registration import Wanted
+from tokensync_cli.run import Run
+from tokensync_cli.seeding import sandboxed
+from tokensync_cli.target import Target
+from tokensync_cli.times import moment
+
+Name = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
+Provider = Annotated[str, typer.Option("--provider", metavar="P", help="Its provider; see `tokensync provider list`.")]
+ClientId = Annotated[str, typer.Option("--client-id", metavar="ID", help="The provider calls it app key at times.")]
+SecretStdin = Annotated[
+    bool, typer.Option("--client-secret-stdin", help="Read the client secret from stdin, instead of asking for it.")
+]
+ServiceId = Annotated[str, typer.Option("--service-id", metavar="ID", help="What the authorization link names.")]
+AppRegion = Annotated[str, typer.Option("--region", metavar="R", help="The provider's region (not AWS's).")]
+Scopes = Annotated[list[str] | None, typer.Option("--scope", metavar="S", help="A scope to ask for; repeat it.")]
+Endpoints = Annotated[
+    list[str] | None,
+    typer.Option("--endpoint", metavar="KEY=URL", help="Instead of the provider's own; repeat it."),
+]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; repeat it.")]
+Sandbox = Annotated[
+    bool, typer.Option("--sandbox", help="Register it at the embedded stack's sandbox; no id or secret.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    group = typer.Typer(help="Your registrations with providers.", epilog="Example: tokensync app list")
+    command(group, "add", example="tokensync app add shop --provider tiktok_shop --client-id 29a39d --service-id 7172")(
+        add
+    )
+    command(group, "list", example="tokensync app list")(list_apps)
+    command(group, "show", example="tokensync app show tiktok-shop")(show)
+    command(group, "remove", example="tokensync app remove tiktok-shop")(remove)
+    command(group, "pause", example="tokensync app pause tiktok-shop")(pause)
+    command(group, "resume", example="tokensync app resume tiktok-shop")(resume)
+    app.add_typer(group, name="app")
+
+
+def add(
+    run: Run,
+    name: Name,
+    *,
+    provider: Provider,
+    client_id: ClientId = "",
+    client_secret_stdin: SecretStdin = False,
+    service_id: ServiceId = "",
+    region: AppRegion = "",
+    scope: Scopes = None,
+    endpoint: Endpoints = None,
+    setting: Settings = None,
+    sandbox: Sandbox = False,
+    yes: Yes = False,
+) -> None:
+    """Register an app, and print the redirect URL to register with its provider."""
+    wanted = Wanted(
+        name=name,
+        provider=provider,
+        client_id=client_id,
+        service_id=service_id,
+        region=region,
+        scopes=scope or (),
+        endpoints=endpoint or (),
+        settings=setting or (),
+    )
+    if sandbox and (client_id or client_secret_stdin or service_id or endpoint or scope or setting or region):
+        raise UsageFailed(
+            "--sandbox makes up everything but the name and the provider.",
+            next_command=f"tokensync app add {name} --provider {provider} --sandbox",
+        )
+    app_name(name)
+    target = run.target()
+    if name in target.apps.names():
+        raise CommandFailed(
+            f"An app {name} is registered already.", next_command=f"tokensync app show {name}", kind="AppExists"
+        )
+    if sandbox:
+        app = sandboxed(target, name, registration.known_provider(provider).name)
+    else:
+        app = _with_secret(run, target, wanted, yes=yes, from_stdin=client_secret_stdin)
+    target.apps.register(app)
+    _tell_added(run, target, app)
+
+
+def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_stdin: bool) -> App:
+    app = wanted.checked(is_embedded=target.is_embedded)
+    hosts = registration.live_hosts(app)
+    if target.is_embedded and hosts:
+        run.confirm(
+            f"{app.name} speaks to {', '.join(hosts)}, and the embedded stack keeps its tokens in plain files under "
+            ".tokensync/. Register it here?",
+            yes=yes,
+            otherwise="the same command with --yes, with --sandbox, or with --stack NAME",
+        )
+    if not from_stdin and not run.is_interactive():
+        raise UsageFailed(
+            "The client secret is asked for on a terminal, and this is none.",
+            next_command="the same command with --client-secret-stdin and the secret on stdin",
+        )
+    secret = run.read_text("Client secret", hidden=True, at_most=registration.LONGEST_SECRET)
+    return replace(app, client_secret=Secret(secret))
+
+
+def _tell_added(run: Run, target: Target, app: App) -> None:
+    redirect_url = target.outputs.redirect_url(app.name)
+    warning = registration.lifetime_warning(app)
+    if warning:
+        run.out.warn(warning)
+    following = f"tokensync connect {app.name}" if app.is_sandboxed else f"tokensync invite {app.name}"
+    if run.out.as_json:
+        run.out.json({**registration.as_json(app, redirect_url=redirect_url), "next": following})
+        return
+    run.out.fields({"app": app.name, "provider": app.provider, "redirect URL": redirect_url})
+    if not app.is_sandboxed:
+        run.out.note("Register that redirect URL with the provider, letter by letter.")
+    run.out.note(f"Next: {following}")
+
+
+def list_apps(run: Run) -> None:
+    """List the registered apps, and whether they run."""
+    target = run.target()
+    states = [target.apps.state(name) for name in target.apps.names()]
+    if run.out.as_json:
+        run.out.json(
+            [
+                {
+                    "app": state.name,
+                    "provider": state.provider,
+                    "paused": state.paused or None,
+                    "paused_at": state.paused_at,
+                    "redirect_url": target.outputs.redirect_url(state.name),
+                }
+                for state in states
+            ]
+        )
+        return
+    if not states:
+        run.out.line("No app is registered.")
+        run.out.note("Next: tokensync app add NAME --provider PROVIDER --client-id ID")
+        return
+    rows = [
+        (
+            state.name,
+            state.provider,
+            "paused" if state.paused else "running",
+            state.paused or None,
+            target.outputs.redirect_url(state.name),
+        )
+        for state in states
+    ]
+    run.out.table(("APP", "PROVIDER", "STATE", "WHY", "REDIRECT URL"), rows)
+
+
+def show(run: Run, name: Name) -> None:
+    """Show one app; its client secret is never shown."""
+    target = run.target()
+    state = target.apps.state(app_name(name))
+    app = target.apps.get(name)
+    told = registration.as_json(app, redirect_url=target.outputs.redirect_url(name))
+    if run.out.as_json:
+        run.out.json({**told, "paused": state.paused or None, "paused_at": state.paused_at})
+        return
+    now = target.clock.now()
+    paused = f"{state.paused} ({moment(state.paused_at, now=now)})" if state.paused else "no"
+    run.out.fields({**told, "client_secret": "stored, never shown", "paused": paused})
+    if state.paused:
+        run.out.note(f"Next: tokensync app resume {name}")
+
+
+def remove(run: Run, name: Name, *, yes: Yes = False) -> None:
+    """Remove an app. Its connections are kept, but nothing refreshes them any more."""
+    target = run.target()
+    app_name(name)
+    standing = sum(1 for _ in target.connections.list(name))
+    if standing and not yes:
+        raise CommandFailed(
+            f"{standing} connection{'s' if standing > 1 else ''} of {name} would no longer be refreshed; the secrets "
+            "would keep the last tokens until these expire. Adding the app again under its name takes them up again.",
+            next_command=f"tokensync app remove {name} --yes",
+            kind="ConnectionsStand",
+        )
+    target.apps.remove(name)
+    if run.out.as_json:
+        run.out.json({"app": name, "removed": True, "connections": standing})
+        return
+    run.out.line(f"{name} is removed.")
+    if standing:
+        run.out.note(f"{standing} connections stay as they are and are not refreshed.")
+    run.out.note("Its secret is kept for AWS's recovery window; adding the app again brings it back.")
+
+
+def pause(run: Run, name: Name) -> None:
+    """Pause an app: no refresh and no new connection until it is resumed."""
+    target = run.target()
+    changed = target.apps.pause(app_name(name), why="paused by an operator", now=target.clock.now())
+    _tell_state(run, name, paused=True, changed=changed)
+
+
+def resume(run: Run, name: Name) -> None:
+    """Let a paused app run again, and ask once for each connection that was parked when it was paused."""
+    target = run.target()
+    changed = target.apps.resume(app_name(name), now=target.clock.now())
+    with run.out.progress(f"Asking for the parked connections of {name}") as tell:
+        asked = sum(1 for _ in _parked_asked(target, name, tell)) if changed else 0
+    paused = bool(target.apps.state(name).paused)
+    _tell_state(run, name, paused=paused, changed=changed and not paused)
+    if asked:
+        run.out.note(f"{asked} parked connections were asked for; see: tokensync list --app {name}")
+
+
+def _parked_asked(target: Target, name: str, tell: Tell) -> Iterator[str]:
+    """Present each parked connection's token once more, until the app is paused anew."""
+    for record in target.connections.list(name):
+        if record.status is not Status.HELD or record.reason != REASON_REFUSED:
+            continue
+        if target.apps.state(name).paused:
+            return
+        tell(f"Asking for {record.name}")
+        with suppress(FunctionRefused):
+            ask_rotation(target, {"tokensync": "refresh", "connection": str(record.name), "force": True})
+        yield str(record.name)
+
+
+def _tell_state(run: Run, name: str, *, paused: bool, changed: bool) -> None:
+    if run.out.as_json:
+        run.out.json({"app": name, "paused": paused, "changed": changed})
+        return
+    run.out.line(f"{name} {'is now' if changed else 'is'} {'paused' if paused else 'running'}.")
+    if paused:
+        run.out.note(f"Next: tokensync app resume {name}")

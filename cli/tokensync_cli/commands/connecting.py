@@ -1,0 +1,179 @@
+"""`invite`, `connect`, `paste`: how an account becomes a connection."""
+
+import secrets
+from typing import Annotated
+
+import typer
+
+from tokensync.connection import Connection, Status
+from tokensync.names import ConnectionName, app_name
+from tokensync.signing import Invite
+from tokensync.text import LABEL_LENGTH, one_line
+from tokensync.web import invite_url
+from tokensync_cli.declaring import command
+from tokensync_cli.describing import named, summarized
+from tokensync_cli.failure import LATER, NEEDS_SELLER, NOT_FOUND, CommandFailed, UsageFailed
+from tokensync_cli.invoking import ask_callback
+from tokensync_cli.run import Run
+from tokensync_cli.target import Target
+from tokensync_cli.times import DAY, HOUR, moment, seconds_of, span
+
+_AUTHORIZED = "connection.authorized"  # the event by which a connection's history tells a new authorization
+_LOOK_SECONDS = 1.0
+_LONGEST_INVITE = 90 * DAY
+_LONGEST_PASTED = 8192  # characters
+_ID_BYTES = 16
+
+App = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
+Label = Annotated[str, typer.Option("--label", metavar="L", help="Whom it is for; stands on the seller's pages.")]
+For = Annotated[
+    str | None,
+    typer.Option("--for", metavar="CONNECTION", help="Re-authorize this connection and no other.", show_default=False),
+]
+Expires = Annotated[str, typer.Option("--expires", metavar="TIME", help="How long it works: 30m, 12h, 7d.")]
+Timeout = Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long to wait: 90s, 10m.")]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Print the link and wait, without opening it.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    command(app, "invite", example='tokensync invite tiktok-shop --label "Acme GmbH" --expires 7d')(invite)
+    command(app, "connect", example="tokensync connect tiktok-shop")(connect)
+    command(app, "paste", example="tokensync paste tiktok-shop < redirect-url.txt")(paste)
+
+
+def invite(run: Run, name: App, *, label: Label = "", expires: Expires = "7d", connection: For = None) -> None:
+    """Print a link that lets one seller authorize an app."""
+    seconds = seconds_of(expires, option="--expires", at_most=_LONGEST_INVITE)
+    target = run.target()
+    made = _invite(target, name, label=label, seconds=seconds, connection=connection)
+    url = invite_url(target.outputs.base_url, target.signer(), made)
+    paused = target.apps.state(name).paused
+    if paused:
+        run.out.warn(f"{name} is paused ({paused}): the link works once it runs again.")
+    if run.out.as_json:
+        run.out.json({"url": url, "expires_at": made.expires_at})
+        return
+    run.out.line(url)
+    run.out.note(f"It works for one connection and expires {moment(made.expires_at, now=target.clock.now())}.")
+
+
+def connect(
+    run: Run,
+    name: App,
+    *,
+    label: Label = "",
+    connection: For = None,
+    no_browser: NoBrowser = False,
+    timeout: Timeout = "10m",
+) -> None:
+    """Open an invite in your browser and wait until the connection stands."""
+    seconds = seconds_of(timeout, option="--timeout", at_most=HOUR)
+    target = run.target()
+    made = _invite(target, name, label=label, seconds=HOUR, connection=connection)
+    paused = target.apps.state(name).paused
+    if paused:
+        raise CommandFailed(
+            f"{name} is paused: {paused}.", next_command=f"tokensync app resume {name}", kind="AppPaused"
+        )
+    url = invite_url(target.outputs.base_url, target.signer(), made)
+    before = {record.name: _authorized_at(record) for record in target.connections.list(name)}
+    is_open = not no_browser and run.browse(url)
+    run.out.note("Your browser opens this link:" if is_open else "Open this link in a browser:")
+    run.out.say(url)
+    with run.out.progress("Waiting for the authorization in the browser"):
+        record = _awaited(target, made, before, seconds=seconds)
+    if run.out.as_json:
+        run.out.json(summarized(target, record))
+        return
+    run.out.line(f"{record.name} is connected: {record.label or 'no label'}, generation {record.generation}.")
+    run.out.note(f"Next: tokensync token {record.name}")
+
+
+def paste(run: Run, name: App) -> None:
+    """Exchange a redirect URL or a bare code from stdin, where no callback reaches the stack."""
+    target = run.target()
+    target.apps.state(app_name(name))
+    text = run.read_text("Redirect URL or code", hidden=False, at_most=_LONGEST_PASTED)
+    with run.out.progress("Exchanging the code"):
+        answer = ask_callback(target, {"tokensync": "paste", "app": name, "text": text})
+    if run.out.as_json:
+        run.out.json({"outcome": answer.get("outcome"), "connection": answer.get("connection")})
+        return
+    run.out.line(f"{answer.get('connection')} is connected.")
+    run.out.note(f"Next: tokensync show {answer.get('connection')}")
+
+
+def _invite(target: Target, name: str, *, label: str, seconds: int, connection: str | None) -> Invite:
+    target.apps.state(app_name(name))
+    if label != one_line(label, length=LABEL_LENGTH):
+        raise UsageFailed(
+            f"--label is one line of at most {LABEL_LENGTH} printable characters.",
+            next_command=f"tokensync invite {name} --label L",
+        )
+    return Invite(
+        id=secrets.token_urlsafe(_ID_BYTES),
+        app=name,
+        expires_at=target.clock.now() + seconds,
+        label=label,
+        for_account="" if connection is None else _account(target, name, connection),
+    )
+
+
+def _account(target: Target, name: str, connection: str) -> str:
+    wanted = named(connection)
+    if wanted.app != name:
+        raise UsageFailed(
+            f"{wanted} belongs to the app {wanted.app}, not to {name}.",
+            next_command=f"tokensync invite {wanted.app} --for {wanted}",
+        )
+    if target.connections.get(wanted) is None:
+        raise CommandFailed(
+            f"There is no connection {wanted}.",
+            next_command=f"tokensync list --app {name}",
+            exit_code=NOT_FOUND,
+            kind="UnknownConnection",
+        )
+    return wanted.account
+
+
+def _awaited(
+    target: Target, made: Invite, before: dict[ConnectionName, tuple[int, int]], *, seconds: int
+) -> Connection:
+    """Wait until a connection stands through the invite, and return it.
+
+    Raises:
+        CommandFailed: it does not in time, or another account than the wanted one authorized.
+    """
+    clock = target.clock
+    until = clock.monotonic() + seconds
+    while True:
+        used = target.pendings.invite_is_used(made.app, made.id)
+        changed = [
+            record
+            for record in target.connections.list(made.app)
+            if _authorized_at(record) != before.get(record.name, (0, 0))
+        ]
+        for record in changed:
+            if record.status is Status.QUARANTINED:
+                raise CommandFailed(
+                    f"Another account authorized than the one that was asked for: {record.name} is quarantined.",
+                    next_command=f"tokensync show {record.name}",
+                    exit_code=NEEDS_SELLER,
+                    kind="Quarantined",
+                )
+        if used and changed:
+            return max(changed, key=_authorized_at)
+        if clock.monotonic() >= until:
+            raise CommandFailed(
+                f"No connection within {span(seconds)}. The link still works for a while.",
+                next_command=f"tokensync connect {made.app}",
+                exit_code=LATER,
+                kind="NotYet",
+            )
+        clock.sleep(_LOOK_SECONDS)
+
+
+def _authorized_at(record: Connection) -> tuple[int, int]:
+    """Return when its seller authorized it last and the generation before it; zeroes where its history lost that."""
+    return max(((entry.at, entry.generation) for entry in record.history if entry.event == _AUTHORIZED), default=(0, 0))

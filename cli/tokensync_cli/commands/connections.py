@@ -1,0 +1,180 @@
+"""`list`, `show`, `history`, `token`: what is known of connections, and what workloads read."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from tokensync.concluding import grant_binding
+from tokensync.connection import Connection, Status
+from tokensync.errors import SealingUnavailable
+from tokensync.grant import Grant
+from tokensync.names import ConnectionName, app_name, token_secret_name
+from tokensync_cli.declaring import command
+from tokensync_cli.describing import COLUMNS, fields, found, named, row, summarized
+from tokensync_cli.failure import FAILED, LATER, NEEDS_SELLER, CommandFailed
+from tokensync_cli.run import Run
+from tokensync_cli.target import Target
+from tokensync_cli.times import moment
+
+Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
+OfStatus = Annotated[Status | None, typer.Option("--status", help="Only those of this status.", show_default=False)]
+OfApp = Annotated[str | None, typer.Option("--app", metavar="APP", help="Only those of this app.", show_default=False)]
+Reveal = Annotated[bool, typer.Option("--reveal", help="Print the tokens as well, refresh token included.")]
+
+# What a seller's authorization alone can mend.
+_LOST = frozenset({Status.REAUTHORIZE, Status.DISCONNECTED})
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    command(app, "list", example="tokensync list --status held")(list_connections)
+    command(app, "show", example="tokensync show tiktok-shop/7010736057180325637")(show)
+    command(app, "history", example="tokensync history tiktok-shop/7010736057180325637")(history)
+    command(
+        app,
+        "token",
+        example='curl -H "x-tts-access-token: $(tokensync token tiktok-shop/7010736057180325637)" …',
+    )(token)
+
+
+def list_connections(run: Run, *, status: OfStatus = None, app: OfApp = None) -> None:
+    """List the connections, and how each is."""
+    target = run.target()
+    if app is not None:
+        target.apps.state(app_name(app))
+    names = [app] if app is not None else list(target.apps.names())
+    records = [
+        record
+        for name in names
+        for record in target.connections.list(name)
+        if status is None or record.status is status
+    ]
+    if run.out.as_json:
+        run.out.json([summarized(target, record) for record in records])
+        return
+    if not records:
+        run.out.line("No connection." if status is None else f"No connection is {status.value}.")
+        run.out.note(f"Next: tokensync connect {names[0]}" if names else "Next: tokensync app list")
+        return
+    now = target.clock.now()
+    run.out.table(COLUMNS, [row(record, now=now) for record in records])
+
+
+def show(run: Run, name: Name, *, reveal: Reveal = False) -> None:
+    """Show one connection; with --reveal its tokens too."""
+    target = run.target()
+    record = found(target, name)
+    revealed = _revealed(target, record) if reveal else {}
+    if run.out.as_json:
+        run.out.json({**summarized(target, record), **({"grant": revealed} if reveal else {})})
+        return
+    run.out.fields({**fields(target, record), **revealed})
+
+
+def history(run: Run, name: Name) -> None:
+    """Show what happened to a connection, the newest last."""
+    target = run.target()
+    record = found(target, name)
+    if run.out.as_json:
+        run.out.json([asdict(entry) for entry in record.history])
+        return
+    now = target.clock.now()
+    rows = [(moment(entry.at, now=now), entry.event, entry.generation, entry.detail) for entry in record.history]
+    run.out.table(("WHEN", "EVENT", "GENERATION", "DETAIL"), rows)
+
+
+def token(run: Run, name: Name) -> None:
+    """Print the access token alone, as workloads read it."""
+    target = run.target()
+    wanted = named(name)
+    text = target.secrets.read(token_secret_name(target.outputs.secret_prefix, wanted))
+    if text is None:
+        raise _unpublished(found(target, name))
+    published = _published(wanted, text)
+    status, expires_at = published.get("status"), published.get("expires_at")
+    if status in _LOST:
+        raise CommandFailed(
+            f"{wanted} is {status}: its seller has to authorize again.",
+            next_command=f"tokensync invite {wanted.app} --for {wanted}",
+            exit_code=NEEDS_SELLER,
+            kind=str(status),
+        )
+    if status != Status.ACTIVE:
+        run.out.warn(f"{wanted} is {status}; see: tokensync show {wanted}")
+    now = target.clock.now()
+    if isinstance(expires_at, int) and expires_at <= now:
+        run.out.warn(f"this token expired {moment(expires_at, now=now)}; see: tokensync refresh {wanted}")
+    if run.out.as_json:
+        run.out.json({"access_token": published["access_token"], "expires_at": expires_at, "status": status})
+    else:
+        print(published["access_token"])
+
+
+def _published(name: ConnectionName, text: str) -> dict[str, Any]:
+    try:
+        published = json.loads(text)
+    except (ValueError, RecursionError):
+        published = None
+    if not isinstance(published, dict) or not isinstance(published.get("access_token"), str):
+        # from None and without the text: it may be a secret of somebody else's.
+        raise CommandFailed(
+            f"The secret of {name} is not one that tokensync wrote.",
+            next_command=f"tokensync show {name}",
+            kind="SecretNotOurs",
+        ) from None
+    return published
+
+
+def _unpublished(record: Connection) -> CommandFailed:
+    """Return why a connection has no secret to read."""
+    if record.status in _LOST:
+        return CommandFailed(
+            f"{record.name} is {record.status.value} and has no secret any more.",
+            next_command=f"tokensync invite {record.name.app} --for {record.name}",
+            exit_code=NEEDS_SELLER,
+            kind=record.status.value,
+        )
+    pending = record.publishing_is_due()
+    return CommandFailed(
+        f"{record.name} has no secret{' yet' if pending else ''}: it is {record.status.value}.",
+        next_command=f"tokensync show {record.name}",
+        exit_code=LATER if pending else FAILED,
+        kind="NotPublished",
+    )
+
+
+def _revealed(target: Target, record: Connection) -> dict[str, Any]:
+    """Open the sealed grant with the operator's own credentials.
+
+    Raises:
+        CommandFailed: they may not, or nothing is sealed there.
+    """
+    if record.sealed_grant is None:
+        raise CommandFailed(
+            f"{record.name} holds no grant.", next_command=f"tokensync history {record.name}", kind="NoGrant"
+        )
+    try:
+        opened = target.sealer.open(record.sealed_grant, app=record.name.app, binding=grant_binding(record.name))
+    except SealingUnavailable as error:
+        denied = "AccessDenied" in str(error)
+        raise CommandFailed(
+            "Your credentials may not unseal grants: KMS refuses Decrypt. The template's parameter "
+            "RevealPrincipalArn names the one role or user that may; the administrator of an account may not either."
+            if denied
+            else f"The grant cannot be opened: {error}.",
+            next_command="sam deploy --parameter-overrides RevealPrincipalArn=ARN"
+            if denied
+            else f"tokensync show {record.name}",
+            exit_code=FAILED if denied else LATER,
+            kind="RevealDenied" if denied else "SealingUnavailable",
+        ) from None
+    grant = Grant.from_bytes(opened)
+    return {
+        "access_token": grant.access_token.reveal(),
+        "refresh_token": None if grant.refresh_token is None else grant.refresh_token.reveal(),
+        "token_type": grant.token_type,
+        "scopes": list(grant.scopes),
+        "account": grant.account,
+    }

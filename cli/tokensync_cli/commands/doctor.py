@@ -1,0 +1,146 @@
+"""`doctor`: what is wrong, and the command that mends it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+import typer
+
+from tokensync.connection import Connection, Status
+from tokensync.errors import TokensyncError
+from tokensync.providers import provider_named
+from tokensync_cli.declaring import command
+from tokensync_cli.failure import FAILED, CommandFailed
+from tokensync_cli.invoking import FunctionRefused, ask_callback, ask_rotation
+from tokensync_cli.reporting import failure_of
+from tokensync_cli.run import Run
+from tokensync_cli.target import Target
+from tokensync_cli.times import moment, span
+
+# Seconds after which a due connection should long have been worked on: a claim and a tick.
+_OVERDUE = 1800
+
+_MENDED_BY = {
+    Status.HELD: "tokensync show {name}",
+    Status.REAUTHORIZE: "tokensync invite {app} --for {name}",
+    Status.DISCONNECTED: "tokensync invite {app} --for {name}",
+    Status.ORPHANED: "tokensync show {name}",
+    Status.QUARANTINED: "tokensync show {name}",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `next` is the command that mends it, empty where nothing is to mend."""
+
+    check: str
+    ok: bool
+    message: str
+    next: str = ""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    command(app, "doctor", example="tokensync doctor")(doctor)
+
+
+def doctor(run: Run) -> None:
+    """Check everything; say what is wrong and the command that mends it."""
+    target = run.target()
+    with run.out.progress("Checking"):
+        findings = [finding for check in _CHECKS for finding in _checked(check, target)]
+    wrong = [finding for finding in findings if not finding.ok]
+    if run.out.as_json:
+        run.out.json([asdict(finding) for finding in findings])
+    else:
+        rows = [(finding.check, "ok" if finding.ok else "wrong", finding.message, finding.next) for finding in findings]
+        run.out.table(("CHECK", "RESULT", "FOUND", "NEXT"), rows)
+    if wrong:
+        raise typer.Exit(FAILED)
+
+
+def _checked(check: Callable[[Target], Iterator[Finding]], target: Target) -> Iterator[Finding]:
+    """Make one check; what keeps it from being made is a finding too."""
+    try:
+        yield from check(target)
+    except Exception as error:  # noqa: BLE001 - a doctor examines what is left
+        failure = failure_of(error)
+        yield Finding(check.__name__.strip("_"), ok=False, message=failure.message, next=failure.following)
+
+
+def _functions(target: Target) -> Iterator[Finding]:
+    """Both functions answer: an unknown command is refused by name, which takes a running function."""
+    for name, ask in (("callback", ask_callback), ("rotation", ask_rotation)):
+        try:
+            ask(target, {"tokensync": "are you there"})
+        except FunctionRefused:
+            yield Finding("functions", ok=True, message=f"{name} answers")
+        except CommandFailed as error:
+            yield Finding("functions", ok=False, message=error.message, next=error.next_command)
+
+
+def _invite_key(target: Target) -> Iterator[Finding]:
+    target.signer()
+    yield Finding("invite key", ok=True, message="readable")
+
+
+def _sandbox(target: Target) -> Iterator[Finding]:
+    if target.sandbox is not None:
+        target.sandbox.providers()
+        yield Finding("sandbox", ok=True, message=f"answers at {target.sandbox.url}")
+
+
+def _apps(target: Target) -> Iterator[Finding]:
+    names = list(target.apps.names())
+    if not names:
+        following = "tokensync app add NAME --provider PROVIDER --client-id ID"
+        yield Finding("apps", ok=False, message="no app is registered", next=following)
+    for name in names:
+        try:
+            provider_named(target.apps.get(name).provider)
+            paused = target.apps.state(name).paused
+        except TokensyncError as error:
+            yield Finding("apps", ok=False, message=f"{name}: {error}", next=f"tokensync app remove {name}")
+            continue
+        if paused:
+            yield Finding("apps", ok=False, message=f"{name} is paused: {paused}", next=f"tokensync app resume {name}")
+        else:
+            yield Finding("apps", ok=True, message=f"{name} runs")
+
+
+def _connections(target: Target) -> Iterator[Finding]:
+    now = target.clock.now()
+    well = 0
+    for name in target.apps.names():
+        for record in target.connections.list(name):
+            message, following = _trouble(record, now=now)
+            if message:
+                yield Finding("connections", ok=False, message=f"{record.name} {message}", next=following)
+            else:
+                well += 1
+    yield Finding("connections", ok=True, message=f"{well} active and in time")
+
+
+def _trouble(record: Connection, *, now: int) -> tuple[str, str]:
+    """Return what is wrong with a connection and the next command; two empty texts where nothing is."""
+    if record.status is not Status.ACTIVE:
+        following = _MENDED_BY[record.status].format(app=record.name.app, name=record.name)
+        reason = f" ({record.reason})" if record.reason else ""
+        return f"is {record.status.value}{reason}", following
+    if record.access_expires_at is not None and record.access_expires_at <= now:
+        return f"expired {moment(record.access_expires_at, now=now)}", f"tokensync refresh {record.name}"
+    if record.next_at is not None and record.next_at < now - _OVERDUE:
+        return f"has been due for {span(now - record.next_at)}: the schedule stands still", "tokensync tick"
+    return "", ""
+
+
+def _dead_letters(target: Target) -> Iterator[Finding]:
+    dead, arn = target.queues.waiting(target.outputs.dead_letter_queue_url)
+    if dead:
+        # A message may carry an answer that the table did not take: moved back, it is worked on once more.
+        following = f"aws sqs start-message-move-task --source-arn {arn}"
+        yield Finding("dead letters", ok=False, message=f"{dead} could not be worked on in five tries", next=following)
+    else:
+        yield Finding("dead letters", ok=True, message="none")
+
+
+_CHECKS = (_functions, _invite_key, _sandbox, _apps, _connections, _dead_letters)

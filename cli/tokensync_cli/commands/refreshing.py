@@ -1,0 +1,76 @@
+"""`refresh` and `tick`: the rotation function, on demand."""
+
+from typing import Annotated, Any
+
+import typer
+
+from tokensync_cli.declaring import command
+from tokensync_cli.describing import found
+from tokensync_cli.failure import LATER
+from tokensync_cli.invoking import FunctionRefused, ask_rotation
+from tokensync_cli.run import Run
+from tokensync_cli.target import Target
+from tokensync_cli.times import HOUR, moment, seconds_of
+
+_PAUSE_SECONDS = 2.0
+# With these nothing was presented to the provider, so an operator's --force still stands.
+_NOTHING_SENT = frozenset({"leased_elsewhere", "no_time"})
+
+Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
+Wait = Annotated[bool, typer.Option("--wait", help="Keep trying while it may work later.")]
+Timeout = Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long to keep trying: 90s, 10m.")]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Present the refresh token even if it may be spent; some providers revoke it then."),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    command(app, "refresh", example="tokensync refresh tiktok-shop/7010736057180325637 --wait")(refresh)
+    command(app, "tick", example="tokensync tick")(tick)
+
+
+def refresh(run: Run, name: Name, *, wait: Wait = False, timeout: Timeout = "2m", force: Force = False) -> None:
+    """Refresh a connection now."""
+    seconds = seconds_of(timeout, option="--timeout", at_most=HOUR)
+    target = run.target()
+    record = found(target, name)
+    payload = {"tokensync": "refresh", "connection": str(record.name), "generation": record.generation}
+    with run.out.progress(f"Refreshing {record.name}"):
+        answer = _asked(target, payload, force=force, seconds=seconds if wait else 0)
+    told = answer.get("connection")
+    if run.out.as_json:
+        run.out.json({"result": answer.get("result"), "connection": told})
+        return
+    if not isinstance(told, dict):
+        run.out.line(f"{record.name}: {answer.get('result')}.")
+        return
+    expires = moment(told.get("access_expires_at"), now=target.clock.now())
+    after = told.get("generation")
+    changed = f"generation {record.generation} → {after}" if after != record.generation else f"generation {after}"
+    run.out.line(f"{record.name}: {answer.get('result')}, {changed}, expires {expires}.")
+
+
+def tick(run: Run) -> None:
+    """Find what is due and queue it, as the schedule does every minute."""
+    target = run.target()
+    with run.out.progress("Looking for what is due"):
+        answer = ask_rotation(target, {"tokensync": "tick"})
+    if run.out.as_json:
+        run.out.json({"due": answer.get("due"), "queued": answer.get("queued")})
+    else:
+        run.out.line(f"{answer.get('due')} due, {answer.get('queued')} queued.")
+
+
+def _asked(target: Target, payload: dict[str, Any], *, force: bool, seconds: int) -> dict[str, Any]:
+    """Ask until it is done, fails for good, or the time is up."""
+    until = target.clock.monotonic() + seconds
+    while True:
+        try:
+            return ask_rotation(target, {**payload, "force": force})
+        except FunctionRefused as refused:
+            if refused.exit_code != LATER or target.clock.monotonic() + _PAUSE_SECONDS > until:
+                raise
+            force = force and refused.kind in _NOTHING_SENT
+        target.clock.sleep(_PAUSE_SECONDS)

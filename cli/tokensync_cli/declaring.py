@@ -1,0 +1,82 @@
+"""Declares a command: its options that all commands share, its example, and the run that it gets."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from tokensync_cli.run import Run
+from tokensync_cli.target import Choice
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; errors are JSON on stderr.")]
+Stack = Annotated[
+    str | None,
+    typer.Option("--stack", metavar="NAME", help="A stack on AWS, instead of the embedded one.", show_default=False),
+]
+Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="AWS profile.", show_default=False)]
+Region = Annotated[str | None, typer.Option("--region", metavar="NAME", help="AWS Region.", show_default=False)]
+
+_TARGET: dict[str, Any] = {"stack": Stack, "profile": Profile, "region": Region}
+
+_Command = TypeVar("_Command", bound=Callable[..., None])
+
+
+def command(
+    app: typer.Typer, name: str, *, example: str, speaks_to_a_stack: bool = True
+) -> Callable[[_Command], _Command]:
+    """Register a function as a command: its docstring's first line is the help, its first parameter the run.
+
+    The shared options are added to its own, unless it has one of that name itself.
+    """
+
+    def declare(function: _Command) -> _Command:
+        signature = inspect.signature(function)
+        _, *own = signature.parameters.values()
+        shared = {"as_json": AsJson, **(_TARGET if speaks_to_a_stack else {})}
+        names = {parameter.name for parameter in own}
+        added = {key: annotation for key, annotation in shared.items() if key not in names}
+
+        @functools.wraps(function)
+        def started(context: typer.Context, **arguments: Any) -> None:
+            run = context.find_object(Run)
+            if run is None:
+                raise TypeError("a command is started without a run")
+            options = {key: arguments.pop(key) for key in added}
+            choose(run, **options)
+            function(run, **arguments)
+
+        parameters = [
+            inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
+            *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own),
+            *(
+                inspect.Parameter(
+                    key,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    annotation=annotation,
+                    default=False if key == "as_json" else None,
+                )
+                for key, annotation in added.items()
+            ),
+        ]
+        started.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect reads it
+        purpose = inspect.getdoc(function) or ""
+        app.command(name, help=purpose, epilog=f"Example: {example}")(started)
+        return function
+
+    return declare
+
+
+def choose(
+    run: Run,
+    *,
+    as_json: bool = False,
+    stack: str | None = None,
+    profile: str | None = None,
+    region: str | None = None,
+) -> None:
+    """Take over what the shared options say; what stands behind the command wins over what stands before it."""
+    before = run.choice
+    run.out.as_json = run.out.as_json or as_json
+    run.choice = Choice(stack=stack or before.stack, profile=profile or before.profile, region=region or before.region)

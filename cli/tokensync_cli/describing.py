@@ -1,0 +1,77 @@
+"""What of a connection is printed. Secrets are in none of it."""
+
+from typing import Any
+
+from tokensync.connection import Connection
+from tokensync.errors import InvalidName, UnknownConnection
+from tokensync.names import ConnectionName
+from tokensync.summary import summary
+from tokensync_cli.failure import UsageFailed, sentence
+from tokensync_cli.target import Target
+from tokensync_cli.times import moment
+
+COLUMNS = ("CONNECTION", "LABEL", "STATUS", "GENERATION", "ACCESS EXPIRES", "REFRESH EXPIRES", "DUE", "LAST ERROR")
+
+
+def named(text: str) -> ConnectionName:
+    """Return a connection's name.
+
+    Raises:
+        UsageFailed: that is none.
+    """
+    try:
+        return ConnectionName.parse(text)
+    except InvalidName as error:
+        raise UsageFailed(sentence(str(error)), next_command="tokensync list") from None
+
+
+def found(target: Target, text: str) -> Connection:
+    """Return a connection by its name, app/account.
+
+    Raises:
+        UsageFailed: that is no name.
+        UnknownConnection: there is none of that name.
+    """
+    name = named(text)
+    record = target.connections.get(name)
+    if record is None:
+        raise UnknownConnection(f"there is no connection {name}")
+    return record
+
+
+def summarized(target: Target, record: Connection) -> dict[str, Any]:
+    """Return what `list` and `show` tell programs."""
+    return summary(record, prefix=target.outputs.secret_prefix)
+
+
+def row(record: Connection, *, now: int) -> tuple[object, ...]:
+    """Return what `list` shows people, by COLUMNS."""
+    error = record.last_error
+    return (
+        record.name,
+        record.label,
+        record.status.value,
+        record.generation,
+        moment(record.access_expires_at, now=now),
+        moment(record.refresh_expires_at, now=now),
+        moment(record.next_at, now=now, never="-"),
+        None if error is None else f"{error.failure} {error.code}".strip(),
+    )
+
+
+def fields(target: Target, record: Connection) -> dict[str, object]:
+    """Return what `show` shows people."""
+    now = target.clock.now()
+    told = summarized(target, record)
+    error = told["last_error"]
+    if error is not None:
+        parts = (error["class"], error["code"], error["message"], error["trace_id"], moment(error["at"], now=now))
+        told["last_error"] = " · ".join(str(part) for part in parts if part)
+    for time in ("access_expires_at", "refresh_expires_at"):
+        told[time] = moment(told[time], now=now)
+    told["due_at"] = moment(record.next_at, now=now, never="-")
+    published = record.published
+    told["published"] = (
+        "nothing" if published is None else f"generation {published.generation}, {moment(published.at, now=now)}"
+    )
+    return told

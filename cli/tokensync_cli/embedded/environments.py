@@ -1,0 +1,92 @@
+"""The two Python environments of the embedded stack: one runs AWS, one runs SAM, each locked on its own.
+
+They are apart because the embedded AWS pins one botocore exactly, SAM CLI bounds boto3, and neither may hold back
+what the functions run with.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokensync_cli.embedded.environment_variables import of_the_user
+from tokensync_cli.embedded.errors import EmbeddedStackError
+
+_PROJECTS = Path(__file__).parent / "environments"
+_MARK = ".tokensync-lock"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment under the project's `.venv/`."""
+
+    path: Path
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.path / "bin" / "python"
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it holds exactly what its lock says."""
+        try:
+            return (self.path / _MARK).read_text(encoding="ascii") == _fingerprint(self.path.name)
+        except OSError:
+            return False
+
+
+def embedded_aws(root: Path) -> Environment:
+    """The environment that runs the embedded AWS, and with it the functions."""
+    return Environment(root / ".venv" / "ministack")
+
+
+def sam(root: Path) -> Environment:
+    """The environment that runs SAM CLI."""
+    return Environment(root / ".venv" / "sam")
+
+
+def synchronize(environment: Environment, root: Path, log: Path) -> None:
+    """Make `environment` hold exactly what its lock says. Free of cost when it already does.
+
+    Raises:
+        EmbeddedStackError: uv is missing, or cannot get the packages.
+    """
+    if environment.is_right:
+        return
+    name = environment.path.name
+    (environment.path / _MARK).unlink(missing_ok=True)
+    command = [str(uv(root)), "sync", "--project", str(_PROJECTS / name), "--frozen", "--python", sys.executable]
+    with log.open("ab") as output:
+        done = subprocess.run(
+            command,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**of_the_user(), "UV_PROJECT_ENVIRONMENT": str(environment.path)},
+        )
+    if done.returncode:
+        raise EmbeddedStackError(
+            f"The packages of the {name} environment could not be installed; is the package index reachable?",
+            next_command="tokensync up",
+            log=log,
+        )
+    (environment.path / _MARK).write_text(_fingerprint(name), encoding="ascii")
+
+
+def uv(root: Path) -> Path:
+    """The project's own uv, else the one on PATH."""
+    own = root / ".venv" / "bin" / "uv"
+    found = str(own) if own.is_file() else shutil.which("uv")
+    if not found:
+        raise EmbeddedStackError("uv is missing; it installs the embedded stack's packages.", next_command="make setup")
+    return Path(found)
+
+
+def _fingerprint(name: str) -> str:
+    """What the environment depends on: its lock and the interpreter that it is made for."""
+    lock = (_PROJECTS / name / "uv.lock").read_bytes()
+    return hashlib.sha256(lock + sys.version.encode() + sys.base_prefix.encode()).hexdigest()

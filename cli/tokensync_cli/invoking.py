@@ -1,0 +1,69 @@
+"""Asks the two functions to do what only they may do, and reads their answers."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tokensync_cli.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE, CommandFailed, sentence
+from tokensync_cli.target import Target
+
+_CODES = frozenset({FAILED, USAGE, NOT_FOUND, NEEDS_SELLER, LATER})
+
+
+class FunctionRefused(CommandFailed):
+    """A function answered that it could not. `kind` is its own word for why."""
+
+
+def ask_rotation(target: Target, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Invoke the rotation function and return its answer.
+
+    Raises:
+        FunctionRefused: it says why, and what next.
+        CommandFailed: it broke, or answered what nobody understands.
+    """
+    raw = target.functions.invoke(target.outputs.rotation_function, payload)
+    return _answered("rotation", raw, payload)
+
+
+def ask_callback(target: Target, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Invoke the callback function and return its answer.
+
+    Raises:
+        FunctionRefused: it says why, and what next.
+        CommandFailed: it broke, or answered what nobody understands.
+    """
+    raw = target.functions.invoke(target.outputs.callback_function, payload)
+    return _answered("callback", raw, payload)
+
+
+def _answered(function: str, raw: bytes, payload: Mapping[str, Any]) -> dict[str, Any]:
+    answer = _object(raw)
+    if answer is not None and answer.get("ok") is True:
+        return answer
+    error = None if answer is None else answer.get("error")
+    if answer is None or not isinstance(error, dict) or not isinstance(error.get("message"), str):
+        # What it said may hold anything, so it is not repeated.
+        raise CommandFailed(
+            f"The {function} function gave an answer that this command line does not understand: "
+            "they may be of different versions.",
+            next_command="sam deploy",
+            kind="UnknownAnswer",
+        )
+    code = answer.get("exit")
+    # The function speaks of any app; here it is known which.
+    following = re.sub(r"\bAPP\b", str(payload.get("app", "APP")), str(error.get("next") or "tokensync doctor"))
+    raise FunctionRefused(
+        sentence(error["message"]),
+        next_command=following,
+        exit_code=code if code in _CODES else FAILED,
+        kind=str(error.get("class") or "FunctionRefused"),
+    )
+
+
+def _object(raw: bytes) -> dict[str, Any] | None:
+    try:
+        answer = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None

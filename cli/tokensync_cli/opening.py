@@ -1,0 +1,113 @@
+"""Opens the stack that the options name, with boto3 and the operator's own credentials."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tokensync.aws.app_secrets import AppSecrets
+from tokensync.aws.apps import AwsApps
+from tokensync.aws.connections import DynamoConnections
+from tokensync.aws.dynamodb import DynamoTable
+from tokensync.aws.invite_key import InviteKeys
+from tokensync.aws.keys import KmsKeys
+from tokensync.aws.pendings import DynamoPendings
+from tokensync.aws.system import SystemClock
+from tokensync.sealing import EnvelopeSealer
+from tokensync_cli.aws_reach import LambdaFunctions, SecretValues, SqsQueues
+from tokensync_cli.failure import NOT_FOUND, CommandFailed
+from tokensync_cli.sandbox_control import SandboxControl
+from tokensync_cli.target import Choice, StackOutputs, Target
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+_CALLS = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 3})
+# A function may run for five minutes, and an invocation that is not answered is not simply made again.
+_INVOCATIONS = Config(connect_timeout=5, read_timeout=310, retries={"total_max_attempts": 1})
+# Without the user's proxy: it has no business between here and loopback.
+_DIRECT = Config(proxies={})
+
+
+def open_embedded(outputs: StackOutputs) -> Target:
+    """Return the embedded stack, reached as its administrator whatever AWS settings the user has."""
+    settings: dict[str, Any] = {
+        # Name in files, environment variable, default, conversion: the user's profile and files are not read.
+        "profile": (None, None, None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
+    session = boto3.Session(
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - known to everybody, and opens nothing but the embedded AWS
+        region_name=outputs.region,
+        botocore_session=botocore.session.Session(session_vars=settings),
+    )
+    sandbox = None if outputs.sandbox_url is None else SandboxControl(outputs.sandbox_url)
+    return _target(session, outputs, f"embedded stack at {outputs.endpoint}", sandbox=sandbox)
+
+
+def open_deployed(choice: Choice) -> Target:
+    """Return a stack on AWS.
+
+    Raises:
+        CommandFailed: there is no such stack, or no Region is set.
+        botocore's errors: no credentials, no permission, no network.
+    """
+    session = boto3.Session(profile_name=choice.profile, region_name=choice.region)
+    if session.region_name is None:
+        raise CommandFailed(
+            "No AWS Region is set.", next_command="the same command with --region, or set AWS_REGION", kind="NoRegion"
+        )
+    stack = str(choice.stack)
+    client: CloudFormationClient = session.client("cloudformation", config=_CALLS)
+    found = _described(client, stack, session.region_name)
+    outputs = {str(output.get("OutputKey")): str(output.get("OutputValue")) for output in found.get("Outputs", ())}
+    account = str(found.get("StackId", "")).split(":")[4:5]
+    described = f"stack {stack} in {session.region_name}, account {account[0] if account else 'unknown'}"
+    name = str(found.get("StackName", stack))
+    return _target(session, StackOutputs.of_deployment(name, session.region_name, outputs), described)
+
+
+def _described(client: "CloudFormationClient", stack: str, region: str) -> Mapping[str, Any]:
+    try:
+        return cast("Mapping[str, Any]", client.describe_stacks(StackName=stack)["Stacks"][0])
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "ValidationError":
+            raise
+        raise CommandFailed(
+            f"There is no stack {stack} in {region}.",
+            next_command="the same command with the right --stack, --region and --profile",
+            exit_code=NOT_FOUND,
+            kind="UnknownStack",
+        ) from None
+
+
+def _target(
+    session: boto3.Session, outputs: StackOutputs, described: str, *, sandbox: SandboxControl | None = None
+) -> Target:
+    def client(service: str, config: Config = _CALLS) -> Any:
+        config = config.merge(_DIRECT) if sandbox is not None else config
+        return session.client(service, endpoint_url=outputs.endpoint, config=config)  # type: ignore[call-overload]  # by name
+
+    clock = SystemClock()
+    table = DynamoTable(client("dynamodb"), outputs.table)
+    secrets = client("secretsmanager")
+    return Target(
+        described=described,
+        outputs=outputs,
+        apps=AwsApps(AppSecrets(secrets, prefix=outputs.secret_prefix, stack=outputs.stack), table, clock),
+        connections=DynamoConnections(table),
+        pendings=DynamoPendings(table),
+        functions=LambdaFunctions(client("lambda", _INVOCATIONS)),
+        secrets=SecretValues(secrets),
+        queues=SqsQueues(client("sqs")),
+        sealer=EnvelopeSealer(KmsKeys(client("kms"), outputs.key_arn, clock)),
+        signer=InviteKeys(secrets, outputs.invite_key_name, clock).signer,
+        clock=clock,
+        sandbox=sandbox,
+    )

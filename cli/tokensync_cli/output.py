@@ -1,0 +1,133 @@
+"""How commands print: results on stdout, everything said beside them on stderr."""
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_STATUS_STYLES = {
+    "active": "green",
+    "held": "yellow",
+    "orphaned": "yellow",
+    "reauthorize": "red",
+    "quarantined": "red",
+    "disconnected": "dim",
+    "ok": "green",
+    "wrong": "red",
+    "paused": "yellow",
+    "running": "green",
+}
+
+Tell = Callable[[str], None]
+
+
+class Output:
+    """Prints for people, or JSON for programs: then stdout holds one document, and stderr ends with the error, if any."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+
+    def json(self, value: object) -> None:
+        """Print one JSON document."""
+        print(json.dumps(value, indent=2))
+
+    def line(self, text: str) -> None:
+        """Print one line of the result as it is, never wrapped."""
+        print(shown(text))
+
+    def fields(self, pairs: Mapping[str, object]) -> None:
+        """Print names and values below each other."""
+        width = max(map(len, pairs), default=0)
+        for name, value in pairs.items():
+            self._print(Text.assemble((name.ljust(width), "dim"), "  ", _styled(value)))
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Print rows under their columns' names; a terminal shows colours and lines, all else aligned text."""
+        if not _is_decorated():
+            _print_aligned([columns, *rows])
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*map(_styled, row))
+        Console(highlight=False).print(table)
+
+    def note(self, text: str) -> None:
+        """Say something beside the result; programs are not told."""
+        if not self.as_json:
+            self._print(Text(shown(text), style="dim"), to_stderr=True)
+
+    def say(self, text: str) -> None:
+        """Say what has to be read while the command runs, under JSON too. A failure's JSON comes after it, last."""
+        self._print(Text(shown(text)), to_stderr=True)
+
+    def warn(self, text: str) -> None:
+        """Say what needs a look, to programs too."""
+        self._print(Text(f"Warning: {shown(text)}", style="yellow"), to_stderr=True)
+
+    @contextmanager
+    def progress(self, text: str) -> Iterator[Tell]:
+        """Show on stderr what is being waited for; what it yields changes the text."""
+        console = Console(stderr=True, highlight=False)
+        if self.as_json:
+            yield lambda _: None
+        elif console.is_terminal and _is_decorated(stderr=True):
+            with console.status(Text(shown(text))) as status:
+                yield lambda changed: status.update(Text(shown(changed)))
+        else:
+            self.note(f"{text} …")
+            yield lambda changed: self.note(f"{changed} …")
+
+    @staticmethod
+    def _print(text: Text, *, to_stderr: bool = False) -> None:
+        if _is_decorated(stderr=to_stderr):
+            Console(stderr=to_stderr, highlight=False, soft_wrap=True).print(text)
+        else:
+            print(text.plain, file=sys.stderr if to_stderr else sys.stdout)
+
+
+def shown(text: str) -> str:
+    """Return text without what could move a terminal's cursor, change its colours or turn its direction."""
+    return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs"})
+
+
+def cell(value: object) -> str:
+    """Return one value as people read it in a table."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case None | "":
+            return "-"
+        case (list() | tuple() | dict()) as empty if not empty:
+            return "-"
+        case list() | tuple():
+            return ", ".join(map(cell, value))
+        case dict():
+            return ", ".join(f"{name}={cell(entry)}" for name, entry in value.items())
+        case _:
+            return shown(str(value)).replace("\n", " ").replace("\t", " ")
+
+
+def _styled(value: object) -> Text:
+    text = cell(value)
+    return Text(text, style=_STATUS_STYLES.get(text, ""))
+
+
+def _is_decorated(*, stderr: bool = False) -> bool:
+    """Return whether colours and layout are wanted: on a terminal, unless the user says otherwise (no-color.org)."""
+    return not os.environ.get("NO_COLOR") and (sys.stderr if stderr else sys.stdout).isatty()
+
+
+def _print_aligned(rows: Sequence[Sequence[Any]]) -> None:
+    texts = [[cell(value) for value in row] for row in rows]
+    widths = [max(len(row[index]) for row in texts) for index in range(len(texts[0]))]
+    for row in texts:
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,219 @@
+"""From what an operator says of an app to a registration that can work, or to the first thing that is wrong with it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from tokensync.app import ENDPOINT_KEYS, App
+from tokensync.errors import InvalidApp
+from tokensync.names import app_name
+from tokensync.providers import PROVIDERS, provider_named
+from tokensync.providers.contract import Provider
+from tokensync.schedule import FLOOR
+from tokensync.secret import Secret
+from tokensync_cli.failure import UsageFailed
+from tokensync_cli.times import span
+
+LONGEST_SECRET = 2048  # characters
+_LONGEST_TEXT = 512
+_HTTPS_PORTS = (None, 443)
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
+_RETURN_URL = "return_url"  # a setting that every app may have
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A registration as it was asked for, unchecked. `endpoints` and `settings` are KEY=VALUE texts."""
+
+    name: str
+    provider: str
+    client_id: str
+    service_id: str = ""
+    region: str = ""
+    scopes: Sequence[str] = ()
+    endpoints: Sequence[str] = ()
+    settings: Sequence[str] = ()
+
+    def checked(self, *, is_embedded: bool) -> App:
+        """Return the app, its client secret still empty. `is_embedded` allows loopback addresses.
+
+        Raises:
+            InvalidName: its name is none.
+            UsageFailed: something else does not fit; the message names it.
+        """
+        provider = known_provider(self.provider)
+        app = App(
+            name=app_name(self.name),
+            provider=provider.name,
+            client_id=_text(self.client_id, "--client-id"),
+            client_secret=Secret(""),
+            service_id=_service_id(self.service_id, provider),
+            region=_region(self.region, provider),
+            scopes=_scopes(self.scopes, provider),
+            endpoints=_endpoints(self.endpoints, provider, is_embedded=is_embedded),
+            settings=_settings(self.settings, provider),
+        )
+        if _RETURN_URL in app.settings:
+            _check_return_url(app, is_embedded=is_embedded)
+        return app
+
+
+def known_provider(name: str) -> Provider:
+    """Return a provider by name; its name with hyphens will do.
+
+    Raises:
+        UsageFailed: there is none of that name.
+    """
+    try:
+        return provider_named(name if name in PROVIDERS else name.replace("-", "_"))
+    except InvalidApp:
+        known = ", ".join(sorted(PROVIDERS))
+        raise UsageFailed(
+            f"There is no provider {name!r}; there are: {known}.", next_command="tokensync provider list"
+        ) from None
+
+
+def live_hosts(app: App) -> list[str]:
+    """Return the hosts beyond this machine that an app would speak to, in order."""
+    provider = provider_named(app.provider)
+    urls = (provider.endpoint(app, key) for key in {*provider.endpoints, *app.endpoints})
+    hosts = (urlsplit(url).hostname or "" for url in urls)
+    return sorted({host for host in hosts if host not in _LOOPBACK})
+
+
+def lifetime_warning(app: App) -> str:
+    """Return a warning where tokens would not outlive the schedule's shortest interval; empty where they do."""
+    life = provider_named(app.provider).answer.default_expires_in
+    if app.is_sandboxed or life is None or life > FLOOR:
+        return ""
+    floor = span(FLOOR)
+    return f"its tokens live for {span(life)}, and the schedule refreshes no connection more often than every {floor}"
+
+
+def _refused(message: str) -> UsageFailed:
+    return UsageFailed(message, next_command="tokensync provider list")
+
+
+def _text(text: str, option: str) -> str:
+    if not 0 < len(text) <= _LONGEST_TEXT or not text.isprintable() or text != text.strip():
+        raise _refused(f"{option} is 1 to {_LONGEST_TEXT} printable characters without space around them.")
+    return text
+
+
+def _service_id(text: str, provider: Provider) -> str:
+    is_taken = "service_id" in provider.required
+    if text and not is_taken:
+        raise _refused(f"{provider.title} takes no --service-id.")
+    if not text and is_taken:
+        raise _refused(f"{provider.title} needs --service-id: its authorization link names it.")
+    return _text(text, "--service-id") if text else ""
+
+
+def _region(text: str, provider: Provider) -> str:
+    if text and text not in provider.regions:
+        known = ", ".join(provider.regions)
+        told = f"it knows {known}" if known else "it knows none"
+        raise _refused(f"{provider.title} has no region {text!r}: {told}.")
+    return text
+
+
+def _scopes(texts: Sequence[str], provider: Provider) -> tuple[str, ...]:
+    if texts and provider.authorize.scope_separator is None:
+        raise _refused(f"{provider.title} takes no --scope: scopes are set in its own console.")
+    for text in texts:
+        if not _SCOPE.fullmatch(text):
+            raise _refused(f"{text!r} is no scope: give each its own --scope.")
+    return tuple(dict.fromkeys(texts))
+
+
+def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if not sign or not key or not value:
+            raise _refused(f"{option} takes KEY=VALUE.")
+        if key in pairs:
+            raise _refused(f"{option} {key} is given twice.")
+        pairs[key] = value
+    return pairs
+
+
+def _endpoints(texts: Sequence[str], provider: Provider, *, is_embedded: bool) -> dict[str, str]:
+    endpoints = _pairs(texts, "--endpoint")
+    for key, url in endpoints.items():
+        if key not in ENDPOINT_KEYS:
+            raise _refused(f"--endpoint has the keys {', '.join(ENDPOINT_KEYS)}; {key!r} is none.")
+        _check_endpoint(key, _parts(url), provider, is_embedded=is_embedded)
+    return endpoints
+
+
+def _check_endpoint(key: str, parts: SplitResult | None, provider: Provider, *, is_embedded: bool) -> None:
+    where = f"--endpoint {key}"
+    if parts is None or parts.username or parts.password or parts.fragment or parts.query:
+        raise _refused(f"{where} is an https URL without user, query or fragment.")
+    if _is_loopback(parts):
+        if not is_embedded:
+            raise _refused(f"{where} is on this machine, which only the embedded stack can reach.")
+        return
+    if parts.scheme != "https" or parts.port not in _HTTPS_PORTS:
+        raise _refused(f"{where} is an https URL.")
+    if parts.hostname not in provider.hosts:
+        raise _refused(
+            f"{where}: {parts.hostname} is none of {provider.title}'s hosts, so no client secret goes there. "
+            f"It has {', '.join(sorted(provider.hosts))}.",
+        )
+
+
+def _settings(texts: Sequence[str], provider: Provider) -> dict[str, str]:
+    settings = _pairs(texts, "--set")
+    for key, value in settings.items():
+        if key == _RETURN_URL:
+            continue
+        if key not in provider.settings:
+            known = ", ".join((*provider.settings, _RETURN_URL))
+            raise _refused(f"{provider.title} has no setting {key!r}; it has {known}.")
+        allowed = provider.settings[key]
+        if allowed and value not in allowed:
+            raise _refused(f"--set {key} is one of {', '.join(allowed)}.")
+    return settings
+
+
+def _check_return_url(app: App, *, is_embedded: bool) -> None:
+    parts = _parts(app.return_url)
+    if parts is None or not app.return_url.isprintable() or parts.username or parts.password:
+        raise _refused("--set return_url is an https URL, or http on this machine for the embedded stack.")
+    if _is_loopback(parts) and not is_embedded:
+        raise _refused("--set return_url is on this machine, where no seller's browser finds it.")
+
+
+def _is_loopback(parts: SplitResult) -> bool:
+    return parts.scheme in ("http", "https") and parts.hostname in _LOOPBACK
+
+
+def _parts(url: str) -> SplitResult | None:
+    """Return a URL's parts, None where it is no usable URL."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    has_odd = any(char.isspace() or not char.isprintable() or char == "\\" for char in url)
+    return None if has_odd or not parts.hostname or parts.scheme not in ("http", "https") else parts
+
+
+def as_json(app: App, *, redirect_url: str) -> Mapping[str, object]:
+    """Return a registration as operators see it, without its client secret."""
+    return {
+        "app": app.name,
+        "provider": app.provider,
+        "client_id": app.client_id,
+        "service_id": app.service_id or None,
+        "region": app.region or None,
+        "scopes": list(app.scopes),
+        "endpoints": app.endpoints,
+        "settings": app.settings,
+        "redirect_url": redirect_url,
+        "sandboxed": app.is_sandboxed,
+    }

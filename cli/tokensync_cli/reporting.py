@@ -1,0 +1,131 @@
+"""From any exception to a message, the next command and an exit code: the one place that knows."""
+
+import json
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+
+import typer
+
+from tokensync.errors import (
+    AlreadyConsumed,
+    BadRequest,
+    InvalidApp,
+    InvalidName,
+    NewerSchema,
+    PublishUnavailable,
+    SealingUnavailable,
+    StoreUnavailable,
+    TokensyncError,
+    UnknownApp,
+    UnknownConnection,
+)
+from tokensync_cli.embedded.errors import EmbeddedStackError
+from tokensync_cli.failure import FAILED, INTERRUPTED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE, CommandFailed, sentence
+from tokensync_cli.output import shown
+
+DEBUG = "TOKENSYNC_DEBUG"
+_AGAIN = "the same command again in a minute"
+
+# By type, most special first: the exit code and the next command.
+_ERRORS: tuple[tuple[type[TokensyncError], int, str], ...] = (
+    (UnknownConnection, NOT_FOUND, "tokensync list"),
+    (UnknownApp, NOT_FOUND, "tokensync app list"),
+    (InvalidName, USAGE, "tokensync app list"),
+    (BadRequest, USAGE, "tokensync paste --help"),
+    (AlreadyConsumed, NEEDS_SELLER, "tokensync invite APP"),
+    (InvalidApp, FAILED, "tokensync app list"),
+    (NewerSchema, FAILED, "update this command line"),
+    (StoreUnavailable, LATER, _AGAIN),
+    (SealingUnavailable, LATER, _AGAIN),
+    (TokensyncError, FAILED, "tokensync doctor"),
+)
+
+# Below these lies what AWS itself said; the others have been understood by whoever raised them.
+_UNAVAILABLE = (StoreUnavailable, SealingUnavailable, PublishUnavailable)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What is told of an error."""
+
+    kind: str
+    message: str
+    following: str
+    exit_code: int
+
+    def tell(self, *, as_json: bool) -> None:
+        """Say it on stderr."""
+        if as_json:
+            told = {"class": self.kind, "message": self.message, "next": self.following}
+            print(json.dumps({"error": told}), file=sys.stderr)
+            return
+        print(f"Error: {shown(self.message)}", file=sys.stderr)
+        print(f"Next: {shown(self.following)}", file=sys.stderr)
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return what is told of an error; what nobody foresaw is told by its type alone."""
+    for told in (_foreseen, _refused_by_aws, _of_the_core):
+        failure = told(error)
+        if failure is not None:
+            return failure
+    return Failure(
+        "Unforeseen",
+        f"Something nobody foresaw went wrong ({type(error).__name__}).",
+        f"{DEBUG}=1 with the same command, to see where",
+        FAILED,
+    )
+
+
+def show_trace(error: BaseException) -> None:
+    """Show where an error comes from, without the values of variables, if the user asked for it."""
+    if os.environ.get(DEBUG):
+        traceback.print_exception(error, file=sys.stderr)
+
+
+def _foreseen(error: Exception) -> Failure | None:
+    """Return what the command line's own errors say."""
+    match error:
+        case CommandFailed():
+            return Failure(error.kind, error.message, error.next_command, error.exit_code)
+        case EmbeddedStackError():
+            log = "" if error.log is None else f" Its log: {error.log}"
+            return Failure("EmbeddedStack", f"{error.message}{log}", error.next_command, FAILED)
+        case typer.Abort():
+            return Failure("Interrupted", "Interrupted.", "the same command again", INTERRUPTED)
+        case typer.TyperException():
+            context = getattr(error, "ctx", None)
+            path = context.command_path if context is not None else "tokensync"
+            # Typer's own words, without the name of a class of its validation.
+            message = error.format_message().replace("Value error, ", "")
+            return Failure("Usage", message, f"{path} --help", USAGE)
+        case OSError(filename=str(name), strerror=str(why)):
+            return Failure("System", f"{name}: {why}.", "tokensync --help", FAILED)
+    return None
+
+
+def _refused_by_aws(error: Exception) -> Failure | None:
+    """Return what AWS itself said, where it lies under an error: wrong credentials are no reason to try again."""
+    if isinstance(error, TokensyncError) and not isinstance(error, _UNAVAILABLE):
+        return None
+    if "botocore" not in sys.modules:
+        return None
+    from tokensync_cli import aws_failures  # noqa: PLC0415 - botocore is loaded only by commands that need it
+
+    cause: BaseException | None = error
+    while cause is not None:
+        told = aws_failures.explain(cause)
+        if told is not None:
+            return Failure(*told)
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _of_the_core(error: Exception) -> Failure | None:
+    """Return what the core's errors say."""
+    for kind, code, following in _ERRORS:
+        if isinstance(error, kind):
+            return Failure(type(error).__name__, sentence(str(error)), following, code)
+    return None

@@ -1,0 +1,131 @@
+"""One run of the command line: its seams to the outside world, and what the options chose."""
+
+import sys
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import typer
+
+from tokensync_cli.embedded.ports import Ports
+from tokensync_cli.failure import CommandFailed, UsageFailed
+from tokensync_cli.output import Output, Tell
+from tokensync_cli.target import Choice, StackOutputs, Target
+
+
+class Embedded(Protocol):
+    """The embedded stack of the project that is meant."""
+
+    def up(self, *, fresh: bool, ports: Ports, progress: Tell) -> StackOutputs:
+        """Bring it up."""
+        ...
+
+    def down(self, progress: Tell) -> bool:
+        """Stop it; tell whether it ran."""
+        ...
+
+    def outputs(self) -> StackOutputs | None:
+        """Return its outputs, None while it is not up."""
+        ...
+
+
+class Opener(Protocol):
+    """Opens stacks."""
+
+    def embedded(self, outputs: StackOutputs) -> Target:
+        """Return the embedded stack."""
+        ...
+
+    def deployed(self, choice: Choice) -> Target:
+        """Return a stack on AWS."""
+        ...
+
+
+class AwsOpener:
+    """Opens stacks with boto3, which is loaded when it is needed: `--help` shall be quick."""
+
+    def embedded(self, outputs: StackOutputs) -> Target:
+        """Return the embedded stack."""
+        from tokensync_cli import opening  # noqa: PLC0415 - see the class
+
+        return opening.open_embedded(outputs)
+
+    def deployed(self, choice: Choice) -> Target:
+        """Return a stack on AWS."""
+        from tokensync_cli import opening  # noqa: PLC0415 - see the class
+
+        return opening.open_deployed(choice)
+
+
+@dataclass
+class Run:
+    """One run. Commands get it as their first parameter; tests bring seams of their own."""
+
+    embedded: Embedded
+    opener: Opener = field(default_factory=AwsOpener)
+    browse: Callable[[str], bool] = webbrowser.open
+    is_interactive: Callable[[], bool] = lambda: sys.stdin.isatty()  # noqa: PLW0108 - sys.stdin as it is then
+    choice: Choice = field(default_factory=Choice)
+    out: Output = field(default_factory=Output)
+    opened: Target | None = None
+
+    def target(self) -> Target:
+        """Return the stack that is meant, and say on stderr which one it is.
+
+        Raises:
+            CommandFailed: none is named and the embedded one is not up, or the named one cannot be reached.
+        """
+        if self.opened is None:
+            self.opened = self._open()
+            self.out.note(self.opened.described)
+        return self.opened
+
+    def _open(self) -> Target:
+        if self.choice.stack:
+            return self.opener.deployed(self.choice)
+        if self.choice.profile or self.choice.region:
+            raise UsageFailed("--profile and --region go with --stack.", next_command="the same command with --stack")
+        outputs = self.embedded.outputs()
+        if outputs is None:
+            raise CommandFailed(
+                "No stack to speak to: the embedded stack is not up, and no --stack is named.",
+                next_command="tokensync up",
+                kind="NoStack",
+            )
+        return self.opener.embedded(outputs)
+
+    def confirm(self, question: str, *, yes: bool, otherwise: str) -> None:
+        """Ask before something that cannot be taken back, or that is easily meant otherwise.
+
+        Raises:
+            UsageFailed: nobody is there to be asked, and `yes` does not say it; `otherwise` names what then.
+            CommandFailed: the answer is no.
+        """
+        if yes:
+            return
+        if not self.is_interactive():
+            raise UsageFailed(f"{question} Nobody is here to ask.", next_command=otherwise)
+        if not typer.confirm(question, err=True):
+            raise CommandFailed("Nothing was done.", next_command=otherwise, kind="Declined")
+
+    def read_text(self, prompt: str, *, hidden: bool, at_most: int) -> str:
+        """Return one text from the terminal, or all of stdin, without the white space around it.
+
+        Raises:
+            UsageFailed: it is empty or longer than `at_most` characters, or is no text.
+        """
+        if self.is_interactive():
+            text = str(typer.prompt(prompt, hide_input=hidden, err=True))
+        else:
+            try:
+                text = sys.stdin.read(at_most + 2)
+            except UnicodeDecodeError:
+                raise UsageFailed("stdin holds no text.", next_command="the same command with text on stdin") from None
+        text = text.strip()
+        if not text or len(text) > at_most:
+            raise UsageFailed(
+                f"{prompt}: expected 1 to {at_most} characters, got {'none' if not text else 'more'}.",
+                next_command="the same command with that text on stdin",
+            )
+        return text

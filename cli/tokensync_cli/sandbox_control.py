@@ -1,0 +1,58 @@
+"""The control plane of a running sandbox, as far as the command line needs it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from tokensync_cli.failure import CommandFailed
+
+_SECONDS = 10.0
+
+
+class SandboxControl:
+    """Speaks to the sandbox at `url`."""
+
+    def __init__(self, url: str, client: httpx.Client | None = None) -> None:
+        self._url = url
+        # trust_env: the user's proxy has no business between here and loopback.
+        self._client = client or httpx.Client(base_url=url, timeout=_SECONDS, trust_env=False)
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return self._url
+
+    def providers(self) -> list[str]:
+        """Return the names of the providers that it can be.
+
+        Raises:
+            CommandFailed: it does not answer.
+        """
+        return list(map(str, self._ask("GET", "/_sandbox/health").get("providers", ())))
+
+    def register(self, registration: Mapping[str, Any]) -> None:
+        """Register an app with it, or change the one of that key.
+
+        Raises:
+            CommandFailed: it does not answer, or refuses.
+        """
+        self._ask("POST", "/_sandbox/apps", registration)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            answer = self._client.request(method, path, json=body)
+            told = answer.json()
+        except (httpx.HTTPError, ValueError):
+            # from None: the request may hold an app's secret.
+            raise CommandFailed(
+                f"The sandbox at {self.url} does not answer.", next_command="tokensync up", kind="SandboxUnavailable"
+            ) from None
+        if not isinstance(told, dict) or answer.is_error:
+            reason = told.get("error", "") if isinstance(told, dict) else ""
+            raise CommandFailed(
+                f"The sandbox refused: {reason or answer.status_code}.",
+                next_command="tokensync provider list",
+                kind="SandboxRefused",
+            )
+        return told
