@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3  # noqa: TID251 -- the test is its own administrator
+import boto3
 
 from ports.clock import FakeClock
 from ports.recorders import RecordingLog

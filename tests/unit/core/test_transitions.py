@@ -267,6 +267,7 @@ def test_the_last_attempt_is_never_sooner_than_a_retry(tried: Trial, now: int) -
 @pytest.mark.parametrize("exemption", [Exemption.LAST_ATTEMPT, Exemption.OPERATOR])
 def test_unsure_after_the_last_attempt_rests(tried: Trial, kind: FailureClass, exemption: Exemption) -> None:
     """When the last attempt gets no answer either, nothing more is tried by itself, and no seller is asked."""
+    tried.record = replace(tried.record, status=Status.HELD)
     after = tried.fails(kind, exemption=exemption)
 
     assert (after.status, after.reason) == (Status.HELD, REASON_LAST_ATTEMPT_AMBIGUOUS)

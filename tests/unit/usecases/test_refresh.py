@@ -769,3 +769,28 @@ def test_fence_lost_is_never_raised_to_the_batch(world: World) -> None:
     world.connections.fail_next("write", FenceLost)
 
     assert Result.TAKEN_OVER == world.look_after().result
+
+
+def test_an_echoed_token_is_masked_everywhere(world: World) -> None:
+    """A provider that repeats the presented token in its message leaks it into no record, alert or log."""
+    world.shop.script.append(
+        lambda _honest: world.shop.answer(
+            {"code": 36009999, "message": "invalid app_key for R0 e59af819cc A0", "data": {}}
+        )
+    )
+    world.look_after()
+    error = world.stored().last_error
+
+    assert error is not None
+    assert "invalid app_key for *** *** ***" == error.message
+    told = repr((world.alerts.told, world.log.lines, world.apps.state(APP)))
+    assert "R0" not in told
+    assert "e59af819cc" not in told
+
+
+def test_a_renewal_without_a_stated_life_is_due_again(world: World) -> None:
+    """A token that can be refreshed never counts as endless, whatever its answer leaves out."""
+    patched(world, access_token_expire_in=..., refresh_token=...)
+    world.look_after()
+
+    assert world.stored().renew_at is not None

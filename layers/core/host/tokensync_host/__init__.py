@@ -29,6 +29,10 @@ class PublicAndLoopback:
                 return True
         return PublicOnly().allows(address)
 
+    def allows_plain(self, host: str) -> bool:
+        """Return whether the host is this machine: the sandbox speaks plain http."""
+        return host in ("localhost", "127.0.0.1", "::1")
+
 
 class FailpointReached(RuntimeError):
     """A failpoint was told to raise."""

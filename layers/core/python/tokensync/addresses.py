@@ -30,6 +30,10 @@ class AddressPolicy(Protocol):
         """Return whether a connection to this IP address may be opened."""
         ...
 
+    def allows_plain(self, host: str) -> bool:
+        """Return whether this host may be spoken to without TLS."""
+        ...
+
 
 class PublicOnly:
     """Only addresses of the public internet: no loopback, private, link-local, multicast or translated ones."""
@@ -48,3 +52,8 @@ class PublicOnly:
         if any(parsed in network for network in _REFUSED):
             return False
         return parsed.is_global and not parsed.is_multicast
+
+    def allows_plain(self, host: str) -> bool:
+        """Return False: a secret never goes over the internet in clear."""
+        del host
+        return False

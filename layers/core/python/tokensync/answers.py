@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from tokensync.secret import NeverPickled
+from tokensync.secret import MASK, NeverPickled
 
 if TYPE_CHECKING:
     from tokensync.secret import Secret
+
+# Numbers and the RFC's words; nobody's token is that short and plain.
+_PLAIN_CODE = re.compile(r"[0-9]{1,9}|[a-z_]{1,40}|http_[0-9]{3}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +87,19 @@ class Failure:
     message: str = ""
     trace_id: str = ""
     retry_after: int | None = None
+
+    def redacted(self, *secrets: Secret | None) -> Failure:
+        """Return the failure without the secrets that a provider's message may repeat."""
+        code, message = self.code, self.message
+        for secret in secrets:
+            if secret:
+                code = code.replace(secret.reveal(), MASK)
+                message = message.replace(secret.reveal(), MASK)
+        return replace(self, code=code, message=message)
+
+    def untold(self) -> Failure:
+        """Return the failure without the provider's words, where it is not known what they may repeat."""
+        return replace(self, code=self.code if _PLAIN_CODE.fullmatch(self.code) else MASK, message="")
 
 
 @dataclass(frozen=True, kw_only=True)

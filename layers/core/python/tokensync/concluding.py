@@ -53,6 +53,7 @@ class Concluder:
         """
         read = read_answer(session.provider, answer)
         if isinstance(read, Failure):
+            read = read.redacted(grant.refresh_token, grant.access_token, session.app.client_secret)
             if read.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN):
                 self.keeper.set_aside(record, "unparsed")
             return self.settle(record, read, grant, session, previous=None)

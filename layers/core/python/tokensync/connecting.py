@@ -13,7 +13,7 @@ from tokensync.finishing import pending_binding
 from tokensync.pending import LIFETIME, Outcome, Pending, PendingKey, hashed
 from tokensync.presenting import present
 from tokensync.secret import Secret
-from tokensync.signing import browser_of
+from tokensync.signing import browser_of, verifier_of
 from tokensync.token_request import authorize_url, code_request
 from tokensync.work import Work
 
@@ -89,7 +89,7 @@ class Connector:
             app,
             state=signer.state(pending.key, expires_at=pending.expires_at),
             redirect_uri=redirect_uri,
-            verifier=signer.verifier(pending.key, cookie),
+            verifier=verifier_of(pending.key, cookie),
         )
         return Begun(url=url, cookie=cookie, expires_at=pending.expires_at)
 
@@ -108,7 +108,7 @@ class Connector:
         if cookie is None or browser_of(cookie) != state.key.browser:
             raise BadRequest("this authorization was begun in another browser", signed=True)
         code = query.code(session.provider, session.app)
-        return self._exchange(state.key, code, query.denied, session, signer, budget=budget, cookie=cookie)
+        return self._exchange(state.key, code, query.denied, session, budget=budget, cookie=cookie)
 
     def pasted(self, text: str, session: Session, signer: Signer, budget: Budget, *, redirect_uri: str) -> Pending:
         """Take a redirect URL or a bare code that an operator pasted.
@@ -120,7 +120,7 @@ class Connector:
         if "?" not in text:
             code = checked_code(text)
             key = self._begin_pasted(session, redirect_uri=redirect_uri)
-            return self._exchange(key, code, "", session, signer, budget=budget, cookie=OPERATOR)
+            return self._exchange(key, code, "", session, budget=budget, cookie=OPERATOR)
         query = Query.of_url(text)
         key = (
             signer.read_state(query.state, app=session.name, now=self.clock.now()).key
@@ -131,7 +131,7 @@ class Connector:
         if pkce and key.browser != browser_of(OPERATOR):
             raise BadRequest("this authorization was begun in a browser, and only that browser can finish it")
         code_given = query.code(session.provider, session.app)
-        return self._exchange(key, code_given, query.denied, session, signer, budget=budget, cookie=OPERATOR)
+        return self._exchange(key, code_given, query.denied, session, budget=budget, cookie=OPERATOR)
 
     def outcome(self, app: str, cookie: Secret) -> Pending | None:
         """Return this browser's latest authorization with an app, or None."""
@@ -158,7 +158,6 @@ class Connector:
         code: Secret | None,
         denied: str,
         session: Session,
-        signer: Signer,
         *,
         budget: Budget,
         cookie: Secret,
@@ -184,7 +183,7 @@ class Connector:
             # The app was changed on the way: its code belongs to the old endpoint and goes to no other.
             return self._failed(pending, "app_changed")
         request = code_request(
-            provider, app, code, redirect_uri=pending.redirect_uri, verifier=signer.verifier(key, cookie)
+            provider, app, code, redirect_uri=pending.redirect_uri, verifier=verifier_of(key, cookie)
         )
         answer = present(
             request, wire=self.wire, clock=self.clock, seconds=self.limits.provider, failpoints=self.failpoints

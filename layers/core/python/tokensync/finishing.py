@@ -87,7 +87,8 @@ class Finisher:
         """
         read = read_answer(session.provider, answer)
         if isinstance(read, Failure):
-            return self._refused(pending, read, session)
+            # The code is in nobody's hands any more, so nothing could be masked in the provider's words.
+            return self._refused(pending, read.untold(), session)
         problem = _problem(read, session)
         if problem or read.account is None or read.access_token is None:
             self.alerts.tell(

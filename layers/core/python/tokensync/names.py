@@ -92,4 +92,4 @@ def token_secret_name(prefix: str, name: ConnectionName) -> str:
 
 def app_secret_name(prefix: str, app: str) -> str:
     """Return the name of the secret that holds an app's client id and client secret."""
-    return f"{prefix}/apps/{app_name(app)}"
+    return f"{prefix}/apps/{_LIKE_ARN_SUFFIX.sub('=2D', app_name(app))}"

@@ -35,8 +35,14 @@ class PendingKey:
 
     @classmethod
     def parse(cls, app: str, sort_key: str) -> PendingKey:
-        """Read a sort key as the due index gives it."""
-        _, browser, nonce = sort_key.split("#")
+        """Read a sort key as the due index gives it.
+
+        Raises:
+            ValueError: it is of another kind.
+        """
+        kind, browser, nonce = sort_key.split("#")
+        if kind != "pending":
+            raise ValueError("this is no pending authorization's key")
         return cls(app, browser, nonce)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
     from tokensync.providers.contract import ErrorReply, Provider
 
 _LONGEST_TOKEN = 16_384
+_MOST_SCOPES = 200  # the published secret has 64 KB in all
 _LONGEST_RETRY_AFTER = 3600
 _BUSY = frozenset({429, 503})
 # Above these a number is no duration: no provider grants 30 years in seconds, and none grants 30,000 in milliseconds.
 _EPOCH_SECONDS = 10**9
 _EPOCH_MILLISECONDS = 10**12
 _LONGEST_LIFE = 10 * 365 * 86_400  # beyond ten years a number is noise, or a way of saying "no end"
-_ASSUMED_LIFE = 3600  # where a token that can be refreshed states no life: RFC 6749 §4.2.2's own example
+ASSUMED_LIFE = 3600  # where a token that can be refreshed states no life: RFC 6749 §4.2.2's own example
 _CLOCK_TOLERANCE = 86_400  # a Date header further off than this is no clock
 
 
@@ -92,9 +94,11 @@ def _issued(provider: Provider, answer: Answer, fields: Mapping[str, Any], trace
     now = _provider_now(answer)
     expires_at = _expiry(fields, shape.expires_in, now, oddities)
     if expires_at is None and (shape.default_expires_in is not None or refresh_token is not None):
-        expires_at = now + (shape.default_expires_in or _ASSUMED_LIFE)
+        expires_at = now + (shape.default_expires_in or ASSUMED_LIFE)
     refresh_expires_at = (
-        _expiry(fields, shape.refresh_expires_in, now, oddities) if shape.refresh_expires_in is not None else None
+        _expiry(fields, shape.refresh_expires_in, now, oddities, may_be_endless=True)
+        if shape.refresh_expires_in is not None
+        else None
     )
     token_type = fields.get("token_type")
     return Issued(
@@ -120,7 +124,9 @@ def _token(fields: Mapping[str, Any], name: str, oddities: list[str]) -> Secret 
     return None
 
 
-def _expiry(fields: Mapping[str, Any], name: str, now: int, oddities: list[str]) -> int | None:
+def _expiry(
+    fields: Mapping[str, Any], name: str, now: int, oddities: list[str], *, may_be_endless: bool = False
+) -> int | None:
     """Return an expiry as Unix seconds: durations, epochs in seconds or milliseconds, told apart by magnitude."""
     value = fields.get(name)
     if value is None:
@@ -136,7 +142,8 @@ def _expiry(fields: Mapping[str, Any], name: str, now: int, oddities: list[str])
         oddities.append(f"{name} in milliseconds")
     at = int(number) if number > _EPOCH_SECONDS else now + int(number)
     if at > now + _LONGEST_LIFE:
-        oddities.append(f"{name} beyond ten years")
+        if not may_be_endless:
+            oddities.append(f"{name} beyond ten years")
         return None
     if at <= now:
         oddities.append(f"{name} in the past")
@@ -166,7 +173,7 @@ def _scopes(value: object, separator: str) -> tuple[str, ...] | None:
         parts = [part for part in value if isinstance(part, str | int)]
     else:
         return None
-    return tuple(one_line(str(part), length=LABEL_LENGTH) for part in parts)
+    return tuple(one_line(str(part), length=LABEL_LENGTH) for part in parts[:_MOST_SCOPES])
 
 
 def _cleaned(account: AccountReply | None, oddities: list[str]) -> AccountReply | None:
@@ -206,6 +213,8 @@ def _retry_after(answer: Answer) -> int | None:
 
 def _http_date(text: str) -> int | None:
     try:
-        return int(parsedate_to_datetime(text).timestamp())
+        found = parsedate_to_datetime(text)
+        # RFC 9110 §5.6.7: a date is in UTC whatever it says; one that says -0000 comes back without a zone.
+        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
     except (ValueError, TypeError, OverflowError):
         return None

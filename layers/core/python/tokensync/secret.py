@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import NoReturn
 
-_MASK = "***"
+MASK = "***"
 
 
 class NeverPickled:
@@ -33,12 +33,12 @@ class Secret(NeverPickled):
         return self._text
 
     def __repr__(self) -> str:
-        return _MASK
+        return MASK
 
     __str__ = __repr__
 
     def __format__(self, spec: str) -> str:
-        return format(_MASK, spec)
+        return format(MASK, spec)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):

@@ -34,7 +34,12 @@ def authorize_url(
         query["code_challenge"] = code_challenge(shape.pkce, verifier)
         query["code_challenge_method"] = "S256"
     endpoint = provider.endpoint(app, "authorize")
-    return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
+    return _with_query(endpoint, query)
+
+
+def _with_query(url: str, query: dict[str, str]) -> str:
+    """Return the URL with these parameters after those that it has, RFC 6749 §3.1."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
 
 
 def code_challenge(method: Pkce, verifier: Secret) -> str:
@@ -72,7 +77,7 @@ def _request(provider: Provider, app: App, endpoint: str, fields: dict[str, str]
     url = provider.endpoint(app, endpoint)
     match shape.encoding:
         case Encoding.QUERY:
-            return Request(method=shape.method, url=f"{url}?{urlencode(parameters)}")
+            return Request(method=shape.method, url=_with_query(url, parameters))
         case Encoding.JSON:
             return Request(
                 method=shape.method,

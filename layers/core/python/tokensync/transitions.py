@@ -13,6 +13,7 @@ from tokensync.answers import Failure, FailureClass
 from tokensync.connection import Exemption, LastError, Phase, Status
 from tokensync.history import noted
 from tokensync.providers.contract import RefreshReuse
+from tokensync.reading import ASSUMED_LIFE
 
 if TYPE_CHECKING:
     from tokensync.answers import Issued
@@ -48,12 +49,23 @@ def merged(grant: Grant, issued: Issued, *, now: int) -> Grant:
         token_type=issued.token_type,
         scopes=grant.scopes if issued.scopes is None else issued.scopes,
         obtained_at=now,
-        access_expires_at=issued.access_expires_at,
+        access_expires_at=_access_end(grant, issued, now),
         refresh_expires_at=issued.refresh_expires_at or grant.refresh_expires_at,
         # The operator's label from the invite stands; the provider's own name for the account is among the facts.
         label=grant.label or (issued.account.label if issued.account else ""),
         account={**grant.account, **(issued.account.facts if issued.account else {})},
     )
+
+
+def _life(grant: Grant, issued: Issued) -> int | None:
+    """Return the access token's life; where a token that can be refreshed states none, the assumed one."""
+    return ASSUMED_LIFE if issued.life is None and grant.refresh_token is not None else issued.life
+
+
+def _access_end(grant: Grant, issued: Issued, now: int) -> int | None:
+    if issued.access_expires_at is None and grant.refresh_token is not None:
+        return now + ASSUMED_LIFE
+    return issued.access_expires_at
 
 
 def renewed(
@@ -72,7 +84,7 @@ def renewed(
         obtained_at=grant.obtained_at,
         access_expires_at=grant.access_expires_at,
         refresh_expires_at=grant.refresh_expires_at,
-        renew_at=schedule.renew_at(record.name, now=now, life=issued.life, cadence=cadence),
+        renew_at=schedule.renew_at(record.name, now=now, life=_life(grant, issued), cadence=cadence),
         warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
         compare_at=None,
         failures=0,
@@ -138,7 +150,8 @@ def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) 
     in_grace = attempt is not None and now + GRACE_RETRY <= attempt.at + provider.grace_seconds
     if provider.refresh_reuse is RefreshReuse.GRACE and in_grace and exemption is not Exemption.GRACE:
         return replace(record, exemption=Exemption.GRACE, renew_at=now + GRACE_RETRY)
-    if exemption in (Exemption.LAST_ATTEMPT, Exemption.OPERATOR):
+    # An operator who forced a held connection had its last attempt; one who resumed an app did not.
+    if exemption is Exemption.LAST_ATTEMPT or (exemption is Exemption.OPERATOR and record.status is Status.HELD):
         return replace(record, status=Status.HELD, reason=REASON_LAST_ATTEMPT_AMBIGUOUS, exemption=None, renew_at=None)
     last = schedule.last_attempt_at(
         now=again, access_expires_at=record.access_expires_at, obtained_at=record.obtained_at

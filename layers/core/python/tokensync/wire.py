@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 # At DEBUG httpcore logs the headers of answers, and a Location may repeat the whole query of a request.
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
-MAX_BODY = 65_536
+# A token of 64 KB has to come in whole, so that the one beside it can be kept.
+MAX_BODY = 131_072
 _KEPT_HEADERS = frozenset({"content-type", "content-encoding", "date", "location", "retry-after"})
 # Everything that httpcore raises, and what it and the standard library raise at a URL that is none.
 _FOREIGN_ERRORS = (
@@ -183,7 +184,10 @@ class HttpWire:
         """Send one request; see `Wire.send`."""
         deadline = _Deadline(self._clock, seconds)
         try:
-            headers = {"host": urlsplit(request.url).netloc, **_CLIENT_HEADERS, **request.headers}
+            parts = urlsplit(request.url)
+            if parts.scheme != "https" and not self._policy.allows_plain(parts.hostname or ""):
+                raise NotSent("a provider is spoken to over https alone")
+            headers = {"host": parts.netloc, **_CLIENT_HEADERS, **request.headers}
             if request.method != "GET":
                 headers["content-length"] = str(len(request.body))
             with (

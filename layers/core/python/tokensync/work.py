@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokensync.errors import BadRequest, InvalidName
-from tokensync.names import ConnectionName
+from tokensync.names import ConnectionName, app_name
 from tokensync.pending import PendingKey
 
 
@@ -84,7 +84,7 @@ class Work:
             body = json.loads(text)
             work = cls(
                 connection=ConnectionName.parse(body["connection"]) if "connection" in body else None,
-                pending=PendingKey.parse(body["app"], body["pending"]) if "pending" in body else None,
+                pending=PendingKey.parse(app_name(body["app"]), body["pending"]) if "pending" in body else None,
                 compare=body.get("compare") is True,
                 answer=base64.b64decode(body["answer"], validate=True) if "answer" in body else None,
                 fence=int(body.get("fence", 0)),

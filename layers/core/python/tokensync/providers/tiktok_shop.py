@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tokensync.grant import Grant
 
 _SHOPS = "/authorization/202309/shops"
-_KINDS = {0: "seller", 1: "creator", 3: "partner"}
+_KINDS = {"0": "seller", "1": "creator", "3": "partner"}
 
 
 def sign(secret: str, path: str, query: Mapping[str, str], body: bytes = b"") -> str:
@@ -50,14 +50,15 @@ def _error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
     # True == 1 and 0.0 == 0 in Python: only the number zero itself is a success.
     if isinstance(code, int) and not isinstance(code, bool) and code == 0:
         return None
-    return ErrorReply(code=str(code), message=str(reply.get("message") or ""))
+    return ErrorReply(code="missing" if code is None else str(code), message=str(reply.get("message") or ""))
 
 
 def _account(data: Mapping[str, Any]) -> AccountReply | None:
     open_id = data.get("open_id")
     if not isinstance(open_id, str) or not open_id:
         return None
-    kind = data.get("user_type")
+    user_type = data.get("user_type")
+    kind = "" if user_type is None else _KINDS.get(str(user_type), str(user_type))
     facts = {
         key: data[field]
         for key, field in (("seller_name", "seller_name"), ("region", "seller_base_region"))
@@ -66,7 +67,7 @@ def _account(data: Mapping[str, Any]) -> AccountReply | None:
     return AccountReply(
         id=open_id,
         label=facts.get("seller_name", ""),
-        kind=_KINDS.get(kind, str(kind)) if isinstance(kind, int) else "",
+        kind=kind,
         facts=facts,
     )
 
