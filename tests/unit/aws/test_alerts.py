@@ -52,7 +52,7 @@ def test_an_alert(stub: Stubber, alerts: SnsAlerts, log: RecordingLog, capsys: p
     alerts.tell("app.paused", "tiktok-shop", detail="invalid_client", next_command="tokensync app show tiktok-shop")
     (metric,) = map(json.loads, capsys.readouterr().out.splitlines())
     (declared,) = metric["_aws"]["CloudWatchMetrics"]
-    assert ("tokensync", [["service"]], "Alert") == (
+    assert ("tokensync", [["stack", "service"]], "Alert") == (
         declared["Namespace"],
         declared["Dimensions"],
         declared["Metrics"][0]["Name"],

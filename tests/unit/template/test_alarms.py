@@ -7,24 +7,24 @@ from unit.template.document import Resources, of_type, read, text
 
 # Metrics that AWS publishes by itself, with the dimension that each is kept under.
 PUBLISHED_BY_AWS = {
-    ("AWS/Lambda", "Errors"): "FunctionName",
-    ("AWS/Lambda", "Throttles"): "FunctionName",
-    ("AWS/Lambda", "Invocations"): "FunctionName",
-    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): "QueueName",
-    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): "QueueName",
-    ("AWS/ApiGateway", "5xx"): "ApiId",
+    ("AWS/Lambda", "Errors"): ["FunctionName"],
+    ("AWS/Lambda", "Throttles"): ["FunctionName"],
+    ("AWS/Lambda", "Invocations"): ["FunctionName"],
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ["QueueName"],
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): ["QueueName"],
+    ("AWS/ApiGateway", "5xx"): ["ApiId"],
 }
-PUBLISHED_BY_US = {(alerts.NAMESPACE, alerts.METRIC): "service"}
+PUBLISHED_BY_US = {(alerts.NAMESPACE, alerts.METRIC): ["stack", "service"]}
 ALARMS = sorted(of_type(read(), "AWS::CloudWatch::Alarm"))
 
 
 @pytest.mark.parametrize("name", ALARMS)
 def test_an_alarm_watches_a_metric_that_exists(resources: Resources, name: str) -> None:
-    """Its metric is one that AWS or our own code publishes, under that metric's own dimension."""
+    """Its metric is one that AWS or our own code publishes, under that metric's own dimensions."""
     alarm = resources[name]["Properties"]
     published = PUBLISHED_BY_AWS | PUBLISHED_BY_US
-    assert [dimension["Name"] for dimension in alarm["Dimensions"]] == [
-        published[alarm["Namespace"], alarm["MetricName"]]
+    assert [dimension["Name"] for dimension in alarm["Dimensions"]] == published[
+        alarm["Namespace"], alarm["MetricName"]
     ]
 
 
@@ -54,13 +54,13 @@ def test_both_functions_are_watched(resources: Resources) -> None:
 
 
 def test_our_alerts_are_watched_under_the_functions_own_names(template: dict[str, Any]) -> None:
-    """The service dimension of each alert alarm is what a function calls itself; the namespace is what it is told."""
+    """The second dimension, service, of each alert alarm is what a function calls itself; the namespace is what it is told."""
     services = {
         function["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
         for function in of_type(template, "AWS::Serverless::Function").values()
     }
     watched = {
-        alarm["Properties"]["Dimensions"][0]["Value"]
+        alarm["Properties"]["Dimensions"][1]["Value"]
         for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
         if alarm["Properties"]["MetricName"] == alerts.METRIC
     }

@@ -36,7 +36,7 @@ class SnsAlerts:
             unit=MetricUnit.Count,
             value=1,
             namespace=NAMESPACE,
-            default_dimensions={"service": self._service},
+            default_dimensions={"stack": self._stack, "service": self._service},
         ) as metric:
             metric.add_metadata("kind", kind)
             metric.add_metadata("subject", subject)

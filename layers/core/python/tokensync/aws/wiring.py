@@ -93,10 +93,12 @@ class Rotation(_Shared):
     ticker: Ticker
     batches: BatchRunner
     commands: RotationCommands
+    stack: str
 
     def measured(self, results: Mapping[str, int]) -> None:
         """Write how a batch ended as CloudWatch metrics, one for each result."""
         metrics = EphemeralMetrics(namespace=NAMESPACE, service="rotation")
+        metrics.add_dimension(name="stack", value=self.stack)
         for result, count in results.items():
             metrics.add_metric(name=_metric_name(result), unit=MetricUnit.Count, value=count)
         if results:
@@ -237,4 +239,4 @@ def rotation(config: RotationConfig | None = None, clients: Clients | None = Non
         log=parts.log,
     )
     commands = RotationCommands(operating=operating, ticker=ticker, prefix=config.prefix)
-    return Rotation(parts.log, parts.clock, ticker, batches, commands)
+    return Rotation(parts.log, parts.clock, ticker, batches, commands, config.stack)
