@@ -153,7 +153,7 @@ def test_a_refused_token_asks_the_seller_to_come_back(stack: Stack, sandbox: San
         ({"fault": "mangle", "how": "html"}, Status.HELD),
         ({"fault": "mangle", "how": "gzip_bomb"}, Status.HELD),
         ({"fault": "mangle", "how": "deep"}, Status.HELD),
-        ({"fault": "redirect"}, Status.HELD),
+        ({"fault": "redirect", "location": "/tiktok_shop/api/v2/token/refresh"}, Status.HELD),
         ({"fault": "mangle", "how": "no_expiry"}, Status.ACTIVE),
     ],
     ids=lambda value: str(value.get("how", value["fault"])) if isinstance(value, dict) else "",

@@ -54,7 +54,7 @@ def test_both_functions_are_watched(resources: Resources) -> None:
 
 
 def test_our_alerts_are_watched_under_the_functions_own_names(template: dict[str, Any]) -> None:
-    """The second dimension, service, of each alert alarm is what a function calls itself; the namespace is what it is told."""
+    """Their second dimension is what a function calls itself; the namespace is what it is told."""
     services = {
         function["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
         for function in of_type(template, "AWS::Serverless::Function").values()

@@ -1,0 +1,364 @@
+"""Least privilege, proved by the embedded stack's enforcement: take any one action away, and something real breaks.
+
+Each action that a function's own code uses has a scenario that needs it. Without the action the scenario must fail;
+with it, on the same stack a moment later, it must succeed.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from permissions import KEY, OWN
+
+from stack import Browser, Sandbox, Stack, eventually
+from tokensync.connection import Status
+from tokensync.names import ConnectionName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+APP = "permission-shop"
+SOON = 15.0  # seconds in which a queued message has to have had its effect
+# On AWS the first allows both calls; the embedded AWS takes the second for an action of its own.
+_TOGETHER = {"sqs:SendMessage": {"sqs:SendMessage", "sqs:SendMessageBatch"}}
+_FUNCTIONS = {"CallbackRole": "callback_function", "RotationRole": "rotation_function"}
+
+
+@pytest.fixture(scope="module")
+def sandbox(stack: Stack) -> Sandbox:
+    """An app whose tokens the schedule leaves alone."""
+    return stack.add_app(APP, access_token_seconds=36_000)
+
+
+@pytest.fixture(scope="module")
+def alerts(stack: Stack) -> str:
+    """A queue that hears the alert topic; its URL."""
+    sqs = stack.client("sqs")
+    url: str = sqs.create_queue(QueueName="alerts-heard")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allowed = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Version": "2012-10-17", "Statement": [{**allowed, "Resource": arn}]}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    stack.client("sns").subscribe(TopicArn=stack.outputs.alert_topic_arn, Protocol="sqs", Endpoint=arn)
+    return url
+
+
+class Scenarios:
+    """What each action is there for. Every scenario tells whether it worked."""
+
+    def __init__(self, stack: Stack, sandbox: Sandbox, alerts: str) -> None:
+        self.stack = stack
+        self.sandbox = sandbox
+        self.alerts = alerts
+
+    def seller(self) -> str:
+        """Return a new seller."""
+        return self.sandbox.sellers(1)[0]
+
+    def walk(self, seller: str, *, for_account: str = "") -> Browser:
+        """Let a seller walk the whole way, wherever it ends."""
+        browser = Browser(self.stack, APP, self.sandbox)
+        if browser.connect(self.stack.invite(APP, for_account=for_account)).status_code == httpx.codes.FOUND:
+            browser.get(browser.consent(seller))
+        return browser
+
+    def published(self, name: ConnectionName) -> int:
+        """Return the generation that the secret holds, 0 without a secret."""
+        try:
+            return int(self.stack.document(name)["generation"])
+        except (self.stack.secrets.exceptions.ResourceNotFoundException, KeyError):
+            return 0
+
+    def connects(self) -> bool:
+        """A seller connects, sees it, and the secret is there at once."""
+        seller = self.seller()
+        shown = self.walk(seller).result().text
+        return "Your account is connected" in shown and self.published(ConnectionName(APP, seller)) == 1
+
+    def reconnects(self) -> bool:
+        """A second authorization writes the secret that is there already."""
+        seller = self.seller()
+        self.walk(seller)
+        self.walk(seller, for_account=seller)
+        return self.published(ConnectionName(APP, seller)) == 2
+
+    def writes_a_secret_of_ours(self) -> bool:
+        """A secret that stands without the record knowing of it is recognised as ours, and written."""
+        name = self.connected()
+        record = self.stack.stored(name)
+        self.stack.connections.write(record, replace(record, published=None))
+        self.walk(name.account, for_account=name.account)
+        return self.published(name) == 2
+
+    def queues_a_comparison(self) -> bool:
+        """A callback that lost its fence queues the connection, and the rotation publishes the newest grant."""
+        name = self.connected()
+        self.stack.failpoint("published", "hang 3")
+        held = []
+
+        def fence_is_lost() -> None:
+            eventually(lambda: self.stack.stored(name).generation == 2, seconds=10)
+            now = int(time.time())
+            held.append(self.stack.connections.lease(name, now=now + 99_999, until=now - 1, even_if_not_due=True))
+
+        beside(lambda: self.walk(name.account, for_account=name.account), fence_is_lost)
+        return within(lambda: self.generation_published(name) == 2)
+
+    def generation_published(self, name: ConnectionName) -> int:
+        """Return which generation the record says was published."""
+        published = self.stack.stored(name).published
+        return 0 if published is None else published.generation
+
+    def alerts_of_a_quarantine(self) -> bool:
+        """The wrong account's alert reaches the topic's subscribers."""
+        right = self.connected().account
+        wrong = self.seller()
+        self.walk(wrong, for_account=right)
+        return self.heard(wrong)
+
+    def connected(self) -> ConnectionName:
+        """Return a new connection; what it needs has to be allowed."""
+        return self.stack.connect(APP, self.sandbox, self.seller())
+
+    def heard(self, text: str) -> bool:
+        """Return whether an alert that names this text arrives soon."""
+        sqs = self.stack.client("sqs")
+
+        def arrived() -> bool:
+            messages = sqs.receive_message(QueueUrl=self.alerts, MaxNumberOfMessages=10).get("Messages", [])
+            return any(text in message["Body"] for message in messages)
+
+        return within(arrived, seconds=4)
+
+    def refreshes(self) -> bool:
+        """A refresh on demand ends with a new token in the secret."""
+        name = self.connected()
+        return self.stack.refresh(name).get("ok") is True and self.published(name) == 2
+
+    def keeps_an_unreadable_answer(self) -> bool:
+        """Bytes that nobody can read are set aside."""
+        name = self.connected()
+        fence = self.stack.stored(name).fence
+        self.sandbox.fault("refresh", "mangle", how="html")
+        self.stack.refresh(name)
+        return self.stack.connections.aside(name, fence=fence + 1) is not None
+
+    def asks_a_refused_seller_back(self) -> bool:
+        """A refusal is final at once in an app of few connections, which have to be counted."""
+        sandbox = self.stack.add_app(app := f"small-{uuid.uuid4().hex[:8]}")
+        name = self.stack.connect(app, sandbox, sandbox.sellers(1)[0])
+        sandbox.call("POST", "revoke", provider="tiktok_shop", app=sandbox.app_key, account=name.account)
+        self.stack.refresh(name)
+        return self.stack.stored(name).status is Status.REAUTHORIZE
+
+    def alerts_of_a_refusal(self) -> bool:
+        """The alert that a seller has to come back reaches the topic's subscribers."""
+        sandbox = self.stack.add_app(app := f"small-{uuid.uuid4().hex[:8]}")
+        name = self.stack.connect(app, sandbox, sandbox.sellers(1)[0])
+        sandbox.call("POST", "revoke", provider="tiktok_shop", app=sandbox.app_key, account=name.account)
+        self.stack.refresh(name)
+        return self.heard(name.account)
+
+    def creates_a_missing_secret(self) -> bool:
+        """A grant whose callback could not publish is published by the rotation."""
+        name = self.connected()
+        record = self.stack.stored(name)
+        assert record.published is not None
+        self.stack.secrets.delete_secret(SecretId=record.published.arn, ForceDeleteWithoutRecovery=True)
+        self.stack.connections.write(record, replace(record, published=None))
+        self.stack.refresh(name)
+        return self.published(name) == 2
+
+    def compares(self) -> bool:
+        """A secret that somebody else overwrote is made equal to its grant again."""
+        name = self.connected()
+        published = self.stack.stored(name).published
+        assert published is not None
+        self.stack.secrets.put_secret_value(SecretId=published.arn, SecretString='{"generation": 99}')
+        self.stack.client("sqs").send_message(
+            QueueUrl=self.stack.outputs.queue_url, MessageBody=json.dumps({"connection": str(name), "compare": True})
+        )
+        return within(lambda: self.published(name) == 1)
+
+    def ticks(self) -> bool:
+        """What is due is found and queued."""
+        name = self.connected()
+        assert self.stack.connections.request_refresh(name, generation=1, now=int(time.time()))
+        told = self.stack.tick()
+        return told.get("ok") is True and told["due"] == told["queued"] >= 1
+
+
+def beside(one: Callable[[], object], other: Callable[[], object]) -> None:
+    """Run both at once."""
+    thread = threading.Thread(target=one)
+    thread.start()
+    other()
+    thread.join()
+
+
+def within(look: Callable[[], bool], *, seconds: float = SOON) -> bool:
+    """Return whether something becomes true soon."""
+    try:
+        return eventually(look, seconds=seconds)
+    except AssertionError:
+        return False
+
+
+NEEDED_BY: dict[tuple[str, str, str], str] = {
+    ("CallbackRole", "dynamodb:GetItem", "Table.Arn"): "connects",
+    ("CallbackRole", "dynamodb:PutItem", "Table.Arn"): "connects",
+    ("CallbackRole", "dynamodb:Query", "Table.Arn"): "connects",
+    ("CallbackRole", "dynamodb:UpdateItem", "Table.Arn"): "connects",
+    ("CallbackRole", "secretsmanager:GetSecretValue", "InviteKey.Id"): "connects",
+    ("CallbackRole", "secretsmanager:GetSecretValue", "secret:${Prefix}/apps/*"): "connects",
+    ("CallbackRole", "secretsmanager:CreateSecret", "secret:${Prefix}/tokens/*"): "connects",
+    ("CallbackRole", "secretsmanager:PutSecretValue", "secret:${Prefix}/tokens/*"): "reconnects",
+    ("CallbackRole", "secretsmanager:DescribeSecret", "secret:${Prefix}/tokens/*"): "writes_a_secret_of_ours",
+    ("CallbackRole", "sqs:SendMessage", "RefreshQueue.Arn"): "queues_a_comparison",
+    ("CallbackRole", "sns:Publish", "AlertTopic"): "alerts_of_a_quarantine",
+    ("RotationRole", "dynamodb:GetItem", "Table.Arn"): "refreshes",
+    ("RotationRole", "dynamodb:PutItem", "Table.Arn"): "keeps_an_unreadable_answer",
+    ("RotationRole", "dynamodb:Query", "Table.Arn"): "asks_a_refused_seller_back",
+    ("RotationRole", "dynamodb:UpdateItem", "Table.Arn"): "refreshes",
+    ("RotationRole", "dynamodb:Query", "${Table.Arn}/index/due"): "ticks",
+    ("RotationRole", "secretsmanager:GetSecretValue", "secret:${Prefix}/apps/*"): "refreshes",
+    ("RotationRole", "secretsmanager:CreateSecret", "secret:${Prefix}/tokens/*"): "creates_a_missing_secret",
+    ("RotationRole", "secretsmanager:PutSecretValue", "secret:${Prefix}/tokens/*"): "refreshes",
+    ("RotationRole", "secretsmanager:DescribeSecret", "secret:${Prefix}/tokens/*"): "compares",
+    ("RotationRole", "sqs:SendMessage", "RefreshQueue.Arn"): "ticks",
+    ("RotationRole", "sns:Publish", "AlertTopic"): "alerts_of_a_refusal",
+}
+KEY_NEEDED_BY = {
+    ("CallbackRole", "kms:GenerateDataKey"): "connects",
+    ("RotationRole", "kms:GenerateDataKey"): "refreshes",
+    ("RotationRole", "kms:Decrypt"): "refreshes",
+}
+
+
+def physical(stack: Stack, logical_id: str) -> str:
+    """Return a resource's physical id."""
+    described = stack.client("cloudformation").describe_stack_resources(StackName=stack.outputs.stack)
+    return next(
+        resource["PhysicalResourceId"]
+        for resource in described["StackResources"]
+        if resource["LogicalResourceId"] == logical_id
+    )
+
+
+def cold(stack: Stack, role: str) -> None:
+    """Let a function start anew: what a warm one has read already would hide what it may not read."""
+    function = getattr(stack.outputs, _FUNCTIONS[role])
+    client = stack.client("lambda")
+    variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    client.update_function_configuration(
+        FunctionName=function, Environment={"Variables": {**variables, "STARTED_ANEW": uuid.uuid4().hex}}
+    )
+
+
+@contextmanager
+def without_action(stack: Stack, role: str, action: str, resource: str) -> Iterator[None]:
+    """Take one action on one resource away from a role, and give it back."""
+    iam = stack.client("iam")
+    where: dict[str, str] = {"RoleName": physical(stack, role)}
+    (name,) = iam.list_role_policies(**where)["PolicyNames"]
+    document = iam.get_role_policy(**where, PolicyName=name)["PolicyDocument"]
+    less = {**document, "Statement": [_without(one, action, resource) for one in document["Statement"]]}
+    less["Statement"] = [statement for statement in less["Statement"] if statement["Action"]]
+    assert less != document, "the deployed role never had it"
+    iam.put_role_policy(**where, PolicyName=name, PolicyDocument=json.dumps(less))
+    cold(stack, role)
+    try:
+        yield
+    finally:
+        iam.put_role_policy(**where, PolicyName=name, PolicyDocument=json.dumps(document))
+        cold(stack, role)
+
+
+def _without(statement: dict[str, Any], action: str, resource: str) -> dict[str, Any]:
+    given = statement["Action"]
+    actions = [given] if isinstance(given, str) else list(given)
+    if not _matches(statement["Resource"], resource):
+        return statement
+    return {**statement, "Action": [one for one in actions if one not in _TOGETHER.get(action, {action})]}
+
+
+def _matches(arn: str, resource: str) -> bool:
+    """Return whether a deployed ARN is the template's resource."""
+    shapes = {
+        "Table.Arn": lambda arn: ":table/" in arn and "/index/" not in arn,
+        "${Table.Arn}/index/due": lambda arn: arn.endswith("/index/due"),
+        "InviteKey.Id": lambda arn: "/invite-key" in arn,
+        "secret:${Prefix}/apps/*": lambda arn: arn.endswith("/apps/*"),
+        "secret:${Prefix}/tokens/*": lambda arn: arn.endswith("/tokens/*"),
+        "RefreshQueue.Arn": lambda arn: ":sqs:" in arn,
+        "AlertTopic": lambda arn: ":sns:" in arn,
+    }
+    return isinstance(arn, str) and shapes[resource](arn)
+
+
+@contextmanager
+def without_key_action(stack: Stack, role: str, action: str) -> Iterator[None]:
+    """Take one action away from a role in the grant key's policy, and give it back."""
+    kms = stack.client("kms")
+    key = stack.outputs.key_arn
+    policy = kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+    document = json.loads(policy)
+    role_name = physical(stack, role)
+    for statement in document["Statement"]:
+        if role_name in json.dumps(statement["Principal"]):
+            given = statement["Action"]
+            actions = [given] if isinstance(given, str) else given
+            statement["Action"] = [one for one in actions if one != action]
+    document["Statement"] = [statement for statement in document["Statement"] if statement["Action"]]
+    assert document != json.loads(policy), "the key's policy never gave it"
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(document))
+    cold(stack, role)
+    try:
+        yield
+    finally:
+        kms.put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
+        cold(stack, role)
+
+
+@pytest.fixture(scope="module")
+def scenarios(stack: Stack, sandbox: Sandbox, alerts: str) -> Scenarios:
+    """The scenarios, on the stack."""
+    return Scenarios(stack, sandbox, alerts)
+
+
+def test_every_action_of_the_functions_own_code_has_a_scenario() -> None:
+    """What the template's test holds as used by our code is exactly what is proved here."""
+    assert {(role, *pair) for role, pairs in OWN.items() for pair in pairs} == set(NEEDED_BY)
+    roles = {f"{role}.Arn": role for role in _FUNCTIONS}
+    declared = {(roles[who], action) for who, actions in KEY.items() if who in roles for action in actions}
+    assert declared == set(KEY_NEEDED_BY)
+
+
+@pytest.mark.parametrize(("role", "action", "resource"), sorted(NEEDED_BY))
+def test_an_action_taken_away_breaks_what_needs_it(
+    stack: Stack, scenarios: Scenarios, role: str, action: str, resource: str
+) -> None:
+    """Without the action its scenario fails; with it again, it works."""
+    works = getattr(scenarios, NEEDED_BY[role, action, resource])
+    with without_action(stack, role, action, resource):
+        assert works() is False
+    assert works() is True
+
+
+@pytest.mark.parametrize(("role", "action"), sorted(KEY_NEEDED_BY))
+def test_a_key_action_taken_away_breaks_what_needs_it(
+    stack: Stack, scenarios: Scenarios, role: str, action: str
+) -> None:
+    """The key's own policy is the only place that allows its use."""
+    works = getattr(scenarios, KEY_NEEDED_BY[role, action])
+    with without_key_action(stack, role, action):
+        assert works() is False
+    assert works() is True

@@ -1,0 +1,282 @@
+"""The documentation is true: what it names exists, and what can run on the embedded stack is run, word for word."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+import jmespath
+import pytest
+from botocore.exceptions import ClientError
+
+from readme.documented import (
+    OPERATING,
+    PAGES,
+    README,
+    ROOT,
+    all_commands,
+    check_aws_command,
+    code,
+    command_path,
+    commands_in_blocks,
+)
+from tokensync.connection import Connection, Status
+from tokensync.document import document
+from tokensync.grant import Grant
+from tokensync.names import ConnectionName
+from tokensync.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stack import Stack
+
+APP, ACCOUNT = "tiktok-shop", "7010736057180325637"  # the documentation's example
+
+
+@cache
+def help_of(program: Path, *path: str) -> str:
+    """Return what a program's `--help` prints; it must exit with 0."""
+    done = subprocess.run(
+        [str(program), *path, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(ROOT),
+            "NO_COLOR": "1",
+            "COLUMNS": "200",
+            "SAM_CLI_TELEMETRY": "0",
+        },
+    )
+    assert done.returncode == 0, f"{program.name} {' '.join(path)} --help: {done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def example(stack: Stack) -> Iterator[ConnectionName]:
+    """Return a connected seller that stands for the documentation's example."""
+    sandbox = stack.add_app("readme-shop", access_token_seconds=3600)
+    yield stack.connect("readme-shop", sandbox, ACCOUNT)
+    if "readme-added" in stack.apps.names():
+        stack.apps.remove("readme-added")
+
+
+def environment(stack: Stack) -> dict[str, str]:
+    """Return an operator's environment after a deployment: the stack is named, and AWS is the embedded one."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(stack.root),
+        "NO_COLOR": "1",
+        "AWS_ENDPOINT_URL": stack.outputs.endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": stack.outputs.region,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "TOKENSYNC_STACK": stack.outputs.stack,
+    }
+
+
+def run(
+    stack: Stack, program: str, *arguments: str, stdin: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a program of the project's `.venv/bin` in the project's directory."""
+    return subprocess.run(
+        [str(stack.root / ".venv" / "bin" / program), *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=stack.root,
+        env=environment(stack) | variables,
+    )
+
+
+def in_place(text: str, example: ConnectionName) -> str:
+    """Return text with the connected seller in the example's place."""
+    return text.replace(f"{APP}/{ACCOUNT}", str(example))
+
+
+@pytest.mark.parametrize("arguments", all_commands("tokensync"), ids=" ".join)
+def test_documented_commands_exist(arguments: list[str]) -> None:
+    """Every command and option of `tokensync` that the documentation names is one."""
+    assert help_of(ROOT / ".venv" / "bin" / "tokensync", *command_path(arguments))
+
+
+@pytest.mark.parametrize(
+    "wrong", ["conect tiktok-shop", "app rotate tiktok-shop", "invite --label L --until 7d", "--stak x list"]
+)
+def test_a_command_that_does_not_exist_is_noticed(wrong: str) -> None:
+    """A command or an option that the command line lacks fails the check above."""
+    with pytest.raises(AssertionError, match=r"no (command|option)"):
+        command_path(wrong.split())
+
+
+@pytest.mark.parametrize("arguments", all_commands("aws"), ids=" ".join)
+def test_documented_aws_commands_exist(arguments: list[str]) -> None:
+    """Every AWS CLI command that the documentation names is made of operations and options that AWS has."""
+    check_aws_command(arguments)
+
+
+@pytest.mark.parametrize("wrong", ["kms delete-key --key-id k", "dynamodb delete-table --name t", "secrets list"])
+def test_an_aws_command_that_does_not_exist_is_noticed(wrong: str) -> None:
+    """An operation, option or service that AWS lacks fails the check above."""
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        check_aws_command(wrong.split())
+
+
+@pytest.mark.parametrize("target", sorted({arguments[0] for arguments in all_commands("make")}))
+def test_documented_make_targets_do_something(target: str) -> None:
+    """Every target of `make` that the documentation names exists and has something to do."""
+    done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607 - the user's make
+    assert (done.returncode, "Nothing to be done" in done.stdout) == (0, False), done.stdout + done.stderr
+
+
+def test_documented_sam_commands_exist(stack: Stack) -> None:
+    """Every command and option of SAM CLI that the documentation names is one."""
+    for command, *rest in all_commands("sam"):
+        told = help_of(
+            stack.root / ".venv" / "sam" / "bin" / "sam", *([command, rest[0]] if command == "local" else [command])
+        )
+        assert [word for word in rest if word.startswith("--") and word not in told] == []
+
+
+def test_the_parameters_are_the_templates() -> None:
+    """Every stack parameter and output that README and the operating page name stands in the template."""
+    template = (ROOT / "template.yaml").read_text()
+    named = ["AlertEmail", "Architecture", "SubnetIds", "SecurityGroupIds", "RevealPrincipalArn", "RotationConcurrency"]
+    named += [*re.findall(r"OutputKey=='(\w+)'", README.read_text()), "AlertTopicArn"]
+    told = README.read_text() + OPERATING.read_text()
+    assert [name for name in named if not re.search(rf"^  {name}:", template, re.MULTILINE) or name not in told] == []
+
+
+@pytest.mark.parametrize("page", [README, OPERATING], ids=lambda page: page.name)
+def test_documented_commands_run(stack: Stack, example: ConnectionName, page: Path) -> None:
+    """The `tokensync` commands in a page's shell blocks run as they stand; only a client secret is given by stdin."""
+    for words in commands_in_blocks(page):
+        if words[0] != "tokensync":
+            continue
+        changes_app = "app" in words
+        given = [
+            word.replace(f"{APP}/{ACCOUNT}", str(example)) if "/" in word
+            else ("readme-added" if changes_app else example.app) if word == APP
+            else word
+            for word in words[1:]
+        ]  # fmt: skip
+        secret = ["--client-secret-stdin"] if "add" in words else []
+        done = run(stack, "tokensync", *given, *secret, stdin="a client secret")
+        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+
+
+def test_commands_without_a_stack_speak_to_the_embedded_one(stack: Stack, example: ConnectionName) -> None:
+    """Without a named stack a command says that it speaks to the embedded one, and lists what is there."""
+    done = run(stack, "tokensync", "list", TOKENSYNC_STACK="")
+    assert (done.returncode, str(example) in done.stdout, "embedded stack" in done.stderr) == (0, True, True)
+
+
+def test_the_outputs_that_readme_names_exist(stack: Stack) -> None:
+    """The names of outputs in the README are keys of `tokensync outputs --json`."""
+    outputs = json.loads(run(stack, "tokensync", "outputs", "--json").stdout)
+    named = set(re.findall(r"output `(\w+)`", README.read_text()))
+    assert named
+    assert {name for name in named if not outputs.get(name)} == set()
+
+
+def test_doctor_answers(stack: Stack, example: ConnectionName) -> None:
+    """`tokensync doctor` looks at the example and finds nothing wrong with it."""
+    findings = json.loads(run(stack, "tokensync", "doctor", "--json").stdout)
+    assert [one for one in findings if str(example) in one["message"] and not one["ok"]] == []
+
+
+def test_the_aws_cli_reads_a_token(stack: Stack, example: ConnectionName) -> None:
+    """The README's AWS CLI command, made as an API call, returns the published document."""
+    (words,) = (
+        words for words in commands_in_blocks(README) if words[:3] == ["aws", "secretsmanager", "get-secret-value"]
+    )
+    options = dict(zip(words[3::2], words[4::2], strict=True))
+    answer = stack.secrets.get_secret_value(SecretId=in_place(options["--secret-id"], example))
+    assert json.loads(jmespath.search(options["--query"], answer))["account_id"] == ACCOUNT
+
+
+def test_boto3_reads_a_token(stack: Stack, example: ConnectionName) -> None:
+    """The README's first Python program prints a token that is good."""
+    done = run(stack, "python", "-c", in_place(code(README, "python")[0], example))
+    assert (done.returncode, done.stdout[:7]) == (0, "active "), done.stderr
+    assert stack.document(example)["access_token"] in done.stdout
+
+
+def test_another_function_reads_a_token(stack: Stack, example: ConnectionName) -> None:
+    """The README's function tells the seller's shops, holds the token, and reads it anew when it was rejected."""
+    asked = "\nheld = token()\nprint(handler({}, None), held is token(), held is token(rejected=True))"
+    done = run(stack, "python", "-c", in_place(code(README, "python")[1], example) + asked)
+    shops = [shop["name"] for shop in stack.document(example)["account"]["shops"]]
+    assert done.stdout.strip() == f"{ {'shops': shops} } True False", done.stderr
+
+
+def test_the_policy_opens_one_secret_alone(stack: Stack, example: ConnectionName) -> None:
+    """Under the README's policy its secret can be read, and no other."""
+    policy = in_place(code(README, "json")[0], example).replace("111122223333", "000000000000")
+    iam = stack.client("iam")
+    iam.create_user(UserName="readme")
+    iam.put_user_policy(UserName="readme", PolicyName="read", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="readme")["AccessKey"]
+    reader = boto3.client(
+        "secretsmanager",
+        endpoint_url=stack.outputs.endpoint,
+        region_name=stack.outputs.region,
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+    assert reader.get_secret_value(SecretId=f"{stack.outputs.secret_prefix}/tokens/{example}")["SecretString"]
+    for other in (stack.outputs.invite_key_name, f"{stack.outputs.secret_prefix}/apps/{example.app}"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            reader.get_secret_value(SecretId=other)
+
+
+@pytest.mark.parametrize("page", [README, OPERATING], ids=lambda page: page.name)
+def test_every_status_is_explained(page: Path) -> None:
+    """A page's table of statuses has a row for each status and no other."""
+    (table,) = re.findall(r"^\| status \|.*?\n\n", page.read_text() + "\n", re.MULTILINE | re.DOTALL)
+    assert sorted(Status) == sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+
+
+def test_every_alert_is_explained() -> None:
+    """The operating page has a row for each alert that the code raises and no other."""
+    core = ROOT / "layers" / "core" / "python" / "tokensync"
+    raised = {
+        kind for file in core.rglob("*.py") for kind in re.findall(r'alerts\.tell\(\s*"([\w.]+)"', file.read_text())
+    }
+    assert raised == set(re.findall(r"^\| `(\w+\.\w+)` \|", OPERATING.read_text(), re.MULTILINE))
+
+
+def test_every_field_of_the_secret_is_explained() -> None:
+    """The README's table of the published secret names each of its fields and no other."""
+    grant = Grant(account_id="1", label="", access_token=Secret("t"), token_type="Bearer", scopes=(), obtained_at=0)
+    published = json.loads(document(Connection(name=ConnectionName("a", "1"), provider="p"), grant))
+    (table,) = re.findall(r"^\| field \|.*?\n\n", README.read_text(), re.MULTILINE | re.DOTALL)
+    rows = [row.split("|")[1] for row in table.splitlines()[2:] if row]
+    assert set(published) == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "docs" / "decisions.md"], ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link names a file, and a heading of it where it names one."""
+    for target, _, heading in (
+        link.partition("#") for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text())
+    ):
+        file = (page.parent / target) if target else page
+        assert file.is_file(), target
+        headings = [
+            re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-")
+            for line in file.read_text().splitlines()
+            if line.startswith("#")
+        ]
+        assert not heading or heading in headings
