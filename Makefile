@@ -14,7 +14,7 @@ VENV := .venv
 UV := $(VENV)/bin/uv
 RUN := $(VENV)/bin
 
-.PHONY: help setup check format unit test integration browser demo down clean
+.PHONY: help setup demo down check format unit test clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
