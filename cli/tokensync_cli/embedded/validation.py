@@ -21,8 +21,9 @@ def validate(root: Path) -> str:
     sam = environments.sam(root)
     with tempfile.TemporaryDirectory() as directory:
         environments.synchronize(sam, root, Path(directory) / "installation.log")
+        command = [str(sam.path / "bin" / "sam"), "validate", "--lint", "--region", REGION]
         done = subprocess.run(
-            [str(sam.path / "bin" / "sam"), "validate", "--lint", "--region", REGION, "--template-file", str(root / "template.yaml")],
+            [*command, "--template-file", str(root / "template.yaml")],
             capture_output=True,
             text=True,
             check=False,
