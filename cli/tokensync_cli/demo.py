@@ -106,7 +106,7 @@ def show_document(document: dict[str, Any], out: Output) -> None:
 
 def wait_for_the_schedule(names: Sequence[str], before: dict[str, int], out: Output) -> dict[str, dict[str, Any]]:
     """Return the connections once the scheduled rotation has brought each of them a new generation."""
-    started = time.monotonic()
+    started, said = time.monotonic(), ""
     with out.progress("Waiting for EventBridge Scheduler's next minute") as tell:
         while True:
             listed = {one["connection"]: one for one in asked("list")}
@@ -119,7 +119,12 @@ def wait_for_the_schedule(names: Sequence[str], before: dict[str, int], out: Out
                     f"After {waited:.0f} s the schedule has refreshed {len(fresh)} of {len(names)} connections. "
                     "Look at `tokensync list` and `tokensync doctor`."
                 )
-            tell(f"Waiting for EventBridge Scheduler's next minute ({waited:.0f} s, {len(fresh)} of {len(names)})")
+            text = (
+                f"Waiting for EventBridge Scheduler's next minute ({waited // 10 * 10:.0f} s, {len(fresh)} refreshed)"
+            )
+            if text != said:
+                # By tens of seconds: where no terminal redraws the line, each change is a line of its own.
+                tell(said := text)
             time.sleep(_LOOK_SECONDS)
 
 
@@ -182,6 +187,8 @@ def demo(out: Output) -> None:
 
 def main() -> int:
     """Run the demo and return the exit code."""
+    # In step with the progress on stderr, also where both go into one file.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         demo(Output())
     except DemoFailed as failed:
