@@ -58,7 +58,9 @@ def open_deployed(choice: Choice) -> Target:
         CommandFailed: there is no such stack, or no Region is set.
         botocore's errors: no credentials, no permission, no network.
     """
-    session = boto3.Session(profile_name=choice.profile, region_name=choice.region)
+    # botocore reads AWS_DEFAULT_REGION alone; the AWS CLI and Lambda go by AWS_REGION first.
+    region = choice.region or os.environ.get("AWS_REGION") or None
+    session = boto3.Session(profile_name=choice.profile, region_name=region)
     if session.region_name is None:
         raise CommandFailed(
             "No AWS Region is set.", next_command="the same command with --region, or set AWS_REGION", kind="NoRegion"

@@ -29,7 +29,7 @@ Tell = Callable[[str], None]
 
 
 class Output:
-    """Prints for people, or JSON for programs: then stdout holds one document, and stderr ends with the error, if any."""
+    """Prints for people, or JSON for programs: one document on stdout, an error as the last line of stderr."""
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json

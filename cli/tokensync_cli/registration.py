@@ -83,9 +83,9 @@ def live_hosts(app: App) -> list[str]:
     return sorted({host for host in hosts if host not in _LOOPBACK})
 
 
-def lifetime_warning(app: App) -> str:
+def lifetime_warning(app: App, provider: Provider) -> str:
     """Return a warning where tokens would not outlive the schedule's shortest interval; empty where they do."""
-    life = provider_named(app.provider).answer.default_expires_in
+    life = provider.answer.default_expires_in
     if app.is_sandboxed or life is None or life > FLOOR:
         return ""
     floor = span(FLOOR)

@@ -10,6 +10,7 @@ import typer
 from tokensync.app import App
 from tokensync.connection import Status
 from tokensync.names import app_name
+from tokensync.providers import provider_named
 from tokensync.secret import Secret
 from tokensync.transitions import REASON_REFUSED
 from tokensync_cli import registration
@@ -123,7 +124,7 @@ def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_st
 
 def _tell_added(run: Run, target: Target, app: App) -> None:
     redirect_url = target.outputs.redirect_url(app.name)
-    warning = registration.lifetime_warning(app)
+    warning = registration.lifetime_warning(app, provider_named(app.provider))
     if warning:
         run.out.warn(warning)
     following = f"tokensync connect {app.name}" if app.is_sandboxed else f"tokensync invite {app.name}"

@@ -1,0 +1,210 @@
+"""`list`, `show`, `history`, `token`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tokensync.connection import LastError, Status
+from tokensync.errors import SealingUnavailable, StoreUnavailable
+from tokensync.names import ConnectionName, token_secret_name
+from tokensync.summary import summary
+from world import ACCOUNT, APP, NAME
+
+SECRET = token_secret_name("tokensync", NAME)
+
+
+def publish(desk: Any, **change: Any) -> None:
+    """Seed a connection and publish it with other values."""
+    record = replace(desk.world.connected(), **change)
+    desk.world.connections.seed(record)
+    published = {**desk.world.document(), "status": record.status.value}
+    stored = desk.world.secrets.secret(NAME)
+    stored.versions[stored.current] = json.dumps(published)
+
+
+def test_list_is_an_array_of_summaries(desk: Any) -> None:
+    """`list --json` gives what programs rely on, and no token."""
+    record = desk.world.connected()
+
+    assert [summary(record, prefix="tokensync")] == desk.json("list")
+
+
+def test_list_shows_people_a_row_for_each(desk: Any) -> None:
+    """Times are told as seen from now, and an error by its class."""
+    record = desk.world.connected()
+    error = LastError(failure="busy", code="429", message="slow down", trace_id="t", at=desk.world.clock.now())
+    desk.world.connections.seed(replace(record, last_error=error))
+
+    result = desk.run("list")
+
+    assert 0 == result.exit_code
+    head, row = result.stdout.splitlines()
+    assert head.startswith("CONNECTION")
+    assert f"{NAME}  Acme GmbH  active  1           in 3 d 12 h" in row
+    assert row.endswith("busy 429")
+    assert "stack prod in eu-central-1, account 000000000000" in result.stderr
+
+
+def test_list_by_status_and_app(desk: Any) -> None:
+    """Filters leave the others out; an app that is not registered is not found."""
+    desk.world.connected()
+    desk.world.connections.seed(
+        replace(desk.world.connected(ConnectionName(APP, "2"), refresh_token="R-2"), status=Status.HELD)
+    )
+
+    assert [f"{APP}/2"] == [told["connection"] for told in desk.json("list", "--status", "held")]
+    assert 2 == len(desk.json("list", "--app", APP))
+    assert 3 == desk.error("list", "--app", "other")[0]
+    assert 2 == desk.error("list", "--app", "Other!")[0]
+
+
+def test_an_empty_list_names_the_next_command(desk: Any) -> None:
+    """A newcomer is not left with nothing."""
+    result = desk.run("list")
+
+    assert (0, "No connection.\n") == (result.exit_code, result.stdout)
+    assert f"Next: tokensync connect {APP}" in result.stderr
+    assert [] == desk.json("list")
+
+
+def test_show_tells_one_connection(desk: Any) -> None:
+    """The same as in the list, and no token."""
+    record = desk.world.connected()
+
+    assert summary(record, prefix="tokensync") == desk.json("show", str(NAME))
+    shown = desk.run("show", str(NAME)).stdout
+    assert "Acme GmbH" in shown
+    assert "A0" not in shown
+
+
+@pytest.mark.parametrize("command", ["show", "history", "token", "refresh"])
+def test_an_unknown_connection_is_not_found(desk: Any, command: str) -> None:
+    """Exit code 3, and 2 for what is no connection's name."""
+    code, error = desk.error(command, f"{APP}/nobody")
+    assert (3, "UnknownConnection", "tokensync list") == (code, error["class"], error["next"])
+
+    code, error = desk.error(command, "nobody")
+    assert (2, "A connection is written app/account.") == (code, error["message"])
+
+
+def test_reveal_opens_the_grant(desk: Any) -> None:
+    """With --reveal alone, and with the operator's own credentials, tokens are printed."""
+    desk.world.connected()
+
+    grant = desk.json("show", str(NAME), "--reveal")["grant"]
+
+    assert ("A0", "R0") == (grant["access_token"], grant["refresh_token"])
+    assert "R0" in desk.run("show", str(NAME), "--reveal").stdout
+
+
+def test_reveal_denied_names_the_parameter(desk: Any) -> None:
+    """An operator whom KMS refuses learns which parameter of the template gives the right."""
+    desk.world.connected()
+    desk.world.sealer.fail_next("open", SealingUnavailable("Decrypt: AccessDeniedException"))
+
+    code, error = desk.error("show", str(NAME), "--reveal")
+
+    assert (1, "RevealDenied") == (code, error["class"])
+    assert "RevealPrincipalArn" in error["message"]
+
+
+def test_reveal_of_what_cannot_be_opened(desk: Any) -> None:
+    """KMS that does not answer is a matter of time, a record without a grant is not."""
+    desk.world.connected()
+    desk.world.sealer.fail_next("open", SealingUnavailable("Decrypt: ThrottlingException"))
+    assert 5 == desk.error("show", str(NAME), "--reveal")[0]
+
+    desk.world.connections.seed(replace(desk.world.stored(), sealed_grant=None))
+    code, error = desk.error("show", str(NAME), "--reveal")
+    assert (1, "NoGrant") == (code, error["class"])
+
+
+def test_history_lists_events(desk: Any) -> None:
+    """What happened, the newest last."""
+    desk.world.connected()
+    desk.run("refresh", str(NAME))
+
+    events = desk.json("history", str(NAME))
+
+    assert ["token.refreshed"] == [entry["event"] for entry in events]
+    assert {"at", "event", "generation", "detail"} == set(events[0])
+    assert "token.refreshed" in desk.run("history", str(NAME)).stdout
+
+
+def test_token_prints_the_token_alone(desk: Any) -> None:
+    """What `$(tokensync token …)` gives is the token and nothing else."""
+    desk.world.connected()
+
+    result = desk.run("token", str(NAME))
+
+    assert (0, "A0\n") == (result.exit_code, result.stdout)
+    told = desk.json("token", str(NAME))
+    assert ("A0", "active") == (told["access_token"], told["status"])
+    assert {"access_token", "expires_at", "status"} == set(told)
+
+
+@pytest.mark.parametrize("status", [Status.REAUTHORIZE, Status.DISCONNECTED])
+def test_a_token_that_only_its_seller_can_renew_is_not_printed(desk: Any, status: Status) -> None:
+    """Exit code 4 and the invite to send."""
+    publish(desk, status=status)
+
+    code, error = desk.error("token", str(NAME))
+
+    assert (4, f"tokensync invite {APP} --for {NAME}") == (code, error["next"])
+
+
+def test_a_doubtful_token_is_printed_with_a_warning(desk: Any) -> None:
+    """Held and expired are said on stderr; stdout stays usable."""
+    publish(desk, status=Status.HELD)
+    desk.world.clock.advance(4 * 86_400)
+
+    result = desk.run("token", str(NAME))
+
+    assert (0, "A0\n") == (result.exit_code, result.stdout)
+    assert "is held" in result.stderr
+    assert "expired 12 h ago" in result.stderr
+
+
+def test_a_secret_that_is_not_there(desk: Any) -> None:
+    """Deleted by hand, not published yet, or lost with its seller: each has its own next step."""
+    record = desk.world.connected()
+    desk.world.secrets.delete(record.published.arn)
+    assert 1 == desk.error("token", str(NAME))[0]
+
+    desk.world.connections.seed(replace(record, published=None))
+    assert 5 == desk.error("token", str(NAME))[0]
+
+    desk.world.connections.seed(replace(record, status=Status.REAUTHORIZE))
+    assert 4 == desk.error("token", str(NAME))[0]
+
+
+@pytest.mark.parametrize("text", ["hands off", "[]", '{"access_token": 1}', "[" * 100_000])
+def test_a_secret_that_is_not_ours_is_not_printed(desk: Any, text: str) -> None:
+    """Somebody else's secret of that name stays theirs."""
+    desk.secrets.others[token_secret_name("tokensync", ConnectionName(APP, "x"))] = text
+
+    code, error = desk.error("token", f"{APP}/x")
+
+    assert (1, "SecretNotOurs") == (code, error["class"])
+    assert text not in error["message"]
+
+
+def test_a_store_that_is_down_is_a_matter_of_time(desk: Any) -> None:
+    """Exit code 5, and again in a minute."""
+    desk.world.connections.fail_next("get", StoreUnavailable("GetItem: ThrottlingException"))
+
+    code, error = desk.error("show", str(NAME))
+
+    assert (5, "StoreUnavailable", "GetItem: ThrottlingException.") == (code, error["class"], error["message"])
+
+
+def test_names_from_a_provider_cannot_move_the_terminal(desk: Any) -> None:
+    """Control and direction characters in a label are dropped before they are printed."""
+    desk.world.connections.seed(replace(desk.world.connected(), label="Acme\x1b[31m\u202eGmbH"))
+
+    assert "Acme[31mGmbH" in desk.run("list").stdout
+    assert ACCOUNT in desk.run("show", str(NAME)).stdout

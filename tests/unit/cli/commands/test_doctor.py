@@ -1,0 +1,113 @@
+"""`doctor`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tokensync.connection import Status
+from tokensync.errors import InvalidApp, StoreUnavailable
+from tokensync_cli.failure import CommandFailed
+from world import APP, NAME
+
+
+def wrong(desk: Any) -> list[dict[str, Any]]:
+    """Return what the doctor finds wrong; it ends with 1 if it finds anything, else with 0."""
+    result = desk.run("doctor", "--json")
+    findings = [finding for finding in json.loads(result.stdout) if not finding["ok"]]
+    assert bool(findings) == result.exit_code
+    assert "" == result.stderr
+    return findings
+
+
+def test_all_is_well(desk: Any) -> None:
+    """Every check is told, and the exit code is 0."""
+    desk.world.connected()
+
+    result = desk.run("doctor")
+
+    assert 0 == result.exit_code
+    for check in ("functions", "invite key", "apps", "connections", "dead letters"):
+        assert check in result.stdout
+    assert "wrong" not in result.stdout
+    assert [] == wrong(desk)
+
+
+def test_the_sandbox_is_looked_at_on_the_embedded_stack(desk: Any) -> None:
+    """It answers, or it is found."""
+    desk.embedded_stack.is_up = True
+
+    assert "answers at http://localhost:4001" in desk.start("doctor").stdout
+
+
+@pytest.mark.parametrize(
+    ("status", "following"),
+    [
+        (Status.HELD, f"tokensync show {NAME}"),
+        (Status.REAUTHORIZE, f"tokensync invite {APP} --for {NAME}"),
+        (Status.DISCONNECTED, f"tokensync invite {APP} --for {NAME}"),
+        (Status.ORPHANED, f"tokensync show {NAME}"),
+        (Status.QUARANTINED, f"tokensync show {NAME}"),
+    ],
+)
+def test_a_connection_that_is_not_active(desk: Any, status: Status, following: str) -> None:
+    """Each status has the command that mends it."""
+    desk.world.connections.seed(replace(desk.world.connected(), status=status, reason="why"))
+
+    (finding,) = wrong(desk)
+
+    assert following == finding["next"]
+    assert f"{status.value} (why)" in finding["message"]
+
+
+def test_connections_that_time_has_passed_by(desk: Any) -> None:
+    """An expired token, and work that has waited for half an hour."""
+    desk.world.connected()
+    desk.world.clock.advance(3600)
+    assert ["tokensync tick"] == [finding["next"] for finding in wrong(desk)]
+
+    desk.world.clock.advance(4 * 86_400)
+    assert [f"tokensync refresh {NAME}"] == [finding["next"] for finding in wrong(desk)]
+
+
+def test_apps_that_do_not_run(desk: Any) -> None:
+    """None at all, one that is paused, one that cannot be read."""
+    desk.world.apps.pause(APP, why="invalid_client", now=1)
+    assert [f"tokensync app resume {APP}"] == [finding["next"] for finding in wrong(desk)]
+
+    desk.world.apps.fail_next("get", InvalidApp("the secret of app tiktok-shop is not JSON"))
+    assert [f"tokensync app remove {APP}"] == [finding["next"] for finding in wrong(desk)]
+
+    desk.world.apps.remove(APP)
+    assert ["no app is registered"] == [finding["message"] for finding in wrong(desk)]
+
+
+def test_functions_that_do_not_answer(desk: Any) -> None:
+    """Each is asked for itself."""
+    desk.functions.script += [
+        CommandFailed("It broke.", next_command="tokensync doctor"),
+        b"garbage",
+    ]
+
+    assert ["functions", "functions"] == [finding["check"] for finding in wrong(desk)]
+
+
+def test_dead_letters_are_moved_back(desk: Any) -> None:
+    """With the AWS CLI's own command."""
+    desk.queues.messages["https://sqs.example/dead"] = 3
+
+    (finding,) = wrong(desk)
+
+    assert finding["next"].startswith("aws sqs start-message-move-task --source-arn arn:")
+
+
+def test_what_keeps_a_check_from_being_made_is_a_finding(desk: Any) -> None:
+    """The other checks go on."""
+    desk.world.connections.fail_next("list", StoreUnavailable("Query: ThrottlingException"))
+
+    assert [("connections", "Query: ThrottlingException.")] == [
+        (finding["check"], finding["message"]) for finding in wrong(desk)
+    ]

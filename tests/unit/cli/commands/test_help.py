@@ -1,0 +1,73 @@
+"""Every command explains itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.main import get_command
+
+from tokensync_cli.main import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every command."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+COMMANDS = sorted(commands(get_command(app)))
+
+
+def test_the_commands_are_those_of_the_design() -> None:
+    """Nothing is missing and nothing is left over."""
+    expected = {
+        *[("app", verb) for verb in ("add", "list", "show", "remove", "pause", "resume")],
+        ("provider", "list"),
+        *[(name,) for name in ("up", "down", "outputs", "invite", "connect", "paste", "list", "show", "history")],
+        *[(name,) for name in ("refresh", "tick", "token", "doctor")],
+    }
+
+    assert expected == set(COMMANDS)
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_states_a_purpose_and_an_example(desk: Any, path: tuple[str, ...]) -> None:
+    """`--help` of every command has its purpose in a line, an example of it, and --json."""
+    result = desk.start(*path, "--help", COLUMNS="200", TERM="dumb")
+
+    assert 0 == result.exit_code
+    assert f"Example: {'curl' if path == ('token',) else 'tokensync ' + ' '.join(path)}" in result.stdout
+    assert "--json" in result.stdout
+    purpose = result.stdout.split("Usage:")[1].splitlines()[2].strip()
+    assert purpose.endswith(".")
+
+
+def test_no_command_at_all_shows_the_commands(desk: Any) -> None:
+    """A bare `tokensync` is a question, not a mistake."""
+    result = desk.start()
+
+    assert 0 == result.exit_code
+    assert "doctor" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("nonsense",), ("app",), ("list", "--nonsense"), ("show",), ("list", "--status", "well"), ("up", "--port", "0")],
+    ids=" ".join,
+)
+def test_what_cannot_be_meant_is_a_usage_error(desk: Any, arguments: tuple[str, ...]) -> None:
+    """Exit code 2, a sentence and the help to read, and no traceback."""
+    result = desk.start(*arguments)
+
+    assert 2 == result.exit_code
+    assert result.stderr.startswith("Error: ")
+    assert "Next: tokensync" in result.stderr
+    assert "--help" in result.stderr
+    assert "" == result.stdout

@@ -1,0 +1,60 @@
+"""Which project is meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tokensync_cli.embedded.ports import Ports
+from tokensync_cli.embedded_project import EmbeddedProject
+from tokensync_cli.failure import CommandFailed
+from tokensync_cli.project import project_root
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A directory that looks like ours."""
+    root = tmp_path / "project"
+    (root / "layers" / "core").mkdir(parents=True)
+    (root / "template.yaml").touch()
+    return root
+
+
+def test_the_nearest_project_above_is_meant(project: Path) -> None:
+    """From any directory of it; another stack's template on the way is none of ours."""
+    inner = project / "a" / "b"
+    inner.mkdir(parents=True)
+    (project / "a" / "template.yaml").touch()
+
+    assert project == project_root(inner, {})
+    assert project_root(project.parent, {}) is None
+
+
+def test_the_environment_names_another(project: Path, tmp_path: Path) -> None:
+    """It wins, and a wrong one is said to be wrong."""
+    assert project == project_root(tmp_path, {"TOKENSYNC_PROJECT": str(project)})
+    with pytest.raises(CommandFailed, match="TOKENSYNC_PROJECT names"):
+        project_root(project, {"TOKENSYNC_PROJECT": str(tmp_path)})
+
+
+def test_without_a_project_nothing_runs_and_nothing_starts() -> None:
+    """`outputs` tells of nothing; `up` and `down` say what is missing."""
+    nowhere = EmbeddedProject(find=lambda: None)
+
+    assert nowhere.outputs() is None
+    with pytest.raises(CommandFailed, match="no tokensync project here"):
+        nowhere.up(fresh=False, ports=Ports(), progress=str)
+    with pytest.raises(CommandFailed, match="no tokensync project here"):
+        nowhere.down(str)
+
+
+def test_a_project_whose_stack_is_not_up(project: Path) -> None:
+    """It has no outputs, and there is nothing to stop."""
+    here = EmbeddedProject(find=lambda: project)
+
+    assert here.outputs() is None
+    assert here.down(str) is False

@@ -1,0 +1,146 @@
+"""What an operator says of an app, checked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tokensync.errors import InvalidName
+from tokensync.providers import PROVIDERS
+from tokensync_cli.failure import UsageFailed
+from tokensync_cli.registration import Wanted, _scopes, _service_id, lifetime_warning, live_hosts
+
+WANTED = Wanted(name="shop", provider="tiktok_shop", client_id="29a39d", service_id="7172")
+
+
+def checked(*, is_embedded: bool = False, **change: Any) -> Any:
+    """Return the app that is checked, with changes."""
+    return replace(WANTED, **change).checked(is_embedded=is_embedded)
+
+
+def test_a_live_app_speaks_to_its_providers_hosts() -> None:
+    """These are what the embedded stack warns of."""
+    assert ["auth.tiktok-shops.com", "open-api.tiktokglobalshop.com", "services.tiktokshop.com"] == live_hosts(
+        checked()
+    )
+
+
+def test_loopback_endpoints_make_a_sandbox_app() -> None:
+    """On the embedded stack alone; with all of them there, no host is live."""
+    urls = [f"{key}=http://localhost:4001/{key}" for key in ("authorize", "token", "refresh", "api")]
+
+    app = checked(endpoints=urls, is_embedded=True)
+
+    assert app.is_sandboxed
+    assert [] == live_hosts(app)
+    with pytest.raises(UsageFailed, match="only the embedded stack"):
+        checked(endpoints=urls)
+
+
+def test_one_of_the_providers_own_hosts_is_taken() -> None:
+    """The vendor's sandbox host, by the standard port."""
+    url = "https://auth-sandbox.tiktok-shops.com:443/api/v2/token/get"
+
+    assert {"token": url} == checked(endpoints=[f"token={url}"]).endpoints
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "token=https://evil.example/",
+        "token=https://auth.tiktok-shops.com.evil.example/",
+        "token=https://auth.tiktok-shops.com@evil.example/",
+        "token=https://user:pass@auth.tiktok-shops.com/",
+        "token=https://auth.tiktok-shops.com:8443/",
+        "token=https://auth.tiktok-shops.com:99999/",
+        "token=https://auth.tiktok-shops.com/?x=1",
+        "token=https://auth.tiktok-shops.com/#x",
+        "token=https://auth.tiktok-shops.com/ x",
+        "token=https://evil.example\\@auth.tiktok-shops.com/",
+        "token=http://auth.tiktok-shops.com/",
+        "token=ftp://auth.tiktok-shops.com/",
+        "token=//auth.tiktok-shops.com/",
+        "token=https://",
+        "token=https://[::1/",
+        "token=https://169.254.169.254/",
+        "token=https://127.1/",
+        "token=https://2130706433/",
+        "tokens=https://auth.tiktok-shops.com/",
+        "token",
+        "token=",
+        "=https://auth.tiktok-shops.com/",
+    ],
+)
+def test_no_client_secret_goes_elsewhere(endpoint: str) -> None:
+    """Every other host, scheme, port and spelling is refused, on the embedded stack too."""
+    for is_embedded in (False, True):
+        with pytest.raises(UsageFailed):
+            checked(endpoints=[endpoint], is_embedded=is_embedded)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"provider": "nobody"},
+        {"client_id": ""},
+        {"client_id": " 29a39d"},
+        {"client_id": "29a\n39d"},
+        {"client_id": "x" * 513},
+        {"service_id": ""},
+        {"region": "eu"},
+        {"scopes": ["seller.order.info"]},
+        {"settings": ["color=red"]},
+        {"settings": ["account_kind=admin"]},
+        {"settings": ["account_kind=seller", "account_kind=creator"]},
+        {"settings": ["return_url=javascript:alert(1)"]},
+        {"settings": ["return_url=http://shop.example/"]},
+        {"settings": ["return_url=http://localhost:3000/"]},
+        {"settings": ["return_url=https://user@shop.example/"]},
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_named(change: dict[str, Any]) -> None:
+    """Options that the provider does not take, values that it does not know, URLs that nobody should follow."""
+    with pytest.raises(UsageFailed) as refused:
+        checked(**change)
+
+    assert "tokensync provider list" == refused.value.next_command
+
+
+def test_a_name_that_is_none() -> None:
+    """The core's own rule holds."""
+    with pytest.raises(InvalidName):
+        checked(name="Shop")
+
+
+def test_settings_that_fit() -> None:
+    """A named value, and a return URL: https, or this machine on the embedded stack."""
+    assert {"account_kind": "creator"} == checked(settings=["account_kind=creator"]).settings
+    local = ["return_url=http://localhost:3000/done"]
+    assert "http://localhost:3000/done" == checked(settings=local, is_embedded=True).return_url
+
+
+def test_scopes_and_service_ids_where_a_provider_takes_them() -> None:
+    """RFC 6749's alphabet, each once; a service id only where it is needed."""
+    shop = PROVIDERS["tiktok_shop"]
+    scoped = replace(shop, authorize=replace(shop.authorize, scope_separator=" "), required=())
+
+    assert ("a.b", "c") == _scopes(["a.b", "c", "a.b"], scoped)
+    for bad in ("a b", "", 'a"b', "ä"):
+        with pytest.raises(UsageFailed):
+            _scopes([bad], scoped)
+    assert "" == _service_id("", scoped)
+    with pytest.raises(UsageFailed, match="takes no --service-id"):
+        _service_id("7172", scoped)
+
+
+def test_lifetimes_that_the_schedule_cannot_serve() -> None:
+    """Where they are known to be as short as the schedule's floor, it warns; sandbox apps have no floor."""
+    shop = PROVIDERS["tiktok_shop"]
+    short = replace(shop, answer=replace(shop.answer, default_expires_in=600))
+
+    assert "" == lifetime_warning(checked(), shop)
+    assert "10 min" in lifetime_warning(checked(), short)
+    assert "" == lifetime_warning(replace(checked(), endpoints={"token": "http://localhost/"}), short)
