@@ -54,7 +54,9 @@ class InMemoryApps(Failing):
             row = self._row(name)
             if not self._state(row).paused:
                 return False
-            row.record = replace(self._state(row), paused="", paused_at=None, window_started=now, tried=0, refused=0)
+            row.record = replace(
+                self._state(row), paused="", paused_at=None, resumed_at=now, window_started=now, tried=0, refused=0
+            )
             return True
 
     def count(self, name: str, *, tried: int, refused: int, now: int, window: int) -> AppState:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ports.failing import Failing
 from ports.table import Row, Table
-from tokensync.connection import HISTORY_LENGTH, SCHEMA, Connection, Phase
+from tokensync.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase
 from tokensync.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
 from tokensync.work import DueKey
 
@@ -80,11 +80,14 @@ class InMemoryConnections(Failing):
             row.next_at = _record(row).next_at
             return _record(row)
 
-    def take_over(self, grant_holder: Connection, *, until: int) -> tuple[Connection, int | None]:
+    def take_over(self, grant_holder: Connection, *, until: int) -> tuple[Connection, Connection | None]:
         """Give an account a new grant, whoever holds it."""
         with self._attempt("take_over"), self.table.lock:
             key = _key(grant_holder.name)
             row = self.table.row(*key)
+            stood = None if row is None else _record(row)
+            if stood is not None:
+                _check_authorization(stood, grant_holder)
             if row is None:
                 row = self.table.rows[key] = Row(Connection(name=grant_holder.name, provider=grant_holder.provider))
             standing = _record(row)
@@ -102,12 +105,13 @@ class InMemoryConnections(Failing):
                 exemption=None,
                 sealed_answer=None,
                 published=standing.published,
+                compare_at=(standing.lease_until or 0) + 1,
                 failures=0,
                 last_error=None,
                 history=(*standing.history, *grant_holder.history),
             )
             row.next_at = grant_holder.next_at
-            return _record(row), standing.lease_until
+            return _record(row), stood
 
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
         """Make the refresh due now if the generation is still this one."""
@@ -128,7 +132,7 @@ class InMemoryConnections(Failing):
         """Return what was set aside under this fence, or None."""
         with self._attempt("aside"):
             row = self.table.row(*_aside_key(name, fence))
-            return None if row is None else row.record.sealed
+            return None if row is None or row.record.why not in UNPLACED else row.record.sealed
 
     def fewer_than(self, app: str, count: int) -> bool:
         """Return whether an app has fewer connections than that."""
@@ -156,6 +160,11 @@ class InMemoryConnections(Failing):
                 row.record = replace(row.record, next_at=until)
             return True
 
+    def kept(self, name: ConnectionName, *, fence: int) -> str | None:
+        """Return why an answer was set aside under this fence, None where none was."""
+        row = self.table.row(*_aside_key(name, fence))
+        return None if row is None else row.record.why
+
     def seed(self, record: Connection) -> Connection:
         """Put a record as it stands, past every condition."""
         with self.table.lock:
@@ -180,6 +189,18 @@ class InMemoryConnections(Failing):
 
 def _key(name: ConnectionName) -> tuple[str, str]:
     return f"app#{name.app}", f"connection#{name.account}"
+
+
+def _check_authorization(stood: Connection, new: Connection) -> None:
+    """Refuse an authorization that is older than the one that stands, or is that one again."""
+    if stood.schema > SCHEMA:
+        raise NewerSchema("written by a newer version")
+    at = new.authorized_at or 0
+    if stood.authorized_at is None or stood.authorized_at < at:
+        return
+    if stood.authorized_at == at and stood.authorized_by != new.authorized_by:
+        return
+    raise FenceLost("authorized by this authorization or a later one")
 
 
 def _aside_key(name: ConnectionName, fence: int) -> tuple[str, str]:

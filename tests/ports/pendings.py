@@ -36,7 +36,9 @@ class InMemoryPendings(Failing):
         """Return all of one browser, the latest consumed or created last."""
         with self._attempt("of_browser"):
             found = map(_record, self.table.in_order(f"app#{app}", f"pending#{browser}#"))
-            return sorted(found, key=lambda pending: pending.consumed_at or pending.created_at)
+            return sorted(
+                found, key=lambda pending: (pending.consumed_at is not None, pending.consumed_at or pending.created_at)
+            )
 
     def consume(self, key: PendingKey, *, now: int, lease_until: int | None, code: str) -> Pending:
         """Use it up, and mark the code as presented."""

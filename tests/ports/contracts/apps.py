@@ -104,7 +104,9 @@ class AppsContract:
         assert not world.apps.resume(app.name, now=NOW)
         world.apps.pause(app.name, why="breaker", now=NOW)
         assert world.apps.resume(app.name, now=NOW + 5)
-        assert AppState(name=app.name, provider=app.provider, window_started=NOW + 5) == world.apps.state(app.name)
+        assert AppState(
+            name=app.name, provider=app.provider, window_started=NOW + 5, resumed_at=NOW + 5
+        ) == world.apps.state(app.name)
         assert world.apps.pause(app.name, why="again", now=NOW + 6)
 
     def test_counting_within_a_window(self, world: World, app: App) -> None:

@@ -225,9 +225,9 @@ class ConnectionsContract:
 
     def test_taking_over_creates(self, world: World, name: ConnectionName) -> None:
         """The first grant of an account creates its record: fence 1, number 1, and the lease is ours."""
-        taken, lease_was = world.connections.take_over(fresh(name), until=SOON)
-        assert lease_was is None
-        assert replace(fresh(name), fence=1, generation=1, allocated=1, lease_until=SOON) == taken
+        taken, stood = world.connections.take_over(fresh(name), until=SOON)
+        assert (stood and stood.lease_until) is None
+        assert replace(fresh(name), fence=1, generation=1, allocated=1, lease_until=SOON, compare_at=1) == taken
         assert taken == world.connections.get(name)
 
     def test_taking_over_from_a_holder(self, world: World, idle: Connection) -> None:
@@ -254,8 +254,8 @@ class ConnectionsContract:
         )
         world.plant(key(idle.name), "colour", "blue")
         brought = fresh(idle.name, sealed_grant=b"new", next_at=NOW + 9)
-        taken, lease_was = world.connections.take_over(brought, until=SOON + 60)
-        assert lease_was == SOON
+        taken, stood = world.connections.take_over(brought, until=SOON + 60)
+        assert (stood and stood.lease_until) == SOON
         expected = replace(
             brought,
             fence=held.fence + 1,
@@ -263,6 +263,7 @@ class ConnectionsContract:
             generation=6,
             lease_until=SOON + 60,
             published=published,
+            compare_at=SOON + 1,
             history=(*held.history, *brought.history),
         )
         assert expected == taken

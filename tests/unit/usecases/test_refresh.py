@@ -579,7 +579,7 @@ def test_an_unreadable_success_is_ambiguous_and_kept(world: World, body: bytes) 
     world.look_after()
 
     assert (Status.HELD, "ambiguous") == (world.stored().status, world.stored().reason)
-    assert world.connections.aside(NAME, fence=fence[0]) is not None
+    assert world.connections.kept(NAME, fence=fence[0]) == "unparsed"
 
 
 def patched(world: World, **fields: object) -> None:

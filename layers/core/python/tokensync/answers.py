@@ -88,18 +88,9 @@ class Failure:
     trace_id: str = ""
     retry_after: int | None = None
 
-    def redacted(self, *secrets: Secret | None) -> Failure:
-        """Return the failure without the secrets that a provider's message may repeat."""
-        code, message = self.code, self.message
-        for secret in secrets:
-            if secret:
-                code = code.replace(secret.reveal(), MASK)
-                message = message.replace(secret.reveal(), MASK)
-        return replace(self, code=code, message=message)
-
     def untold(self) -> Failure:
         """Return the failure without the provider's words, where it is not known what they may repeat."""
-        return replace(self, code=self.code if _PLAIN_CODE.fullmatch(self.code) else MASK, message="")
+        return replace(self, code=self.code if _PLAIN_CODE.fullmatch(self.code) else MASK, message="", trace_id="")
 
 
 @dataclass(frozen=True, kw_only=True)

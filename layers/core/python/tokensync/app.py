@@ -110,6 +110,7 @@ class AppState:
     provider: str
     paused: str = ""
     paused_at: int | None = None
+    resumed_at: int | None = None
     window_started: int = 0
     tried: int = 0
     refused: int = 0

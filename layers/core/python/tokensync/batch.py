@@ -87,6 +87,7 @@ class BatchRunner:
             return Outcome(Result.POSTPONED, again=True)
         if outcome.backpressure:
             stop.set()
+            sessions.close()
         return outcome
 
     def _work(self, work: Work, sessions: Sessions, budget: Budget) -> Outcome:

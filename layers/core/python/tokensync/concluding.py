@@ -51,20 +51,21 @@ class Concluder:
         Raises:
             FenceLost: the connection was taken over before anything was published.
         """
-        read = read_answer(session.provider, answer)
+        known = (grant.refresh_token, grant.access_token, session.app.client_secret)
+        read = read_answer(session.provider, answer, secrets=[secret for secret in known if secret])
         if isinstance(read, Failure):
-            read = read.redacted(grant.refresh_token, grant.access_token, session.app.client_secret)
             if read.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN):
                 self.keeper.set_aside(record, "unparsed")
             return self.settle(record, read, grant, session, previous=None)
         session.tally.add(refused=False)
         if read.oddities:
-            self._tell_odd(record, read)
+            self.tell_odd(record.name, read)
         if read.account is not None and read.account.id != grant.account_id:
             return self._other_account(record, grant)
         if read.access_token is None:
             return self._unusable(record, read, grant, session)
-        now = self.clock.now()
+        # Everything counts from the answer's arrival: it may have waited sealed for a long time.
+        now = answer.received_at
         new = transitions.merged(grant, read, now=now)
         sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
         cadence = replace(self.cadence, floor=0) if session.app.is_sandboxed else self.cadence
@@ -77,12 +78,16 @@ class Concluder:
         try:
             after = replace(after, published=self.publisher.publish(after, grant))
         except (SecretGone, SecretNotOurs) as error:
-            return self.orphaned(before, str(error), after)
+            try:
+                return self.orphaned(before, str(error), after)
+            except FenceLost:
+                return Outcome(Result.TAKEN_OVER)
         except PublishError as error:
             backpressure = True
             self.log.warning("publishing.postponed", connection=str(before.name), error=str(error))
             # The write may have been made and only its answer lost: the next holder compares, it does not assume.
-            after = schedule.scheduled(replace(after, compare_at=self._retry_at(0)))
+            retry_at = self._retry_at(after.failures)
+            after = schedule.scheduled(replace(after, compare_at=max(retry_at, after.compare_at or 0)))
         self.failpoints.reached("published")
         try:
             stands = self.connections.write(before, after)
@@ -161,14 +166,20 @@ class Concluder:
         )
         return outcome
 
-    def postponed(self, record: Connection, event: str, detail: str, *, backpressure: bool = False) -> Outcome:
+    def postponed(
+        self, record: Connection, event: str, detail: str, *, compare: bool = False, backpressure: bool = False
+    ) -> Outcome:
         """Release a connection that could not be worked on, in whatever phase it is, for a later try.
 
         Raises:
             FenceLost: the connection was taken over.
         """
         self.log.warning(event, connection=str(record.name), detail=detail)
-        after = replace(record, lease_until=None, next_at=self._retry_at(record.failures), failures=record.failures + 1)
+        at = self._retry_at(record.failures)
+        after = replace(record, lease_until=None, next_at=at, failures=record.failures + 1)
+        if compare:
+            # The message that asked for it is gone: the record has to ask now.
+            after = replace(after, compare_at=at, refresh_at=min(at, record.refresh_at or at))
         return Outcome(Result.POSTPONED, self.connections.write(record, after), backpressure=backpressure)
 
     def _unusable(self, record: Connection, issued: Issued, grant: Grant, session: Session) -> Outcome:
@@ -181,6 +192,8 @@ class Concluder:
         after = replace(
             record,
             sealed_grant=session.key.seal(new.to_bytes(), binding=grant_binding(record.name)),
+            status=Status.ACTIVE,
+            reason="",
             attempt=None,
             exemption=None,
             failures=record.failures + 1,
@@ -218,12 +231,13 @@ class Concluder:
                 next_command=f"tokensync app show {session.name}",
             )
 
-    def _tell_odd(self, record: Connection, issued: Issued) -> None:
+    def tell_odd(self, name: ConnectionName, issued: Issued) -> None:
+        """Tell that an answer was not as documented; what was usable of it is used."""
         oddities = ", ".join(issued.oddities)
-        self.log.warning("answer.odd", connection=str(record.name), oddities=oddities)
+        self.log.warning("answer.odd", connection=str(name), oddities=oddities)
         self.alerts.tell(
             "answer.odd",
-            str(record.name),
+            str(name),
             detail=f"the provider's answer was not as documented: {oddities}",
-            next_command=f"tokensync history {record.name}",
+            next_command=f"tokensync history {name}",
         )

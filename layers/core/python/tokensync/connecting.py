@@ -19,11 +19,12 @@ from tokensync.work import Work
 
 if TYPE_CHECKING:
     from tokensync.finishing import Finisher
-    from tokensync.ports import Clock, Failpoints, Log, Pendings, Randomness, WorkQueue
+    from tokensync.ports import Alerts, Clock, Failpoints, Log, Pendings, Randomness, WorkQueue
     from tokensync.session import Budget, Limits, Session
     from tokensync.signing import Invite, Signer
     from tokensync.wire import Wire
 
+_PAUSE = 0.2  # seconds between tries to make an answer durable
 # A pasted code has no browser: its operator is known by AWS credentials instead.
 OPERATOR = Secret("operator")
 
@@ -44,6 +45,7 @@ class Connector:
     pendings: Pendings
     finisher: Finisher
     queue: WorkQueue
+    alerts: Alerts
     wire: Wire
     clock: Clock
     randomness: Randomness
@@ -192,13 +194,32 @@ class Connector:
             return self._failed(pending, answer.code)
         sealed = session.key.seal(answer.to_bytes(), binding=pending_binding(key))
         received = replace(pending, sealed_answer=sealed, received_at=self.clock.now())
-        try:
-            received = self.pendings.write(pending, received, next_at=lease_until + 1)
-        except StoreUnavailable:
-            self.queue.send([Work(pending=key, answer=sealed, fence=pending.fence)])
-            raise
+        received = self._received(pending, received, budget)
         self.failpoints.reached("exchange.received")
-        return self.finisher.finish(received, answer, session)
+        return self.finisher.finish(received, answer, session, budget, code=code)
+
+    def _received(self, pending: Pending, received: Pending, budget: Budget) -> Pending:
+        """Make an answer durable: on its authorization, else in a sealed message, until the function's life ends.
+
+        Raises:
+            StoreUnavailable: the authorization did not take it; a message has it, or an alert says that it is lost.
+        """
+        key = pending.key
+        while True:
+            try:
+                return self.pendings.write(pending, received, next_at=(pending.lease_until or 0) + 1)
+            except StoreUnavailable:
+                if not self.queue.send([Work(pending=key, answer=received.sealed_answer, fence=pending.fence)]):
+                    raise
+                if budget.left() < 1:
+                    self.alerts.tell(
+                        "answer.lost",
+                        key.app,
+                        detail="the answer to a code could be stored nowhere before the function's life ended",
+                        next_command=f"tokensync invite {key.app}",
+                    )
+                    raise
+                self.clock.sleep(_PAUSE)
 
     def _failed(self, pending: Pending, code: str) -> Pending:
         self.log.warning("authorization.failed", app=pending.key.app, code=code)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 HISTORY_LENGTH = 50
+# Why an answer was set aside that its attempt still waits for; every other reason is final.
+UNPLACED = frozenset({"unplaced", "superseded"})
 
 
 class Status(StrEnum):
@@ -94,6 +96,9 @@ class Connection:
 
     `attempt` is the last presentation of the refresh token that stands in the grant, None where it was never presented.
     While it stands, only a named `exemption` allows another.
+
+    `authorized_at` and `authorized_by` name the authorization that the grant came from: an older one, or the same one
+    again, never replaces it. `parked_at` is when a refusal was set apart until the breaker's window closes.
     """
 
     name: ConnectionName
@@ -120,6 +125,9 @@ class Connection:
     obtained_at: int | None = None
     access_expires_at: int | None = None
     refresh_expires_at: int | None = None
+    authorized_at: int | None = None
+    authorized_by: str = ""
+    parked_at: int | None = None
     failures: int = 0
     last_error: LastError | None = None
     history: tuple[HistoryEntry, ...] = field(default=())

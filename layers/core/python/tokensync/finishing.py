@@ -5,6 +5,7 @@ The callback does this at once; the rotation function does it for a callback tha
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from tokensync import schedule
 from tokensync.answers import AccountReply, Answer, Failure, FailureClass, Issued
 from tokensync.concluding import grant_binding
 from tokensync.connection import Connection, Status
-from tokensync.errors import NotLeased, NotSent, WireError
+from tokensync.errors import FenceLost, NotLeased, NotSent, WireError
 from tokensync.grant import Grant
 from tokensync.history import noted
 from tokensync.names import ConnectionName
@@ -29,11 +30,10 @@ if TYPE_CHECKING:
     from tokensync.concluding import Concluder
     from tokensync.pending import Pending, PendingKey
     from tokensync.ports import Alerts, Clock, Connections, Failpoints, Log, Pendings, Sealer
+    from tokensync.secret import Secret
     from tokensync.session import Budget, Limits, Session
     from tokensync.wire import Wire
     from tokensync.work import Work
-
-_LEASE = 30  # seconds a take-over may need to publish; the callback itself lives no longer
 
 
 def pending_binding(key: PendingKey) -> str:
@@ -76,19 +76,24 @@ class Finisher:
         if pending.sealed_answer is None:
             return Looked(Result.NOTHING_DUE)
         answer = Answer.from_bytes(self.sealer.open(pending.sealed_answer, app=key.app, binding=pending_binding(key)))
-        self.finish(pending, answer, session)
+        self.finish(pending, answer, session, budget)
         return Looked(Result.PUBLISHED)
 
-    def finish(self, pending: Pending, answer: Answer, session: Session) -> Pending:
+    def finish(
+        self, pending: Pending, answer: Answer, session: Session, budget: Budget, *, code: Secret | None = None
+    ) -> Pending:
         """Make the connection that an answered code stands for, and say on the authorization how it ended.
+
+        `code` is what was presented, where it is still in hand: it is masked in the provider's words.
 
         Raises:
             StoreUnavailable: the answer is stored; the rotation function finishes later.
         """
-        read = read_answer(session.provider, answer)
+        shown = [session.app.client_secret, code] if code is not None else []
+        read = read_answer(session.provider, answer, secrets=shown)
         if isinstance(read, Failure):
-            # The code is in nobody's hands any more, so nothing could be masked in the provider's words.
-            return self._refused(pending, read.untold(), session)
+            # Where the code is in nobody's hands any more, nothing could be masked in the provider's words.
+            return self._refused(pending, read if code is not None else read.untold(), session)
         problem = _problem(read, session)
         if problem or read.account is None or read.access_token is None:
             self.alerts.tell(
@@ -99,59 +104,89 @@ class Finisher:
             )
             return self._end(pending, Outcome.FAILED, problem, keep=True)
         name = ConnectionName(session.name, read.account.id)
-        grant = self._grant(read, read.account, pending, session)
+        grant = self._grant(read, read.account, pending, session, at=answer.received_at)
+        self._tell_what_is_odd(name, read)
         strange = bool(pending.for_account) and pending.for_account != name.account
         if strange and self._stands(name):
             self._tell_strange(pending, name)
             return self._end(pending, Outcome.QUARANTINED, "another account", keep=True)
         status = Status.QUARANTINED if strange else Status.ACTIVE
-        self._connect(name, grant, read, session, status=status)
+        until = self.clock.now() + math.ceil(budget.left()) + self.limits.lease_margin
+        holder = self._holder(name, grant, read, session, status=status, until=until)
+        authorized = replace(holder, authorized_at=pending.consumed_at or 0, authorized_by=pending.key.nonce)
+        stands = self._connect(authorized, grant, until)
         if strange:
             self._tell_strange(pending, name)
             return self._end(pending, Outcome.QUARANTINED, "another account", connection=str(name))
-        ended = self._end(pending, Outcome.CONNECTED, "", connection=str(name))
         if pending.invite_id:
+            # Before the end is written: whoever finishes again marks it again, and it is used up in any case.
             self.pendings.use_invite(
                 session.name, pending.invite_id, now=self.clock.now(), expires_at=pending.invite_expires_at
             )
-        return ended
+        # An answer whose place was taken by a later authorization of the same account is kept, and never published.
+        return self._end(pending, Outcome.CONNECTED, "", connection=str(name), keep=not stands)
 
-    def _connect(self, name: ConnectionName, grant: Grant, read: Issued, session: Session, *, status: Status) -> None:
-        """Take the connection over from whoever holds it, then PUBLISH and COMMIT."""
-        now = self.clock.now()
-        until = now + _LEASE
-        sealed = session.key.seal(grant.to_bytes(), binding=grant_binding(name))
+    def _holder(
+        self, name: ConnectionName, grant: Grant, read: Issued, session: Session, *, status: Status, until: int
+    ) -> Connection:
+        """Return what the account's record becomes, due as soon as the lease of this take-over ends."""
         cadence = replace(self.cadence, floor=0) if session.app.is_sandboxed else self.cadence
-        renew_at = schedule.renew_at(name, now=now, life=read.life, cadence=cadence) if grant.refresh_token else None
+        renews = grant.refresh_token is not None
+        renew_at = schedule.renew_at(name, now=grant.obtained_at, life=read.life, cadence=cadence) if renews else None
         holder = Connection(
             name=name,
             provider=session.provider.name,
             status=status,
             label=grant.label,
-            sealed_grant=sealed,
+            sealed_grant=session.key.seal(grant.to_bytes(), binding=grant_binding(name)),
             obtained_at=grant.obtained_at,
             access_expires_at=grant.access_expires_at,
             refresh_expires_at=grant.refresh_expires_at,
             renew_at=renew_at,
-            warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-            # Due as soon as this lease ends: a process that dies now has its publication made up for.
+            warn_at=schedule.warn_at(now=self.clock.now(), refresh_expires_at=grant.refresh_expires_at),
             refresh_at=until + 1,
             next_at=until + 1,
         )
-        record, leased_until = self.connections.take_over(noted(holder, "connection.authorized", now=now), until=until)
+        return noted(holder, "connection.authorized", now=self.clock.now())
+
+    def _connect(self, holder: Connection, grant: Grant, until: int) -> bool:
+        """Take the connection over from whoever holds it, then PUBLISH and COMMIT.
+
+        Returns:
+            Whether this authorization's grant stands: false where a later one has taken its place.
+        """
+        try:
+            record, stood = self.connections.take_over(holder, until=until)
+        except FenceLost:
+            # Finished before, by a process that died after it; or a later authorization stands.
+            now_stands = self.connections.get(holder.name)
+            return now_stands is not None and now_stands.authorized_by == holder.authorized_by
         self.failpoints.reached("exchange.taken_over")
-        # Whoever held the lease may still publish an older token until that lease ends: compare once more then.
-        compare_at = leased_until + 1 if leased_until is not None and leased_until >= now else None
+        if stood is not None and stood.sealed_answer is not None:
+            self.concluder.keeper.superseded(stood.name, stood.fence, stood.sealed_answer)
         # The table gives the number, so the event that came with the grant learns it only now.
         history = (*record.history[:-1], replace(record.history[-1], generation=record.generation))
-        after = replace(record, lease_until=None, compare_at=compare_at, history=history)
-        if status is Status.QUARANTINED:
-            after = schedule.scheduled(replace(after, renew_at=None, warn_at=None, compare_at=None))
-            self.connections.write(record, after)
-            return
-        self.concluder.publish(record, schedule.scheduled(after), grant, Result.PUBLISHED)
+        after = replace(record, lease_until=None, compare_at=_compare_at(stood, self.clock.now()), history=history)
+        if record.status is Status.QUARANTINED:
+            after = replace(after, renew_at=None, warn_at=None, compare_at=None)
+            with contextlib.suppress(FenceLost):
+                self.connections.write(record, schedule.scheduled(after))
+        else:
+            self.concluder.publish(record, schedule.scheduled(after), grant, Result.PUBLISHED)
+        return True
 
-    def _grant(self, read: Issued, account: AccountReply, pending: Pending, session: Session) -> Grant:
+    def _tell_what_is_odd(self, name: ConnectionName, read: Issued) -> None:
+        if read.oddities:
+            self.concluder.tell_odd(name, read)
+        if read.refresh_token is None and read.life is not None:
+            self.alerts.tell(
+                "connection.cannot_refresh",
+                str(name),
+                detail="the provider gave no usable refresh token: the connection ends with its access token",
+                next_command=f"tokensync invite {name.app} --for {name}",
+            )
+
+    def _grant(self, read: Issued, account: AccountReply, pending: Pending, session: Session, *, at: int) -> Grant:
         assert read.access_token is not None  # noqa: S101 - `finish` has checked it; this tells the type checker
         grant = Grant(
             account_id=account.id,
@@ -160,7 +195,7 @@ class Finisher:
             refresh_token=read.refresh_token,
             token_type=read.token_type,
             scopes=read.scopes if read.scopes is not None else session.app.scopes,
-            obtained_at=self.clock.now(),
+            obtained_at=at,
             access_expires_at=read.access_expires_at,
             refresh_expires_at=read.refresh_expires_at,
             account=account.facts,
@@ -228,7 +263,20 @@ class Finisher:
         if pending is None or pending.sealed_answer is not None or pending.fence != work.fence:
             return
         now = self.clock.now()
-        self.pendings.write(pending, replace(pending, sealed_answer=work.answer, received_at=now), next_at=now)
+        # Due when the callback's own lease ends; before that nobody could take it up.
+        due = max(now, (pending.lease_until or 0) + 1)
+        self.pendings.write(pending, replace(pending, sealed_answer=work.answer, received_at=now), next_at=due)
+
+
+def _compare_at(stood: Connection | None, now: int) -> int | None:
+    """Return when to hold the secret against the grant once more: when the lease that was taken over would have ended.
+
+    Whoever held it may publish an older token until then; the same goes for one that was taken over before.
+    """
+    if stood is None:
+        return None
+    ends = [(stood.lease_until or 0) + 1, stood.compare_at or 0]
+    return max(ends) if max(ends) > now else None
 
 
 def _problem(read: Issued, session: Session) -> str:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from tokensync.refresh import Refresher
     from tokensync.session import Budget
 
-# Connections that no refresh can help; `force` presents the stored token all the same.
+# Connections that no refresh can help. `force` presents the stored token all the same, but for those that are set
+# apart or disconnected: a refresh must not be what accepts them.
 _RESTS = {
     Status.REAUTHORIZE: Result.REAUTHORIZE,
     Status.DISCONNECTED: Result.REAUTHORIZE,
@@ -54,7 +55,8 @@ class Operating:
         wanted = seen.generation if generation is None else generation
         if seen.generation > wanted:
             return Outcome(Result.REFRESHED, seen)
-        if seen.status not in (Status.ACTIVE, Status.HELD) and not force:
+        forced = force and seen.status in (Status.REAUTHORIZE, Status.ORPHANED)
+        if seen.status not in (Status.ACTIVE, Status.HELD) and not forced:
             return Outcome(_RESTS[seen.status], seen)
         if not self.connections.request_refresh(name, generation=wanted, now=self.clock.now()):
             return Outcome(Result.REFRESHED, self._get(name))

@@ -88,16 +88,18 @@ class Connections(Protocol):
         """
         ...
 
-    def take_over(self, grant_holder: Connection, *, until: int) -> tuple[Connection, int | None]:
+    def take_over(self, grant_holder: Connection, *, until: int) -> tuple[Connection, Connection | None]:
         """Give an account a new grant, whoever holds it: fence + 1, allocated + 1, generation = that number.
 
         Creates the record where none stands. `grant_holder` brings provider, status, label, sealed grant, times and
-        one history entry, which is appended to what stands. Phase becomes idle and the lease is ours until `until`.
+        one history entry, which is appended to what stands. Phase becomes idle, the lease is ours until `until`, and a
+        comparison is due when the lease that stood would have ended.
 
         Returns:
-            The record as written, and until when the lease stood that was taken over, or None.
+            The record as written, and as it stood before, or None where there was none.
 
         Raises:
+            FenceLost: the grant that stands came from the same authorization or a later one.
             NewerSchema: the record's schema is newer than ours; nothing was written.
         """
         ...
@@ -116,7 +118,10 @@ class Connections(Protocol):
         ...
 
     def aside(self, name: ConnectionName, *, fence: int) -> bytes | None:
-        """Return the answer that was set aside under this fence, or None."""
+        """Return the answer of this fence's attempt that found no place on the record, or None.
+
+        Answers that were read and set aside for good are not among them.
+        """
         ...
 
     def fewer_than(self, app: str, count: int) -> bool:
@@ -144,7 +149,7 @@ class Pendings(Protocol):
         ...
 
     def of_browser(self, app: str, browser: str) -> list[Pending]:
-        """Return all that one browser has with an app, the latest consumed or created last."""
+        """Return all that one browser has with an app: those only begun first, then those consumed, the latest last."""
         ...
 
     def consume(self, key: PendingKey, *, now: int, lease_until: int | None, code: str) -> Pending:

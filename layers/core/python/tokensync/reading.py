@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
 
 from tokensync.answers import AccountReply, Answer, Failure, FailureClass, Issued
 from tokensync.errors import InvalidName
 from tokensync.names import account_id
-from tokensync.secret import Secret
+from tokensync.secret import MASK, Secret
 from tokensync.strict_json import NotStrictJson, parse_object
 from tokensync.text import LABEL_LENGTH, MESSAGE_LENGTH, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tokensync.providers.contract import ErrorReply, Provider
 
@@ -31,8 +33,11 @@ ASSUMED_LIFE = 3600  # where a token that can be refreshed states no life: RFC 6
 _CLOCK_TOLERANCE = 86_400  # a Date header further off than this is no clock
 
 
-def read_answer(provider: Provider, answer: Answer) -> Issued | Failure:
-    """Return what the answer says. Never raises, whatever the bytes are."""
+def read_answer(provider: Provider, answer: Answer, *, secrets: Sequence[Secret] = ()) -> Issued | Failure:
+    """Return what the answer says. Never raises, whatever the bytes are.
+
+    `secrets` are those that the provider was shown: should its words repeat one, it is masked before anything is cut.
+    """
     if answer.status in _BUSY:
         return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=_retry_after(answer))
     try:
@@ -41,10 +46,10 @@ def read_answer(provider: Provider, answer: Answer) -> Issued | Failure:
         reply = None
     if reply is None:
         return _unreadable(answer)
-    trace_id = _trace_id(provider, reply)
+    trace_id = _trace_id(provider, reply, secrets)
     error = provider.answer.error(reply, answer.status)
     if error is not None:
-        return _failure(provider, answer, error, trace_id)
+        return _failure(provider, answer, _masked_error(error, secrets), trace_id)
     fields = _fields(provider, reply)
     if not 200 <= answer.status < 300 or fields is None:  # noqa: PLR2004 - RFC 9110 §15.3
         return _unreadable(answer, trace_id)
@@ -81,9 +86,22 @@ def _failure(provider: Provider, answer: Answer, error: ErrorReply, trace_id: st
     )
 
 
-def _trace_id(provider: Provider, reply: Mapping[str, Any]) -> str:
+def masked(text: str, secrets: Sequence[Secret]) -> str:
+    """Return the text without the secrets, plain or percent-encoded."""
+    for secret in secrets:
+        plain = secret.reveal()
+        for form in (plain, quote(plain, safe=""), quote_plus(plain)):
+            text = text.replace(form, MASK)
+    return text
+
+
+def _masked_error(error: ErrorReply, secrets: Sequence[Secret]) -> ErrorReply:
+    return replace(error, code=masked(error.code, secrets), message=masked(error.message, secrets))
+
+
+def _trace_id(provider: Provider, reply: Mapping[str, Any], secrets: Sequence[Secret]) -> str:
     value = reply.get(provider.answer.trace_id) if provider.answer.trace_id else None
-    return one_line(value, length=80) if isinstance(value, str) else ""
+    return one_line(masked(value, secrets), length=80) if isinstance(value, str) else ""
 
 
 def _issued(provider: Provider, answer: Answer, fields: Mapping[str, Any], trace_id: str) -> Issued:

@@ -17,6 +17,7 @@ from tokensync.connection import Attempt, Exemption, Phase, Status
 from tokensync.errors import (
     FenceLost,
     InvalidApp,
+    NewerSchema,
     NotLeased,
     PublishUnavailable,
     SealingUnavailable,
@@ -29,17 +30,17 @@ from tokensync.grant import Grant
 from tokensync.outcome import Outcome, Result
 from tokensync.presenting import present
 from tokensync.token_request import refresh_request
+from tokensync.work import Work
 
 if TYPE_CHECKING:
     from tokensync.concluding import Concluder
     from tokensync.connection import Connection
     from tokensync.keeping import Keeper
     from tokensync.names import ConnectionName
-    from tokensync.ports import Alerts, Clock, Connections, Failpoints, Randomness, Sealer
+    from tokensync.ports import Alerts, Clock, Connections, Failpoints, Randomness, Sealer, WorkQueue
     from tokensync.publishing import Publisher
     from tokensync.session import Budget, Limits, Session
     from tokensync.wire import Wire
-    from tokensync.work import Work
 
 
 def answer_binding(name: ConnectionName) -> str:
@@ -56,6 +57,7 @@ class Refresher:
     publisher: Publisher
     concluder: Concluder
     keeper: Keeper
+    queue: WorkQueue
     alerts: Alerts
     wire: Wire
     clock: Clock
@@ -77,7 +79,8 @@ class Refresher:
         now = self.clock.now()
         until = now + math.ceil(budget.left()) + self.limits.lease_margin
         try:
-            record = self.connections.lease(name, now=now, until=until, even_if_not_due=work.compare or force)
+            asked = work.compare or force or work.answer is not None
+            record = self.connections.lease(name, now=now, until=until, even_if_not_due=asked)
         except NotLeased as refused:
             # A comparison must come after the present holder, whatever that one writes.
             return Outcome(Result.LEASED_ELSEWHERE, again=work.compare and refused.leased_until is not None)
@@ -87,15 +90,16 @@ class Refresher:
         except FenceLost:
             return Outcome(Result.TAKEN_OVER)
         except (SealingUnavailable, UnknownApp, InvalidApp) as error:
-            return self._unready(record, error)
+            return self._unready(record, error, compare=work.compare)
 
     def _leased(self, record: Connection, session: Session, budget: Budget, *, compare: bool, force: bool) -> Outcome:
         """Choose what is due: an unfinished attempt, a warning, the refresh, or the secret."""
         if record.phase is Phase.RECEIVED and record.sealed_answer is not None:
             answer = self._open_answer(record.sealed_answer, record)
             return self.concluder.conclude(record, answer, self._open_grant(record), session)
-        if record.phase is Phase.SENT:
-            return self._recover(record, session)
+        resumed = self._resume(record, session)
+        if resumed is not None:
+            return resumed
         now = self.clock.now()
         record = self._warned(record, now)
         due = force or (record.renew_at is not None and record.renew_at <= now)
@@ -133,10 +137,21 @@ class Refresher:
             return self._release(record, Result.HELD, renew_at=last) if last > now else None
         if record.exemption is not None:
             return None
-        if record.reason == transitions.REASON_REFUSED and not session.state.paused:
-            return self.concluder.reauthorize(record, record, self._open_grant(record))
-        # A tripped breaker marks none, and a last attempt without an answer is an operator's to repeat.
+        if record.reason == transitions.REASON_REFUSED:
+            return self._parked(record, session, now)
+        # A last attempt without an answer is an operator's to repeat.
         return self._release(record, Result.HELD, renew_at=None)
+
+    def _parked(self, record: Connection, session: Session, now: int) -> Outcome | None:
+        """Decide about a refusal that was set apart: the breaker's window, a pause and a resumption count."""
+        parked_at, state = record.parked_at or 0, session.state
+        if state.paused:
+            return self._release(record, Result.HELD, renew_at=now + transitions.PAUSED_RECHECK)
+        if state.resumed_at is not None and state.resumed_at >= parked_at:
+            return None  # an operator resumed the app: each parked one is asked once
+        if now <= parked_at + transitions.BREAKER_WINDOW:
+            return self._release(record, Result.HELD, renew_at=parked_at + transitions.BREAKER_WINDOW + 1)
+        return self.concluder.reauthorize(record, record, self._open_grant(record))
 
     def _reconcile(self, record: Connection, *, asked: bool, renew_at: int | None) -> Outcome:
         """Make the secret equal to the grant where it is not, and release."""
@@ -145,10 +160,11 @@ class Refresher:
             if asked and not differs and record.published is not None:
                 differs = not self.publisher.is_current(record)
         except PublishUnavailable as error:
-            return self.concluder.postponed(record, "comparing.postponed", str(error), backpressure=True)
+            return self.concluder.postponed(record, "comparing.postponed", str(error), compare=True, backpressure=True)
         except (SecretGone, SecretNotOurs) as gone:
             return self.concluder.orphaned(record, str(gone))
-        after = transitions.released(replace(record, compare_at=None, renew_at=renew_at))
+        later = record.compare_at if record.compare_at is not None and record.compare_at > self.clock.now() else None
+        after = transitions.released(replace(record, compare_at=later, renew_at=renew_at))
         if not differs:
             return Outcome(Result.NOTHING_DUE, self.connections.write(record, after))
         return self.concluder.publish(record, after, self._open_grant(record), Result.PUBLISHED)
@@ -158,7 +174,7 @@ class Refresher:
         if session.state.paused and not force:
             again = self.clock.now() + transitions.PAUSED_RECHECK
             return self._release(record, Result.PAUSED, renew_at=again)
-        if budget.left() < self.limits.provider + self.limits.storing:
+        if session.closed or budget.left() < self.limits.provider + self.limits.storing:
             self._release(record, Result.NO_TIME, renew_at=record.renew_at)
             return Outcome(Result.NO_TIME, again=True)
         grant = self._open_grant(record)
@@ -166,9 +182,11 @@ class Refresher:
             return self._reconcile(record, asked=False, renew_at=None)
         exemption = record.exemption
         if record.attempt is not None:
-            if force:
+            if force or (record.reason == transitions.REASON_REFUSED and exemption is None):
+                # Forced by an operator, or parked in an app that an operator resumed.
                 exemption = Exemption.OPERATOR
-            if exemption is None:
+            over = record.attempt.at + session.provider.grace_seconds < self.clock.now()
+            if exemption is None or (exemption is Exemption.GRACE and over):
                 lost = Failure(kind=FailureClass.AMBIGUOUS, code="presented_before")
                 return self.concluder.settle(record, lost, grant, session, previous=None)
         _ = session.key  # in hand now: sealing the answer needs no call later
@@ -192,19 +210,27 @@ class Refresher:
                 replace(sent, phase=Phase.RECEIVED, sealed_answer=sealed, allocated=sent.allocated + 1),
             )
         except FenceLost:
+            # A new grant cleared our attempt, and this is history; without one, whoever leases next resumes from it.
             self.keeper.superseded(sent.name, sent.fence, sealed)
+            self.queue.send([Work(connection=sent.name, compare=True)])
             return Outcome(Result.TAKEN_OVER)
-        except StoreUnavailable:
+        except (StoreUnavailable, NewerSchema):
             self.keeper.keep(sent, sealed, budget)
             return Outcome(Result.KEPT, sent, again=True, backpressure=True)
         self.failpoints.reached("received")
         return self.concluder.conclude(received, answer, grant, session)
 
-    def _recover(self, record: Connection, session: Session) -> Outcome:
-        """Resume an attempt whose process died: with its answer if that was kept anywhere, else as ambiguous."""
+    def _resume(self, record: Connection, session: Session) -> Outcome | None:
+        """Go on with an attempt that stands: with its answer if that was kept anywhere, whenever it turns up.
+
+        Without one, an attempt that was never concluded is ambiguous; None means that nothing is to be resumed.
+        """
+        if record.attempt is None:
+            return None
+        kept = self.connections.aside(record.name, fence=record.attempt.fence)
+        if kept is None and record.phase is not Phase.SENT:
+            return None
         grant = self._open_grant(record)
-        fence = record.attempt.fence if record.attempt is not None else record.fence
-        kept = self.connections.aside(record.name, fence=fence)
         if kept is None:
             lost = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message="the attempt's process ended")
             return self.concluder.settle(record, lost, grant, session, previous=None)
@@ -217,10 +243,10 @@ class Refresher:
         after = transitions.released(replace(record, renew_at=renew_at))
         return Outcome(result, self.connections.write(record, after))
 
-    def _unready(self, record: Connection, error: Exception) -> Outcome:
+    def _unready(self, record: Connection, error: Exception, *, compare: bool) -> Outcome:
         """Postpone a connection whose key or app is not to be had; nothing was spent, or the answer is stored."""
         try:
-            return self.concluder.postponed(record, "connection.postponed", str(error))
+            return self.concluder.postponed(record, "connection.postponed", str(error), compare=compare)
         except FenceLost:
             return Outcome(Result.TAKEN_OVER)
 

@@ -61,6 +61,8 @@ class Session:
     ) -> None:
         self.name = name
         self.tally = Tally()
+        # Set once AWS throttles or fails under a batch: nothing new is presented after that.
+        self.closed = False
         self._apps = apps
         self._sealer = sealer
         self._providers = providers
@@ -140,6 +142,12 @@ class Sessions:
             if app not in self._made:
                 self._made[app] = Session(app, apps=self._apps, sealer=self._sealer)
             return self._made[app]
+
+    def close(self) -> None:
+        """Let nothing new be presented in this batch."""
+        with self._lock:
+            for session in self._made.values():
+                session.closed = True
 
     def all(self) -> Mapping[str, Session]:
         """Return every session of the batch."""

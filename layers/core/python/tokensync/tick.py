@@ -47,10 +47,17 @@ class Ticker:
         due = queued = 0
         found = self.connections.due(now=now)
         while keys := tuple(islice(found, _AT_ONCE)):
-            works = [work for key in keys if (work := self._claimed(key, now)) is not None]
-            refused = self.queue.send(works) if works else []
-            due += len(keys)
-            queued += len(works) - len(refused)
+            works: list[Work] = []
+            try:
+                for key in keys:
+                    work = self._claimed(key, now)
+                    if work is not None:
+                        works.append(work)
+            finally:
+                # What was claimed before a claim failed is queued all the same: its next turn is a claim period away.
+                refused = self.queue.send(works) if works else []
+                due += len(keys)
+                queued += len(works) - len(refused)
             if budget.left() < _STOP_BEFORE:
                 break
         if due:

@@ -86,7 +86,8 @@ def renewed(
         refresh_expires_at=grant.refresh_expires_at,
         renew_at=schedule.renew_at(record.name, now=now, life=_life(grant, issued), cadence=cadence),
         warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-        compare_at=None,
+        compare_at=record.compare_at if record.compare_at is not None and record.compare_at > now else None,
+        parked_at=None,
         failures=0,
         last_error=None,
     )
@@ -131,6 +132,7 @@ def failed(
                 record,
                 status=Status.HELD,
                 reason=REASON_REFUSED,
+                parked_at=now,
                 exemption=None,
                 renew_at=now + BREAKER_WINDOW + 1,
             )

@@ -91,7 +91,7 @@ class AwsApps:
         """
         change = Change(
             condition="attribute_exists(#pk) AND attribute_exists(#paused)",
-            set={"window_started": now, "tried": 0, "refused": 0},
+            set={"resumed_at": now, "window_started": now, "tried": 0, "refused": 0},
             remove=("paused", "paused_at", "pause_mark"),
         )
         try:
@@ -191,5 +191,5 @@ def _key(name: str) -> tuple[str, str]:
 def _state(name: str, item: Item | None) -> AppState:
     if item is None:
         raise UnknownApp(f"app {name} is not registered")
-    known = ("provider", "paused", "paused_at", "window_started", "tried", "refused")
+    known = ("provider", "paused", "paused_at", "resumed_at", "window_started", "tried", "refused")
     return AppState(name=name, **{key: from_attribute(item[key]) for key in known if key in item})

@@ -17,7 +17,7 @@ from tokensync.aws.items import (
     partition,
     schema_of,
 )
-from tokensync.connection import HISTORY_LENGTH, SCHEMA, Connection, Phase
+from tokensync.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase
 from tokensync.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
 from tokensync.work import DueKey
 
@@ -31,11 +31,11 @@ _PAGE = 200  # keys of the due index fetched at once
 # What a takeover computes, keeps or clears by itself, whatever the new grant's record says.
 _NOT_BROUGHT = frozenset({
     "allocated", "attempt", "exemption", "failures", "fence", "generation", "history", "last_error", "lease_until",
-    "phase", "published", "schema", "sealed_answer",
+    "phase", "published", "schema", "sealed_answer", "compare_at",
 })  # fmt: skip
 _BROUGHT_OR_REMOVED = (
-    "sealed_grant", "refresh_at", "renew_at", "compare_at", "warn_at", "next_at", "obtained_at", "access_expires_at",
-    "refresh_expires_at",
+    "sealed_grant", "refresh_at", "renew_at", "warn_at", "next_at", "obtained_at", "access_expires_at",
+    "refresh_expires_at", "parked_at",
 )  # fmt: skip
 
 
@@ -110,11 +110,11 @@ class DynamoConnections:
                 raise NewerSchema(f"a newer version wrote {before.name}") from None
             raise FenceLost(f"another holder took {before.name} over") from None
 
-    def take_over(self, grant_holder: Connection, *, until: int) -> tuple[Connection, int | None]:
+    def take_over(self, grant_holder: Connection, *, until: int) -> tuple[Connection, Connection | None]:
         """Give an account a new grant, whoever holds it.
 
         Raises:
-            NewerSchema: as the port says.
+            FenceLost, NewerSchema: as the port says.
         """
         name = grant_holder.name
         brought = {
@@ -129,22 +129,37 @@ class DynamoConnections:
         # the old or the new, so the new is computed as DynamoDB does.
         number = "if_not_exists(#allocated, :zero) + :one"
         change = Change(
-            condition="attribute_not_exists(#schema) OR #schema <= :ours",
+            condition="(attribute_not_exists(#schema) OR #schema <= :ours) AND "
+            "(attribute_not_exists(#authorized_at) OR #authorized_at < :at "
+            "OR (#authorized_at = :at AND #authorized_by <> :by))",
             set={**brought, "schema": SCHEMA, "phase": Phase.IDLE, "failures": 0, "lease_until": until},
             compute={
                 "fence": "if_not_exists(#fence, :zero) + :one",
                 "allocated": number,
                 "generation": number,
+                # Whoever held the lease may publish an older token until it ends.
+                "compare_at": "if_not_exists(#lease_until, :zero) + :one",
                 "history": "list_append(if_not_exists(#history, :none), :entries)",
             },
             remove=("attempt", "exemption", "sealed_answer", "last_error", *absent),
-            values={"ours": SCHEMA, "zero": 0, "one": 1, "none": (), "entries": grant_holder.history},
+            values={
+                "at": grant_holder.authorized_at or 0,
+                "by": grant_holder.authorized_by,
+                "ours": SCHEMA,
+                "zero": 0,
+                "one": 1,
+                "none": (),
+                "entries": grant_holder.history,
+            },
         )
         try:
             item = self._table.update(connection_key(name), change, returning="ALL_OLD")
-        except ConditionFailed:
-            raise NewerSchema(f"a newer version wrote {name}") from None
-        old = connection_from(item) if item else Connection(name=name, provider=grant_holder.provider)
+        except ConditionFailed as failed:
+            if failed.item is not None and connection_from(failed.item).schema > SCHEMA:
+                raise NewerSchema(f"a newer version wrote {name}") from None
+            raise FenceLost(f"{name} was authorized by this authorization or a later one") from None
+        stood = connection_from(item) if item else None
+        old = stood or Connection(name=name, provider=grant_holder.provider)
         new = replace(
             grant_holder,
             schema=SCHEMA,
@@ -157,11 +172,12 @@ class DynamoConnections:
             exemption=None,
             sealed_answer=None,
             published=old.published,
+            compare_at=(old.lease_until or 0) + 1,
             failures=0,
             last_error=None,
             history=(*old.history, *grant_holder.history),
         )
-        return new, old.lease_until
+        return new, stood
 
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
         """Make the token's refresh due now if its generation is still this one.
@@ -190,7 +206,9 @@ class DynamoConnections:
     def aside(self, name: ConnectionName, *, fence: int) -> bytes | None:
         """Return the answer that was set aside under this fence, or None."""
         item = self._table.get(aside_key(name, fence))
-        return None if item is None else bytes(from_attribute(item["sealed"]))
+        if item is None or from_attribute(item["why"]) not in UNPLACED:
+            return None
+        return bytes(from_attribute(item["sealed"]))
 
     def fewer_than(self, app: str, count: int) -> bool:
         """Return whether an app has fewer than `count` connections, reading at most that many."""

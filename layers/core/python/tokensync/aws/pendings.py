@@ -47,7 +47,9 @@ class DynamoPendings:
     def of_browser(self, app: str, browser: str) -> list[Pending]:
         """Return all that one browser has with an app, the latest consumed or created last."""
         found = map(pending_from, self._table.in_order(partition(app), f"pending#{browser}#"))
-        return sorted(found, key=lambda pending: pending.consumed_at or pending.created_at)
+        return sorted(
+            found, key=lambda pending: (pending.consumed_at is not None, pending.consumed_at or pending.created_at)
+        )
 
     def consume(self, key: PendingKey, *, now: int, lease_until: int | None, code: str) -> Pending:
         """Use it up in one write that also marks the code as presented.

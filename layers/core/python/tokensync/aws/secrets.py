@@ -43,7 +43,6 @@ _PUT: Mapping[str, type[PublishError]] = {
 }
 _DESCRIBE: Mapping[str, type[PublishError]] = {
     "ResourceNotFoundException": SecretGone,
-    "AccessDeniedException": SecretNotOurs,
 }
 
 
@@ -92,7 +91,10 @@ class SecretsManagerTokens:
                 self._client.put_secret_value(SecretId=arn, ClientRequestToken=token, SecretString=document)
         except _Denied as denied:
             # The policy's condition on the tag fails for a secret that is no more as well as for one not ours.
-            self._describe(arn)
+            standing = self._describe(arn)
+            if self._is_ours(standing):
+                # Something else denies it for now: a policy on the way, a key, an organization's rule.
+                raise PublishUnavailable(str(denied)) from None
             raise SecretNotOurs(str(denied)) from None
 
     def current_version(self, arn: str) -> str | None:
@@ -100,7 +102,6 @@ class SecretsManagerTokens:
 
         Raises:
             PublishUnavailable, SecretGone: as the port says.
-            SecretNotOurs: IAM lets us see nothing of it.
         """
         versions = self._describe(arn).get("VersionIdsToStages", {})
         return next((version for version, stages in versions.items() if "AWSCURRENT" in stages), None)
@@ -108,12 +109,15 @@ class SecretsManagerTokens:
     def _adopt(self, secret_name: str, document: str, token: str) -> str:
         """Write a secret that was there before: a creation whose answer was lost, or an account that came back."""
         standing = self._describe(secret_name, check_deleted=False)
-        if {"Key": STACK_TAG, "Value": self._stack} not in standing.get("Tags", []):
+        if not self._is_ours(standing):
             raise SecretNotOurs(f"the secret {secret_name} was not made by this stack")
         if _is_deleted(standing):
             raise SecretGone(f"the secret {secret_name} is scheduled for deletion")
         self.put(standing["ARN"], document, token=token)
         return standing["ARN"]
+
+    def _is_ours(self, standing: DescribeSecretResponseTypeDef) -> bool:
+        return {"Key": STACK_TAG, "Value": self._stack} in standing.get("Tags", [])
 
     def _describe(self, secret_id: str, *, check_deleted: bool = True) -> DescribeSecretResponseTypeDef:
         with translated("DescribeSecret", _DESCRIBE, PublishUnavailable):

@@ -1,4 +1,4 @@
-"""One embedded stack for all integration tests, in a directory of its own: nothing of the user's is touched."""
+"""One embedded stack for all tests that need one, in a directory of its own: nothing of the user's is touched."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tokensync_cli.embedded import stack as embedded
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_HERE = Path(__file__).parents[2]
+_HERE = Path(__file__).parents[1]
 _PARTS = ("template.yaml", "samconfig.toml", "pyproject.toml", "uv.lock", "README.md", "LICENSE", "functions", "layers")
 
 
