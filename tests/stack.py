@@ -74,8 +74,8 @@ class Sandbox:
 
     def doubles(self) -> list[dict[str, Any]]:
         """Return what was presented to this app more than once."""
-        doubles: list[dict[str, Any]] = self.call("GET", f"ledger?app={self.app_key}")["doubles"]
-        return doubles
+        doubles = self.call("GET", "ledger")["doubles"]
+        return [double for double in doubles if double["app"] == self.app_key]
 
     def fault(self, endpoint: str, fault: str, **more: Any) -> None:
         """Script a fault for this app."""

@@ -2,6 +2,7 @@ import re
 from typing import Any
 
 import pytest
+from tokensync.session import Limits
 
 OUTPUTS = {
     "ConnectUrl",
@@ -58,8 +59,15 @@ def test_every_default_is_allowed(template: dict[str, Any]) -> None:
     [
         (
             "PublicUrl",
-            ["https://connect.example.com", "https://example.com/tokens", "http://localhost:8400"],
-            ["https://example.com/", "http://example.com", "https://example.com?x=1", "example.com", "https://a b"],
+            ["https://connect.example.com", "http://localhost:8400"],
+            [
+                "https://example.com/",
+                "https://example.com/tokens",
+                "http://example.com",
+                "https://example.com?x=1",
+                "example.com",
+                "https://a b",
+            ],
         ),
         ("AlertEmail", ["ops@example.com"], ["ops", "@example.com", "a@b@c"]),
         ("SecretPrefix", ["tokensync", "team/tokensync", "a"], ["/a", "a/", "a b", "-a", "a" * 49, "a*"]),
@@ -72,8 +80,8 @@ def test_every_default_is_allowed(template: dict[str, Any]) -> None:
         ("SecurityGroupIds", ["sg-0a1b", "sg-0a,sg-1b"], ["sg-0a, sg-1b", "subnet-0a"]),
         (
             "ScheduleExpression",
-            ["rate(1 minute)", "rate(2 minutes)", "rate(59 minutes)"],
-            ["rate(1 minutes)", "rate(0 minutes)", "rate(60 minutes)", "cron(* * * * ? *)"],
+            ["rate(1 minute)", "rate(2 minutes)"],
+            ["rate(1 minutes)", "rate(0 minutes)", "rate(3 minutes)", "rate(60 minutes)", "cron(* * * * ? *)"],
         ),
     ],
 )
@@ -84,3 +92,10 @@ def test_a_pattern_takes_the_good_and_refuses_the_bad(
     pattern = re.compile(template["Parameters"][parameter]["AllowedPattern"])
     assert [value for value in good if not pattern.fullmatch(value)] == []
     assert [value for value in bad if pattern.fullmatch(value)] == []
+
+
+@pytest.mark.parametrize("parameter", ["CallbackTimeoutSeconds", "RotationTimeoutSeconds"])
+def test_every_allowed_life_of_a_function_passes_its_own_gate(template: dict[str, Any], parameter: str) -> None:
+    """A function that may live no longer than the gate asks for would never present anything."""
+    limits = Limits()
+    assert template["Parameters"][parameter]["MinValue"] > limits.provider + limits.storing

@@ -192,7 +192,8 @@ def test_a_resumed_app_asks_each_parked_one_once(world: World) -> None:
     world.shop.alive.add("R0")
     world.settle(ticks=15)
 
-    assert (Status.ACTIVE, "A1") == (world.stored().status, world.document()["access_token"])
+    assert (Status.ACTIVE, "active") == (world.stored().status, world.document()["status"])
+    assert "A0" != world.document()["access_token"]
     assert ["R0", "R0"] == [shown for shown in world.shop.ledger if shown == "R0"]
 
 
