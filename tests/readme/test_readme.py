@@ -136,9 +136,8 @@ def test_an_aws_command_that_does_not_exist_is_noticed(wrong: str) -> None:
 @pytest.mark.parametrize("target", sorted({arguments[0] for arguments in all_commands("make")}))
 def test_documented_make_targets_do_something(target: str) -> None:
     """Every target of `make` that the documentation names exists and has something to do."""
-    done = subprocess.run(
-        ["make", "--always-make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    command = ["make", "--always-make", "-n", target]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, "Nothing to be done" in done.stdout) == (0, False), done.stdout + done.stderr
 
 
