@@ -1,4 +1,4 @@
-"""Spoils the body of an answer in the ways that FAULTS and real proxies do."""
+"""Spoils the body of an answer in the ways that broken servers and proxies do."""
 
 import base64
 import functools
