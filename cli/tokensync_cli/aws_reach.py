@@ -38,20 +38,22 @@ class LambdaFunctions:
             ) from None
         if answer.get("FunctionError"):
             # Its text may hold anything: its log tells the error's type and place.
+            group = self._log_group(function)
+            told = group or "the one among the stack's resources whose name ends with Logs"
             raise CommandFailed(
-                f"The function {function} broke. Its log group tells why: {self._log_group(function)}.",
-                next_command="tokensync doctor",
+                f"The function {function} broke. Its log group tells why: {told}.",
+                next_command=f"aws logs tail {group or 'GROUP'} --since 10m",
                 kind="FunctionBroken",
             )
         return body
 
     def _log_group(self, function: str) -> str:
-        """Return the name of a function's log group, as far as the operator may see it."""
+        """Return the name of a function's log group, empty where the operator may not see it."""
         try:
             settings = self._client.get_function_configuration(FunctionName=function)
             return settings["LoggingConfig"]["LogGroup"]
         except (ClientError, BotoCoreError, KeyError):
-            return "the one among the stack's resources whose name ends with Logs"
+            return ""
 
 
 class SecretValues:

@@ -23,7 +23,7 @@ _BUCKET = "tokensync-deployment"
 _LIMIT_SECONDS = 300
 # Times at about a tenth of the real ones. The clock has no finer step than a minute, and a callback must outlast a
 # provider that is slow.
-_SHORT_TIMES = {"RotationTimeoutSeconds": "20", "QueueVisibilitySeconds": "60", "ClaimSeconds": "60"}
+_SHORT_TIMES = {"RotationTimeoutSeconds": "30", "QueueVisibilitySeconds": "60", "ClaimSeconds": "60"}
 # Lines of a failed log that tell the cause, the most telling first.
 _CAUSES = (
     (r"No space left on device", "the disk is full"),

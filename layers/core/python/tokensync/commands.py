@@ -101,7 +101,8 @@ class RotationCommands:
         code, message, following = _AFTER_REFRESH[outcome.result]
         error = outcome.record.last_error if outcome.record is not None else None
         if error is not None:
-            message = f"{message} ({error.failure} {error.code} {error.message})".rstrip(" )") + ")"
+            told_by = " ".join(filter(None, (error.failure, error.code, error.message)))
+            message = f"{message} ({told_by})"
         return {
             **_error(outcome.result.value, f"{name}: {message}", following.format(name=name, app=name.app), code),
             **told,

@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import NoCredentialsError, ReadTimeoutError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
@@ -79,6 +79,20 @@ def test_a_stack_needs_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
         opening.open_deployed(Choice(stack="prod"))
 
 
+def test_the_region_is_found_as_the_aws_cli_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS_REGION counts, which botocore alone would pass over: what is missing next are credentials."""
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    with pytest.raises(NoCredentialsError):
+        opening.open_deployed(Choice(stack="prod"))
+
+
 def test_a_stack_that_does_not_exist() -> None:
     """CloudFormation calls it a validation error; we say it is not found."""
     cloudformation = client("cloudformation")
@@ -127,6 +141,7 @@ def test_a_function_that_breaks_names_its_log_group(*, is_told: bool) -> None:
             LambdaFunctions(functions).invoke("rotation", {})
 
     assert ("prod-RotationLogs-X" if is_told else "ends with Logs") in failed.value.message
+    assert f"aws logs tail {'prod-RotationLogs-X' if is_told else 'GROUP'} --since 10m" == failed.value.next_command
     assert "s3cr3t-canary" not in failed.value.message
 
 
