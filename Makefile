@@ -51,7 +51,7 @@ format: setup
 	@$(RUN)/ruff check --fix .
 
 unit: setup
-	@$(RUN)/pytest tests/unit
+	@$(RUN)/pytest tests/unit --numprocesses auto
 
 test: check
 	@tests/browser/install-chromium
