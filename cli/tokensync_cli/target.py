@@ -10,7 +10,7 @@ from tokensync.signing import Signer
 from tokensync_cli.failure import CommandFailed
 
 # CloudFormation output → name in `StackOutputs`.
-_FROM_STACK = {
+FROM_STACK = {
     "ConnectUrl": "connect_url",
     "CallbackUrl": "callback_url",
     "TableName": "table",
@@ -67,7 +67,7 @@ class StackOutputs:
         Raises:
             CommandFailed: this is no stack of tokensync, or one of another version.
         """
-        missing = [key for key in _FROM_STACK if key not in outputs]
+        missing = [key for key in FROM_STACK if key not in outputs]
         if missing:
             raise CommandFailed(
                 f"The stack {stack} in {region} is not a tokensync stack of this version: it has no output "
@@ -75,7 +75,7 @@ class StackOutputs:
                 next_command="sam deploy",
                 kind="UnknownStack",
             )
-        return cls(stack=stack, region=region, **{name: outputs[key] for key, name in _FROM_STACK.items()})
+        return cls(stack=stack, region=region, **{name: outputs[key] for key, name in FROM_STACK.items()})
 
     @classmethod
     def of_embedded(cls, outputs: Mapping[str, Any]) -> "StackOutputs":

@@ -6,26 +6,12 @@ from typing import Any
 
 from tokensync_cli.embedded.environment_variables import REGION
 from tokensync_cli.embedded.ports import ChosenPorts
+from tokensync_cli.target import FROM_STACK
 
 FILE = "outputs.json"
 
-# CloudFormation output → name in `Outputs`.
-_FROM_STACK = {
-    "ConnectUrl": "connect_url",
-    "CallbackUrl": "callback_url",
-    "TableName": "table",
-    "QueueUrl": "queue_url",
-    "DeadLetterQueueUrl": "dead_letter_queue_url",
-    "SecretPrefix": "secret_prefix",
-    "KeyArn": "key_arn",
-    "AlertTopicArn": "alert_topic_arn",
-    "CallbackFunctionName": "callback_function",
-    "RotationFunctionName": "rotation_function",
-    "ApiId": "api_id",
-    "OperatorPolicyArn": "operator_policy_arn",
-    "ConsumerPolicyArn": "consumer_policy_arn",
-    "InviteKeyName": "invite_key_name",
-}
+# The API's id is the embedded stack's own affair; every other name is that of any stack.
+_FROM_STACK = {**FROM_STACK, "ApiId": "api_id"}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tokensync import schedule
 from tokensync.answers import AccountReply, Answer, Failure, FailureClass, Issued
 from tokensync.concluding import grant_binding
 from tokensync.connection import Connection, Status
-from tokensync.errors import FenceLost, NotLeased, NotSent, WireError
+from tokensync.errors import FenceLost, NotLeased, WireError
 from tokensync.grant import Grant
 from tokensync.history import noted
 from tokensync.names import ConnectionName
@@ -211,7 +211,7 @@ class Finisher:
         try:
             answer = self.wire.send(request, seconds=self.limits.facts)
             facts = call.read(parse_object(answer.body)) if answer.complete else None
-        except (WireError, NotSent, NotStrictJson) as error:
+        except (WireError, NotStrictJson) as error:
             self.log.warning("facts.failed", app=session.name, error=str(error))
             return {}
         if facts is None:

@@ -57,7 +57,10 @@ class Keeper:
         self._store(name, fence, sealed, "unplaced")
 
     def superseded(self, name: ConnectionName, fence: int, sealed: bytes) -> None:
-        """Keep the answer of an attempt that lost its fence; it is never published."""
+        """Keep the answer of an attempt that lost its fence.
+
+        Where a new grant stands it is history, and never published; without one, the next holder resumes from it.
+        """
         self._store(name, fence, sealed, "superseded")
 
     def set_aside(self, record: Connection, why: str) -> None:
