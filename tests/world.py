@@ -22,16 +22,18 @@ from ports import (
     SeededRandomness,
     Table,
 )
+from tokensync.accounts import AccountReader
 from tokensync.answers import Answer
 from tokensync.app import App
 from tokensync.batch import BatchRunner
 from tokensync.concluding import Concluder, grant_binding
 from tokensync.connecting import Connector
 from tokensync.connection import Connection
+from tokensync.establishing import Establisher
 from tokensync.finishing import Finisher
 from tokensync.grant import Grant
 from tokensync.keeping import Keeper
-from tokensync.known import KnownNames
+from tokensync.known import KnownApps, KnownNames
 from tokensync.names import ConnectionName
 from tokensync.operating import Operating
 from tokensync.publishing import Publisher
@@ -41,6 +43,7 @@ from tokensync.secret import Secret
 from tokensync.session import Budget, Limits, Session
 from tokensync.signing import Invite, Signer
 from tokensync.tick import Ticker
+from tokensync.verifying import Verifier
 from tokensync.web import Web
 from tokensync.work import Work
 
@@ -179,12 +182,31 @@ class World:
             **seams,
             **chance,
         )
+        self.accounts = AccountReader(wire=self.shop, limits=self.limits, **seams)
+        self.verifier = Verifier(
+            connections=self.connections,
+            accounts=self.accounts,
+            concluder=self.concluder,
+            alerts=self.alerts,
+            randomness=self.randomness,
+            cadence=self.cadence,
+            **seams,
+        )
+        self.establisher = Establisher(
+            connections=self.connections,
+            concluder=self.concluder,
+            clock=self.clock,
+            failpoints=self.failpoints,
+            limits=self.limits,
+            cadence=self.cadence,
+        )
         self.refresher = Refresher(
             connections=self.connections,
             sealer=self.sealer,
             publisher=self.publisher,
             concluder=self.concluder,
             keeper=self.keeper,
+            verifier=self.verifier,
             queue=self.queue,
             alerts=self.alerts,
             wire=self.shop,
@@ -196,12 +218,12 @@ class World:
             connections=self.connections,
             pendings=self.pendings,
             concluder=self.concluder,
+            accounts=self.accounts,
+            establisher=self.establisher,
+            verifier=self.verifier,
             sealer=self.sealer,
             alerts=self.alerts,
-            wire=self.shop,
-            failpoints=self.failpoints,
             limits=self.limits,
-            cadence=self.cadence,
             **seams,
         )
         self.connector = Connector(
@@ -232,6 +254,7 @@ class World:
             alerts=self.alerts,
             **seams,
         )
+        self.known = KnownNames(self.apps, self.clock)
         self.web = Web(
             connector=self.connector,
             apps=self.apps,
@@ -239,7 +262,8 @@ class World:
             clock=self.clock,
             log=self.log,
             signer=lambda: self.signer,
-            known=KnownNames(self.apps, self.clock),
+            known=self.known,
+            registered=KnownApps(self.apps, self.known, self.clock),
         )
 
     def budget(self) -> Budget:

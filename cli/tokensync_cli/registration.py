@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
 
 from tokensync.app import ENDPOINT_KEYS, App
 from tokensync.errors import InvalidApp
 from tokensync.names import app_name
 from tokensync.providers import PROVIDERS, provider_named
-from tokensync.providers.contract import Provider
+from tokensync.providers.contract import GrantType, Provider
 from tokensync.schedule import FLOOR
 from tokensync.secret import Secret
 from tokensync_cli.failure import UsageFailed
@@ -43,21 +43,35 @@ class Wanted:
             InvalidName: its name is none.
             UsageFailed: something else does not fit; the message names it.
         """
-        provider = known_provider(self.provider)
+        generic = known_provider(self.provider)
         app = App(
             name=app_name(self.name),
-            provider=provider.name,
+            provider=generic.name,
             client_id=_text(self.client_id, "--client-id"),
             client_secret=Secret(""),
-            service_id=_service_id(self.service_id, provider),
-            region=_region(self.region, provider),
-            scopes=_scopes(self.scopes, provider),
-            endpoints=_endpoints(self.endpoints, provider, is_embedded=is_embedded),
-            settings=_settings(self.settings, provider),
+            region=_region(self.region, generic),
+            endpoints=_endpoints(self.endpoints, generic, is_embedded=is_embedded),
+            settings=_settings(self.settings, generic),
         )
+        # What it still needs, and what it may not have, depends on its settings.
+        provider = generic.for_app(app)
+        app = replace(
+            app, service_id=_service_id(self.service_id, generic, provider), scopes=_scopes(self.scopes, provider)
+        )
+        _check_complete(app, provider)
         if _RETURN_URL in app.settings:
             _check_return_url(app, is_embedded=is_embedded)
         return app
+
+    def completed(self, *, endpoints: Mapping[str, str], settings: Mapping[str, str]) -> "Wanted":
+        """Return the wish with what its server told of itself, where it says nothing of its own."""
+        return replace(self, endpoints=_under(endpoints, self.endpoints), settings=_under(settings, self.settings))
+
+
+def _under(found: Mapping[str, str], given: Sequence[str]) -> list[str]:
+    """Return KEY=VALUE texts: those that were given, and those found whose keys were not."""
+    keys = {text.partition("=")[0] for text in given}
+    return [*given, *(f"{key}={value}" for key, value in found.items() if key not in keys)]
 
 
 def known_provider(name: str) -> Provider:
@@ -78,6 +92,7 @@ def known_provider(name: str) -> Provider:
 def live_hosts(app: App) -> list[str]:
     """Return the hosts beyond this machine that an app would speak to, in order."""
     provider = provider_named(app.provider)
+    provider = provider.for_app(app)
     urls = (provider.endpoint(app, key) for key in {*provider.endpoints, *app.endpoints})
     hosts = (urlsplit(url).hostname or "" for url in urls)
     return sorted({host for host in hosts if host not in _LOOPBACK})
@@ -85,11 +100,22 @@ def live_hosts(app: App) -> list[str]:
 
 def lifetime_warning(app: App, provider: Provider) -> str:
     """Return a warning where tokens would not outlive the schedule's shortest interval; empty where they do."""
-    life = provider.answer.default_expires_in
+    life = provider.answer.default_expires_in if provider.grant_type is not GrantType.CLIENT_CREDENTIALS else None
     if app.is_sandboxed or life is None or life > FLOOR:
         return ""
     floor = span(FLOOR)
     return f"its tokens live for {span(life)}, and the schedule refreshes no connection more often than every {floor}"
+
+
+def first_command(app: App, provider: Provider) -> str:
+    """Return the command that makes an app's first connection."""
+    match provider.grant_type:
+        case GrantType.REFRESH_TOKEN:
+            return f"tokensync import {app.name} --account ID"
+        case GrantType.CLIENT_CREDENTIALS:
+            return f"tokensync connect {app.name}"
+        case GrantType.AUTHORIZATION_CODE:
+            return f"tokensync {'connect' if app.is_sandboxed else 'invite'} {app.name}"
 
 
 def _refused(message: str) -> UsageFailed:
@@ -102,11 +128,10 @@ def _text(text: str, option: str) -> str:
     return text
 
 
-def _service_id(text: str, provider: Provider) -> str:
-    is_taken = "service_id" in provider.required
-    if text and not is_taken:
+def _service_id(text: str, generic: Provider, provider: Provider) -> str:
+    if text and "service_id" not in generic.required:
         raise _refused(f"{provider.title} takes no --service-id.")
-    if not text and is_taken:
+    if not text and "service_id" in provider.required:
         raise _refused(f"{provider.title} needs --service-id: its authorization link names it.")
     return _text(text, "--service-id") if text else ""
 
@@ -157,9 +182,9 @@ def _check_endpoint(key: str, parts: SplitResult | None, provider: Provider, *, 
         if not is_embedded:
             raise _refused(f"{where} is on this machine, which only the embedded stack can reach.")
         return
-    if parts.scheme != "https" or parts.port not in _HTTPS_PORTS:
+    if parts.scheme != "https" or (provider.hosts is not None and parts.port not in _HTTPS_PORTS):
         raise _refused(f"{where} is an https URL.")
-    if parts.hostname not in provider.hosts:
+    if provider.hosts is not None and parts.hostname not in provider.hosts:
         raise _refused(
             f"{where}: {parts.hostname} is none of {provider.title}'s hosts, so no client secret goes there. "
             f"It has {', '.join(sorted(provider.hosts))}.",
@@ -171,13 +196,37 @@ def _settings(texts: Sequence[str], provider: Provider) -> dict[str, str]:
     for key, value in settings.items():
         if key == _RETURN_URL:
             continue
-        if key not in provider.settings:
-            known = ", ".join((*provider.settings, _RETURN_URL))
+        allowed = _allowed(key, provider)
+        if allowed is None:
+            known = ", ".join(
+                (*(f"{name}NAME" if name.endswith(".") else name for name in provider.settings), _RETURN_URL)
+            )
             raise _refused(f"{provider.title} has no setting {key!r}; it has {known}.")
-        allowed = provider.settings[key]
         if allowed and value not in allowed:
             raise _refused(f"--set {key} is one of {', '.join(allowed)}.")
     return settings
+
+
+def _allowed(key: str, provider: Provider) -> tuple[str, ...] | None:
+    """Return the values that a setting may have, empty where any text will do; None where there is no such setting."""
+    if key in provider.settings and not key.endswith("."):
+        return provider.settings[key]
+    prefix, dot, name = key.partition(".")
+    return provider.settings.get(f"{prefix}{dot}") if dot and name else None
+
+
+def _check_complete(app: App, provider: Provider) -> None:
+    """Refuse an app of the generic provider whose server is not described well enough."""
+    needed = ["token"]
+    if provider.grant_type is GrantType.AUTHORIZATION_CODE:
+        needed.append("authorize")
+    missing = [f"--endpoint {key}=URL" for key in needed if not provider.has_endpoint(app, key)]
+    if missing:
+        raise UsageFailed(
+            f"{provider.title} needs {' and '.join(missing)}, or --discover with the server's issuer.",
+            next_command=f"tokensync app add {app.name} --provider {app.provider} --client-id {app.client_id} "
+            "--discover https://ISSUER",
+        )
 
 
 def _check_return_url(app: App, *, is_embedded: bool) -> None:

@@ -1,6 +1,7 @@
 """Registers apps at the running sandbox and points their endpoints there: what a newcomer starts with."""
 
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -10,10 +11,18 @@ from tokensync.providers import PROVIDERS, provider_named
 from tokensync.providers.contract import Provider
 from tokensync.secret import Secret
 from tokensync_cli.failure import CommandFailed, UsageFailed
+from tokensync_cli.invoking import ask_callback
+from tokensync_cli.registration import Wanted
 from tokensync_cli.target import Sandbox, Target
 
 # Seconds: short enough for a newcomer to see a scheduled refresh, long enough for three tries.
 ACCESS_TOKEN_SECONDS = 200
+# What an app of the sandbox asks for unless it is told otherwise.
+_SCOPES: Mapping[str, Sequence[str]] = {
+    "tiktok_login": ("user.info.basic",),
+    "tiktok_accounts": ("user.info.basic",),
+    "oauth2": ("openid", "offline_access"),
+}
 
 
 def seed(target: Target) -> list[str]:
@@ -39,8 +48,12 @@ def seed(target: Target) -> list[str]:
     return names
 
 
-def sandboxed(target: Target, name: str, provider: str) -> App:
+def sandboxed(
+    target: Target, name: str, provider: str, *, scopes: Sequence[str] = (), settings: Sequence[str] = ()
+) -> App:
     """Register a new app at the sandbox and return what is to be registered with the stack.
+
+    `settings` are KEY=VALUE texts. Without `scopes` it asks for those that its provider needs to name the account.
 
     Raises:
         UsageFailed: this is no embedded stack.
@@ -50,25 +63,45 @@ def sandboxed(target: Target, name: str, provider: str) -> App:
     if provider not in sandbox.providers():
         raise CommandFailed(f"The sandbox cannot be {provider}.", next_command="tokensync provider list")
     known = provider_named(provider)
-    app = App(
+    found = _discovered(target, sandbox, known)
+    wanted = Wanted(
         name=name,
         provider=provider,
         client_id=f"sandbox-{secrets.token_hex(4)}",
-        client_secret=Secret(secrets.token_hex(20)),
-        service_id=str(7_000_000_000 + secrets.randbelow(1_000_000_000)) if "service_id" in known.required else "",
-        endpoints=_endpoints(sandbox.url, known),
-    )
+        service_id=str(7_000_000_000 + secrets.randbelow(1_000_000_000)) if _has_service_id(known, settings) else "",
+        scopes=scopes or _SCOPES.get(provider, ()),
+        settings=settings,
+    ).completed(endpoints=found["endpoints"], settings=found["settings"])
+    app = replace(wanted.checked(is_embedded=True), client_secret=Secret(secrets.token_hex(20)))
+    app = replace(app, endpoints={**_endpoints(sandbox.url, known.for_app(app)), **app.endpoints})
     _register(target, sandbox, app)
     return app
+
+
+def _has_service_id(provider: Provider, settings: Sequence[str]) -> bool:
+    """Return whether the app's authorization link names a service id: with some providers a setting decides it."""
+    chosen = dict(text.partition("=")[::2] for text in settings)
+    app = App(name="sandbox", provider=provider.name, client_id="", client_secret=Secret(""), settings=chosen)
+    return "service_id" in provider.for_app(app).required
+
+
+def _discovered(target: Target, sandbox: Sandbox, provider: Provider) -> Mapping[str, Mapping[str, str]]:
+    """Return what the sandbox's own metadata says, where the provider has no endpoints of its own."""
+    if provider.endpoints:
+        return {"endpoints": {}, "settings": {}}
+    return ask_callback(target, {"tokensync": "discover", "issuer": f"{sandbox.url}/{provider.name}"})
 
 
 def _renew(target: Target, app: App) -> None:
     """Let the sandbox know an app again, and the app where the sandbox is now."""
     sandbox = _sandbox(target)
     _register(target, sandbox, app)
-    endpoints = _endpoints(sandbox.url, provider_named(app.provider))
-    if endpoints != app.endpoints:
-        target.apps.update(replace(app, endpoints=endpoints))
+    provider = provider_named(app.provider)
+    found = _discovered(target, sandbox, provider)
+    endpoints = {**_endpoints(sandbox.url, provider.for_app(app)), **found["endpoints"]}
+    settings = {**app.settings, **found["settings"]}
+    if (endpoints, settings) != (app.endpoints, app.settings):
+        target.apps.update(replace(app, endpoints=endpoints, settings=settings))
 
 
 def _register(target: Target, sandbox: Sandbox, app: App) -> None:

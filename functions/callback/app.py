@@ -26,5 +26,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         case "GET /connect/{app}/result":
             page = CALLBACK.web.result(name, cookies, base_url=base_url)
         case _:
-            page = CALLBACK.web.callback(name, query, cookies, budget)
+            page = CALLBACK.web.callback(name, query, cookies, budget, base_url=base_url)
     return http_answer(page)

@@ -54,7 +54,7 @@ FOCUSED = """() => {
 
 def shown(visitor: Visitor, name: str, label: str = LABEL) -> Page:
     """Open one of the pages with everything on it that it can hold, as the callback function would send it."""
-    made = page(name, 200, label=label, provider="TikTok Shop", again=AGAIN, return_url=RETURN)
+    made = page(name, 200, label=label, provider="TikTok Shop", again=AGAIN, return_url=RETURN, missing="orders.write")
 
     def answer(route: Route) -> None:
         headers = made.all_headers()

@@ -12,7 +12,7 @@ from tokensync.errors import FenceLost, NewerSchema, NotLeased, UnknownConnectio
 from tokensync.work import DueKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tokensync.names import ConnectionName
 
@@ -105,6 +105,7 @@ class InMemoryConnections(Failing):
                 exemption=None,
                 sealed_answer=None,
                 published=standing.published,
+                sealed_consumer=standing.sealed_consumer,
                 compare_at=(standing.lease_until or 0) + 1,
                 failures=0,
                 last_error=None,
@@ -133,6 +134,18 @@ class InMemoryConnections(Failing):
         with self._attempt("aside"):
             row = self.table.row(*_aside_key(name, fence))
             return None if row is None or row.record.why not in UNPLACED else row.record.sealed
+
+    def index(self, name: ConnectionName, keys: Iterable[str]) -> None:
+        """Note by what else the provider's notices name this account."""
+        with self._attempt("index"), self.table.lock:
+            for key in keys:
+                self.table.rows[f"app#{name.app}", f"lookup#{key}"] = Row(name)
+
+    def find(self, app: str, key: str) -> ConnectionName | None:
+        """Return the connection that was noted under a key, or None."""
+        with self._attempt("find"):
+            row = self.table.row(f"app#{app}", f"lookup#{key}")
+            return None if row is None else row.record
 
     def fewer_than(self, app: str, count: int) -> bool:
         """Return whether an app has fewer connections than that."""

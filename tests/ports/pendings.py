@@ -22,9 +22,9 @@ class InMemoryPendings(Failing):
         self.table = table or Table()
 
     def put(self, pending: Pending) -> None:
-        """Store a new pending authorization."""
+        """Store a new pending authorization, unless one stands under its key."""
         with self._attempt("put"), self.table.lock:
-            self.table.rows[_key(pending.key)] = Row(pending, ttl=_ttl(pending))
+            self.table.rows.setdefault(_key(pending.key), Row(pending, ttl=_ttl(pending)))
 
     def get(self, key: PendingKey) -> Pending | None:
         """Return it, or None."""

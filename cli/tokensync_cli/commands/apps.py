@@ -11,12 +11,13 @@ from tokensync.app import App
 from tokensync.connection import Status
 from tokensync.names import app_name
 from tokensync.providers import provider_named
+from tokensync.providers.contract import GrantType
 from tokensync.secret import Secret
 from tokensync.transitions import REASON_REFUSED
 from tokensync_cli import registration
 from tokensync_cli.declaring import command
 from tokensync_cli.failure import CommandFailed, UsageFailed
-from tokensync_cli.invoking import FunctionRefused, ask_rotation
+from tokensync_cli.invoking import FunctionRefused, ask_callback, ask_rotation
 from tokensync_cli.output import Tell
 from tokensync_cli.registration import Wanted
 from tokensync_cli.run import Run
@@ -38,6 +39,10 @@ Endpoints = Annotated[
     typer.Option("--endpoint", metavar="KEY=URL", help="Instead of the provider's own; repeat it."),
 ]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; repeat it.")]
+Discover = Annotated[
+    str,
+    typer.Option("--discover", metavar="ISSUER", help="Read the server's endpoints from its metadata (oauth2)."),
+]
 Sandbox = Annotated[
     bool, typer.Option("--sandbox", help="Register it at the embedded stack's sandbox; no id or secret.")
 ]
@@ -70,6 +75,7 @@ def add(
     scope: Scopes = None,
     endpoint: Endpoints = None,
     setting: Settings = None,
+    discover: Discover = "",
     sandbox: Sandbox = False,
     yes: Yes = False,
 ) -> None:
@@ -84,9 +90,9 @@ def add(
         endpoints=endpoint or (),
         settings=setting or (),
     )
-    if sandbox and (client_id or client_secret_stdin or service_id or endpoint or scope or setting or region):
+    if sandbox and (client_id or client_secret_stdin or service_id or endpoint or region or discover):
         raise UsageFailed(
-            "--sandbox makes up everything but the name and the provider.",
+            "--sandbox makes up everything but the name, the provider, scopes and settings.",
             next_command=f"tokensync app add {name} --provider {provider} --sandbox",
         )
     app_name(name)
@@ -96,11 +102,27 @@ def add(
             f"An app {name} is registered already.", next_command=f"tokensync app show {name}", kind="AppExists"
         )
     if sandbox:
-        app = sandboxed(target, name, registration.known_provider(provider).name)
+        app = sandboxed(
+            target, name, registration.known_provider(provider).name, scopes=scope or (), settings=setting or ()
+        )
     else:
+        if discover:
+            wanted = _discovered(run, target, wanted, discover)
         app = _with_secret(run, target, wanted, yes=yes, from_stdin=client_secret_stdin)
     target.apps.register(app)
     _tell_added(run, target, app)
+
+
+def _discovered(run: Run, target: Target, wanted: Wanted, issuer: str) -> Wanted:
+    """Ask the stack to read the server's metadata: it is the stack that will speak to the server."""
+    if registration.known_provider(wanted.provider).hosts is not None:
+        raise UsageFailed(
+            f"--discover is for the provider oauth2; {wanted.provider} is known already.",
+            next_command="tokensync provider list",
+        )
+    with run.out.progress(f"Reading the metadata of {issuer}"):
+        found = ask_callback(target, {"tokensync": "discover", "issuer": issuer})
+    return wanted.completed(endpoints=found["endpoints"], settings=found["settings"])
 
 
 def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_stdin: bool) -> App:
@@ -124,15 +146,16 @@ def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_st
 
 def _tell_added(run: Run, target: Target, app: App) -> None:
     redirect_url = target.outputs.redirect_url(app.name)
-    warning = registration.lifetime_warning(app, provider_named(app.provider))
+    provider = provider_named(app.provider).for_app(app)
+    warning = registration.lifetime_warning(app, provider)
     if warning:
         run.out.warn(warning)
-    following = f"tokensync connect {app.name}" if app.is_sandboxed else f"tokensync invite {app.name}"
+    following = registration.first_command(app, provider)
     if run.out.as_json:
         run.out.json({**registration.as_json(app, redirect_url=redirect_url), "next": following})
         return
     run.out.fields({"app": app.name, "provider": app.provider, "redirect URL": redirect_url})
-    if not app.is_sandboxed:
+    if not app.is_sandboxed and provider.grant_type is GrantType.AUTHORIZATION_CODE:
         run.out.note("Register that redirect URL with the provider, letter by letter.")
     run.out.note(f"Next: {following}")
 

@@ -7,11 +7,13 @@ import typer
 
 from tokensync.connection import Connection, Status
 from tokensync.names import ConnectionName, app_name
+from tokensync.providers import provider_named
+from tokensync.providers.contract import GrantType
 from tokensync.signing import Invite
 from tokensync.text import LABEL_LENGTH, one_line
 from tokensync.web import invite_url
 from tokensync_cli.declaring import command
-from tokensync_cli.describing import named, summarized
+from tokensync_cli.describing import found, named, summarized
 from tokensync_cli.failure import LATER, NEEDS_SELLER, NOT_FOUND, CommandFailed, UsageFailed
 from tokensync_cli.invoking import ask_callback
 from tokensync_cli.run import Run
@@ -24,6 +26,16 @@ _LONGEST_INVITE = 90 * DAY
 _LONGEST_PASTED = 8192  # characters
 _ID_BYTES = 16
 
+# For apps without a consent page: how their connections are made.
+_INSTEAD = {
+    GrantType.REFRESH_TOKEN: "its connections are imported",
+    GrantType.CLIENT_CREDENTIALS: "it acts for itself, so its token is minted",
+}
+_INSTEAD_COMMAND = {
+    GrantType.REFRESH_TOKEN: "tokensync import {name} --account ID",
+    GrantType.CLIENT_CREDENTIALS: "tokensync connect {name}",
+}
+
 App = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
 Label = Annotated[str, typer.Option("--label", metavar="L", help="Whom it is for; stands on the seller's pages.")]
 For = Annotated[
@@ -31,6 +43,9 @@ For = Annotated[
     typer.Option("--for", metavar="CONNECTION", help="Re-authorize this connection and no other.", show_default=False),
 ]
 Expires = Annotated[str, typer.Option("--expires", metavar="TIME", help="How long it works: 30m, 12h, 7d.")]
+Begin = Annotated[
+    bool, typer.Option("--begin", help="Print a consent link first, and finish it with the redirect URL.")
+]
 Timeout = Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long to wait: 90s, 10m.")]
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Print the link and wait, without opening it.")]
 
@@ -70,6 +85,9 @@ def connect(
     """Open an invite in your browser and wait until the connection stands."""
     seconds = seconds_of(timeout, option="--timeout", at_most=HOUR)
     target = run.target()
+    if _grant_type(target, name) is GrantType.CLIENT_CREDENTIALS:
+        _mint(run, target, name, label=label)
+        return
     made = _invite(target, name, label=label, seconds=HOUR, connection=connection)
     paused = target.apps.state(name).paused
     if paused:
@@ -90,10 +108,33 @@ def connect(
     run.out.note(f"Next: tokensync token {record.name}")
 
 
-def paste(run: Run, name: App) -> None:
+def _mint(run: Run, target: Target, name: str, *, label: str) -> None:
+    """Mint the first token of an app that acts for itself: nobody is asked."""
+    with run.out.progress("Asking the provider for a token"):
+        answer = ask_callback(target, {"tokensync": "mint", "app": name, "label": label})
+    if run.out.as_json:
+        run.out.json(summarized(target, found(target, str(answer.get("connection")))))
+        return
+    run.out.line(f"{answer.get('connection')} is connected: the app acts for itself, and nobody was asked.")
+    run.out.note(f"Next: tokensync token {answer.get('connection')}")
+
+
+def _grant_type(target: Target, name: str) -> GrantType:
+    """Return where the app's tokens come from."""
+    app = target.apps.get(app_name(name))
+    return provider_named(app.provider).for_app(app).grant_type
+
+
+def paste(run: Run, name: App, *, begin: Begin = False, label: Label = "") -> None:
     """Exchange a redirect URL or a bare code from stdin, where no callback reaches the stack."""
     target = run.target()
     target.apps.state(app_name(name))
+    if begin:
+        begun = ask_callback(target, {"tokensync": "begin", "app": name, "label": label})
+        run.out.note("Open this link, and paste the address that the browser is sent to afterwards:")
+        run.out.say(str(begun["url"]))
+    elif label:
+        raise UsageFailed("--label goes with --begin.", next_command=f"tokensync paste {name} --begin --label L")
     text = run.read_text("Redirect URL or code", hidden=False, at_most=_LONGEST_PASTED)
     with run.out.progress("Exchanging the code"):
         answer = ask_callback(target, {"tokensync": "paste", "app": name, "text": text})
@@ -106,6 +147,13 @@ def paste(run: Run, name: App) -> None:
 
 def _invite(target: Target, name: str, *, label: str, seconds: int, connection: str | None) -> Invite:
     target.apps.state(app_name(name))
+    grant_type = _grant_type(target, name)
+    if grant_type is not GrantType.AUTHORIZATION_CODE:
+        raise CommandFailed(
+            f"{name} has no consent page: {_INSTEAD[grant_type]}.",
+            next_command=_INSTEAD_COMMAND[grant_type].format(name=name),
+            kind="NoConsent",
+        )
     if label != one_line(label, length=LABEL_LENGTH):
         raise UsageFailed(
             f"--label is one line of at most {LABEL_LENGTH} printable characters.",

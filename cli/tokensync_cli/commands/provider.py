@@ -3,8 +3,15 @@
 import typer
 
 from tokensync.providers import PROVIDERS
+from tokensync.providers.contract import GrantType
 from tokensync_cli.declaring import command
 from tokensync_cli.run import Run
+
+_CONNECTED_BY = {
+    GrantType.AUTHORIZATION_CODE: "invite",
+    GrantType.CLIENT_CREDENTIALS: "connect",
+    GrantType.REFRESH_TOKEN: "import",
+}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,7 +35,11 @@ def list_providers(run: Run) -> None:
                     "required": list(provider.required),
                     "regions": list(provider.regions),
                     "settings": {key: list(values) for key, values in provider.settings.items()},
-                    "hosts": sorted(provider.hosts),
+                    "hosts": None if provider.hosts is None else sorted(provider.hosts),
+                    "grant_type": provider.grant_type.value,
+                    "verifies": provider.account_call is not None,
+                    "revokes": provider.revocation is not None,
+                    "webhooks": provider.webhook is not None,
                     "refresh_reuse": provider.refresh_reuse.value,
                 }
                 for provider in PROVIDERS.values()
@@ -39,11 +50,18 @@ def list_providers(run: Run) -> None:
         (
             provider.name,
             provider.title,
+            _CONNECTED_BY[provider.grant_type],
             [f"--{field.replace('_', '-')}" for field in provider.required],
             list(provider.regions),
-            [f"{key}={'|'.join(values)}" for key, values in provider.settings.items()],
+            [_setting(key, values) for key, values in provider.settings.items()],
         )
         for provider in PROVIDERS.values()
     ]
-    run.out.table(("PROVIDER", "TITLE", "NEEDS", "REGIONS", "SETTINGS"), rows)
+    run.out.table(("PROVIDER", "TITLE", "CONNECTED BY", "NEEDS", "REGIONS", "SETTINGS"), rows)
     run.out.note("Next: tokensync app add NAME --provider PROVIDER --client-id ID")
+
+
+def _setting(key: str, values: tuple[str, ...]) -> str:
+    """Return a setting as an operator writes it: its values, or a word for what it takes."""
+    name = f"{key}NAME" if key.endswith(".") else key
+    return f"{name}={'|'.join(values) if values else 'TEXT'}"

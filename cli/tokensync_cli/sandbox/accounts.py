@@ -1,7 +1,8 @@
-"""The sellers and creators that can be chosen on a consent page, and their shops."""
+"""Who can be chosen on a consent page: sellers with their shops, creators, users."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tokensync_cli.sandbox.apps import UserType
 from tokensync_cli.sandbox.mint import Mint
@@ -40,6 +41,8 @@ class Account:
     region: str | None = None
     prefix: str | None = None
     shops: tuple[Shop, ...] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What else the provider tells of it, under the provider's own names."""
 
 
 class Accounts:
@@ -66,7 +69,9 @@ class Accounts:
         number = account.account or mint.number()
         name = account.seller_name
         label = account.label or name or f"{account.user_type.capitalize()} {number}"
-        prefix = prefix_of(account.region) if account.prefix is None else account.prefix
+        prefix = account.prefix
+        if prefix is None:
+            prefix = "" if account.user_type == "user" else prefix_of(account.region)
         shops = account.shops
         if shops is None:
             shops = (Shop(name=label),) if account.user_type == "seller" else ()

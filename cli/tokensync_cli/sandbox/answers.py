@@ -1,11 +1,12 @@
 """What an endpoint answers, before a fault may touch it, and the bytes that go out."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 
 from tokensync_cli.sandbox.ledger import Issued, Kind
 
@@ -24,26 +25,35 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A JSON answer: `error` is the provider's number or word, `committed` whether anything was spent or issued."""
+    """What is answered: `error` is the provider's number or word, `committed` whether anything was spent or issued."""
 
-    payload: dict[str, Any] = field(repr=False)
+    payload: dict[str, Any] | None = field(repr=False)
+    """None is an empty body."""
     status: int = 200
     error: str | None = None
     committed: bool = False
     issued: Issued | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def body(self) -> bytes:
         """Return the payload as it goes over the wire."""
-        return json.dumps(self.payload, separators=(",", ":")).encode()
+        return b"" if self.payload is None else json.dumps(self.payload, separators=(",", ":")).encode()
 
+
+ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 Produce = Callable[[], Answer]
 """Decides the request and commits it, without yielding."""
 
-Refuse = Callable[[int, str], Answer]
-"""Builds the provider's error from a number and a message."""
+Refuse = Callable[[int | str, str], Answer]
+"""Builds the provider's error from its number or word, whichever the provider has, and a message."""
+
+
+async def not_found(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
+    """Answer for a path or method that a vendor does not know, as a Go server does."""
+    return PlainTextResponse("404 page not found", 404)
 
 
 def respond(answer: Answer) -> Response:
     """Return an answer as an HTTP response."""
-    return Response(answer.body(), answer.status, media_type="application/json")
+    return Response(answer.body(), answer.status, dict(answer.headers), media_type="application/json")

@@ -11,11 +11,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tokensync_cli.sandbox.api2cart import Api2Cart
 from tokensync_cli.sandbox.clock import Clock
 from tokensync_cli.sandbox.control import Control
+from tokensync_cli.sandbox.oauth2.metadata import well_known
 from tokensync_cli.sandbox.pages import page
 from tokensync_cli.sandbox.saver import Saver
 from tokensync_cli.sandbox.state import Sandbox
+from tokensync_cli.sandbox.webhooks import Post, Webhooks, post
 
 
 class _Dated:
@@ -34,8 +37,11 @@ class _Dated:
         await self._app(scope, receive, dated if scope["type"] == "http" else send)
 
 
-def build(sandbox: Sandbox, saver: Saver) -> ASGIApp:
-    """Return the application, which saves changes while it runs; whoever stops it saves once more."""
+def build(sandbox: Sandbox, saver: Saver, send: Post = post) -> ASGIApp:
+    """Return the application, which saves changes while it runs; whoever stops it saves once more.
+
+    `send` posts the notices.
+    """
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -50,9 +56,13 @@ def build(sandbox: Sandbox, saver: Saver) -> ASGIApp:
     async def index(_: Request) -> Response:
         return page("index.html", providers=list(sandbox.providers.values()), apps=list(sandbox.apps))
 
+    api2cart = Api2Cart(sandbox)
+    webhooks = Webhooks(sandbox, send)
     routes: list[BaseRoute] = [
         Route("/", index),
-        Mount("/_sandbox", routes=Control(sandbox, saver).routes()),
+        Mount("/_sandbox", routes=Control(sandbox, saver, webhooks).routes(api2cart.control() + webhooks.control())),
+        Mount(f"/{api2cart.name}", routes=api2cart.routes()),
+        *well_known(sandbox),
         *(Mount(f"/{name}", routes=provider.routes(sandbox)) for name, provider in sandbox.providers.items()),
     ]
     return _Dated(Starlette(routes=routes, lifespan=lifespan), sandbox.clock)

@@ -8,16 +8,20 @@ from urllib.parse import urlsplit
 
 from tokensync_cli.sandbox import records
 
-UserType = Literal["seller", "creator", "partner"]
+UserType = Literal["seller", "creator", "partner", "user"]
+"""A `user` is anybody of a provider that tells no kinds apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """How the provider treats one app. Defaults are what is documented; times are seconds."""
 
-    access_token_seconds: int = 604_800
-    refresh_token_seconds: int = 31_536_000
-    """The grant's duration that the consent page preselects."""
+    access_token_seconds: int | None = 604_800
+    """None never expires."""
+    refresh_token_seconds: int | None = 31_536_000
+    """The grant's duration that the consent page preselects; None has no end."""
+    refresh_extends: bool = False
+    """A refresh begins the grant's duration anew."""
     code_seconds: int = 1_800
     refresh_reuse: Literal["single_use", "grace", "safe"] = "single_use"
     """What a refresh does to the refresh token presented: it dies, it lives `grace_seconds` on, or it never rotates."""
@@ -34,7 +38,7 @@ class Settings:
         "seller.order.info",
         "seller.affiliate_collaboration.read",
     )
-    """What the app asks for. With some providers the link says it; here the registration does."""
+    """What the app may ask for. With some providers the link says which of them; without, all are asked for."""
     user_types: tuple[UserType, ...] = ("seller",)
     """Whom the seller's consent page offers."""
     ip_denied: Literal["no", "code", "text"] = "no"
@@ -43,8 +47,16 @@ class Settings:
     """Use the error numbers of which only single observations exist."""
     error_data: Literal["cycle", "missing", "null", "object", "array"] = "cycle"
     """What stands under `data` in an error; `cycle` takes each in turn."""
+    error_status: Literal["cycle", "200", "400", "401"] = "cycle"
+    """The HTTP status of a token call's error where observations differ; `cycle` takes each in turn."""
     api_error_status: int = 200
     """The HTTP status of an API call's error, which is not documented."""
+    refreshable: bool = True
+    """Whether a refresh token comes with the first access token."""
+    issuer: str | None = None
+    """The issuer that callbacks and ID tokens tell: None the true one, an empty text none, anything else a lie."""
+    undocumented_refresh_token: bool = False
+    """A refresh token comes back from a refresh where the provider documents none."""
     token_marker: str = ""
     """Text that every code and token of the app carries, so that a search can find a leak."""
 
@@ -56,7 +68,8 @@ class App:
     provider: str
     app_key: str
     app_secret: str = field(repr=False)
-    service_id: str
+    service_id: str = ""
+    """What the authorization link names in place of the app key; empty where the provider has none."""
     redirect_uri: str = ""
     name: str = ""
     settings: Settings = field(default_factory=Settings)
@@ -84,14 +97,16 @@ class Apps:
         """Return the registration that an authorization link names."""
         return next((app for app in self if (app.provider, app.service_id) == (provider, service_id)), None)
 
-    def upsert(self, change: Mapping[str, Any]) -> App:
+    def upsert(self, change: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> App:
         """Register an app or change the fields given; settings are changed one by one.
+
+        `defaults` are the provider's own settings: a new app begins with them.
 
         Raises:
             BadRecordError: a field does not fit, or another app has the service id.
         """
         before = self.find(str(change.get("provider")), str(change.get("app_key")))
-        known = records.to_json(before) if before else {}
+        known = records.to_json(before) if before else {"settings": defaults or {}}
         settings = change.get("settings", {})
         if not isinstance(settings, Mapping):
             raise records.BadRecordError("settings must be a JSON object")
@@ -99,7 +114,7 @@ class Apps:
         app = records.read(App, merged)
         _check(app)
         other = self.by_service(app.provider, app.service_id)
-        if other and other.app_key != app.app_key:
+        if app.service_id and other and other.app_key != app.app_key:
             raise records.BadRecordError(f"service_id belongs to the app {other.app_key}")
         self._apps[app.provider, app.app_key] = app
         return app
@@ -119,7 +134,7 @@ def origin(url: str) -> str:
 
 
 def _check(app: App) -> None:
-    for name in ("app_key", "app_secret", "service_id"):
+    for name in ("app_key", "app_secret"):
         if not getattr(app, name):
             raise records.BadRecordError(f"{name} must not be empty")
     if app.redirect_uri:
@@ -130,5 +145,5 @@ def _check(app: App) -> None:
             raise records.BadRecordError("redirect_uri must be an absolute http or https URL without a fragment")
     for limit in dataclasses.fields(Settings):
         value = getattr(app.settings, limit.name)
-        if limit.name.endswith("_seconds") and value < 0:
+        if limit.name.endswith("_seconds") and value is not None and value < 0:
             raise records.BadRecordError(f"settings.{limit.name} must not be negative")

@@ -1,6 +1,6 @@
 """The consent page and what comes of its form, for every provider that sends sellers through a browser."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -14,6 +14,9 @@ from tokensync_cli.sandbox.pages import duration, message, page
 from tokensync_cli.sandbox.state import Consent, Provider, Sandbox
 
 _DURATIONS = (31_536_000, 15_552_000, 7_776_000, 2_592_000)
+
+# The form's own fields: a link may have parameters of the same names.
+_OWN = frozenset({"account", "scope", "duration", "decision"})
 
 Deny = Callable[[App, str | None], str]
 """Returns where the browser is sent after a denial."""
@@ -33,12 +36,16 @@ def show(
     request: Request,
     thing: str,
     timed: bool = True,
+    scopes: Sequence[str] | None = None,
 ) -> Response:
-    """Return the page on which somebody chooses account, permissions and duration, and approves or denies."""
+    """Return the page on which somebody chooses account, permissions and duration, and approves or denies.
+
+    `scopes` are what the link asks for, None where the registration says it.
+    """
     if not app.redirect_uri:
         return _nowhere()
     own = app.settings.refresh_token_seconds
-    lengths = sorted({own, *_DURATIONS}, reverse=True)
+    lengths = sorted({*_DURATIONS} if own is None else {own, *_DURATIONS}, reverse=True)
     return page(
         "consent.html",
         # A browser applies form-action to the redirect that answers the form, too.
@@ -48,16 +55,32 @@ def show(
         accounts=accounts,
         thing=thing,
         action=request.url.path,
-        hidden=list(request.query_params.multi_items()),
+        scopes=app.settings.scopes if scopes is None else scopes,
+        hidden=[(_carried(name), value) for name, value in request.query_params.multi_items()],
         durations=[(seconds, duration(seconds)) for seconds in lengths] if timed else [],
         returns_to=urlsplit(app.redirect_uri).netloc,
     )
 
 
-async def form(request: Request) -> dict[str, list[str]]:
-    """Return the fields of a submitted form."""
+async def fields(request: Request) -> dict[str, list[str]]:
+    """Return the parameters of the link, or the fields of the form that its page sends."""
+    if request.method != "POST":
+        return {name: request.query_params.getlist(name) for name in request.query_params}
     body = await request.body()
     return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+
+
+def link(request: Request, fields: Mapping[str, list[str]]) -> dict[str, str]:
+    """Return the first value of each of the link's parameters, which its form carries along."""
+    if request.method != "POST":
+        return {name: values[0] for name, values in fields.items()}
+    carried = {_carried(name): name for name in _OWN}
+    return {carried.get(name, name): values[0] for name, values in fields.items() if name not in _OWN}
+
+
+def _carried(name: str) -> str:
+    """Return under which name the form carries a parameter of the link: its own fields stay apart."""
+    return f"link_{name}" if name in _OWN else name
 
 
 def one(fields: dict[str, list[str]], name: str) -> str | None:
@@ -75,8 +98,12 @@ def decide(
     request: Request,
     fields: dict[str, list[str]],
     deny: Deny,
+    scopes: Sequence[str] | None = None,
 ) -> Response:
-    """Return the redirect that a submitted form leads to, or a page that says what it lacks."""
+    """Return the redirect that a submitted form leads to, or a page that says what it lacks.
+
+    `scopes` are what the link asked for, None where the registration says it.
+    """
     if crosses_sites(request):
         return message("Not from here", "This form was sent by another site.", status=403)
     if not app.redirect_uri:
@@ -84,15 +111,25 @@ def decide(
     state = one(fields, "state")
     decision = one(fields, "decision")
     if decision == "deny":
-        return _away(deny(app, state))
+        return away(deny(app, state))
     account = next((a for a in accounts if a.account == one(fields, "account")), None)
-    seconds = _whole(one(fields, "duration") or str(app.settings.refresh_token_seconds))
-    if decision != "approve" or account is None or seconds is None:
+    chosen = one(fields, "duration")
+    seconds = _whole(chosen) if chosen else app.settings.refresh_token_seconds
+    if decision != "approve" or account is None or (chosen and seconds is None):
         return message("Something is missing", "Go back, choose an account and approve or deny.", status=400)
-    asked = app.settings.scopes
-    scopes = tuple(scope for scope in asked if scope in fields.get("scope", []))
-    consent = Consent(app=app, account=account, scopes=scopes, seconds=seconds, state=state)
-    return _away(provider.approve(sandbox, consent))
+    ticked = fields.get("scope", [])
+    granted = tuple(scope for scope in (app.settings.scopes if scopes is None else scopes) if scope in ticked)
+    asked = link(request, fields)
+    consent = Consent(
+        app=app,
+        account=account,
+        scopes=granted,
+        seconds=seconds,
+        state=state,
+        link=asked,
+        origin=origin(str(request.url)),
+    )
+    return away(provider.approve(sandbox, consent))
 
 
 def _nowhere() -> Response:
@@ -103,7 +140,8 @@ def _nowhere() -> Response:
     )
 
 
-def _away(url: str) -> Response:
+def away(url: str) -> Response:
+    """Return the redirect to an address that holds a code or an error."""
     # The address holds a code: it must not be cached nor told onwards.
     headers: dict[str, Any] = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
     return RedirectResponse(url, 302, headers)

@@ -1,38 +1,31 @@
 """`/_sandbox/*`: registers apps, scripts faults, reads the ledger. JSON both ways, local programs only."""
 
-import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from tokensync_cli.sandbox.accounts import Account
-from tokensync_cli.sandbox.apps import App, public
-from tokensync_cli.sandbox.origin import is_foreign
+from tokensync_cli.sandbox.apps import App, origin, public
+from tokensync_cli.sandbox.grants import end_of
+from tokensync_cli.sandbox.guard import NotFoundError, Table, body, guarded
 from tokensync_cli.sandbox.records import BadRecordError, read, to_json
 from tokensync_cli.sandbox.saver import Saver
 from tokensync_cli.sandbox.state import Consent, Sandbox
+from tokensync_cli.sandbox.webhooks import Webhooks, notice_of_end
 
-_MAX_BODY = 8 * 1024 * 1024
 _MAX_ACCOUNTS = 10_000
-
-Handler = Callable[[Request], Awaitable[Any]]
-
-
-class _NotFoundError(Exception):
-    """The thing that a request names does not exist."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Named:
-    """An app and an account of a provider."""
+class _Revoke:
+    """The end of an account's authorizations of an app."""
 
     provider: str
     app: str
     account: str
+    notify: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +38,19 @@ class _Authorize:
     state: str | None = None
     scopes: tuple[str, ...] | None = None
     seconds: int | None = None
+    link: dict[str, str] = field(default_factory=dict)
+    """The other parameters of the authorization link."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Credentials:
+    """What an account would copy by hand, or bring along from elsewhere."""
+
+    provider: str
+    app: str
+    account: str
+    scopes: tuple[str, ...] | None = None
+    seconds: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,50 +60,24 @@ class _Clock:
     offset: float
 
 
-async def _body(request: Request) -> Any:
-    raw = await request.body()
-    if len(raw) > _MAX_BODY:
-        raise BadRecordError("the body is too large")
-    try:
-        return json.loads(raw or b"{}")
-    except (ValueError, RecursionError):
-        raise BadRecordError("the body must be JSON") from None
-
-
-def _guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """Keep web pages out, and say in JSON what was wrong with a request."""
-
-    async def answer(request: Request) -> Response:
-        if is_foreign(request):
-            return JSONResponse({"error": "the control plane answers local programs only, not web pages"}, 403)
-        try:
-            return JSONResponse(await handler(request))
-        except BadRecordError as error:
-            return JSONResponse({"error": str(error)}, 400)
-        except _NotFoundError as error:
-            return JSONResponse({"error": str(error)}, 404)
-        except OSError as error:
-            return JSONResponse({"error": f"the state was not saved: {error}"}, 500)
-
-    return answer
-
-
 class Control:
     """The control plane of one sandbox."""
 
-    def __init__(self, sandbox: Sandbox, saver: Saver) -> None:
+    def __init__(self, sandbox: Sandbox, saver: Saver, webhooks: Webhooks) -> None:
         self._sandbox = sandbox
         self._saver = saver
+        self._webhooks = webhooks
 
-    def routes(self) -> list[BaseRoute]:
-        """Return its paths, below `/_sandbox`."""
-        table: tuple[tuple[str, str, Handler], ...] = (
+    def routes(self, more: Table = ()) -> list[BaseRoute]:
+        """Return its paths and those of `more`, below `/_sandbox`."""
+        table: Table = (
             ("GET", "/health", self.health),
             ("GET", "/apps", self.list_apps),
             ("POST", "/apps", self.put_app),
             ("GET", "/accounts", self.list_accounts),
             ("POST", "/accounts", self.add_accounts),
             ("POST", "/authorize", self.authorize),
+            ("POST", "/credentials", self.credentials),
             ("POST", "/revoke", self.revoke),
             ("GET", "/ledger", self.read_ledger),
             ("DELETE", "/ledger", self.clear_ledger),
@@ -108,7 +88,7 @@ class Control:
             ("POST", "/clock", self.set_clock),
             ("POST", "/save", self.save),
         )
-        return [Route(path, _guarded(handler), methods=[method]) for method, path, handler in table]
+        return guarded(table + more)
 
     async def health(self, request: Request) -> Any:
         """Tell that it runs, and for whom it speaks."""
@@ -120,11 +100,11 @@ class Control:
 
     async def put_app(self, request: Request) -> Any:
         """Register an app, or change the fields given."""
-        change = await _body(request)
+        change = await body(request)
         if not isinstance(change, dict):
             raise BadRecordError("the body must be a JSON object")
-        self._provider(change.get("provider"))
-        app = self._sandbox.apps.upsert(change)
+        provider = self._provider(change.get("provider"))
+        app = self._sandbox.apps.upsert(change, provider.defaults)
         self._sandbox.changed()
         return {"app": public(app)}
 
@@ -134,12 +114,13 @@ class Control:
 
     async def add_accounts(self, request: Request) -> Any:
         """Add one account, or `count` of them that differ in id and shops."""
-        change = await _body(request)
+        change = await body(request)
         count = change.pop("count", 1) if isinstance(change, dict) else 1
         if type(count) is not int or not 1 <= count <= _MAX_ACCOUNTS:
             raise BadRecordError(f"count must be an integer from 1 to {_MAX_ACCOUNTS}")
+        if isinstance(change, dict):
+            change = {"user_type": self._provider(change.get("provider")).user_type, **change}
         account = read(Account, change)
-        self._provider(account.provider)
         if count > 1 and account.account:
             raise BadRecordError("count and account exclude each other")
         added = [self._sandbox.accounts.add(account, self._sandbox.mint) for _ in range(count)]
@@ -148,11 +129,11 @@ class Control:
 
     async def authorize(self, request: Request) -> Any:
         """Approve as an account would on the consent page, and return where its browser would be sent."""
-        asked = read(_Authorize, await _body(request))
+        asked = read(_Authorize, await body(request))
         app = self._app(asked.provider, asked.app)
         account = self._sandbox.accounts.find(asked.provider, asked.account)
         if account is None:
-            raise _NotFoundError(f"no account {asked.account}")
+            raise NotFoundError(f"no account {asked.account}")
         if not app.redirect_uri:
             raise BadRecordError(f"the app {asked.app} has no redirect_uri")
         consent = Consent(
@@ -161,16 +142,46 @@ class Control:
             scopes=app.settings.scopes if asked.scopes is None else asked.scopes,
             seconds=app.settings.refresh_token_seconds if asked.seconds is None else asked.seconds,
             state=asked.state,
+            link=asked.link,
+            origin=origin(str(request.url)),
         )
         return {"location": self._provider(asked.provider).approve(self._sandbox, consent)}
 
+    async def credentials(self, request: Request) -> Any:
+        """Issue a pair without a consent page and without a code, for an account that is to be imported."""
+        asked = read(_Credentials, await body(request))
+        app = self._app(asked.provider, asked.app)
+        account = self._sandbox.accounts.find(asked.provider, asked.account)
+        if account is None:
+            raise NotFoundError(f"no account {asked.account}")
+        now = self._sandbox.clock.now()
+        seconds = app.settings.refresh_token_seconds if asked.seconds is None else asked.seconds
+        pair = self._sandbox.grants.issue(
+            app,
+            account=account.account,
+            prefix=account.prefix or "",
+            scopes=app.settings.scopes if asked.scopes is None else asked.scopes,
+            now=now,
+            refresh_expires_at=end_of(now, seconds),
+            refreshable=app.settings.refreshable,
+        )
+        self._sandbox.changed()
+        return {"refresh_token": pair.refresh_token, "access_token": pair.access_token}
+
     async def revoke(self, request: Request) -> Any:
-        """End every authorization that the account gave the app, as the account would in its own settings."""
-        asked = read(_Named, await _body(request))
-        self._app(asked.provider, asked.app)
+        """End every authorization that the account gave the app, as the account would in its own settings.
+
+        Where `notify` names an address, the vendor's notice of it goes there.
+        """
+        asked = read(_Revoke, await body(request))
+        app = self._app(asked.provider, asked.app)
+        notice = None if asked.notify is None else notice_of_end(app, asked.account, asked.notify)
+        if notice:
+            # Whether it can be sent is known before anything ends.
+            self._webhooks.prepare(notice)
         ended = self._sandbox.grants.revoke(asked.provider, asked.app, asked.account)
         self._sandbox.changed()
-        return {"revoked": ended}
+        return {"revoked": ended, **({"notified": await self._webhooks.send(notice)} if notice else {})}
 
     async def read_ledger(self, request: Request) -> Any:
         """Return what was presented; filters: provider, app, account, kind, outcome, presented and after (a seq)."""
@@ -195,7 +206,7 @@ class Control:
 
     async def add_fault(self, request: Request) -> Any:
         """Append a fault to the script."""
-        return {"fault": to_json(self._sandbox.faults.add(await _body(request)))}
+        return {"fault": to_json(self._sandbox.faults.add(await body(request)))}
 
     async def clear_faults(self, request: Request) -> Any:  # noqa: ARG002 - every handler takes the request
         """Forget the script."""
@@ -207,7 +218,7 @@ class Control:
 
     async def set_clock(self, request: Request) -> Any:
         """Set the clock off by so many seconds: what was issued ages, and `Date` says so."""
-        self._sandbox.clock.offset = read(_Clock, await _body(request)).offset
+        self._sandbox.clock.offset = read(_Clock, await body(request)).offset
         self._sandbox.changed()
         return await self.read_clock(request)
 
@@ -226,5 +237,5 @@ class Control:
         self._provider(provider)
         app = self._sandbox.apps.find(provider, app_key)
         if app is None:
-            raise _NotFoundError(f"no app {app_key}")
+            raise NotFoundError(f"no app {app_key}")
         return app

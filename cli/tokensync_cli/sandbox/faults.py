@@ -69,7 +69,8 @@ class Fault:
     body: str | None = None
     """The literal body of `status`, and of `mangle` with `text` or `base64`."""
     location: str | None = None
-    code: int | None = None
+    code: int | str | None = None
+    """The number or word of an `error`."""
     message: str = ""
     how: MangleHow | None = None
     set: dict[str, Any] = field(default_factory=dict)
@@ -95,8 +96,12 @@ class Faults:
     """The faults that still wait for their request, in the order they were scripted."""
 
     def __init__(self, endpoints: Iterable[tuple[str, str]]) -> None:
-        self._endpoints = frozenset(endpoints)
+        self._endpoints = set(endpoints)
         self._waiting: list[Fault] = []
+
+    def offer(self, endpoints: Iterable[tuple[str, str]]) -> None:
+        """Let further endpoints fail on command: those of what stands beside the providers."""
+        self._endpoints.update(endpoints)
 
     def add(self, change: Any) -> Fault:
         """Append a fault given as JSON.

@@ -3,14 +3,15 @@
 Every method decides and commits without yielding, so that on one event loop a single use is atomic.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tokensync_cli.sandbox.apps import App
+from tokensync_cli.sandbox.ledger import Issued
 from tokensync_cli.sandbox.mint import Mint, digest
 
-Reason = Literal["unknown", "used", "expired", "revoked"]
+Reason = Literal["unknown", "used", "expired", "revoked", "mismatch"]
 
 
 class RefusedError(Exception):
@@ -32,8 +33,20 @@ class Authorization:
     prefix: str
     scopes: tuple[str, ...]
     at: float
-    refresh_expires_at: int
+    refresh_expires_at: int | None
+    """None has no end."""
     revoked: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """What the authorization request ties a code to: RFC 6749 section 4.1.3 and RFC 7636. Empty where it sent none."""
+
+    redirect_uri: str = ""
+    challenge: str = ""
+    method: str = ""
+    nonce: str = ""
+    """What the ID token repeats: OpenID Connect Core section 3.1.2.1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +57,7 @@ class Code:
     authorization: int
     expires_at: float
     spent: bool = False
+    binding: Binding = field(default_factory=Binding)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,22 +71,28 @@ class RefreshToken:
 
 @dataclass(frozen=True, kw_only=True)
 class AccessToken:
-    """An access token, under its digest."""
+    """An access token, under its digest; one without `expires_at` never expires."""
 
     digest: str
     authorization: int
-    expires_at: int
+    expires_at: int | None
     ended: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """What a client is given. Both expiries are absolute Unix seconds."""
+    """What a client is given. The expiry is in absolute Unix seconds, None for never."""
 
     authorization: Authorization
     access_token: str = field(repr=False)
-    access_expires_at: int
-    refresh_token: str = field(repr=False)
+    access_expires_at: int | None
+    refresh_token: str | None = field(repr=False)
+
+    @property
+    def issued(self) -> Issued:
+        """Return what the ledger keeps of it."""
+        refresh_token = None if self.refresh_token is None else digest(self.refresh_token)
+        return Issued(access_token=digest(self.access_token), refresh_token=refresh_token)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,9 +126,18 @@ class Grants:
         )
 
     def authorize(
-        self, app: App, *, account: str, prefix: str, scopes: Iterable[str], now: float, refresh_expires_at: int
+        self,
+        app: App,
+        *,
+        account: str,
+        prefix: str,
+        scopes: Iterable[str],
+        now: float,
+        refresh_expires_at: int | None,
+        binding: Binding | None = None,
+        ending: str = "",
     ) -> str:
-        """Record a consent and return its code."""
+        """Record a consent and return its code, which ends in `ending` and is tied to `binding`."""
         authorization = Authorization(
             id=len(self._authorizations) + 1,
             provider=app.provider,
@@ -120,10 +149,33 @@ class Grants:
             refresh_expires_at=refresh_expires_at,
         )
         self._authorizations[authorization.id] = authorization
-        code = self._mint.credential(prefix, app.settings.token_marker)
+        code = self._mint.credential(prefix, app.settings.token_marker) + ending
         key = digest(code)
-        self._codes[key] = Code(digest=key, authorization=authorization.id, expires_at=now + app.settings.code_seconds)
+        self._codes[key] = Code(
+            digest=key,
+            authorization=authorization.id,
+            expires_at=now + app.settings.code_seconds,
+            binding=binding or Binding(),
+        )
         return code
+
+    def issue(
+        self,
+        app: App,
+        *,
+        account: str,
+        prefix: str,
+        scopes: Iterable[str],
+        now: float,
+        refresh_expires_at: int | None,
+        refreshable: bool = True,
+    ) -> Pair:
+        """Record a consent that was given elsewhere, or needs none, and return its pair without a code in between."""
+        code = self.authorize(
+            app, account=account, prefix=prefix, scopes=scopes, now=now, refresh_expires_at=refresh_expires_at
+        )
+        authorization = self._authorizations[self._codes.pop(digest(code)).authorization]
+        return self._pair(app, authorization, now, refreshable=refreshable)
 
     def owner(self, credential: str) -> Authorization | None:
         """Return the authorization that a code or token came from, valid or not; nothing is spent."""
@@ -131,11 +183,26 @@ class Grants:
         found = self._codes.get(key) or self._refresh.get(key) or self._access.get(key)
         return self._authorizations[found.authorization] if found else None
 
-    def exchange(self, app: App, code: str, now: float) -> Pair:
-        """Spend a code and return the first pair of its authorization.
+    def latest(self, provider: str, app: str, account: str) -> Authorization | None:
+        """Return the account's newest authorization of the app, ended or not."""
+        same = (a for a in self._authorizations.values() if (a.provider, a.app, a.account) == (provider, app, account))
+        return max(same, key=lambda a: a.id, default=None)
+
+    def exchange(
+        self,
+        app: App,
+        code: str,
+        now: float,
+        matches: Callable[[Binding], bool] | None = None,
+        *,
+        refreshable: bool = True,
+    ) -> Pair:
+        """Spend a code and return the first pair of its authorization, without a refresh token unless `refreshable`.
+
+        `matches` tells whether the request fits what the code is tied to; one that does not leaves the code unspent.
 
         Raises:
-            RefusedError: unknown, another app's, used, expired or revoked.
+            RefusedError: unknown, another app's, used, expired, revoked or a mismatch.
         """
         record = self._codes.get(digest(code))
         authorization = self._of(app, record)
@@ -148,10 +215,12 @@ class Grants:
             raise RefusedError("expired")
         if authorization.revoked:
             raise RefusedError("revoked")
+        if matches and not matches(record.binding):
+            raise RefusedError("mismatch")
         self._codes[record.digest] = replace(record, spent=True)
         if app.settings.reauthorization_replaces:
             self.revoke(app.provider, app.app_key, authorization.account, before=authorization.id)
-        return self._pair(app, authorization, now)
+        return self._pair(app, authorization, now, refreshable=refreshable)
 
     def refresh(self, app: App, refresh_token: str, now: float) -> Pair:
         """Return a new pair for a refresh token, which lives on as the app's `refresh_reuse` says.
@@ -165,7 +234,7 @@ class Grants:
             raise RefusedError("unknown")
         if authorization.revoked:
             raise RefusedError("revoked")
-        if authorization.refresh_expires_at <= now:
+        if _is_over(authorization.refresh_expires_at, now):
             raise RefusedError("expired")
         policy = app.settings
         if record.replaced_at is not None and policy.refresh_reuse != "safe":
@@ -175,6 +244,9 @@ class Grants:
                 raise RefusedError("used")
         if policy.old_access_token_dies:
             self._end_access(authorization.id)
+        if policy.refresh_extends:
+            authorization = replace(authorization, refresh_expires_at=end_of(now, policy.refresh_token_seconds))
+            self._authorizations[authorization.id] = authorization
         if policy.refresh_reuse == "safe":
             return self._pair(app, authorization, now, refresh_token)
         if record.replaced_at is None:
@@ -193,7 +265,7 @@ class Grants:
         authorization = self._authorizations[record.authorization]
         if authorization.revoked:
             raise RefusedError("revoked")
-        if record.ended or record.expires_at <= now:
+        if record.ended or _is_over(record.expires_at, now):
             raise RefusedError("expired")
         return authorization
 
@@ -210,6 +282,10 @@ class Grants:
                 ended += 1
         return ended
 
+    def end(self, authorization: Authorization) -> None:
+        """End one authorization and every token that came from it."""
+        self._authorizations[authorization.id] = replace(authorization, revoked=True)
+
     def _of(self, app: App, record: Code | RefreshToken | None) -> Authorization | None:
         """Return the record's authorization if it is this app's: a credential is bound to its client."""
         found = self._authorizations[record.authorization] if record else None
@@ -217,24 +293,35 @@ class Grants:
 
     def _reused(self, app: App, authorization: Authorization) -> None:
         if app.settings.reuse_detection:
-            self._authorizations[authorization.id] = replace(authorization, revoked=True)
+            self.end(authorization)
 
     def _end_access(self, authorization: int) -> None:
         for key, token in tuple(self._access.items()):
             if token.authorization == authorization and not token.ended:
                 self._access[key] = replace(token, ended=True)
 
-    def _pair(self, app: App, authorization: Authorization, now: float, keep: str | None = None) -> Pair:
+    def _pair(
+        self, app: App, authorization: Authorization, now: float, keep: str | None = None, *, refreshable: bool = True
+    ) -> Pair:
         marker = app.settings.token_marker
         access = self._mint.credential(authorization.prefix, marker)
-        expires_at = int(now) + app.settings.access_token_seconds
+        expires_at = end_of(now, app.settings.access_token_seconds)
         key = digest(access)
         self._access[key] = AccessToken(digest=key, authorization=authorization.id, expires_at=expires_at)
         refresh = keep
-        if refresh is None:
+        if refresh is None and refreshable:
             refresh = self._mint.credential(authorization.prefix, marker)
             key = digest(refresh)
             self._refresh[key] = RefreshToken(digest=key, authorization=authorization.id)
         return Pair(
             authorization=authorization, access_token=access, access_expires_at=expires_at, refresh_token=refresh
         )
+
+
+def end_of(now: float, seconds: int | None) -> int | None:
+    """Return when a life of so many seconds ends, in Unix seconds; None never ends."""
+    return None if seconds is None else int(now) + seconds
+
+
+def _is_over(expires_at: int | None, now: float) -> bool:
+    return expires_at is not None and expires_at <= now

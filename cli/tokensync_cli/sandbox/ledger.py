@@ -1,4 +1,4 @@
-"""Every code and refresh token presented to the sandbox, and what became of it."""
+"""Every credential presented to the sandbox, and what became of it."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,7 +8,9 @@ from typing import Any, Literal
 from tokensync_cli.sandbox.mint import digest
 from tokensync_cli.sandbox.records import to_json
 
-Kind = Literal["code", "refresh_token"]
+Kind = Literal["code", "refresh_token", "client_credentials", "revocation"]
+# What may be presented once: an app names itself and a token its end as often as they like.
+_SINGLE = frozenset({"code", "refresh_token"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,8 @@ class Ledger:
             self._index(entry)
 
     def _index(self, entry: Entry) -> None:
-        self._presented.setdefault((entry.provider, entry.presented), []).append(entry.seq)
+        if entry.kind in _SINGLE:
+            self._presented.setdefault((entry.provider, entry.presented), []).append(entry.seq)
 
     def count(self, provider: str, endpoint: str) -> None:
         """Count one request to a provider's endpoint, whatever it carried."""

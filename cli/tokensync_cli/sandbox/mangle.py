@@ -19,7 +19,8 @@ _HOLE = "\ue000{}\ue000"
 
 def mangle(answer: Answer, fault: Fault) -> Response:
     """Return the answer as the fault wants it; fields are changed first, then the whole body."""
-    payload = json.loads(answer.body())
+    # An empty answer has no field to spoil: what is put into it stands alone.
+    payload = json.loads(answer.body() or b'{"data":{}}')
     for path in fault.drop:
         _place(payload, path, lambda holder, name: holder.pop(name, None))
     for path, value in fault.set.items():

@@ -1,5 +1,6 @@
 """Reads JSON values into frozen dataclasses, naming the field that does not fit."""
 
+import contextlib
 import dataclasses
 import types
 import typing
@@ -48,7 +49,7 @@ def _fit(hint: Any, value: Any, where: str) -> Any:
     if hint is Any or (value is None and type(None) in args):
         return value
     if origin in (Union, types.UnionType):
-        return _fit(next(a for a in args if a is not type(None)), value, where)
+        return _either([a for a in args if a is not type(None)], value, where)
     if origin is Literal:
         _require(value in args, where, f"one of {', '.join(map(str, args))}")
         return value
@@ -56,6 +57,14 @@ def _fit(hint: Any, value: Any, where: str) -> Any:
         _require(isinstance(value, list | tuple), where, "a list")
         return tuple(_fit(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     return _object(hint, value, where)
+
+
+def _either(hints: list[Any], value: Any, where: str) -> Any:
+    """Return `value` as the first of the types that it has; the last one says what is wrong."""
+    for hint in hints[:-1]:
+        with contextlib.suppress(BadRecordError):
+            return _fit(hint, value, where)
+    return _fit(hints[-1], value, where)
 
 
 def _object(hint: Any, value: Any, where: str) -> Any:

@@ -86,5 +86,6 @@ def _instead(fault: Fault, sandbox: Sandbox, refuse: Refuse) -> Response:
     if fault.location:
         headers["location"] = fault.location
     code = sandbox.mint.undocumented(90_000_000, 90_999_999) if fault.code is None else fault.code
-    body = refuse(code, fault.message or "service unavailable").body() if fault.body is None else fault.body
-    return Response(body, fault.http_status, headers)
+    refusal = refuse(code, fault.message or "service unavailable")
+    status = refusal.status if fault.fault == "error" and fault.status is None else fault.http_status
+    return Response(refusal.body() if fault.body is None else fault.body, status, headers)

@@ -1,14 +1,14 @@
 """Everything that a running sandbox knows, and its saved form."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from starlette.routing import BaseRoute
 
 from tokensync_cli.sandbox.accounts import Account, Accounts
-from tokensync_cli.sandbox.apps import App, Apps
+from tokensync_cli.sandbox.apps import App, Apps, UserType
 from tokensync_cli.sandbox.clock import Clock
 from tokensync_cli.sandbox.faults import Faults
 from tokensync_cli.sandbox.grants import Grants, Kept
@@ -28,6 +28,11 @@ class Provider(Protocol):
     title: str
     endpoints: tuple[str, ...]
     """What can fail on command."""
+    defaults: Mapping[str, Any]
+    """Settings that a new app begins with, where the provider documents others than TikTok Shop."""
+
+    user_type: UserType
+    """What an account is of which nothing else is said."""
 
     def seeds(self) -> Iterable[Account]:
         """Return the accounts that exist from the start."""
@@ -46,8 +51,12 @@ class Consent:
     app: App
     account: Account
     scopes: tuple[str, ...]
-    seconds: int
+    seconds: int | None
     state: str | None
+    link: Mapping[str, str] = field(default_factory=dict)
+    """The parameters of the link that led to the page."""
+    origin: str = ""
+    """Scheme, host and port under which the sandbox was reached."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +96,8 @@ class Sandbox:
         saved = saved or Saved(version=VERSION)
         self.clock.offset += saved.clock_offset
         self.apps = Apps(saved.apps)
-        self.accounts = Accounts(a for provider in self.providers.values() for a in provider.seeds())
-        for account in saved.accounts:
-            self.accounts.add(account, self.mint)
+        seeds = (account for provider in self.providers.values() for account in provider.seeds())
+        self.accounts = Accounts((*seeds, *saved.accounts))
         self.grants = Grants(self.mint, saved.grants)
         self.ledger = Ledger(saved.ledger, saved.requests)
         self.faults = Faults((p.name, endpoint) for p in self.providers.values() for endpoint in p.endpoints)

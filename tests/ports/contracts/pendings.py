@@ -73,8 +73,10 @@ class PendingsContract:
             outcome=Outcome.QUARANTINED,
             detail="another account",
             connection=f"{world.app}/702",
+            missing_scopes=("read", "write"),
         )
         world.pendings.put(full)
+        world.pendings.put(replace(full, label="a repetition"))
         assert full == world.pendings.get(key)
 
     def test_one_browser(self, world: World) -> None:

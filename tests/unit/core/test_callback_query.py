@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tokensync.callback_query import Query, checked_code
 from tokensync.errors import BadRequest
-from tokensync.providers.contract import CallbackShape
+from tokensync.providers.shapes import CallbackShape
 from tokensync.secret import Secret
 
 if TYPE_CHECKING:

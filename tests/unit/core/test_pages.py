@@ -58,7 +58,7 @@ class Seen(HTMLParser):
 
 def told(name: str, *, label: str = "Acme", provider: str = "TikTok Shop", again: str = "", back: str = "") -> Page:
     """Return a page with all that a page may be told."""
-    return page(name, 200, label=label, provider=provider, again=again, return_url=back)
+    return page(name, 200, label=label, provider=provider, again=again, return_url=back, missing="orders.write")
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

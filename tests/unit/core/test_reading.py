@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tokensync.answers import AccountReply, Answer, Failure, FailureClass, Issued
-from tokensync.providers.contract import AnswerShape, ErrorReply
+from tokensync.providers.shapes import AnswerShape, ErrorReply
 from tokensync.reading import read_answer
 from tokensync.secret import Secret
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokensync.app import App
-from tokensync.providers.contract import AuthorizeShape, Encoding, Pkce, Provider, TokenShape
+from tokensync.providers.contract import Provider
+from tokensync.providers.shapes import AuthorizeShape, Encoding, Pkce, TokenShape
 from tokensync.secret import Secret
 from tokensync.token_request import authorize_url, code_challenge, code_request, refresh_request
 

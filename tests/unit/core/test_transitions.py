@@ -7,6 +7,7 @@ import pytest
 
 from tokensync.answers import AccountReply, Failure, FailureClass, Issued
 from tokensync.connection import Attempt, Exemption, HistoryEntry, LastError, Phase, Status
+from tokensync.providers import PROVIDERS
 from tokensync.providers.contract import RefreshReuse
 from tokensync.schedule import DAY, Cadence, jitter
 from tokensync.secret import Secret
@@ -141,7 +142,9 @@ def test_a_renewed_record_holds_the_new_pair(record: Connection, grant: Grant, i
     held = replace(record, status=Status.HELD, reason=REASON_AMBIGUOUS, failures=4, exemption=Exemption.LAST_ATTEMPT)
     new = merged(grant, issued, now=now)
 
-    after = renewed(held, new, issued, sealed=b"new grant", now=now, cadence=Cadence())
+    after = renewed(
+        held, new, issued, provider=PROVIDERS["tiktok_shop"], sealed=b"new grant", now=now, cadence=Cadence()
+    )
 
     assert (after.status, after.reason, after.generation, after.sealed_grant) == (Status.ACTIVE, "", 4, b"new grant")
     assert (after.attempt, after.exemption, after.failures, after.last_error) == (None, None, 0, None)
@@ -155,7 +158,15 @@ def test_a_renewed_record_holds_the_new_pair(record: Connection, grant: Grant, i
 
 def test_what_cannot_be_refreshed_is_not_scheduled(record: Connection, grant: Grant, issued: Issued, now: int) -> None:
     """Without a refresh token nothing is due but the warnings."""
-    after = renewed(record, replace(grant, refresh_token=None), issued, sealed=b"new grant", now=now, cadence=Cadence())
+    after = renewed(
+        record,
+        replace(grant, refresh_token=None),
+        issued,
+        provider=PROVIDERS["tiktok_shop"],
+        sealed=b"new grant",
+        now=now,
+        cadence=Cadence(),
+    )
 
     assert after.renew_at is None
     assert after.next_at == after.warn_at

@@ -42,7 +42,9 @@ class Browser:
 
     def back(self, query: str = "code=code-1", app: str = APP) -> Page:
         """Come back from the consent page, with the state."""
-        return self.world.web.callback(app, f"{query}&state={quote(self.state)}", self.cookies, self.world.budget())
+        return self.world.web.callback(
+            app, f"{query}&state={quote(self.state)}", self.cookies, self.world.budget(), base_url=self.world.base_url
+        )
 
     def result(self, app: str = APP) -> Page:
         """Look at the result page."""
@@ -135,10 +137,10 @@ def test_two_tabs_work_side_by_side(world: World, browser: Browser) -> None:
 def test_a_state_that_is_not_ours_is_refused_without_a_call(world: World, browser: Browser, query: str) -> None:
     """No, an empty, a long, a non-ASCII or a made-up state: the fixed page, no call to anyone."""
     browser.connect()
-    world.web.callback(APP, "warm=up", (), world.budget())
+    world.web.callback(APP, "code=warm-up", (), world.budget(), base_url=world.base_url)
     before = aws_calls(world)
 
-    assert 400 == world.web.callback(APP, query, browser.cookies, world.budget()).status
+    assert 400 == world.web.callback(APP, query, browser.cookies, world.budget(), base_url=world.base_url).status
     assert before == aws_calls(world)
     assert [] == world.shop.ledger
 
@@ -269,10 +271,13 @@ def test_a_code_that_arrives_percent_encoded_is_decoded_once(world: World, brows
 def test_an_unknown_app_is_not_found_without_a_call(world: World, browser: Browser, app: str) -> None:
     """A name that no app has, or that no app could have, is answered 404 from what the cold start read."""
     browser.connect()
-    world.web.callback("nobody", "warm=up", (), world.budget())
+    world.web.callback("nobody", "warm=up", (), world.budget(), base_url=world.base_url)
     before = aws_calls(world)
 
-    assert 404 == world.web.callback(app, "code=c&state=x.y", browser.cookies, world.budget()).status
+    assert (
+        404
+        == world.web.callback(app, "code=c&state=x.y", browser.cookies, world.budget(), base_url=world.base_url).status
+    )
     assert 404 == world.web.connect(app, "invite=x.y", (), base_url=world.base_url).status
     assert before == aws_calls(world)
 
@@ -563,10 +568,13 @@ def test_a_cancelled_authorization_leaves_the_invite_usable(world: World, browse
 def test_garbage_costs_no_call(world: World, browser: Browser) -> None:
     """10,000 garbage requests after the cold start: no AWS call, no provider call."""
     browser.connect()
-    world.web.callback(APP, "warm=up", (), world.budget())
+    world.web.callback(APP, "code=warm-up", (), world.budget(), base_url=world.base_url)
     before = aws_calls(world)
     for index in range(10_000):
-        world.web.callback(APP, f"code={index}&state=x{index}.y", browser.cookies, world.budget())
+        world.web.callback(
+            APP, f"code={index}&state=x{index}.y", browser.cookies, world.budget(), base_url=world.base_url
+        )
+        world.web.callback(APP, f"code={index}", browser.cookies, world.budget(), base_url=world.base_url)
 
     assert before == aws_calls(world)
     assert [] == world.shop.ledger

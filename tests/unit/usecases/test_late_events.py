@@ -33,7 +33,9 @@ def authorize(world: World, code: str, invite: str = "one") -> int:
     away = world.web.connect(APP, world.invite(id=invite, for_account=ACCOUNT), (), base_url=world.base_url)
     state = parse_qs(urlsplit(away.headers["location"]).query)["state"][0]
     cookie = away.cookies[0].partition(";")[0]
-    return world.web.callback(APP, f"code={code}&state={quote(state)}", (cookie,), world.budget()).status
+    return world.web.callback(
+        APP, f"code={code}&state={quote(state)}", (cookie,), world.budget(), base_url=world.base_url
+    ).status
 
 
 def test_an_authorization_finished_twice_does_not_bring_back_its_old_grant() -> None:
@@ -88,7 +90,9 @@ def test_an_answer_kept_aside_by_a_worker_that_lost_its_fence_to_nobody(world: W
 
     def early() -> None:
         record = world.connections.lease(NAME, now=world.clock.now() + 600, until=world.clock.now() - 1)
-        world.refresher._leased(record, world.session(), world.budget(), compare=False, force=False)
+        world.refresher._leased(
+            record, world.session(), world.budget(), compare=False, force=False, act=None
+        )
 
     world.failpoints.run_at("answered", early)
     assert Result.TAKEN_OVER == world.look_after().result

@@ -333,9 +333,11 @@ def paste(world: World, text: str, app: str = APP) -> dict[str, Any]:
     """Invoke the callback function as `paste` does."""
     commands = CallbackCommands(
         connector=world.connector,
+        wire=world.shop,
         apps=world.apps,
         sealer=world.sealer,
         signer=lambda: world.signer,
+        clock=world.clock,
         base_url=world.base_url,
     )
     return commands.answer({"tokensync": "paste", "app": app, "text": text}, world.budget())

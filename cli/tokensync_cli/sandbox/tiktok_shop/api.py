@@ -57,7 +57,7 @@ class ApiCalls:
             account=owner.account if owner and owner.provider == NAME else None,
         )
 
-        def refuse(code: int, message: str) -> Answer:
+        def refuse(code: int | str, message: str) -> Answer:
             return failure(sandbox, app, code, message, status=app.settings.api_error_status if app else 200)
 
         def produce() -> Answer:

@@ -24,7 +24,7 @@ def approve(sandbox: Sandbox, given: Consent) -> str:
         prefix=given.account.prefix or "",
         scopes=given.scopes,
         now=now,
-        refresh_expires_at=NO_END if creator else int(now) + given.seconds,
+        refresh_expires_at=NO_END if creator or given.seconds is None else int(now) + given.seconds,
     )
     sandbox.changed()
     parameters = (
@@ -52,7 +52,7 @@ class Authorize:
     async def seller(self, request: Request) -> Response:
         """Serve the seller's link, which names the app by its service id and may carry a state."""
         self._sandbox.ledger.count(NAME, "authorize")
-        fields = await self._fields(request)
+        fields = await consent.fields(request)
         app = self._sandbox.apps.by_service(NAME, consent.one(fields, "service_id") or "")
         if app is None:
             return message(
@@ -66,7 +66,7 @@ class Authorize:
     async def creator(self, request: Request) -> Response:
         """Serve the creator's link, which names the app by its key and must carry a state."""
         self._sandbox.ledger.count(NAME, "authorize")
-        fields = await self._fields(request)
+        fields = await consent.fields(request)
         app = self._sandbox.apps.find(NAME, consent.one(fields, "app_key") or "")
         if app is None or not consent.one(fields, "state"):
             return message("This link does not work", "A creator's link needs app_key and state.", status=404)
@@ -74,11 +74,6 @@ class Authorize:
 
     def _accounts(self, *user_types: str) -> list[Account]:
         return [a for a in self._sandbox.accounts if a.provider == NAME and a.user_type in user_types]
-
-    async def _fields(self, request: Request) -> dict[str, list[str]]:
-        if request.method == "POST":
-            return await consent.form(request)
-        return {name: request.query_params.getlist(name) for name in request.query_params}
 
     def _page(
         self, request: Request, app: App, accounts: list[Account], fields: dict[str, list[str]], *, thing: str

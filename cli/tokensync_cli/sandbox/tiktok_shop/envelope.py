@@ -2,15 +2,11 @@
 
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-
 from tokensync_cli.sandbox.answers import Answer
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.state import Sandbox
 
 NAME = "tiktok_shop"
-ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 IP_DENIED = "Access denied. Your IP address is not in the IP allow list configured for this app"
 IP_DENIED_CODE = 36009033
@@ -24,18 +20,13 @@ _NO_DATA: dict[str, dict[str, Any]] = {
 }
 
 
-async def not_found(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
-    """Answer what the vendor's router answers for a path or method that it does not know."""
-    return PlainTextResponse("404 page not found", 404)
-
-
 def success(sandbox: Sandbox, data: dict[str, Any], *, message: str = "success", **ledger: Any) -> Answer:
     """Return a success; `ledger` tells what was committed."""
     payload = {"code": 0, "message": message, "data": data, "request_id": trace(sandbox)}
     return Answer(payload=payload, **ledger)
 
 
-def failure(sandbox: Sandbox, app: App | None, code: int, message: str, *, status: int = 200) -> Answer:
+def failure(sandbox: Sandbox, app: App | None, code: int | str, message: str, *, status: int = 200) -> Answer:
     """Return an error, with whatever the app's settings put under `data`."""
     form = app.settings.error_data if app else "cycle"
     if form == "cycle":

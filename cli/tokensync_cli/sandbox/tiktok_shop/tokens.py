@@ -6,14 +6,13 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, Call
+from tokensync_cli.sandbox.answers import Answer, Call, not_found
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.grants import Pair, Reason, RefusedError
-from tokensync_cli.sandbox.ledger import Issued, Kind
-from tokensync_cli.sandbox.mint import digest
+from tokensync_cli.sandbox.ledger import Kind
 from tokensync_cli.sandbox.service import serve
 from tokensync_cli.sandbox.state import Sandbox
-from tokensync_cli.sandbox.tiktok_shop.envelope import NAME, failure, ip_denied, not_found, success, undocumented
+from tokensync_cli.sandbox.tiktok_shop.envelope import NAME, failure, ip_denied, success, undocumented
 
 _USER_TYPES = {"seller": 0, "creator": 1, "partner": 3}
 _PARAMETERS_INVALID = (98001004, "parameters invalid")
@@ -74,8 +73,7 @@ class TokenCalls:
             pair = spend(app, credential, sandbox.clock.now())
         except RefusedError as refusal:
             return failure(sandbox, app, *_refusal(app, kind, refusal.reason))
-        issued = Issued(access_token=digest(pair.access_token), refresh_token=digest(pair.refresh_token))
-        return success(sandbox, self._data(pair), committed=True, issued=issued)
+        return success(sandbox, self._data(pair), committed=True, issued=pair.issued)
 
     def _data(self, pair: Pair) -> dict[str, object]:
         authorization = pair.authorization

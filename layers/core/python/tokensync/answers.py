@@ -95,7 +95,10 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountReply:
-    """Who authorized, as the provider tells it. `kind` is its word for the type of account, empty where it has none."""
+    """Who authorized, as the provider tells it.
+
+    `id` is empty where facts are told and no name. `kind` is the provider's word for the type of account, or empty.
+    """
 
     id: str
     label: str = ""

@@ -14,12 +14,18 @@ from tokensync.secret import Secret
 APP_VERSION = 1
 _OPTIONAL: tuple[tuple[str, Any], ...] = (("scopes", []), ("endpoints", {}), ("settings", {}))
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-ENDPOINT_KEYS = ("authorize", "token", "refresh", "revoke", "verify", "api")
+ENDPOINT_KEYS = ("authorize", "token", "refresh", "revoke", "verify", "api", "push")
+# Secrets that an app may have beside its client secret; absent in the JSON where there is none.
+_MORE_SECRETS = ("new_client_secret", "api2cart_key")
 
 
 @dataclass(frozen=True, kw_only=True)
 class App:
-    """One registration. `endpoints` overrides the provider's own; `settings` are the provider's named options."""
+    """One registration. `endpoints` overrides the provider's own; `settings` are the provider's named options.
+
+    `new_client_secret` stands beside the client secret while one replaces the other. `api2cart_key` is the key of the
+    operator's account with API2Cart.
+    """
 
     name: str
     provider: str
@@ -30,6 +36,19 @@ class App:
     scopes: tuple[str, ...] = ()
     endpoints: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+    new_client_secret: Secret | None = None
+    api2cart_key: Secret | None = None
+
+    @property
+    def push(self) -> str:
+        """Return the consumer that is given each new pair; empty where there is none."""
+        name = self.settings.get("push", "none")
+        return "" if name == "none" else name
+
+    @property
+    def gives_away(self) -> bool:
+        """Return whether a consumer owns the refreshing of what it was handed: each pair is given once."""
+        return self.settings.get("owner") == "consumer"
 
     @property
     def is_sandboxed(self) -> bool:
@@ -63,6 +82,7 @@ class App:
                 "scopes": list(self.scopes),
                 "endpoints": self.endpoints,
                 "settings": self.settings,
+                **{key: secret.reveal() for key in _MORE_SECRETS if (secret := getattr(self, key)) is not None},
             }
         )
 
@@ -96,6 +116,7 @@ class App:
             scopes=tuple(map(str, scopes)),
             endpoints={key: str(url) for key, url in endpoints.items()},
             settings={key: str(value) for key, value in settings.items()},
+            **{key: Secret(stored[key]) for key in _MORE_SECRETS if isinstance(stored.get(key), str) and stored[key]},
         )
 
 

@@ -14,6 +14,7 @@ from tokensync.text import one_line
 if TYPE_CHECKING:
     from tokensync.app import App
     from tokensync.providers.contract import Provider
+    from tokensync.providers.shapes import CallbackShape
 
 _LONGEST_QUERY = 8192
 _LONGEST_CODE = 4096
@@ -78,6 +79,9 @@ class Query(NeverPickled):
         named = self.parameters.get(shape.client_id, app.client_id) if shape.client_id is not None else app.client_id
         if named != app.client_id:
             raise BadRequest("this authorization is for another client")
+        if not self._is_from(shape):
+            # RFC 9207 §2.4, before the code or an error is looked at: either may come from another server.
+            raise BadRequest("this authorization comes from another issuer")
         values = (self.parameters.get(name, "") for name in shape.code)
         text = next((value for value in values if value not in shape.no_code), None)
         if text is None:
@@ -85,6 +89,13 @@ class Query(NeverPickled):
         if "error" in self.parameters:
             raise BadRequest("a code and an error at once")
         return checked_code(text)
+
+    def _is_from(self, shape: CallbackShape) -> bool:
+        """Return whether `iss` names the app's own authorization server, where it is known or announced."""
+        issuer = self.parameters.get("iss")
+        if issuer is None:
+            return not shape.issuer_announced
+        return not shape.issuer or issuer == shape.issuer
 
 
 def checked_code(text: str) -> Secret:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tokensync.discovery import discover
 from tokensync.errors import (
     AlreadyConsumed,
+    BadMetadata,
     BadRequest,
     InvalidApp,
     InvalidName,
@@ -20,8 +22,10 @@ from tokensync.errors import (
 )
 from tokensync.names import ConnectionName, app_name
 from tokensync.outcome import Outcome, Result
+from tokensync.pending import LIFETIME
 from tokensync.pending import Outcome as Ended
 from tokensync.session import Session
+from tokensync.signing import Invite
 from tokensync.summary import summary
 
 if TYPE_CHECKING:
@@ -30,10 +34,11 @@ if TYPE_CHECKING:
     from tokensync.connecting import Connector
     from tokensync.operating import Operating
     from tokensync.pending import Pending
-    from tokensync.ports import Apps, Sealer
+    from tokensync.ports import Apps, Clock, Sealer
     from tokensync.session import Budget
     from tokensync.signing import Signer
     from tokensync.tick import Ticker
+    from tokensync.wire import Wire
 
 # The command line's exit codes.
 FAILED, USAGE, NOT_FOUND, NEEDS_SELLER, LATER = 1, 2, 3, 4, 5
@@ -46,6 +51,7 @@ _ERRORS: tuple[tuple[type[TokensyncError], int, str], ...] = (
     (AlreadyConsumed, NEEDS_SELLER, "tokensync invite APP"),
     (BadRequest, USAGE, "tokensync paste --help"),
     (InviteRefused, USAGE, "tokensync invite APP"),
+    (BadMetadata, FAILED, "tokensync app add NAME --provider oauth2 --endpoint token=URL"),
     (InvalidApp, FAILED, "tokensync app show APP"),
     (NewerSchema, FAILED, "sam deploy"),
     (StoreUnavailable, LATER, "the same command again in a minute"),
@@ -119,20 +125,45 @@ class CallbackCommands:
     """What the callback function does on demand."""
 
     connector: Connector
+    wire: Wire
     apps: Apps
     sealer: Sealer
     signer: Callable[[], Signer]
+    clock: Clock
     base_url: str
 
     def answer(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         """Carry out one command. Never raises for what an operator can mend."""
-        return _answered(event, {"paste": self._paste}, budget)
+        known = {"paste": self._paste, "begin": self._begin, "mint": self._mint, "discover": self._discover}
+        return _answered(event, known, budget)
 
     def _paste(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = app_name(str(event["app"]))
         session = Session(name, apps=self.apps, sealer=self.sealer)
         redirect_uri = str(event.get("redirect_uri") or f"{self.base_url}/callback/{name}")
         pending = self.connector.pasted(str(event["text"]), session, self.signer(), budget, redirect_uri=redirect_uri)
+        return _told_pending(name, pending)
+
+    def _begin(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        """Begin an authorization that the operator finishes by pasting the redirect URL."""
+        del budget
+        name = app_name(str(event["app"]))
+        session = Session(name, apps=self.apps, sealer=self.sealer)
+        signer, now = self.signer(), self.clock.now()
+        invite = Invite(id="", app=name, expires_at=now + LIFETIME, label=str(event.get("label") or ""))
+        redirect_uri = str(event.get("redirect_uri") or f"{self.base_url}/callback/{name}")
+        begun = self.connector.begin(invite, session, signer, cookie=signer.operator(name), redirect_uri=redirect_uri)
+        return {"ok": True, "url": begun.url, "expires_at": begun.expires_at}
+
+    def _discover(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        del budget
+        found = discover(str(event["issuer"]), self.wire)
+        return {"ok": True, "endpoints": dict(found.endpoints), "settings": dict(found.settings)}
+
+    def _mint(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name = app_name(str(event["app"]))
+        session = Session(name, apps=self.apps, sealer=self.sealer)
+        pending = self.connector.minted(session, self.signer(), budget, label=str(event.get("label") or ""))
         return _told_pending(name, pending)
 
 

@@ -60,7 +60,7 @@ class Concluder:
         session.tally.add(refused=False)
         if read.oddities:
             self.tell_odd(record.name, read)
-        if read.account is not None and read.account.id != grant.account_id:
+        if read.account is not None and read.account.id not in ("", grant.account_id):
             return self._other_account(record, grant)
         if read.access_token is None:
             return self._unusable(record, read, grant, session)
@@ -68,8 +68,15 @@ class Concluder:
         now = answer.received_at
         new = transitions.merged(grant, read, now=now)
         sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
-        cadence = replace(self.cadence, floor=0) if session.app.is_sandboxed else self.cadence
-        after = transitions.renewed(record, new, read, sealed=sealed, now=now, cadence=cadence)
+        after = transitions.renewed(
+            record,
+            new,
+            read,
+            provider=session.provider,
+            sealed=sealed,
+            now=now,
+            cadence=self.cadence.for_app(session.app),
+        )
         return self.publish(record, after, new, Result.REFRESHED)
 
     def publish(self, before: Connection, after: Connection, grant: Grant, result: Result) -> Outcome:
@@ -128,6 +135,13 @@ class Concluder:
             session.tally.add(refused=True)
             if self.connections.fewer_than(record.name.app, transitions.BREAKER_TRIED):
                 return self.reauthorize(record, after, grant)
+        if failure.kind is FailureClass.UNKNOWN and record.failures == 0:
+            self.alerts.tell(
+                "refresh.unexplained",
+                str(record.name),
+                detail=f"the provider answered with {failure.code}, which its documentation does not explain",
+                next_command=f"tokensync show {record.name}",
+            )
         if after.reason == transitions.REASON_LAST_ATTEMPT_AMBIGUOUS:
             self.alerts.tell(
                 "connection.held",

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.answers import Failure
 from tokensync.callback_query import Query, checked_code
-from tokensync.errors import BadRequest, InvalidApp, InviteRefused, SealingUnavailable, StoreUnavailable
+from tokensync.errors import (
+    AlreadyConsumed,
+    BadRequest,
+    InvalidApp,
+    InviteRefused,
+    SealingUnavailable,
+    StoreUnavailable,
+)
 from tokensync.finishing import pending_binding
 from tokensync.pending import LIFETIME, Outcome, Pending, PendingKey, hashed
 from tokensync.presenting import present
+from tokensync.providers.contract import GrantType
 from tokensync.secret import Secret
 from tokensync.signing import browser_of, verifier_of
-from tokensync.token_request import authorize_url, code_request
+from tokensync.token_request import authorize_url, client_credentials_request, code_request
 from tokensync.work import Work
 
 if TYPE_CHECKING:
@@ -25,8 +34,6 @@ if TYPE_CHECKING:
     from tokensync.wire import Wire
 
 _PAUSE = 0.2  # seconds between tries to make an answer durable
-# A pasted code has no browser: its operator is known by AWS credentials instead.
-OPERATOR = Secret("operator")
 
 
 @dataclass(frozen=True)
@@ -68,8 +75,7 @@ class Connector:
         provider, app = session.provider, session.app
         if session.state.paused:
             raise InvalidApp(f"app {app.name} is paused")
-        if "authorize" not in provider.endpoints:
-            raise InvalidApp(f"{provider.title} has no consent page: its connections are imported")
+        _check_consent(session)
         cookie = cookie or Secret(self.randomness.token())
         now = self.clock.now()
         pending = Pending(
@@ -96,7 +102,7 @@ class Connector:
         return Begun(url=url, cookie=cookie, expires_at=pending.expires_at)
 
     def authorized(
-        self, raw_query: str, session: Session, signer: Signer, budget: Budget, *, cookie: Secret | None
+        self, query: Query, session: Session, signer: Signer, budget: Budget, *, cookie: Secret | None
     ) -> Pending:
         """Take a callback: consume its authorization, exchange the code, finish. Return how it ended.
 
@@ -105,12 +111,61 @@ class Connector:
             AlreadyConsumed: another request had this authorization or this code.
             SealingUnavailable, StoreUnavailable, InvalidApp: nothing was consumed; the same link works later.
         """
-        query = Query.parse(raw_query)
         state = signer.read_state(query.state, app=session.name, now=self.clock.now())
         if cookie is None or browser_of(cookie) != state.key.browser:
             raise BadRequest("this authorization was begun in another browser", signed=True)
-        code = query.code(session.provider, session.app)
-        return self._exchange(state.key, code, query.denied, session, budget=budget, cookie=cookie)
+        _check_consent(session)
+        return self._called_back(state.key, query, session, budget=budget, cookie=cookie)
+
+    def installed(
+        self,
+        query: Query,
+        session: Session,
+        signer: Signer,
+        budget: Budget,
+        *,
+        cookie: Secret | None,
+        redirect_uri: str,
+    ) -> Secret:
+        """Take a callback without `state`, which the provider itself began; it is bound to the account that it names.
+
+        Returns:
+            The cookie by which the browser is shown how it ended.
+
+        Raises:
+            BadRequest: the app does not allow it, or this is no callback that the provider sends.
+            AlreadyConsumed, SealingUnavailable, StoreUnavailable, InvalidApp: as `authorized`.
+        """
+        provider, app = session.provider, session.app
+        if provider.setting(app, "installs") != "provider":
+            raise BadRequest("there is no state")
+        code = query.code(provider, app)
+        if code is None:
+            raise BadRequest("there is neither state nor code")
+        cookie = cookie or signer.installer(app.name, code)
+        # One code, one authorization: fifty copies of the request find the same one.
+        key = PendingKey(app.name, browser_of(cookie), hashed(f"installed.{app.name}.{code.reveal()}"))
+        self._begin_unasked(session, key, redirect_uri=redirect_uri)
+        with contextlib.suppress(AlreadyConsumed):
+            self._exchange(key, code, session, budget=budget, cookie=cookie)
+        return cookie
+
+    def minted(self, session: Session, signer: Signer, budget: Budget, *, label: str) -> Pending:
+        """Mint the first token of an app that acts for itself, RFC 6749 §4.4: nobody is asked.
+
+        Raises:
+            InvalidApp: the app is paused, or its tokens come from consent or imports.
+            SealingUnavailable, StoreUnavailable: nothing was asked for.
+        """
+        if session.provider.grant_type is not GrantType.CLIENT_CREDENTIALS:
+            raise InvalidApp(f"app {session.name} does not use client credentials")
+        if session.state.paused:
+            raise InvalidApp(f"app {session.name} is paused")
+        cookie = signer.operator(session.name)
+        nonce = Secret(self.randomness.token())
+        key = PendingKey(session.name, browser_of(cookie), hashed(nonce.reveal()))
+        self._begin_unasked(session, key, redirect_uri="", label=label)
+        return self._exchange(key, nonce, session, budget=budget, cookie=cookie)
 
     def pasted(self, text: str, session: Session, signer: Signer, budget: Budget, *, redirect_uri: str) -> Pending:
         """Take a redirect URL or a bare code that an operator pasted.
@@ -118,47 +173,57 @@ class Connector:
         Raises:
             As `authorized`. The state of a pasted URL is checked; its browser cannot be.
         """
+        _check_consent(session)
         text = text.strip()
-        if "?" not in text:
-            code = checked_code(text)
-            key = self._begin_pasted(session, redirect_uri=redirect_uri)
-            return self._exchange(key, code, "", session, budget=budget, cookie=OPERATOR)
-        query = Query.of_url(text)
-        key = (
-            signer.read_state(query.state, app=session.name, now=self.clock.now()).key
-            if query.state
-            else self._begin_pasted(session, redirect_uri=redirect_uri)
-        )
-        pkce = session.provider.authorize.pkce is not None
-        if pkce and key.browser != browser_of(OPERATOR):
-            raise BadRequest("this authorization was begun in a browser, and only that browser can finish it")
-        code_given = query.code(session.provider, session.app)
-        return self._exchange(key, code_given, query.denied, session, budget=budget, cookie=OPERATOR)
+        operator = signer.operator(session.name)
+        query = Query.of_url(text) if "?" in text else Query({"code": checked_code(text).reveal()})
+        if query.state:
+            key = signer.read_state(query.state, app=session.name, now=self.clock.now()).key
+        else:
+            key = PendingKey(session.name, browser_of(operator), hashed(self.randomness.token()))
+            self._begin_unasked(session, key, redirect_uri=redirect_uri)
+        # RFC 7636: whoever began holds the verifier, and a code without a state was begun by nobody here.
+        if session.provider.authorize.pkce is not None and not (query.state and key.browser == browser_of(operator)):
+            raise BadRequest("only the browser that began this can finish it; begin with: tokensync paste APP --begin")
+        return self._called_back(key, query, session, budget=budget, cookie=operator)
 
     def outcome(self, app: str, cookie: Secret) -> Pending | None:
         """Return this browser's latest authorization with an app, or None."""
         found = self.pendings.of_browser(app, browser_of(cookie))
         return found[-1] if found else None
 
-    def _begin_pasted(self, session: Session, *, redirect_uri: str) -> PendingKey:
+    def _begin_unasked(self, session: Session, key: PendingKey, *, redirect_uri: str, label: str = "") -> None:
+        """Store a pending authorization for which nobody opened an invite; one that stands there stays."""
         now = self.clock.now()
         pending = Pending(
-            key=PendingKey(session.name, browser_of(OPERATOR), hashed(self.randomness.token())),
+            key=key,
             provider=session.provider.name,
             token_endpoint=session.provider.endpoint(session.app, "token"),
             redirect_uri=redirect_uri,
             invite_id="",
             created_at=now,
             expires_at=now + LIFETIME,
+            label=label,
         )
         self.pendings.put(pending)
-        return pending.key
+
+    def _called_back(
+        self, key: PendingKey, query: Query, session: Session, *, budget: Budget, cookie: Secret
+    ) -> Pending:
+        """Exchange the code of a callback, or note that there is none."""
+        code = query.code(session.provider, session.app)
+        if code is not None:
+            return self._exchange(key, code, session, budget=budget, cookie=cookie)
+        pending = self.pendings.consume(key, now=self.clock.now(), lease_until=None, code="")
+        self.log.info("authorization.cancelled", app=key.app, error=query.denied)
+        return self.pendings.write(
+            pending, replace(pending, outcome=Outcome.CANCELLED, detail=query.denied), next_at=None
+        )
 
     def _exchange(
         self,
         key: PendingKey,
-        code: Secret | None,
-        denied: str,
+        code: Secret,
         session: Session,
         *,
         budget: Budget,
@@ -166,12 +231,6 @@ class Connector:
     ) -> Pending:
         """LEASE and SENT in one write, then RECEIVED. A code is presented once, whatever comes back."""
         now = self.clock.now()
-        if code is None:
-            pending = self.pendings.consume(key, now=now, lease_until=None, code="")
-            self.log.info("authorization.cancelled", app=key.app, error=denied)
-            return self.pendings.write(
-                pending, replace(pending, outcome=Outcome.CANCELLED, detail=denied), next_at=None
-            )
         if budget.left() < self.limits.provider + self.limits.storing:
             raise SealingUnavailable("not enough time is left to exchange the code")
         provider, app = session.provider, session.app
@@ -184,9 +243,11 @@ class Connector:
         if pending.token_endpoint != provider.endpoint(app, "token"):
             # The app was changed on the way: its code belongs to the old endpoint and goes to no other.
             return self._failed(pending, "app_changed")
-        request = code_request(
-            provider, app, code, redirect_uri=pending.redirect_uri, verifier=verifier_of(key, cookie)
-        )
+        if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
+            request = client_credentials_request(provider, app)
+        else:
+            verifier = verifier_of(key, cookie)
+            request = code_request(provider, app, code, redirect_uri=pending.redirect_uri, verifier=verifier)
         answer = present(
             request, wire=self.wire, clock=self.clock, seconds=self.limits.provider, failpoints=self.failpoints
         )
@@ -224,3 +285,20 @@ class Connector:
     def _failed(self, pending: Pending, code: str) -> Pending:
         self.log.warning("authorization.failed", app=pending.key.app, code=code)
         return self.pendings.write(pending, replace(pending, outcome=Outcome.FAILED, detail=code), next_at=None)
+
+
+def _check_consent(session: Session) -> None:
+    """Refuse an app whose accounts give no consent: it has no authorization link, and no callback.
+
+    Raises:
+        InvalidApp: its tokens are imported or minted.
+    """
+    provider, app = session.provider, session.app
+    match provider.grant_type:
+        case GrantType.REFRESH_TOKEN:
+            raise InvalidApp(f"{provider.title} has no consent page and no callback: its connections are imported")
+        case GrantType.CLIENT_CREDENTIALS:
+            raise InvalidApp(f"app {app.name} acts for itself: nobody is asked for consent")
+        case GrantType.AUTHORIZATION_CODE:
+            if not provider.has_endpoint(app, "authorize"):
+                raise InvalidApp(f"app {app.name} lacks the endpoint authorize")

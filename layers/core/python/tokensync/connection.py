@@ -56,13 +56,18 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Published:
-    """What the connection's secret holds: the version that `publish` wrote last."""
+    """What the connection's secret holds: the version that `publish` wrote last.
+
+    `removed` tells that we scheduled its deletion ourselves, so that a new authorization may restore it.
+    """
 
     arn: str
     version_id: str
     generation: int
     status: Status
     at: int
+    removed: bool = False
+    owner: str = "tokensync"
 
 
 @dataclass(frozen=True)
@@ -92,13 +97,20 @@ class Connection:
 
     `refresh_at` is when any work is due: the lease opens then. `renew_at` is when the token itself is to be refreshed,
     `compare_at` when the published secret must be held against the grant, `warn_at` when the next warning about the
-    refresh token's end is due. `next_at` keys the due index. None means never.
+    refresh token's end is due, `verify_at` when a token that never expires is to be verified, `push_at` when a consumer
+    is to be given the newest pair. `next_at` keys the due index. None means never.
 
     `attempt` is the last presentation of the refresh token that stands in the grant, None where it was never presented.
     While it stands, only a named `exemption` allows another.
 
     `authorized_at` and `authorized_by` name the authorization that the grant came from: an older one, or the same one
     again, never replaces it. `parked_at` is when a refusal was set apart until the breaker's window closes.
+    `deauthorized_at` is when the provider says that the account ended its authorization: the next holder concludes it.
+    `verified_at` is when the access token was last seen to work. `missing_scopes` were asked for and not granted.
+    `pushed` is the generation that a consumer was given last, `push_failures` how often in a row that has failed since,
+    `sealed_consumer` what it knows the connection by. `handed_over_at` is since when a consumer owns the refreshing:
+    nothing here presents the refresh token any more. `removed_at` is when an operator removed the connection,
+    and `ttl` when DynamoDB may delete what is left of it.
     """
 
     name: ConnectionName
@@ -121,6 +133,8 @@ class Connection:
     renew_at: int | None = None
     compare_at: int | None = None
     warn_at: int | None = None
+    verify_at: int | None = None
+    push_at: int | None = None
     next_at: int | None = None
     obtained_at: int | None = None
     access_expires_at: int | None = None
@@ -128,14 +142,31 @@ class Connection:
     authorized_at: int | None = None
     authorized_by: str = ""
     parked_at: int | None = None
+    deauthorized_at: int | None = None
+    verified_at: int | None = None
+    removed_at: int | None = None
+    ttl: int | None = None
+    pushed: int = 0
+    push_failures: int = 0
+    handed_over_at: int | None = None
+    sealed_consumer: bytes | None = None
+    missing_scopes: tuple[str, ...] = ()
     failures: int = 0
     last_error: LastError | None = None
     history: tuple[HistoryEntry, ...] = field(default=())
+
+    @property
+    def owner(self) -> str:
+        """Return who refreshes the token: tokensync, or the consumer that it was handed over to."""
+        return "tokensync" if self.handed_over_at is None else "consumer"
 
     def publishing_is_due(self) -> bool:
         """Return whether the secret differs from the grant as far as this record knows."""
         if self.status in (Status.QUARANTINED, Status.ORPHANED) or self.sealed_grant is None:
             return False
+        if self.obtained_at is None:  # imported with a refresh token alone: there is no access token yet
+            return False
         if self.published is None:
             return True
-        return (self.published.generation, self.published.status) != (self.generation, self.status)
+        stands = (self.published.generation, self.published.status, self.published.owner)
+        return stands != (self.generation, self.status, self.owner)

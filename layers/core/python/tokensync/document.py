@@ -32,6 +32,7 @@ def document(record: Connection, grant: Grant) -> str:
         "generation": record.generation,
         "obtained_at": grant.obtained_at,
         "status": record.status,
+        "owner": record.owner,
     }
     room = min(_LARGEST_ACCOUNT, _LARGEST - _size(value))
     return json.dumps({**value, "account": _cut(grant.account, room)})

@@ -6,8 +6,12 @@ TokensyncError
 ├── Refused input
 │   ├── BadRequest         a callback or paste that must not reach a provider
 │   └── InviteRefused      an invite that is forged, expired or used up
+├── BadMetadata            a server's metadata is missing, lies about its issuer, or cannot be worked with
 ├── UnknownApp             no app of that name is registered
+├── AppPaused              the app is paused, and what was asked would need it
+├── NotOffered             the provider has no call for what was asked
 ├── UnknownConnection      no connection of that name stands
+├── AlreadyStands          a connection of that name stands, and nobody said to replace it
 ├── Store
 │   ├── NotLeased          the connection is not due, or somebody else holds its lease
 │   ├── FenceLost          another holder took the connection over: our write must not stand
@@ -59,12 +63,36 @@ class InviteRefused(_Refused):
     """An invite that is forged, expired or used up."""
 
 
+class BadMetadata(TokensyncError):
+    """A server's metadata is missing, lies about its issuer, or cannot be worked with."""
+
+
 class UnknownApp(TokensyncError):
     """No app of that name is registered."""
 
 
+class AppPaused(TokensyncError):
+    """The app is paused, and what was asked would need it."""
+
+
+class NotOffered(TokensyncError):
+    """The provider has no call for what was asked.
+
+    Attributes:
+        next_command: what leads to the same end.
+    """
+
+    def __init__(self, message: str, *, next_command: str) -> None:
+        super().__init__(message)
+        self.next_command = next_command
+
+
 class UnknownConnection(TokensyncError):
     """No connection of that name stands."""
+
+
+class AlreadyStands(TokensyncError):
+    """A connection of that name stands, and nobody said to replace it."""
 
 
 class StoreError(TokensyncError):

@@ -5,35 +5,35 @@ The callback does this at once; the rotation function does it for a callback tha
 
 from __future__ import annotations
 
-import contextlib
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import schedule
-from tokensync.answers import AccountReply, Answer, Failure, FailureClass, Issued
-from tokensync.concluding import grant_binding
-from tokensync.connection import Connection, Status
-from tokensync.errors import FenceLost, NotLeased, WireError
+from tokensync.accounts import missing_scopes, named_account, wrong_kind
+from tokensync.answers import Answer, Failure, FailureClass, Issued
+from tokensync.connection import Status
+from tokensync.errors import NotLeased
+from tokensync.establishing import Authorization
 from tokensync.grant import Grant
-from tokensync.history import noted
 from tokensync.names import ConnectionName
 from tokensync.outcome import Outcome as Looked
 from tokensync.outcome import Result
 from tokensync.pending import Outcome
 from tokensync.reading import read_answer
-from tokensync.strict_json import NotStrictJson, parse_object
 
 if TYPE_CHECKING:
-    from typing import Any
-
+    from tokensync.accounts import AccountReader
     from tokensync.concluding import Concluder
+    from tokensync.establishing import Establisher
     from tokensync.pending import Pending, PendingKey
-    from tokensync.ports import Alerts, Clock, Connections, Failpoints, Log, Pendings, Sealer
+    from tokensync.ports import Alerts, Clock, Connections, Log, Pendings, Sealer
     from tokensync.secret import Secret
     from tokensync.session import Budget, Limits, Session
-    from tokensync.wire import Wire
+    from tokensync.verifying import Verifier
     from tokensync.work import Work
+
+_NAME_AGAIN = 60  # seconds until a provider is asked again whose account a token is
+_LONGEST_NAMING = 86_400
 
 
 def pending_binding(key: PendingKey) -> str:
@@ -50,12 +50,12 @@ class Finisher:
     concluder: Concluder
     sealer: Sealer
     alerts: Alerts
-    wire: Wire
+    accounts: AccountReader
+    establisher: Establisher
+    verifier: Verifier
     clock: Clock
-    failpoints: Failpoints
     log: Log
     limits: Limits
-    cadence: schedule.Cadence
 
     def take_up(self, work: Work, session: Session, budget: Budget) -> Looked:
         """Finish an authorization whose callback died after the answer was stored.
@@ -94,27 +94,41 @@ class Finisher:
         if isinstance(read, Failure):
             # Where the code is in nobody's hands any more, nothing could be masked in the provider's words.
             return self._refused(pending, read if code is not None else read.untold(), session)
-        problem = _problem(read, session)
-        if problem or read.account is None or read.access_token is None:
-            self.alerts.tell(
-                "authorization.unusable",
-                session.name,
-                detail=f"an authorization could not be used: {problem}; the answer is kept sealed",
-                next_command=f"tokensync app show {session.name}",
-            )
-            return self._end(pending, Outcome.FAILED, problem, keep=True)
-        name = ConnectionName(session.name, read.account.id)
-        grant = self._grant(read, read.account, pending, session, at=answer.received_at)
-        self._tell_what_is_odd(name, read)
+        if read.access_token is None:
+            return self._unusable(pending, "unusable_answer", session)
+        grant = _grant(read, read.access_token, pending, session, at=answer.received_at)
+        facts = self.accounts.facts(grant, session)
+        account = named_account(read.account, facts, session, wanted=pending.for_account)
+        if account is None:
+            return self._unnamed(pending, session, asked_in_vain=isinstance(facts, Failure))
+        problem = wrong_kind(account, session)
+        if problem:
+            return self._unusable(pending, problem, session)
+        grant = replace(grant, account_id=account.id, label=pending.label or account.label, account=account.facts)
+        verified = bool(facts) and not isinstance(facts, Failure)
+        return self._connected(pending, read, grant, session, budget, verified=verified)
+
+    def _connected(
+        self, pending: Pending, read: Issued, grant: Grant, session: Session, budget: Budget, *, verified: bool
+    ) -> Pending:
+        """Let the connection stand for an account that is named, unless the authorization was wanted for another."""
+        name = ConnectionName(session.name, grant.account_id)
+        self._tell_what_is_odd(name, grant, read, session)
         strange = bool(pending.for_account) and pending.for_account != name.account
         if strange and self._stands(name):
             self._tell_strange(pending, name)
             return self._end(pending, Outcome.QUARANTINED, "another account", keep=True)
-        status = Status.QUARANTINED if strange else Status.ACTIVE
-        until = self.clock.now() + math.ceil(budget.left()) + self.limits.lease_margin
-        holder = self._holder(name, grant, read, session, status=status, until=until)
-        authorized = replace(holder, authorized_at=pending.consumed_at or 0, authorized_by=pending.key.nonce)
-        stands = self._connect(authorized, grant, until)
+        self.verifier.index(name, grant.account, session)
+        missing = missing_scopes(session.app, read)
+        authorization = Authorization(
+            at=pending.consumed_at or 0,
+            by=pending.key.nonce,
+            life=read.life,
+            status=Status.QUARANTINED if strange else Status.ACTIVE,
+            verified=verified,
+            missing_scopes=missing,
+        )
+        stands = self.establisher.establish(name, grant, authorization, session, budget)
         if strange:
             self._tell_strange(pending, name)
             return self._end(pending, Outcome.QUARANTINED, "another account", connection=str(name))
@@ -123,62 +137,36 @@ class Finisher:
             self.pendings.use_invite(
                 session.name, pending.invite_id, now=self.clock.now(), expires_at=pending.invite_expires_at
             )
+        if missing:
+            self._tell_missing(name, missing)
         # An answer whose place was taken by a later authorization of the same account is kept, and never published.
-        return self._end(pending, Outcome.CONNECTED, "", connection=str(name), keep=not stands)
+        return self._end(pending, Outcome.CONNECTED, "", connection=str(name), keep=not stands, missing_scopes=missing)
 
-    def _holder(
-        self, name: ConnectionName, grant: Grant, read: Issued, session: Session, *, status: Status, until: int
-    ) -> Connection:
-        """Return what the account's record becomes, due as soon as the lease of this take-over ends."""
-        cadence = replace(self.cadence, floor=0) if session.app.is_sandboxed else self.cadence
-        renews = grant.refresh_token is not None
-        renew_at = schedule.renew_at(name, now=grant.obtained_at, life=read.life, cadence=cadence) if renews else None
-        holder = Connection(
-            name=name,
-            provider=session.provider.name,
-            status=status,
-            label=grant.label,
-            sealed_grant=session.key.seal(grant.to_bytes(), binding=grant_binding(name)),
-            obtained_at=grant.obtained_at,
-            access_expires_at=grant.access_expires_at,
-            refresh_expires_at=grant.refresh_expires_at,
-            renew_at=renew_at,
-            warn_at=schedule.warn_at(now=self.clock.now(), refresh_expires_at=grant.refresh_expires_at),
-            refresh_at=until + 1,
-            next_at=until + 1,
+    def _unusable(self, pending: Pending, problem: str, session: Session) -> Pending:
+        """End an authorization whose answer cannot become a connection; the answer is kept."""
+        self.alerts.tell(
+            "authorization.unusable",
+            session.name,
+            detail=f"an authorization could not be used: {problem}; the answer is kept sealed",
+            next_command=f"tokensync app show {session.name}",
         )
-        return noted(holder, "connection.authorized", now=self.clock.now())
+        return self._end(pending, Outcome.FAILED, problem, keep=True)
 
-    def _connect(self, holder: Connection, grant: Grant, until: int) -> bool:
-        """Take the connection over from whoever holds it, then PUBLISH and COMMIT.
+    def _unnamed(self, pending: Pending, session: Session, *, asked_in_vain: bool) -> Pending:
+        """Leave an answered authorization whose account could not be asked for to the rotation function.
 
-        Returns:
-            Whether this authorization's grant stands: false where a later one has taken its place.
+        The tokens are real and stored, and only the account's name is missing: nobody has to authorize again.
         """
-        try:
-            record, stood = self.connections.take_over(holder, until=until)
-        except FenceLost:
-            # Finished before, by a process that died after it; or a later authorization stands.
-            now_stands = self.connections.get(holder.name)
-            return now_stands is not None and now_stands.authorized_by == holder.authorized_by
-        self.failpoints.reached("exchange.taken_over")
-        if stood is not None and stood.sealed_answer is not None:
-            self.concluder.keeper.superseded(stood.name, stood.fence, stood.sealed_answer)
-        # The table gives the number, so the event that came with the grant learns it only now.
-        history = (*record.history[:-1], replace(record.history[-1], generation=record.generation))
-        after = replace(record, lease_until=None, compare_at=_compare_at(stood, self.clock.now()), history=history)
-        if record.status is Status.QUARANTINED:
-            after = replace(after, renew_at=None, warn_at=None, compare_at=None)
-            with contextlib.suppress(FenceLost):
-                self.connections.write(record, schedule.scheduled(after))
-        else:
-            self.concluder.publish(record, schedule.scheduled(after), grant, Result.PUBLISHED)
-        return True
+        now = self.clock.now()
+        if not asked_in_vain or now > (pending.received_at or now) + _LONGEST_NAMING:
+            return self._unusable(pending, "no_account", session)
+        self.log.warning("authorization.unnamed", app=session.name)
+        return self.pendings.write(pending, replace(pending, lease_until=None), next_at=now + _NAME_AGAIN)
 
-    def _tell_what_is_odd(self, name: ConnectionName, read: Issued) -> None:
+    def _tell_what_is_odd(self, name: ConnectionName, grant: Grant, read: Issued, session: Session) -> None:
         if read.oddities:
             self.concluder.tell_odd(name, read)
-        if read.refresh_token is None and read.life is not None:
+        if not session.provider.renews(grant) and read.life is not None:
             self.alerts.tell(
                 "connection.cannot_refresh",
                 str(name),
@@ -186,37 +174,13 @@ class Finisher:
                 next_command=f"tokensync invite {name.app} --for {name}",
             )
 
-    def _grant(self, read: Issued, account: AccountReply, pending: Pending, session: Session, *, at: int) -> Grant:
-        assert read.access_token is not None  # noqa: S101 - `finish` has checked it; this tells the type checker
-        grant = Grant(
-            account_id=account.id,
-            label=pending.label or account.label,
-            access_token=read.access_token,
-            refresh_token=read.refresh_token,
-            token_type=read.token_type,
-            scopes=read.scopes if read.scopes is not None else session.app.scopes,
-            obtained_at=at,
-            access_expires_at=read.access_expires_at,
-            refresh_expires_at=read.refresh_expires_at,
-            account=account.facts,
+    def _tell_missing(self, name: ConnectionName, missing: tuple[str, ...]) -> None:
+        self.alerts.tell(
+            "authorization.scopes_missing",
+            str(name),
+            detail=f"the account did not grant everything that was asked for: {', '.join(missing)}",
+            next_command=f"tokensync invite {name.app} --for {name}",
         )
-        return replace(grant, account={**grant.account, **self._facts(grant, session)})
-
-    def _facts(self, grant: Grant, session: Session) -> dict[str, Any]:
-        """Fetch what the provider tells about the account; its failure never fails a connect."""
-        call = session.provider.facts
-        if call is None:
-            return {}
-        request = call.request(session.app, session.provider.endpoint(session.app, "api"), grant, self.clock.now())
-        try:
-            answer = self.wire.send(request, seconds=self.limits.facts)
-            facts = call.read(parse_object(answer.body)) if answer.complete else None
-        except (WireError, NotStrictJson) as error:
-            self.log.warning("facts.failed", app=session.name, error=str(error))
-            return {}
-        if facts is None:
-            self.log.warning("facts.failed", app=session.name, error=f"http_{answer.status}")
-        return facts or {}
 
     def _stands(self, name: ConnectionName) -> bool:
         """Return whether a connection of this name is in use: a stray authorization must not touch it."""
@@ -245,10 +209,18 @@ class Finisher:
         return self._end(pending, Outcome.FAILED, failure.code, keep=unparsed)
 
     def _end(
-        self, pending: Pending, outcome: Outcome, detail: str, *, connection: str = "", keep: bool = False
+        self,
+        pending: Pending,
+        outcome: Outcome,
+        detail: str,
+        *,
+        connection: str = "",
+        keep: bool = False,
+        missing_scopes: tuple[str, ...] = (),
     ) -> Pending:
         after = replace(
             pending,
+            missing_scopes=missing_scopes,
             outcome=outcome,
             detail=detail,
             connection=connection,
@@ -268,24 +240,17 @@ class Finisher:
         self.pendings.write(pending, replace(pending, sealed_answer=work.answer, received_at=now), next_at=due)
 
 
-def _compare_at(stood: Connection | None, now: int) -> int | None:
-    """Return when to hold the secret against the grant once more: when the lease that was taken over would have ended.
-
-    Whoever held it may publish an older token until then; the same goes for one that was taken over before.
-    """
-    if stood is None:
-        return None
-    ends = [(stood.lease_until or 0) + 1, stood.compare_at or 0]
-    return max(ends) if max(ends) > now else None
-
-
-def _problem(read: Issued, session: Session) -> str:
-    """Return why a successful answer cannot become a connection, empty where it can."""
-    if read.access_token is None:
-        return "unusable_answer"
-    if read.account is None:
-        return "no_account"
-    expected = session.provider.settings.get("account_kind")
-    if expected is not None and read.account.kind not in ("", session.provider.setting(session.app, "account_kind")):
-        return f"wrong_account_kind_{read.account.kind}"
-    return ""
+def _grant(read: Issued, access_token: Secret, pending: Pending, session: Session, *, at: int) -> Grant:
+    """Return the grant that an answer brought, its account still unnamed."""
+    return Grant(
+        account_id="",
+        label=pending.label,
+        access_token=access_token,
+        refresh_token=read.refresh_token,
+        token_type=read.token_type,
+        # RFC 6749 §5.1: where the answer is silent, what was asked for was granted.
+        scopes=read.scopes if read.scopes is not None else session.app.scopes,
+        obtained_at=at,
+        access_expires_at=read.access_expires_at,
+        refresh_expires_at=read.refresh_expires_at,
+    )

@@ -1,4 +1,4 @@
-"""The names of the registered apps, in hand: garbage requests are answered without a call to anyone."""
+"""What is known of the registered apps without asking: garbage requests are answered without a call to anyone."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-from tokensync.errors import StoreUnavailable
+from tokensync.errors import StoreUnavailable, UnknownApp
 
 if TYPE_CHECKING:
+    from tokensync.app import App
     from tokensync.ports import Apps, Clock
 
 # A flood of made-up names causes at most one look-up in this time.
 _LOOK_AGAIN_SECONDS = 30.0
+# What an operator changes of an app is noticed here after this time at the latest.
+_READ_AGAIN_SECONDS = 120.0
 
 
 class KnownNames:
@@ -46,3 +49,31 @@ class KnownNames:
         self._read_at = now
         with contextlib.suppress(StoreUnavailable):
             self._names |= set(self._apps.names())
+
+
+class KnownApps:
+    """Registrations as they were read a short while ago, for requests that may be anybody's."""
+
+    def __init__(self, apps: Apps, names: KnownNames, clock: Clock) -> None:
+        self._apps = apps
+        self._names = names
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._read: dict[str, tuple[float, App]] = {}
+
+    def get(self, name: str) -> App:
+        """Return an app.
+
+        Raises:
+            UnknownApp: no app of that name is known.
+            InvalidApp, StoreUnavailable: as `Apps.get`.
+        """
+        if name not in self._names:
+            raise UnknownApp(f"there is no app {name!r}")
+        with self._lock:
+            now = self._clock.monotonic()
+            read_at, app = self._read.get(name, (0.0, None))
+            if app is None or now - read_at > _READ_AGAIN_SECONDS:
+                app = self._apps.get(name)
+                self._read[name] = (now, app)
+            return app

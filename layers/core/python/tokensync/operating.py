@@ -10,24 +10,27 @@ from tokensync.connection import Status
 from tokensync.errors import UnknownConnection
 from tokensync.outcome import Outcome, Result
 from tokensync.session import Session
+from tokensync.transitions import released
 from tokensync.work import Work
 
 if TYPE_CHECKING:
     from tokensync.connection import Connection
+    from tokensync.grant import Grant
     from tokensync.names import ConnectionName
     from tokensync.ports import Alerts, Apps, Clock, Connections, Log, Sealer
-    from tokensync.refresh import Refresher
+    from tokensync.refresh import Act, Refresher
     from tokensync.session import Budget
 
 # Connections that no refresh can help. `force` presents the stored token all the same, but for those that are set
 # apart or disconnected: a refresh must not be what accepts them.
-_RESTS = {
+RESTS = {
     Status.REAUTHORIZE: Result.REAUTHORIZE,
     Status.DISCONNECTED: Result.REAUTHORIZE,
     Status.QUARANTINED: Result.HELD,
     Status.ORPHANED: Result.ORPHANED,
 }
 _POLL = 0.25  # seconds between looks at a connection that somebody else refreshes
+_RESUMPTIONS = 2  # unfinished attempts that are concluded before a connection is left alone
 _ANSWER_BEFORE = 2.0  # seconds kept back to say what was seen
 
 
@@ -51,13 +54,13 @@ class Operating:
         Raises:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was spent.
         """
-        seen = self._get(name)
+        seen = self.standing(name)
         wanted = seen.generation if generation is None else generation
         if seen.generation > wanted:
             return Outcome(Result.REFRESHED, seen)
         forced = force and seen.status in (Status.REAUTHORIZE, Status.ORPHANED)
         if seen.status not in (Status.ACTIVE, Status.HELD) and not forced:
-            return Outcome(_RESTS[seen.status], seen)
+            return Outcome(RESTS[seen.status], seen)
         if not self.connections.request_refresh(name, generation=wanted, now=self.clock.now()):
             return Outcome(Result.REFRESHED, self._get(name))
         session = Session(name.app, apps=self.apps, sealer=self.sealer)
@@ -72,9 +75,58 @@ class Operating:
                 # Not leased and not due any more: its holder has just ended without a new token.
                 return Outcome(outcome.result, now)
             self.clock.sleep(_POLL)
+        self._count(session)
+        return Outcome(outcome.result, outcome.record or self._get(name))
+
+    def under_lease(self, name: ConnectionName, session: Session, budget: Budget, act: Act) -> Outcome:
+        """Do `act` under the connection's lease: after whoever holds it, and after an attempt that is unfinished.
+
+        `act` ends the lease by a write of its own. It is not done where the holder outlives this budget, or too little
+        of it is left: the outcome then is LEASED_ELSEWHERE, NO_TIME, or that of the unfinished attempt.
+
+        Raises:
+            UnknownConnection, NewerSchema, StoreUnavailable: nothing was done.
+        """
+        limits, is_done = self.refresher.limits, False
+
+        def once(record: Connection, grant: Grant, session: Session) -> Outcome:
+            nonlocal is_done
+            is_done = True
+            if budget.left() < limits.provider + limits.storing:
+                return Outcome(Result.NO_TIME, self.connections.write(record, released(record)))
+            return act(record, grant, session)
+
+        resumed = 0
+        while True:
+            outcome = self.refresher.look_after(Work(connection=name), session, budget, act=once)
+            if is_done or outcome.result is Result.REMOVED:
+                break
+            if outcome.result is Result.LEASED_ELSEWHERE:
+                if budget.left() < limits.provider + limits.storing:
+                    break
+                self.clock.sleep(_POLL)
+                continue
+            resumed += 1
+            if resumed > _RESUMPTIONS:
+                break
+        self._count(session)
+        return Outcome(outcome.result, outcome.record or self._get(name))
+
+    def standing(self, name: ConnectionName) -> Connection:
+        """Return a connection that was not removed.
+
+        Raises:
+            UnknownConnection, StoreUnavailable: there is none, or it cannot be seen.
+        """
+        record = self._get(name)
+        if record.removed_at is not None:
+            raise UnknownConnection(f"the connection {name} was removed")
+        return record
+
+    def _count(self, session: Session) -> None:
         if session.tally.tried:
             count_attempts(
-                name.app,
+                session.name,
                 tried=session.tally.tried,
                 refused=session.tally.refused,
                 apps=self.apps,
@@ -82,7 +134,6 @@ class Operating:
                 clock=self.clock,
                 log=self.log,
             )
-        return Outcome(outcome.result, outcome.record or self._get(name))
 
     def _get(self, name: ConnectionName) -> Connection:
         record = self.connections.get(name)

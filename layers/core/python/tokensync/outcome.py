@@ -15,6 +15,12 @@ class Result(StrEnum):
 
     REFRESHED = "refreshed"
     PUBLISHED = "published"
+    VERIFIED = "verified"
+    REVOKED = "revoked"
+    REMOVED = "removed"
+    PUSHED = "pushed"
+    OWNED_BY_CONSUMER = "owned_by_consumer"
+    SECRET_REFUSED = "secret_refused"
     NOTHING_DUE = "nothing_due"
     LEASED_ELSEWHERE = "leased_elsewhere"
     POSTPONED = "postponed"

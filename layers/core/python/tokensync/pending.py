@@ -52,6 +52,7 @@ class Pending:
 
     It is bound to app, provider, token endpoint, redirect URI, invite and browser. `for_account` is set where an
     invite re-authorizes one connection. `sealed_answer` is what the token endpoint answered, before it was parsed.
+    `missing_scopes` were asked for and not granted.
     """
 
     key: PendingKey
@@ -72,6 +73,7 @@ class Pending:
     outcome: Outcome = Outcome.WAITING
     detail: str = ""
     connection: str = ""
+    missing_scopes: tuple[str, ...] = ()
 
 
 def hashed(text: str) -> str:

@@ -124,6 +124,14 @@ class Connections(Protocol):
         """
         ...
 
+    def index(self, name: ConnectionName, keys: Iterable[str]) -> None:
+        """Note by what else, such as a shop's id, the provider's notices name this account; the last writer stands."""
+        ...
+
+    def find(self, app: str, key: str) -> ConnectionName | None:
+        """Return the connection that was noted under a key, or None."""
+        ...
+
     def fewer_than(self, app: str, count: int) -> bool:
         """Return whether an app has fewer than `count` connections, reading at most that many."""
         ...
@@ -141,7 +149,7 @@ class Pendings(Protocol):
     """The pending authorizations. Each method may raise StoreUnavailable."""
 
     def put(self, pending: Pending) -> None:
-        """Store a new pending authorization."""
+        """Store a new pending authorization; one that stands under its key stays as it is."""
         ...
 
     def get(self, key: PendingKey) -> Pending | None:
@@ -282,6 +290,26 @@ class TokenSecrets(Protocol):
             PublishUnavailable: throttled or down.
             SecretNotOurs: we may not look at it.
             SecretGone: deleted or scheduled for deletion.
+        """
+        ...
+
+    def delete(self, arn: str, *, days: int) -> None:
+        """Schedule the secret's deletion in so many days, 7 to 30; done already, it stays as it is.
+
+        Raises:
+            PublishUnavailable: throttled or down.
+            SecretNotOurs: our permissions end at secrets without our tag.
+            SecretGone: it was deleted for good.
+        """
+        ...
+
+    def restore(self, arn: str) -> None:
+        """Take a scheduled deletion back; a secret that is not scheduled for any stays as it is.
+
+        Raises:
+            PublishUnavailable: throttled or down.
+            SecretNotOurs: our permissions end at secrets without our tag.
+            SecretGone: it was deleted for good.
         """
         ...
 

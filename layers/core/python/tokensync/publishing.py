@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.connection import Published
 from tokensync.document import document
+from tokensync.errors import SecretGone
 
 if TYPE_CHECKING:
     from tokensync.connection import Connection
@@ -37,19 +38,43 @@ class Publisher:
 
         Raises:
             PublishUnavailable: later it will do.
-            SecretGone: the secret was deleted; it is never recreated in silence.
+            SecretGone: the secret was deleted, and not by us; it is never recreated in silence.
             SecretNotOurs: a secret of that name exists that this stack did not make.
         """
         token = version_id(record.name, generation=record.generation, fence=record.fence)
         text = document(record, grant)
         if record.published is None:
             arn = self._secrets.create(record.name, text, token=token)
+        elif record.published.removed:
+            arn = self._restored(record.name, record.published.arn, text, token)
         else:
             arn = record.published.arn
             self._secrets.put(arn, text, token=token)
         return Published(
-            arn=arn, version_id=token, generation=record.generation, status=record.status, at=self._clock.now()
+            arn=arn,
+            version_id=token,
+            generation=record.generation,
+            status=record.status,
+            at=self._clock.now(),
+            owner=record.owner,
         )
+
+    def delete(self, arn: str, *, days: int) -> None:
+        """Schedule a secret's deletion; see `TokenSecrets.delete`."""
+        self._secrets.delete(arn, days=days)
+
+    def restore(self, arn: str) -> None:
+        """Take a scheduled deletion back; see `TokenSecrets.restore`."""
+        self._secrets.restore(arn)
+
+    def _restored(self, name: ConnectionName, arn: str, text: str, token: str) -> str:
+        """Write a secret whose deletion an operator asked us for: take that back, or create it anew."""
+        try:
+            self._secrets.restore(arn)
+        except SecretGone:  # its recovery window is over
+            return self._secrets.create(name, text, token=token)
+        self._secrets.put(arn, text, token=token)
+        return arn
 
     def is_current(self, record: Connection) -> bool:
         """Return whether the secret's current version is the one this record published last.

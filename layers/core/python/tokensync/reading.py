@@ -19,7 +19,10 @@ from tokensync.text import LABEL_LENGTH, MESSAGE_LENGTH, one_line
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tokensync.providers.contract import ErrorReply, Provider
+    from tokensync.consumers.contract import Consumer
+    from tokensync.providers.calls import AccountCall
+    from tokensync.providers.contract import Provider
+    from tokensync.providers.shapes import ErrorReply
 
 _LONGEST_TOKEN = 16_384
 _MOST_SCOPES = 200  # the published secret has 64 KB in all
@@ -56,6 +59,59 @@ def read_answer(provider: Provider, answer: Answer, *, secrets: Sequence[Secret]
     return _issued(provider, answer, fields, trace_id)
 
 
+def read_account(
+    provider: Provider, call: AccountCall, answer: Answer, *, secrets: Sequence[Secret] = ()
+) -> dict[str, Any] | Failure:
+    """Return the account's facts that a call with its access token brought, or the failure. Never raises.
+
+    REFUSED says that this access token works no more; every other failure says nothing about it.
+    """
+    if answer.status in _BUSY:
+        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=_retry_after(answer))
+    try:
+        reply = parse_object(answer.body) if answer.complete else {}
+    except NotStrictJson:
+        reply = {}
+    read = call.read(reply, answer.status)
+    if isinstance(read, dict):
+        return read if reply else _unreadable(answer)
+    trace_id = _trace_id(provider, reply, secrets)
+    return _failure(call, answer, _masked_error(read, secrets), trace_id)
+
+
+def read_revocation(provider: Provider, answer: Answer, *, secrets: Sequence[Secret] = ()) -> Failure | None:
+    """Return why an authorization was not revoked, None where it was. An empty success is one, RFC 7009 §2.2."""
+    if answer.status in _BUSY:
+        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=_retry_after(answer))
+    ended = 200 <= answer.status < 300  # noqa: PLR2004 - RFC 9110 §15.3
+    if ended and answer.complete and not answer.body.strip():
+        return None
+    try:
+        reply = parse_object(answer.body) if answer.complete else None
+    except NotStrictJson:
+        reply = None
+    if reply is None:
+        return _unreadable(answer)
+    error = provider.answer.error(reply, answer.status)
+    if error is not None:
+        return _failure(provider, answer, _masked_error(error, secrets), _trace_id(provider, reply, secrets))
+    return None if ended else _unreadable(answer)
+
+
+def read_consumer(consumer: Consumer, answer: Answer, *, secrets: Sequence[Secret] = ()) -> dict[str, Any] | Failure:
+    """Return what a consumer answered to a pair that it was handed, or the failure. Never raises."""
+    if answer.status in _BUSY:
+        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=_retry_after(answer))
+    try:
+        reply = parse_object(answer.body) if answer.complete else None
+    except NotStrictJson:
+        reply = None
+    if reply is None:
+        return _unreadable(answer)
+    error = consumer.error(reply, answer.status)
+    return reply if error is None else _failure(consumer, answer, _masked_error(error, secrets), "")
+
+
 def _fields(provider: Provider, reply: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the object that holds the tokens, or None where there is no trace of one."""
     inner = reply if provider.answer.envelope is None else reply.get(provider.answer.envelope)
@@ -71,10 +127,12 @@ def _unreadable(answer: Answer, trace_id: str = "") -> Failure:
     return Failure(kind=kind, code=f"http_{answer.status}", message="the answer cannot be read", trace_id=trace_id)
 
 
-def _failure(provider: Provider, answer: Answer, error: ErrorReply, trace_id: str) -> Failure:
+def _failure(
+    classes: Provider | AccountCall | Consumer, answer: Answer, error: ErrorReply, trace_id: str
+) -> Failure:
     text = error.message.lower()
     # The text first: an error without a number of its own arrives under another one's.
-    kind = next((kind for part, kind in provider.failure_texts if part in text), provider.failures.get(error.code))
+    kind = next((kind for part, kind in classes.failure_texts if part in text), classes.failures.get(error.code))
     if kind is None:
         kind = FailureClass.AMBIGUOUS if answer.status >= 500 else FailureClass.UNKNOWN  # noqa: PLR2004
     return Failure(
@@ -198,7 +256,8 @@ def _cleaned(account: AccountReply | None, oddities: list[str]) -> AccountReply 
     if account is None:
         return None
     try:
-        account_id(account.id)
+        if account.id:  # empty where a provider's answer tells of the account without naming it
+            account_id(account.id)
     except InvalidName:
         oddities.append("account id malformed")
         return None

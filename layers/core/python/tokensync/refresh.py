@@ -29,10 +29,12 @@ from tokensync.errors import (
 from tokensync.grant import Grant
 from tokensync.outcome import Outcome, Result
 from tokensync.presenting import present
-from tokensync.token_request import refresh_request
+from tokensync.token_request import renewal_request
 from tokensync.work import Work
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tokensync.concluding import Concluder
     from tokensync.connection import Connection
     from tokensync.keeping import Keeper
@@ -40,7 +42,10 @@ if TYPE_CHECKING:
     from tokensync.ports import Alerts, Clock, Connections, Failpoints, Randomness, Sealer, WorkQueue
     from tokensync.publishing import Publisher
     from tokensync.session import Budget, Limits, Session
+    from tokensync.verifying import Verifier
     from tokensync.wire import Wire
+
+    Act = Callable[[Connection, Grant, Session], Outcome]  # done under a lease, which it ends
 
 
 def answer_binding(name: ConnectionName) -> str:
@@ -57,6 +62,7 @@ class Refresher:
     publisher: Publisher
     concluder: Concluder
     keeper: Keeper
+    verifier: Verifier
     queue: WorkQueue
     alerts: Alerts
     wire: Wire
@@ -65,8 +71,12 @@ class Refresher:
     failpoints: Failpoints
     limits: Limits
 
-    def look_after(self, work: Work, session: Session, budget: Budget, *, force: bool = False) -> Outcome:
+    def look_after(
+        self, work: Work, session: Session, budget: Budget, *, force: bool = False, act: Act | None = None
+    ) -> Outcome:
         """Lease the connection and do whatever is due. `force` is an operator's: it presents a held token again.
+
+        `act` is done instead of what is due, once no attempt is unfinished; the lease is its own to end.
 
         Raises:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was spent by this call.
@@ -79,27 +89,38 @@ class Refresher:
         now = self.clock.now()
         until = now + math.ceil(budget.left()) + self.limits.lease_margin
         try:
-            asked = work.compare or force or work.answer is not None
+            asked = work.compare or force or act is not None or work.answer is not None
             record = self.connections.lease(name, now=now, until=until, even_if_not_due=asked)
         except NotLeased as refused:
             # A comparison must come after the present holder, whatever that one writes.
             return Outcome(Result.LEASED_ELSEWHERE, again=work.compare and refused.leased_until is not None)
         self.failpoints.reached("leased")
         try:
-            return self._leased(record, session, budget, compare=work.compare, force=force)
+            return self._leased(record, session, budget, compare=work.compare, force=force, act=act)
         except FenceLost:
             return Outcome(Result.TAKEN_OVER)
         except (SealingUnavailable, UnknownApp, InvalidApp) as error:
             return self._unready(record, error, compare=work.compare)
 
-    def _leased(self, record: Connection, session: Session, budget: Budget, *, compare: bool, force: bool) -> Outcome:
-        """Choose what is due: an unfinished attempt, a warning, the refresh, or the secret."""
+    def _leased(
+        self, record: Connection, session: Session, budget: Budget, *, compare: bool, force: bool, act: Act | None
+    ) -> Outcome:
+        """Go on with an unfinished attempt; else do what was asked for, else what is due."""
+        if record.removed_at is not None:
+            after = transitions.removed(record, now=record.removed_at)
+            return Outcome(Result.REMOVED, self.connections.write(record, after))
         if record.phase is Phase.RECEIVED and record.sealed_answer is not None:
             answer = self._open_answer(record.sealed_answer, record)
             return self.concluder.conclude(record, answer, self._open_grant(record), session)
         resumed = self._resume(record, session)
         if resumed is not None:
             return resumed
+        if act is not None:
+            return act(record, self._open_grant(record), session)
+        return self._due(record, session, budget, compare=compare, force=force)
+
+    def _due(self, record: Connection, session: Session, budget: Budget, *, compare: bool, force: bool) -> Outcome:
+        """Do what is due of a connection without an unfinished attempt."""
         now = self.clock.now()
         record = self._warned(record, now)
         due = force or (record.renew_at is not None and record.renew_at <= now)
@@ -109,6 +130,8 @@ class Refresher:
                 return rests
         if due and (force or record.status in (Status.ACTIVE, Status.HELD)):
             return self._refresh(record, session, budget, force=force)
+        if record.status is Status.ACTIVE and record.verify_at is not None and record.verify_at <= now:
+            return self._verify(record, session)
         renew_at = record.renew_at if record.status in (Status.ACTIVE, Status.HELD) else None
         asked = compare or (record.compare_at is not None and record.compare_at <= now)
         return self._reconcile(record, asked=asked, renew_at=renew_at)
@@ -178,8 +201,9 @@ class Refresher:
             self._release(record, Result.NO_TIME, renew_at=record.renew_at)
             return Outcome(Result.NO_TIME, again=True)
         grant = self._open_grant(record)
-        if grant.refresh_token is None:
-            return self._reconcile(record, asked=False, renew_at=None)
+        request = renewal_request(session.provider, session.app, grant)
+        if request is None:
+            return self._verified(record, grant, session)
         exemption = record.exemption
         if record.attempt is not None:
             if force or (record.reason == transitions.REASON_REFUSED and exemption is None):
@@ -190,7 +214,6 @@ class Refresher:
                 lost = Failure(kind=FailureClass.AMBIGUOUS, code="presented_before")
                 return self.concluder.settle(record, lost, grant, session, previous=None)
         _ = session.key  # in hand now: sealing the answer needs no call later
-        request = refresh_request(session.provider, session.app, grant.refresh_token)
         attempt = Attempt(id=self.randomness.token(), fence=record.fence, at=self.clock.now(), exemption=exemption)
         sent = self.connections.write(record, replace(record, phase=Phase.SENT, attempt=attempt, exemption=None))
         self.failpoints.reached("sent")
@@ -200,6 +223,20 @@ class Refresher:
         if isinstance(answer, Failure):
             return self.concluder.settle(sent, answer, grant, session, previous=record)
         return self._receive(sent, answer, grant, session, budget)
+
+    def _verify(self, record: Connection, session: Session) -> Outcome:
+        """Verify an access token that never expires, unless its app is paused."""
+        if session.state.paused:
+            later = transitions.released(replace(record, verify_at=self.clock.now() + transitions.PAUSED_RECHECK))
+            return Outcome(Result.PAUSED, self.connections.write(record, later))
+        return self._verified(record, self._open_grant(record), session)
+
+    def _verified(self, record: Connection, grant: Grant, session: Session) -> Outcome:
+        """Verify where the provider has a call for it; a token that nothing can renew just stays published."""
+        if session.provider.account_call is None:
+            rests = transitions.released(replace(record, renew_at=None, verify_at=None))
+            return Outcome(Result.NOTHING_DUE, self.connections.write(record, rests))
+        return self.verifier.verify(record, grant, session)
 
     def _receive(self, sent: Connection, answer: Answer, grant: Grant, session: Session, budget: Budget) -> Outcome:
         """RECEIVED: the raw bytes become durable before they are parsed, and the generation's number is allocated."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tokensync.app import App
     from tokensync.connection import Connection
     from tokensync.names import ConnectionName
 
@@ -20,14 +21,20 @@ TRIES = 3
 RETRY_FIRST = 30
 RETRY_LONGEST = 3600
 LAST_ATTEMPT_LEAD = 300
+SANDBOX_VERIFY = 120
 
 
 @dataclass(frozen=True)
 class Cadence:
-    """How often the schedule looks, and how often one connection may be refreshed, in seconds."""
+    """How often the schedule looks, and how often one connection may be refreshed or verified, in seconds."""
 
     tick: int = 60
     floor: int = FLOOR
+    verify: int = DAY
+
+    def for_app(self, app: App) -> Cadence:
+        """Return the cadence of an app: a sandbox's tokens may live for minutes, and so may what it is shown of."""
+        return replace(self, floor=0, verify=SANDBOX_VERIFY) if app.is_sandboxed else self
 
 
 def jitter(name: ConnectionName) -> float:
@@ -48,6 +55,11 @@ def renew_at(name: ConnectionName, *, now: int, life: int | None, cadence: Caden
     # A tenth of the life is kept even where three tries do not fit: refreshing at once would never end.
     wait = max(min(share, early), life // 10, 1)
     return now + max(wait, cadence.floor)
+
+
+def verify_at(name: ConnectionName, *, now: int, cadence: Cadence) -> int:
+    """Return when to verify a token that never expires: daily, spread over the last tenth of the day."""
+    return now + int(cadence.verify * (0.9 + 0.1 * jitter(name)))
 
 
 def retry_at(*, now: int, failures: int, retry_after: int | None, fraction: float) -> int:
@@ -75,6 +87,13 @@ def warn_at(*, now: int, refresh_expires_at: int | None) -> int | None:
 
 def scheduled(record: Connection) -> Connection:
     """Return the record with `refresh_at` and `next_at` at the earliest time at which anything is to be done."""
-    times = (record.renew_at, record.warn_at, record.compare_at)
+    times = (
+        record.renew_at,
+        record.warn_at,
+        record.compare_at,
+        record.verify_at,
+        record.push_at,
+        record.deauthorized_at,
+    )
     earliest = min((at for at in times if at is not None), default=None)
     return replace(record, refresh_at=earliest, next_at=earliest)

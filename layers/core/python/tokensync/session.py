@@ -68,6 +68,7 @@ class Session:
         self._providers = providers
         self._lock = threading.RLock()
         self._app: App | None = None
+        self._provider: Provider | None = None
         self._state: AppState | None = None
         self._key: DataKey | None = None
 
@@ -85,12 +86,15 @@ class Session:
 
     @property
     def provider(self) -> Provider:
-        """Return the app's provider.
+        """Return the app's provider as the app has configured it.
 
         Raises:
             InvalidApp: there is none of that name.
         """
-        return self._providers(self.app.provider)
+        with self._lock:
+            if self._provider is None:
+                self._provider = self._providers(self.app.provider).for_app(self.app)
+            return self._provider
 
     @property
     def state(self) -> AppState:

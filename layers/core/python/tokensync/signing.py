@@ -79,6 +79,14 @@ class Signer:
         body = self._verified("state", text, app=app, now=now, refused=BadRequest)
         return State(key=PendingKey(app, body["b"], body["n"]), expires_at=body["e"])
 
+    def operator(self, app: str) -> Secret:
+        """Return what stands for a browser's cookie where an operator, known by AWS credentials, authorizes by hand."""
+        return Secret(self._mac(self._keys[0], f"operator.{app}".encode("ascii")))
+
+    def installer(self, app: str, code: Secret) -> Secret:
+        """Return a cookie for a browser that a provider sent without our state: the same for the same code."""
+        return Secret(self._mac(self._keys[0], f"installer.{app}.{code.reveal()}".encode("ascii")))
+
     def _signed(self, purpose: str, body: dict[str, Any]) -> str:
         # As UTF-8: escapes would make a label or an account id of another script six times as long.
         payload = _b64(json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass"))

@@ -25,6 +25,9 @@ def summary(record: Connection, *, prefix: str) -> dict[str, Any]:
         "access_expires_at": record.access_expires_at,
         "refresh_expires_at": record.refresh_expires_at,
         "due_at": record.next_at,
+        "verified_at": record.verified_at,
+        "missing_scopes": list(record.missing_scopes),
+        "removed_at": record.removed_at,
         "last_error": None if record.last_error is None else _told(record.last_error),
         "secret": token_secret_name(prefix, record.name),
     }

@@ -1,18 +1,20 @@
-"""Builds the requests of the authorization code and refresh token grants from a provider's data."""
+"""Builds every request of an authorization from a provider's data: consent, code, refresh, minting, revocation."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
-from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus, urlencode
 
-from tokensync.providers.contract import Encoding, Pkce
+from tokensync.providers.contract import GrantType
+from tokensync.providers.shapes import ClientAuthentication, Encoding, Pkce
 from tokensync.request import Request
 
 if TYPE_CHECKING:
     from tokensync.app import App
+    from tokensync.grant import Grant
     from tokensync.providers.contract import Provider
     from tokensync.secret import Secret
 
@@ -33,8 +35,7 @@ def authorize_url(
     if shape.pkce is not None and verifier is not None:
         query["code_challenge"] = code_challenge(shape.pkce, verifier)
         query["code_challenge_method"] = "S256"
-    endpoint = provider.endpoint(app, "authorize")
-    return _with_query(endpoint, query)
+    return _with_query(provider.endpoint(app, "authorize"), {**shape.parameters, **query})
 
 
 def _with_query(url: str, query: dict[str, str]) -> str:
@@ -55,40 +56,77 @@ def code_request(
 ) -> Request:
     """Return the request that exchanges an authorization code, RFC 6749 §4.1.3."""
     shape = provider.token
-    fields = {shape.code: code.reveal(), "grant_type": shape.authorization_code}
+    fields: dict[str, Any] = {shape.code: code.reveal()}
+    if shape.authorization_code is not None:
+        fields["grant_type"] = shape.authorization_code
     if shape.redirect_uri:
         fields["redirect_uri"] = redirect_uri
     if verifier is not None and provider.authorize.pkce is not None:
         fields["code_verifier"] = verifier.reveal()
-    return _request(provider, app, "token", fields)
+    return _token_request(provider, app, "token", {**fields, **shape.code_parameters})
+
+
+def renewal_request(provider: Provider, app: App, grant: Grant) -> Request | None:
+    """Return the request that brings the next access token; None where only the account can give one."""
+    if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
+        return client_credentials_request(provider, app)
+    return None if grant.refresh_token is None else refresh_request(provider, app, grant.refresh_token)
 
 
 def refresh_request(provider: Provider, app: App, refresh_token: Secret) -> Request:
     """Return the request that presents a refresh token, RFC 6749 §6."""
-    shape = provider.token
-    return _request(
-        provider, app, "refresh", {shape.refresh_token: refresh_token.reveal(), "grant_type": "refresh_token"}
-    )
+    fields = {provider.token.refresh_token: refresh_token.reveal(), "grant_type": "refresh_token"}
+    return _token_request(provider, app, "refresh", fields)
 
 
-def _request(provider: Provider, app: App, endpoint: str, fields: dict[str, str]) -> Request:
+def client_credentials_request(provider: Provider, app: App) -> Request:
+    """Return the request that mints a token for the app itself, RFC 6749 §4.4.2."""
+    shape = provider.authorize
+    fields = {"grant_type": "client_credentials"}
+    if shape.scope_separator is not None and app.scopes:
+        fields["scope"] = shape.scope_separator.join(app.scopes)
+    return _token_request(provider, app, "token", fields)
+
+
+def revocation_request(provider: Provider, app: App, grant: Grant) -> Request | None:
+    """Return the request that ends an authorization, RFC 7009 §2.1; None where the provider has no such call."""
+    shape = provider.revocation
+    if shape is None or not provider.has_endpoint(app, "revoke"):
+        return None
+    presents_access = shape.access_token or grant.refresh_token is None
+    token = grant.access_token if presents_access or grant.refresh_token is None else grant.refresh_token
+    fields = {shape.token: token.reveal()}
+    if shape.hint:
+        fields["token_type_hint"] = "access_token" if presents_access else "refresh_token"
+    headers = {} if shape.header is None else {shape.header: grant.access_token.reveal()}
+    return _request(provider, app, "revoke", fields, headers)
+
+
+def _token_request(provider: Provider, app: App, endpoint: str, fields: dict[str, Any]) -> Request:
+    return _request(provider, app, endpoint, {**fields, **provider.token.parameters}, {})
+
+
+def _request(provider: Provider, app: App, endpoint: str, fields: dict[str, Any], headers: dict[str, str]) -> Request:
     shape = provider.token
-    parameters = {shape.client_id: app.client_id, shape.client_secret: app.client_secret.reveal(), **fields}
+    if shape.authentication is ClientAuthentication.BASIC:
+        headers = {**headers, "authorization": _basic(app)}
+        parameters = fields
+    else:
+        parameters = {shape.client_id: app.client_id, shape.client_secret: app.client_secret.reveal(), **fields}
     url = provider.endpoint(app, endpoint)
     match shape.encoding:
         case Encoding.QUERY:
-            return Request(method=shape.method, url=_with_query(url, parameters))
+            return Request(method=shape.method, url=_with_query(url, parameters), headers=headers)
         case Encoding.JSON:
-            return Request(
-                method=shape.method,
-                url=url,
-                headers={"content-type": "application/json"},
-                body=json.dumps(parameters).encode("ascii"),
-            )
+            headers = {**headers, "content-type": "application/json"}
+            body = json.dumps(parameters).encode("ascii")
         case Encoding.FORM:
-            return Request(
-                method=shape.method,
-                url=url,
-                headers={"content-type": "application/x-www-form-urlencoded"},
-                body=urlencode(parameters).encode("ascii"),
-            )
+            headers = {**headers, "content-type": "application/x-www-form-urlencoded"}
+            body = urlencode(parameters).encode("ascii")
+    return Request(method=shape.method, url=url, headers=headers, body=body)
+
+
+def _basic(app: App) -> str:
+    """Return the Authorization header of client_secret_basic: both parts form-encoded first, RFC 6749 §2.3.1."""
+    pair = f"{quote_plus(app.client_id)}:{quote_plus(app.client_secret.reveal())}"
+    return f"Basic {base64.b64encode(pair.encode('ascii')).decode('ascii')}"

@@ -30,11 +30,19 @@ REASON_AMBIGUOUS = "ambiguous"
 REASON_LAST_ATTEMPT_AMBIGUOUS = "last_attempt_ambiguous"
 REASON_REFUSED = "refused"
 REASON_OTHER_ACCOUNT = "other_account"
+REASON_REVOKED = "revoked"
+REASON_REMOVED = "removed"
+TOMBSTONE = 90 * schedule.DAY
 
 
 def released(record: Connection) -> Connection:
     """Return the record without lease and answer, due as its times say."""
     return schedule.scheduled(replace(record, phase=Phase.IDLE, lease_until=None, sealed_answer=None))
+
+
+def unscheduled(record: Connection) -> Connection:
+    """Return the record of a connection that nothing is done for by itself; a comparison that is due stays due."""
+    return replace(record, renew_at=None, warn_at=None, verify_at=None, push_at=None)
 
 
 def merged(grant: Grant, issued: Issued, *, now: int) -> Grant:
@@ -69,7 +77,14 @@ def _access_end(grant: Grant, issued: Issued, now: int) -> int | None:
 
 
 def renewed(
-    record: Connection, grant: Grant, issued: Issued, *, sealed: bytes, now: int, cadence: schedule.Cadence
+    record: Connection,
+    grant: Grant,
+    issued: Issued,
+    *,
+    provider: Provider,
+    sealed: bytes,
+    now: int,
+    cadence: schedule.Cadence,
 ) -> Connection:
     """Return the record that holds a new token pair under the number allocated with its answer."""
     after = replace(
@@ -91,7 +106,7 @@ def renewed(
         failures=0,
         last_error=None,
     )
-    if grant.refresh_token is None:
+    if not provider.renews(grant):
         after = replace(after, renew_at=None)
     return released(noted(after, "token.refreshed", now=now, detail=issued.trace_id))
 
@@ -163,16 +178,87 @@ def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) 
 
 def refusal_stands(record: Connection, *, now: int) -> Connection:
     """Return the record of a connection whose seller has to authorize again."""
-    after = replace(
-        record, status=Status.REAUTHORIZE, reason=REASON_REFUSED, exemption=None, renew_at=None, warn_at=None
-    )
+    after = replace(unscheduled(record), status=Status.REAUTHORIZE, reason=REASON_REFUSED, exemption=None)
     return released(noted(after, "connection.reauthorization_needed", now=now))
+
+
+def verified(
+    record: Connection, *, provider: Provider, grant: Grant, now: int, cadence: schedule.Cadence
+) -> Connection:
+    """Return the record after its access token was seen to work; one that was parked is active again."""
+    # A token that is refreshed proves itself by that; only one that never is has to be verified for itself.
+    again = None if provider.renews(grant) else schedule.verify_at(record.name, now=now, cadence=cadence)
+    after = replace(record, verified_at=now, verify_at=again, failures=0, last_error=None)
+    if not provider.renews(grant):
+        after = replace(after, status=Status.ACTIVE, reason="", parked_at=None, attempt=None, renew_at=None)
+    return after
+
+
+def unverified(record: Connection, failure: Failure, *, now: int, fraction: float) -> Connection:
+    """Return the record after a verification that told nothing about the token: it is tried again later."""
+    error = LastError(
+        failure=failure.kind, code=failure.code, message=failure.message, trace_id=failure.trace_id, at=now
+    )
+    again = schedule.retry_at(now=now, failures=record.failures, retry_after=failure.retry_after, fraction=fraction)
+    after = replace(record, last_error=error, failures=record.failures + 1)
+    if record.verify_at is not None:
+        after = replace(after, verify_at=again)
+    return released(noted(after, f"verification.{failure.kind}", now=now, detail=failure.code))
 
 
 def unpublishable(record: Connection, *, reason: str, now: int) -> Connection:
     """Return the record of a connection whose secret is gone or not ours: the grant is kept, nothing is scheduled."""
-    after = replace(record, status=Status.ORPHANED, reason=reason, renew_at=None, compare_at=None, warn_at=None)
+    after = replace(unscheduled(record), status=Status.ORPHANED, reason=reason, compare_at=None)
     return released(noted(after, "connection.orphaned", now=now, detail=reason))
+
+
+def disconnected(record: Connection, *, reason: str, now: int) -> Connection:
+    """Return the record of a connection whose authorization was ended, by its account or by us."""
+    after = replace(
+        unscheduled(record),
+        status=Status.DISCONNECTED,
+        reason=reason,
+        exemption=None,
+        parked_at=None,
+        deauthorized_at=None,
+    )
+    return released(noted(after, f"connection.{reason}", now=now))
+
+
+def removed(record: Connection, *, now: int) -> Connection:
+    """Return what is left of a connection whose secret was scheduled for deletion: its name, numbers and history."""
+    return replace(
+        released(replace(unscheduled(record), compare_at=None, deauthorized_at=None)),
+        removed_at=now,
+        ttl=now + TOMBSTONE,
+        sealed_grant=None,
+        attempt=None,
+        obtained_at=None,
+        access_expires_at=None,
+        refresh_expires_at=None,
+        verified_at=None,
+        missing_scopes=(),
+        failures=0,
+        last_error=None,
+    )
+
+
+def republished(record: Connection, grant: Grant, *, provider: Provider, now: int, verifies_at: int) -> Connection:
+    """Return the record of an orphaned connection that is to have its secret again: active, and due as before."""
+    renew_at = verify_at = None
+    if provider.renews(grant):
+        renew_at = now
+    elif provider.account_call is not None:
+        verify_at = verifies_at
+    after = replace(
+        record,
+        status=Status.ACTIVE,
+        reason="",
+        renew_at=renew_at,
+        verify_at=verify_at,
+        warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
+    )
+    return released(noted(after, "connection.republished", now=now))
 
 
 def breaker_trips(*, tried: int, refused: int) -> bool:

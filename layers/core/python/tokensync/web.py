@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tokensync.connecting import Connector
-    from tokensync.known import KnownNames
+    from tokensync.known import KnownApps, KnownNames
     from tokensync.pending import Pending
     from tokensync.ports import Apps, Clock, Log, Sealer
     from tokensync.session import Budget
@@ -50,6 +50,7 @@ class Web:
     log: Log
     signer: Callable[[], Signer]
     known: KnownNames
+    registered: KnownApps
 
     def connect(self, name: str, raw_query: str, cookies: Sequence[str], *, base_url: str) -> Page:
         """Answer GET /connect/{app}: check the invite, bind the browser, and send it to the consent page."""
@@ -73,13 +74,26 @@ class Web:
         except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
             self.log.warning("connect.failed", app=name, error=str(error))
             return page("unavailable", 503)
-        cookie = f"{_COOKIE}={begun.cookie.reveal()}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_LIFE}"
-        return Page(status=302, headers={"location": begun.url}, cookies=(cookie,))
+        return Page(status=302, headers={"location": begun.url}, cookies=(_set_cookie(begun.cookie),))
 
-    def callback(self, name: str, raw_query: str, cookies: Sequence[str], budget: Budget) -> Page:
+    def callback(self, name: str, raw_query: str, cookies: Sequence[str], budget: Budget, *, base_url: str) -> Page:
         """Answer GET /callback/{app}: exchange the code at most once, then send the browser to the result."""
+        cookie = _cookie(cookies)
+        shown: tuple[str, ...] = ()
         try:
-            self.connector.authorized(raw_query, self._session(name), self.signer(), budget, cookie=_cookie(cookies))
+            query = Query.parse(raw_query)
+            if not query.state and self._may_be_installed(name, query):
+                installer = self.connector.installed(
+                    query,
+                    self._session(name),
+                    self.signer(),
+                    budget,
+                    cookie=cookie,
+                    redirect_uri=f"{base_url}/callback/{name}",
+                )
+                shown = (_set_cookie(installer),)
+            else:
+                self.connector.authorized(query, self._session(name), self.signer(), budget, cookie=cookie)
         except (InvalidName, UnknownApp):
             return page("not_found", 404)
         except BadRequest as error:
@@ -89,7 +103,7 @@ class Web:
         except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
             self.log.warning("callback.failed", app=name, error=str(error))
             return page("unavailable", 503)
-        return Page(status=303, headers={"location": f"/connect/{name}/result"})
+        return Page(status=303, headers={"location": f"/connect/{name}/result"}, cookies=shown)
 
     def result(self, name: str, cookies: Sequence[str], *, base_url: str) -> Page:
         """Answer GET /connect/{app}/result: how this browser's latest authorization ended."""
@@ -122,6 +136,7 @@ class Web:
             provider=session.provider.title,
             again=self._again(pending, base_url) if outcome in _MAY_START_AGAIN else "",
             return_url=session.app.return_url,
+            missing=", ".join(pending.missing_scopes),
         )
 
     def _again(self, pending: Pending, base_url: str) -> str:
@@ -142,6 +157,13 @@ class Web:
         query = Query.parse(raw_query)
         return self.signer().read_invite(query.parameters.get("invite", ""), app=name, now=self.clock.now())
 
+    def _may_be_installed(self, name: str, query: Query) -> bool:
+        """Return whether a callback without state may be one that the provider itself began for this app."""
+        if not query.parameters.get("code"):
+            return False
+        app = self.registered.get(app_name(name))
+        return app.settings.get("installs") == "provider"
+
     def _session(self, name: str) -> Session:
         return Session(app_name(name), apps=self.apps, sealer=self.sealer)
 
@@ -159,6 +181,11 @@ _MAY_START_AGAIN = frozenset({Outcome.WAITING, Outcome.FAILED, Outcome.CANCELLED
 def invite_url(base_url: str, signer: Signer, invite: Invite) -> str:
     """Return the link of an invite."""
     return f"{base_url}/connect/{invite.app}?invite={signer.invite(invite)}"
+
+
+def _set_cookie(cookie: Secret) -> str:
+    """Return the header's value that binds what is under way to one browser."""
+    return f"{_COOKIE}={cookie.reveal()}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_LIFE}"
 
 
 def _cookie(cookies: Sequence[str]) -> Secret | None:

@@ -39,13 +39,14 @@ class DueKey:
 class Work:
     """One message: a connection to look after, or an answered authorization to finish.
 
-    `compare` asks to hold the published secret against the grant whether or not anything is due. `answer` is a sealed
-    answer that could not be stored in its place; `fence` is that of its attempt.
+    `compare` asks to hold the published secret against the grant whether or not anything is due, `push` to hand the pair
+    to the app's consumer whether or not that was done. `answer` is a sealed answer that could not be stored in its place; `fence` is that of its attempt.
     """
 
     connection: ConnectionName | None = None
     pending: PendingKey | None = None
     compare: bool = False
+    push: bool = False
     answer: bytes | None = None
     fence: int = 0
 
@@ -68,6 +69,8 @@ class Work:
             body["pending"] = self.pending.sort_key
         if self.compare:
             body["compare"] = True
+        if self.push:
+            body["push"] = True
         if self.answer is not None:
             body["answer"] = base64.b64encode(self.answer).decode("ascii")
             body["fence"] = self.fence
@@ -86,6 +89,7 @@ class Work:
                 connection=ConnectionName.parse(body["connection"]) if "connection" in body else None,
                 pending=PendingKey.parse(app_name(body["app"]), body["pending"]) if "pending" in body else None,
                 compare=body.get("compare") is True,
+                push=body.get("push") is True,
                 answer=base64.b64decode(body["answer"], validate=True) if "answer" in body else None,
                 fence=int(body.get("fence", 0)),
             )

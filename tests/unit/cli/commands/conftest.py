@@ -59,9 +59,11 @@ class Functions:
             "rotation": RotationCommands(operating=world.operating, ticker=world.ticker, prefix="tokensync"),
             "callback": CallbackCommands(
                 connector=world.connector,
+                wire=world.shop,
                 apps=world.apps,
                 sealer=world.sealer,
                 signer=lambda: world.signer,
+                clock=world.clock,
                 base_url=world.base_url,
             ),
         }
@@ -242,7 +244,9 @@ class Desk:
         away = self.world.web.connect(name, parts.query, (), base_url=self.world.base_url)
         cookie = away.cookies[0].partition(";")[0]
         state = parse_qs(urlsplit(away.headers["location"]).query)["state"][0]
-        self.world.web.callback(name, f"code={code}&state={quote(state)}", (cookie,), self.world.budget())
+        self.world.web.callback(
+            name, f"code={code}&state={quote(state)}", (cookie,), self.world.budget(), base_url=self.world.base_url
+        )
 
 
 @pytest.fixture

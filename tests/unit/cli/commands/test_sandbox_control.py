@@ -56,7 +56,7 @@ def test_the_sandbox_takes_what_is_registered(tmp_path: Path) -> None:
     asked = control(answer)
     asked.register(REGISTRATION)
 
-    assert ["tiktok_shop"] == asked.providers()
+    assert [provider.name for provider in PROVIDERS] == asked.providers()
     (app,) = sandbox.apps
     assert ("29a39d", "s3cr3t-canary", 200) == (app.app_key, app.app_secret, app.settings.access_token_seconds)
     with pytest.raises(CommandFailed, match="provider must be one of"):

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tokensync_cli.sandbox.clock import Clock
 from tokensync_cli.sandbox.registry import PROVIDERS
 from tokensync_cli.sandbox.saver import Saver
 from tokensync_cli.sandbox.state import Sandbox, Saved
+from tokensync_cli.sandbox.webhooks import Delivery
 
 NOW = 1_660_000_000
 KEY = "29a39d"
@@ -36,6 +38,7 @@ class Box:
     path: Path
     saved: Saved | None = None
     waits: list[float] = field(default_factory=list)
+    posted: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     now: int = NOW
     seller: str = "7010736057180325637"
     creator: str = "7316620945501274118"
@@ -48,7 +51,11 @@ class Box:
             sleep=self._wait,
         )
         self.saver = Saver(self.sandbox, self.path)
-        self.app = build(self.sandbox, self.saver)
+        self.app = build(self.sandbox, self.saver, self._post)
+
+    async def _post(self, url: str, headers: dict[str, str], content: bytes) -> Delivery:
+        self.posted.append((url, headers, content))
+        return Delivery(status=202, seconds=0.25)
 
     async def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -135,3 +142,9 @@ def box(tmp_path: Path) -> Box:
     made = Box(tmp_path / "state.json")
     made.control("apps", REGISTRATION)
     return made
+
+
+@pytest.fixture
+def sha256() -> Callable[[str], str]:
+    """Return how the control plane tells a credential."""
+    return lambda credential: hashlib.sha256(credential.encode()).hexdigest()

@@ -47,3 +47,11 @@ def test_seeds_are_three_sellers_and_a_creator() -> None:
     assert [(s.region, s.prefix) for s in sellers] == [("ID", "ROW_"), ("US", "TTP_"), ("GB", "GCP_")]
     assert [len(s.shops or ()) for s in sellers] == [2, 1, 2]
     assert [s.seller_name for s in seeds if s.user_type == "creator"] == [None]
+
+
+def test_a_user_has_neither_region_nor_shop() -> None:
+    """Where a provider knows no kinds an account needs an id alone, and its tokens begin with nothing."""
+    facts = {"avatar_url": "https://a.example/"}
+    account = Accounts().add(Account(provider="p", user_type="user", facts=facts), Mint())
+    assert account.label == f"User {account.account}"
+    assert (account.prefix, account.shops, account.facts) == ("", (), facts)

@@ -66,3 +66,17 @@ def test_a_service_id_belongs_to_one_app() -> None:
 def test_origin_keeps_the_port() -> None:
     """The origin of a redirect URL is its scheme, host and port."""
     assert origin("http://localhost:4000/callback/x?y") == "http://localhost:4000"
+
+
+def test_apps_without_service_ids_stand_beside_each_other() -> None:
+    """A provider without service ids has any number of apps."""
+    apps = Apps()
+    for key in ("a", "b"):
+        apps.upsert({"provider": "p", "app_key": key, "app_secret": "s"})
+    assert [app.app_key for app in apps] == ["a", "b"]
+
+
+def test_lives_may_have_no_end() -> None:
+    """Null is a life without an end."""
+    settings = {"access_token_seconds": None, "refresh_token_seconds": None}
+    assert Apps().upsert({**APP, "settings": settings}).settings.access_token_seconds is None

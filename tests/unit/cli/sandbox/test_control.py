@@ -2,6 +2,8 @@ from typing import Any
 
 import pytest
 
+from tokensync_cli.sandbox.registry import PROVIDERS
+
 
 def refused(box: Any, path: str, body: Any, status: int = 400) -> str:
     answer = box.request("POST", f"/_sandbox/{path}", json=body)
@@ -12,7 +14,12 @@ def refused(box: Any, path: str, body: Any, status: int = 400) -> str:
 def test_health_tells_providers_and_time(box: Any) -> None:
     """Health names the providers and the clock."""
     got = box.get("/_sandbox/health").json()
-    assert got == {"ok": True, "providers": ["tiktok_shop"], "now": float(box.now), "offset": 0.0}
+    assert got == {
+        "ok": True,
+        "providers": [provider.name for provider in PROVIDERS],
+        "now": float(box.now),
+        "offset": 0.0,
+    }
 
 
 def test_apps_are_listed_without_their_secrets(box: Any) -> None:
@@ -29,7 +36,7 @@ def test_accounts_can_be_added_singly_and_in_bulk(box: Any) -> None:
     hostile = "<script>alert(1)</script>"
     box.control("accounts", {"provider": "tiktok_shop", "account": "x", "region": "US", "seller_name": hostile})
     listed = box.get("/_sandbox/accounts").json()["accounts"]
-    assert len(listed) == 8
+    assert len([a for a in listed if a["provider"] == "tiktok_shop"]) == 8
     assert box.pair("x")["seller_name"] == hostile
 
 
@@ -105,3 +112,30 @@ def test_says_what_is_wrong_with_a_request(box: Any) -> None:
 def test_other_paths_and_methods_do_not_exist(box: Any, method: str, path: str, status: int) -> None:
     """The control plane is what is listed and nothing more."""
     assert box.request(method, f"/_sandbox/{path}").status_code == status
+
+
+def test_accounts_are_of_their_providers_kind(box: Any) -> None:
+    """Where nothing is said an account of a provider without sellers is a user, and needs no region."""
+    (added,) = box.control("accounts", {"provider": "tiktok_login", "label": "Zoë"})["accounts"]
+    assert (added["user_type"], added["region"], added["shops"]) == ("user", None, [])
+    assert "must be a JSON object" in refused(box, "accounts", [])
+
+
+def test_a_new_app_begins_with_its_providers_settings(box: Any) -> None:
+    """Lifetimes are the provider's own where nothing is set, and are kept by what changes another setting."""
+    app = {"provider": "tiktok_accounts", "app_key": "k", "app_secret": "s", "settings": {"code_seconds": 5}}
+    settings = box.control("apps", app)["app"]["settings"]
+    assert (settings["access_token_seconds"], settings["code_seconds"]) == (86_400, 5)
+    again = {"provider": "tiktok_accounts", "app_key": "k", "settings": {"access_token_seconds": 200}}
+    assert box.control("apps", again)["app"]["settings"]["code_seconds"] == 5
+
+
+def test_the_parameters_of_a_link_can_be_given(box: Any) -> None:
+    """An approval without a browser ties its code to the link's redirect URI, as the page would."""
+    app = {"provider": "tiktok_login", "app_key": "k", "app_secret": "s", "redirect_uri": "http://a/"}
+    box.control("apps", app)
+    account = "-000MjQ5wTqFhVn1bCzk7sXoRg2yLpEdAuHi"
+    link = {"redirect_uri": "http://b/", "code_challenge": "c", "code_challenge_method": "S256"}
+    box.control("authorize", {"provider": "tiktok_login", "app": "k", "account": account, "link": link})
+    (code,) = box.sandbox.snapshot().grants.codes
+    assert (code.binding.redirect_uri, code.binding.challenge, code.binding.method) == ("http://b/", "c", "S256")

@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 
 from tokensync_cli.sandbox.apps import App, Settings
-from tokensync_cli.sandbox.grants import Grants, Pair, RefusedError
-from tokensync_cli.sandbox.mint import Mint
+from tokensync_cli.sandbox.grants import Binding, Grants, Pair, RefusedError
+from tokensync_cli.sandbox.ledger import Issued
+from tokensync_cli.sandbox.mint import Mint, digest
 
 NOW = 1_000.0
 
@@ -182,3 +183,53 @@ def test_owner_is_known_without_spending() -> None:
     assert found.account == "a"
     assert g.exchange(a, code, NOW)
     assert g.owner("never") is None
+
+
+def test_a_code_is_tied_to_its_request() -> None:
+    """A request that does not fit what the code is bound to is refused, and the code stays good."""
+    g, a = grants(), app()
+    bound = Binding(redirect_uri="http://a/", challenge="c", method="S256")
+    code = g.authorize(
+        a, account="a", prefix="", scopes=(), now=NOW, refresh_expires_at=None, binding=bound, ending="*!"
+    )
+    assert code.endswith("*!")
+    assert refused(g.exchange, a, code, NOW, lambda binding: binding != bound) == "mismatch"
+    assert g.exchange(a, code, NOW, lambda binding: binding == bound)
+
+
+def test_tokens_may_have_no_end() -> None:
+    """Neither token of an app that sets no lives ever expires."""
+    g, a = grants(), app(access_token_seconds=None, refresh_token_seconds=None)
+    pair = g.issue(a, account="a", prefix="", scopes=(), now=NOW, refresh_expires_at=None)
+    assert (pair.access_expires_at, pair.authorization.refresh_expires_at) == (None, None)
+    assert g.access(pair.access_token, 1e12)
+    assert g.refresh(a, str(pair.refresh_token), 1e12)
+
+
+def test_a_token_may_come_alone() -> None:
+    """Where nothing can be refreshed there is no refresh token, and the ledger is told so."""
+    g, a = grants(), app()
+    alone = g.exchange(a, authorize(g, a), NOW, refreshable=False)
+    assert alone.refresh_token is None
+    assert alone.issued == Issued(access_token=digest(alone.access_token), refresh_token=None)
+
+
+def test_a_refresh_extends_where_set() -> None:
+    """The end of the authorization moves with each refresh, by the app's setting."""
+    g, a = grants(), app(refresh_extends=True, refresh_token_seconds=500)
+    pair = g.refresh(a, str(first_pair(g, a).refresh_token), NOW + 100)
+    assert pair.authorization.refresh_expires_at == NOW + 600
+    assert refused(g.refresh, a, pair.refresh_token, NOW + 600) == "expired"
+
+
+def test_one_authorization_can_be_ended_alone() -> None:
+    """Ending one leaves the account's others; the newest is found whether it stands or not."""
+    g, a = grants(), app()
+    old, new = first_pair(g, a), first_pair(g, a)
+    g.end(new.authorization)
+    assert refused(g.access, new.access_token, NOW) == "revoked"
+    assert g.access(old.access_token, NOW)
+    latest = g.latest("p", "k", "a")
+    assert latest is not None
+    assert (latest.id, latest.revoked) == (new.authorization.id, True)
+    assert g.latest("p", "k", "b") is None

@@ -85,3 +85,13 @@ def test_clear_starts_again() -> None:
     ledger.clear()
     assert present(ledger, "a") == 1
     assert ledger.doubles() == []
+
+
+def test_only_single_use_credentials_can_be_doubles() -> None:
+    """An app may ask for its own token, and a token be revoked, as often as wanted; a spent one too."""
+    ledger = Ledger()
+    for kind in ("client_credentials", "client_credentials", "refresh_token", "revocation", "revocation"):
+        present(ledger, "same", kind)
+    assert ledger.doubles() == []
+    present(ledger, "same")
+    assert [double["seqs"] for double in Ledger(ledger.entries).doubles()] == [[3, 6]]

@@ -58,3 +58,22 @@ def test_names_the_field_that_does_not_fit(value: Any, text: str) -> None:
     """The error tells which field is wrong and what it should be."""
     with pytest.raises(BadRecordError, match=text):
         read(Outer, value)
+
+
+@dataclass(frozen=True)
+class Either:
+    """A field of two types."""
+
+    code: int | str | None = None
+
+
+@pytest.mark.parametrize("code", [1, "invalid_grant", None])
+def test_a_field_may_have_two_types(code: Any) -> None:
+    """Each of the types is read as itself."""
+    assert Either(code) == read(Either, {"code": code})
+
+
+def test_a_field_of_two_types_takes_no_third() -> None:
+    """What is neither is refused by the field's name."""
+    with pytest.raises(BadRecordError, match="code must be a string"):
+        read(Either, {"code": True})

@@ -14,28 +14,30 @@ from tokensync.aws.items import (
     connection_from,
     connection_key,
     from_attribute,
+    lookup_key,
     partition,
     schema_of,
 )
 from tokensync.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase
 from tokensync.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
+from tokensync.names import ConnectionName
 from tokensync.work import DueKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tokensync.aws.items import Item
-    from tokensync.names import ConnectionName
 
 _PAGE = 200  # keys of the due index fetched at once
 # What a takeover computes, keeps or clears by itself, whatever the new grant's record says.
 _NOT_BROUGHT = frozenset({
     "allocated", "attempt", "exemption", "failures", "fence", "generation", "history", "last_error", "lease_until",
-    "phase", "published", "schema", "sealed_answer", "compare_at",
+    "phase", "published", "schema", "sealed_answer", "compare_at", "sealed_consumer",
 })  # fmt: skip
 _BROUGHT_OR_REMOVED = (
     "sealed_grant", "refresh_at", "renew_at", "warn_at", "next_at", "obtained_at", "access_expires_at",
-    "refresh_expires_at", "parked_at",
+    "refresh_expires_at", "parked_at", "verify_at", "push_at", "verified_at", "removed_at", "deauthorized_at",
+    "ttl", "handed_over_at",
 )  # fmt: skip
 
 
@@ -172,6 +174,7 @@ class DynamoConnections:
             exemption=None,
             sealed_answer=None,
             published=old.published,
+            sealed_consumer=old.sealed_consumer,
             compare_at=(old.lease_until or 0) + 1,
             failures=0,
             last_error=None,
@@ -209,6 +212,16 @@ class DynamoConnections:
         if item is None or from_attribute(item["why"]) not in UNPLACED:
             return None
         return bytes(from_attribute(item["sealed"]))
+
+    def index(self, name: ConnectionName, keys: Iterable[str]) -> None:
+        """Note by what else the provider's notices name this account."""
+        for key in keys:
+            self._table.put(lookup_key(name.app, key), {"schema": SCHEMA, "account": name.account})
+
+    def find(self, app: str, key: str) -> ConnectionName | None:
+        """Return the connection that was noted under a key, or None."""
+        item = self._table.get(lookup_key(app, key))
+        return None if item is None else ConnectionName(app, from_attribute(item["account"]))
 
     def fewer_than(self, app: str, count: int) -> bool:
         """Return whether an app has fewer than `count` connections, reading at most that many."""

@@ -18,7 +18,7 @@ from tokensync.connection import (
     Status,
 )
 from tokensync.names import ConnectionName
-from tokensync.pending import Outcome, Pending, PendingKey
+from tokensync.pending import Outcome, Pending, PendingKey, hashed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +48,12 @@ def connection_key(name: ConnectionName) -> tuple[str, str]:
 def aside_key(name: ConnectionName, fence: int) -> tuple[str, str]:
     """Return the key of an answer that was set aside."""
     return partition(name.app), f"aside#{name.account}#{fence}"
+
+
+def lookup_key(app: str, key: str) -> tuple[str, str]:
+    """Return the key of a look-up: what else a provider's notices name an account by."""
+    # What a provider sends may be of any length; a sort key has 1,024 bytes.
+    return partition(app), f"lookup#{hashed(key)}"
 
 
 def pending_key(key: PendingKey) -> tuple[str, str]:
@@ -167,5 +173,6 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "attempt": _nested(Attempt),
     "published": _nested(Published),
     "last_error": _nested(LastError),
+    "missing_scopes": tuple,
     "history": lambda entries: tuple(map(_nested(HistoryEntry), entries)),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -36,8 +37,9 @@ class DynamoPendings:
         self._table = table
 
     def put(self, pending: Pending) -> None:
-        """Store a new pending authorization."""
-        self._table.put(pending_key(pending.key), pending_attributes(pending))
+        """Store a new pending authorization; one that stands under its key stays as it is."""
+        with contextlib.suppress(ConditionFailed):
+            self._table.put(pending_key(pending.key), pending_attributes(pending), only_new=True)
 
     def get(self, key: PendingKey) -> Pending | None:
         """Return it, strongly consistent, or None."""

@@ -24,6 +24,10 @@ class _NameTaken(PublishError):
     """A secret of that name exists already."""
 
 
+class _OtherState(PublishError):
+    """The secret's state does not allow it: most likely it is in the wanted one already."""
+
+
 class _Denied(PublishError):
     """IAM refused: the secret lacks our tag, or is no more and so has no tag at all."""
 
@@ -43,6 +47,12 @@ _PUT: Mapping[str, type[PublishError]] = {
 }
 _DESCRIBE: Mapping[str, type[PublishError]] = {
     "ResourceNotFoundException": SecretGone,
+}
+# https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
+_DELETE: Mapping[str, type[PublishError]] = {
+    "ResourceNotFoundException": SecretGone,
+    "InvalidRequestException": _OtherState,
+    "AccessDeniedException": _Denied,
 }
 
 
@@ -90,12 +100,7 @@ class SecretsManagerTokens:
             with translated("PutSecretValue", _PUT, PublishUnavailable):
                 self._client.put_secret_value(SecretId=arn, ClientRequestToken=token, SecretString=document)
         except _Denied as denied:
-            # The policy's condition on the tag fails for a secret that is no more as well as for one not ours.
-            standing = self._describe(arn)
-            if self._is_ours(standing):
-                # Something else denies it for now: a policy on the way, a key, an organization's rule.
-                raise PublishUnavailable(str(denied)) from None
-            raise SecretNotOurs(str(denied)) from None
+            raise self._explained(denied, self._describe(arn)) from None
 
     def current_version(self, arn: str) -> str | None:
         """Return the id of the version under AWSCURRENT, without reading it.
@@ -105,6 +110,42 @@ class SecretsManagerTokens:
         """
         versions = self._describe(arn).get("VersionIdsToStages", {})
         return next((version for version, stages in versions.items() if "AWSCURRENT" in stages), None)
+
+    def delete(self, arn: str, *, days: int) -> None:
+        """Schedule the secret's deletion in so many days.
+
+        Raises:
+            PublishUnavailable, SecretNotOurs, SecretGone: as the port says.
+        """
+        try:
+            with translated("DeleteSecret", _DELETE, PublishUnavailable):
+                self._client.delete_secret(SecretId=arn, RecoveryWindowInDays=days)
+        except (_OtherState, _Denied) as refused:
+            standing = self._describe(arn, check_deleted=False)
+            if not _is_deleted(standing):
+                raise self._explained(refused, standing) from None
+
+    def restore(self, arn: str) -> None:
+        """Take a scheduled deletion back.
+
+        Raises:
+            PublishUnavailable, SecretNotOurs, SecretGone: as the port says.
+        """
+        try:
+            with translated("RestoreSecret", _DELETE, PublishUnavailable):
+                self._client.restore_secret(SecretId=arn)
+        except (_OtherState, _Denied) as refused:
+            standing = self._describe(arn, check_deleted=False)
+            if isinstance(refused, _Denied) or _is_deleted(standing):
+                raise self._explained(refused, standing) from None
+
+    def _explained(self, refused: PublishError, standing: DescribeSecretResponseTypeDef) -> PublishError:
+        """Return what a refusal means for a secret that stands.
+
+        The policy's condition on the tag fails for a secret that is no more as well as for one not ours. Where it is
+        ours, something else denies it for now: a policy on the way, a key, an organization's rule.
+        """
+        return (PublishUnavailable if self._is_ours(standing) else SecretNotOurs)(str(refused))
 
     def _adopt(self, secret_name: str, document: str, token: str) -> str:
         """Write a secret that was there before: a creation whose answer was lost, or an account that came back."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from tokensync.accounts import AccountReader
 from tokensync.aws.alerts import NAMESPACE, SnsAlerts
 from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import AwsApps
@@ -28,9 +29,10 @@ from tokensync.batch import BatchRunner
 from tokensync.commands import CallbackCommands, RotationCommands
 from tokensync.concluding import Concluder
 from tokensync.connecting import Connector
+from tokensync.establishing import Establisher
 from tokensync.finishing import Finisher
 from tokensync.keeping import Keeper
-from tokensync.known import KnownNames
+from tokensync.known import KnownApps, KnownNames
 from tokensync.operating import Operating
 from tokensync.publishing import Publisher
 from tokensync.refresh import Refresher
@@ -38,6 +40,7 @@ from tokensync.schedule import Cadence
 from tokensync.sealing import EnvelopeSealer
 from tokensync.session import Budget, Limits
 from tokensync.tick import Ticker
+from tokensync.verifying import Verifier
 from tokensync.web import Web
 from tokensync.wire import HttpWire
 
@@ -148,18 +151,37 @@ class _Parts:
             log=self.log,
             cadence=Cadence(),
         )
+        self.accounts = AccountReader(wire=self.wire, clock=self.clock, log=self.log, limits=self.limits)
+        self.verifier = Verifier(
+            connections=self.connections,
+            accounts=self.accounts,
+            concluder=self.concluder,
+            alerts=self.alerts,
+            clock=self.clock,
+            randomness=self.randomness,
+            log=self.log,
+            cadence=Cadence(),
+        )
+        self.establisher = Establisher(
+            connections=self.connections,
+            concluder=self.concluder,
+            clock=self.clock,
+            failpoints=self.failpoints,
+            limits=self.limits,
+            cadence=Cadence(),
+        )
         self.finisher = Finisher(
             connections=self.connections,
             pendings=self.pendings,
             concluder=self.concluder,
+            accounts=self.accounts,
+            establisher=self.establisher,
+            verifier=self.verifier,
             sealer=self.sealer,
             alerts=self.alerts,
-            wire=self.wire,
             clock=self.clock,
-            failpoints=self.failpoints,
             log=self.log,
             limits=self.limits,
-            cadence=Cadence(),
         )
 
 
@@ -189,12 +211,15 @@ def callback(config: CallbackConfig | None = None, clients: Clients | None = Non
         log=parts.log,
         signer=keys.signer,
         known=known,
+        registered=KnownApps(parts.apps, known, parts.clock),
     )
     commands = CallbackCommands(
         connector=connector,
+        wire=parts.wire,
         apps=parts.apps,
         sealer=parts.sealer,
         signer=keys.signer,
+        clock=parts.clock,
         base_url=config.public_url,
     )
     return Callback(parts.log, parts.clock, web, commands, config.public_url)
@@ -210,6 +235,7 @@ def rotation(config: RotationConfig | None = None, clients: Clients | None = Non
         publisher=parts.publisher,
         concluder=parts.concluder,
         keeper=parts.keeper,
+        verifier=parts.verifier,
         queue=parts.queue,
         alerts=parts.alerts,
         wire=parts.wire,

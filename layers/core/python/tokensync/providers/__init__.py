@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tokensync.errors import InvalidApp
-from tokensync.providers import tiktok_shop
+from tokensync.providers import (
+    eshopbox,
+    oauth2,
+    tiktok_accounts,
+    tiktok_ads,
+    tiktok_login,
+    tiktok_shop,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +23,11 @@ PROVIDERS: Mapping[str, Provider] = {
     provider.name: provider
     for provider in (
         tiktok_shop.PROVIDER,
+        tiktok_login.PROVIDER,
+        tiktok_ads.PROVIDER,
+        tiktok_accounts.PROVIDER,
+        eshopbox.PROVIDER,
+        oauth2.PROVIDER,
     )
 }  # fmt: skip
 

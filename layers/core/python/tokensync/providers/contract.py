@@ -1,31 +1,35 @@
-"""What a provider file states: data, with the RFCs' behaviour as the default of every field.
-
-RFC 6749 (OAuth 2.0), RFC 7636 (PKCE), RFC 9207 (iss), RFC 7009 (revocation). A departure from them is a named field
-that holds a value or a small pure function.
-"""
+"""What a provider file states: data, with the RFCs' behaviour as the default of every field."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tokensync.answers import AccountReply, FailureClass
+from tokensync.providers.shapes import OAUTH_FAILURES, AnswerShape, AuthorizeShape, CallbackShape, TokenShape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tokensync.answers import FailureClass
     from tokensync.app import App
     from tokensync.grant import Grant
-    from tokensync.request import Request
+    from tokensync.providers.calls import AccountCall
+    from tokensync.providers.notices import WebhookShape
+    from tokensync.providers.shapes import RevocationShape
 
 
-class Encoding(StrEnum):
-    """How a token request carries its parameters."""
+class GrantType(StrEnum):
+    """Where an app's tokens come from, RFC 6749 §1.3."""
 
-    FORM = "form"
-    JSON = "json"
-    QUERY = "query"
+    AUTHORIZATION_CODE = "authorization_code"
+    """From a consent page."""
+
+    CLIENT_CREDENTIALS = "client_credentials"
+    """From the app's own credentials: nobody is asked, and the account is the app itself."""
+
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the grant's name
+    """From refresh tokens that are given by hand: connections are imported, and there is no callback."""
 
 
 class RefreshReuse(StrEnum):
@@ -41,119 +45,10 @@ class RefreshReuse(StrEnum):
     """Tokens do not rotate: asking again does no harm."""
 
 
-class Pkce(StrEnum):
-    """How the code challenge is made from the verifier."""
-
-    S256 = "S256"
-    """base64url of SHA-256, RFC 7636 §4.2."""
-
-    S256_HEX = "S256_HEX"
-    """Lower-case hex of SHA-256, sent as S256: TikTok on the desktop."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuthorizeShape:
-    """The authorization request, RFC 6749 §4.1.1.
-
-    `identified_by` is the app's field that the link carries under the name `client_id`. A `scope_separator` of None
-    sends no scope, `response_type` of None none.
-    """
-
-    client_id: str = "client_id"
-    identified_by: str = "client_id"
-    response_type: str | None = "code"
-    redirect_uri: bool = True
-    scope_separator: str | None = " "
-    pkce: Pkce | None = Pkce.S256
-
-
-@dataclass(frozen=True, kw_only=True)
-class CallbackShape:
-    """The authorization response, RFC 6749 §4.1.2.
-
-    `code` lists the parameters that may hold the code, the preferred first. A code among `no_code` is a denial.
-    `client_id` names a parameter that must equal the app's client id where it is present.
-    """
-
-    code: tuple[str, ...] = ("code",)
-    no_code: frozenset[str] = frozenset({""})
-    client_id: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class TokenShape:
-    """The token request, RFC 6749 §4.1.3 and §6: the names of its parameters and how they travel."""
-
-    method: str = "POST"
-    encoding: Encoding = Encoding.FORM
-    client_id: str = "client_id"
-    client_secret: str = "client_secret"  # noqa: S105 - the parameter's name
-    code: str = "code"
-    authorization_code: str = "authorization_code"
-    refresh_token: str = "refresh_token"  # noqa: S105 - the parameter's name
-    redirect_uri: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class ErrorReply:
-    """An error as the provider tells it, before its class is looked up."""
-
-    code: str
-    message: str = ""
-
-
-def oauth_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
-    """Find the error of RFC 6749 §5.2, on any HTTP status."""
-    del status
-    code = reply.get("error")
-    if not code:
-        return None
-    return ErrorReply(code=str(code), message=str(reply.get("error_description") or ""))
-
-
-def no_account(reply: Mapping[str, Any]) -> AccountReply | None:
-    """Tell that a token answer names no account."""
-    del reply
-    return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnswerShape:
-    """The token answer, RFC 6749 §5.1. `envelope` names the object that holds the fields, None where they lie flat."""
-
-    envelope: str | None = None
-    error: Callable[[Mapping[str, Any], int], ErrorReply | None] = oauth_error
-    expires_in: str = "expires_in"
-    refresh_expires_in: str | None = None
-    default_expires_in: int | None = None
-    scope: str = "scope"
-    scope_separator: str = " "
-    trace_id: str | None = None
-    account: Callable[[Mapping[str, Any]], AccountReply | None] = no_account
-
-
-@dataclass(frozen=True, kw_only=True)
-class FactsCall:
-    """A call that fetches the account's facts with a fresh access token. Its failure never fails a connect.
-
-    `request` gets the app, the API's base URL, the grant and the time; `read` returns the facts, or None on an error.
-    """
-
-    request: Callable[[App, str, Grant, int], Request]
-    read: Callable[[Mapping[str, Any]], dict[str, Any] | None]
-
-
-# RFC 6749 §5.2, and what each error asks of us.
-OAUTH_FAILURES: Mapping[str, FailureClass] = {
-    "invalid_grant": FailureClass.REFUSED,
-    "invalid_client": FailureClass.CONFIGURATION,
-    "unauthorized_client": FailureClass.CONFIGURATION,
-    "invalid_request": FailureClass.UNKNOWN,
-    "invalid_scope": FailureClass.UNKNOWN,
-    "unsupported_grant_type": FailureClass.CONFIGURATION,
-    "server_error": FailureClass.AMBIGUOUS,
-    "temporarily_unavailable": FailureClass.BUSY,
-}
+def as_it_is(provider: Provider, app: App) -> Provider:
+    """Return the provider: it is the same for every app."""
+    del app
+    return provider
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,28 +56,34 @@ class Provider:
     """One authorization server.
 
     `endpoints` and, where a region differs, `regions` give URLs by key: authorize token refresh revoke verify api.
-    `hosts` are the only hosts that an app's own endpoints may name. `settings` are the options that an app may set,
-    each with its allowed values, the default first. `failures` maps error codes, `failure_texts` parts of messages
-    (for errors that have no code of their own), to classes; all else is UNKNOWN.
+    `hosts` are the only hosts that an app's own endpoints may name; None allows any, over https. `settings` are the
+    options that an app may set, each with its allowed values, the default first; an empty tuple allows any text. A
+    setting that ends in a dot stands for all that begin so. `required` names fields of an app that must be given.
+    `failures` maps error codes, `failure_texts` parts of messages (for errors that have no code of their own), to
+    classes; all else is UNKNOWN. `configured` returns what the provider is for one app, by that app's settings.
     """
 
     name: str
     title: str
     docs: str
     endpoints: Mapping[str, str]
-    hosts: frozenset[str]
+    hosts: frozenset[str] | None
     regions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     required: tuple[str, ...] = ()
-    authorize: AuthorizeShape = AuthorizeShape()
-    callback: CallbackShape = CallbackShape()
-    token: TokenShape = TokenShape()
-    answer: AnswerShape = AnswerShape()
+    grant_type: GrantType = GrantType.AUTHORIZATION_CODE
+    authorize: AuthorizeShape = field(default_factory=AuthorizeShape)
+    callback: CallbackShape = field(default_factory=CallbackShape)
+    token: TokenShape = field(default_factory=TokenShape)
+    answer: AnswerShape = field(default_factory=AnswerShape)
     failures: Mapping[str, FailureClass] = field(default_factory=lambda: OAUTH_FAILURES)
     failure_texts: tuple[tuple[str, FailureClass], ...] = ()
     refresh_reuse: RefreshReuse = RefreshReuse.SINGLE_USE
     grace_seconds: int = 0
-    facts: FactsCall | None = None
+    account_call: AccountCall | None = None
+    revocation: RevocationShape | None = None
+    webhook: WebhookShape | None = None
+    configured: Callable[[Provider, App], Provider] = as_it_is
 
     def endpoint(self, app: App, key: str) -> str:
         """Return the URL for a key: the app's own, its region's, or the provider's.
@@ -197,6 +98,22 @@ class Provider:
             return self.endpoint(app, "token")
         raise KeyError(key)
 
+    def has_endpoint(self, app: App, key: str) -> bool:
+        """Return whether there is a URL for a key."""
+        try:
+            self.endpoint(app, key)
+        except KeyError:
+            return False
+        return True
+
     def setting(self, app: App, key: str) -> str:
-        """Return an app's setting, or its default."""
-        return app.settings.get(key, self.settings[key][0])
+        """Return an app's setting, or its default; empty where it has neither."""
+        return app.settings.get(key, next(iter(self.settings.get(key, ())), ""))
+
+    def renews(self, grant: Grant) -> bool:
+        """Return whether the next access token can be had without the account."""
+        return grant.refresh_token is not None or self.grant_type is GrantType.CLIENT_CREDENTIALS
+
+    def for_app(self, app: App) -> Provider:
+        """Return what the provider is for one app."""
+        return self.configured(self, app)

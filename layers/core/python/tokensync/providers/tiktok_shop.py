@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from tokensync.answers import AccountReply, FailureClass
-from tokensync.providers.contract import (
+from tokensync.providers.calls import AccountCall
+from tokensync.providers.contract import Provider
+from tokensync.providers.notices import Notice, NoticeKind, WebhookShape
+from tokensync.providers.shapes import (
     AnswerShape,
     AuthorizeShape,
     CallbackShape,
     Encoding,
     ErrorReply,
-    FactsCall,
-    Provider,
     TokenShape,
+    numbered_error,
 )
 from tokensync.request import Request
 
@@ -29,9 +33,23 @@ if TYPE_CHECKING:
 
     from tokensync.app import App
     from tokensync.grant import Grant
+    from tokensync.secret import Secret
 
 _SHOPS = "/authorization/202309/shops"
 _KINDS = {"0": "seller", "1": "creator", "3": "partner"}
+_SELLER_LINK = AuthorizeShape(
+    client_id="service_id",
+    identified_by="service_id",
+    response_type=None,
+    redirect_uri=False,
+    scope_separator=None,
+    pkce=None,
+)
+_CREATOR_LINK = "https://shop.tiktok.com/alliance/creator/auth"
+# Types of webhooks: https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview
+_NOTICES = {6: NoticeKind.DEAUTHORIZED, 7: NoticeKind.EXPIRING}
+_SIGNATURE = re.compile(r"[0-9a-f]{64}")
+_EPOCH = re.compile(r"[0-9]{1,10}")  # expiration_time is epoch seconds in a string
 
 
 def sign(secret: str, path: str, query: Mapping[str, str], body: bytes = b"") -> str:
@@ -42,15 +60,6 @@ def sign(secret: str, path: str, query: Mapping[str, str], body: bytes = b"") ->
     signed = "".join(name + query[name] for name in sorted(query) if name not in ("sign", "access_token"))
     message = secret.encode() + path.encode() + signed.encode() + body + secret.encode()
     return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
-
-
-def _error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
-    del status
-    code = reply.get("code")
-    # True == 1 and 0.0 == 0 in Python: only the number zero itself is a success.
-    if isinstance(code, int) and not isinstance(code, bool) and code == 0:
-        return None
-    return ErrorReply(code="missing" if code is None else str(code), message=str(reply.get("message") or ""))
 
 
 def _account(data: Mapping[str, Any]) -> AccountReply | None:
@@ -82,11 +91,14 @@ def _shops_request(app: App, api: str, grant: Grant, now: int) -> Request:
     )
 
 
-def _read_shops(reply: Mapping[str, Any]) -> dict[str, Any] | None:
+def _read_shops(reply: Mapping[str, Any], status: int) -> dict[str, Any] | ErrorReply:
+    error = numbered_error(reply, status)
+    if error is not None:
+        return error
     data = reply.get("data")
     shops = data.get("shops") if isinstance(data, dict) else None
-    if _error(reply, 200) is not None or not isinstance(shops, list):
-        return None
+    if not isinstance(shops, list):
+        return ErrorReply(code="missing_shops")
     wanted = ("id", "cipher", "name", "region", "code", "seller_type")
     return {
         "shops": [
@@ -95,6 +107,48 @@ def _read_shops(reply: Mapping[str, Any]) -> dict[str, Any] | None:
             if isinstance(shop, dict) and isinstance(shop.get("id"), str)
         ]
     }
+
+
+def _shop_ids(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    shops = facts.get("shops")
+    return tuple(shop["id"] for shop in shops) if isinstance(shops, list) else ()
+
+
+def _signature(headers: Mapping[str, str]) -> str | None:
+    given = headers.get("authorization", "")
+    return given if _SIGNATURE.fullmatch(given) else None
+
+
+def webhook_signature(app: App, secret: Secret, headers: Mapping[str, str], body: bytes) -> str:
+    """Return the signature of a webhook: HMAC-SHA256 over the app key and the raw body; no time is part of it."""
+    del headers
+    return hmac.new(secret.reveal().encode(), app.client_id.encode() + body, hashlib.sha256).hexdigest()
+
+
+def _notice(body: Mapping[str, Any]) -> Notice:
+    kind, data, at, shop = body.get("type"), body.get("data"), body.get("timestamp"), body.get("shop_id")
+    notice_id = body.get("tts_notification_id")
+    ends = data.get("expiration_time") if isinstance(data, dict) else None
+    return Notice(
+        kind=_NOTICES.get(kind, NoticeKind.OTHER) if isinstance(kind, int) else NoticeKind.OTHER,
+        id=notice_id if isinstance(notice_id, str) else "",
+        at=at if isinstance(at, int) else None,
+        lookup=shop if isinstance(shop, str) else "",
+        expires_at=int(ends) if isinstance(ends, str) and _EPOCH.fullmatch(ends) else None,
+    )
+
+
+def _configured(provider: Provider, app: App) -> Provider:
+    """Return the provider for creators' apps: their link names the app key, and no service id is needed."""
+    if provider.setting(app, "account_kind") != "creator":
+        return provider
+    return replace(
+        provider,
+        endpoints={**provider.endpoints, "authorize": _CREATOR_LINK},
+        regions={name: {} for name in provider.regions},
+        required=(),
+        authorize=replace(_SELLER_LINK, client_id="app_key", identified_by="client_id"),
+    )
 
 
 PROVIDER = Provider(
@@ -126,16 +180,14 @@ PROVIDER = Provider(
             "open-api.tiktokglobalshop.com",
         }
     ),
-    settings={"account_kind": ("seller", "creator", "partner")},
+    settings={
+        "account_kind": ("seller", "creator", "partner"),
+        "installs": ("none", "provider"),
+        "owner": ("tokensync", "consumer"),
+        "push": ("none", "api2cart"),
+    },
     required=("service_id",),
-    authorize=AuthorizeShape(
-        client_id="service_id",
-        identified_by="service_id",
-        response_type=None,
-        redirect_uri=False,
-        scope_separator=None,
-        pkce=None,
-    ),
+    authorize=_SELLER_LINK,
     callback=CallbackShape(no_code=frozenset({"", "null"}), client_id="app_key"),
     token=TokenShape(
         method="GET",
@@ -148,7 +200,7 @@ PROVIDER = Provider(
     ),
     answer=AnswerShape(
         envelope="data",
-        error=_error,
+        error=numbered_error,
         expires_in="access_token_expire_in",
         refresh_expires_in="refresh_token_expire_in",
         default_expires_in=86_400,  # seven days are usual; where none are stated, a cautious one
@@ -172,5 +224,18 @@ PROVIDER = Provider(
         ("invalid client_key", FailureClass.CONFIGURATION),
         ("invalid app_key", FailureClass.CONFIGURATION),
     ),
-    facts=FactsCall(request=_shops_request, read=_read_shops),
+    account_call=AccountCall(
+        request=_shops_request,
+        read=_read_shops,
+        failures={
+            "105002": FailureClass.REFUSED,  # access token expired
+            "105001": FailureClass.REFUSED,  # deauthorized
+            "36009002": FailureClass.BUSY,  # rate limit
+            "36009033": FailureClass.CONFIGURATION,  # IP allow list
+        },
+        failure_texts=(("ip allow list", FailureClass.CONFIGURATION),),
+        lookups=_shop_ids,
+    ),
+    webhook=WebhookShape(signature=_signature, expected=webhook_signature, read=_notice),
+    configured=_configured,
 )

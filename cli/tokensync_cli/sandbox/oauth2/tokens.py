@@ -1,0 +1,153 @@
+"""The token endpoint: RFC 6749 sections 4.1.3, 4.4 and 6, RFC 7636 section 4.6, RFC 9700 section 4.14."""
+
+import hashlib
+import hmac
+import re
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tokensync_cli.sandbox.answers import Answer, Call
+from tokensync_cli.sandbox.apps import App, origin
+from tokensync_cli.sandbox.grants import Binding, Pair, RefusedError
+from tokensync_cli.sandbox.id_token import base64url, id_token
+from tokensync_cli.sandbox.ledger import Kind
+from tokensync_cli.sandbox.oauth2.client import Sent, authenticated, sent
+from tokensync_cli.sandbox.oauth2.errors import NO_STORE, RequestError, failure
+from tokensync_cli.sandbox.oauth2.metadata import NAME, issuer
+from tokensync_cli.sandbox.service import serve
+from tokensync_cli.sandbox.state import Sandbox
+
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+# What only a person can grant.
+_PERSONAL = frozenset({"openid", "profile", "offline_access"})
+
+
+class TokenCalls:
+    """The endpoint, which faults see as one per grant type."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    async def token(self, request: Request) -> Response:
+        """Give tokens for a grant."""
+        form = await sent(request)
+        endpoint, kind, credential = _presented(form)
+        self._sandbox.ledger.count(NAME, endpoint)
+        owner = self._sandbox.grants.owner(credential)
+        call = Call(
+            provider=NAME,
+            endpoint=endpoint,
+            app=form.client_id,
+            account=owner.account if owner and owner.provider == NAME else None,
+            kind=kind if credential else None,
+            credential=credential,
+        )
+        reached = origin(str(request.url))
+
+        def produce() -> Answer:
+            try:
+                app = authenticated(self._sandbox, form)
+                return self._grant(app, form, reached)
+            except RequestError as error:
+                return error.answer()
+
+        return await serve(self._sandbox, call, produce, failure)
+
+    def _grant(self, app: App, form: Sent, reached: str) -> Answer:
+        grant_type = form.get("grant_type")
+        if not grant_type:
+            raise RequestError("invalid_request", "grant_type is missing")
+        try:
+            if grant_type == "authorization_code":
+                return self._exchanged(app, form, reached)
+            if grant_type == "refresh_token":
+                return self._refreshed(app, form, reached)
+        except RefusedError as refusal:
+            raise RequestError("invalid_grant", f"the credential is {refusal.reason}") from None
+        if grant_type == "client_credentials":
+            return self._own(app, form)
+        raise RequestError("unsupported_grant_type", "the grant type is not supported")
+
+    def _exchanged(self, app: App, form: Sent, reached: str) -> Answer:
+        bindings: list[Binding] = []
+
+        def matches(binding: Binding) -> bool:
+            bindings.append(binding)
+            return binding.redirect_uri == form.get("redirect_uri") and _verifies(form, binding.challenge)
+
+        if not form.get("code"):
+            raise RequestError("invalid_request", "code is missing")
+        pair = self._sandbox.grants.exchange(
+            app, form.get("code"), self._sandbox.clock.now(), matches, refreshable=app.settings.refreshable
+        )
+        return self._tokens(app, pair, self._claims(app, pair, reached, bindings[0].nonce))
+
+    def _refreshed(self, app: App, form: Sent, reached: str) -> Answer:
+        token = form.get("refresh_token")
+        if not token:
+            raise RequestError("invalid_request", "refresh_token is missing")
+        owner = self._sandbox.grants.owner(token)
+        if owner and not set(form.get("scope").split()) <= set(owner.scopes):
+            raise RequestError("invalid_scope", "the scope is wider than what was granted")
+        pair = self._sandbox.grants.refresh(app, token, self._sandbox.clock.now())
+        return self._tokens(app, pair, self._claims(app, pair, reached, ""))
+
+    def _own(self, app: App, form: Sent) -> Answer:
+        allowed = tuple(scope for scope in app.settings.scopes if scope not in _PERSONAL)
+        asked = tuple(form.get("scope").split()) or allowed
+        if not set(asked) <= set(allowed):
+            raise RequestError("invalid_scope", "a scope is unknown, or needs a person")
+        pair = self._sandbox.grants.issue(
+            app,
+            account="",
+            prefix="",
+            scopes=asked,
+            now=self._sandbox.clock.now(),
+            refresh_expires_at=None,
+            refreshable=False,
+        )
+        return self._tokens(app, pair, None)
+
+    def _claims(self, app: App, pair: Pair, reached: str, nonce: str) -> dict[str, Any] | None:
+        if "openid" not in pair.authorization.scopes:
+            return None
+        now = int(self._sandbox.clock.now())
+        claims = {
+            "iss": issuer(app, reached),
+            "sub": pair.authorization.account,
+            "aud": app.app_key,
+            "exp": now + 3_600 if pair.access_expires_at is None else pair.access_expires_at,
+            "iat": now,
+            "nonce": nonce or None,
+        }
+        return {name: value for name, value in claims.items() if value is not None}
+
+    def _tokens(self, app: App, pair: Pair, claims: dict[str, Any] | None) -> Answer:
+        payload: dict[str, Any] = {"access_token": pair.access_token, "token_type": "Bearer"}
+        if pair.access_expires_at is not None:
+            payload["expires_in"] = pair.access_expires_at - int(self._sandbox.clock.now())
+        if pair.refresh_token is not None:
+            payload["refresh_token"] = pair.refresh_token
+        payload["scope"] = " ".join(pair.authorization.scopes)
+        if claims is not None:
+            payload["id_token"] = id_token(claims, app.app_secret)
+        return Answer(payload=payload, committed=True, issued=pair.issued, headers=NO_STORE)
+
+
+def _presented(form: Sent) -> tuple[str, Kind, str]:
+    """Return the endpoint's name, and what is presented to it."""
+    grant_type = form.get("grant_type")
+    if grant_type == "refresh_token":
+        return "refresh", "refresh_token", form.get("refresh_token")
+    if grant_type == "client_credentials":
+        return "client_credentials", "client_credentials", form.client_id
+    return "token", "code", form.get("code")
+
+
+def _verifies(form: Sent, challenge: str) -> bool:
+    verifier = form.get("code_verifier")
+    if not _VERIFIER.fullmatch(verifier):
+        return False
+    return hmac.compare_digest(base64url(hashlib.sha256(verifier.encode()).digest()), challenge)

@@ -1,0 +1,9 @@
+"""The consumers that pairs can be handed to, by name."""
+
+from __future__ import annotations
+
+from tokensync.consumers.api2cart import API2CART
+
+CONSUMERS = {API2CART.name: API2CART}
+
+__all__ = ["CONSUMERS"]

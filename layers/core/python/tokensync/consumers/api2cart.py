@@ -1,0 +1,95 @@
+"""API2Cart, which takes TikTok Shop pairs. Docs: https://api2cart.com/docs/.
+
+Its errors are numbers in the body, and an update takes its parameters, tokens included, in the query string.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from tokensync.answers import FailureClass
+from tokensync.consumers.contract import Consumer
+from tokensync.errors import InvalidApp
+from tokensync.providers.shapes import ErrorReply
+from tokensync.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokensync.app import App
+    from tokensync.grant import Grant
+    from tokensync.names import ConnectionName
+
+_OK = 200
+
+
+def _pair(app: App, grant: Grant) -> dict[str, str]:
+    return {
+        "tiktokshop_app_key": app.client_id,
+        "tiktokshop_app_secret": app.client_secret.reveal(),
+        "tiktokshop_refresh_token": "" if grant.refresh_token is None else grant.refresh_token.reveal(),
+        "tiktokshop_access_token": grant.access_token.reveal(),
+    }
+
+
+def _api_key(app: App) -> str:
+    if app.api2cart_key is None:
+        raise InvalidApp(f"app {app.name} has no API2Cart key")
+    return app.api2cart_key.reveal()
+
+
+def _add(app: App, base: str, grant: Grant, name: ConnectionName) -> Request:
+    # verify: it tries the pair at once, so that a wrong one is told now and not at the first use.
+    told = {"cart_id": "TikTokShop", **_pair(app, grant), "verify": True, "custom_label": str(name)}
+    return Request(
+        method="POST",
+        url=f"{base}/account.cart.add.json",
+        headers={"x-api-key": _api_key(app), "content-type": "application/json"},
+        body=json.dumps(told).encode("ascii"),
+    )
+
+
+def _update(app: App, base: str, grant: Grant, store_key: str) -> Request:
+    return Request(
+        method="PUT",
+        url=f"{base}/account.config.update.json?{urlencode(_pair(app, grant))}",
+        headers={"x-api-key": _api_key(app), "x-store-key": store_key},
+    )
+
+
+def _error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
+    code = reply.get("return_code")
+    if status == _OK and code == 0 and not isinstance(code, bool):
+        return None
+    message = reply.get("return_message")
+    known = isinstance(code, int | str) and not isinstance(code, bool) and code not in (0, "")
+    return ErrorReply(
+        code=str(code) if known else f"http_{status}", message=message if isinstance(message, str) else ""
+    )
+
+
+def _store_key(reply: Mapping[str, Any]) -> str:
+    result = reply.get("result")
+    key = result.get("store_key") if isinstance(result, dict) else None
+    return key if isinstance(key, str) and key.isascii() and key.isprintable() else ""
+
+
+API2CART = Consumer(
+    name="api2cart",
+    title="API2Cart",
+    base="https://api.api2cart.com/v1.1",
+    hosts=frozenset({"api.api2cart.com"}),
+    providers=frozenset({"tiktok_shop"}),
+    add=_add,
+    update=_update,
+    error=_error,
+    read_key=_store_key,
+    failures={
+        "2": FailureClass.CONFIGURATION,  # incorrect API key
+        "5": FailureClass.CONFIGURATION,  # restricted
+        "7": FailureClass.BUSY,  # too many concurrent requests
+        "112": FailureClass.REFUSED,  # store not found
+    },
+)

@@ -1,0 +1,120 @@
+"""Authorization server metadata, RFC 8414 and OpenID Connect Discovery 1.0: read once, when an app is registered.
+
+What is found becomes the app's own endpoints and settings. A document that changes later changes nothing here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from tokensync.errors import BadMetadata, NoAnswer, NotSent
+from tokensync.providers.shapes import ClientAuthentication
+from tokensync.request import Request
+from tokensync.strict_json import NotStrictJson, parse_object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokensync.wire import Wire
+
+_LONGEST_URL = 2048
+# Endpoint keys of an app, and what the metadata calls them; the UserInfo endpoint is OpenID's.
+_ENDPOINTS = {
+    "authorize": "authorization_endpoint",
+    "token": "token_endpoint",
+    "revoke": "revocation_endpoint",
+    "verify": "userinfo_endpoint",
+}
+_SECONDS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metadata:
+    """What a server tells of itself, as an app of the provider `oauth2` holds it."""
+
+    endpoints: Mapping[str, str]
+    settings: Mapping[str, str]
+
+
+def discover(issuer: str, wire: Wire) -> Metadata:
+    """Fetch and check a server's metadata.
+
+    Raises:
+        BadMetadata: there is none, it names another issuer, or it cannot be worked with; the message tells which.
+    """
+    issuer = _url(issuer, "the issuer")
+    for url in _places(issuer):
+        found = _fetched(url, wire)
+        if found is not None:
+            return _checked(found, issuer)
+    raise BadMetadata(
+        f"{issuer} has no metadata, neither OAuth's (RFC 8414) nor OpenID's: give its endpoints one by one"
+    )
+
+
+def _places(issuer: str) -> tuple[str, str]:
+    """Return where the document may stand: RFC 8414 §3.1 puts its name before the issuer's path, OpenID after."""
+    parts = urlsplit(issuer)
+    path = parts.path.rstrip("/")
+    oauth = urlunsplit((parts.scheme, parts.netloc, f"/.well-known/oauth-authorization-server{path}", "", ""))
+    openid = urlunsplit((parts.scheme, parts.netloc, f"{path}/.well-known/openid-configuration", "", ""))
+    return oauth, openid
+
+
+def _fetched(url: str, wire: Wire) -> Mapping[str, Any] | None:
+    try:
+        answer = wire.send(Request(method="GET", url=url), seconds=_SECONDS)
+    except NotSent:
+        raise BadMetadata(f"{url} cannot be reached from the stack, or its address is not a public one") from None
+    except NoAnswer:
+        raise BadMetadata(f"{url} gave no whole answer in time") from None
+    if answer.status != 200 or not answer.complete:  # noqa: PLR2004 - RFC 8414 §3.2
+        return None
+    try:
+        return parse_object(answer.body)
+    except NotStrictJson:
+        return None
+
+
+def _checked(found: Mapping[str, Any], issuer: str) -> Metadata:
+    # RFC 8414 §3.3: the two must be identical, or somebody else's server answers for this one.
+    if found.get("issuer") != issuer:
+        raise BadMetadata(f"the metadata of {issuer} names another issuer")
+    endpoints = {key: _url(found[name], name) for key, name in _ENDPOINTS.items() if isinstance(found.get(name), str)}
+    if "token" not in endpoints:
+        raise BadMetadata(f"the metadata of {issuer} names no token endpoint")
+    settings = {"issuer": issuer, "client_auth": _authentication(found, issuer)}
+    if found.get("authorization_response_iss_parameter_supported") is True:
+        settings["iss"] = "required"  # RFC 9207 §2.4
+    methods = found.get("code_challenge_methods_supported")
+    if isinstance(methods, list) and "S256" not in methods:
+        settings["pkce"] = "none"
+    return Metadata(endpoints=endpoints, settings=settings)
+
+
+def _authentication(found: Mapping[str, Any], issuer: str) -> str:
+    """Return how a client proves itself; RFC 8414 §2: Basic, where nothing is said."""
+    methods = found.get("token_endpoint_auth_methods_supported", [ClientAuthentication.BASIC.value])
+    usable = [each.value for each in ClientAuthentication if isinstance(methods, list) and each.value in methods]
+    if not usable:
+        raise BadMetadata(f"{issuer} takes neither client_secret_basic nor client_secret_post")
+    return ClientAuthentication.BASIC.value if ClientAuthentication.BASIC.value in usable else usable[0]
+
+
+def _url(text: str, what: str) -> str:
+    """Return a URL that an endpoint or an issuer may have, RFC 8414 §2: no query, no fragment, nobody's password.
+
+    Raises:
+        BadMetadata: it is none.
+    """
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and not (parts.username or parts.password)
+        _ = parts.port
+    except ValueError:
+        usable = False
+    if not usable or "#" in text or "?" in text or len(text) > _LONGEST_URL or not text.isascii() or " " in text:
+        raise BadMetadata(f"{what} is no https URL without query and fragment")
+    return text

@@ -1,0 +1,131 @@
+"""Gives an account a new grant, whoever holds its connection, then publishes it: the end of every way in."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tokensync import schedule
+from tokensync.concluding import grant_binding
+from tokensync.connection import Connection, Status
+from tokensync.errors import FenceLost
+from tokensync.history import noted
+from tokensync.outcome import Result
+
+if TYPE_CHECKING:
+    from tokensync.concluding import Concluder
+    from tokensync.grant import Grant
+    from tokensync.names import ConnectionName
+    from tokensync.ports import Clock, Connections, Failpoints
+    from tokensync.session import Budget, Limits, Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Authorization:
+    """What a new grant came from. `at` and `by` decide between two: an older one, or the same again, never replaces.
+
+    `life` is the seconds that the access token has left, None where it states none. `event` stands in the history.
+    """
+
+    at: int
+    by: str
+    life: int | None
+    status: Status = Status.ACTIVE
+    verified: bool = False
+    missing_scopes: tuple[str, ...] = ()
+    event: str = "connection.authorized"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Establisher:
+    """Makes connections stand. Thread-safe: it holds ports and no state."""
+
+    connections: Connections
+    concluder: Concluder
+    clock: Clock
+    failpoints: Failpoints
+    limits: Limits
+    cadence: schedule.Cadence
+
+    def establish(
+        self, name: ConnectionName, grant: Grant, authorization: Authorization, session: Session, budget: Budget
+    ) -> bool:
+        """Take the connection over from whoever holds it, then PUBLISH and COMMIT.
+
+        A grant without an access token is not published: the first refresh does that.
+
+        Returns:
+            Whether this authorization's grant stands: false where a later one has taken its place.
+
+        Raises:
+            NewerSchema, StoreUnavailable, SealingUnavailable: nothing was written.
+        """
+        until = self.clock.now() + math.ceil(budget.left()) + self.limits.lease_margin
+        holder = self._holder(name, grant, authorization, session, until=until)
+        try:
+            record, stood = self.connections.take_over(holder, until=until)
+        except FenceLost:
+            # Finished before, by a process that died after it; or a later authorization stands.
+            now_stands = self.connections.get(name)
+            return now_stands is not None and now_stands.authorized_by == authorization.by
+        self.failpoints.reached("exchange.taken_over")
+        if stood is not None and stood.sealed_answer is not None:
+            self.concluder.keeper.superseded(stood.name, stood.fence, stood.sealed_answer)
+        # The table gives the number, so the event that came with the grant learns it only now.
+        history = (*record.history[:-1], replace(record.history[-1], generation=record.generation))
+        after = replace(record, lease_until=None, compare_at=_compare_at(stood, self.clock.now()), history=history)
+        if record.status is Status.QUARANTINED:
+            after = replace(after, renew_at=None, warn_at=None, verify_at=None, compare_at=None)
+        if record.status is Status.QUARANTINED or record.obtained_at is None:
+            with contextlib.suppress(FenceLost):
+                self.connections.write(record, schedule.scheduled(after))
+        else:
+            self.concluder.publish(record, schedule.scheduled(after), grant, Result.PUBLISHED)
+        return True
+
+    def _holder(
+        self, name: ConnectionName, grant: Grant, authorization: Authorization, session: Session, *, until: int
+    ) -> Connection:
+        """Return what the account's record becomes, due as soon as the lease of this take-over ends."""
+        now, provider, cadence = self.clock.now(), session.provider, self.cadence.for_app(session.app)
+        has_token = bool(grant.access_token.reveal())
+        renew_at = verify_at = None
+        if not has_token:
+            renew_at = now
+        elif provider.renews(grant):
+            renew_at = schedule.renew_at(name, now=grant.obtained_at, life=authorization.life, cadence=cadence)
+        elif provider.account_call is not None:
+            verify_at = schedule.verify_at(name, now=now, cadence=cadence)
+        holder = Connection(
+            name=name,
+            provider=provider.name,
+            status=authorization.status,
+            label=grant.label,
+            sealed_grant=session.key.seal(grant.to_bytes(), binding=grant_binding(name)),
+            obtained_at=grant.obtained_at if has_token else None,
+            access_expires_at=grant.access_expires_at,
+            refresh_expires_at=grant.refresh_expires_at,
+            renew_at=renew_at,
+            verify_at=verify_at,
+            verified_at=now if authorization.verified else None,
+            warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
+            missing_scopes=authorization.missing_scopes,
+            authorized_at=authorization.at,
+            authorized_by=authorization.by,
+            refresh_at=until + 1,
+            next_at=until + 1,
+        )
+        return noted(holder, authorization.event, now=now)
+
+
+def _compare_at(stood: Connection | None, now: int) -> int | None:
+    """Return when to hold the secret against the grant once more: when the lease that was taken over would have ended.
+
+    Whoever held it may publish an older token until then; the same goes for one that was taken over before.
+    """
+    if stood is None:
+        return None
+    ends = [(stood.lease_until or 0) + 1, stood.compare_at or 0]
+    return max(ends) if max(ends) > now else None

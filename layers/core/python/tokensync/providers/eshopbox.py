@@ -1,0 +1,38 @@
+"""Eshopbox. Docs: https://help.eshopbox.com/en/articles/8127829-generate-access-token.
+
+No consent page and no callback: the credentials are copied from the workspace's app page, so connections are imported.
+Its refresh token never rotates and comes back in no answer: the stored one is the only credential there is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tokensync.answers import FailureClass
+from tokensync.providers.contract import GrantType, Provider, RefreshReuse
+from tokensync.providers.shapes import AnswerShape, Encoding, ErrorReply, TokenShape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
+    """Tell an error by the status alone: its body is documented nowhere, so no word of it decides anything."""
+    if status < 400:  # noqa: PLR2004 - RFC 9110 §15
+        return None
+    return ErrorReply(code=f"http_{status}", message=str(reply.get("message") or ""))
+
+
+PROVIDER = Provider(
+    name="eshopbox",
+    title="Eshopbox",
+    docs="https://help.eshopbox.com/en/articles/8127829-generate-access-token",
+    endpoints={"token": "https://auth.myeshopbox.com/api/v1/generateToken"},
+    hosts=frozenset({"auth.myeshopbox.com"}),
+    grant_type=GrantType.REFRESH_TOKEN,
+    token=TokenShape(encoding=Encoding.JSON),
+    answer=AnswerShape(error=_error, default_expires_in=86_400),
+    # Every other 4xx is for an operator to look at: it marks nothing dead.
+    failures={"http_408": FailureClass.AMBIGUOUS},
+    refresh_reuse=RefreshReuse.SAFE,
+)

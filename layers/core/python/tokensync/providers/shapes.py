@@ -1,0 +1,174 @@
+"""The shapes of the messages that go between an app and an authorization server, with the RFCs' behaviour as default.
+
+RFC 6749 (OAuth 2.0), RFC 7636 (PKCE), RFC 9207 (iss), RFC 7009 (revocation). A departure from them is a named field
+that holds a value or a small pure function.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from tokensync.answers import AccountReply, FailureClass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Encoding(StrEnum):
+    """How a token request carries its parameters."""
+
+    FORM = "form"
+    JSON = "json"
+    QUERY = "query"
+
+
+class ClientAuthentication(StrEnum):
+    """How a client proves itself to the token endpoint, by the names of RFC 7591 §2."""
+
+    POST = "client_secret_post"
+    BASIC = "client_secret_basic"
+
+
+class Pkce(StrEnum):
+    """How the code challenge is made from the verifier."""
+
+    S256 = "S256"
+    """base64url of SHA-256, RFC 7636 §4.2."""
+
+    S256_HEX = "S256_HEX"
+    """Lower-case hex of SHA-256, sent as S256: TikTok on the desktop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorizeShape:
+    """The authorization request, RFC 6749 §4.1.1.
+
+    `identified_by` is the app's field that the link carries under the name `client_id`. A `scope_separator` of None
+    sends no scope, `response_type` of None none. `parameters` are sent beside the RFC's own.
+    """
+
+    client_id: str = "client_id"
+    identified_by: str = "client_id"
+    response_type: str | None = "code"
+    redirect_uri: bool = True
+    scope_separator: str | None = " "
+    pkce: Pkce | None = Pkce.S256
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallbackShape:
+    """The authorization response, RFC 6749 §4.1.2.
+
+    `code` lists the parameters that may hold the code, the preferred first. A code among `no_code` is a denial.
+    `client_id` names a parameter that must equal the app's client id where it is present. `issuer` is what `iss` must
+    equal where it is present, empty where nobody knows; with `issuer_announced` it must be present, RFC 9207 §2.4.
+    """
+
+    code: tuple[str, ...] = ("code",)
+    no_code: frozenset[str] = frozenset({""})
+    client_id: str | None = None
+    issuer: str = ""
+    issuer_announced: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenShape:
+    """The token request, RFC 6749 §4.1.3, §4.4.2 and §6: the names of its parameters and how they travel.
+
+    An `authorization_code` of None sends no `grant_type` with a code. `code_parameters` are sent with a code,
+    `parameters` with every token request.
+    """
+
+    method: str = "POST"
+    encoding: Encoding = Encoding.FORM
+    authentication: ClientAuthentication = ClientAuthentication.POST
+    client_id: str = "client_id"
+    client_secret: str = "client_secret"  # noqa: S105 - the parameter's name
+    code: str = "code"
+    authorization_code: str | None = "authorization_code"
+    refresh_token: str = "refresh_token"  # noqa: S105 - the parameter's name
+    redirect_uri: bool = True
+    code_parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevocationShape:
+    """The revocation request, RFC 7009 §2.1. Client and encoding are those of the token request.
+
+    `access_token` tells that the access token is presented; otherwise it is the refresh token where there is one,
+    which ends the whole authorization. `header` carries the access token as well.
+    """
+
+    token: str = "token"  # noqa: S105 - the parameter's name
+    access_token: bool = False
+    hint: bool = True
+    header: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorReply:
+    """An error as the provider tells it, before its class is looked up."""
+
+    code: str
+    message: str = ""
+
+
+def oauth_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
+    """Find the error of RFC 6749 §5.2, on any HTTP status."""
+    del status
+    code = reply.get("error")
+    if not code:
+        return None
+    return ErrorReply(code=str(code), message=str(reply.get("error_description") or ""))
+
+
+def numbered_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
+    """Find the error of TikTok's envelopes: a `code` that is not zero, inside an HTTP 200."""
+    del status
+    code = reply.get("code")
+    # True == 1 and 0.0 == 0 in Python: only the number zero itself is a success.
+    if isinstance(code, int) and not isinstance(code, bool) and code == 0:
+        return None
+    return ErrorReply(code="missing" if code is None else str(code), message=str(reply.get("message") or ""))
+
+
+def no_account(reply: Mapping[str, Any]) -> AccountReply | None:
+    """Tell that a token answer names no account."""
+    del reply
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerShape:
+    """The token answer, RFC 6749 §5.1. `envelope` names the object that holds the fields, None where they lie flat.
+
+    `default_expires_in` is the life in seconds of an
+    access token that states none; None where such a token never expires, unless it can be refreshed.
+    """
+
+    envelope: str | None = None
+    error: Callable[[Mapping[str, Any], int], ErrorReply | None] = oauth_error
+    expires_in: str = "expires_in"
+    refresh_expires_in: str | None = None
+    default_expires_in: int | None = None
+    scope: str = "scope"
+    scope_separator: str = " "
+    trace_id: str | None = None
+    account: Callable[[Mapping[str, Any]], AccountReply | None] = no_account
+
+
+# RFC 6749 §5.2, and what each error asks of us.
+OAUTH_FAILURES: Mapping[str, FailureClass] = {
+    "invalid_grant": FailureClass.REFUSED,
+    "invalid_client": FailureClass.CONFIGURATION,
+    "unauthorized_client": FailureClass.CONFIGURATION,
+    "invalid_request": FailureClass.UNKNOWN,
+    "invalid_scope": FailureClass.UNKNOWN,
+    "unsupported_grant_type": FailureClass.CONFIGURATION,
+    "server_error": FailureClass.AMBIGUOUS,
+    "temporarily_unavailable": FailureClass.BUSY,
+}

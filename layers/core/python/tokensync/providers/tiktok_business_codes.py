@@ -1,0 +1,34 @@
+"""The return codes of TikTok for Business: numbers inside an HTTP 200, the same for all its APIs.
+
+Docs: https://business-api.tiktok.com/portal/docs?id=1737172488964097. A number that is not here marks nothing dead.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tokensync.answers import FailureClass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FAILURES: Mapping[str, FailureClass] = {
+    "40100": FailureClass.BUSY,  # QPS limit: not processed
+    "40101": FailureClass.CONFIGURATION,  # app id and secret do not match
+    "40105": FailureClass.REFUSED,  # access token incorrect or revoked
+    "40110": FailureClass.REFUSED,  # invalid auth_code
+    # Temporary, and nobody says whether anything was committed.
+    "40200": FailureClass.AMBIGUOUS,
+    "40201": FailureClass.AMBIGUOUS,
+    "40202": FailureClass.AMBIGUOUS,
+    "40700": FailureClass.AMBIGUOUS,
+    "50000": FailureClass.AMBIGUOUS,
+    "50002": FailureClass.AMBIGUOUS,
+}
+# Of a call with an access token: there, 40102 says that this token has expired.
+CALL_FAILURES: Mapping[str, FailureClass] = {**FAILURES, "40102": FailureClass.REFUSED}
+# 40001 means "no permission", which is no failure of a token, and was seen with this text on the exchange as well.
+FAILURE_TEXTS: tuple[tuple[str, FailureClass], ...] = (
+    ("auth_code expired or invalid", FailureClass.REFUSED),
+    ("too many requests", FailureClass.BUSY),
+)

@@ -1,0 +1,168 @@
+"""TikTok for Developers, Login Kit v2. Docs: https://developers.tiktok.com/doc/oauth-user-access-token-management.
+
+It leaves the RFCs in its names (`client_key`), in scopes separated by commas, in PKCE for desktop apps alone and with a
+hexadecimal challenge, in errors on any HTTP status, and in revoking by the access token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tokensync.answers import AccountReply, FailureClass
+from tokensync.providers.calls import AccountCall
+from tokensync.providers.contract import GrantType, Provider, RefreshReuse
+from tokensync.providers.notices import Notice, NoticeKind, WebhookShape
+from tokensync.providers.shapes import (
+    OAUTH_FAILURES,
+    AnswerShape,
+    AuthorizeShape,
+    ErrorReply,
+    Pkce,
+    RevocationShape,
+    TokenShape,
+)
+from tokensync.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokensync.app import App
+    from tokensync.grant import Grant
+    from tokensync.secret import Secret
+
+_USER_INFO = "/v2/user/info/?fields=open_id,union_id,avatar_url,display_name"
+_FACTS = ("open_id", "union_id", "avatar_url", "display_name")
+_SIGNATURE = re.compile(r"t=([0-9]{1,12}),s=([0-9a-f]{64})")
+
+
+def _account(reply: Mapping[str, Any]) -> AccountReply | None:
+    open_id = reply.get("open_id")
+    return AccountReply(id=open_id, facts={"open_id": open_id}) if isinstance(open_id, str) and open_id else None
+
+
+def _user_info_request(app: App, api: str, grant: Grant, now: int) -> Request:
+    del app, now
+    return Request(
+        method="GET",
+        url=f"{api}{_USER_INFO}",
+        headers={"authorization": f"Bearer {grant.access_token.reveal()}"},
+    )
+
+
+def _read_user_info(reply: Mapping[str, Any], status: int) -> dict[str, Any] | ErrorReply:
+    """Read a user's facts. API errors have another shape than those of the token endpoint; success is `ok`."""
+    error, data = reply.get("error"), reply.get("data")
+    code = error.get("code") if isinstance(error, dict) else None
+    if code != "ok":
+        message = error.get("message") if isinstance(error, dict) else ""
+        return ErrorReply(code=str(code or f"http_{status}"), message=str(message or ""))
+    user = data.get("user") if isinstance(data, dict) else None
+    if not isinstance(user, dict):
+        return ErrorReply(code="missing_user")
+    return {key: user[key] for key in _FACTS if isinstance(user.get(key), str)}
+
+
+def _named(facts: Mapping[str, Any], wanted: str) -> AccountReply | None:
+    del wanted
+    open_id, name = facts.get("open_id"), facts.get("display_name")
+    if not isinstance(open_id, str) or not open_id:
+        return None
+    return AccountReply(id=open_id, label=name if isinstance(name, str) else "")
+
+
+def _signature(headers: Mapping[str, str]) -> str | None:
+    found = _SIGNATURE.fullmatch(headers.get("tiktok-signature", ""))
+    return None if found is None else found[2]
+
+
+def webhook_signature(app: App, secret: Secret, headers: Mapping[str, str], body: bytes) -> str:
+    """Return the signature of a webhook: HMAC-SHA256 over its time, a full stop and the raw body.
+
+    The time is signed and otherwise unused: deliveries are repeated for up to 72 hours.
+    """
+    del app
+    found = _SIGNATURE.fullmatch(headers.get("tiktok-signature", ""))
+    at = "" if found is None else found[1]
+    return hmac.new(secret.reveal().encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def _notice(body: Mapping[str, Any]) -> Notice:
+    event, at, account = body.get("event"), body.get("create_time"), body.get("user_openid")
+    return Notice(
+        kind=NoticeKind.DEAUTHORIZED if event == "authorization.removed" else NoticeKind.OTHER,
+        at=at if isinstance(at, int) else None,
+        account=account if isinstance(account, str) else "",
+        detail=_reason(body.get("content")),
+    )
+
+
+def _reason(content: object) -> str:
+    """Return why an authorization ended, from `content`: JSON in a string."""
+    try:
+        read = json.loads(content) if isinstance(content, str) else None
+    except (ValueError, RecursionError):
+        return ""
+    reason = read.get("reason") if isinstance(read, dict) else None
+    return f"reason {reason}" if isinstance(reason, int) else ""
+
+
+def _configured(provider: Provider, app: App) -> Provider:
+    if provider.setting(app, "grant") == GrantType.CLIENT_CREDENTIALS:
+        # Minted tokens name no user, and asking again does no harm.
+        return replace(
+            provider,
+            grant_type=GrantType.CLIENT_CREDENTIALS,
+            refresh_reuse=RefreshReuse.SAFE,
+            account_call=None,
+        )
+    parameters = {"disable_auto_auth": "1"} if provider.setting(app, "disable_auto_auth") == "1" else {}
+    pkce = Pkce.S256_HEX if provider.setting(app, "pkce") == "S256" else None
+    return replace(provider, authorize=replace(provider.authorize, pkce=pkce, parameters=parameters))
+
+
+PROVIDER = Provider(
+    name="tiktok_login",
+    title="TikTok",
+    docs="https://developers.tiktok.com/doc/oauth-user-access-token-management",
+    endpoints={
+        "authorize": "https://www.tiktok.com/v2/auth/authorize/",
+        "token": "https://open.tiktokapis.com/v2/oauth/token/",
+        "revoke": "https://open.tiktokapis.com/v2/oauth/revoke/",
+        "api": "https://open.tiktokapis.com",
+    },
+    hosts=frozenset({"www.tiktok.com", "open.tiktokapis.com"}),
+    settings={
+        "grant": (GrantType.AUTHORIZATION_CODE.value, GrantType.CLIENT_CREDENTIALS.value),
+        "pkce": ("none", "S256"),  # for desktop and mobile apps, where it is required
+        "disable_auto_auth": ("0", "1"),
+    },
+    authorize=AuthorizeShape(client_id="client_key", scope_separator=",", pkce=None),
+    token=TokenShape(client_id="client_key"),
+    answer=AnswerShape(
+        refresh_expires_in="refresh_expires_in",
+        default_expires_in=7_200,  # two hours since November 2026, a day before
+        scope_separator=",",
+        trace_id="log_id",
+        account=_account,
+    ),
+    failures={**OAUTH_FAILURES, "access_denied": FailureClass.REFUSED},
+    account_call=AccountCall(
+        request=_user_info_request,
+        read=_read_user_info,
+        failures={
+            "access_token_invalid": FailureClass.REFUSED,
+            "scope_not_authorized": FailureClass.UNKNOWN,  # the token works, for other calls
+            "rate_limit_exceeded": FailureClass.BUSY,
+            "internal_error": FailureClass.AMBIGUOUS,
+        },
+        account=_named,
+    ),
+    revocation=RevocationShape(access_token=True, hint=False),
+    webhook=WebhookShape(signature=_signature, expected=webhook_signature, read=_notice),
+    configured=_configured,
+)

@@ -1,0 +1,79 @@
+"""`verify`: proves a connection's access token on demand, and renews one that turns out dead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokensync.answers import FailureClass
+from tokensync.connection import Status
+from tokensync.errors import NotOffered
+from tokensync.operating import RESTS
+from tokensync.outcome import Outcome, Result
+from tokensync.session import Session
+from tokensync.transitions import released
+
+if TYPE_CHECKING:
+    from tokensync.connection import Connection
+    from tokensync.grant import Grant
+    from tokensync.names import ConnectionName
+    from tokensync.operating import Operating
+    from tokensync.session import Budget
+    from tokensync.verifying import Verifier
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What a verification told. `facts_changed` is None where it told nothing; `refused` that it led to a refresh."""
+
+    outcome: Outcome
+    facts_changed: bool | None = None
+    refused: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prover:
+    """Verifies on demand. Thread-safe: it holds no state."""
+
+    operating: Operating
+    verifier: Verifier
+
+    def verify(self, name: ConnectionName, budget: Budget) -> Proof:
+        """Ask the provider whether the connection's access token works; where it does not, refresh at once.
+
+        Raises:
+            NotOffered: the provider has no call for it.
+            UnknownConnection, NewerSchema, StoreUnavailable, UnknownApp, InvalidApp: nothing was done.
+        """
+        operating = self.operating
+        seen = operating.standing(name)
+        session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
+        if seen.status not in (Status.ACTIVE, Status.HELD):
+            return Proof(outcome=Outcome(RESTS[seen.status], seen))
+        if session.provider.account_call is None:
+            raise NotOffered(
+                f"{session.provider.title} has no call that verifies an access token; a refresh proves the connection",
+                next_command=f"tokensync refresh {name}",
+            )
+        if seen.obtained_at is None:  # imported with a refresh token alone
+            return Proof(outcome=operating.refresh(name, budget))
+        leased: list[Connection] = []
+
+        def act(record: Connection, grant: Grant, session: Session) -> Outcome:
+            if session.state.paused:
+                return Outcome(Result.PAUSED, operating.connections.write(record, released(record)))
+            leased.append(record)
+            return self.verifier.verify(record, grant, session)
+
+        outcome = operating.under_lease(name, session, budget, act)
+        record = outcome.record
+        if outcome.result is Result.VERIFIED and leased and record is not None:
+            return Proof(outcome=outcome, facts_changed=record.sealed_grant != leased[0].sealed_grant)
+        if outcome.result is Result.POSTPONED and leased and _was_refused(record):
+            return Proof(outcome=operating.refresh(name, budget), refused=True)
+        return Proof(outcome=outcome)
+
+
+def _was_refused(record: Connection | None) -> bool:
+    error = None if record is None else record.last_error
+    return error is not None and error.failure == FailureClass.REFUSED
