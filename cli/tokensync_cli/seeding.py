@@ -17,6 +17,8 @@ from tokensync_cli.target import Sandbox, Target
 
 # Seconds: short enough for a newcomer to see a scheduled refresh, long enough for three tries.
 ACCESS_TOKEN_SECONDS = 200
+# Their access tokens have no end that could be brought nearer.
+_NEVER_EXPIRES = frozenset({"tiktok_ads"})
 # What an app of the sandbox asks for unless it is told otherwise.
 _SCOPES: Mapping[str, Sequence[str]] = {
     "tiktok_login": ("user.info.basic",),
@@ -113,7 +115,7 @@ def _register(target: Target, sandbox: Sandbox, app: App) -> None:
             "service_id": app.service_id,
             "redirect_uri": target.outputs.redirect_url(app.name),
             "name": app.name,
-            "settings": {"access_token_seconds": ACCESS_TOKEN_SECONDS},
+            "settings": {} if app.provider in _NEVER_EXPIRES else {"access_token_seconds": ACCESS_TOKEN_SECONDS},
         }
     )
 

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute
 
 from tokensync_cli.sandbox.accounts import Account
 from tokensync_cli.sandbox.apps import App, origin, public
-from tokensync_cli.sandbox.grants import end_of
+from tokensync_cli.sandbox.credentials import end_of
 from tokensync_cli.sandbox.guard import NotFoundError, Table, body, guarded
 from tokensync_cli.sandbox.records import BadRecordError, read, to_json
 from tokensync_cli.sandbox.saver import Saver

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from tokensync_cli.sandbox.answers import Answer, Call
 from tokensync_cli.sandbox.api2cart.stores import REQUIRED, Store, Stores
-from tokensync_cli.sandbox.grants import RefusedError
+from tokensync_cli.sandbox.credentials import RefusedError
 from tokensync_cli.sandbox.service import serve
 from tokensync_cli.sandbox.state import Sandbox
 

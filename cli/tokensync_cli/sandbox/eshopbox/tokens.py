@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from tokensync_cli.sandbox.answers import Answer, Call
 from tokensync_cli.sandbox.apps import App
-from tokensync_cli.sandbox.grants import Pair, RefusedError
+from tokensync_cli.sandbox.credentials import Pair, RefusedError
 from tokensync_cli.sandbox.id_token import id_token
 from tokensync_cli.sandbox.service import serve
 from tokensync_cli.sandbox.state import Sandbox

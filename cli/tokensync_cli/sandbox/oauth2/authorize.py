@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from tokensync_cli.sandbox import consent
 from tokensync_cli.sandbox.apps import App, origin
-from tokensync_cli.sandbox.grants import Binding, end_of
+from tokensync_cli.sandbox.credentials import Binding, end_of
 from tokensync_cli.sandbox.oauth2.metadata import NAME, issuer
 from tokensync_cli.sandbox.pages import message
 from tokensync_cli.sandbox.records import BadRecordError

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from tokensync_cli.sandbox.answers import Answer, Call
 from tokensync_cli.sandbox.apps import App, origin
-from tokensync_cli.sandbox.grants import Binding, Pair, RefusedError
+from tokensync_cli.sandbox.credentials import Binding, Pair, RefusedError
 from tokensync_cli.sandbox.id_token import base64url, id_token
 from tokensync_cli.sandbox.ledger import Kind
 from tokensync_cli.sandbox.oauth2.client import Sent, authenticated, sent

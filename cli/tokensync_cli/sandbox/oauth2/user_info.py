@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tokensync_cli.sandbox.answers import Answer, Call
-from tokensync_cli.sandbox.grants import RefusedError
+from tokensync_cli.sandbox.credentials import RefusedError
 from tokensync_cli.sandbox.oauth2.errors import NO_STORE
 from tokensync_cli.sandbox.oauth2.metadata import NAME
 from tokensync_cli.sandbox.service import serve

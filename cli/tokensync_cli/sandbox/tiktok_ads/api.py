@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from tokensync_cli.sandbox.accounts import Account
 from tokensync_cli.sandbox.answers import Answer, Call
-from tokensync_cli.sandbox.grants import Authorization, RefusedError
+from tokensync_cli.sandbox.credentials import Authorization, RefusedError
 from tokensync_cli.sandbox.service import serve
 from tokensync_cli.sandbox.state import Sandbox
 from tokensync_cli.sandbox.tiktok_ads.envelope import NAME, PARAMETERS, REVOKED, failure, success, wrong_client

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from tokensync_cli.sandbox.answers import Answer, Call
 from tokensync_cli.sandbox.apps import App
-from tokensync_cli.sandbox.grants import Pair, RefusedError
+from tokensync_cli.sandbox.credentials import Pair, RefusedError
 from tokensync_cli.sandbox.service import serve
 from tokensync_cli.sandbox.state import Sandbox
 from tokensync_cli.sandbox.tiktok_ads.api import advertisers

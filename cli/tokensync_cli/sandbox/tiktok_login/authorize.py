@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from tokensync_cli.sandbox import consent
 from tokensync_cli.sandbox.apps import App
-from tokensync_cli.sandbox.grants import Binding, end_of
+from tokensync_cli.sandbox.credentials import Binding, end_of
 from tokensync_cli.sandbox.pages import message
 from tokensync_cli.sandbox.state import Consent, Provider, Sandbox
 

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tokensync_cli.sandbox.answers import Answer, Call
-from tokensync_cli.sandbox.grants import RefusedError
+from tokensync_cli.sandbox.credentials import RefusedError
 from tokensync_cli.sandbox.service import serve
 from tokensync_cli.sandbox.state import Sandbox
 from tokensync_cli.sandbox.tiktok_login.client import client_of, form

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from tokensync_cli.sandbox.answers import Answer, Call
 from tokensync_cli.sandbox.apps import App
-from tokensync_cli.sandbox.grants import Authorization, RefusedError
+from tokensync_cli.sandbox.credentials import Authorization, RefusedError
 from tokensync_cli.sandbox.records import to_json
 from tokensync_cli.sandbox.service import serve
 from tokensync_cli.sandbox.state import Sandbox

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from tokensync_cli.sandbox.answers import Answer, Call, not_found
 from tokensync_cli.sandbox.apps import App
-from tokensync_cli.sandbox.grants import Pair, Reason, RefusedError
+from tokensync_cli.sandbox.credentials import Pair, Reason, RefusedError
 from tokensync_cli.sandbox.ledger import Kind
 from tokensync_cli.sandbox.service import serve
 from tokensync_cli.sandbox.state import Sandbox

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tokensync.discovery import discover
 from tokensync.errors import (
     AlreadyConsumed,
+    AlreadyStands,
+    AppPaused,
     BadMetadata,
     BadRequest,
     InvalidApp,
     InvalidName,
     InviteRefused,
     NewerSchema,
+    NotOffered,
     SealingUnavailable,
     StoreUnavailable,
     TokensyncError,
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
     from tokensync.tick import Ticker
     from tokensync.wire import Wire
 
+    Command = Callable[[Mapping[str, Any], Budget], dict[str, Any]]
+
 # The command line's exit codes.
 FAILED, USAGE, NOT_FOUND, NEEDS_SELLER, LATER = 1, 2, 3, 4, 5
 
@@ -48,6 +53,8 @@ _ERRORS: tuple[tuple[type[TokensyncError], int, str], ...] = (
     (UnknownConnection, NOT_FOUND, "tokensync list"),
     (UnknownApp, NOT_FOUND, "tokensync app list"),
     (InvalidName, USAGE, "tokensync --help"),
+    (AppPaused, FAILED, "tokensync app show APP"),
+    (AlreadyStands, FAILED, "the same command with --replace"),
     (AlreadyConsumed, NEEDS_SELLER, "tokensync invite APP"),
     (BadRequest, USAGE, "tokensync paste --help"),
     (InviteRefused, USAGE, "tokensync invite APP"),
@@ -83,10 +90,11 @@ class RotationCommands:
     operating: Operating
     ticker: Ticker
     prefix: str
+    more: Mapping[str, Command] = field(default_factory=dict)
 
     def answer(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         """Carry out one command. Never raises for what an operator can mend."""
-        return _answered(event, {"refresh": self._refresh, "tick": self._tick}, budget)
+        return _answered(event, {"refresh": self._refresh, "tick": self._tick, **self.more}, budget)
 
     def _refresh(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = ConnectionName.parse(str(event["connection"]))
@@ -97,27 +105,36 @@ class RotationCommands:
             generation=generation if isinstance(generation, int) else None,
             force=event.get("force") is True,
         )
-        return self._told(name, outcome)
-
-    def _told(self, name: ConnectionName, outcome: Outcome) -> dict[str, Any]:
-        record = None if outcome.record is None else summary(outcome.record, prefix=self.prefix)
-        told = {"result": outcome.result.value, "connection": record}
-        if outcome.result not in _AFTER_REFRESH:
-            return {"ok": True, **told}
-        code, message, following = _AFTER_REFRESH[outcome.result]
-        error = outcome.record.last_error if outcome.record is not None else None
-        if error is not None:
-            told_by = " ".join(filter(None, (error.failure, error.code, error.message)))
-            message = f"{message} ({told_by})"
-        return {
-            **_error(outcome.result.value, f"{name}: {message}", following.format(name=name, app=name.app), code),
-            **told,
-        }
+        return told(name, outcome, prefix=self.prefix)
 
     def _tick(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         del event
         ticked = self.ticker.tick(budget)
         return {"ok": True, "due": ticked.due, "queued": ticked.queued}
+
+
+def told(
+    name: ConnectionName,
+    outcome: Outcome,
+    *,
+    prefix: str,
+    otherwise: Mapping[Result, tuple[int, str, str]] | None = None,
+) -> dict[str, Any]:
+    """Return what is answered of a connection's outcome; `otherwise` words some results in a command's own way."""
+    record = None if outcome.record is None else summary(outcome.record, prefix=prefix)
+    answer = {"result": outcome.result.value, "connection": record}
+    failures = {**_AFTER_REFRESH, **(otherwise or {})}
+    if outcome.result not in failures:
+        return {"ok": True, **answer}
+    code, message, following = failures[outcome.result]
+    error = outcome.record.last_error if outcome.record is not None else None
+    if error is not None:
+        told_by = " ".join(filter(None, (error.failure, error.code, error.message)))
+        message = f"{message} ({told_by})"
+    return {
+        **refused(outcome.result.value, f"{name}: {message}", following.format(name=name, app=name.app), code),
+        **answer,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,23 +193,26 @@ def _told_pending(name: str, pending: Pending) -> dict[str, Any]:
         Ended.QUARANTINED: "the seller authorized another account than the invite was for",
     }.get(pending.outcome, "the provider gave no token for this code")
     detail = f" ({pending.detail})" if pending.detail else ""
-    return {**_error(pending.outcome.value, message + detail, f"tokensync invite {name}", NEEDS_SELLER), **told}
+    return {**refused(pending.outcome.value, message + detail, f"tokensync invite {name}", NEEDS_SELLER), **told}
 
 
 def _answered(
     event: Mapping[str, Any],
-    commands: Mapping[str, Callable[[Mapping[str, Any], Budget], dict[str, Any]]],
+    commands: Mapping[str, Command],
     budget: Budget,
 ) -> dict[str, Any]:
     command = commands.get(str(event.get("tokensync")))
     if command is None:
-        return _error("unknown_command", "this version of the stack does not know that command", "sam deploy", FAILED)
+        return refused("unknown_command", "this version of the stack does not know that command", "sam deploy", FAILED)
     try:
         return command(event, budget)
+    except NotOffered as error:
+        return refused("NotOffered", str(error), error.next_command, FAILED)
     except TokensyncError as error:
         code, following = next((code, after) for kind, code, after in _ERRORS if isinstance(error, kind))
-        return _error(type(error).__name__, str(error), following, code)
+        return refused(type(error).__name__, str(error), following, code)
 
 
-def _error(kind: str, message: str, following: str, code: int) -> dict[str, Any]:
+def refused(kind: str, message: str, following: str, code: int) -> dict[str, Any]:
+    """Return the answer that says no: a word for why, a sentence, the next command, and the exit code."""
     return {"ok": False, "error": {"class": kind, "message": message, "next": following}, "exit": code}

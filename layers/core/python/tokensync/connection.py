@@ -166,7 +166,7 @@ class Connection:
             return False
         if self.obtained_at is None:  # imported with a refresh token alone: there is no access token yet
             return False
-        if self.published is None:
+        if self.published is None or self.published.removed:
             return True
         stands = (self.published.generation, self.published.status, self.published.owner)
         return stands != (self.generation, self.status, self.owner)

@@ -113,6 +113,26 @@ class Connections(Protocol):
         """
         ...
 
+    def note_deauthorized(self, name: ConnectionName, *, at: int, now: int) -> bool:
+        """Mark that the account ended its authorization at `at`, due now; tell whether the mark stands.
+
+        It does not where the grant was authorized at `at` or later, or the connection is disconnected already. A
+        holder of the lease keeps it, and its writes leave the mark; a take-over clears it.
+
+        Raises:
+            UnknownConnection: no such record.
+            NewerSchema: the record's schema is newer than ours; nothing was written.
+        """
+        ...
+
+    def index(self, name: ConnectionName, keys: Iterable[str]) -> None:
+        """Let `find` find the connection by each of these keys too; of two connections the one named last is found."""
+        ...
+
+    def find(self, app: str, key: str) -> ConnectionName | None:
+        """Return the connection of an app that `index` named under this key, strongly consistent, or None."""
+        ...
+
     def set_aside(self, name: ConnectionName, *, fence: int, why: str, sealed: bytes, now: int) -> None:
         """Keep an answer that has no place on the record, for 30 days, under the fence of its attempt."""
         ...
@@ -190,6 +210,18 @@ class Pendings(Protocol):
 
     def use_invite(self, app: str, invite_id: str, *, now: int, expires_at: int) -> None:
         """Mark an invite as used up."""
+        ...
+
+
+class Notices(Protocol):
+    """The providers' notices that had their effect, each for at least 7 days. May raise StoreUnavailable."""
+
+    def seen(self, app: str, notice: str) -> bool:
+        """Return whether this notice was noted, strongly consistent."""
+        ...
+
+    def note(self, app: str, notice: str, *, now: int) -> None:
+        """Note that a notice had its effect."""
         ...
 
 

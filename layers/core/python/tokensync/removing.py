@@ -70,14 +70,11 @@ class Remover:
             except SecretGone:
                 pass
             except SecretNotOurs:
-                marked_as_theirs = replace(marked, published=None)
-                return Outcome(
-                    Result.REMOVED, connections.write(marked, transitions.removed(marked_as_theirs, now=now))
-                )
+                after = transitions.removed(replace(marked, published=None), now=now)
+                return Outcome(Result.REMOVED, connections.write(marked, after))
             except PublishUnavailable as error:
                 self.concluder.log.warning("removing.postponed", connection=str(record.name), error=str(error))
-                before = transitions.released(replace(record, fence=marked.fence))
-                return Outcome(Result.POSTPONED, connections.write(marked, before))
+                return Outcome(Result.POSTPONED, connections.write(marked, transitions.released(record)))
         self.concluder.failpoints.reached("deleted")
         try:
             return Outcome(Result.REMOVED, connections.write(marked, transitions.removed(marked, now=now)))

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from tokensync_cli.sandbox.apps import App, Settings
-from tokensync_cli.sandbox.grants import Binding, Grants, Pair, RefusedError
+from tokensync_cli.sandbox.credentials import Binding, Pair, RefusedError
+from tokensync_cli.sandbox.grants import Grants
 from tokensync_cli.sandbox.ledger import Issued
 from tokensync_cli.sandbox.mint import Mint, digest
 

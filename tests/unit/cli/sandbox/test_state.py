@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tokensync_cli.sandbox.grants import Binding
+from tokensync_cli.sandbox.credentials import Binding
 from tokensync_cli.sandbox.records import BadRecordError
 from tokensync_cli.sandbox.state import restore
 
