@@ -1,7 +1,8 @@
 """`make demo`: the product's main job from end to end, on this machine, with nothing pretended.
 
-Three sellers of the sandbox connect through the real pages, a consumer reads a token from Secrets Manager, and the
-scheduled rotation refreshes all three. Everything goes through the command line, HTTP and AWS's API, as a user's would.
+One account of each provider connects: through the real pages, or by import where a provider has none. A consumer reads
+a token from Secrets Manager, and the schedule refreshes what expires and verifies what does not. Everything goes
+through the command line, HTTP and AWS's API, as a user's would.
 """
 
 import json
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,10 @@ import httpx
 from tokensync_cli.browsing import Seller
 from tokensync_cli.output import Output
 
-APP = "tiktok-shop"
-# One seller of each regional variant: their tokens differ in form, and nothing in the product depends on it.
-REGIONS = ("ID", "US", "GB")
+APP = "tiktok-shop"  # whose secret is read
+# The sandbox's apps, one for each provider; the last has no consent page, so its account is imported.
+BY_CONSENT = (APP, "tiktok-login", "tiktok-ads", "tiktok-accounts", "oauth2")
+BY_IMPORT = ("eshopbox",)
 # Two of the schedule's minutes, and what the embedded AWS adds to them.
 _PATIENCE_SECONDS = 180
 _LOOK_SECONDS = 1.0
@@ -30,7 +33,16 @@ class DemoFailed(Exception):
     """A step did not end as it must. The message says which, and what to look at."""
 
 
-def tokensync(*arguments: str, show: bool = True) -> str:
+@dataclass(frozen=True)
+class Account:
+    """One of the sandbox's accounts, and the app that it connects to."""
+
+    app: str
+    id: str
+    label: str
+
+
+def tokensync(*arguments: str, show: bool = True, stdin: str | None = None) -> str:
     """Run the command line as a user would; its progress and its warnings go to the terminal.
 
     Raises:
@@ -44,34 +56,44 @@ def tokensync(*arguments: str, show: bool = True) -> str:
         stderr=None if show else subprocess.PIPE,
         text=True,
         check=False,
+        input=stdin,
     )
     if done.returncode:
         raise DemoFailed(f"tokensync {' '.join(arguments)} exited with {done.returncode}. {done.stderr or ''}")
     return done.stdout
 
 
-def asked(*arguments: str) -> Any:
+def asked(*arguments: str, stdin: str | None = None) -> Any:
     """Return what a command prints as JSON."""
-    return json.loads(tokensync(*arguments, "--json", show=False))
+    return json.loads(tokensync(*arguments, "--json", show=False, stdin=stdin))
 
 
-def sellers(sandbox_url: str) -> list[dict[str, Any]]:
-    """Return one of the sandbox's sellers for each region."""
-    accounts = httpx.get(f"{sandbox_url}/_sandbox/accounts", timeout=10).json()["accounts"]
-    return [next(account for account in accounts if account["region"] == region) for region in REGIONS]
+def accounts_of(sandbox_url: str, apps: Sequence[str]) -> list[Account]:
+    """Return the first of the sandbox's accounts for each app."""
+    known = httpx.get(f"{sandbox_url}/_sandbox/accounts", timeout=10).json()["accounts"]
+    first = {account["provider"].replace("_", "-"): account for account in reversed(known)}
+    return [Account(app, first[app]["account"], first[app]["label"]) for app in apps]
 
 
-def connect(outputs: dict[str, Any], accounts: Sequence[dict[str, Any]], out: Output) -> list[str]:
-    """Connect the sellers as their browsers would, and return the connections' names."""
-    names = []
-    for account in accounts:
-        link = asked("invite", APP, "--label", account["label"])["url"]
-        told = Seller(outputs["sandbox_url"]).connect(link, account=account["account"])
-        if told != "Your account is connected":
-            raise DemoFailed(f"The result page of {account['label']} says: {told}. Look at `tokensync doctor`.")
-        out.line(f"  {account['region']}  {account['label']}: {told}")
-        names.append(f"{APP}/{account['account']}")
-    return names
+def connect(outputs: dict[str, Any], account: Account) -> str:
+    """Connect an account as its browser would, and return the connection's name."""
+    link = asked("invite", account.app, "--label", account.label)["url"]
+    told = Seller(outputs["sandbox_url"]).connect(link, account=account.id)
+    if told != "Your account is connected":
+        raise DemoFailed(f"The result page of {account.label} says: {told}. Look at `tokensync doctor`.")
+    # By its label: what a provider calls the account that authorized is not always what the account calls itself.
+    wanted = (account.app, account.label)
+    return next(str(one["connection"]) for one in asked("list") if (one["app"], one["label"]) == wanted)
+
+
+def bring(outputs: dict[str, Any], account: Account) -> str:
+    """Import an account: an operator copies its refresh token from the provider's own page, here the sandbox's."""
+    client_id = asked("app", "show", account.app)["client_id"]
+    page = {"provider": account.app.replace("-", "_"), "app": client_id, "account": account.id}
+    copied = httpx.post(f"{outputs['sandbox_url']}/_sandbox/credentials", json=page, timeout=10).json()
+    wanted = ("import", account.app, "--account", account.id, "--label", account.label, "--replace")
+    asked(*wanted, stdin=copied["refresh_token"])
+    return f"{account.app}/{account.id}"
 
 
 def read_as_a_consumer(outputs: dict[str, Any], secret: str) -> dict[str, Any]:
@@ -104,24 +126,30 @@ def show_document(document: dict[str, Any], out: Output) -> None:
     )
 
 
-def wait_for_the_schedule(names: Sequence[str], before: dict[str, int], out: Output) -> dict[str, dict[str, Any]]:
-    """Return the connections once the scheduled rotation has brought each of them a new generation."""
+def progress_of(one: dict[str, Any]) -> int:
+    """Return a number that grows when the schedule has looked after a connection.
+
+    It is its generation, or the time of its last verification where its token never expires.
+    """
+    return int(one["generation"] if one["access_expires_at"] else one["verified_at"] or 0)
+
+
+def wait_for_the_schedule(before: dict[str, dict[str, Any]], out: Output) -> dict[str, dict[str, Any]]:
+    """Return the connections once the schedule has refreshed, or else verified, each of them."""
     started, said = time.monotonic(), ""
     with out.progress("Waiting for EventBridge Scheduler's next minute") as tell:
         while True:
             listed = {one["connection"]: one for one in asked("list")}
-            fresh = [name for name in names if listed[name]["generation"] > before[name]]
-            if len(fresh) == len(names):
+            fresh = [name for name in before if progress_of(listed[name]) > progress_of(before[name])]
+            if len(fresh) == len(before):
                 return listed
             waited = time.monotonic() - started
             if waited > _PATIENCE_SECONDS:
                 raise DemoFailed(
-                    f"After {waited:.0f} s the schedule has refreshed {len(fresh)} of {len(names)} connections. "
+                    f"After {waited:.0f} s the schedule has looked after {len(fresh)} of {len(before)} connections. "
                     "Look at `tokensync list` and `tokensync doctor`."
                 )
-            text = (
-                f"Waiting for EventBridge Scheduler's next minute ({waited // 10 * 10:.0f} s, {len(fresh)} refreshed)"
-            )
+            text = f"Waiting for EventBridge Scheduler's next minute ({waited // 10 * 10:.0f} s, {len(fresh)} done)"
             if text != said:
                 # By tens of seconds: where no terminal redraws the line, each change is a line of its own.
                 tell(said := text)
@@ -142,6 +170,28 @@ def check_the_ledger(outputs: dict[str, Any], out: Output) -> None:
     out.line(f"The provider's own ledger: {shown} presented, none of them twice.")
 
 
+def connect_all(outputs: dict[str, Any], out: Output) -> list[str]:
+    """Connect one account of each provider, and return the connections' names."""
+    names = []
+    out.line("\nOne account of each provider opens its invitation and gives the permission:")
+    for account in accounts_of(outputs["sandbox_url"], BY_CONSENT):
+        names.append(connect(outputs, account))
+        out.line(f"  {account.app:16} {account.label}: your account is connected")
+    out.line("\nA provider without a consent page: its refresh token is copied from its console and imported.")
+    for account in accounts_of(outputs["sandbox_url"], BY_IMPORT):
+        names.append(bring(outputs, account))
+        out.line(f"  {account.app:16} {account.label}: imported, and proved by a first refresh")
+    return names
+
+
+def told(after: dict[str, Any], before: dict[str, Any]) -> list[object]:
+    """Return what the schedule did for a connection, as a row."""
+    done = f"refreshed, generation {before['generation']} → {after['generation']}"
+    if not after["access_expires_at"]:
+        done = "verified again: its token never expires"
+    return [after["connection"], after["label"], after["status"], done]
+
+
 def demo(out: Output) -> None:
     """Run the demo.
 
@@ -151,23 +201,15 @@ def demo(out: Output) -> None:
     started = time.monotonic()
     sys.stdout.write(tokensync("up", "--detach"))
     outputs = asked("outputs")
-    out.line("\nThree sellers open their invitations and give the permission:")
-    names = connect(outputs, sellers(outputs["sandbox_url"]), out)
-    listed = {one["connection"]: one for one in asked("list")}
-    before = {name: listed[name]["generation"] for name in names}
-    secret = listed[names[0]]["secret"]
+    names = connect_all(outputs, out)
+    before = {one["connection"]: one for one in asked("list") if one["connection"] in names}
+    secret = before[names[0]]["secret"]
     out.line(f"\n$ aws secretsmanager get-secret-value --secret-id {secret}")
     first = read_as_a_consumer(outputs, secret)
     show_document(first, out)
     out.line("\nThe sandbox's tokens live 200 seconds, so the schedule has to refresh them soon.")
-    after = wait_for_the_schedule(names, before, out)
-    out.table(
-        ["connection", "label", "status", "generation before", "after"],
-        [
-            [name, after[name]["label"], after[name]["status"], before[name], after[name]["generation"]]
-            for name in names
-        ],
-    )
+    after = wait_for_the_schedule(before, out)
+    out.table(["connection", "label", "status", "by schedule"], [told(after[name], before[name]) for name in names])
     second = read_as_a_consumer(outputs, secret)
     if second["access_token"] == first["access_token"] or second["generation"] <= first["generation"]:
         raise DemoFailed("The secret still holds the first token although the connection has a newer one.")
