@@ -12,6 +12,7 @@ from ports import (
     FakeClock,
     InMemoryApps,
     InMemoryConnections,
+    InMemoryNotices,
     InMemoryPendings,
     InMemorySealer,
     InMemoryTokenSecrets,
@@ -32,19 +33,24 @@ from tokensync.connection import Connection
 from tokensync.establishing import Establisher
 from tokensync.finishing import Finisher
 from tokensync.grant import Grant
+from tokensync.handing_commands import handing
 from tokensync.keeping import Keeper
 from tokensync.known import KnownApps, KnownNames
 from tokensync.names import ConnectionName
+from tokensync.noticing import Noticer
 from tokensync.operating import Operating
 from tokensync.publishing import Publisher
+from tokensync.pushing import Pusher
 from tokensync.refresh import Refresher
 from tokensync.schedule import Cadence, scheduled
 from tokensync.secret import Secret
 from tokensync.session import Budget, Limits, Session
 from tokensync.signing import Invite, Signer
 from tokensync.tick import Ticker
+from tokensync.upkeep import upkeep
 from tokensync.verifying import Verifier
 from tokensync.web import Web
+from tokensync.webhooks import Webhooks
 from tokensync.work import Work
 
 if TYPE_CHECKING:
@@ -66,7 +72,8 @@ class ScriptedShop:
     """A TikTok Shop that rotates refresh tokens and takes each code and token once; `ledger` lists what it was shown.
 
     `script` holds steps for the next calls of the token endpoints: a raised error, or a function from the honest
-    answer to another. The honest answer is made, and so committed, before a step sees it.
+    answer to another. The honest answer is made, and so committed, before a step sees it. `others` answer in the place
+    of other providers, by their hosts.
     """
 
     clock: FakeClock
@@ -77,12 +84,15 @@ class ScriptedShop:
     alive: set[str] = field(default_factory=lambda: {"R0", "code-1", "code-2", "code-3"})
     script: list[Callable[[Callable[[], Answer]], Answer]] = field(default_factory=list)
     issued: int = 0
+    others: dict[str, Callable[[Request], Answer]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def send(self, request: Request, *, seconds: float) -> Answer:
         """Answer one request."""
         del seconds
         parts = urlsplit(request.url)
+        if parts.netloc in self.others:
+            return self.others[parts.netloc](request)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if parts.path.endswith("/shops"):
             return self.answer({"code": 0, "data": {"shops": SHOPS}, "message": "Success"})
@@ -139,9 +149,11 @@ class ScriptedShop:
 
 
 class World:
-    """One stack. `seconds` is the life of each function."""
+    """One stack with one app, of TikTok Shop unless another is given. `seconds` is the life of each function."""
 
-    def __init__(self, *, seconds: float = 60, base_url: str = "https://connect.example") -> None:
+    def __init__(
+        self, *, seconds: float = 60, base_url: str = "https://connect.example", app: App | None = None
+    ) -> None:
         self.seconds = seconds
         self.base_url = base_url
         self.clock = FakeClock()
@@ -151,7 +163,7 @@ class World:
         self.keys = self.sealer.keys
         self.connections = InMemoryConnections(self.table)
         self.pendings = InMemoryPendings(self.table)
-        self.app = App(
+        self.app = app or App(
             name=APP,
             provider="tiktok_shop",
             client_id="29a39d",
@@ -200,6 +212,17 @@ class World:
             limits=self.limits,
             cadence=self.cadence,
         )
+        self.pusher = Pusher(
+            connections=self.connections,
+            sealer=self.sealer,
+            concluder=self.concluder,
+            queue=self.queue,
+            alerts=self.alerts,
+            wire=self.shop,
+            limits=self.limits,
+            **seams,
+            **chance,
+        )
         self.refresher = Refresher(
             connections=self.connections,
             sealer=self.sealer,
@@ -207,6 +230,7 @@ class World:
             concluder=self.concluder,
             keeper=self.keeper,
             verifier=self.verifier,
+            pusher=self.pusher,
             queue=self.queue,
             alerts=self.alerts,
             wire=self.shop,
@@ -255,6 +279,17 @@ class World:
             **seams,
         )
         self.known = KnownNames(self.apps, self.clock)
+        self.registered = KnownApps(self.apps, self.known, self.clock)
+        self.handing = handing(
+            operating=self.operating, pusher=self.pusher, accounts=self.accounts, prefix="tokensync"
+        )
+        self.upkeep = upkeep(
+            operating=self.operating,
+            verifier=self.verifier,
+            concluder=self.concluder,
+            establisher=self.establisher,
+            prefix="tokensync",
+        )
         self.web = Web(
             connector=self.connector,
             apps=self.apps,
@@ -263,16 +298,27 @@ class World:
             log=self.log,
             signer=lambda: self.signer,
             known=self.known,
-            registered=KnownApps(self.apps, self.known, self.clock),
+            registered=self.registered,
         )
+        self.notices = InMemoryNotices(self.table)
+        self.noticer = Noticer(
+            connections=self.connections,
+            notices=self.notices,
+            queue=self.queue,
+            alerts=self.alerts,
+            clock=self.clock,
+            randomness=self.randomness,
+            signer=lambda: self.signer,
+        )
+        self.webhooks = Webhooks(noticer=self.noticer, known=self.known, registered=self.registered, log=self.log)
 
     def budget(self) -> Budget:
         """Return the life of one invocation."""
         return Budget(self.clock, self.seconds)
 
-    def session(self, app: str = APP) -> Session:
+    def session(self, app: str = "") -> Session:
         """Return a fresh session of an app."""
-        return Session(app, apps=self.apps, sealer=self.sealer)
+        return Session(app or self.app.name, apps=self.apps, sealer=self.sealer)
 
     def connected(self, name: ConnectionName = NAME, *, refresh_token: str = "R0") -> Connection:
         """Seed an active connection, published once, whose refresh is due now."""
@@ -348,7 +394,8 @@ class World:
 
     def invite(self, *, expires_in: int = 3600, for_account: str = "", label: str = "", id: str = "invite-1") -> str:  # noqa: A002
         """Return the query of an invite's link."""
-        invite = Invite(id=id, app=APP, expires_at=self.clock.now() + expires_in, label=label, for_account=for_account)
+        expires_at = self.clock.now() + expires_in
+        invite = Invite(id=id, app=self.app.name, expires_at=expires_at, label=label, for_account=for_account)
         return f"invite={self.signer.invite(invite)}"
 
 

@@ -25,17 +25,19 @@ def named(text: str) -> ConnectionName:
         raise UsageFailed(sentence(str(error)), next_command="tokensync list") from None
 
 
-def found(target: Target, text: str) -> Connection:
+def found(target: Target, text: str, *, even_removed: bool = False) -> Connection:
     """Return a connection by its name, app/account.
 
     Raises:
         UsageFailed: that is no name.
-        UnknownConnection: there is none of that name.
+        UnknownConnection: there is none of that name (any more).
     """
     name = named(text)
     record = target.connections.get(name)
     if record is None:
         raise UnknownConnection(f"there is no connection {name}")
+    if record.removed_at is not None and not even_removed:
+        raise UnknownConnection(f"{name} was removed {moment(record.removed_at, now=target.clock.now())}")
     return record
 
 
@@ -69,6 +71,8 @@ def fields(target: Target, record: Connection) -> dict[str, object]:
         told["last_error"] = " · ".join(str(part) for part in parts if part)
     for time in ("access_expires_at", "refresh_expires_at"):
         told[time] = moment(told[time], now=now)
+    del told["removed_at"]  # who sees this was not removed
+    told["verified_at"] = moment(record.verified_at, now=now, never="-")
     told["due_at"] = moment(record.next_at, now=now, never="-")
     published = record.published
     told["published"] = (

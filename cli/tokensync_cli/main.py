@@ -10,7 +10,18 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tokensync_cli.commands import apps, connecting, connections, doctor, provider, refreshing, stack
+from tokensync_cli.commands import (
+    apps,
+    connecting,
+    connections,
+    doctor,
+    handing,
+    importing,
+    provider,
+    refreshing,
+    stack,
+    upkeeping,
+)
 from tokensync_cli.declaring import Profile, Region, Stack, choose
 from tokensync_cli.embedded_project import EmbeddedProject
 from tokensync_cli.failure import INTERRUPTED
@@ -72,7 +83,7 @@ def before(
         choose(run, as_json=as_json, stack=named, profile=profile, region=region)
 
 
-for part in (stack, provider, apps, connecting, connections, refreshing, doctor):
+for part in (stack, provider, apps, connecting, importing, connections, refreshing, upkeeping, handing, doctor):
     part.add_to(app)
 
 

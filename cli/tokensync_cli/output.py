@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -85,6 +87,18 @@ class Output:
         else:
             self.note(f"{text} …")
             yield lambda changed: self.note(f"{changed} …")
+
+    @contextmanager
+    def bar(self, text: str, *, total: int) -> Iterator[Callable[[], None]]:
+        """Show on stderr how much of a known number is done; what it yields tells that one more is."""
+        console = Console(stderr=True, highlight=False)
+        if not self.as_json and console.is_terminal and _is_decorated(stderr=True):
+            with Progress(*Progress.get_default_columns(), console=console, transient=True) as progress:
+                task = progress.add_task(escape(shown(text)), total=total)
+                yield lambda: progress.advance(task)
+        else:
+            self.note(f"{text}: {total} …")
+            yield lambda: None
 
     @staticmethod
     def _print(text: Text, *, to_stderr: bool = False) -> None:

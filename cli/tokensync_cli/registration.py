@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
 
 from tokensync.app import ENDPOINT_KEYS, App
+from tokensync.consumers import CONSUMERS
 from tokensync.errors import InvalidApp
 from tokensync.names import app_name
 from tokensync.providers import PROVIDERS, provider_named
@@ -20,6 +21,7 @@ _LONGEST_TEXT = 512
 _HTTPS_PORTS = (None, 443)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
+_PUSH = "push"  # the endpoint that is a consumer's and not the provider's
 _RETURN_URL = "return_url"  # a setting that every app may have
 
 
@@ -59,6 +61,7 @@ class Wanted:
             app, service_id=_service_id(self.service_id, generic, provider), scopes=_scopes(self.scopes, provider)
         )
         _check_complete(app, provider)
+        _check_issuer_known(provider)
         if _RETURN_URL in app.settings:
             _check_return_url(app, is_embedded=is_embedded)
         return app
@@ -87,6 +90,19 @@ def known_provider(name: str) -> Provider:
         raise UsageFailed(
             f"There is no provider {name!r}; there are: {known}.", next_command="tokensync provider list"
         ) from None
+
+
+def check_issuer(url: str, *, is_embedded: bool) -> None:
+    """Refuse an issuer whose metadata somebody on the way could write.
+
+    Raises:
+        UsageFailed: it is neither https nor, for the embedded stack, on this machine.
+    """
+    parts = _parts(url)
+    if parts is None or (parts.scheme != "https" and not (is_embedded and _is_loopback(parts))):
+        raise UsageFailed(
+            "--discover takes the server's issuer, an https URL.", next_command="--discover https://ISSUER"
+        )
 
 
 def live_hosts(app: App) -> list[str]:
@@ -184,11 +200,35 @@ def _check_endpoint(key: str, parts: SplitResult | None, provider: Provider, *, 
         return
     if parts.scheme != "https" or (provider.hosts is not None and parts.port not in _HTTPS_PORTS):
         raise _refused(f"{where} is an https URL.")
+    if key == _PUSH:
+        _check_consumers_host(parts, provider)
+        return
     if provider.hosts is not None and parts.hostname not in provider.hosts:
         raise _refused(
             f"{where}: {parts.hostname} is none of {provider.title}'s hosts, so no client secret goes there. "
             f"It has {', '.join(sorted(provider.hosts))}.",
         )
+
+
+def _check_consumers_host(parts: SplitResult, provider: Provider) -> None:
+    takers = [consumer for consumer in CONSUMERS.values() if provider.name in consumer.providers]
+    hosts = sorted({host for consumer in takers for host in consumer.hosts})
+    if parts.hostname not in hosts or parts.port not in _HTTPS_PORTS:
+        known = f"It may be {', '.join(hosts)}." if hosts else f"Nobody takes what {provider.title} gives."
+        raise _refused(f"--endpoint {_PUSH}: {parts.hostname} is no consumer's host, so no pair goes there. {known}")
+
+
+def with_settings(app: App, texts: Sequence[str], *, is_embedded: bool) -> App:
+    """Return the app with these KEY=VALUE settings changed.
+
+    Raises:
+        UsageFailed: one of them does not fit.
+    """
+    provider = provider_named(app.provider)
+    changed = replace(app, settings={**app.settings, **_settings(texts, provider)})
+    if _RETURN_URL in changed.settings:
+        _check_return_url(changed, is_embedded=is_embedded)
+    return changed
 
 
 def _settings(texts: Sequence[str], provider: Provider) -> dict[str, str]:
@@ -220,6 +260,8 @@ def _check_complete(app: App, provider: Provider) -> None:
     needed = ["token"]
     if provider.grant_type is GrantType.AUTHORIZATION_CODE:
         needed.append("authorize")
+    if "scopes" in provider.required and not app.scopes:
+        raise _refused(f"{provider.title} needs at least one --scope: its authorization link asks for it.")
     missing = [f"--endpoint {key}=URL" for key in needed if not provider.has_endpoint(app, key)]
     if missing:
         raise UsageFailed(
@@ -227,6 +269,12 @@ def _check_complete(app: App, provider: Provider) -> None:
             next_command=f"tokensync app add {app.name} --provider {app.provider} --client-id {app.client_id} "
             "--discover https://ISSUER",
         )
+
+
+def _check_issuer_known(provider: Provider) -> None:
+    """Refuse an app that wants to be told who answers, and knows nobody who should."""
+    if provider.callback.issuer_announced and not provider.callback.issuer:
+        raise _refused("--set iss=required needs --set issuer=URL as well, or --discover.")
 
 
 def _check_return_url(app: App, *, is_embedded: bool) -> None:
@@ -265,4 +313,6 @@ def as_json(app: App, *, redirect_url: str) -> Mapping[str, object]:
         "settings": app.settings,
         "redirect_url": redirect_url,
         "sandboxed": app.is_sandboxed,
+        **({"new_client_secret": "stored, not proven yet"} if app.new_client_secret else {}),
+        **({"api2cart_key": "stored, never shown"} if app.api2cart_key else {}),
     }

@@ -13,6 +13,7 @@ from tokensync_cli.failure import CommandFailed
 FROM_STACK = {
     "ConnectUrl": "connect_url",
     "CallbackUrl": "callback_url",
+    "WebhookUrl": "webhook_url",
     "TableName": "table",
     "QueueUrl": "queue_url",
     "DeadLetterQueueUrl": "dead_letter_queue_url",

@@ -1,10 +1,10 @@
-"""GET /connect/{app} · GET /connect/{app}/result · GET /callback/{app}, and what the command line asks on demand."""
+"""GET /connect/{app} · GET /connect/{app}/result · GET /callback/{app} · POST /webhooks/{app} · the command line."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tokensync.aws.events import cookies_of, http_answer
+from tokensync.aws.events import cookies_of, headers_of, http_answer, raw_body
 from tokensync.aws.wiring import callback
 
 CALLBACK = callback()
@@ -25,6 +25,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             page = CALLBACK.web.connect(name, query, cookies, base_url=base_url)
         case "GET /connect/{app}/result":
             page = CALLBACK.web.result(name, cookies, base_url=base_url)
+        case "POST /webhooks/{app}":
+            page = CALLBACK.webhooks.receive(name, headers_of(event), raw_body(event), base_url=base_url)
         case _:
             page = CALLBACK.web.callback(name, query, cookies, budget, base_url=base_url)
     return http_answer(page)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import importlib.util
 import json
 import time
@@ -10,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stack import Browser, Sandbox, Stack
+from stack import Browser, Sandbox, Stack, eventually
+from tokensync.connection import Status
 from tokensync.names import ConnectionName
 
 if TYPE_CHECKING:
@@ -153,6 +157,39 @@ def test_a_paste_of_an_unknown_code(callback: ModuleType, sandbox: Sandbox) -> N
     assert (False, 4) == (answer["ok"], answer["exit"])
     assert "36004004" in answer["error"]["message"]
     assert sandbox.entries(kind="code", outcome="refused")
+
+
+def signed(told: dict[str, Any], sandbox: Sandbox, **changed: object) -> dict[str, Any]:
+    """Return a sample webhook with some fields changed, signed anew."""
+    told["body"] = json.dumps({**json.loads(told["body"]), **changed})
+    message = (sandbox.app_key + told["body"]).encode()
+    told["headers"]["authorization"] = hmac.new(sandbox.app_secret.encode(), message, hashlib.sha256).hexdigest()
+    return told
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_a_sellers_leave(callback: ModuleType, stack: Stack, sandbox: Sandbox, *, encoded: bool) -> None:
+    """webhook.json: the shop's connection is marked; API Gateway may have encoded the body."""
+    name = stack.connect(APP, sandbox, sandbox.sellers(1)[0])
+    (shop, *_) = stack.document(name)["account"]["shops"]
+    at = int(time.time()) + 1  # a second after the authorization
+    told = signed(event("webhook"), sandbox, shop_id=shop["id"], timestamp=at, tts_notification_id=shop["id"])
+    if encoded:
+        told |= {"body": base64.b64encode(told["body"].encode()).decode(), "isBase64Encoded": True}
+    time.sleep(1.1)
+    answer = callback.handler(told, Context())
+
+    assert (200, "no-store") == (answer["statusCode"], answer["headers"]["cache-control"])
+    eventually(lambda: stack.stored(name).status is Status.DISCONNECTED)
+
+
+@pytest.mark.parametrize("name", ["webhook", "webhook-login"])
+def test_a_webhook_that_is_not_signed_for_this_app(callback: ModuleType, sandbox: Sandbox, name: str) -> None:
+    """webhook.json and webhook-login.json as they stand: another secret, another product's scheme."""
+    told = event(name) | {"pathParameters": {"app": APP}}
+
+    assert sandbox.app_secret
+    assert 401 == callback.handler(told, Context())["statusCode"]
 
 
 def test_the_queues_batch_is_worked_through(rotation: ModuleType, stack: Stack, sandbox: Sandbox) -> None:

@@ -75,7 +75,11 @@ class Scenarios:
         """Return the generation that the secret holds, 0 without a secret."""
         try:
             return int(self.stack.document(name)["generation"])
-        except (self.stack.secrets.exceptions.ResourceNotFoundException, KeyError):
+        except (
+            self.stack.secrets.exceptions.ResourceNotFoundException,
+            self.stack.secrets.exceptions.InvalidRequestException,  # scheduled for deletion
+            KeyError,
+        ):
             return 0
 
     def connects(self) -> bool:
@@ -178,6 +182,41 @@ class Scenarios:
         self.stack.refresh(name)
         return self.published(name) == 2
 
+    def removed(self) -> ConnectionName:
+        """Return a connection that an operator removed; what that needs has to be allowed."""
+        name = self.connected()
+        assert self.ask("remove", name)["ok"] is True
+        return name
+
+    def ask(self, command: str, name: ConnectionName) -> dict[str, Any]:
+        """Ask the rotation function about a connection."""
+        return self.stack.invoke(
+            self.stack.outputs.rotation_function, {"tokensync": command, "connection": str(name)}
+        )
+
+    def restores_for_its_seller(self) -> bool:
+        """A seller whose connection was removed comes back, and the old secret with them."""
+        name = self.removed()
+        self.walk(name.account)
+        return self.published(name) == 2
+
+    def restores_on_demand(self) -> bool:
+        """An operator gives an orphaned connection its deleted secret back."""
+        name = self.connected()
+        published = self.stack.stored(name).published
+        assert published is not None
+        self.stack.secrets.delete_secret(SecretId=published.arn)
+        assert self.stack.refresh(name)["result"] == "orphaned"
+        return self.ask("publish", name).get("ok") is True and self.published(name) == 2
+
+    def removes(self) -> bool:
+        """The secret of a removed connection is scheduled for deletion."""
+        name = self.connected()
+        published = self.stack.stored(name).published
+        assert published is not None
+        self.ask("remove", name)
+        return "DeletedDate" in self.stack.secrets.describe_secret(SecretId=published.arn)
+
     def compares(self) -> bool:
         """A secret that somebody else overwrote is made equal to its grant again."""
         name = self.connected()
@@ -223,6 +262,7 @@ NEEDED_BY: dict[tuple[str, str, str], str] = {
     ("CallbackRole", "secretsmanager:CreateSecret", "secret:${Prefix}/tokens/*"): "connects",
     ("CallbackRole", "secretsmanager:PutSecretValue", "secret:${Prefix}/tokens/*"): "reconnects",
     ("CallbackRole", "secretsmanager:DescribeSecret", "secret:${Prefix}/tokens/*"): "writes_a_secret_of_ours",
+    ("CallbackRole", "secretsmanager:RestoreSecret", "secret:${Prefix}/tokens/*"): "restores_for_its_seller",
     ("CallbackRole", "sqs:SendMessage", "RefreshQueue.Arn"): "queues_a_comparison",
     ("CallbackRole", "sns:Publish", "AlertTopic"): "alerts_of_a_quarantine",
     ("RotationRole", "dynamodb:GetItem", "Table.Arn"): "refreshes",
@@ -234,6 +274,8 @@ NEEDED_BY: dict[tuple[str, str, str], str] = {
     ("RotationRole", "secretsmanager:CreateSecret", "secret:${Prefix}/tokens/*"): "creates_a_missing_secret",
     ("RotationRole", "secretsmanager:PutSecretValue", "secret:${Prefix}/tokens/*"): "refreshes",
     ("RotationRole", "secretsmanager:DescribeSecret", "secret:${Prefix}/tokens/*"): "compares",
+    ("RotationRole", "secretsmanager:DeleteSecret", "secret:${Prefix}/tokens/*"): "removes",
+    ("RotationRole", "secretsmanager:RestoreSecret", "secret:${Prefix}/tokens/*"): "restores_on_demand",
     ("RotationRole", "sqs:SendMessage", "RefreshQueue.Arn"): "ticks",
     ("RotationRole", "sns:Publish", "AlertTopic"): "alerts_of_a_refusal",
 }

@@ -3,6 +3,7 @@
 from ports.apps import InMemoryApps
 from ports.clock import FakeClock
 from ports.connections import InMemoryConnections
+from ports.notices import InMemoryNotices
 from ports.pendings import InMemoryPendings
 from ports.randomness import SeededRandomness
 from ports.recorders import RecordingAlerts, RecordingLog, ScriptedFailpoints
@@ -16,6 +17,7 @@ __all__ = [
     "FakeKeyService",
     "InMemoryApps",
     "InMemoryConnections",
+    "InMemoryNotices",
     "InMemoryPendings",
     "InMemorySealer",
     "InMemoryTokenSecrets",

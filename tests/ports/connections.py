@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ports.failing import Failing
 from ports.table import Row, Table
-from tokensync.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase
+from tokensync.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase, Status
 from tokensync.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
 from tokensync.work import DueKey
 
@@ -121,6 +121,19 @@ class InMemoryConnections(Failing):
             if _record(row).generation != generation:
                 return False
             row.record = replace(_record(row), refresh_at=now, renew_at=now, next_at=now)
+            row.next_at = now
+            return True
+
+    def note_deauthorized(self, name: ConnectionName, *, at: int, now: int) -> bool:
+        """Mark that the account ended its authorization, unless the grant is newer or the connection disconnected."""
+        with self._attempt("note_deauthorized"), self.table.lock:
+            row = self._known(name)
+            record = _record(row)
+            if record.status is Status.DISCONNECTED:
+                return False
+            if record.authorized_at is not None and record.authorized_at >= at:
+                return False
+            row.record = replace(record, deauthorized_at=at, refresh_at=now, next_at=now)
             row.next_at = now
             return True
 

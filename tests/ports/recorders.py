@@ -20,6 +20,7 @@ class Alert:
     subject: str
     detail: str
     next_command: str
+    link: str = ""
 
 
 class RecordingAlerts(Failing):
@@ -29,10 +30,10 @@ class RecordingAlerts(Failing):
         super().__init__()
         self.told: list[Alert] = []
 
-    def tell(self, kind: str, subject: str, *, detail: str, next_command: str) -> None:
+    def tell(self, kind: str, subject: str, *, detail: str, next_command: str, link: str = "") -> None:
         """Record an alert."""
         with self._attempt("tell"):
-            self.told.append(Alert(kind, subject, detail, next_command))
+            self.told.append(Alert(kind, subject, detail, next_command, link))
 
 
 @dataclass(frozen=True)

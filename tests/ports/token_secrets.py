@@ -31,6 +31,7 @@ class StoredSecret:
     current: str | None = None
     previous: str | None = None
     deleted: bool = False
+    recovery_days: int | None = None
 
     def put(self, document: str, token: str) -> None:
         """Write a version: the same token with the same data does nothing, with other data it is refused."""
@@ -82,6 +83,21 @@ class InMemoryTokenSecrets(Failing):
                 raise SecretGone("scheduled for deletion")
             return stored.current
 
+    def delete(self, arn: str, *, days: int) -> None:
+        """Schedule the secret's deletion."""
+        with self._attempt("delete"), self._lock:
+            stored = self._found(arn)
+            self._check(stored, is_deleted=stored.deleted)
+            if not stored.deleted:
+                stored.deleted, stored.recovery_days = True, days
+
+    def restore(self, arn: str) -> None:
+        """Take a scheduled deletion back."""
+        with self._attempt("restore"), self._lock:
+            stored = self._found(arn)
+            self._check(stored, is_deleted=stored.deleted)
+            stored.deleted, stored.recovery_days = False, None
+
     def document(self, name: ConnectionName) -> dict[str, Any] | None:
         """Return what a workload reads, or None where it finds no secret."""
         with self._lock:
@@ -108,12 +124,7 @@ class InMemoryTokenSecrets(Failing):
         with self._lock:
             self._found(arn).deleted = True
 
-    def restore(self, arn: str) -> None:
-        """Take a scheduled deletion back."""
-        with self._lock:
-            self._found(arn).deleted = False
-
-    def delete(self, arn: str) -> None:
+    def destroy(self, arn: str) -> None:
         """Delete a secret without a recovery window."""
         with self._lock:
             del self._by_name[self._found(arn).name]
@@ -130,8 +141,8 @@ class InMemoryTokenSecrets(Failing):
                 return stored
         raise SecretGone("there is no such secret")
 
-    def _check(self, stored: StoredSecret) -> None:
+    def _check(self, stored: StoredSecret, *, is_deleted: bool = False) -> None:
         if stored.tags.get(STACK_TAG) != self.stack:
             raise SecretNotOurs(f"the secret {stored.name} is not of this stack")
-        if stored.deleted:
+        if stored.deleted and not is_deleted:
             raise SecretGone(f"the secret {stored.name} is scheduled for deletion")

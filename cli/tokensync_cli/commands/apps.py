@@ -15,6 +15,7 @@ from tokensync.providers.contract import GrantType
 from tokensync.secret import Secret
 from tokensync.transitions import REASON_REFUSED
 from tokensync_cli import registration
+from tokensync_cli.commands import app_secrets
 from tokensync_cli.declaring import command
 from tokensync_cli.failure import CommandFailed, UsageFailed
 from tokensync_cli.invoking import FunctionRefused, ask_callback, ask_rotation
@@ -60,6 +61,7 @@ def add_to(app: typer.Typer) -> None:
     command(group, "remove", example="tokensync app remove tiktok-shop")(remove)
     command(group, "pause", example="tokensync app pause tiktok-shop")(pause)
     command(group, "resume", example="tokensync app resume tiktok-shop")(resume)
+    app_secrets.add_to(group)
     app.add_typer(group, name="app")
 
 
@@ -120,6 +122,7 @@ def _discovered(run: Run, target: Target, wanted: Wanted, issuer: str) -> Wanted
             f"--discover is for the provider oauth2; {wanted.provider} is known already.",
             next_command="tokensync provider list",
         )
+    registration.check_issuer(issuer, is_embedded=target.is_embedded)
     with run.out.progress(f"Reading the metadata of {issuer}"):
         found = ask_callback(target, {"tokensync": "discover", "issuer": issuer})
     return wanted.completed(endpoints=found["endpoints"], settings=found["settings"])
@@ -154,7 +157,12 @@ def _tell_added(run: Run, target: Target, app: App) -> None:
     if run.out.as_json:
         run.out.json({**registration.as_json(app, redirect_url=redirect_url), "next": following})
         return
-    run.out.fields({"app": app.name, "provider": app.provider, "redirect URL": redirect_url})
+    told = {"app": app.name, "provider": app.provider, "redirect URL": redirect_url}
+    if provider.grant_type is not GrantType.AUTHORIZATION_CODE:
+        del told["redirect URL"]  # nobody is ever sent there
+    if provider.webhook is not None:
+        told["webhook URL"] = f"{target.outputs.webhook_url}/{app.name}"
+    run.out.fields(told)
     if not app.is_sandboxed and provider.grant_type is GrantType.AUTHORIZATION_CODE:
         run.out.note("Register that redirect URL with the provider, letter by letter.")
     run.out.note(f"Next: {following}")
@@ -215,7 +223,7 @@ def remove(run: Run, name: Name, *, yes: Yes = False) -> None:
     """Remove an app. Its connections are kept, but nothing refreshes them any more."""
     target = run.target()
     app_name(name)
-    standing = sum(1 for _ in target.connections.list(name))
+    standing = sum(1 for record in target.connections.list(name) if record.removed_at is None)
     if standing and not yes:
         raise CommandFailed(
             f"{standing} connection{'s' if standing > 1 else ''} of {name} would no longer be refreshed; the secrets "

@@ -9,9 +9,8 @@ from tokensync.connection import Connection, Status
 from tokensync.names import ConnectionName, app_name
 from tokensync.providers import provider_named
 from tokensync.providers.contract import GrantType
-from tokensync.signing import Invite
+from tokensync.signing import Invite, invite_url
 from tokensync.text import LABEL_LENGTH, one_line
-from tokensync.web import invite_url
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import found, named, summarized
 from tokensync_cli.failure import LATER, NEEDS_SELLER, NOT_FOUND, CommandFailed, UsageFailed
@@ -111,7 +110,7 @@ def connect(
 def _mint(run: Run, target: Target, name: str, *, label: str) -> None:
     """Mint the first token of an app that acts for itself: nobody is asked."""
     with run.out.progress("Asking the provider for a token"):
-        answer = ask_callback(target, {"tokensync": "mint", "app": name, "label": label})
+        answer = ask_callback(target, {"tokensync": "mint", "app": name, "label": _checked(label, f"connect {name}")})
     if run.out.as_json:
         run.out.json(summarized(target, found(target, str(answer.get("connection")))))
         return
@@ -130,7 +129,7 @@ def paste(run: Run, name: App, *, begin: Begin = False, label: Label = "") -> No
     target = run.target()
     target.apps.state(app_name(name))
     if begin:
-        begun = ask_callback(target, {"tokensync": "begin", "app": name, "label": label})
+        begun = ask_callback(target, {"tokensync": "begin", "app": name, "label": _checked(label, f"paste {name} --begin")})
         run.out.note("Open this link, and paste the address that the browser is sent to afterwards:")
         run.out.say(str(begun["url"]))
     elif label:
@@ -154,18 +153,27 @@ def _invite(target: Target, name: str, *, label: str, seconds: int, connection: 
             next_command=_INSTEAD_COMMAND[grant_type].format(name=name),
             kind="NoConsent",
         )
-    if label != one_line(label, length=LABEL_LENGTH):
-        raise UsageFailed(
-            f"--label is one line of at most {LABEL_LENGTH} printable characters.",
-            next_command=f"tokensync invite {name} --label L",
-        )
     return Invite(
         id=secrets.token_urlsafe(_ID_BYTES),
         app=name,
         expires_at=target.clock.now() + seconds,
-        label=label,
+        label=_checked(label, f"invite {name}"),
         for_account="" if connection is None else _account(target, name, connection),
     )
+
+
+def _checked(label: str, command: str) -> str:
+    """Return the label if a page can show it as it is.
+
+    Raises:
+        UsageFailed: it cannot.
+    """
+    if label != one_line(label, length=LABEL_LENGTH):
+        raise UsageFailed(
+            f"--label is one line of at most {LABEL_LENGTH} printable characters.",
+            next_command=f"tokensync {command} --label L",
+        )
+    return label
 
 
 def _account(target: Target, name: str, connection: str) -> str:

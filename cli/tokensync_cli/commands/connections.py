@@ -21,6 +21,7 @@ from tokensync_cli.times import moment
 Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
 OfStatus = Annotated[Status | None, typer.Option("--status", help="Only those of this status.", show_default=False)]
 OfApp = Annotated[str | None, typer.Option("--app", metavar="APP", help="Only those of this app.", show_default=False)]
+Removed = Annotated[bool, typer.Option("--removed", help="Those that were removed, and no other.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Print the tokens as well, refresh token included.")]
 
 # What a seller's authorization alone can mend.
@@ -39,7 +40,7 @@ def add_to(app: typer.Typer) -> None:
     )(token)
 
 
-def list_connections(run: Run, *, status: OfStatus = None, app: OfApp = None) -> None:
+def list_connections(run: Run, *, status: OfStatus = None, app: OfApp = None, removed: Removed = False) -> None:
     """List the connections, and how each is."""
     target = run.target()
     if app is not None:
@@ -49,7 +50,7 @@ def list_connections(run: Run, *, status: OfStatus = None, app: OfApp = None) ->
         record
         for name in names
         for record in target.connections.list(name)
-        if status is None or record.status is status
+        if (record.removed_at is not None) is removed and (status is None or record.status is status)
     ]
     if run.out.as_json:
         run.out.json([summarized(target, record) for record in records])
@@ -76,7 +77,7 @@ def show(run: Run, name: Name, *, reveal: Reveal = False) -> None:
 def history(run: Run, name: Name) -> None:
     """Show what happened to a connection, the newest last."""
     target = run.target()
-    record = found(target, name)
+    record = found(target, name, even_removed=True)
     if run.out.as_json:
         run.out.json([asdict(entry) for entry in record.history])
         return
@@ -87,13 +88,24 @@ def history(run: Run, name: Name) -> None:
 
 def token(run: Run, name: Name) -> None:
     """Print the access token alone, as workloads read it."""
-    target = run.target()
-    wanted = named(name)
+    told = published(run, run.target(), named(name))
+    if run.out.as_json:
+        run.out.json({key: told.get(key) for key in ("access_token", "expires_at", "status")})
+    else:
+        print(told["access_token"])
+
+
+def published(run: Run, target: Target, wanted: ConnectionName) -> dict[str, Any]:
+    """Return what workloads read of a connection; warn where its token is not good any more.
+
+    Raises:
+        CommandFailed: there is nothing to read, or its seller has to authorize again.
+    """
     text = target.secrets.read(token_secret_name(target.outputs.secret_prefix, wanted))
     if text is None:
         raise _unpublished(found(target, name))
-    published = _published(wanted, text)
-    status, expires_at = published.get("status"), published.get("expires_at")
+    told = _published(wanted, text)
+    status, expires_at = told.get("status"), told.get("expires_at")
     if status in _LOST:
         raise CommandFailed(
             f"{wanted} is {status}: its seller has to authorize again.",
@@ -106,10 +118,7 @@ def token(run: Run, name: Name) -> None:
     now = target.clock.now()
     if isinstance(expires_at, int) and expires_at <= now:
         run.out.warn(f"this token expired {moment(expires_at, now=now)}; see: tokensync refresh {wanted}")
-    if run.out.as_json:
-        run.out.json({"access_token": published["access_token"], "expires_at": expires_at, "status": status})
-    else:
-        print(published["access_token"])
+    return told
 
 
 def _published(name: ConnectionName, text: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ _MENDED_BY = {
     Status.HELD: "tokensync show {name}",
     Status.REAUTHORIZE: "tokensync invite {app} --for {name}",
     Status.DISCONNECTED: "tokensync invite {app} --for {name}",
-    Status.ORPHANED: "tokensync show {name}",
+    Status.ORPHANED: "tokensync publish {name}",
     Status.QUARANTINED: "tokensync show {name}",
 }
 
@@ -112,6 +112,8 @@ def _connections(target: Target) -> Iterator[Finding]:
     well = 0
     for name in target.apps.names():
         for record in target.connections.list(name):
+            if record.removed_at is not None:
+                continue
             message, following = _trouble(record, now=now)
             if message:
                 yield Finding("connections", ok=False, message=f"{record.name} {message}", next=following)

@@ -7,6 +7,8 @@ from tokensync.providers.contract import GrantType
 from tokensync_cli.declaring import command
 from tokensync_cli.run import Run
 
+# What an app must be given, by the fields that a provider requires.
+_OPTIONS = {"service_id": "--service-id", "scopes": "--scope"}
 _CONNECTED_BY = {
     GrantType.AUTHORIZATION_CODE: "invite",
     GrantType.CLIENT_CREDENTIALS: "connect",
@@ -51,7 +53,7 @@ def list_providers(run: Run) -> None:
             provider.name,
             provider.title,
             _CONNECTED_BY[provider.grant_type],
-            [f"--{field.replace('_', '-')}" for field in provider.required],
+            [_OPTIONS[field] for field in provider.required],
             list(provider.regions),
             [_setting(key, values) for key, values in provider.settings.items()],
         )

@@ -33,6 +33,16 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
+class _Server(uvicorn.Server):
+    """Says where it is once it can be stopped: whoever reads the line may send a signal at once."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            print(f"sandbox: http://localhost:{listener.getsockname()[1]}", flush=True)
+
+
 async def _serve(sandbox: Sandbox, state: Path | None, listener: socket.socket) -> None:
     saver = Saver(sandbox, state)
     config = uvicorn.Config(
@@ -48,7 +58,7 @@ async def _serve(sandbox: Sandbox, state: Path | None, listener: socket.socket) 
         proxy_headers=False,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
-    await uvicorn.Server(config).serve(sockets=[listener])
+    await _Server(config).serve(sockets=[listener])
     await saver.save()
 
 
@@ -71,7 +81,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # uvicorn stops on these and then raises them again, which would turn a clean stop into a failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    print(f"sandbox: http://localhost:{listener.getsockname()[1]}", flush=True)
     try:
         asyncio.run(_serve(Sandbox(PROVIDERS, saved=saved), options.state, listener))
     except OSError as error:

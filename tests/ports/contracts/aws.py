@@ -18,6 +18,7 @@ from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import DynamoTable, key_of
 from tokensync.aws.items import from_attribute, to_attribute
 from tokensync.aws.keys import KmsKeys
+from tokensync.aws.notices import DynamoNotices
 from tokensync.aws.pendings import DynamoPendings
 from tokensync.aws.queue import SqsWorkQueue
 from tokensync.aws.secrets import SecretsManagerTokens
@@ -91,6 +92,7 @@ class AwsWorld:
         table = DynamoTable(resources.clients.dynamodb, resources.table)
         self.connections = DynamoConnections(table)
         self.pendings = DynamoPendings(table)
+        self.notices = DynamoNotices(table)
         app_secrets = AppSecrets(resources.clients.secrets, prefix=STACK, stack=STACK)
         self.apps = AwsApps(app_secrets, table, self.clock)
         self.secrets = SecretsManagerTokens(resources.clients.secrets, prefix=STACK, stack=STACK)

@@ -389,3 +389,64 @@ class ConnectionsContract:
         world.connections.set_aside(idle.name, fence=2, why="unplaced", sealed=b"\xfftwo", now=NOW)
         assert [b"\x00one", b"\xfftwo", None] == [world.connections.aside(idle.name, fence=n) for n in (1, 2, 3)]
         assert NOW + 30 * DAY == world.attribute((f"app#{world.app}", f"aside#{idle.name.account}#1"), "ttl")
+
+    # ------------------------------------------------------------------------------------------------ notices
+
+    def test_marking_an_end(self, world: World, idle: Connection) -> None:
+        """A mark makes the connection due now, and stands in the record."""
+        rested = world.connections.write(idle, replace(idle, refresh_at=None, renew_at=None, next_at=None))
+        assert world.connections.note_deauthorized(idle.name, at=NOW - 5, now=NOW)
+        marked = replace(rested, deauthorized_at=NOW - 5, refresh_at=NOW, next_at=NOW)
+        assert marked == world.connections.get(idle.name)
+        assert [(f"connection#{idle.name.account}", NOW)] == self._due(world, NOW)
+
+    def test_a_mark_outlives_a_holders_write(self, world: World, idle: Connection) -> None:
+        """A holder that read the record before the mark does not undo it."""
+        leased = world.connections.lease(idle.name, now=NOW, until=SOON)
+        assert world.connections.note_deauthorized(idle.name, at=NOW, now=NOW)
+        done = replace(leased, lease_until=None, label="New", refresh_at=NOW + DAY, next_at=NOW + DAY)
+        assert NOW == world.connections.write(leased, done).deauthorized_at
+
+    @pytest.mark.parametrize(("at", "marked"), [(NOW - 1, False), (NOW, False), (NOW + 1, True)])
+    def test_an_end_before_the_grant(self, world: World, name: ConnectionName, at: int, *, marked: bool) -> None:
+        """Only an end after the authorization that stands ends it."""
+        world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
+        before = world.connections.get(name)
+        assert marked == world.connections.note_deauthorized(name, at=at, now=NOW)
+        assert marked == (before != world.connections.get(name))
+
+    def test_a_takeover_clears_a_mark(self, world: World, name: ConnectionName) -> None:
+        """A new authorization stands, whatever was said of the one before."""
+        world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
+        assert world.connections.note_deauthorized(name, at=NOW + 1, now=NOW + 1)
+        taken, _ = world.connections.take_over(fresh(name, authorized_at=NOW + 2, authorized_by="b"), until=SOON)
+        assert taken.deauthorized_at is None
+        assert taken == world.connections.get(name)
+
+    def test_a_disconnected_connection_is_not_marked(self, world: World, idle: Connection) -> None:
+        """What has ended does not end again, and is not made due."""
+        ended = world.connections.write(idle, replace(idle, status=Status.DISCONNECTED, refresh_at=None, next_at=None))
+        assert not world.connections.note_deauthorized(idle.name, at=NOW, now=NOW)
+        assert ended == world.connections.get(idle.name)
+
+    def test_marking_the_unknown(self, world: World, name: ConnectionName) -> None:
+        """A mark for what does not stand says so, and creates nothing; a newer version's record is left alone."""
+        with pytest.raises(UnknownConnection):
+            world.connections.note_deauthorized(name, at=NOW, now=NOW)
+        assert world.connections.get(name) is None
+        world.connections.take_over(fresh(name), until=SOON)
+        world.plant(key(name), "schema", 2)
+        with pytest.raises(NewerSchema):
+            world.connections.note_deauthorized(name, at=NOW, now=NOW)
+
+    def test_finding_by_a_key(self, world: World) -> None:
+        """A connection is found by each of its keys, of any length and alphabet; the last one named stands."""
+        one, other = ConnectionName(world.app, "a"), ConnectionName(world.app, "é/b")
+        keys = ["7000714532876273420", "s" * 60_000, "\ud800", ""]
+        for _ in range(2):
+            world.connections.index(one, keys)
+        world.connections.index(other, keys[:1])
+        assert [other, one, one, one] == [world.connections.find(world.app, key) for key in keys]
+        assert world.connections.find(world.app, "another") is None
+        assert world.connections.find(f"{world.app}-2", keys[0]) is None
+        assert [] == list(world.connections.list(world.app))

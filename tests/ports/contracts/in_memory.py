@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ports import (
     InMemoryApps,
     InMemoryConnections,
+    InMemoryNotices,
     InMemoryPendings,
     InMemorySealer,
     InMemoryTokenSecrets,
@@ -31,6 +32,7 @@ class InMemoryWorld:
         self._sealer = InMemorySealer()
         self.connections = InMemoryConnections(self._table)
         self.pendings = InMemoryPendings(self._table)
+        self.notices = InMemoryNotices(self._table)
         self.apps = InMemoryApps(table=self._table)
         self.secrets = InMemoryTokenSecrets(prefix="tokensync", stack="tokensync")
         self.queue = InMemoryWorkQueue()
@@ -71,7 +73,7 @@ class InMemoryWorld:
 
     def destroy(self, arn: str) -> None:
         """Delete a secret for good."""
-        self.secrets.delete(arn)
+        self.secrets.destroy(arn)
 
     def versions(self, arn: str) -> dict[str, str]:
         """Return what stands under AWSCURRENT and AWSPREVIOUS."""

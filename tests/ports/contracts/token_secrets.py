@@ -97,3 +97,22 @@ class TokenSecretsContract:
         again = world.secrets.create(name, "two", token=token(2))
         assert arn != again
         assert {"AWSCURRENT": "two"} == world.versions(again)
+
+    def test_a_deletion_and_its_return(self, world: World, arn: str) -> None:
+        """A deleted secret cannot be written until it is restored; then it is as it was. Both may be repeated."""
+        world.secrets.delete(arn, days=7)
+        world.secrets.delete(arn, days=30)
+        with pytest.raises(SecretGone):
+            world.secrets.put(arn, "two", token=token(2))
+        world.secrets.restore(arn)
+        world.secrets.restore(arn)
+        world.secrets.put(arn, "two", token=token(2))
+        assert {"AWSCURRENT": "two", "AWSPREVIOUS": "one"} == world.versions(arn)
+
+    def test_a_secret_that_is_gone_for_good(self, world: World, arn: str) -> None:
+        """What was deleted without a window can neither be deleted nor restored."""
+        world.destroy(arn)
+        with pytest.raises(SecretGone):
+            world.secrets.delete(arn, days=7)
+        with pytest.raises(SecretGone):
+            world.secrets.restore(arn)

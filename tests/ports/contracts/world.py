@@ -48,6 +48,7 @@ class World(Protocol):
     app: str
     connections: ports.Connections
     pendings: ports.Pendings
+    notices: ports.Notices
     apps: Registry
     secrets: ports.TokenSecrets
     queue: ports.WorkQueue

@@ -86,3 +86,27 @@ def test_a_subject_that_sns_takes(stub: Stubber, alerts: SnsAlerts) -> None:
     stub.client.meta.events.unregister(event, unique_id="seen")
     assert seen[0].startswith("demo-stack: answer.lost app/????Bcc: x@example.com")
     assert len(seen[0]) < 100
+
+
+def test_a_link_reaches_the_subscribers_and_no_log(
+    stub: Stubber, alerts: SnsAlerts, log: RecordingLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A link opens something to whoever holds it: it stands in the message alone."""
+    stub.add_response(
+        "publish",
+        {"MessageId": "1"},
+        {
+            "TopicArn": TOPIC,
+            "Subject": "demo-stack: authorization.expiring shop/1",
+            "Message": "authorization.expiring: shop/1\n\nsoon\n\nNext: tokensync invite shop --for shop/1\n\n"
+            "https://connect.example/connect/shop?invite=CANARY\n\nStack: demo-stack\n",
+        },
+    )
+    alerts.tell(
+        "authorization.expiring",
+        "shop/1",
+        detail="soon",
+        next_command="tokensync invite shop --for shop/1",
+        link="https://connect.example/connect/shop?invite=CANARY",
+    )
+    assert "CANARY" not in repr(log.lines) + capsys.readouterr().out

@@ -147,3 +147,55 @@ def test_no_current_version(stub: Stubber, tokens: SecretsManagerTokens) -> None
         stub.add_client_error("describe_secret", code)
         with pytest.raises(expected):
             tokens.current_version(ARN)
+
+
+@pytest.mark.parametrize("operation", ["delete", "restore"])
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("ResourceNotFoundException", SecretGone),
+        ("ThrottlingException", PublishUnavailable),
+        ("InternalServiceError", PublishUnavailable),
+    ],
+)
+def test_codes_of_a_deletion_and_its_return(
+    stub: Stubber, tokens: SecretsManagerTokens, operation: str, code: str, expected: type[PublishError]
+) -> None:
+    """Each code of DeleteSecret and RestoreSecret says what to do."""
+    stub.add_client_error(f"{operation}_secret", code)
+    with pytest.raises(PublishError) as raised:
+        _change(tokens, operation)
+    assert expected is type(raised.value)
+
+
+def _change(tokens: SecretsManagerTokens, operation: str) -> None:
+    if operation == "delete":
+        tokens.delete(ARN, days=7)
+    else:
+        tokens.restore(ARN)
+
+
+@pytest.mark.parametrize(("operation", "wanted"), [("delete", {"DeletedDate": LATER}), ("restore", {})])
+def test_a_secret_in_the_wanted_state(
+    stub: Stubber, tokens: SecretsManagerTokens, operation: str, wanted: dict[str, object]
+) -> None:
+    """A secret that is deleted, or stands, already is as good as one that was changed now."""
+    stub.add_client_error(f"{operation}_secret", "InvalidRequestException")
+    stub.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": OURS, **wanted})
+    _change(tokens, operation)
+
+
+@pytest.mark.parametrize("operation", ["delete", "restore"])
+@pytest.mark.parametrize(("tags", "expected"), [(OURS, PublishUnavailable), ([], SecretNotOurs)])
+def test_a_refused_deletion_or_return(
+    stub: Stubber,
+    tokens: SecretsManagerTokens,
+    operation: str,
+    tags: list[dict[str, str]],
+    expected: type[PublishError],
+) -> None:
+    """IAM's refusal means that the secret lacks our tag, or that it will do later where it has it."""
+    stub.add_client_error(f"{operation}_secret", "AccessDeniedException")
+    stub.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": tags})
+    with pytest.raises(expected):
+        _change(tokens, operation)

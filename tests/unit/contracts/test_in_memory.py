@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ports.contracts.apps import AppsContract
 from ports.contracts.connections import ConnectionsContract
+from ports.contracts.notices import NoticesContract
 from ports.contracts.pendings import PendingsContract
 from ports.contracts.sealing import SealerContract
 from ports.contracts.token_secrets import TokenSecretsContract
@@ -16,6 +17,10 @@ class TestConnections(ConnectionsContract):
 
 class TestPendings(PendingsContract):
     """The pending authorizations in memory."""
+
+
+class TestNotices(NoticesContract):
+    """The notices that had their effect, in memory."""
 
 
 class TestApps(AppsContract):

@@ -39,6 +39,7 @@ def test_the_document_is_the_public_contract(record: Connection, grant: Grant, n
         "generation": 3,
         "obtained_at": now - 7200,
         "status": "active",
+        "owner": "tokensync",
     }
 
 

@@ -104,7 +104,7 @@ def test_a_foreign_secret_is_not_overwritten(
     assert secrets.document(NAME) == {"theirs": True}
 
 
-@pytest.mark.parametrize("gone", [InMemoryTokenSecrets.schedule_deletion, InMemoryTokenSecrets.delete])
+@pytest.mark.parametrize("gone", [InMemoryTokenSecrets.schedule_deletion, InMemoryTokenSecrets.destroy])
 def test_a_deleted_secret_is_not_recreated(
     record: Connection, grant: Grant, secrets: InMemoryTokenSecrets, publisher: Publisher, gone: object
 ) -> None:
@@ -152,10 +152,15 @@ PUBLISHED = Published(arn="arn", version_id="v", generation=3, status=Status.ACT
         ({"published": None, "status": Status.QUARANTINED}, False),
         ({"published": replace(PUBLISHED, generation=2), "status": Status.ORPHANED}, False),
         ({"published": None, "sealed_grant": None}, False),
+        ({"published": None, "status": Status.DISCONNECTED}, False),
+        ({"published": PUBLISHED, "status": Status.DISCONNECTED}, True),
     ],
 )
 def test_publishing_is_due_where_secret_and_grant_differ(
     record: Connection, changes: dict[str, object], due: object
 ) -> None:
-    """A difference in generation or status is to be published, but never for a quarantined or orphaned connection."""
+    """A difference in generation or status is to be published, but never for a quarantined or orphaned connection.
+
+    Nor is there to be a new secret for one that has ended.
+    """
     assert replace(record, **changes).publishing_is_due() is due  # type: ignore[arg-type]

@@ -27,6 +27,9 @@ def test_a_summary_tells_names_times_and_states(record: Connection, now: int) ->
         "access_expires_at": now + 7200,
         "refresh_expires_at": now + 90 * 86_400,
         "due_at": now + 60,
+        "verified_at": None,
+        "missing_scopes": [],
+        "removed_at": None,
         "last_error": None,
         "secret": "stack/tokens/shop/account-1",
     }

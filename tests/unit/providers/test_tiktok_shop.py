@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from rows import case, row
 
 from tokensync.answers import AccountReply, Answer, Failure, FailureClass, Issued
 from tokensync.app import App
 from tokensync.callback_query import Query
 from tokensync.errors import BadRequest
-from tokensync.grant import Grant
 from tokensync.providers.contract import RefreshReuse
-from tokensync.providers.tiktok_shop import PROVIDER, sign
+from tokensync.providers.tiktok_shop import PROVIDER
 from tokensync.reading import read_answer
 from tokensync.request import Request
 from tokensync.secret import Secret
@@ -46,14 +44,6 @@ APP = App(
     client_secret=Secret("e59af819cc"),
     service_id="7172553411213117190",
     scopes=("seller.authorization.info",),
-)
-GRANT = Grant(
-    account_id="7010736057180325637",
-    label="",
-    access_token=Secret("TTP_access"),
-    token_type="Bearer",
-    scopes=(),
-    obtained_at=NOW,
 )
 
 
@@ -84,14 +74,15 @@ def failure(given_answer: Answer) -> Failure:
     return read
 
 
+@row("2 seller link: service_id and state alone")
 @pytest.mark.parametrize(
     ("region", "host"),
     [
         ("", "services.tiktokshop.com"),
-        ("global", "services.tiktokshop.com"),
-        ("us", "services.us.tiktokshop.com"),
-        ("us-alternative", "services.tiktokshops.us"),
-        ("partner", "partner.tiktokshop.com"),
+        case("2 authorize host: global", "global", "services.tiktokshop.com"),
+        case("2 authorize host: us", "us", "services.us.tiktokshop.com"),
+        case("2 authorize host: us-alternative", "us-alternative", "services.tiktokshops.us"),
+        case("2 authorize host: partner", "partner", "partner.tiktokshop.com"),
     ],
 )
 def test_the_authorize_link_of_each_region(region: str, host: str) -> None:
@@ -103,12 +94,49 @@ def test_the_authorize_link_of_each_region(region: str, host: str) -> None:
     assert url == f"https://{host}/open/authorize?service_id=7172553411213117190&state=s.t"
 
 
+@row("2 creator link: app_key, state required")
+@pytest.mark.parametrize("region", ["", "global", "us", "us-alternative", "partner"])
+def test_the_creators_link_names_the_app_key(region: str) -> None:
+    """Creators have one page for every region; it takes app_key and state, and no service id is needed."""
+    app = replace(APP, region=region, service_id="", settings={"account_kind": "creator"})
+    creators = PROVIDER.for_app(app)
+
+    url = authorize_url(creators, app, state="s.t", redirect_uri="https://a.example/cb", verifier=Secret("v"))
+
+    assert url == "https://shop.tiktok.com/alliance/creator/auth?app_key=29a39d&state=s.t"
+    assert creators.required == ()
+
+
+@pytest.mark.parametrize("kind", ["seller", "partner"])
+def test_only_creators_have_another_link(kind: str) -> None:
+    """Sellers' and partners' apps have the provider as it is, token calls and all."""
+    assert PROVIDER.for_app(replace(APP, settings={"account_kind": kind})) == PROVIDER
+
+
+def test_creators_tokens_come_from_the_same_host() -> None:
+    """The link alone is another: code and refresh token are presented where everybody's are."""
+    app = replace(APP, settings={"account_kind": "creator"})
+    creators = PROVIDER.for_app(app)
+
+    assert code_request(creators, app, Secret("x"), redirect_uri="") == code_request(
+        PROVIDER, APP, Secret("x"), redirect_uri=""
+    )
+    assert refresh_request(creators, app, Secret("x")) == refresh_request(PROVIDER, APP, Secret("x"))
+
+
+@row("2 service_id is not app_key", "8 5 service_id for app_key")
 def test_the_link_names_the_service_and_not_the_app_key() -> None:
     """service_id for app_key shows "This service does not exist": an app must state its service id."""
     assert PROVIDER.required == ("service_id",)
     assert "29a39d" not in authorize_url(PROVIDER, APP, state="s", redirect_uri="")
 
 
+@row(
+    "2 callback: code=null is a denial",
+    "2 callback: prefixes mean nothing",
+    "2 callback: unknown parameters ignored",
+    "8 3 code=null",
+)
 @pytest.mark.parametrize(
     ("raw", "code"),
     [
@@ -130,6 +158,7 @@ def test_every_form_of_the_callback(raw: str, code: str | None) -> None:
     assert (found.reveal() if found else None) == code
 
 
+@row("2 callback: app_key checked where present")
 @pytest.mark.parametrize("raw", ["code=x&app_key=another", "code=x&app_key=", "code=null&app_key=another&error=x"])
 def test_an_authorization_for_another_app_is_refused(raw: str) -> None:
     """Where app_key is present it is this app's."""
@@ -143,6 +172,7 @@ def test_code_and_error_at_once_are_refused() -> None:
         Query.parse("code=TTP_x&error=auth_denied").code(PROVIDER, APP)
 
 
+@row("2 token calls: one host for every region", "2 token calls: authorized_code")
 @pytest.mark.parametrize("region", ["", "us", "us-alternative", "partner"])
 def test_the_exchange_is_a_get_with_everything_in_the_query(region: str) -> None:
     """One host serves every region; there is no body, header, redirect URI or verifier."""
@@ -174,6 +204,7 @@ def test_the_refresh_is_a_get_of_its_own_path() -> None:
     )
 
 
+@row("2 token calls: sandbox by configuration")
 def test_sandbox_hosts_are_for_explicit_configuration() -> None:
     """Production is the default; the old sandbox host is allowed and used only where an app names it."""
     own = {"token": "https://auth-sandbox.tiktok-shops.com/api/v2/token/get"}
@@ -185,6 +216,7 @@ def test_sandbox_hosts_are_for_explicit_configuration() -> None:
     assert not any("sandbox" in url for url in PROVIDER.endpoints.values())
 
 
+@row("2 hosts exactly these")
 def test_the_hosts_are_exactly_the_vendors() -> None:
     """No other host may be named by an app."""
     assert PROVIDER.hosts == {
@@ -199,11 +231,13 @@ def test_the_hosts_are_exactly_the_vendors() -> None:
     }
 
 
+@row("2 whether the old refresh token dies is unknown")
 def test_whether_the_old_refresh_token_dies_is_not_known() -> None:
     """Where sources disagree a refresh token counts as used up when it was presented."""
     assert PROVIDER.refresh_reuse is RefreshReuse.SINGLE_USE
 
 
+@row("2 success: the vendor's sample", "2 expiries: absolute epoch seconds")
 def test_the_vendors_sample_is_read() -> None:
     """Both expiries are absolute epochs, scopes an array, the account the open_id, the trace the request_id."""
     assert issued(success()) == Issued(
@@ -232,6 +266,7 @@ def test_an_expiry_is_never_read_as_a_duration() -> None:
     assert read.life < 8 * 86_400
 
 
+@row("2 expiries: magnitude")
 @pytest.mark.parametrize(
     ("written", "expires_at"),
     [
@@ -261,6 +296,7 @@ def test_a_seller_may_have_no_name(name: object) -> None:
     assert (account.id, account.label) == ("7010736057180325637", "")
 
 
+@row("2 seller_name null, region and scopes absent")
 def test_a_creator_has_neither_region_nor_scopes() -> None:
     """seller_base_region and granted_scopes may be absent."""
     read = issued(success(seller_base_region=..., granted_scopes=..., seller_name=None, user_type=1))
@@ -269,6 +305,7 @@ def test_a_creator_has_neither_region_nor_scopes() -> None:
     assert read.account == AccountReply(id="7010736057180325637", label="", kind="creator", facts={})
 
 
+@row("2 user_type 0 1 3")
 @pytest.mark.parametrize(
     ("user_type", "kind"), [(0, "seller"), (1, "creator"), (3, "partner"), (2, "2"), (99, "99"), (..., ""), (None, "")]
 )
@@ -280,6 +317,7 @@ def test_the_kind_of_account_is_told(user_type: object, kind: str) -> None:
     assert account.kind == kind
 
 
+@row("2 open_id is opaque")
 @pytest.mark.parametrize("open_id", [None, ..., "", 7010736057180325637, ["x"]])
 def test_without_an_open_id_there_is_no_account(open_id: object) -> None:
     """The id is opaque text; a number could have lost digits on its way and is none."""
@@ -287,6 +325,32 @@ def test_without_an_open_id_there_is_no_account(open_id: object) -> None:
 
     assert read.account is None
     assert read.refresh_token == Secret("TTP_refresh")
+
+
+@row("2 refresh end counts from the authorization")
+def test_the_authorizations_end_is_the_providers() -> None:
+    """The refresh token's end is an epoch that counts from the authorization: the day of a refresh changes nothing."""
+    later = replace(success(), received_at=NOW + 100 * 86_400)
+
+    assert issued(later).refresh_expires_at == issued(success()).refresh_expires_at == 1_691_487_031
+
+
+@row("2 a creator authorization has no end")
+@pytest.mark.parametrize("end", [4_102_444_800, 253_402_300_799, 10**12, 9_223_372_036_854_775_807, None, ...])
+def test_a_creators_authorization_has_no_end(end: object) -> None:
+    """A far end of the authorization is how the vendor says that there is none; the access token's life stands."""
+    read = issued(success(refresh_token_expire_in=end))
+
+    assert (read.refresh_expires_at, read.life) == (None, 604_800)
+
+
+@row("8 17 ids beyond 2^53")
+def test_a_long_id_keeps_its_digits() -> None:
+    """The open_id exceeds 2^53 and stays the text that it is."""
+    account = issued(success(open_id="9007199254740993")).account
+
+    assert account is not None
+    assert account.id == "9007199254740993"
 
 
 def test_an_answer_without_refresh_token_is_read() -> None:
@@ -298,37 +362,6 @@ def test_an_answer_without_refresh_token_is_read() -> None:
 def test_scopes_may_come_otherwise(scopes: object) -> None:
     """An array is documented; a text is taken as well."""
     assert issued(success(granted_scopes=scopes)).scopes == ("a", "5")
-
-
-ERRORS = [
-    (36004004, "invalid auth code", FailureClass.REFUSED),
-    (36004005, "can not find related auth record", FailureClass.REFUSED),
-    (36004001, "rt has expired", FailureClass.REFUSED),
-    (
-        36009033,
-        "Access denied. Your IP address is not in the IP allow list configured for this app",
-        FailureClass.CONFIGURATION,
-    ),
-    (98001004, "parameters invalid", FailureClass.UNKNOWN),
-    (98001005, "code already used", FailureClass.REFUSED),
-    (98001006, "refresh token invalid", FailureClass.REFUSED),
-    (36009002, "rate limit", FailureClass.BUSY),
-    (36009007, "timeout", FailureClass.AMBIGUOUS),
-    (36009004, "ten meanings", FailureClass.UNKNOWN),
-    (12345, "invalid refresh token", FailureClass.UNKNOWN),
-    (-1, "", FailureClass.UNKNOWN),
-]
-
-
-@pytest.mark.parametrize(("code", "message", "kind"), ERRORS, ids=[str(error[0]) for error in ERRORS])
-@pytest.mark.parametrize("data", [..., None, {}, []], ids=["missing", "null", "object", "array"])
-def test_every_row_of_the_error_table(code: int, message: str, kind: FailureClass, data: object) -> None:
-    """Errors come inside an HTTP 200 with a number, and with data missing, null or empty."""
-    body = {"code": code, "message": message, "request_id": "r-1"}
-
-    read = failure(answer(body if data is ... else {**body, "data": data}))
-
-    assert read == Failure(kind=kind, code=str(code), message=message, trace_id="r-1")
 
 
 @pytest.mark.parametrize("code", [0, 1, 36004005, 36009004, 98001004, None, "x"])
@@ -351,6 +384,7 @@ def test_configuration_is_known_by_its_text(code: object, message: str) -> None:
     assert failure(answer(body)).kind is FailureClass.CONFIGURATION
 
 
+@row("2 code is compared, never message")
 def test_a_message_is_never_compared_with_success() -> None:
     """The code decides: "success" beside another number is an error, and any message beside 0 is a success."""
     assert failure(answer({"code": 36004005, "message": "success", "data": dict(SAMPLE)})).kind is FailureClass.REFUSED
@@ -384,125 +418,3 @@ def test_a_rate_limit_may_say_how_long() -> None:
 
     assert failure(limited).retry_after == 5
     assert failure(answer(b"", 429, **{"retry-after": "5"})).retry_after == 5
-
-
-VECTOR = "b596b73e0cc6de07ac26f036364178ab16b0a907af13d43f0a0cd2345f582dc8"
-
-
-def test_the_vendors_signature_vector() -> None:
-    """The vendor's own example of a signed call gives its signature."""
-    query = {"app_key": "29a39d", "timestamp": "1623812664"}
-
-    assert sign("e59af819cc", "/authorization/202309/shops", query) == VECTOR
-
-
-def test_a_signature_leaves_itself_and_the_token_out() -> None:
-    """`sign` and `access_token` are not signed, and the order in which parameters are given does not matter."""
-    query = {"timestamp": "1623812664", "access_token": "t", "sign": "s", "app_key": "29a39d"}
-
-    assert sign("e59af819cc", "/authorization/202309/shops", query) == VECTOR
-
-
-def test_a_signature_is_over_the_very_bytes_of_the_body() -> None:
-    """One space more in the body is another signature."""
-    bodies = [b"", b"{}", b"{ }", b'{"a":1}']
-    signatures = {sign("secret", "/path", {"app_key": "k"}, body) for body in bodies}
-
-    assert len(signatures) == len(bodies)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.dictionaries(st.text("abc", min_size=1), st.text(st.characters(codec="utf-8"), max_size=5)), st.binary())
-def test_a_signature_is_lower_case_hex(query: dict[str, str], body: bytes) -> None:
-    """Whatever is signed, the signature is 64 lower-case hex digits, and repeats."""
-    signature = sign("sécret", "/path", query, body)
-
-    assert len(bytes.fromhex(signature)) == 32
-    assert signature == signature.lower() == sign("sécret", "/path", dict(reversed(query.items())), body)
-
-
-def test_the_shops_call_is_the_signed_vector() -> None:
-    """The facts call is a GET without shop_cipher, signed over what it sends, the token in its header."""
-    assert PROVIDER.facts is not None
-
-    request = PROVIDER.facts.request(APP, PROVIDER.endpoint(APP, "api"), GRANT, 1_623_812_664)
-
-    parts = urlsplit(request.url)
-    assert f"{parts.scheme}://{parts.netloc}{parts.path}" == (
-        "https://open-api.tiktokglobalshop.com/authorization/202309/shops"
-    )
-    assert parse_qsl(parts.query) == [("app_key", "29a39d"), ("timestamp", "1623812664"), ("sign", VECTOR)]
-    assert request.headers == {"x-tts-access-token": "TTP_access", "content-type": "application/json"}
-    assert (request.method, request.body) == ("GET", b"")
-
-
-def test_a_mounted_api_signs_the_vendors_path() -> None:
-    """Below a mount path, as a sandbox has it, the signature is still over the vendor's own path."""
-    assert PROVIDER.facts is not None
-
-    request = PROVIDER.facts.request(APP, "http://localhost:9000/tiktok_shop", GRANT, 1_623_812_664)
-
-    assert request.url == (
-        "http://localhost:9000/tiktok_shop/authorization/202309/shops"
-        f"?app_key=29a39d&timestamp=1623812664&sign={VECTOR}"
-    )
-
-
-SHOP = {
-    "id": "7000714532876273420",
-    "name": "Maomao beauty shop",
-    "region": "GB",
-    "seller_type": "CROSS_BORDER",
-    "cipher": "GCP_XF90igAAAABh00qsWgtvOiGFNqyubMt3",
-    "code": "CNGBCBA4LLU8",
-}
-
-
-def shops(reply: object) -> object:
-    """Return the facts read from a reply."""
-    assert PROVIDER.facts is not None
-    assert isinstance(reply, dict)
-    return PROVIDER.facts.read(reply)
-
-
-def test_the_vendors_shops_are_read() -> None:
-    """The vendor's sample gives the shop with id, cipher, name and region."""
-    reply = {"code": 0, "data": {"shops": [SHOP]}, "message": "Success", "request_id": "r"}
-
-    assert shops(reply) == {"shops": [SHOP]}
-
-
-def test_all_shops_are_published() -> None:
-    """One authorization can hold several shops: all are told, none is chosen, and none is told as none."""
-    several = [{**SHOP, "id": str(number)} for number in range(3)]
-
-    assert shops({"code": 0, "data": {"shops": several}}) == {"shops": several}
-    assert shops({"code": 0, "data": {"shops": []}}) == {"shops": []}
-
-
-def test_odd_shops_are_left_out() -> None:
-    """What is no shop with an id is left out, and so is a field that is no text or that nobody documents."""
-    odd = [None, 5, {}, {"id": 7}, {"id": "1", "cipher": None, "name": 5, "secret": "x"}]
-
-    assert shops({"code": 0, "data": {"shops": odd}}) == {"shops": [{"id": "1"}]}
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        {},
-        {"code": 105005, "message": "missing scope", "data": {"shops": [SHOP]}},
-        {"code": 105002, "message": "access token expired"},
-        {"code": 36009004, "message": "sign"},
-        {"code": 0},
-        {"code": 0, "data": None},
-        {"code": 0, "data": {}},
-        {"code": 0, "data": []},
-        {"code": 0, "data": {"shops": None}},
-        {"code": 0, "data": {"shops": {"id": "1"}}},
-        {"code": "0", "data": {"shops": []}},
-    ],
-)
-def test_any_other_reply_tells_no_shops(reply: Mapping[str, object]) -> None:
-    """An error is not an empty list: what was known of the shops stays."""
-    assert shops(reply) is None

@@ -19,6 +19,7 @@ OWN: dict[str, set[tuple[str, str]]] = {
         ("secretsmanager:GetSecretValue", _APPS),
         ("secretsmanager:CreateSecret", _TOKENS),
         ("secretsmanager:PutSecretValue", _TOKENS),
+        ("secretsmanager:RestoreSecret", _TOKENS),
         ("secretsmanager:DescribeSecret", _TOKENS),
         ("sqs:SendMessage", "RefreshQueue.Arn"),
         ("sns:Publish", "AlertTopic"),
@@ -32,6 +33,8 @@ OWN: dict[str, set[tuple[str, str]]] = {
         ("secretsmanager:GetSecretValue", _APPS),
         ("secretsmanager:CreateSecret", _TOKENS),
         ("secretsmanager:PutSecretValue", _TOKENS),
+        ("secretsmanager:DeleteSecret", _TOKENS),
+        ("secretsmanager:RestoreSecret", _TOKENS),
         ("secretsmanager:DescribeSecret", _TOKENS),
         ("sqs:SendMessage", "RefreshQueue.Arn"),
         ("sns:Publish", "AlertTopic"),
@@ -112,4 +115,6 @@ CONDITIONS: dict[tuple[str, str], dict[str, object]] = {
     ("secretsmanager:CreateSecret", _TOKENS): _OUR_TAG_ASKED,
     ("secretsmanager:TagResource", _TOKENS): _OUR_TAG_ASKED,
     ("secretsmanager:PutSecretValue", _TOKENS): _OUR_TAG_THERE,
+    ("secretsmanager:DeleteSecret", _TOKENS): _OUR_TAG_THERE,
+    ("secretsmanager:RestoreSecret", _TOKENS): _OUR_TAG_THERE,
 }

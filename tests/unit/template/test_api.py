@@ -2,15 +2,19 @@ import json
 
 from unit.template.document import Resources
 
-EVENTS = {"Connect": "/connect/{app}", "Result": "/connect/{app}/result", "Callback": "/callback/{app}"}
+EVENTS = {
+    "Connect": ("GET", "/connect/{app}"),
+    "Result": ("GET", "/connect/{app}/result"),
+    "Callback": ("GET", "/callback/{app}"),
+    "Webhook": ("POST", "/webhooks/{app}"),
+}
 
 
 def test_the_routes_are_exactly_these(resources: Resources) -> None:
-    """Three GET routes lead to the callback function; there is no catch-all."""
+    """Three GET routes and one POST lead to the callback function; there is no catch-all."""
     events = resources["CallbackFunction"]["Properties"]["Events"]
-    assert {name: (event["Properties"]["Method"], event["Properties"]["Path"]) for name, event in events.items()} == {
-        name: ("GET", path) for name, path in EVENTS.items()
-    }
+    actual = {name: (event["Properties"]["Method"], event["Properties"]["Path"]) for name, event in events.items()}
+    assert actual == EVENTS
     assert all(event["Properties"]["ApiId"] == {"Ref": "Api"} for event in events.values())
 
 

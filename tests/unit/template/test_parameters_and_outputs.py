@@ -8,6 +8,7 @@ from tokensync.session import Limits
 OUTPUTS = {
     "ConnectUrl",
     "CallbackUrl",
+    "WebhookUrl",
     "TableName",
     "QueueUrl",
     "DeadLetterQueueUrl",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -14,41 +14,11 @@ from tokensync.errors import AlreadyConsumed, NoAnswer, NotSent, PublishUnavaila
 from tokensync.names import ConnectionName
 from tokensync.outcome import Result
 from tokensync.pending import LIFETIME
+from visitors import Browser
 from world import ACCOUNT, APP, NAME, SHOPS, World, killed
 
 if TYPE_CHECKING:
     from tokensync.answers import Answer
-    from tokensync.pages import Page
-
-
-class Browser:
-    """A seller's browser: it keeps our cookie and remembers the state it was sent away with."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.cookies: tuple[str, ...] = ()
-        self.state = ""
-
-    def connect(self, query: str | None = None, app: str = APP) -> Page:
-        """Open an invite's link."""
-        page = self.world.web.connect(
-            app, self.world.invite() if query is None else query, self.cookies, base_url=self.world.base_url
-        )
-        if page.cookies:
-            self.cookies = (page.cookies[0].partition(";")[0],)
-        if "location" in page.headers:
-            self.state = parse_qs(urlsplit(page.headers["location"]).query)["state"][0]
-        return page
-
-    def back(self, query: str = "code=code-1", app: str = APP) -> Page:
-        """Come back from the consent page, with the state."""
-        return self.world.web.callback(
-            app, f"{query}&state={quote(self.state)}", self.cookies, self.world.budget(), base_url=self.world.base_url
-        )
-
-    def result(self, app: str = APP) -> Page:
-        """Look at the result page."""
-        return self.world.web.result(app, self.cookies, base_url=self.world.base_url)
 
 
 @pytest.fixture

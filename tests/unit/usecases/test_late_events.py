@@ -90,9 +90,7 @@ def test_an_answer_kept_aside_by_a_worker_that_lost_its_fence_to_nobody(world: W
 
     def early() -> None:
         record = world.connections.lease(NAME, now=world.clock.now() + 600, until=world.clock.now() - 1)
-        world.refresher._leased(
-            record, world.session(), world.budget(), compare=False, force=False, act=None
-        )
+        world.refresher._leased(record, world.session(), world.budget(), Work(connection=NAME), force=False, act=None)
 
     world.failpoints.run_at("answered", early)
     assert Result.TAKEN_OVER == world.look_after().result

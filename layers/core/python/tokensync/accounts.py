@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tokensync.answers import AccountReply, Failure, FailureClass
 from tokensync.errors import WireError
 from tokensync.providers.contract import GrantType
-from tokensync.reading import read_account
+from tokensync.reading import cleaned_account, read_account
 
 if TYPE_CHECKING:
     from typing import Any
@@ -71,7 +71,7 @@ def named_account(
     if isinstance(facts, Failure):
         facts = {}
     call = session.provider.account_call
-    named = None if call is None else call.account({**told.facts, **facts}, wanted)
+    named = None if call is None else cleaned_account(call.account({**told.facts, **facts}, wanted), [])
     if named is not None and told.id not in ("", named.id):
         named, facts = None, {}
     known = replace(

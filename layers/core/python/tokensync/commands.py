@@ -12,6 +12,7 @@ from tokensync.errors import (
     AppPaused,
     BadMetadata,
     BadRequest,
+    BeginFirst,
     InvalidApp,
     InvalidName,
     InviteRefused,
@@ -56,6 +57,7 @@ _ERRORS: tuple[tuple[type[TokensyncError], int, str], ...] = (
     (AppPaused, FAILED, "tokensync app show APP"),
     (AlreadyStands, FAILED, "the same command with --replace"),
     (AlreadyConsumed, NEEDS_SELLER, "tokensync invite APP"),
+    (BeginFirst, USAGE, "tokensync paste APP --begin"),
     (BadRequest, USAGE, "tokensync paste --help"),
     (InviteRefused, USAGE, "tokensync invite APP"),
     (BadMetadata, FAILED, "tokensync app add NAME --provider oauth2 --endpoint token=URL"),
@@ -79,6 +81,16 @@ _AFTER_REFRESH: Mapping[Result, tuple[int, str, str]] = {
         "tokensync refresh {name} --force",
     ),
     Result.REAUTHORIZE: (NEEDS_SELLER, "the seller has to authorize again", "tokensync invite {app} --for {name}"),
+    Result.DISCONNECTED: (
+        NEEDS_SELLER,
+        "the account ended its authorization",
+        "tokensync invite {app} --for {name}",
+    ),
+    Result.OWNED_BY_CONSUMER: (
+        FAILED,
+        "a consumer was handed its refresh token and alone presents it; to take it back, the seller authorizes again",
+        "tokensync invite {app} --for {name}",
+    ),
     Result.ORPHANED: (FAILED, "its secret is gone or not ours; the grant is kept", "tokensync show {name}"),
 }
 
@@ -105,7 +117,7 @@ class RotationCommands:
             generation=generation if isinstance(generation, int) else None,
             force=event.get("force") is True,
         )
-        return told(name, outcome, prefix=self.prefix)
+        return told_outcome(name, outcome, prefix=self.prefix)
 
     def _tick(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         del event
@@ -113,7 +125,7 @@ class RotationCommands:
         return {"ok": True, "due": ticked.due, "queued": ticked.queued}
 
 
-def told(
+def told_outcome(
     name: ConnectionName,
     outcome: Outcome,
     *,

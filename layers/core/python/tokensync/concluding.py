@@ -77,10 +77,14 @@ class Concluder:
             now=now,
             cadence=self.cadence.for_app(session.app),
         )
+        if session.app.push:
+            after = schedule.scheduled(replace(after, push_at=self.clock.now()))
         return self.publish(record, after, new, Result.REFRESHED)
 
     def publish(self, before: Connection, after: Connection, grant: Grant, result: Result) -> Outcome:
         """PUBLISH `after`, then COMMIT it. What cannot be published now is committed, and published from the grant."""
+        if not grant.access_token:  # imported with a refresh token alone: there is nothing to publish yet
+            return Outcome(result, self.connections.write(before, after))
         backpressure = False
         try:
             after = replace(after, published=self.publisher.publish(after, grant))
@@ -105,6 +109,8 @@ class Concluder:
             return Outcome(Result.TAKEN_OVER)
         self.failpoints.reached("committed")
         self.log.info("connection.committed", connection=str(stands.name), result=result, generation=stands.generation)
+        if stands.push_at is not None and stands.push_at <= self.clock.now():
+            self.queue.send([Work(connection=stands.name)])
         return Outcome(result, stands, backpressure=backpressure)
 
     def settle(
@@ -117,6 +123,8 @@ class Concluder:
         Raises:
             FenceLost: the connection was taken over; the failure of an old attempt marks nothing.
         """
+        if session.trial is not None and failure.kind in (FailureClass.CONFIGURATION, FailureClass.REFUSED):
+            return self._not_proven(record, failure)
         now = self.clock.now()
         fraction = self.randomness.fraction()
         after = transitions.failed(
@@ -168,6 +176,22 @@ class Concluder:
             )
         return outcome
 
+    def deauthorized(self, record: Connection, grant: Grant) -> Outcome:
+        """COMMIT that the account ended its authorization, as the provider's notice says, and tell the operator."""
+        after = transitions.disconnected(record, reason=transitions.REASON_DEAUTHORIZED, now=self.clock.now())
+        if after.publishing_is_due():
+            outcome = self.publish(record, after, grant, Result.DISCONNECTED)
+        else:
+            outcome = Outcome(Result.DISCONNECTED, self.connections.write(record, after))
+        if outcome.result is Result.DISCONNECTED:
+            self.alerts.tell(
+                "connection.disconnected",
+                str(record.name),
+                detail="the provider says that the account ended its authorization; nothing is refreshed any more",
+                next_command=f"tokensync invite {record.name.app} --for {record.name}",
+            )
+        return outcome
+
     def orphaned(self, before: Connection, reason: str, after: Connection | None = None) -> Outcome:
         """COMMIT that the secret is gone or not ours: the grant is kept, nothing is restored in silence."""
         gone = transitions.unpublishable(after or before, reason=reason, now=self.clock.now())
@@ -195,6 +219,12 @@ class Concluder:
             # The message that asked for it is gone: the record has to ask now.
             after = replace(after, compare_at=at, refresh_at=min(at, record.refresh_at or at))
         return Outcome(Result.POSTPONED, self.connections.write(record, after), backpressure=backpressure)
+
+    def _not_proven(self, record: Connection, failure: Failure) -> Outcome:
+        """COMMIT that a new client secret was presented and refused: it tells nothing of the connection."""
+        is_the_secret = failure.kind is FailureClass.CONFIGURATION
+        stands = self.connections.write(record, transitions.untold(record, failure, now=self.clock.now()))
+        return Outcome(Result.SECRET_REFUSED if is_the_secret else Result.POSTPONED, stands, failure=failure)
 
     def _unusable(self, record: Connection, issued: Issued, grant: Grant, session: Session) -> Outcome:
         """Keep an answer whose access token nobody may publish; a well-formed new refresh token becomes the grant's."""

@@ -12,6 +12,7 @@ from tokensync.callback_query import Query, checked_code
 from tokensync.errors import (
     AlreadyConsumed,
     BadRequest,
+    BeginFirst,
     InvalidApp,
     InviteRefused,
     SealingUnavailable,
@@ -171,20 +172,22 @@ class Connector:
         """Take a redirect URL or a bare code that an operator pasted.
 
         Raises:
-            As `authorized`. The state of a pasted URL is checked; its browser cannot be.
+            BeginFirst: the provider uses PKCE, and this was not begun by `begin` with the operator's cookie.
+            As `authorized`. The state of a pasted URL is checked; without PKCE its browser cannot be.
         """
         _check_consent(session)
         text = text.strip()
         operator = signer.operator(session.name)
         query = Query.of_url(text) if "?" in text else Query({"code": checked_code(text).reveal()})
+        browser, key = browser_of(operator), None
         if query.state:
             key = signer.read_state(query.state, app=session.name, now=self.clock.now()).key
-        else:
-            key = PendingKey(session.name, browser_of(operator), hashed(self.randomness.token()))
-            self._begin_unasked(session, key, redirect_uri=redirect_uri)
         # RFC 7636: whoever began holds the verifier, and a code without a state was begun by nobody here.
-        if session.provider.authorize.pkce is not None and not (query.state and key.browser == browser_of(operator)):
-            raise BadRequest("only the browser that began this can finish it; begin with: tokensync paste APP --begin")
+        if session.provider.authorize.pkce is not None and (key is None or key.browser != browser):
+            raise BeginFirst("only the browser that began this can finish it")
+        if key is None:
+            key = PendingKey(session.name, browser, hashed(self.randomness.token()))
+            self._begin_unasked(session, key, redirect_uri=redirect_uri)
         return self._called_back(key, query, session, budget=budget, cookie=operator)
 
     def outcome(self, app: str, cookie: Secret) -> Pending | None:

@@ -164,6 +164,8 @@ class Connection:
         """Return whether the secret differs from the grant as far as this record knows."""
         if self.status in (Status.QUARANTINED, Status.ORPHANED) or self.sealed_grant is None:
             return False
+        if self.status is Status.DISCONNECTED and self.published is None:  # no workload ever read it
+            return False
         if self.obtained_at is None:  # imported with a refresh token alone: there is no access token yet
             return False
         if self.published is None or self.published.removed:

@@ -5,6 +5,7 @@ TokensyncError
 ├── InvalidApp             an app's secret cannot be used as it stands
 ├── Refused input
 │   ├── BadRequest         a callback or paste that must not reach a provider
+│   │   └── BeginFirst     a paste that only whoever began its authorization could finish
 │   └── InviteRefused      an invite that is forged, expired or used up
 ├── BadMetadata            a server's metadata is missing, lies about its issuer, or cannot be worked with
 ├── UnknownApp             no app of that name is registered
@@ -57,6 +58,10 @@ class _Refused(TokensyncError):
 
 class BadRequest(_Refused):
     """An input that must not reach a provider."""
+
+
+class BeginFirst(BadRequest):
+    """A paste that only whoever began its authorization could finish."""
 
 
 class InviteRefused(_Refused):

@@ -77,7 +77,7 @@ class Establisher:
         history = (*record.history[:-1], replace(record.history[-1], generation=record.generation))
         after = replace(record, lease_until=None, compare_at=_compare_at(stood, self.clock.now()), history=history)
         if record.status is Status.QUARANTINED:
-            after = replace(after, renew_at=None, warn_at=None, verify_at=None, compare_at=None)
+            after = replace(after, renew_at=None, warn_at=None, verify_at=None, push_at=None, compare_at=None)
         if record.status is Status.QUARANTINED or record.obtained_at is None:
             with contextlib.suppress(FenceLost):
                 self.connections.write(record, schedule.scheduled(after))
@@ -110,6 +110,7 @@ class Establisher:
             renew_at=renew_at,
             verify_at=verify_at,
             verified_at=now if authorization.verified else None,
+            push_at=now if has_token and session.app.push else None,
             warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
             missing_scopes=authorization.missing_scopes,
             authorized_at=authorization.at,

@@ -76,8 +76,8 @@ class Finisher:
         if pending.sealed_answer is None:
             return Looked(Result.NOTHING_DUE)
         answer = Answer.from_bytes(self.sealer.open(pending.sealed_answer, app=key.app, binding=pending_binding(key)))
-        self.finish(pending, answer, session, budget)
-        return Looked(Result.PUBLISHED)
+        finished = self.finish(pending, answer, session, budget)
+        return Looked(Result.POSTPONED if finished.outcome is Outcome.WORKING else Result.PUBLISHED)
 
     def finish(
         self, pending: Pending, answer: Answer, session: Session, budget: Budget, *, code: Secret | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.batch import count_attempts
@@ -58,9 +58,12 @@ class Operating:
         wanted = seen.generation if generation is None else generation
         if seen.generation > wanted:
             return Outcome(Result.REFRESHED, seen)
+        rests = RESTS.get(seen.status)
         forced = force and seen.status in (Status.REAUTHORIZE, Status.ORPHANED)
-        if seen.status not in (Status.ACTIVE, Status.HELD) and not forced:
-            return Outcome(RESTS[seen.status], seen)
+        if seen.handed_over_at is not None:
+            rests, forced = Result.OWNED_BY_CONSUMER, False
+        if rests is not None and not forced:
+            return Outcome(rests, seen)
         if not self.connections.request_refresh(name, generation=wanted, now=self.clock.now()):
             return Outcome(Result.REFRESHED, self._get(name))
         session = Session(name.app, apps=self.apps, sealer=self.sealer)
@@ -110,7 +113,7 @@ class Operating:
             if resumed > _RESUMPTIONS:
                 break
         self._count(session)
-        return Outcome(outcome.result, outcome.record or self._get(name))
+        return replace(outcome, record=outcome.record or self._get(name))
 
     def standing(self, name: ConnectionName) -> Connection:
         """Return a connection that was not removed.

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tokensync.answers import Failure
     from tokensync.connection import Connection
 
 
@@ -20,12 +21,13 @@ class Result(StrEnum):
     REMOVED = "removed"
     PUSHED = "pushed"
     OWNED_BY_CONSUMER = "owned_by_consumer"
-    SECRET_REFUSED = "secret_refused"
+    SECRET_REFUSED = "secret_refused"  # noqa: S105 - a word
     NOTHING_DUE = "nothing_due"
     LEASED_ELSEWHERE = "leased_elsewhere"
     POSTPONED = "postponed"
     HELD = "held"
     REAUTHORIZE = "reauthorize"
+    DISCONNECTED = "disconnected"
     ORPHANED = "orphaned"
     PAUSED = "paused"
     NO_TIME = "no_time"
@@ -38,10 +40,11 @@ class Outcome:
     """The result, and the record as it was last seen.
 
     `again` asks for the message to come back; `backpressure` tells that AWS throttles or fails, so that the batch
-    takes no new work.
+    takes no new work. `failure` tells why a consumer or a new client secret did not do, where that was asked for.
     """
 
     result: Result
     record: Connection | None = None
     again: bool = False
     backpressure: bool = False
+    failure: Failure | None = None

@@ -125,14 +125,6 @@ class Connections(Protocol):
         """
         ...
 
-    def index(self, name: ConnectionName, keys: Iterable[str]) -> None:
-        """Let `find` find the connection by each of these keys too; of two connections the one named last is found."""
-        ...
-
-    def find(self, app: str, key: str) -> ConnectionName | None:
-        """Return the connection of an app that `index` named under this key, strongly consistent, or None."""
-        ...
-
     def set_aside(self, name: ConnectionName, *, fence: int, why: str, sealed: bytes, now: int) -> None:
         """Keep an answer that has no place on the record, for 30 days, under the fence of its attempt."""
         ...
@@ -232,8 +224,8 @@ class Apps(Protocol):
         """Return the names of all registered apps."""
         ...
 
-    def get(self, name: str) -> App:
-        """Return an app with its client secret.
+    def get(self, name: str, *, fresh: bool = False) -> App:
+        """Return an app with its client secret; `fresh` asks for it as it stands now, past any copy.
 
         Raises:
             UnknownApp: not registered.
@@ -357,8 +349,11 @@ class WorkQueue(Protocol):
 class Alerts(Protocol):
     """Tells operators. Never raises: an alert that cannot be sent is logged."""
 
-    def tell(self, kind: str, subject: str, *, detail: str, next_command: str) -> None:
-        """Tell once about a connection or an app, by name only, with the command that mends it."""
+    def tell(self, kind: str, subject: str, *, detail: str, next_command: str, link: str = "") -> None:
+        """Tell once about a connection or an app, by name only, with the command that mends it.
+
+        `link` is one that an operator may send on; it reaches the subscribers alone and no log.
+        """
         ...
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _LONGEST_TOKEN = 16_384
 _MOST_SCOPES = 200  # the published secret has 64 KB in all
 _LONGEST_RETRY_AFTER = 3600
+_TRACE_ID_LENGTH = 80
 _BUSY = frozenset({429, 503})
 # Above these a number is no duration: no provider grants 30 years in seconds, and none grants 30,000 in milliseconds.
 _EPOCH_SECONDS = 10**9
@@ -84,7 +85,8 @@ def read_revocation(provider: Provider, answer: Answer, *, secrets: Sequence[Sec
     if answer.status in _BUSY:
         return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=_retry_after(answer))
     ended = 200 <= answer.status < 300  # noqa: PLR2004 - RFC 9110 §15.3
-    if ended and answer.complete and not answer.body.strip():
+    told_by_status = provider.revocation is None or provider.revocation.told_by_status
+    if ended and (told_by_status or (answer.complete and not answer.body.strip())):
         return None
     try:
         reply = parse_object(answer.body) if answer.complete else None
@@ -122,24 +124,27 @@ def _fields(provider: Provider, reply: Mapping[str, Any]) -> Mapping[str, Any] |
 
 def _unreadable(answer: Answer, trace_id: str = "") -> Failure:
     """Class what cannot be read. A success or a server error may have committed; the rest is nothing we know."""
-    committed = answer.status < 300 or answer.status >= 500  # noqa: PLR2004 - RFC 9110 §15
+    committed = answer.status < 300 or _is_server_side(answer.status)  # noqa: PLR2004 - RFC 9110 §15
     kind = FailureClass.AMBIGUOUS if committed else FailureClass.UNKNOWN
     return Failure(kind=kind, code=f"http_{answer.status}", message="the answer cannot be read", trace_id=trace_id)
 
 
-def _failure(
-    classes: Provider | AccountCall | Consumer, answer: Answer, error: ErrorReply, trace_id: str
-) -> Failure:
+def _is_server_side(status: int) -> bool:
+    """Return whether a status blames the server or the time that it took: a 5xx or a 408, RFC 9110 §15.5.9."""
+    return status == 408 or status >= 500  # noqa: PLR2004
+
+
+def _failure(classes: Provider | AccountCall | Consumer, answer: Answer, error: ErrorReply, trace_id: str) -> Failure:
     text = error.message.lower()
     # The text first: an error without a number of its own arrives under another one's.
     kind = next((kind for part, kind in classes.failure_texts if part in text), classes.failures.get(error.code))
     if kind is None:
-        kind = FailureClass.AMBIGUOUS if answer.status >= 500 else FailureClass.UNKNOWN  # noqa: PLR2004
+        kind = FailureClass.AMBIGUOUS if _is_server_side(answer.status) else FailureClass.UNKNOWN
     return Failure(
         kind=kind,
         code=one_line(error.code, length=60),
         message=one_line(error.message, length=MESSAGE_LENGTH),
-        trace_id=trace_id,
+        trace_id=error.trace_id or trace_id,
         retry_after=_retry_after(answer) if kind is FailureClass.BUSY else None,
     )
 
@@ -148,18 +153,24 @@ def masked(text: str, secrets: Sequence[Secret]) -> str:
     """Return the text without the secrets, plain or percent-encoded."""
     for secret in secrets:
         plain = secret.reveal()
-        for form in (plain, quote(plain, safe=""), quote_plus(plain)):
+        # An empty one stands between any two letters.
+        for form in (plain, quote(plain, safe=""), quote_plus(plain)) if plain else ():
             text = text.replace(form, MASK)
     return text
 
 
 def _masked_error(error: ErrorReply, secrets: Sequence[Secret]) -> ErrorReply:
-    return replace(error, code=masked(error.code, secrets), message=masked(error.message, secrets))
+    return replace(
+        error,
+        code=masked(error.code, secrets),
+        message=masked(error.message, secrets),
+        trace_id=one_line(masked(error.trace_id, secrets), length=_TRACE_ID_LENGTH),
+    )
 
 
 def _trace_id(provider: Provider, reply: Mapping[str, Any], secrets: Sequence[Secret]) -> str:
     value = reply.get(provider.answer.trace_id) if provider.answer.trace_id else None
-    return one_line(masked(value, secrets), length=80) if isinstance(value, str) else ""
+    return one_line(masked(value, secrets), length=_TRACE_ID_LENGTH) if isinstance(value, str) else ""
 
 
 def _issued(provider: Provider, answer: Answer, fields: Mapping[str, Any], trace_id: str) -> Issued:
@@ -185,7 +196,7 @@ def _issued(provider: Provider, answer: Answer, fields: Mapping[str, Any], trace
         access_expires_at=expires_at,
         refresh_expires_at=refresh_expires_at,
         life=None if expires_at is None else expires_at - now,
-        account=_cleaned(shape.account(fields), oddities),
+        account=cleaned_account(shape.account(fields), oddities),
         trace_id=trace_id,
         oddities=tuple(oddities),
     )
@@ -252,7 +263,8 @@ def _scopes(value: object, separator: str) -> tuple[str, ...] | None:
     return tuple(one_line(str(part), length=LABEL_LENGTH) for part in parts[:_MOST_SCOPES])
 
 
-def _cleaned(account: AccountReply | None, oddities: list[str]) -> AccountReply | None:
+def cleaned_account(account: AccountReply | None, oddities: list[str]) -> AccountReply | None:
+    """Return an account as a record can hold it; None where its id is none that one can, which is added as odd."""
     if account is None:
         return None
     try:

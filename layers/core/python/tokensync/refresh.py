@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tokensync.names import ConnectionName
     from tokensync.ports import Alerts, Clock, Connections, Failpoints, Randomness, Sealer, WorkQueue
     from tokensync.publishing import Publisher
+    from tokensync.pushing import Pusher
     from tokensync.session import Budget, Limits, Session
     from tokensync.verifying import Verifier
     from tokensync.wire import Wire
@@ -63,6 +64,7 @@ class Refresher:
     concluder: Concluder
     keeper: Keeper
     verifier: Verifier
+    pusher: Pusher
     queue: WorkQueue
     alerts: Alerts
     wire: Wire
@@ -89,21 +91,23 @@ class Refresher:
         now = self.clock.now()
         until = now + math.ceil(budget.left()) + self.limits.lease_margin
         try:
-            asked = work.compare or force or act is not None or work.answer is not None
+            asked = work.compare or work.push or force or act is not None or work.answer is not None
             record = self.connections.lease(name, now=now, until=until, even_if_not_due=asked)
         except NotLeased as refused:
-            # A comparison must come after the present holder, whatever that one writes.
-            return Outcome(Result.LEASED_ELSEWHERE, again=work.compare and refused.leased_until is not None)
+            # A comparison or a push must come after the present holder, whatever that one writes.
+            return Outcome(
+                Result.LEASED_ELSEWHERE, again=(work.compare or work.push) and refused.leased_until is not None
+            )
         self.failpoints.reached("leased")
         try:
-            return self._leased(record, session, budget, compare=work.compare, force=force, act=act)
+            return self._leased(record, session, budget, work, force=force, act=act)
         except FenceLost:
             return Outcome(Result.TAKEN_OVER)
         except (SealingUnavailable, UnknownApp, InvalidApp) as error:
             return self._unready(record, error, compare=work.compare)
 
     def _leased(
-        self, record: Connection, session: Session, budget: Budget, *, compare: bool, force: bool, act: Act | None
+        self, record: Connection, session: Session, budget: Budget, work: Work, *, force: bool, act: Act | None
     ) -> Outcome:
         """Go on with an unfinished attempt; else do what was asked for, else what is due."""
         if record.removed_at is not None:
@@ -117,23 +121,30 @@ class Refresher:
             return resumed
         if act is not None:
             return act(record, self._open_grant(record), session)
-        return self._due(record, session, budget, compare=compare, force=force)
+        if record.deauthorized_at is not None:
+            return self.concluder.deauthorized(record, self._open_grant(record))
+        return self._due(record, session, budget, work, force=force)
 
-    def _due(self, record: Connection, session: Session, budget: Budget, *, compare: bool, force: bool) -> Outcome:
+    def _due(self, record: Connection, session: Session, budget: Budget, work: Work, *, force: bool) -> Outcome:
         """Do what is due of a connection without an unfinished attempt."""
         now = self.clock.now()
         record = self._warned(record, now)
-        due = force or (record.renew_at is not None and record.renew_at <= now)
+        # Who was handed the refresh token is the only one to present it.
+        ours = record.handed_over_at is None
+        due = ours and (force or (record.renew_at is not None and record.renew_at <= now))
         if due and not force and record.status is Status.HELD:
             rests = self._rests(record, session, now)
             if rests is not None:
                 return rests
         if due and (force or record.status in (Status.ACTIVE, Status.HELD)):
             return self._refresh(record, session, budget, force=force)
+        pushes = work.push or (record.push_at is not None and record.push_at <= now)
+        if pushes and not work.compare:
+            return self._push(record, session, budget)
         if record.status is Status.ACTIVE and record.verify_at is not None and record.verify_at <= now:
             return self._verify(record, session)
-        renew_at = record.renew_at if record.status in (Status.ACTIVE, Status.HELD) else None
-        asked = compare or (record.compare_at is not None and record.compare_at <= now)
+        renew_at = record.renew_at if ours and record.status in (Status.ACTIVE, Status.HELD) else None
+        asked = work.compare or (record.compare_at is not None and record.compare_at <= now)
         return self._reconcile(record, asked=asked, renew_at=renew_at)
 
     def _warned(self, record: Connection, now: int) -> Connection:
@@ -223,6 +234,17 @@ class Refresher:
         if isinstance(answer, Failure):
             return self.concluder.settle(sent, answer, grant, session, previous=record)
         return self._receive(sent, answer, grant, session, budget)
+
+    def renew(self, record: Connection, session: Session, budget: Budget) -> Outcome:
+        """Refresh a leased connection whether or not that is due. It ends the lease."""
+        return self._refresh(record, session, budget, force=False)
+
+    def _push(self, record: Connection, session: Session, budget: Budget) -> Outcome:
+        """Hand the pair to the app's consumer, where that fits into the time that is left."""
+        if session.closed or budget.left() < self.limits.provider + self.limits.storing:
+            self._release(record, Result.NO_TIME, renew_at=record.renew_at)
+            return Outcome(Result.NO_TIME, again=True)
+        return self.pusher.due(record, self._open_grant(record), session)
 
     def _verify(self, record: Connection, session: Session) -> Outcome:
         """Verify an access token that never expires, unless its app is paused."""

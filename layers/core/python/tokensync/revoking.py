@@ -110,9 +110,7 @@ class Revoker:
 
     def _ended(self, record: Connection, grant: Grant) -> Outcome:
         """COMMIT that the authorization is over, and publish it where anything was published."""
-        after = transitions.disconnected(
-            record, reason=transitions.REASON_REVOKED, now=self.operating.clock.now()
-        )
+        after = transitions.disconnected(record, reason=transitions.REASON_REVOKED, now=self.operating.clock.now())
         if record.published is None or record.status in _NEVER_PUBLISHED:
             return Outcome(Result.REVOKED, self.operating.connections.write(record, after))
         outcome = self.concluder.publish(record, after, grant, Result.REVOKED)

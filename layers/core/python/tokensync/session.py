@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tokensync.providers import provider_named
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tokensync.app import App, AppState
     from tokensync.ports import Apps, Clock, DataKey, Sealer
     from tokensync.providers.contract import Provider
+    from tokensync.secret import Secret
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,30 @@ class Tally:
             self.refused += refused
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A new client secret that is to prove itself. What goes wrong under it tells of the secret and of nothing else."""
+
+    client_secret: Secret
+
+
 class Session:
-    """One app within one batch. Everything is fetched at first use and kept; safe to share between threads."""
+    """One app within one batch. Everything is fetched at first use and kept; safe to share between threads.
+
+    With a `trial` the app presents that secret instead of its own, whether or not it is paused, and it pauses nothing.
+    """
 
     def __init__(
-        self, name: str, *, apps: Apps, sealer: Sealer, providers: Callable[[str], Provider] = provider_named
+        self,
+        name: str,
+        *,
+        apps: Apps,
+        sealer: Sealer,
+        providers: Callable[[str], Provider] = provider_named,
+        trial: Trial | None = None,
     ) -> None:
         self.name = name
+        self.trial = trial
         self.tally = Tally()
         # Set once AWS throttles or fails under a batch: nothing new is presented after that.
         self.closed = False
@@ -81,7 +99,9 @@ class Session:
         """
         with self._lock:
             if self._app is None:
-                self._app = self._apps.get(self.name)
+                self._app = self._apps.get(self.name, fresh=self.trial is not None)
+                if self.trial is not None:
+                    self._app = replace(self._app, client_secret=self.trial.client_secret)
             return self._app
 
     @property
@@ -106,6 +126,8 @@ class Session:
         with self._lock:
             if self._state is None:
                 self._state = self._apps.state(self.name)
+                if self.trial is not None:
+                    self._state = replace(self._state, paused="")
             return self._state
 
     @property
@@ -123,9 +145,13 @@ class Session:
     def pause(self, why: str, *, now: int) -> bool:
         """Pause the app, for the rest of this batch as well; tell whether it ran until now.
 
+        An app whose client secret was replaced since it was read is not paused: the next session has the new one.
+
         Raises:
             StoreUnavailable: as `Apps.pause`.
         """
+        if self.trial is not None or self._apps.get(self.name, fresh=True).client_secret != self.app.client_secret:
+            return False
         with self._lock:
             self._state = None
         return self._apps.pause(self.name, why=why, now=now)

@@ -115,6 +115,11 @@ class Signer:
         return _b64(hmac.new(key, message, hashlib.sha256).digest())
 
 
+def invite_url(base_url: str, signer: Signer, invite: Invite) -> str:
+    """Return the link of an invite."""
+    return f"{base_url}/connect/{invite.app}?invite={signer.invite(invite)}"
+
+
 def verifier_of(key: PendingKey, cookie: Secret) -> Secret:
     """Return the PKCE verifier of an authorization (RFC 7636 §4.1).
 

@@ -103,7 +103,8 @@ def revocation_request(provider: Provider, app: App, grant: Grant) -> Request | 
 
 
 def _token_request(provider: Provider, app: App, endpoint: str, fields: dict[str, Any]) -> Request:
-    return _request(provider, app, endpoint, {**fields, **provider.token.parameters}, {})
+    # An app's own parameters come after the protocol's and replace none of them.
+    return _request(provider, app, endpoint, {**fields, **provider.token.parameters, **fields}, {})
 
 
 def _request(provider: Provider, app: App, endpoint: str, fields: dict[str, Any], headers: dict[str, str]) -> Request:

@@ -30,6 +30,7 @@ REASON_AMBIGUOUS = "ambiguous"
 REASON_LAST_ATTEMPT_AMBIGUOUS = "last_attempt_ambiguous"
 REASON_REFUSED = "refused"
 REASON_OTHER_ACCOUNT = "other_account"
+REASON_DEAUTHORIZED = "deauthorized"
 REASON_REVOKED = "revoked"
 REASON_REMOVED = "removed"
 TOMBSTONE = 90 * schedule.DAY
@@ -150,12 +151,19 @@ def failed(
                 parked_at=now,
                 exemption=None,
                 renew_at=now + BREAKER_WINDOW + 1,
+                verify_at=None,  # nothing is asked of a parked one before it is decided about
             )
             event = "refresh.refused"
         case FailureClass.AMBIGUOUS | FailureClass.UNKNOWN:
             after = _ambiguous(record, provider=provider, now=now, again=again)
             event = f"refresh.{failure.kind}"
     return released(noted(after, event, now=now, detail=failure.code))
+
+
+def untold(record: Connection, failure: Failure, *, now: int) -> Connection:
+    """Return the record after a refusal under a client secret that is not proven: due as it was, nothing spent."""
+    after = replace(record, exemption=Exemption.NOT_PROCESSED)
+    return released(noted(after, "secret.not_proven", now=now, detail=failure.code))
 
 
 def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) -> Connection:
@@ -194,8 +202,11 @@ def verified(
     return after
 
 
-def unverified(record: Connection, failure: Failure, *, now: int, fraction: float) -> Connection:
-    """Return the record after a verification that told nothing about the token: it is tried again later."""
+def unverified(record: Connection, failure: Failure, *, renews: bool, now: int, fraction: float) -> Connection:
+    """Return the record after a verification that told nothing about the token: it is tried again later.
+
+    `renews` tells that the token can be refreshed, so that its next refresh is due whatever became of this.
+    """
     error = LastError(
         failure=failure.kind, code=failure.code, message=failure.message, trace_id=failure.trace_id, at=now
     )
@@ -203,6 +214,8 @@ def unverified(record: Connection, failure: Failure, *, now: int, fraction: floa
     after = replace(record, last_error=error, failures=record.failures + 1)
     if record.verify_at is not None:
         after = replace(after, verify_at=again)
+    elif record.status is Status.HELD and not renews:
+        after = replace(after, renew_at=again)  # parked, and asked once more since its app was resumed
     return released(noted(after, f"verification.{failure.kind}", now=now, detail=failure.code))
 
 

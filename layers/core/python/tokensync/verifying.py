@@ -92,7 +92,13 @@ class Verifier:
             return self.concluder.settle(record, failure, grant, session, previous=None)
         if failure.kind is FailureClass.CONFIGURATION:
             self.concluder.pause(session, failure)
-        after = transitions.unverified(record, failure, now=self.clock.now(), fraction=self.randomness.fraction())
+        after = transitions.unverified(
+            record,
+            failure,
+            renews=session.provider.renews(grant),
+            now=self.clock.now(),
+            fraction=self.randomness.fraction(),
+        )
         if failure.kind is FailureClass.REFUSED:
             # Another access token can be had: that answer decides.
             after = transitions.released(replace(after, renew_at=self.clock.now()))

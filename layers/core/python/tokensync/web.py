@@ -22,7 +22,7 @@ from tokensync.pages import Page, page
 from tokensync.pending import Outcome
 from tokensync.secret import Secret
 from tokensync.session import Session
-from tokensync.signing import Invite
+from tokensync.signing import Invite, invite_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -176,11 +176,6 @@ class Web:
 
 
 _MAY_START_AGAIN = frozenset({Outcome.WAITING, Outcome.FAILED, Outcome.CANCELLED})
-
-
-def invite_url(base_url: str, signer: Signer, invite: Invite) -> str:
-    """Return the link of an invite."""
-    return f"{base_url}/connect/{invite.app}?invite={signer.invite(invite)}"
 
 
 def _set_cookie(cookie: Secret) -> str:

@@ -39,8 +39,8 @@ class DueKey:
 class Work:
     """One message: a connection to look after, or an answered authorization to finish.
 
-    `compare` asks to hold the published secret against the grant whether or not anything is due, `push` to hand the pair
-    to the app's consumer whether or not that was done. `answer` is a sealed answer that could not be stored in its
+    `compare` asks to hold the published secret against the grant whether or not anything is due, `push` to hand the
+    pair to the app's consumer whether or not that was done. `answer` is a sealed answer that could not be stored in its
     place; `fence` is that of its attempt.
     """
 

@@ -53,10 +53,15 @@ class Functions:
 
     def __init__(self, world: World) -> None:
         self.asked: list[dict[str, Any]] = []
-        self.script: list[bytes | Exception] = []
+        self.script: list[bytes | BaseException] = []
         self._world = world
         self._answers: dict[str, Any] = {
-            "rotation": RotationCommands(operating=world.operating, ticker=world.ticker, prefix="tokensync"),
+            "rotation": RotationCommands(
+                operating=world.operating,
+                ticker=world.ticker,
+                prefix="tokensync",
+                more={**world.upkeep.commands(), **world.handing.commands()},
+            ),
             "callback": CallbackCommands(
                 connector=world.connector,
                 wire=world.shop,
@@ -73,7 +78,7 @@ class Functions:
         self.asked.append(dict(payload))
         if self.script:
             scripted = self.script.pop(0)
-            if isinstance(scripted, Exception):
+            if isinstance(scripted, BaseException):
                 raise scripted
             return scripted
         answer: bytes = json.dumps(self._answers[function].answer(payload, self._world.budget())).encode()

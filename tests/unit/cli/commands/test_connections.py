@@ -172,7 +172,7 @@ def test_a_doubtful_token_is_printed_with_a_warning(desk: Any) -> None:
 def test_a_secret_that_is_not_there(desk: Any) -> None:
     """Deleted by hand, not published yet, or lost with its seller: each has its own next step."""
     record = desk.world.connected()
-    desk.world.secrets.delete(record.published.arn)
+    desk.world.secrets.destroy(record.published.arn)
     assert 1 == desk.error("token", str(NAME))[0]
 
     desk.world.connections.seed(replace(record, published=None))

@@ -49,7 +49,7 @@ def test_the_sandbox_is_looked_at_on_the_embedded_stack(desk: Any) -> None:
         (Status.HELD, f"tokensync show {NAME}"),
         (Status.REAUTHORIZE, f"tokensync invite {APP} --for {NAME}"),
         (Status.DISCONNECTED, f"tokensync invite {APP} --for {NAME}"),
-        (Status.ORPHANED, f"tokensync show {NAME}"),
+        (Status.ORPHANED, f"tokensync publish {NAME}"),
         (Status.QUARANTINED, f"tokensync show {NAME}"),
     ],
 )

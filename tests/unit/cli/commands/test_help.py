@@ -32,6 +32,7 @@ def test_the_commands_are_those_of_the_design() -> None:
         ("provider", "list"),
         *[(name,) for name in ("up", "down", "outputs", "invite", "connect", "paste", "list", "show", "history")],
         *[(name,) for name in ("refresh", "tick", "token", "doctor")],
+        *[(name,) for name in ("import", "verify", "publish", "revoke", "remove")],
     }
 
     assert expected == set(COMMANDS)

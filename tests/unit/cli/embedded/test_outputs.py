@@ -20,7 +20,7 @@ def test_outputs_hold_what_is_promised() -> None:
     """The keys of `tokensync outputs --json`; what is not built is null."""
     told = made().as_json()
     assert told.keys() >= PROMISED
-    assert (told["webhook_url"], told["console_url"]) == (None, None)
+    assert (told["webhook_url"], told["console_url"]) == ("WebhookUrl", None)
     assert (told["endpoint"], told["sandbox_url"]) == ("http://127.0.0.1:1", "http://localhost:3")
     assert (told["table"], told["callback_url"]) == ("TableName", "CallbackUrl")
 

@@ -159,3 +159,10 @@ def test_a_damaged_state_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert command.main(["--port", "0", "--state", str(state)]) == 1
     assert capsys.readouterr().err.startswith(f"sandbox: cannot read the state {state}: ")
     assert state.read_text() == "{"
+
+
+def test_a_stop_right_after_the_start_is_heard(tmp_path: Path) -> None:
+    """Whoever has read where it is can stop it at once."""
+    with running(tmp_path / "state.json", tmp_path / "log") as (_, process):
+        process.terminate()
+        assert process.wait(timeout=20) == 0

@@ -28,7 +28,7 @@ class SnsAlerts:
         self._service = service
         self._log = log
 
-    def tell(self, kind: str, subject: str, *, detail: str, next_command: str) -> None:
+    def tell(self, kind: str, subject: str, *, detail: str, next_command: str, link: str = "") -> None:
         """Tell once about a connection or an app, by name only, with the command that mends it. It never raises."""
         # The embedded metric format: a line on standard output that CloudWatch Logs turns into a metric.
         with single_metric(
@@ -41,11 +41,12 @@ class SnsAlerts:
             metric.add_metadata("kind", kind)
             metric.add_metadata("subject", subject)
         self._log.warning("alert.raised", kind=kind, subject=subject, detail=detail, next_command=next_command)
+        told = "\n\n".join(filter(None, (f"{kind}: {subject}", detail, f"Next: {next_command}", link)))
         try:
             self._client.publish(
                 TopicArn=self._topic_arn,
                 Subject=_subject(f"{self._stack}: {kind} {subject}"),
-                Message=f"{kind}: {subject}\n\n{detail}\n\nNext: {next_command}\n\nStack: {self._stack}\n",
+                Message=f"{told}\n\nStack: {self._stack}\n",
             )
         except FOREIGN as error:
             self._log.warning("alert.not_sent", kind=kind, subject=subject, code=code_of(error))

@@ -40,8 +40,8 @@ class AwsApps:
         for item in self._table.in_order(_DIRECTORY):
             yield from_attribute(item["sk"])
 
-    def get(self, name: str) -> App:
-        """Return an app with its client secret, read at most CACHE_SECONDS ago.
+    def get(self, name: str, *, fresh: bool = False) -> App:
+        """Return an app with its client secret, read now where `fresh`, else at most CACHE_SECONDS ago.
 
         Raises:
             UnknownApp, InvalidApp, StoreUnavailable: as the port says.
@@ -49,7 +49,7 @@ class AwsApps:
         now = self._clock.monotonic()
         with self._lock:
             app, until = self._read.get(name, (None, 0.0))
-        if app is not None and now < until:
+        if app is not None and now < until and not fresh:
             return app
         app = App.from_json(name, self._secrets.read(name))
         with self._lock:

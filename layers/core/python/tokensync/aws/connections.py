@@ -18,7 +18,7 @@ from tokensync.aws.items import (
     partition,
     schema_of,
 )
-from tokensync.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase
+from tokensync.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase, Status
 from tokensync.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
 from tokensync.names import ConnectionName
 from tokensync.work import DueKey
@@ -193,6 +193,26 @@ class DynamoConnections:
             condition="attribute_exists(#pk) AND #schema <= :ours AND #generation = :generation",
             set={"refresh_at": now, "renew_at": now, "next_at": now, DUE: DUE},
             values={"ours": SCHEMA, "generation": generation},
+        )
+        try:
+            self._table.update(connection_key(name), change)
+        except ConditionFailed as failed:
+            self._known(name, failed.item)
+            return False
+        return True
+
+    def note_deauthorized(self, name: ConnectionName, *, at: int, now: int) -> bool:
+        """Mark that the account ended its authorization, unless the grant is newer or the connection disconnected.
+
+        Raises:
+            UnknownConnection: as the port says.
+            NewerSchema: the record's schema is newer than ours; nothing was written.
+        """
+        change = Change(
+            condition="attribute_exists(#pk) AND #schema <= :ours AND #status <> :disconnected"
+            " AND (attribute_not_exists(#authorized_at) OR #authorized_at < :at)",
+            set={"deauthorized_at": at, "refresh_at": now, "next_at": now, DUE: DUE},
+            values={"ours": SCHEMA, "disconnected": Status.DISCONNECTED, "at": at},
         )
         try:
             self._table.update(connection_key(name), change)

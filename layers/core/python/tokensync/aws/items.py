@@ -29,6 +29,7 @@ Item: TypeAlias = dict[str, Any]
 
 DAY = 86_400
 KEPT_ANSWER = 30 * DAY  # raw answers that were superseded, or that nobody came to finish
+KEPT_NOTICE = 7 * DAY  # a provider repeats a notice for three days
 _CONNECTION_PREFIX = "connection#"
 _APP_PREFIX = "app#"
 
@@ -54,6 +55,11 @@ def lookup_key(app: str, key: str) -> tuple[str, str]:
     """Return the key of a look-up: what else a provider's notices name an account by."""
     # What a provider sends may be of any length; a sort key has 1,024 bytes.
     return partition(app), f"lookup#{hashed(key)}"
+
+
+def notice_key(app: str, notice: str) -> tuple[str, str]:
+    """Return the key of a notice that had its effect."""
+    return partition(app), f"notice#{hashed(notice)}"
 
 
 def pending_key(key: PendingKey) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from tokensync.aws.host import seams
 from tokensync.aws.invite_key import InviteKeys
 from tokensync.aws.keys import KmsKeys
 from tokensync.aws.log import PowertoolsLog
+from tokensync.aws.notices import DynamoNotices
 from tokensync.aws.pendings import DynamoPendings
 from tokensync.aws.queue import SqsWorkQueue
 from tokensync.aws.secrets import SecretsManagerTokens
@@ -31,17 +32,22 @@ from tokensync.concluding import Concluder
 from tokensync.connecting import Connector
 from tokensync.establishing import Establisher
 from tokensync.finishing import Finisher
+from tokensync.handing_commands import handing
 from tokensync.keeping import Keeper
 from tokensync.known import KnownApps, KnownNames
+from tokensync.noticing import Noticer
 from tokensync.operating import Operating
 from tokensync.publishing import Publisher
+from tokensync.pushing import Pusher
 from tokensync.refresh import Refresher
 from tokensync.schedule import Cadence
 from tokensync.sealing import EnvelopeSealer
 from tokensync.session import Budget, Limits
 from tokensync.tick import Ticker
+from tokensync.upkeep import upkeep
 from tokensync.verifying import Verifier
 from tokensync.web import Web
+from tokensync.webhooks import Webhooks
 from tokensync.wire import HttpWire
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -81,6 +87,7 @@ class Callback(_Shared):
     """The callback function."""
 
     web: Web
+    webhooks: Webhooks
     commands: CallbackCommands
     public_url: str
 
@@ -203,6 +210,7 @@ def callback(config: CallbackConfig | None = None, clients: Clients | None = Non
     )
     keys = InviteKeys(clients.secrets, config.invite_key, parts.clock)
     known = KnownNames(parts.apps, parts.clock)
+    registered = KnownApps(parts.apps, known, parts.clock)
     web = Web(
         connector=connector,
         apps=parts.apps,
@@ -211,8 +219,18 @@ def callback(config: CallbackConfig | None = None, clients: Clients | None = Non
         log=parts.log,
         signer=keys.signer,
         known=known,
-        registered=KnownApps(parts.apps, known, parts.clock),
+        registered=registered,
     )
+    noticer = Noticer(
+        connections=parts.connections,
+        notices=DynamoNotices(parts.table),
+        queue=parts.queue,
+        alerts=parts.alerts,
+        clock=parts.clock,
+        randomness=parts.randomness,
+        signer=keys.signer,
+    )
+    webhooks = Webhooks(noticer=noticer, known=known, registered=registered, log=parts.log)
     commands = CallbackCommands(
         connector=connector,
         wire=parts.wire,
@@ -222,13 +240,26 @@ def callback(config: CallbackConfig | None = None, clients: Clients | None = Non
         clock=parts.clock,
         base_url=config.public_url,
     )
-    return Callback(parts.log, parts.clock, web, commands, config.public_url)
+    return Callback(parts.log, parts.clock, web, webhooks, commands, config.public_url)
 
 
 def rotation(config: RotationConfig | None = None, clients: Clients | None = None) -> Rotation:
     """Put the rotation function together, from its environment unless a test says otherwise."""
     config, clients = config or rotation_config(), clients or aws_clients()
     parts = _Parts(config, clients)
+    pusher = Pusher(
+        connections=parts.connections,
+        sealer=parts.sealer,
+        concluder=parts.concluder,
+        queue=parts.queue,
+        alerts=parts.alerts,
+        wire=parts.wire,
+        clock=parts.clock,
+        randomness=parts.randomness,
+        failpoints=parts.failpoints,
+        log=parts.log,
+        limits=parts.limits,
+    )
     refresher = Refresher(
         connections=parts.connections,
         sealer=parts.sealer,
@@ -236,6 +267,7 @@ def rotation(config: RotationConfig | None = None, clients: Clients | None = Non
         concluder=parts.concluder,
         keeper=parts.keeper,
         verifier=parts.verifier,
+        pusher=pusher,
         queue=parts.queue,
         alerts=parts.alerts,
         wire=parts.wire,
@@ -266,5 +298,14 @@ def rotation(config: RotationConfig | None = None, clients: Clients | None = Non
         clock=parts.clock,
         log=parts.log,
     )
-    commands = RotationCommands(operating=operating, ticker=ticker, prefix=config.prefix)
+    kept = upkeep(
+        operating=operating,
+        verifier=parts.verifier,
+        concluder=parts.concluder,
+        establisher=parts.establisher,
+        prefix=config.prefix,
+    )
+    handed = handing(operating=operating, pusher=pusher, accounts=parts.accounts, prefix=config.prefix)
+    more = {**kept.commands(), **handed.commands()}
+    commands = RotationCommands(operating=operating, ticker=ticker, prefix=config.prefix, more=more)
     return Rotation(parts.log, parts.clock, ticker, batches, commands, config.stack)

@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 from tokensync.answers import FailureClass
 from tokensync.consumers.contract import Consumer
-from tokensync.errors import InvalidApp
 from tokensync.providers.shapes import ErrorReply
 from tokensync.request import Request
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from tokensync.app import App
     from tokensync.grant import Grant
     from tokensync.names import ConnectionName
+    from tokensync.secret import Secret
 
 _OK = 200
 
@@ -34,10 +34,12 @@ def _pair(app: App, grant: Grant) -> dict[str, str]:
     }
 
 
+def _key(app: App) -> Secret | None:
+    return app.api2cart_key
+
+
 def _api_key(app: App) -> str:
-    if app.api2cart_key is None:
-        raise InvalidApp(f"app {app.name} has no API2Cart key")
-    return app.api2cart_key.reveal()
+    return "" if app.api2cart_key is None else app.api2cart_key.reveal()
 
 
 def _add(app: App, base: str, grant: Grant, name: ConnectionName) -> Request:
@@ -82,6 +84,7 @@ API2CART = Consumer(
     base="https://api.api2cart.com/v1.1",
     hosts=frozenset({"api.api2cart.com"}),
     providers=frozenset({"tiktok_shop"}),
+    key=_key,
     add=_add,
     update=_update,
     error=_error,

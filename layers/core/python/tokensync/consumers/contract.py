@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from tokensync.names import ConnectionName
     from tokensync.providers.shapes import ErrorReply
     from tokensync.request import Request
+    from tokensync.secret import Secret
 
 
 @dataclass(frozen=True, kw_only=True)
 class Consumer:
     """One service that takes pairs. `hosts` are the only ones that an app's endpoint `push` may name.
 
-    `add` tells it of a connection for the first time and `read_key` reads the key that it gives; `update` replaces the
-    pair under that key. Both get the base URL. `error` gets an answer's JSON object and its HTTP status. `failures`
-    classes its codes: CONFIGURATION is the operator's to mend, REFUSED says that it knows the key no more.
+    `key` finds the operator's own key with it in an app, `add` tells it of a connection for the first time and
+    `read_key` reads the key that it gives for that, empty where it gives none; `update` replaces the pair under that
+    key. `add` and `update` get the base URL. `error` gets an answer's JSON object and its HTTP status. `failures` and
+    `failure_texts` class what it tells: CONFIGURATION is the operator's to mend, REFUSED says that it knows the key no
+    more.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Consumer:
     base: str
     hosts: frozenset[str]
     providers: frozenset[str]
+    key: Callable[[App], Secret | None]
     add: Callable[[App, str, Grant, ConnectionName], Request]
     update: Callable[[App, str, Grant, str], Request]
     error: Callable[[Mapping[str, Any], int], ErrorReply | None]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tokensync.answers import FailureClass
 from tokensync.providers.contract import GrantType, Provider, RefreshReuse
 from tokensync.providers.shapes import AnswerShape, Encoding, ErrorReply, TokenShape
 
@@ -32,7 +31,7 @@ PROVIDER = Provider(
     grant_type=GrantType.REFRESH_TOKEN,
     token=TokenShape(encoding=Encoding.JSON),
     answer=AnswerShape(error=_error, default_expires_in=86_400),
-    # Every other 4xx is for an operator to look at: it marks nothing dead.
-    failures={"http_408": FailureClass.AMBIGUOUS},
+    # No error is documented: a 4xx is for an operator to look at and marks nothing dead; 408, 429 and 5xx are retried.
+    failures={},
     refresh_reuse=RefreshReuse.SAFE,
 )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tokensync.answers import AccountReply, FailureClass
 from tokensync.providers.calls import AccountCall, names_no_account
 from tokensync.providers.contract import GrantType, Provider, RefreshReuse
-from tokensync.providers.shapes import ClientAuthentication, ErrorReply, Pkce, RevocationShape
+from tokensync.providers.shapes import ClientAuthentication, ErrorReply, Pkce, RevocationShape, no_account
 from tokensync.request import Request
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _SEPARATORS = {"space": " ", "comma": ","}
 _UNAUTHORIZED = 401
+_MINTED_LIFE = 3600  # seconds; RFC 6749 §4.4.3's own example
 # Claims about the account that workloads may need; everything else a server tells stays there.
 _CLAIMS = ("sub", "name", "preferred_username", "email", "zoneinfo", "locale")
 
@@ -113,7 +114,9 @@ def _configured(provider: Provider, app: App) -> Provider:
     minted = setting("grant") == GrantType.CLIENT_CREDENTIALS
     issuer = setting("issuer")
     named_by_field = setting("account_field")
-    account = partial(_account, field=named_by_field, issuer=issuer, client_id=app.client_id)
+    account = no_account  # a minted token's account is the app, whatever else its answer names
+    if not minted:
+        account = partial(_account, field=named_by_field, issuer=issuer, client_id=app.client_id)
     userinfo = None
     if "verify" in app.endpoints and not minted:
         # One account has one name: where a field of the token answer gives it, the UserInfo's subject does not.
@@ -133,7 +136,13 @@ def _configured(provider: Provider, app: App) -> Provider:
             authentication=ClientAuthentication(setting("client_auth")),
             parameters=_extra(app, "token."),
         ),
-        answer=replace(provider.answer, account=account, scope_separator=_SEPARATORS[setting("scope_separator")]),
+        answer=replace(
+            provider.answer,
+            account=account,
+            scope_separator=_SEPARATORS[setting("scope_separator")],
+            # Minting again costs nothing, so a minted token that states no life is not taken to live for ever.
+            default_expires_in=_MINTED_LIFE if minted else None,
+        ),
         refresh_reuse=RefreshReuse.SAFE if minted else RefreshReuse(setting("refresh_reuse")),
         grace_seconds=_grace_seconds(setting("grace_seconds")),
         account_call=userinfo,

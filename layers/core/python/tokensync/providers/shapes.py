@@ -100,21 +100,27 @@ class RevocationShape:
     """The revocation request, RFC 7009 §2.1. Client and encoding are those of the token request.
 
     `access_token` tells that the access token is presented; otherwise it is the refresh token where there is one,
-    which ends the whole authorization. `header` carries the access token as well.
+    which ends the whole authorization. `header` carries the access token as well. `told_by_status` tells that a
+    success's body says nothing, RFC 7009 §2.2; otherwise it may hold an error.
     """
 
     token: str = "token"  # noqa: S105 - the parameter's name
     access_token: bool = False
     hint: bool = True
     header: str | None = None
+    told_by_status: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorReply:
-    """An error as the provider tells it, before its class is looked up."""
+    """An error as the provider tells it, before its class is looked up.
+
+    `trace_id` is given where it stands elsewhere than in the provider's token answers.
+    """
 
     code: str
     message: str = ""
+    trace_id: str = ""
 
 
 def oauth_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
@@ -146,8 +152,8 @@ def no_account(reply: Mapping[str, Any]) -> AccountReply | None:
 class AnswerShape:
     """The token answer, RFC 6749 §5.1. `envelope` names the object that holds the fields, None where they lie flat.
 
-    `default_expires_in` is the life in seconds of an
-    access token that states none; None where such a token never expires, unless it can be refreshed.
+    `default_expires_in` is the life in seconds of an access token that states none; None where such a token never
+    expires, unless it can be refreshed.
     """
 
     envelope: str | None = None

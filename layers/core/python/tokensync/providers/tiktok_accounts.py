@@ -39,6 +39,7 @@ PROVIDER = Provider(
         "revoke": "https://business-api.tiktok.com/open_api/v1.3/tt_user/oauth2/revoke/",
     },
     hosts=frozenset({"www.tiktok.com", "business-api.tiktok.com"}),
+    required=("scopes",),
     # The link names the client id `client_key`; the token calls name it `client_id`.
     authorize=AuthorizeShape(client_id="client_key", scope_separator=",", pkce=None),
     token=TokenShape(encoding=Encoding.JSON, code="auth_code"),
@@ -57,5 +58,6 @@ PROVIDER = Provider(
         token="access_token",  # noqa: S106 - the parameter's name
         access_token=True,
         hint=False,
+        told_by_status=False,
     ),
 )

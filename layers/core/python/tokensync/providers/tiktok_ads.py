@@ -21,7 +21,7 @@ from tokensync.providers.shapes import (
     TokenShape,
     numbered_error,
 )
-from tokensync.providers.tiktok_business_codes import CALL_FAILURES, FAILURE_TEXTS, FAILURES
+from tokensync.providers.tiktok_business_codes import BUSY_TEXTS, CALL_FAILURES, FAILURE_TEXTS, FAILURES
 from tokensync.request import Request
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ PROVIDER = Provider(
         read=_read_advertisers,
         endpoint="verify",
         failures=CALL_FAILURES,
-        failure_texts=FAILURE_TEXTS,
+        failure_texts=BUSY_TEXTS,
         account=_named,
     ),
     revocation=RevocationShape(
@@ -121,5 +121,6 @@ PROVIDER = Provider(
         access_token=True,
         hint=False,
         header="access-token",
+        told_by_status=False,
     ),
 )

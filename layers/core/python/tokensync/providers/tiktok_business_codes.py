@@ -27,8 +27,9 @@ FAILURES: Mapping[str, FailureClass] = {
 }
 # Of a call with an access token: there, 40102 says that this token has expired.
 CALL_FAILURES: Mapping[str, FailureClass] = {**FAILURES, "40102": FailureClass.REFUSED}
+BUSY_TEXTS: tuple[tuple[str, FailureClass], ...] = (("too many requests", FailureClass.BUSY),)
 # 40001 means "no permission", which is no failure of a token, and was seen with this text on the exchange as well.
 FAILURE_TEXTS: tuple[tuple[str, FailureClass], ...] = (
     ("auth_code expired or invalid", FailureClass.REFUSED),
-    ("too many requests", FailureClass.BUSY),
+    *BUSY_TEXTS,
 )

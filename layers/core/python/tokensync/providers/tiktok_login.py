@@ -18,7 +18,6 @@ from tokensync.providers.calls import AccountCall
 from tokensync.providers.contract import GrantType, Provider, RefreshReuse
 from tokensync.providers.notices import Notice, NoticeKind, WebhookShape
 from tokensync.providers.shapes import (
-    OAUTH_FAILURES,
     AnswerShape,
     AuthorizeShape,
     ErrorReply,
@@ -59,8 +58,8 @@ def _read_user_info(reply: Mapping[str, Any], status: int) -> dict[str, Any] | E
     error, data = reply.get("error"), reply.get("data")
     code = error.get("code") if isinstance(error, dict) else None
     if code != "ok":
-        message = error.get("message") if isinstance(error, dict) else ""
-        return ErrorReply(code=str(code or f"http_{status}"), message=str(message or ""))
+        message, trace_id = (error.get("message"), error.get("log_id")) if isinstance(error, dict) else (None, None)
+        return ErrorReply(code=str(code or f"http_{status}"), message=str(message or ""), trace_id=str(trace_id or ""))
     user = data.get("user") if isinstance(data, dict) else None
     if not isinstance(user, dict):
         return ErrorReply(code="missing_user")
@@ -117,6 +116,7 @@ def _configured(provider: Provider, app: App) -> Provider:
         return replace(
             provider,
             grant_type=GrantType.CLIENT_CREDENTIALS,
+            required=(),
             refresh_reuse=RefreshReuse.SAFE,
             account_call=None,
         )
@@ -141,6 +141,7 @@ PROVIDER = Provider(
         "pkce": ("none", "S256"),  # for desktop and mobile apps, where it is required
         "disable_auto_auth": ("0", "1"),
     },
+    required=("scopes",),
     authorize=AuthorizeShape(client_id="client_key", scope_separator=",", pkce=None),
     token=TokenShape(client_id="client_key"),
     answer=AnswerShape(
@@ -150,7 +151,6 @@ PROVIDER = Provider(
         trace_id="log_id",
         account=_account,
     ),
-    failures={**OAUTH_FAILURES, "access_denied": FailureClass.REFUSED},
     account_call=AccountCall(
         request=_user_info_request,
         read=_read_user_info,
@@ -162,7 +162,7 @@ PROVIDER = Provider(
         },
         account=_named,
     ),
-    revocation=RevocationShape(access_token=True, hint=False),
+    revocation=RevocationShape(access_token=True, hint=False, told_by_status=False),
     webhook=WebhookShape(signature=_signature, expected=webhook_signature, read=_notice),
     configured=_configured,
 )

@@ -231,6 +231,7 @@ PROVIDER = Provider(
             "105002": FailureClass.REFUSED,  # access token expired
             "105001": FailureClass.REFUSED,  # deauthorized
             "36009002": FailureClass.BUSY,  # rate limit
+            "36009007": FailureClass.AMBIGUOUS,  # timeout
             "36009033": FailureClass.CONFIGURATION,  # IP allow list
         },
         failure_texts=(("ip allow list", FailureClass.CONFIGURATION),),

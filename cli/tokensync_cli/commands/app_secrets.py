@@ -1,0 +1,223 @@
+"""`app set`, `app set-consumer-key`, `app rotate-secret`: what changes of a registration while its connections stand."""
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from tokensync.app import App
+from tokensync.connection import Status
+from tokensync.consumers import CONSUMERS
+from tokensync.names import app_name
+from tokensync.secret import Secret
+from tokensync_cli import registration
+from tokensync_cli.declaring import command
+from tokensync_cli.describing import named
+from tokensync_cli.failure import CommandFailed, UsageFailed
+from tokensync_cli.invoking import FunctionRefused, ask_rotation
+from tokensync_cli.run import Run
+from tokensync_cli.target import Target
+
+Name = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
+Pairs = Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="Its settings.", show_default=False)]
+Key = Annotated[bool, typer.Option("--key-stdin", help="Read the key from stdin, instead of asking for it.")]
+SecretStdin = Annotated[
+    bool, typer.Option("--client-secret-stdin", help="Read the new secret from stdin, instead of asking for it.")
+]
+With = Annotated[
+    str, typer.Option("--connection", metavar="CONNECTION", help="Prove it with this one.", show_default=False)
+]
+WithoutProof = Annotated[bool, typer.Option("--without-proof", help="Replace the standing secret at once.")]
+Finish = Annotated[bool, typer.Option("--finish", help="Let the new secret that stands replace the old, unproven.")]
+Abort = Annotated[bool, typer.Option("--abort", help="Forget the new secret.")]
+Keep = Annotated[bool, typer.Option("--keep", help="Keep the new secret beside the old even if it is refused.")]
+
+# How a pause begins that a proven secret does not lift.
+_OTHER_PAUSES = ("paused by an operator", "refreshes refused within")
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add these commands."""
+    command(group, "set", example="tokensync app set tiktok-shop push=api2cart")(set_settings)
+    command(group, "set-consumer-key", example="tokensync app set-consumer-key tiktok-shop")(set_consumer_key)
+    command(group, "rotate-secret", example="tokensync app rotate-secret tiktok-shop")(rotate_secret)
+
+
+def set_settings(run: Run, name: Name, pairs: Pairs) -> None:
+    """Change an app's settings; its connections stay."""
+    target = run.target()
+    app = target.apps.get(app_name(name), fresh=True)
+    changed = registration.with_settings(app, pairs, is_embedded=target.is_embedded)
+    target.apps.update(changed)
+    if run.out.as_json:
+        run.out.json({"app": name, "settings": changed.settings})
+    else:
+        run.out.fields({"app": name, **changed.settings})
+    if changed.push and changed.api2cart_key is None:
+        run.out.note(f"Next: tokensync app set-consumer-key {name}")
+    elif changed.push and not app.push:
+        run.out.note(
+            f"Each connection is pushed after its next refresh; now: tokensync push CONNECTION --to {changed.push}"
+        )
+    if app.gives_away and not changed.gives_away:
+        run.out.note(
+            "What was handed over comes back when its sellers authorize again: tokensync invite --for CONNECTION"
+        )
+
+
+def set_consumer_key(run: Run, name: Name, *, key_stdin: Key = False) -> None:
+    """Store the API key of your account with API2Cart in an app."""
+    target = run.target()
+    app = target.apps.get(app_name(name), fresh=True)
+    consumer = CONSUMERS["api2cart"]
+    if app.provider not in consumer.providers:
+        raise CommandFailed(
+            f"{consumer.title} takes no connections of {app.provider}.",
+            next_command="tokensync app list",
+            kind="WrongProvider",
+        )
+    key = _secret(run, f"{consumer.title} key", from_stdin=key_stdin, option="--key-stdin")
+    target.apps.update(replace(app, api2cart_key=key))
+    if run.out.as_json:
+        run.out.json({"app": name, "consumer": consumer.name, "stored": True})
+    else:
+        run.out.line(f"{name} has a key for {consumer.title}.")
+    if not app.push and not app.gives_away:
+        run.out.note(f"Next: tokensync app set {name} push={consumer.name}")
+
+
+def rotate_secret(
+    run: Run,
+    name: Name,
+    *,
+    client_secret_stdin: SecretStdin = False,
+    connection: With = "",
+    without_proof: WithoutProof = False,
+    finish: Finish = False,
+    abort: Abort = False,
+    keep: Keep = False,
+) -> None:
+    """Replace an app's client secret, once a call under the new one has succeeded; both stand until then."""
+    if (finish or without_proof) and (abort or keep or connection) or (abort and keep):
+        raise UsageFailed(
+            "--finish and --without-proof prove nothing, and --abort gives up: each stands alone.",
+            next_command="tokensync app rotate-secret --help",
+        )
+    target = run.target()
+    app = target.apps.get(app_name(name), fresh=True)
+    if abort or finish:
+        _end_standing(run, target, app, finish=finish)
+        return
+    app = _with_candidate(run, target, app, from_stdin=client_secret_stdin)
+    proven_by = None if without_proof else _proven(run, target, app, connection=connection, keep=keep)
+    _promote(run, target, app, proven_by=proven_by)
+
+
+def _secret(run: Run, prompt: str, *, from_stdin: bool, option: str) -> Secret:
+    if not from_stdin and not run.is_interactive():
+        raise UsageFailed(
+            f"{prompt}: it is asked for on a terminal, and this is none.",
+            next_command=f"the same command with {option} and the secret on stdin",
+        )
+    return Secret(run.read_text(prompt, hidden=True, at_most=registration.LONGEST_SECRET))
+
+
+def _end_standing(run: Run, target: Target, app: App, *, finish: bool) -> None:
+    """Promote or forget a new secret that stands already."""
+    if app.new_client_secret is None:
+        raise CommandFailed(
+            f"{app.name} has no new client secret.",
+            next_command=f"tokensync app rotate-secret {app.name}",
+            kind="NoNewSecret",
+        )
+    if finish:
+        _promote(run, target, app, proven_by=None)
+        return
+    target.apps.update(replace(app, new_client_secret=None))
+    _tell(run, app, f"{app.name} keeps its client secret; the new one is forgotten.", rotated=False)
+
+
+def _with_candidate(run: Run, target: Target, app: App, *, from_stdin: bool) -> App:
+    """Return the app with a new secret beside the standing one; one that stands already is taken up."""
+    if app.new_client_secret is not None and not from_stdin:
+        run.out.note("A new client secret stands already; going on with that one.")
+        return app
+    secret = _secret(run, "New client secret", from_stdin=from_stdin, option="--client-secret-stdin")
+    if secret == app.client_secret:
+        raise UsageFailed(
+            f"That is the client secret that {app.name} has.", next_command=f"tokensync app show {app.name}"
+        )
+    app = replace(app, new_client_secret=secret)
+    target.apps.update(app)
+    return app
+
+
+def _proven(run: Run, target: Target, app: App, *, connection: str, keep: bool) -> str | None:
+    """Prove the new secret; return the connection that did.
+
+    Raises:
+        CommandFailed: it was refused, and is forgotten unless it is to be kept; or nothing was learned of it.
+    """
+    payload: dict[str, object] = {"tokensync": "prove", "app": app.name}
+    if connection:
+        payload["connection"] = str(named(connection))
+    try:
+        with run.out.progress("Proving the new client secret"):
+            answer = ask_rotation(target, payload)
+    except FunctionRefused as refused:
+        rest = "Both secrets stand, and the old one is used."
+        following = refused.next_command
+        if refused.kind == "secret_refused":
+            rest = f"The old one stands{', and both are kept' if keep else ''}."
+            if not keep:
+                target.apps.update(replace(app, new_client_secret=None))
+        elif refused.kind == "NoConnection":
+            rest += f" Without a proof: --finish takes the new one, --abort forgets it."
+        else:
+            following = f"tokensync app rotate-secret {app.name}"
+        raise CommandFailed(
+            f"{refused.message} {rest}", next_command=following, exit_code=refused.exit_code, kind=refused.kind
+        ) from None
+    return str(answer.get("connection"))
+
+
+def _promote(run: Run, target: Target, app: App, *, proven_by: str | None) -> None:
+    """Let the new secret replace the standing one, and the app run again if that one's refusal had paused it."""
+    stands = target.apps.get(app.name, fresh=True)
+    if app.new_client_secret is None or stands.new_client_secret != app.new_client_secret:
+        raise CommandFailed(
+            f"Somebody else changed the secrets of {app.name} just now; nothing was replaced.",
+            next_command=f"tokensync app show {app.name}",
+            kind="Changed",
+        )
+    target.apps.update(replace(stands, client_secret=app.new_client_secret, new_client_secret=None))
+    why = target.apps.state(app.name).paused
+    resumed = bool(why) and not any(other in why for other in _OTHER_PAUSES)
+    if resumed:
+        target.apps.resume(app.name, now=target.clock.now())
+    if stands.push:
+        _push_all(run, target, stands)
+    proof = "not proven" if proven_by is None else f"proven by {proven_by}"
+    _tell(run, app, f"{app.name} has a new client secret, {proof}.", rotated=True, proven_by=proven_by, resumed=resumed)
+    if resumed:
+        run.out.note(f"{app.name} was paused as its old secret was refused, and runs again.")
+    elif why:
+        run.out.note(f"{app.name} is still paused ({why}). Next: tokensync app resume {app.name}")
+
+
+def _push_all(run: Run, target: Target, app: App) -> None:
+    """Let the consumer have the new secret with each pair; what fails is made up for by the next refresh."""
+    with run.out.progress(f"Handing the new secret to {app.push}") as tell:
+        for record in target.connections.list(app.name):
+            if record.status is Status.ACTIVE and record.removed_at is None and record.handed_over_at is None:
+                tell(f"Pushing {record.name}")
+                with suppress(FunctionRefused):
+                    ask_rotation(target, {"tokensync": "push", "connection": str(record.name), "to": app.push})
+
+
+def _tell(run: Run, app: App, line: str, *, rotated: bool, proven_by: str | None = None, resumed: bool = False) -> None:
+    if run.out.as_json:
+        run.out.json({"app": app.name, "rotated": rotated, "proven_by": proven_by, "resumed": resumed})
+    else:
+        run.out.line(line)

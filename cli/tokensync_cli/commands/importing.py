@@ -1,0 +1,177 @@
+"""`import`: connections from refresh tokens that another system obtained, one or many."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tokensync.brought import Brought
+from tokensync.errors import BadRequest, InvalidName
+from tokensync.names import ConnectionName, app_name
+from tokensync_cli.declaring import command
+from tokensync_cli.failure import CommandFailed, UsageFailed, sentence
+from tokensync_cli.import_rows import LARGEST_FILE, read_rows
+from tokensync_cli.importing_many import Done, bring_all, foresee
+from tokensync_cli.invoking import ask_rotation
+from tokensync_cli.run import Run
+from tokensync_cli.target import Target
+from tokensync_cli.times import moment
+
+_LONGEST_INPUT = 65_536  # characters: two tokens of the longest kind as JSON
+_STDIN = "-"
+
+App = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
+Account = Annotated[
+    str | None,
+    typer.Option("--account", metavar="ID", help="The account's id with the provider.", show_default=False),
+]
+Label = Annotated[str, typer.Option("--label", metavar="L", help="Whose account it is.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of a connection that stands.")]
+File = Annotated[
+    str | None,
+    typer.Option(
+        "--file",
+        metavar="PATH",
+        help="Import many: CSV with the columns account,refresh_token, or JSON lines; - is stdin.",
+        show_default=False,
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="With --file: check every row, and change nothing.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    command(app, "import", example="tokensync import eshopbox --account acme < refresh-token.txt")(import_)
+
+
+def import_(
+    run: Run,
+    name: App,
+    *,
+    account: Account = None,
+    label: Label = "",
+    replace: Replace = False,
+    file: File = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Make a connection of a refresh token from stdin, or many from a file.
+
+    stdin holds the refresh token alone, or a JSON object with refresh_token, access_token, expires_at,
+    refresh_token_expires_at, scopes and label. Times are Unix seconds.
+    """
+    if file is None and account is not None and not dry_run:
+        _one(run, _named(name, account), label=label, replace=replace)
+    elif file is not None and account is None and not label:
+        _many(run, name, file, replace=replace, dry_run=dry_run)
+    else:
+        raise UsageFailed(
+            "import takes --account ID for one account, or --file PATH for many; --dry-run goes with --file.",
+            next_command=f"tokensync import {name} --account ID",
+        )
+
+
+def _named(app: str, account: str) -> ConnectionName:
+    try:
+        return ConnectionName(app_name(app), account)
+    except InvalidName as error:
+        raise UsageFailed(sentence(str(error)), next_command="tokensync import --help") from None
+
+
+def _runs(target: Target, app: str) -> None:
+    """Raise where nothing can be imported for an app now."""
+    paused = target.apps.state(app_name(app)).paused
+    if paused:
+        raise CommandFailed(f"{app} is paused: {paused}.", next_command=f"tokensync app resume {app}", kind="AppPaused")
+
+
+def _one(run: Run, name: ConnectionName, *, label: str, replace: bool) -> None:
+    target = run.target()
+    _runs(target, name.app)
+    fields = _fields(run.read_text("Refresh token", hidden=True, at_most=_LONGEST_INPUT))
+    if label:
+        fields["label"] = label
+    try:
+        Brought.read(fields)
+    except BadRequest as error:
+        raise UsageFailed(sentence(str(error)), next_command="tokensync import --help") from None
+    payload = {"tokensync": "import", "app": name.app, "account": name.account, "replace": replace, **fields}
+    with run.out.progress(f"Importing {name}"):
+        answer = ask_rotation(target, payload)
+    told = answer.get("connection")
+    if run.out.as_json:
+        run.out.json({"result": answer.get("result"), "again": answer.get("again"), "connection": told})
+        return
+    if answer.get("again") and answer.get("result") == "nothing_due":
+        run.out.line(f"{name} was imported before; nothing was done.")
+        return
+    expires = moment(told.get("access_expires_at") if isinstance(told, dict) else None, now=target.clock.now())
+    run.out.line(f"{name} is imported: {answer.get('result')}, expires {expires}.")
+    run.out.note(f"Next: tokensync token {name}")
+
+
+def _fields(text: str) -> dict[str, Any]:
+    """Return what stdin held: a refresh token alone, or an object."""
+    if not text.startswith("{"):
+        return {"refresh_token": text}
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        # from None: the error would hold the text.
+        raise UsageFailed("stdin begins like JSON, and is none.", next_command="tokensync import --help") from None
+    return found
+
+
+def _many(run: Run, app: str, path: str, *, replace: bool, dry_run: bool) -> None:
+    target = run.target()
+    if not dry_run:
+        _runs(target, app)
+    target.apps.state(app_name(app))
+    rows = read_rows(_read(path), app=app)
+    if dry_run:
+        done = [foresee(target, app, row, replace=replace) for row in rows]
+    else:
+        with run.out.bar(f"Importing into {app}", total=len(rows)) as advance:
+            done = bring_all(target, app, rows, replace=replace, advance=advance)
+    _tell(run, done, dry_run=dry_run)
+    if any(one.result == "interrupted" for one in done):
+        raise typer.Abort
+    failed = sum(1 for one in done if one.error is not None)
+    if failed:
+        raise CommandFailed(
+            f"{failed} of {len(done)} rows {'cannot be' if dry_run else 'were not'} imported.",
+            next_command="the same command again: rows that were imported are skipped",
+            kind="ImportIncomplete",
+        )
+
+
+def _tell(run: Run, done: list[Done], *, dry_run: bool) -> None:
+    """Print all rows to programs; to people those that need them, and how many there are of each kind."""
+    if run.out.as_json:
+        run.out.json([one.as_json() for one in done])
+        return
+    shown = done if dry_run else [one for one in done if one.error is not None]
+    if shown:
+        run.out.table(
+            ("ROW", "ACCOUNT", "RESULT", "WHY"),
+            [(one.number, one.account, one.result, one.error["message"] if one.error else "") for one in shown],
+        )
+    counts = {
+        result: sum(1 for one in done if one.result == result) for result in dict.fromkeys(o.result for o in done)
+    }
+    run.out.line(", ".join(f"{count} {result.replace('_', ' ')}" for result, count in counts.items()) + ".")
+
+
+def _read(path: str) -> bytes:
+    """Return a file's bytes, one more than may be at most.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if path == _STDIN:
+        return sys.stdin.buffer.read(LARGEST_FILE + 1)
+    with Path(path).open("rb") as file:
+        return file.read(LARGEST_FILE + 1)

@@ -1,0 +1,112 @@
+"""`verify`, `publish`, `revoke`, `remove`: what a connection needs beside being refreshed."""
+
+from typing import Annotated, Any
+
+import typer
+
+from tokensync.connection import Connection, Status
+from tokensync.removing import LONGEST_RECOVERY, SHORTEST_RECOVERY
+from tokensync_cli.declaring import command
+from tokensync_cli.describing import found
+from tokensync_cli.invoking import ask_rotation
+from tokensync_cli.run import Run
+from tokensync_cli.times import moment
+
+Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Local = Annotated[bool, typer.Option("--local", help="Mark it here alone; the provider is not asked.")]
+Days = Annotated[
+    int,
+    typer.Option(
+        "--recovery-days",
+        metavar="N",
+        min=SHORTEST_RECOVERY,
+        max=LONGEST_RECOVERY,
+        help="For how many days AWS keeps the deleted secret.",
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    command(app, "verify", example="tokensync verify tiktok-shop/7010736057180325637")(verify)
+    command(app, "publish", example="tokensync publish tiktok-shop/7010736057180325637")(publish)
+    command(app, "revoke", example="tokensync revoke tiktok-login/723f24d7 --yes")(revoke)
+    command(app, "remove", example="tokensync remove tiktok-shop/7010736057180325637 --recovery-days 7")(remove)
+
+
+def verify(run: Run, name: Name) -> None:
+    """Ask the provider whether a connection's token works, and what its account holds now."""
+    record, answer = _asked(run, name, "verify", "Verifying")
+    told = answer.get("connection")
+    if run.out.as_json:
+        keys = ("result", "facts_changed", "refused", "connection")
+        run.out.json({key: answer.get(key) for key in keys})
+        return
+    now = run.target().clock.now()
+    if not isinstance(told, dict) or answer.get("result") != "verified":
+        why = "the access token was refused" if answer.get("refused") else "there was no access token yet"
+        generation = told.get("generation") if isinstance(told, dict) else None
+        run.out.line(f"{record.name}: {why}; {answer.get('result')}, generation {record.generation} → {generation}.")
+        return
+    facts = "the account's facts changed and are published" if answer.get("facts_changed") else "nothing changed"
+    run.out.line(f"{record.name}: verified {moment(told.get('verified_at'), now=now)}, {facts}.")
+
+
+def publish(run: Run, name: Name) -> None:
+    """Write a connection's secret anew; one that was deleted is restored, or created again."""
+    record, answer = _asked(run, name, "publish", "Publishing")
+    _tell(run, answer, f"{record.name} is published.", following=f"tokensync token {record.name}")
+
+
+def revoke(run: Run, name: Name, *, local: Local = False, yes: Yes = False) -> None:
+    """End an authorization at the provider, and mark the connection as disconnected."""
+    record = found(run.target(), name)
+    where = "here alone" if local else "at the provider"
+    run.confirm(
+        f"Revoke {record.name} ({record.label or 'no label'}) {where}? Only a new authorization brings it back.",
+        yes=yes,
+        otherwise=f"tokensync revoke {record.name}{' --local' if local else ''} --yes",
+    )
+    _, answer = _asked(run, name, "revoke", "Revoking", local=local)
+    marked = "marked as revoked here; the provider was not asked" if local else "revoked"
+    _tell(run, answer, f"{record.name} is {marked}.", following=f"tokensync remove {record.name}")
+
+
+def remove(run: Run, name: Name, *, days: Days = LONGEST_RECOVERY, yes: Yes = False) -> None:
+    """Remove a connection: its secret is deleted after the recovery window, its grant at once."""
+    record = found(run.target(), name)
+    if record.status is not Status.DISCONNECTED:
+        run.out.warn(
+            f"{record.name} is {record.status.value} and was not revoked: at the provider its authorization goes on. "
+            f"To end it first: tokensync revoke {record.name}"
+        )
+    run.confirm(
+        f"Remove {record.name} ({record.label or 'no label'})? Its refresh token is dropped for good.",
+        yes=yes,
+        otherwise=f"tokensync remove {record.name} --yes",
+    )
+    _, answer = _asked(run, name, "remove", "Removing", recovery_days=days)
+    _tell(
+        run,
+        answer,
+        f"{record.name} is removed; AWS deletes its secret in {days} days.",
+        following=f"tokensync invite {record.name.app} --for {record.name}, which brings the secret back",
+    )
+
+
+def _asked(run: Run, name: str, what: str, doing: str, **more: object) -> tuple[Connection, dict[str, Any]]:
+    """Ask the rotation function about a connection that stands; return it as it was, and the answer."""
+    target = run.target()
+    record = found(target, name)
+    with run.out.progress(f"{doing} {record.name}"):
+        answer = ask_rotation(target, {"tokensync": what, "connection": str(record.name), **more})
+    return record, answer
+
+
+def _tell(run: Run, answer: dict[str, Any], line: str, *, following: str) -> None:
+    if run.out.as_json:
+        run.out.json({"result": answer.get("result"), "connection": answer.get("connection")})
+        return
+    run.out.line(line)
+    run.out.note(f"Next: {following}")

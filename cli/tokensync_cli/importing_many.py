@@ -1,0 +1,112 @@
+"""Imports the rows of a file, a few at once. A row that fails stops no other."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tokensync.connection import Status
+from tokensync.names import ConnectionName
+from tokensync_cli.failure import CommandFailed
+from tokensync_cli.import_rows import Row, problem_sentence
+from tokensync_cli.invoking import ask_rotation
+from tokensync_cli.reporting import failure_of
+from tokensync_cli.target import Target
+
+AT_ONCE = 4
+# After these every other row would fail in the same way.
+_HOPELESS = frozenset({"AppPaused", "UnknownApp", "InvalidApp", "NotOffered"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What became of a row. `error` has class, message and next; None where it is well."""
+
+    number: int
+    account: str
+    connection: str
+    result: str
+    error: dict[str, str] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what programs are told."""
+        told = asdict(self)
+        told["row"] = told.pop("number")
+        return told
+
+
+def foresee(target: Target, app: str, row: Row, *, replace: bool) -> Done:
+    """Return what an import of the row would do, as far as that can be seen."""
+    if row.problem:
+        return _failed(app, row, "BadRow", problem_sentence(row))
+    name = ConnectionName(app, row.account)
+    stands = target.connections.get(name)
+    if stands is None or stands.removed_at is not None or stands.status is Status.QUARANTINED:
+        return _done(app, row, "would_import")
+    if stands.authorized_by == row.mark:
+        return _done(app, row, "imported_before")
+    if replace:
+        return _done(app, row, "would_replace")
+    return _failed(app, row, "AlreadyStands", f"The connection {name} stands already ({stands.status.value}).")
+
+
+def bring_all(target: Target, app: str, rows: list[Row], *, replace: bool, advance: Callable[[], None]) -> list[Done]:
+    """Import rows; an interruption finishes those in flight and leaves the others for another run."""
+    done: dict[int, Done] = {}
+    hopeless = ""
+
+    def bring(row: Row) -> Done:
+        if row.problem:
+            return _failed(app, row, "BadRow", problem_sentence(row))
+        if hopeless:
+            return _failed(app, row, "NotTried", f"Not tried: {hopeless}", result="not_tried")
+        return _brought(target, app, row, replace=replace)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        futures: dict[Future[Done], Row] = {pool.submit(bring, row): row for row in rows}
+        try:
+            for future in as_completed(futures):
+                one = done[futures[future].number] = future.result()
+                if one.error is not None and one.error["class"] in _HOPELESS:
+                    hopeless = one.error["message"]
+                advance()
+        except KeyboardInterrupt:
+            pool.shutdown(wait=True, cancel_futures=True)
+    for future, row in futures.items():
+        if row.number not in done:
+            is_done = not future.cancelled() and future.exception() is None
+            done[row.number] = future.result() if is_done else _interrupted(app, row)
+    return [done[row.number] for row in rows]
+
+
+def _brought(target: Target, app: str, row: Row, *, replace: bool) -> Done:
+    payload = {**row.fields, "tokensync": "import", "app": app, "account": row.account, "replace": replace}
+    try:
+        answer = ask_rotation(target, payload)
+    except CommandFailed as error:
+        return _failed(app, row, error.kind, error.message, following=error.next_command)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it stops no other row, and is told by its type
+        failure = failure_of(error)
+        return _failed(app, row, failure.kind, failure.message, following=failure.following)
+    is_old = answer.get("again") is True and answer.get("result") == "nothing_due"
+    return _done(app, row, "imported_before" if is_old else "imported")
+
+
+def _done(app: str, row: Row, result: str) -> Done:
+    return Done(number=row.number, account=row.account, connection=f"{app}/{row.account}", result=result)
+
+
+def _failed(
+    app: str, row: Row, kind: str, message: str, *, following: str = "tokensync import --help", result: str = "failed"
+) -> Done:
+    return Done(
+        number=row.number,
+        account=row.account,
+        connection=f"{app}/{row.account}" if row.account else "",
+        result=result,
+        error={"class": kind, "message": message, "next": following},
+    )
+
+
+def _interrupted(app: str, row: Row) -> Done:
+    return _failed(app, row, "Interrupted", "Not tried.", result="interrupted", following="the same command again")

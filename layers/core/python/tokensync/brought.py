@@ -1,0 +1,102 @@
+"""What an operator brings to an import: tokens from elsewhere, each field checked before anything is done with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokensync.errors import BadRequest
+from tokensync.pending import hashed
+from tokensync.secret import Secret
+from tokensync.text import LABEL_LENGTH, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FIELDS = ("refresh_token", "access_token", "expires_at", "refresh_token_expires_at", "scopes", "label")
+_LONGEST_TOKEN = 16_384  # characters; the answers of providers are held to the same
+_MOST_SCOPES = 200
+# Any time of today lies between: seconds, neither milliseconds nor a duration.
+_EARLIEST, _LATEST = 1_000_000_000, 100_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brought:
+    """Tokens that another system obtained for one account. Times are Unix seconds, None where nobody knows."""
+
+    refresh_token: Secret | None
+    access_token: Secret | None
+    expires_at: int | None = None
+    refresh_expires_at: int | None = None
+    scopes: tuple[str, ...] = ()
+    label: str = ""
+
+    @classmethod
+    def read(cls, fields: Mapping[str, object]) -> Brought:
+        """Read them from a JSON object, or from a row of text; an empty text is as good as none.
+
+        Raises:
+            BadRequest: it says which field cannot be used, and never what it holds.
+        """
+        known = {name: value for name, value in fields.items() if value not in (None, "")}
+        if known.keys() - set(FIELDS):
+            raise BadRequest(f"there is a field that nobody knows; those known are {', '.join(FIELDS)}")
+        brought = cls(
+            refresh_token=_token(known, "refresh_token"),
+            access_token=_token(known, "access_token"),
+            expires_at=_time(known, "expires_at"),
+            refresh_expires_at=_time(known, "refresh_token_expires_at"),
+            scopes=_scopes(known.get("scopes")),
+            label=_label(known.get("label", "")),
+        )
+        if brought.refresh_token is None and brought.access_token is None:
+            raise BadRequest("there is neither a refresh_token nor an access_token")
+        if brought.expires_at is not None and brought.access_token is None:
+            raise BadRequest("expires_at goes with an access_token")
+        return brought
+
+    def mark(self, app: str) -> str:
+        """Return by what the same import is recognised when it comes again: a hash of the token that it is for."""
+        token = self.refresh_token or self.access_token
+        if token is None:
+            raise ValueError("nothing was brought")
+        return hashed(f"import.{app}.{token.reveal()}")
+
+
+def _token(fields: Mapping[str, object], name: str) -> Secret | None:
+    """Return a token of visible ASCII and space, RFC 6749 §A.12 and §A.17."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > _LONGEST_TOKEN or not value.isascii() or not value.isprintable():
+        raise BadRequest(f"{name} is no token: it takes up to {_LONGEST_TOKEN} visible ASCII characters")
+    return Secret(value)
+
+
+def _time(fields: Mapping[str, object], name: str) -> int | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:  # noqa: PLR2004 - any time
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not _EARLIEST < value < _LATEST:
+        raise BadRequest(f"{name} is a time in Unix seconds")
+    return value
+
+
+def _scopes(value: object) -> tuple[str, ...]:
+    """Return scopes from a list, or from a text in which spaces or commas separate them."""
+    if value is None:
+        return ()
+    parts = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(parts, list) or len(parts) > _MOST_SCOPES:
+        raise BadRequest(f"scopes are a list of at most {_MOST_SCOPES}")
+    if not all(isinstance(part, str) and part == one_line(part, length=LABEL_LENGTH) for part in parts):
+        raise BadRequest("scopes are short texts")
+    return tuple(parts)
+
+
+def _label(value: object) -> str:
+    if not isinstance(value, str) or value != one_line(value, length=LABEL_LENGTH):
+        raise BadRequest(f"label is one line of at most {LABEL_LENGTH} printable characters")
+    return value

@@ -1,0 +1,75 @@
+"""`push`: hands a connection's pair to a consumer on demand, once the operator has said who refreshes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokensync.connection import Status
+from tokensync.consumers import CONSUMERS
+from tokensync.errors import NotOffered
+from tokensync.operating import RESTS
+from tokensync.outcome import Outcome, Result
+from tokensync.session import Session
+
+if TYPE_CHECKING:
+    from tokensync.app import App
+    from tokensync.connection import Connection
+    from tokensync.consumers.contract import Consumer
+    from tokensync.grant import Grant
+    from tokensync.names import ConnectionName
+    from tokensync.operating import Operating
+    from tokensync.pushing import Pusher
+    from tokensync.session import Budget
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handover:
+    """Hands over on demand. Thread-safe: it holds no state."""
+
+    operating: Operating
+    pusher: Pusher
+
+    def push(self, name: ConnectionName, to: str, budget: Budget, *, again: bool = False) -> Outcome:
+        """Hand the newest pair to the consumer `to`; `again` repeats a request that got no answer.
+
+        Raises:
+            NotOffered: nobody has said who owns the refreshing, or the consumer takes no such connection.
+            UnknownConnection, NewerSchema, StoreUnavailable, UnknownApp, InvalidApp: nothing was sent.
+        """
+        operating = self.operating
+        seen = operating.standing(name)
+        # As it stands now: its owner may just have said who refreshes, or replaced its secret.
+        consumer = _agreed(operating.apps.get(name.app, fresh=True), to)
+        if seen.status not in (Status.ACTIVE, Status.HELD):
+            return Outcome(RESTS[seen.status], seen)
+        if seen.obtained_at is None:
+            return Outcome(Result.NOTHING_DUE, seen)
+
+        def act(record: Connection, grant: Grant, session: Session) -> Outcome:
+            return self.pusher.push(record, grant, session, consumer, again=again)
+
+        session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
+        return operating.under_lease(name, session, budget, act)
+
+
+def _agreed(app: App, to: str) -> Consumer:
+    """Return the consumer, where the app says who owns the refreshing.
+
+    Raises:
+        NotOffered: it does not, or there is no such consumer.
+    """
+    consumer = CONSUMERS.get(to)
+    if consumer is None or app.provider not in consumer.providers:
+        takers = [name for name, known in CONSUMERS.items() if app.provider in known.providers]
+        can = f"its connections can be pushed to {', '.join(takers)}" if takers else "no consumer takes its connections"
+        raise NotOffered(f"app {app.name} cannot push to {to!r}: {can}", next_command="tokensync push --help")
+    if app.push != consumer.name and not app.gives_away:
+        raise NotOffered(
+            f"two who refresh one token break each other, so app {app.name} has to say who does. "
+            f"We refresh, and hand over each new pair: tokensync app set {app.name} push={consumer.name}. "
+            f"{consumer.title} refreshes, and we stop: tokensync app set {app.name} owner=consumer. "
+            f"Or {consumer.title} gets an authorization of its own, made in its own console: then nothing is pushed",
+            next_command=f"tokensync app set {app.name} push={consumer.name}",
+        )
+    return consumer

@@ -1,0 +1,101 @@
+"""The rotation function's commands about what others hold: a consumer's pair, and an app's new client secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tokensync.answers import FailureClass
+from tokensync.commands import FAILED, LATER, refused, told_outcome
+from tokensync.handing import Handover
+from tokensync.names import ConnectionName, app_name
+from tokensync.outcome import Result
+from tokensync.trying import SecretTrial
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokensync.accounts import AccountReader
+    from tokensync.answers import Failure
+    from tokensync.commands import Command
+    from tokensync.operating import Operating
+    from tokensync.outcome import Outcome
+    from tokensync.pushing import Pusher
+    from tokensync.session import Budget
+
+_TRANSIENT = frozenset({FailureClass.BUSY, FailureClass.NOT_SENT, FailureClass.AMBIGUOUS})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handing:
+    """What operators ask about others' copies."""
+
+    handover: Handover
+    trial: SecretTrial
+    prefix: str
+
+    def commands(self) -> Mapping[str, Command]:
+        """Return the commands by name."""
+        return {"push": self._push, "prove": self._prove}
+
+    def _push(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name, to = ConnectionName.parse(str(event["connection"])), str(event["to"])
+        outcome = self.handover.push(name, to, budget, again=event.get("again") is True)
+        again = f"tokensync push {name} --to {to}"
+        if outcome.failure is not None and outcome.result is not Result.PUSHED:
+            return _not_pushed(name, to, outcome, outcome.failure)
+        words = {
+            Result.NOTHING_DUE: (LATER, "it has no access token yet", "tokensync refresh {name}"),
+            Result.LEASED_ELSEWHERE: (LATER, "another worker is at this connection", again),
+            Result.NO_TIME: (LATER, "the function had too little time left", again),
+        }
+        answer = told_outcome(name, outcome, prefix=self.prefix, otherwise=words)
+        record = outcome.record
+        return answer if record is None else {**answer, "pushed": record.pushed, "owner": record.owner}
+
+    def _prove(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        app = app_name(str(event["app"]))
+        wanted = event.get("connection")
+        connection = ConnectionName.parse(str(wanted)) if wanted else None
+        outcome = self.trial.prove(app, budget, connection=connection)
+        if outcome is None:
+            message = f"app {app} has no active connection that could prove the new client secret"
+            return refused("NoConnection", message, f"tokensync app rotate-secret {app} --finish", FAILED)
+        proven = outcome.result in (Result.REFRESHED, Result.VERIFIED)
+        told = {"result": outcome.result.value, "connection": str(outcome.record.name) if outcome.record else None}
+        if proven:
+            return {"ok": True, **told}
+        why = "" if outcome.failure is None else f" ({_words(outcome.failure)})"
+        following = f"tokensync app rotate-secret {app}"
+        if outcome.result is Result.SECRET_REFUSED:
+            return {
+                **refused("secret_refused", f"the provider refuses the new client secret{why}", following, FAILED),
+                **told,
+            }
+        message = f"the attempt told nothing of the new client secret: {outcome.result}{why}"
+        return {**refused("not_proven", message, following, LATER), **told}
+
+
+def handing(*, operating: Operating, pusher: Pusher, accounts: AccountReader, prefix: str) -> Handing:
+    """Put the commands together."""
+    return Handing(
+        handover=Handover(operating=operating, pusher=pusher),
+        trial=SecretTrial(operating=operating, accounts=accounts),
+        prefix=prefix,
+    )
+
+
+def _words(failure: Failure) -> str:
+    return " ".join(filter(None, (failure.kind, failure.code, failure.message)))
+
+
+def _not_pushed(name: ConnectionName, to: str, outcome: Outcome, failure: Failure) -> dict[str, Any]:
+    again = f"tokensync push {name} --to {to}"
+    record = outcome.record
+    is_lost = failure.kind is FailureClass.AMBIGUOUS and record is not None and record.push_at is None
+    if outcome.result is Result.HELD or is_lost:
+        message = f"{name}: {to} gave no answer, and nobody knows whether the pair arrived: look there first"
+        return refused("unanswered", f"{message} ({_words(failure)})", f"{again} --again", FAILED)
+    following = f"tokensync app set-consumer-key {name.app}" if failure.kind is FailureClass.CONFIGURATION else again
+    code = LATER if failure.kind in _TRANSIENT else FAILED
+    return refused("push_failed", f"{name}: {to} did not take the pair ({_words(failure)})", following, code)

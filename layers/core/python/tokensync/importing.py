@@ -1,0 +1,133 @@
+"""`import`: a connection from tokens that an operator brings, proved at once. Importing the same again is harmless."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokensync.connection import Status
+from tokensync.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
+from tokensync.establishing import Authorization
+from tokensync.grant import Grant
+from tokensync.operating import RESTS
+from tokensync.outcome import Outcome, Result
+from tokensync.providers.contract import GrantType
+from tokensync.reading import ASSUMED_LIFE
+from tokensync.secret import Secret
+from tokensync.session import Session
+
+if TYPE_CHECKING:
+    from tokensync.brought import Brought
+    from tokensync.connection import Connection
+    from tokensync.establishing import Establisher
+    from tokensync.names import ConnectionName
+    from tokensync.operating import Operating
+    from tokensync.proving import Prover
+    from tokensync.session import Budget
+
+EVENT = "connection.imported"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """How an import ended. `again` tells that this very token had been imported before."""
+
+    outcome: Outcome
+    again: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Importer:
+    """Imports on demand. Thread-safe: it holds no state."""
+
+    operating: Operating
+    establisher: Establisher
+    prover: Prover
+
+    def bring(self, name: ConnectionName, brought: Brought, budget: Budget, *, replace: bool = False) -> Import:
+        """Make a connection of what was brought; without an access token refresh at once, so that it is proved.
+
+        A token that the provider refuses is kept: the connection says so. `replace` puts it in the place of a
+        connection that stands.
+
+        Raises:
+            AppPaused, AlreadyStands, NotOffered, BadRequest: nothing was done.
+            UnknownApp, InvalidApp, NewerSchema, StoreUnavailable, SealingUnavailable: nothing was done.
+        """
+        operating = self.operating
+        session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
+        self._check(session, brought)
+        _ = session.key  # in hand before anything is written
+        stands, mark = operating.connections.get(name), brought.mark(name.app)
+        if stands is not None and stands.removed_at is None:
+            if stands.authorized_by == mark:
+                return Import(outcome=self._again(stands, budget), again=True)
+            if stands.status is not Status.QUARANTINED and not replace:
+                raise AlreadyStands(
+                    f"the connection {name} stands already ({stands.status.value}); nothing was touched"
+                )
+        now = operating.clock.now()
+        grant = _grant(name, brought, now)
+        life = None if grant.access_expires_at is None else grant.access_expires_at - now
+        authorization = Authorization(at=now, by=mark, life=life, event=EVENT)
+        if not self.establisher.establish(name, grant, authorization, session, budget):
+            return Import(outcome=Outcome(Result.TAKEN_OVER, operating.connections.get(name)))
+        return Import(outcome=self._proved(operating.standing(name), session, budget))
+
+    def _check(self, session: Session, brought: Brought) -> None:
+        """Refuse what can never become a connection of this app."""
+        app, provider, now = session.app, session.provider, self.operating.clock.now()
+        if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
+            raise NotOffered(
+                f"{provider.title} gives {app.name} tokens for itself: there is nothing to import",
+                next_command=f"tokensync connect {app.name}",
+            )
+        paused = session.state.paused
+        if paused:
+            raise AppPaused(f"{app.name} is paused ({paused}); nothing was imported")
+        if brought.expires_at is not None and brought.expires_at <= now:
+            raise BadRequest("the access_token has expired: leave it and expires_at out, and a new one is fetched")
+        if brought.refresh_expires_at is not None and brought.refresh_expires_at <= now:
+            raise BadRequest("the refresh_token has expired: the account has to authorize again")
+        if brought.refresh_token is not None:
+            return
+        if provider.grant_type is GrantType.REFRESH_TOKEN:
+            raise BadRequest(f"{provider.title} needs a refresh_token")
+        if brought.expires_at is None and provider.answer.refresh_expires_in is not None:
+            # A provider whose answers tell of refresh tokens gives access tokens that end.
+            raise BadRequest(f"access tokens of {provider.title} expire: bring the refresh_token, or expires_at")
+
+    def _again(self, stands: Connection, budget: Budget) -> Outcome:
+        """Go on with an import that came before: what it did not prove is proved now."""
+        if stands.status not in (Status.ACTIVE, Status.HELD):
+            return Outcome(RESTS[stands.status], stands)
+        if stands.obtained_at is None:
+            return self.operating.refresh(stands.name, budget)
+        return Outcome(Result.NOTHING_DUE, stands)
+
+    def _proved(self, record: Connection, session: Session, budget: Budget) -> Outcome:
+        """Refresh where no access token came, verify one that nothing else will prove."""
+        if record.status is not Status.ACTIVE:
+            return Outcome(RESTS.get(record.status, Result.HELD), record)
+        if record.obtained_at is None:
+            return self.operating.refresh(record.name, budget)
+        if record.renew_at is None and session.provider.account_call is not None:
+            return self.prover.verify(record.name, budget).outcome
+        return Outcome(Result.POSTPONED if record.publishing_is_due() else Result.PUBLISHED, record)
+
+
+def _grant(name: ConnectionName, brought: Brought, now: int) -> Grant:
+    expires_at = brought.expires_at
+    if expires_at is None and brought.access_token is not None and brought.refresh_token is not None:
+        expires_at = now + ASSUMED_LIFE
+    return Grant(
+        account_id=name.account,
+        label=brought.label,
+        access_token=brought.access_token or Secret(""),
+        refresh_token=brought.refresh_token,
+        token_type="Bearer",  # noqa: S106 - the type's name, RFC 6750
+        scopes=brought.scopes,
+        obtained_at=now,
+        access_expires_at=expires_at,
+        refresh_expires_at=brought.refresh_expires_at,
+    )

@@ -1,0 +1,237 @@
+"""Pushing: handing a connection's newest pair to a consumer, under a lease and never twice where once must do.
+
+Pushes of one connection follow each other as its leases do, so an older pair never comes after a newer one. A failure
+is told once and tried again; it touches neither the status nor the next refresh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tokensync import schedule
+from tokensync.answers import Failure, FailureClass
+from tokensync.connection import Status
+from tokensync.consumers import CONSUMERS
+from tokensync.consumers.standing import Standing, consumer_binding, from_bytes, to_bytes
+from tokensync.errors import FenceLost
+from tokensync.history import noted
+from tokensync.outcome import Outcome, Result
+from tokensync.presenting import present
+from tokensync.reading import read_consumer
+from tokensync.secret import Secret
+from tokensync.transitions import released
+from tokensync.work import Work
+
+if TYPE_CHECKING:
+    from tokensync.app import App
+    from tokensync.concluding import Concluder
+    from tokensync.connection import Connection
+    from tokensync.consumers.contract import Consumer
+    from tokensync.grant import Grant
+    from tokensync.ports import Alerts, Clock, Connections, Failpoints, Log, Randomness, Sealer, WorkQueue
+    from tokensync.session import Limits, Session
+    from tokensync.wire import Wire
+
+REASON_OWNED = "owned_by_consumer"
+_NO_ANSWER = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message="an earlier request got no answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pusher:
+    """Hands pairs over. Thread-safe: it holds ports and no state."""
+
+    connections: Connections
+    sealer: Sealer
+    concluder: Concluder
+    queue: WorkQueue
+    alerts: Alerts
+    wire: Wire
+    clock: Clock
+    randomness: Randomness
+    failpoints: Failpoints
+    log: Log
+    limits: Limits
+
+    def due(self, record: Connection, grant: Grant, session: Session) -> Outcome:
+        """Hand the pair to the app's consumer, now that it is due; what is no longer to be handed over rests."""
+        standings = self._standings(record)
+        names = [session.app.push, *(name for name, standing in standings.items() if standing.unanswered)]
+        consumer = next((CONSUMERS[name] for name in names if name in CONSUMERS), None)
+        if consumer is None or record.status not in (Status.ACTIVE, Status.HELD):
+            return Outcome(Result.NOTHING_DUE, self._write(record, replace(record, push_at=None)))
+        return self.push(record, grant, session, consumer)
+
+    def push(
+        self, record: Connection, grant: Grant, session: Session, consumer: Consumer, *, again: bool = False
+    ) -> Outcome:
+        """Hand the pair over and COMMIT what came of it. The lease is the caller's, and ends here.
+
+        `again` is an operator's: it repeats a request that got no answer.
+
+        Raises:
+            FenceLost: the connection was taken over before anything was sent.
+            SealingUnavailable: nothing was sent.
+        """
+        standing = self._standings(record).get(consumer.name, Standing())
+        if standing.unanswered and not again:
+            return self._left(record, consumer)
+        if record.handed_over_at is not None and not standing.unanswered:
+            return Outcome(Result.OWNED_BY_CONSUMER, self._write(record, replace(record, push_at=None)))
+        lacking = _lacking(session.app, grant, consumer)
+        if lacking is not None:
+            return self._failed(record, record, lacking, grant=grant, session=session, consumer=consumer)
+        return self._handed(record, grant, session, consumer, standing.key)
+
+    def _handed(
+        self, record: Connection, grant: Grant, session: Session, consumer: Consumer, key: Secret | None
+    ) -> Outcome:
+        app, base, marked = session.app, consumer.endpoint(session.app), record
+        if key is None:
+            request = consumer.add(app, base, grant, record.name)
+        else:
+            request = consumer.update(app, base, grant, key.reveal())
+        if key is None or app.gives_away:
+            marked = self.connections.write(record, self._marked(record, session, consumer, key))
+        self.failpoints.reached("push.marked")
+        answer = present(
+            request, wire=self.wire, clock=self.clock, seconds=self.limits.provider, failpoints=self.failpoints
+        )
+        told: dict[str, Any] | Failure
+        if isinstance(answer, Failure):
+            told = answer
+        else:
+            shown = (grant.refresh_token, grant.access_token, app.client_secret, consumer.key(app), key)
+            told = read_consumer(consumer, answer, secrets=[secret for secret in shown if secret])
+        if isinstance(told, Failure):
+            if told.kind is FailureClass.REFUSED and key is not None:
+                # It knows that key no more: the connection is new to it.
+                forgotten = self._sealed(record, session, consumer, Standing())
+                return self._handed(self.connections.write(marked, forgotten), grant, session, consumer, None)
+            return self._failed(record, marked, told, grant=grant, session=session, consumer=consumer)
+        given = key or Secret(consumer.read_key(told))
+        if not given:
+            odd = Failure(kind=FailureClass.AMBIGUOUS, code="missing_store_key")
+            return self._failed(record, marked, odd, grant=grant, session=session, consumer=consumer)
+        return self._done(marked, grant, session, consumer, given, is_new=key is None)
+
+    def _marked(self, record: Connection, session: Session, consumer: Consumer, key: Secret | None) -> Connection:
+        """Return the record before a request that must not be made twice."""
+        marked = self._sealed(record, session, consumer, Standing(key=key, unanswered=True))
+        if session.app.gives_away:
+            # From here on it may be refreshed elsewhere, whether or not an answer comes.
+            since = record.handed_over_at or self.clock.now()
+            marked = replace(marked, handed_over_at=since, renew_at=None, warn_at=None)
+        # Should this process end here, the next holder tells of it.
+        return schedule.scheduled(replace(marked, push_at=(record.lease_until or self.clock.now()) + 1))
+
+    def _done(
+        self, marked: Connection, grant: Grant, session: Session, consumer: Consumer, key: Secret, *, is_new: bool
+    ) -> Outcome:
+        now, after = self.clock.now(), marked
+        if is_new or session.app.gives_away:
+            after = self._sealed(marked, session, consumer, Standing(key=key))
+        if is_new:
+            after = noted(after, "consumer.added", now=now, detail=consumer.name)
+        if after.push_failures:
+            after = noted(after, "push.recovered", now=now, detail=consumer.name)
+        if after.handed_over_at is not None:
+            after = noted(replace(after, reason=REASON_OWNED), "connection.handed_over", now=now, detail=consumer.name)
+        self.log.info("pair.pushed", connection=str(after.name), consumer=consumer.name, generation=after.generation)
+        after = replace(after, pushed=after.generation, push_at=None, push_failures=0)
+        return self._ended(marked, after, grant, Result.PUSHED)
+
+    def _failed(
+        self,
+        record: Connection,
+        marked: Connection,
+        failure: Failure,
+        *,
+        grant: Grant,
+        session: Session,
+        consumer: Consumer,
+    ) -> Outcome:
+        """COMMIT a failure: what was not processed is tried again, what got no answer only if it may be repeated.
+
+        `record` is how the connection stood before a request that must not be made twice was marked.
+        """
+        name, count, now = str(record.name), record.push_failures, self.clock.now()
+        self.log.warning(
+            "push.failed", connection=name, consumer=consumer.name, failure=failure.kind, code=failure.code
+        )
+        is_lost = failure.kind is FailureClass.AMBIGUOUS and marked is not record
+        if is_lost:
+            after = replace(marked, push_at=None)
+        else:
+            at = schedule.retry_at(
+                now=now, failures=count, retry_after=failure.retry_after, fraction=self.randomness.fraction()
+            )
+            # The mark is taken back. An operator's own push is the operator's to repeat.
+            after = replace(record, push_at=at if session.app.push == consumer.name else None)
+        after = replace(after, push_failures=count + 1)
+        if is_lost or not count:
+            after = noted(after, "push.failed", now=now, detail=f"{consumer.name} {failure.code}")
+            self._tell(name, failure, consumer, is_lost=is_lost)
+        return replace(self._ended(marked, after, grant, Result.POSTPONED), failure=failure)
+
+    def _tell(self, name: str, failure: Failure, consumer: Consumer, *, is_lost: bool) -> None:
+        why = " ".join(filter(None, (failure.code, failure.message)))
+        following = f"tokensync push {name} --to {consumer.name}"
+        rest = "the connection itself is refreshed as before"
+        if is_lost:
+            following, rest = f"{following} --again", "nobody knows whether it arrived, so look there first"
+        elif failure.kind is FailureClass.CONFIGURATION:
+            following = f"tokensync app set-consumer-key {name.partition('/')[0]}"
+        self.alerts.tell(
+            "push.failed",
+            name,
+            detail=f"{consumer.title} did not acknowledge the newest pair ({why}); {rest}",
+            next_command=following,
+        )
+
+    def _left(self, record: Connection, consumer: Consumer) -> Outcome:
+        """Leave a connection alone whose request got no answer: tell, where the process that made it could not."""
+        after = replace(record, push_at=None)
+        if not record.push_failures:
+            after = noted(after, "push.failed", now=self.clock.now(), detail=f"{consumer.name} {_NO_ANSWER.code}")
+            after = replace(after, push_failures=1)
+            self._tell(str(record.name), _NO_ANSWER, consumer, is_lost=True)
+        return Outcome(Result.HELD, self._write(record, after), failure=_NO_ANSWER)
+
+    def _ended(self, before: Connection, after: Connection, grant: Grant, result: Result) -> Outcome:
+        """End the lease; publish where the owner changed."""
+        after = released(after)
+        if after.publishing_is_due():
+            outcome = self.concluder.publish(before, after, grant, result)
+        else:
+            try:
+                outcome = Outcome(result, self.connections.write(before, after))
+            except FenceLost:
+                outcome = Outcome(Result.TAKEN_OVER)
+        if outcome.result is Result.TAKEN_OVER:
+            # Our pair, an older one by now, may have come after the newest: that one is handed over once more.
+            self.queue.send([Work(connection=before.name, push=True)])
+        return outcome
+
+    def _write(self, before: Connection, after: Connection) -> Connection:
+        return self.connections.write(before, released(after))
+
+    def _sealed(self, record: Connection, session: Session, consumer: Consumer, standing: Standing) -> Connection:
+        plain = to_bytes({**self._standings(record), consumer.name: standing})
+        return replace(record, sealed_consumer=session.key.seal(plain, binding=consumer_binding(record.name)))
+
+    def _standings(self, record: Connection) -> dict[str, Standing]:
+        if record.sealed_consumer is None:
+            return {}
+        name = record.name
+        return from_bytes(self.sealer.open(record.sealed_consumer, app=name.app, binding=consumer_binding(name)))
+
+
+def _lacking(app: App, grant: Grant, consumer: Consumer) -> Failure | None:
+    """Return what stands in the way before anything is sent."""
+    if consumer.key(app) is None:
+        message = f"the app has no {consumer.title} key"
+        return Failure(kind=FailureClass.CONFIGURATION, code="no_key", message=message)
+    if grant.refresh_token is None or not grant.access_token.reveal():
+        return Failure(kind=FailureClass.UNKNOWN, code="no_pair", message="there is no pair to hand over yet")
+    return None

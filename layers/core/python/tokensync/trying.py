@@ -1,0 +1,94 @@
+"""Proves a new client secret with one call for one connection, before it replaces the standing one.
+
+An app may be paused exactly because its standing secret died, so a pause does not stop the proof. What the provider
+refuses under a secret that is not proven says nothing of the connection, which is left as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokensync.answers import Failure, FailureClass
+from tokensync.connection import Status
+from tokensync.errors import NotOffered
+from tokensync.outcome import Outcome, Result
+from tokensync.session import Session, Trial
+from tokensync.token_request import renewal_request
+from tokensync.transitions import released
+
+if TYPE_CHECKING:
+    from tokensync.accounts import AccountReader
+    from tokensync.connection import Connection
+    from tokensync.grant import Grant
+    from tokensync.names import ConnectionName
+    from tokensync.operating import Operating
+    from tokensync.session import Budget
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretTrial:
+    """Tries new client secrets. Thread-safe: it holds no state."""
+
+    operating: Operating
+    accounts: AccountReader
+
+    def prove(self, app: str, budget: Budget, *, connection: ConnectionName | None = None) -> Outcome | None:
+        """Refresh one active connection with the new secret, or verify it where nothing is refreshed.
+
+        Returns:
+            REFRESHED or VERIFIED: the secret works. SECRET_REFUSED: it does not. None: no connection can tell. All
+            else: nothing was learned of it.
+
+        Raises:
+            NotOffered: the app has no new secret.
+            UnknownConnection, UnknownApp, InvalidApp, StoreUnavailable: nothing was sent.
+        """
+        operating = self.operating
+        secret = operating.apps.get(app, fresh=True).new_client_secret
+        if secret is None:
+            raise NotOffered(
+                f"app {app} has no new client secret to prove", next_command=f"tokensync app rotate-secret {app}"
+            )
+        session = Session(app, apps=operating.apps, sealer=operating.sealer, trial=Trial(secret))
+        named = None if connection is None else operating.standing(connection)
+        record = self._chosen(app) if named is None else (named if _can_tell(named) else None)
+        if record is None:
+            return None
+
+        def act(record: Connection, grant: Grant, session: Session) -> Outcome:
+            if renewal_request(session.provider, session.app, grant) is not None and _can_tell(record):
+                return operating.refresher.renew(record, session, budget)
+            return self._asked(record, grant, session)
+
+        return operating.under_lease(record.name, session, budget, act)
+
+    def _chosen(self, app: str) -> Connection | None:
+        """Return the connection that the proof is made with, one without a trace of trouble first."""
+        able = [record for record in self.operating.connections.list(app) if _can_tell(record)]
+        return min(able, key=lambda record: (record.attempt is not None, record.failures), default=None)
+
+    def _asked(self, record: Connection, grant: Grant, session: Session) -> Outcome:
+        """Verify the access token: a call that carries the secret too. Nothing of the answer is kept."""
+        failure: Failure | None = None
+        result = Result.VERIFIED
+        if session.provider.account_call is None or not _can_tell(record):
+            result = Result.NOTHING_DUE
+        else:
+            facts = self.accounts.facts(grant, session)
+            if isinstance(facts, Failure):
+                failure = facts
+                refused = facts.kind is FailureClass.CONFIGURATION
+                result = Result.SECRET_REFUSED if refused else Result.POSTPONED
+        stands = self.operating.connections.write(record, released(record))
+        return Outcome(result, stands, failure=failure)
+
+
+def _can_tell(record: Connection) -> bool:
+    """Return whether a call for this connection would tell of the secret alone."""
+    return (
+        record.status is Status.ACTIVE
+        and record.removed_at is None
+        and record.handed_over_at is None
+        and record.sealed_grant is not None
+    )

@@ -1,0 +1,179 @@
+"""The rotation function's commands over a connection's whole life: import, verify, publish, revoke, remove."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tokensync.answers import FailureClass
+from tokensync.brought import FIELDS, Brought
+from tokensync.commands import FAILED, LATER, NEEDS_SELLER, USAGE, refused, told_outcome
+from tokensync.connection import Status
+from tokensync.errors import BadRequest
+from tokensync.importing import Importer
+from tokensync.names import ConnectionName
+from tokensync.outcome import Result
+from tokensync.proving import Prover
+from tokensync.removing import LONGEST_RECOVERY, SHORTEST_RECOVERY, Remover
+from tokensync.revoking import Revoker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokensync.answers import Failure
+    from tokensync.commands import Command
+    from tokensync.concluding import Concluder
+    from tokensync.establishing import Establisher
+    from tokensync.operating import Operating
+    from tokensync.outcome import Outcome
+    from tokensync.session import Budget
+    from tokensync.verifying import Verifier
+
+    Words = dict[Result, tuple[int, str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upkeep:
+    """What operators ask of connections beside a refresh."""
+
+    importer: Importer
+    prover: Prover
+    revoker: Revoker
+    remover: Remover
+    prefix: str
+
+    def commands(self) -> Mapping[str, Command]:
+        """Return the commands by name."""
+        return {
+            "import": self._import,
+            "verify": self._verify,
+            "publish": self._publish,
+            "revoke": self._revoke,
+            "remove": self._remove,
+        }
+
+    def _import(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name = ConnectionName(str(event["app"]), str(event["account"]))
+        try:
+            brought = Brought.read({field: event[field] for field in FIELDS if field in event})
+            done = self.importer.bring(name, brought, budget, replace=event.get("replace") is True)
+        except BadRequest as error:
+            return refused("BadRequest", f"{name}: {error}", "tokensync import --help", USAGE)
+        words = _not_proved(done.outcome)
+        return {**told_outcome(name, done.outcome, prefix=self.prefix, otherwise=words), "again": done.again}
+
+    def _verify(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name = ConnectionName.parse(str(event["connection"]))
+        proof = self.prover.verify(name, budget)
+        words: Words = {
+            Result.POSTPONED: (LATER, "the provider did not say whether its token works", "tokensync verify {name}"),
+            **_waiting("verify"),
+        }
+        if proof.refused:
+            words = {}  # it is the refresh that speaks
+        answer = told_outcome(name, proof.outcome, prefix=self.prefix, otherwise=words)
+        return {**answer, "facts_changed": proof.facts_changed, "refused": proof.refused}
+
+    def _publish(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name = ConnectionName.parse(str(event["connection"]))
+        outcome = self.remover.publish(name, budget)
+        if outcome.backpressure:
+            message = f"{name}: Secrets Manager did not take it; it is published later by itself"
+            return refused("postponed", message, f"tokensync show {name}", LATER)
+        words: Words = {
+            Result.NOTHING_DUE: (LATER, "it has no access token yet", "tokensync refresh {name}"),
+            Result.ORPHANED: (FAILED, "its secret is not ours, or is being deleted", "tokensync history {name}"),
+            Result.HELD: (FAILED, "it is quarantined", "tokensync show {name}"),
+            **_waiting("publish"),
+        }
+        return told_outcome(name, outcome, prefix=self.prefix, otherwise=words)
+
+    def _revoke(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name = ConnectionName.parse(str(event["connection"]))
+        done = self.revoker.revoke(name, budget, local=event.get("local") is True)
+        if done.failure is not None:
+            return _not_revoked(name, done.failure)
+        return told_outcome(name, done.outcome, prefix=self.prefix, otherwise=_waiting("revoke"))
+
+    def _remove(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name = ConnectionName.parse(str(event["connection"]))
+        days = event.get("recovery_days", LONGEST_RECOVERY)
+        if not isinstance(days, int) or not SHORTEST_RECOVERY <= days <= LONGEST_RECOVERY:
+            message = f"the recovery window is {SHORTEST_RECOVERY} to {LONGEST_RECOVERY} days"
+            return refused("BadRequest", message, f"tokensync remove {name}", USAGE)
+        outcome = self.remover.remove(name, budget, days=days)
+        words: Words = {
+            Result.POSTPONED: (LATER, "it was not removed: AWS did not answer as it should", "tokensync remove {name}"),
+            **_waiting("remove"),
+        }
+        return told_outcome(name, outcome, prefix=self.prefix, otherwise=words)
+
+
+def upkeep(
+    *, operating: Operating, verifier: Verifier, concluder: Concluder, establisher: Establisher, prefix: str
+) -> Upkeep:
+    """Put the commands together."""
+    prover = Prover(operating=operating, verifier=verifier)
+    return Upkeep(
+        importer=Importer(operating=operating, establisher=establisher, prover=prover),
+        prover=prover,
+        revoker=Revoker(operating=operating, concluder=concluder),
+        remover=Remover(operating=operating, concluder=concluder),
+        prefix=prefix,
+    )
+
+
+def _waiting(command: str) -> Words:
+    """Word what kept a command from being done; the same command again does it."""
+    again = f"tokensync {command} {{name}}"
+    return {
+        Result.LEASED_ELSEWHERE: (LATER, "another worker is at this connection", again),
+        Result.NO_TIME: (LATER, "the function had too little time left", again),
+        Result.TAKEN_OVER: (LATER, "the seller authorized again meanwhile", "tokensync show {name}"),
+    }
+
+
+def _not_proved(outcome: Outcome) -> Words:
+    """Word an import whose token the provider did not confirm; the connection is kept, and says why."""
+    record = outcome.record
+    is_refused = (
+        record is not None and record.last_error is not None and record.last_error.failure == FailureClass.REFUSED
+    )
+    if is_refused:
+        refusal = (NEEDS_SELLER, "imported, but the provider refuses this token", "tokensync invite {app} --for {name}")
+        return {Result.HELD: refusal, Result.REAUTHORIZE: refusal, Result.POSTPONED: refusal}
+    words: Words = {
+        Result.POSTPONED: (LATER, "imported, and not proved yet; it is tried again by itself", "tokensync show {name}"),
+        Result.TAKEN_OVER: (FAILED, "a later authorization stands", "tokensync show {name}"),
+    }
+    if record is not None and record.status is Status.HELD and record.reason == "other_account":
+        words[Result.HELD] = (
+            FAILED,
+            "this token belongs to another account; it was not published",
+            "tokensync remove {name}",
+        )
+    return words
+
+
+def _not_revoked(name: ConnectionName, failure: Failure) -> dict[str, Any]:
+    """Word why the provider did not revoke; nothing was changed here."""
+    told_by = " ".join(filter(None, (failure.code, failure.message)))
+    again = f"tokensync revoke {name}"
+    match failure.kind:
+        case FailureClass.CONFIGURATION:
+            message, following, code = (
+                "the provider refuses the app's own credentials",
+                f"tokensync app show {name.app}",
+                FAILED,
+            )
+        case FailureClass.UNKNOWN:
+            message, following, code = "the provider gave an answer that nobody documents", again, FAILED
+        case FailureClass.AMBIGUOUS:
+            message, following, code = (
+                "it is not known whether the provider revoked; asking again does no harm",
+                again,
+                LATER,
+            )
+        case _:
+            message, following, code = "the provider could not be asked now", again, LATER
+    return refused(failure.kind.value, f"{name}: {message}; nothing was changed here ({told_by})", following, code)

@@ -1,0 +1,146 @@
+"""`verify`, `publish`, `revoke`, `remove`, and how removed connections are shown."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tokensync.connection import Status
+from tokensync.names import token_secret_name
+from world import APP, NAME
+
+
+@pytest.fixture
+def standing(desk: Any) -> Any:
+    """A desk with one connection of TikTok Shop."""
+    desk.world.connected()
+    return desk
+
+
+def test_verify_says_when_and_what_changed(standing: Any) -> None:
+    """In words for people; the facts are as they were."""
+    result = standing.run("verify", str(NAME))
+
+    assert (0, f"{NAME}: verified now, nothing changed.\n") == (result.exit_code, result.stdout)
+
+
+def test_verify_as_json(standing: Any) -> None:
+    """The result, what changed, and the connection with the time of its verification."""
+    told = standing.json("verify", str(NAME))
+
+    assert ("verified", False, False) == (told["result"], told["facts_changed"], told["refused"])
+    assert standing.world.clock.now() == told["connection"]["verified_at"]
+    assert [] == told["connection"]["missing_scopes"]
+
+
+def test_verify_tells_that_the_token_was_renewed(standing: Any) -> None:
+    """A refused access token leads to a refresh, and both are told."""
+    refused = standing.world.shop.answer({"code": 105002, "message": "expired", "data": None})
+    standing.world.shop.others["open-api.tiktokglobalshop.com"] = lambda _request: refused
+    result = standing.run("verify", str(NAME))
+
+    assert 0 == result.exit_code, result.output
+    assert f"{NAME}: the access token was refused; refreshed, generation 1 → 2.\n" == result.stdout
+
+
+@pytest.mark.parametrize("command", ["verify", "publish", "revoke", "remove"])
+def test_a_connection_that_is_not_there(desk: Any, command: str) -> None:
+    """Exit code 3 before any function is asked."""
+    assert 3 == desk.error(command, str(NAME))[0]
+    assert [] == desk.functions.asked
+
+
+def test_publish_brings_a_deleted_secret_back(standing: Any) -> None:
+    """An orphaned connection is active again, and the next command is told."""
+    standing.world.secrets.schedule_deletion(standing.world.secrets.secret(NAME).arn)
+    assert 1 == standing.error("refresh", str(NAME))[0]
+    result = standing.run("publish", str(NAME))
+
+    assert (0, f"{NAME} is published.\n") == (result.exit_code, result.stdout)
+    assert f"Next: tokensync token {NAME}" in result.stderr
+    assert Status.ACTIVE is standing.world.stored().status
+
+
+def test_revoke_asks_first(standing: Any) -> None:
+    """Nobody is there to ask: a usage error that names the option. Whoever says no changed nothing."""
+    code, error = standing.error("revoke", str(NAME), "--local")
+    assert (2, f"tokensync revoke {NAME} --local --yes") == (code, error["next"])
+
+    standing.is_interactive = True
+    assert 1 == standing.run("revoke", str(NAME), "--local", stdin="n\n").exit_code
+    assert Status.ACTIVE is standing.world.stored().status
+
+
+def test_revoke_where_the_seller_has_to(standing: Any) -> None:
+    """TikTok Shop has no call: who ends it is said, and what marks it here."""
+    code, error = standing.error("revoke", str(NAME), "--yes")
+
+    assert (1, "NotOffered", f"tokensync revoke {NAME} --local") == (code, error["class"], error["next"])
+    assert "the account itself ends the authorization" in error["message"]
+
+
+def test_revoke_here_alone(standing: Any) -> None:
+    """It says that the provider knows nothing of it."""
+    result = standing.run("revoke", str(NAME), "--local", "--yes")
+
+    assert (0, f"{NAME} is marked as revoked here; the provider was not asked.\n") == (result.exit_code, result.stdout)
+    assert 4 == standing.run("token", str(NAME)).exit_code
+
+
+def test_remove_warns_of_what_lives_on(standing: Any) -> None:
+    """A connection that was not revoked is removed with a warning, and the recovery window is told."""
+    result = standing.run("remove", str(NAME), "--yes", "--recovery-days", "7")
+
+    assert (0, f"{NAME} is removed; AWS deletes its secret in 7 days.\n") == (result.exit_code, result.stdout)
+    assert "was not revoked" in result.stderr
+    assert 7 == standing.world.secrets.secret(NAME).recovery_days
+
+
+def test_remove_after_a_revocation_warns_of_nothing(standing: Any) -> None:
+    """There is nothing left to live on."""
+    standing.run("revoke", str(NAME), "--local", "--yes")
+    result = standing.run("remove", str(NAME), "--yes", "--json")
+
+    assert ("removed", "disconnected") == (
+        json.loads(result.stdout)["result"], json.loads(result.stdout)["connection"]["status"]
+    )  # fmt: skip
+    assert "Warning" not in result.stderr
+
+
+@pytest.mark.parametrize("days", ["6", "31", "x"])
+def test_a_recovery_window_that_aws_does_not_have(standing: Any, days: str) -> None:
+    """A usage error, and nothing was asked."""
+    assert 2 == standing.error("remove", str(NAME), "--yes", "--recovery-days", days)[0]
+    assert [] == standing.functions.asked
+
+
+def test_removed_connections_are_out_of_sight(standing: Any) -> None:
+    """`list`, `show`, `token` and `refresh` know it no more; its history stays, and `list --removed` finds it."""
+    standing.run("remove", str(NAME), "--yes")
+
+    assert [] == standing.json("list")
+    assert [str(NAME)] == [told["connection"] for told in standing.json("list", "--removed")]
+    for command in ("show", "token", "refresh"):
+        code, error = standing.error(command, str(NAME))
+        assert (3, f"{NAME} was removed now.") == (code, error["message"])
+    assert "connection.removed" == standing.json("history", str(NAME))[-1]["event"]
+
+
+def test_what_is_removed_is_no_trouble(standing: Any) -> None:
+    """`doctor` passes over it, and an app's remaining connections are counted without it."""
+    standing.run("remove", str(NAME), "--yes")
+
+    assert "is disconnected" not in standing.run("doctor").output
+    assert 0 == standing.json("app", "remove", APP, "--yes")["connections"]
+
+
+def test_doctor_names_what_mends_an_orphan(standing: Any) -> None:
+    """The command that gives it its secret back."""
+    standing.world.secrets.schedule_deletion(standing.world.secrets.secret(NAME).arn)
+    standing.error("refresh", str(NAME))
+    found = json.loads(standing.run("doctor", "--json").stdout)
+
+    assert f"tokensync publish {NAME}" in [one.get("next") for one in found]
+    assert token_secret_name("tokensync", NAME) == standing.json("show", str(NAME))["secret"]

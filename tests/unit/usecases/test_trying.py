@@ -1,0 +1,248 @@
+"""A new client secret proves itself before it replaces the standing one, and costs no connection where it does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tokensync.commands import RotationCommands
+from tokensync.connection import Attempt, Exemption, Status
+from tokensync.errors import NoAnswer
+from tokensync.grant import Grant
+from tokensync.names import ConnectionName
+from tokensync.outcome import Result
+from tokensync.secret import Secret
+from world import APP, NAME, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tokensync.answers import Answer
+    from tokensync.request import Request
+
+CANDIDATE = "canary-new-secret"
+
+
+@pytest.fixture
+def world() -> World:
+    """A stack with one connection, in an app whose new client secret stands beside the old one."""
+    made = World()
+    made.connected()
+    made.apps.update(replace(made.app, new_client_secret=Secret(CANDIDATE)))
+    return made
+
+
+def prove(world: World, **more: object) -> dict[str, Any]:
+    """Prove as the command line does."""
+    commands = RotationCommands(
+        operating=world.operating, ticker=world.ticker, prefix="tokensync", more=world.handing.commands()
+    )
+    return commands.answer({"tokensync": "prove", "app": APP, **more}, world.budget())
+
+
+def refused(world: World, code: int = 36009004, message: str = "invalid client_key") -> Callable[..., Answer]:
+    """Return the provider's refusal of an app's own credentials."""
+    return lambda honest: world.shop.answer({"code": code, "message": message, "request_id": "t-1"})  # noqa: ARG005
+
+
+def presented(world: World) -> list[str]:
+    """Let the shop note under which secret each call came."""
+    seen: list[str] = []
+    send = world.shop.send
+
+    def noting(request: Request, *, seconds: float) -> Answer:
+        seen.append("new" if CANDIDATE in request.url else "standing")
+        return send(request, seconds=seconds)
+
+    world.shop.send = noting  # type: ignore[method-assign]  # the scripted shop is a test's own
+    return seen
+
+
+def test_a_refresh_proves_the_new_secret(world: World) -> None:
+    """One connection is refreshed under it; the pair that comes back is stored and published as ever."""
+    seen = presented(world)
+
+    told = prove(world)
+
+    assert (True, "refreshed", str(NAME)) == (told["ok"], told["result"], told["connection"])
+    assert ["new"] == seen
+    assert "A1" == world.document()["access_token"]
+    assert (2, "R1") == (world.stored().generation, getattr(world.grant().refresh_token, "reveal", str)())
+
+
+def test_an_ordinary_refresh_keeps_to_the_standing_secret(world: World) -> None:
+    """Until it is promoted the new one is used for the proof alone."""
+    seen = presented(world)
+
+    world.look_after()
+
+    assert ["standing"] == seen
+
+
+def test_a_refused_secret_costs_the_connection_nothing(world: World) -> None:
+    """No pause, no alert, no mark: it is due as it was, and the next refresh presents the standing secret."""
+    world.shop.script.append(refused(world))
+    stood = world.stored()
+
+    told = prove(world)
+    after = world.stored()
+
+    assert (False, "secret_refused", 1) == (told["ok"], told["error"]["class"], told["exit"])
+    assert "invalid client_key" in told["error"]["message"]
+    assert [] == world.alerts.told
+    assert "" == world.apps.state(APP).paused
+    assert (stood.status, stood.renew_at, stood.failures, None) == (
+        after.status,
+        after.renew_at,
+        after.failures,
+        after.last_error,
+    )
+    assert Exemption.NOT_PROCESSED is after.exemption
+
+    assert Result.REFRESHED == world.look_after().result
+    assert ["R0"] == world.shop.ledger
+
+
+def test_a_paused_app_can_prove_its_new_secret(world: World) -> None:
+    """The old secret may have died at once, and that is when the new one is needed."""
+    world.shop.script.append(refused(world))
+    world.look_after()
+    assert world.apps.state(APP).paused
+
+    assert "refreshed" == prove(world)["result"]
+    assert ["R0"] == world.shop.ledger
+    assert world.apps.state(APP).paused
+
+
+def test_a_refused_token_proves_nothing(world: World) -> None:
+    """Under a secret that is not proven, even that refusal asks no seller to come back."""
+    world.shop.script.append(refused(world, 36004005, "can not find related auth record"))
+
+    told = prove(world)
+
+    assert (False, "not_proven", 5) == (told["ok"], told["error"]["class"], told["exit"])
+    assert Status.ACTIVE is world.stored().status
+    assert Result.REFRESHED == world.look_after().result
+
+
+def test_no_answer_proves_nothing(world: World) -> None:
+    """It is not known whether the token is spent: held, as after any refresh without an answer."""
+
+    def lost(honest: Callable[[], Answer]) -> Answer:
+        del honest
+        raise NoAnswer("lost")
+
+    world.shop.script.append(lost)
+
+    told = prove(world)
+
+    assert (False, "not_proven") == (told["ok"], told["error"]["class"])
+    assert Status.HELD is world.stored().status
+
+
+def test_a_crash_in_the_middle_leaves_both_secrets(world: World) -> None:
+    """Nothing here writes an app's secret, so the same command goes on."""
+    world.failpoints.raise_at("received", KeyboardInterrupt("killed"))
+    with pytest.raises(KeyboardInterrupt):
+        prove(world)
+    world.after_lease()
+
+    assert "refreshed" == prove(world)["result"]
+    assert [] == world.shop.doubles
+
+
+def test_an_app_without_a_new_secret(world: World) -> None:
+    """There is nothing to prove, and the command that begins it is named."""
+    world.apps.update(world.app)
+
+    told = prove(world)
+
+    assert ("NotOffered", f"tokensync app rotate-secret {APP}") == (told["error"]["class"], told["error"]["next"])
+
+
+@pytest.mark.parametrize(
+    "change", [{"status": Status.HELD}, {"handed_over_at": 1}, {"removed_at": 1}, {"sealed_grant": None}]
+)
+def test_no_connection_can_tell(world: World, change: dict[str, Any]) -> None:
+    """Only an active connection of ours tells of the secret alone; a removed one is not there."""
+    world.connections.seed(replace(world.stored(), **change))
+
+    assert "NoConnection" == prove(world)["error"]["class"]
+    if "removed_at" not in change:
+        assert "NoConnection" == prove(world, connection=str(NAME))["error"]["class"]
+    assert [] == world.shop.ledger
+
+
+def test_the_operator_may_choose_the_connection(world: World) -> None:
+    """The one named is used, and no other."""
+    other = ConnectionName(APP, "2")
+    world.connected(other, refresh_token="R-2")
+
+    assert str(other) == prove(world, connection=str(other))["connection"]
+    assert ["R-2"] == world.shop.ledger
+
+
+def test_a_connection_without_trouble_is_chosen(world: World) -> None:
+    """One that was never presented comes first."""
+    other = ConnectionName(APP, "9")
+    world.connected(other, refresh_token="R-9")
+    attempt = Attempt(id="a", fence=1, at=1)
+    world.connections.seed(replace(world.stored(), attempt=attempt, exemption=Exemption.OPERATOR))
+
+    assert str(other) == prove(world)["connection"]
+
+
+def ads(world: World) -> None:
+    """Turn the connection into one of a provider that refreshes nothing."""
+    app = replace(world.apps.get(APP), provider="tiktok_ads", service_id="")
+    world.apps.update(app)
+    grant = replace(world.grant(), refresh_token=None, access_expires_at=None)
+    sealed = world.sealer.new_key(APP).seal(grant.to_bytes(), binding=f"{NAME}|grant|1")
+    assert Grant.from_bytes(grant.to_bytes()) == grant
+    world.connections.seed(replace(world.stored(), provider="tiktok_ads", sealed_grant=sealed, renew_at=None))
+
+
+@pytest.mark.parametrize(
+    ("code", "ok", "kind"), [(0, True, None), (40101, False, "secret_refused"), (40105, False, "not_proven")]
+)
+def test_what_is_never_refreshed_is_verified(world: World, code: int, ok: bool, kind: str | None) -> None:  # noqa: FBT001
+    """TikTok Ads' verification carries the secret, so it proves it; nothing of the connection changes."""
+    ads(world)
+    seen: list[str] = []
+
+    def answer(request: Request) -> Answer:
+        seen.append("new" if CANDIDATE in request.url else "standing")
+        return world.shop.answer({"code": code, "message": "m", "data": {"list": []}})
+
+    world.shop.others["business-api.tiktok.com"] = answer
+    stood = world.stored()
+
+    told = prove(world)
+    after = world.stored()
+
+    assert (ok, kind) == (told["ok"], told.get("error", {}).get("class"))
+    assert ["new"] == seen
+    assert (stood.verify_at, stood.failures, stood.history) == (after.verify_at, after.failures, after.history)
+    assert [] == world.alerts.told
+
+
+def test_a_secret_that_was_replaced_meanwhile_pauses_nothing(world: World) -> None:
+    """A worker that read the app before its secret was promoted is refused, and the app runs on."""
+    session = world.session()
+    assert session.app.client_secret == Secret("e59af819cc")
+    world.apps.update(replace(world.app, client_secret=Secret(CANDIDATE)))
+
+    assert not session.pause("refused", now=world.clock.now())
+    assert "" == world.apps.state(APP).paused
+    assert world.session().pause("refused", now=world.clock.now())
+
+
+def test_the_new_secret_is_shown_nowhere(world: World) -> None:
+    """Not in the answer, a log, an alert or the history, even where the provider repeats it."""
+    world.shop.script.append(refused(world, message=f"invalid client_key {CANDIDATE}"))
+
+    told = prove(world)
+
+    assert CANDIDATE not in repr((told, world.log.lines, world.alerts.told, world.stored()))

@@ -1,0 +1,511 @@
+"""Verify, revoke, remove and publish on demand: what each leaves behind, and what a crash or a rival does to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from tokensync.app import App
+from tokensync.commands import RotationCommands
+from tokensync.connection import Phase, Status
+from tokensync.errors import NoAnswer, NotSent, PublishUnavailable
+from tokensync.names import ConnectionName
+from tokensync.secret import Secret
+from world import APP, NAME, World, killed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tokensync.answers import Answer
+    from tokensync.request import Request
+
+LOGIN = ConnectionName("login", "user-1")
+HOST = "open.tiktokapis.com"
+
+
+class Login:
+    """TikTok's Login Kit: tells about its user, refreshes, revokes. `asked` lists paths with what was presented."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.asked: list[tuple[str, str]] = []
+        self.name = "Acme"
+        self.scripted: dict[str, Callable[[], Answer]] = {}
+
+    def send(self, request: Request) -> Answer:
+        """Answer one request."""
+        path = request.url.removeprefix(f"https://{HOST}").partition("?")[0]
+        body = {name: values[0] for name, values in parse_qs((request.body or b"").decode()).items()}
+        self.asked.append((path, body.get("token") or body.get("refresh_token") or ""))
+        answers = {"/v2/user/info/": self.user, "/v2/oauth/revoke/": self.revoked, "/v2/oauth/token/": self.token}
+        return self.scripted.get(path, answers[path])()
+
+    def user(self) -> Answer:
+        """Tell who it is."""
+        user = {"open_id": LOGIN.account, "display_name": self.name}
+        return self.answer({"data": {"user": user}, "error": {"code": "ok"}})
+
+    def dead(self) -> Answer:
+        """Tell that the access token works no more."""
+        return self.answer({"data": {}, "error": {"code": "access_token_invalid"}}, status=401)
+
+    def refused(self) -> Answer:
+        """Refuse a refresh or a revocation."""
+        return self.answer({"error": "invalid_grant", "error_description": "no"}, status=400)
+
+    def revoked(self) -> Answer:
+        """Revoke."""
+        return self.world.shop.answer(b"")
+
+    def token(self) -> Answer:
+        """Give a new pair."""
+        pair = {"access_token": "L1", "refresh_token": "S1", "expires_in": 7200, "refresh_expires_in": 86_400}
+        return self.answer({**pair, "open_id": LOGIN.account, "scope": "user.info.basic", "token_type": "Bearer"})
+
+    def answer(self, body: dict[str, Any], *, status: int = 200) -> Answer:
+        """Return a JSON answer."""
+        return self.world.shop.answer(body, status=status)
+
+
+@pytest.fixture
+def world() -> World:
+    """A stack with a connection of TikTok Shop, and one of the Login Kit, whose access token has days left."""
+    made = World()
+    made.connected()
+    made.apps.register(
+        App(
+            name="login",
+            provider="tiktok_login",
+            client_id="ck",
+            client_secret=Secret("cs"),
+            scopes=("user.info.basic",),
+        )
+    )
+    made.connections.seed(replace(made.connected(LOGIN, refresh_token="S0"), provider="tiktok_login"))
+    return made
+
+
+@pytest.fixture
+def login(world: World) -> Login:
+    """The Login Kit in place."""
+    made = Login(world)
+    world.shop.others[HOST] = made.send
+    return made
+
+
+def ask(world: World, command: str, name: ConnectionName = LOGIN, **more: object) -> dict[str, Any]:
+    """Ask the rotation function as the command line does."""
+    commands = RotationCommands(
+        operating=world.operating, ticker=world.ticker, prefix="tokensync", more=world.upkeep.commands()
+    )
+    return commands.answer({"tokensync": command, "connection": str(name), **more}, world.budget())
+
+
+@pytest.mark.usefixtures("login")
+def test_verify_tells_when_and_that_nothing_changed(world: World) -> None:
+    """A verified connection says when; the second time the facts are the same."""
+    assert ask(world, "verify")["facts_changed"] is True
+    answer = ask(world, "verify")
+
+    assert (True, "verified", False, False) == (
+        answer["ok"], answer["result"], answer["facts_changed"], answer["refused"]
+    )  # fmt: skip
+    assert world.clock.now() == answer["connection"]["verified_at"] == world.stored(LOGIN).verified_at
+
+
+def test_changed_facts_are_published(world: World, login: Login) -> None:
+    """What the account is called now stands in its secret."""
+    ask(world, "verify")
+    login.name = "Acme & Sons"
+
+    assert ask(world, "verify")["facts_changed"] is True
+    assert "Acme & Sons" in json.dumps(world.document(LOGIN)["account"])
+
+
+def test_a_refused_token_is_renewed_at_once(world: World, login: Login) -> None:
+    """A dead access token is not the end: the refresh token is presented, and both are told."""
+    login.scripted["/v2/user/info/"] = login.dead
+    answer = ask(world, "verify")
+
+    assert (True, "refreshed", True) == (answer["ok"], answer["result"], answer["refused"])
+    assert "L1" == world.document(LOGIN)["access_token"]
+
+
+def test_a_refused_pair_asks_for_the_seller(world: World, login: Login) -> None:
+    """Where the refresh token is dead too, the seller has to come back."""
+    login.scripted = {"/v2/user/info/": login.dead, "/v2/oauth/token/": login.refused}
+    answer = ask(world, "verify")
+
+    assert (False, 4, "reauthorize", True) == (answer["ok"], answer["exit"], answer["result"], answer["refused"])
+
+
+def test_a_verification_without_an_answer(world: World, login: Login) -> None:
+    """Nothing was learned: later, and the connection is as it was."""
+    login.scripted["/v2/user/info/"] = _lost
+    answer = ask(world, "verify")
+
+    assert (5, Status.ACTIVE) == (answer["exit"], world.stored(LOGIN).status)
+    assert "tokensync verify login/user-1" == answer["error"]["next"]
+
+
+def test_verify_where_the_provider_has_no_call(world: World) -> None:
+    """Eshopbox tells nothing about an account: a refresh is what proves it."""
+    name = ConnectionName("box", "workspace")
+    world.apps.register(App(name="box", provider="eshopbox", client_id="c", client_secret=Secret("s")))
+    world.connections.seed(replace(world.connected(name), provider="eshopbox"))
+    answer = ask(world, "verify", name)
+
+    assert (1, "NotOffered", "tokensync refresh box/workspace") == (
+        answer["exit"], answer["error"]["class"], answer["error"]["next"]
+    )  # fmt: skip
+
+
+def test_verify_while_the_app_is_paused(world: World, login: Login) -> None:
+    """Nothing is asked of a provider that refuses the app."""
+    world.apps.pause("login", why="no", now=world.clock.now())
+
+    assert "paused" == ask(world, "verify")["result"]
+    assert [] == login.asked
+
+
+@pytest.mark.usefixtures("login")
+def test_an_operator_waits_for_the_holder(world: World) -> None:
+    """A lease that stands elsewhere is waited for, and never broken."""
+    held = world.connections.lease(LOGIN, now=world.clock.now(), until=world.clock.now() + 10, even_if_not_due=True)
+    answer = ask(world, "revoke")
+
+    assert (True, held.fence + 1) == (answer["ok"], world.stored(LOGIN).fence)
+    assert sum(world.clock.slept) > 10
+
+
+def test_a_holder_that_outlives_the_command(world: World, login: Login) -> None:
+    """Then the answer is: later."""
+    world.connections.lease(LOGIN, now=world.clock.now(), until=world.clock.now() + 999, even_if_not_due=True)
+    answer = ask(world, "revoke")
+
+    assert (5, "leased_elsewhere", []) == (answer["exit"], answer["result"], login.asked)
+
+
+def test_too_little_time_presents_nothing(world: World, login: Login) -> None:
+    """A function near its end asks nobody, and lets the connection go."""
+    world.seconds = 12
+    answer = ask(world, "revoke")
+
+    assert (5, "no_time", [], None) == (answer["exit"], answer["result"], login.asked, world.stored(LOGIN).lease_until)
+
+
+def test_an_unfinished_attempt_comes_first(world: World, login: Login) -> None:
+    """A stored answer is concluded before the connection is revoked, so that the token revoked is the newest."""
+    world.failpoints.raise_at("received", killed())
+    with pytest.raises(KeyboardInterrupt):
+        ask(world, "refresh")
+    world.after_lease()
+    answer = ask(world, "revoke")
+
+    assert (True, Phase.IDLE, 2) == (answer["ok"], world.stored(LOGIN).phase, world.stored(LOGIN).generation)
+    assert ("/v2/oauth/revoke/", "L1") == login.asked[-1]
+
+
+def test_revoke_ends_it_at_the_provider_then_here(world: World, login: Login) -> None:
+    """The provider is told, the connection is disconnected and rests, and its secret says so."""
+    answer = ask(world, "revoke")
+    record = world.stored(LOGIN)
+
+    assert (True, "revoked", [("/v2/oauth/revoke/", "A0")]) == (answer["ok"], answer["result"], login.asked)
+    assert (Status.DISCONNECTED, "revoked", None, None) == (
+        record.status, record.reason, record.refresh_at, record.next_at
+    )  # fmt: skip
+    assert ("disconnected", "A0") == (world.document(LOGIN)["status"], world.document(LOGIN)["access_token"])
+    assert "connection.revoked" == record.history[-1].event
+
+
+def test_a_token_that_is_dead_already_is_revoked(world: World, login: Login) -> None:
+    """What the provider refuses as invalid is over: RFC 7009 §2.2."""
+    login.scripted["/v2/oauth/revoke/"] = login.refused
+
+    assert "revoked" == ask(world, "revoke")["result"]
+
+
+def test_an_expired_access_token_is_renewed_to_be_revoked(world: World, login: Login) -> None:
+    """Where the access token is what is presented, a dead one would leave the refresh token alive."""
+    record = world.stored(LOGIN)
+    world.connections.seed(replace(record, access_expires_at=world.clock.now()))
+    ask(world, "revoke")
+
+    assert [("/v2/oauth/token/", "S0"), ("/v2/oauth/revoke/", "L1")] == login.asked
+
+
+def _lost() -> Answer:
+    raise NoAnswer("nothing came back")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(NoAnswer("nothing came back"), 5), (NotSent("no route"), 5)],
+    ids=["ambiguous", "not sent"],
+)
+def test_a_revocation_without_an_answer_changes_nothing(
+    world: World, login: Login, error: Exception, code: int
+) -> None:
+    """It may be repeated; until then the connection is as it was."""
+
+    def fail() -> Answer:
+        raise error
+
+    before = world.stored(LOGIN)
+    login.scripted["/v2/oauth/revoke/"] = fail
+    answer = ask(world, "revoke")
+    record = world.stored(LOGIN)
+
+    assert (False, code, f"tokensync revoke {LOGIN}") == (answer["ok"], answer["exit"], answer["error"]["next"])
+    assert (before.status, before.history, before.renew_at) == (record.status, record.history, record.renew_at)
+    assert record.lease_until is None
+
+
+def test_a_revocation_that_the_app_is_refused(world: World, login: Login) -> None:
+    """The app's own credentials are wrong: it is paused, and no connection changes."""
+    login.scripted["/v2/oauth/revoke/"] = lambda: login.answer({"error": "invalid_client"}, status=401)
+    answer = ask(world, "revoke")
+
+    assert (1, Status.ACTIVE) == (answer["exit"], world.stored(LOGIN).status)
+    assert world.apps.state("login").paused
+
+
+def test_an_answer_that_nobody_documents_revokes_nothing(world: World, login: Login) -> None:
+    """It is told, and nothing is concluded from it."""
+    login.scripted["/v2/oauth/revoke/"] = lambda: login.answer({"error": "odd"}, status=400)
+
+    assert (1, Status.ACTIVE) == (ask(world, "revoke")["exit"], world.stored(LOGIN).status)
+
+
+def test_revoke_where_the_provider_has_no_call(world: World) -> None:
+    """TikTok Shop's sellers end it themselves; with `local` it is marked here alone."""
+    answer = ask(world, "revoke", NAME)
+    assert (1, "NotOffered", f"tokensync revoke {NAME} --local") == (
+        answer["exit"], answer["error"]["class"], answer["error"]["next"]
+    )  # fmt: skip
+
+    assert "revoked" == ask(world, "revoke", NAME, local=True)["result"]
+    assert ("disconnected", []) == (world.document()["status"], world.shop.ledger)
+
+
+@pytest.mark.usefixtures("login")
+def test_revoking_an_orphaned_connection(world: World) -> None:
+    """Its secret is gone, and stays so; that the authorization is over is what is kept."""
+    published = world.stored(LOGIN).published
+    assert published is not None
+    world.secrets.schedule_deletion(published.arn)
+    ask(world, "revoke")
+
+    assert (Status.DISCONNECTED, None) == (world.stored(LOGIN).status, world.secrets.document(LOGIN))
+
+
+def test_remove_takes_the_secret_and_leaves_a_tombstone(world: World) -> None:
+    """The secret's deletion is scheduled, the grant is dropped, and the name, its numbers and its history stay."""
+    answer = ask(world, "remove", NAME, recovery_days=7)
+    record = world.stored()
+
+    assert (True, "removed") == (answer["ok"], answer["result"])
+    assert (True, 7) == (world.secrets.secret(NAME).deleted, world.secrets.secret(NAME).recovery_days)
+    assert (Status.DISCONNECTED, "removed", None, None) == (
+        record.status, record.reason, record.sealed_grant, record.next_at
+    )  # fmt: skip
+    assert (world.clock.now(), world.clock.now() + 90 * 86_400) == (record.removed_at, record.ttl)
+    assert "connection.removed" == record.history[-1].event
+    assert [] == world.shop.ledger
+
+
+@pytest.mark.parametrize("command", ["refresh", "verify", "revoke", "remove", "publish"])
+def test_a_removed_connection_is_not_there(world: World, command: str) -> None:
+    """Whatever is asked of it, the answer is: not found."""
+    ask(world, "remove", NAME)
+    answer = ask(world, command, NAME)
+
+    assert (3, "UnknownConnection") == (answer["exit"], answer["error"]["class"])
+
+
+def test_a_removed_connection_leaves_the_schedule_alone(world: World) -> None:
+    """A message that was on its way, or a comparison, does nothing to it."""
+    ask(world, "remove", NAME)
+    world.look_after(compare=True)
+    world.settle(ticks=20)
+
+    assert (None, None, True) == (
+        world.stored().lease_until, world.stored().next_at, world.secrets.secret(NAME).deleted
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("days", [6, 31, "7", None])
+def test_a_recovery_window_that_aws_does_not_have(world: World, days: object) -> None:
+    """Seven to thirty days; else nothing is done."""
+    assert 2 == ask(world, "remove", NAME, recovery_days=days)["exit"]
+    assert Status.ACTIVE is world.stored().status
+
+
+def test_a_connection_that_was_never_published_is_removed(world: World) -> None:
+    """There is no secret to delete."""
+    world.connections.seed(replace(world.stored(), published=None))
+
+    assert "removed" == ask(world, "remove", NAME)["result"]
+    assert not world.secrets.secret(NAME).deleted
+
+
+def test_a_secret_that_is_gone_is_no_hindrance(world: World) -> None:
+    """Somebody deleted it for good: the connection is removed all the same."""
+    published = world.stored().published
+    assert published is not None
+    world.secrets.destroy(published.arn)
+
+    assert "removed" == ask(world, "remove", NAME)["result"]
+
+
+def test_a_secret_of_somebody_else_is_left_alone(world: World) -> None:
+    """A secret that lost our tag is not deleted; the connection is removed."""
+    world.secrets.secret(NAME).tags.clear()
+
+    assert "removed" == ask(world, "remove", NAME)["result"]
+    assert not world.secrets.secret(NAME).deleted
+
+
+def test_a_removal_that_aws_throttles(world: World) -> None:
+    """Nothing was removed: the connection goes on, and the same command again removes it."""
+    before = world.stored()
+    world.secrets.fail_next("delete", PublishUnavailable("throttled"))
+    assert 5 == ask(world, "remove", NAME)["exit"]
+    record = world.stored()
+
+    assert (before.status, before.published, before.next_at) == (record.status, record.published, record.next_at)
+    assert "removed" == ask(world, "remove", NAME)["result"]
+
+
+def test_a_removal_that_died_is_finished_by_the_same_command(world: World) -> None:
+    """Killed between the secret and the record, nothing is scheduled or restored; the next run ends it."""
+    world.failpoints.raise_at("deleted", killed())
+    with pytest.raises(KeyboardInterrupt):
+        ask(world, "remove", NAME)
+    world.after_lease()
+    world.settle(ticks=5)
+    between = world.stored()
+
+    assert (Status.DISCONNECTED, None, True) == (
+        between.status, between.removed_at, world.secrets.secret(NAME).deleted
+    )  # fmt: skip
+    assert "removed" == ask(world, "remove", NAME)["result"]
+    assert world.stored().removed_at is not None
+
+
+def reconnect(world: World, code: str = "code-1") -> None:
+    """Let the seller authorize again."""
+    away = world.web.connect(APP, world.invite(id=code), (), base_url=world.base_url)
+    cookie = away.cookies[0].partition(";")[0]
+    state = away.headers["location"].partition("state=")[2].partition("&")[0]
+    world.web.callback(APP, f"code={code}&state={state}", (cookie,), world.budget(), base_url=world.base_url)
+
+
+def test_reconnecting_restores_what_we_removed(world: World) -> None:
+    """The seller comes back: the same secret is there again, with the new token, and the connection is active."""
+    arn = world.secrets.secret(NAME).arn
+    ask(world, "remove", NAME)
+    reconnect(world)
+    record = world.stored()
+
+    assert (Status.ACTIVE, None, None) == (record.status, record.removed_at, record.ttl)
+    assert record.published is not None
+    assert (arn, False) == (record.published.arn, record.published.removed)
+    assert "A1" == world.document()["access_token"]
+
+
+def test_reconnecting_after_the_recovery_window(world: World) -> None:
+    """The old secret is gone for good: a new one is made."""
+    ask(world, "remove", NAME)
+    world.secrets.destroy(world.secrets.secret(NAME).arn)
+    reconnect(world)
+
+    assert ("A1", Status.ACTIVE) == (world.document()["access_token"], world.stored().status)
+
+
+def test_a_secret_that_somebody_else_deleted_stays_gone(world: World) -> None:
+    """Only what we removed comes back by itself."""
+    world.secrets.schedule_deletion(world.secrets.secret(NAME).arn)
+    reconnect(world)
+
+    assert (Status.ORPHANED, None) == (world.stored().status, world.secrets.document(NAME))
+
+
+def test_a_seller_who_comes_back_in_mid_removal(world: World) -> None:
+    """The new grant stands, and its secret can be read in the end: the removal gives way."""
+    world.failpoints.run_at("deleted", lambda: reconnect(world))
+    answer = ask(world, "remove", NAME)
+    world.settle(ticks=5)
+
+    assert (5, "taken_over") == (answer["exit"], answer["result"])
+    assert (Status.ACTIVE, "A1") == (world.stored().status, world.document()["access_token"])
+
+
+def test_a_removal_that_cannot_be_taken_back_is_told(world: World) -> None:
+    """The restoration failed: the comparison that follows finds the secret gone, and an operator is told."""
+
+    def come_back() -> None:
+        reconnect(world)
+        world.secrets.schedule_deletion(world.secrets.secret(NAME).arn)
+        world.secrets.fail_next("restore", PublishUnavailable("throttled"))
+
+    world.failpoints.run_at("deleted", come_back)
+    ask(world, "remove", NAME)
+    world.drain()
+
+    assert Status.ORPHANED is world.stored().status
+
+
+@pytest.mark.parametrize("gone", ["schedule_deletion", "destroy"])
+def test_publish_gives_an_orphan_its_secret_back(world: World, gone: str) -> None:
+    """By an operator's word the secret is restored or made anew, and the connection is active and scheduled."""
+    getattr(world.secrets, gone)(world.secrets.secret(NAME).arn)
+    assert "orphaned" == ask(world, "refresh", NAME)["result"]
+    answer = ask(world, "publish", NAME)
+
+    assert (True, "published", "active") == (answer["ok"], answer["result"], answer["connection"]["status"])
+    assert "A1" == world.document()["access_token"]
+    assert "connection.republished" == world.stored().history[-1].event
+    world.settle(ticks=2)
+    assert (2 + 1, "active") == (world.document()["generation"], world.document()["status"])
+
+
+def test_publish_what_nobody_made(world: World) -> None:
+    """A name that somebody else's secret has stays theirs."""
+    world.secrets.destroy(world.secrets.secret(NAME).arn)
+    world.secrets.plant(NAME, "theirs")
+
+    assert (1, "orphaned") == (ask(world, "publish", NAME)["exit"], world.stored().status.value)
+
+
+def test_publish_while_aws_throttles(world: World) -> None:
+    """It is published later by itself: the operator's word holds."""
+    world.secrets.schedule_deletion(world.secrets.secret(NAME).arn)
+    ask(world, "refresh", NAME)
+    world.secrets.fail_next("restore", PublishUnavailable("throttled"))
+    answer = ask(world, "publish", NAME)
+    world.settle(ticks=5)
+
+    assert (5, "active") == (answer["exit"], world.document()["status"])
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(Status.REAUTHORIZE, 4), (Status.DISCONNECTED, 4), (Status.QUARANTINED, 1)]
+)
+def test_publish_helps_no_other_status(world: World, status: Status, code: int) -> None:
+    """What needs its seller, or is set apart, is not published."""
+    world.connections.seed(replace(world.stored(), status=status))
+
+    assert code == ask(world, "publish", NAME)["exit"]
+
+
+def test_publish_before_there_is_a_token(world: World) -> None:
+    """A connection that waits for its first access token has nothing to publish."""
+    world.connections.seed(replace(world.stored(), obtained_at=None))
+
+    assert 5 == ask(world, "publish", NAME)["exit"]
