@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tokensync.answers import Answer
 from tokensync.app import App
+from tokensync.commands import CallbackCommands
 from tokensync.names import ConnectionName
 from tokensync.secret import Secret
 from visitors import Browser
@@ -152,6 +153,20 @@ class Staged:
         self.browser.connect(self.world.invite(id=f"invite-{code}", **invite))
         self.browser.back(f"code={code}")
         return self.browser.result()
+
+    def command(self, command: str, **asked: Any) -> dict[str, Any]:
+        """Ask the callback function for something about the app, as the command line does."""
+        world = self.world
+        commands = CallbackCommands(
+            connector=world.connector,
+            wire=world.shop,
+            apps=world.apps,
+            sealer=world.sealer,
+            signer=lambda: world.signer,
+            clock=world.clock,
+            base_url=world.base_url,
+        )
+        return commands.answer({"tokensync": command, "app": world.app.name, **asked}, world.budget())
 
     def name(self, account: str) -> ConnectionName:
         """Return a connection of the app."""

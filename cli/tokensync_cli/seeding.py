@@ -6,6 +6,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from tokensync.app import App
+from tokensync.consumers import CONSUMERS
 from tokensync.errors import UnknownApp
 from tokensync.providers import PROVIDERS, provider_named
 from tokensync.providers.contract import Provider
@@ -123,7 +124,10 @@ def _register(target: Target, sandbox: Sandbox, app: App) -> None:
 def _endpoints(sandbox_url: str, provider: Provider) -> dict[str, str]:
     """Return the provider's endpoints as the sandbox has them: the vendor's own paths below the provider's name."""
     paths = {key: urlsplit(url).path for key, url in provider.endpoints.items()}
-    return {key: f"{sandbox_url}/{provider.name}{path}" for key, path in paths.items()}
+    # A sandbox's pairs must reach no consumer outside.
+    taker = next((consumer for consumer in CONSUMERS.values() if provider.name in consumer.providers), None)
+    pushes = {} if taker is None else {"push": f"{sandbox_url}/{taker.name}{urlsplit(taker.base).path}"}
+    return {key: f"{sandbox_url}/{provider.name}{path}" for key, path in paths.items()} | pushes
 
 
 def _standing(target: Target, name: str) -> App | None:

@@ -45,6 +45,7 @@ class StackOutputs:
     region: str
     connect_url: str
     callback_url: str
+    webhook_url: str
     table: str
     queue_url: str
     dead_letter_queue_url: str
@@ -58,7 +59,6 @@ class StackOutputs:
     consumer_policy_arn: str
     endpoint: str | None = None
     sandbox_url: str | None = None
-    webhook_url: str | None = None
     console_url: str | None = None
 
     @classmethod

@@ -190,9 +190,7 @@ class Scenarios:
 
     def ask(self, command: str, name: ConnectionName) -> dict[str, Any]:
         """Ask the rotation function about a connection."""
-        return self.stack.invoke(
-            self.stack.outputs.rotation_function, {"tokensync": command, "connection": str(name)}
-        )
+        return self.stack.invoke(self.stack.outputs.rotation_function, {"tokensync": command, "connection": str(name)})
 
     def restores_for_its_seller(self) -> bool:
         """A seller whose connection was removed comes back, and the old secret with them."""

@@ -37,7 +37,6 @@ def name(stack: Stack, sandbox: Sandbox) -> ConnectionName:
 
 def url(stack: Stack, app: str = APP) -> str:
     """Return an app's address for notices."""
-    assert stack.outputs.webhook_url is not None
     return f"{stack.outputs.webhook_url}/{app}"
 
 

@@ -19,7 +19,13 @@ from tokensync_cli.main import app as command_line
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 OPERATING = ROOT / "docs" / "operating.md"
-PAGES = (README, OPERATING, *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")))
+PROVIDERS_PAGE = ROOT / "docs" / "providers.md"
+PAGES = (
+    README,
+    OPERATING,
+    PROVIDERS_PAGE,
+    *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
+)
 SEPARATORS = frozenset("();<>|&")
 GLOBAL_AWS_OPTIONS = frozenset({"--query", "--output", "--region", "--profile"})
 

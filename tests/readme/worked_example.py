@@ -1,7 +1,7 @@
-"""The provider that docs/providers.md adds as an example, from the invite to the revocation, against a server as its
-documentation describes it.
+"""The provider that docs/providers.md adds as an example, from the invite to the revocation.
 
-Runs where that provider is registered: `test_providers.py` starts it in a copy of the core.
+Its server is played as its documentation describes it. Runs where that provider is registered: `test_providers.py`
+starts it in a copy of the core.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Acme:
         self.alive = {"code-1"}
         self.issued = 0
         self.ended: list[str] = []
+        self.refuses = False
 
     def __call__(self, request: Request) -> Answer:
         """Answer one request to its API."""
@@ -45,6 +46,8 @@ class Acme:
             return self.told({"merchant_id": "M-2041", "name": "Batik House", "country": "ID"})
         fields = json.loads(request.body)
         assert {name: fields.pop(name) for name in CLIENT} == CLIENT
+        if self.refuses:
+            return self.world.shop.answer({"code": 29999, "message": "no", "trace": "t-0"})
         if path == "/oauth/revoke":
             self.ended.append(fields["access_token"])
             return self.told({})
@@ -103,12 +106,21 @@ def acme(world: World) -> Acme:
     return acme
 
 
+def revoke(world: World) -> dict[str, Any]:
+    """Revoke as an operator's command does."""
+    return world.upkeep.commands()["revoke"]({"connection": str(NAME)}, world.budget())
+
+
 @pytest.mark.usefixtures("acme")
 def test_a_merchant_connects(world: World) -> None:
     """The userinfo call names the account, and the published secret holds token, end, scopes and facts."""
     told = world.document(NAME)
 
-    assert (told["access_token"], told["label"], told["scopes"]) == ("A1", "Batik House", ["orders.read", "stock.write"])
+    assert (told["access_token"], told["label"], told["scopes"]) == (
+        "A1",
+        "Batik House",
+        ["orders.read", "stock.write"],
+    )
     assert told["expires_at"] == told["obtained_at"] + 4 * HOURS
     assert told["account"] == {"merchant_id": "M-2041", "name": "Batik House", "country": "ID"}
 
@@ -132,6 +144,14 @@ def test_a_spent_refresh_token_asks_the_merchant(world: World, acme: Acme) -> No
 
 def test_a_revocation_presents_the_access_token(world: World, acme: Acme) -> None:
     """The authorization ends at the provider and here."""
-    answer = world.upkeep.commands()["revoke"]({"tokensync": "revoke", "connection": str(NAME)}, world.budget())
+    answer = revoke(world)
 
     assert (answer["ok"], acme.ended, world.stored(NAME).status) == (True, ["A1"], Status.DISCONNECTED)
+
+
+def test_a_refused_revocation_ends_nothing(world: World, acme: Acme) -> None:
+    """An error inside the HTTP 200 is one: the connection stays as it was."""
+    acme.refuses = True
+    answer = revoke(world)
+
+    assert (answer["ok"], world.stored(NAME).status) == (False, Status.ACTIVE)

@@ -1,4 +1,4 @@
-"""`app set`, `app set-consumer-key`, `app rotate-secret`: what changes of a registration while its connections stand."""
+"""`app set`, `app set-consumer-key`, `app rotate-secret`: what changes of an app while its connections stand."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -99,7 +99,7 @@ def rotate_secret(
     keep: Keep = False,
 ) -> None:
     """Replace an app's client secret, once a call under the new one has succeeded; both stand until then."""
-    if (finish or without_proof) and (abort or keep or connection) or (abort and keep):
+    if ((finish or without_proof) and (abort or keep or connection)) or (abort and keep):
         raise UsageFailed(
             "--finish and --without-proof prove nothing, and --abort gives up: each stands alone.",
             next_command="tokensync app rotate-secret --help",
@@ -173,7 +173,7 @@ def _proven(run: Run, target: Target, app: App, *, connection: str, keep: bool) 
             if not keep:
                 target.apps.update(replace(app, new_client_secret=None))
         elif refused.kind == "NoConnection":
-            rest += f" Without a proof: --finish takes the new one, --abort forgets it."
+            rest += " Without a proof: --finish takes the new one, --abort forgets it."
         else:
             following = f"tokensync app rotate-secret {app.name}"
         raise CommandFailed(

@@ -165,6 +165,8 @@ def _tell_added(run: Run, target: Target, app: App) -> None:
     run.out.fields(told)
     if not app.is_sandboxed and provider.grant_type is GrantType.AUTHORIZATION_CODE:
         run.out.note("Register that redirect URL with the provider, letter by letter.")
+    if app.push:
+        run.out.note(f"Its pairs go to {app.push} once that has a key: tokensync app set-consumer-key {app.name}")
     run.out.note(f"Next: {following}")
 
 

@@ -103,7 +103,7 @@ def published(run: Run, target: Target, wanted: ConnectionName) -> dict[str, Any
     """
     text = target.secrets.read(token_secret_name(target.outputs.secret_prefix, wanted))
     if text is None:
-        raise _unpublished(found(target, name))
+        raise _unpublished(found(target, str(wanted)))
     told = _published(wanted, text)
     status, expires_at = told.get("status"), told.get("expires_at")
     if status in _LOST:

@@ -128,6 +128,10 @@ def _trouble(record: Connection, *, now: int) -> tuple[str, str]:
         following = _MENDED_BY[record.status].format(app=record.name.app, name=record.name)
         reason = f" ({record.reason})" if record.reason else ""
         return f"is {record.status.value}{reason}", following
+    if record.push_failures:
+        return "was not handed to its consumer", f"tokensync push {record.name} --to api2cart"
+    if record.handed_over_at is not None:
+        return "", ""  # its consumer refreshes it, and tells nobody here
     if record.access_expires_at is not None and record.access_expires_at <= now:
         return f"expired {moment(record.access_expires_at, now=now)}", f"tokensync refresh {record.name}"
     if record.next_at is not None and record.next_at < now - _OVERDUE:

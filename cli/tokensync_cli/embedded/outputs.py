@@ -23,6 +23,7 @@ class Outputs:
     stack: str
     connect_url: str
     callback_url: str
+    webhook_url: str
     sandbox_url: str
     table: str
     queue_url: str
@@ -36,7 +37,6 @@ class Outputs:
     operator_policy_arn: str
     consumer_policy_arn: str
     invite_key_name: str
-    webhook_url: str | None = None
     console_url: str | None = None
 
     @classmethod

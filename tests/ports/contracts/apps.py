@@ -78,6 +78,13 @@ class AppsContract:
             world.apps.state(app.name).paused,
         )
 
+    def test_reading_past_a_copy(self, world: World, app: App) -> None:
+        """Asked for freshly, the registration is the one that stands now."""
+        world.apps.get(app.name)
+        changed = replace(app, new_client_secret=Secret("planted-new"), api2cart_key=Secret("planted-key"))
+        world.apps.update(changed)
+        assert changed == world.apps.get(app.name, fresh=True)
+
     def test_removing_and_registering_again(self, world: World, app: App) -> None:
         """A removed app is gone; registered again it has the new values and a new running state."""
         world.apps.pause(app.name, why="invalid_client", now=NOW)

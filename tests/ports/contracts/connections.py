@@ -272,6 +272,30 @@ class ConnectionsContract:
         with pytest.raises(FenceLost):
             world.connections.write(held, replace(held, label="late"))
 
+    def test_a_takeover_of_what_was_removed(self, world: World, idle: Connection) -> None:
+        """Who comes back is no longer removed, and is not deleted with time; the old secret is still known."""
+        published = Published(arn="arn:x", version_id="v", generation=1, status=Status.ACTIVE, at=NOW, removed=True)
+        gone = replace(idle, published=published, removed_at=NOW, ttl=NOW + DAY, sealed_grant=None)
+        assert gone == world.connections.write(idle, gone) == world.connections.get(idle.name)
+        taken, stood = world.connections.take_over(fresh(idle.name), until=SOON)
+        assert gone == stood
+        assert (None, None, published) == (taken.removed_at, taken.ttl, taken.published)
+        assert taken == world.connections.get(idle.name)
+
+    def test_a_takeover_of_what_was_given_away(self, world: World, idle: Connection) -> None:
+        """A new grant is ours again; what its consumer knows it by stays, and the consumer has nothing of the new."""
+        given = replace(idle, handed_over_at=NOW, sealed_consumer=b"keys", pushed=1, push_failures=2, push_at=NOW)
+        world.connections.write(idle, given)
+        taken, _ = world.connections.take_over(fresh(idle.name), until=SOON)
+        assert (None, b"keys", 0, 0, None) == (
+            taken.handed_over_at,
+            taken.sealed_consumer,
+            taken.pushed,
+            taken.push_failures,
+            taken.push_at,
+        )
+        assert taken == world.connections.get(idle.name)
+
     def test_many_takeovers(self, world: World, name: ConnectionName) -> None:
         """Of many takeovers at once, no two get the same number or the same fence."""
         taken = winners(at_once(lambda _: world.connections.take_over(fresh(name), until=SOON)[0]), FenceLost)

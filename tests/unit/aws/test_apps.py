@@ -62,6 +62,16 @@ def test_a_registration_is_read_once_a_minute(apps: AwsApps, secrets: Stubber, c
     assert Secret("second") == apps.get("demo").client_secret
 
 
+def test_a_fresh_read_passes_the_copy_by(apps: AwsApps, secrets: Stubber) -> None:
+    """A proof must not be made with a secret of a minute ago; what it read is what stands from then on."""
+    secrets.add_response("get_secret_value", {"SecretString": APP.to_json()})
+    secrets.add_response("get_secret_value", {"SecretString": APP.to_json().replace("planted", "second")})
+    apps.get("demo")
+
+    assert Secret("second") == apps.get("demo", fresh=True).client_secret
+    assert Secret("second") == apps.get("demo").client_secret
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tokensync.app import App
 from tokensync.errors import InvalidApp, InvalidName
+from tokensync.secret import Secret
 
 CANARY = "canary-client-secret"
 JSON_VALUES = st.recursive(
@@ -178,3 +179,39 @@ def test_any_other_return_url_is_none(app: App, url: str) -> None:
 def test_there_is_no_return_url_by_default(app: App) -> None:
     """An app that sets none has none."""
     assert not app.return_url
+
+
+def test_secrets_beside_the_client_secret_stand_where_there_are_any(app: App) -> None:
+    """A new client secret and a consumer's key survive; an app without them has no such field."""
+    full = replace(app, new_client_secret=Secret("canary-new"), api2cart_key=Secret("canary-key"))
+
+    assert full == App.from_json("shop", full.to_json())
+    assert {"new_client_secret": "canary-new", "api2cart_key": "canary-key"}.items() <= json.loads(
+        full.to_json()
+    ).items()
+    assert not {"new_client_secret", "api2cart_key"} & json.loads(app.to_json()).keys()
+    assert "canary" not in repr(full)
+
+
+@pytest.mark.parametrize("value", [None, "", 5, [], {}])
+def test_a_secret_of_another_shape_is_none(app: App, value: object) -> None:
+    """What nobody can present counts as absent."""
+    read = App.from_json("shop", stored(app, new_client_secret=value, api2cart_key=value))
+
+    assert (None, None) == (read.new_client_secret, read.api2cart_key)
+
+
+@pytest.mark.parametrize(
+    ("settings", "push", "gives_away"),
+    [
+        ({}, "", False),
+        ({"push": "none", "owner": "tokensync"}, "", False),
+        ({"push": "api2cart"}, "api2cart", False),
+        ({"owner": "consumer"}, "", True),
+    ],
+)
+def test_who_refreshes_is_a_setting(app: App, settings: dict[str, str], push: str, gives_away: bool) -> None:  # noqa: FBT001
+    """By default we refresh, and nobody is handed anything."""
+    changed = replace(app, settings=settings)
+
+    assert (push, gives_away) == (changed.push, changed.gives_away)

@@ -179,6 +179,40 @@ def test_a_provider_names_its_code(provider: Provider, app: App, raw: str, code:
     assert (found.reveal() if found else None) == code
 
 
+@pytest.mark.parametrize(
+    ("raw", "shape", "stands"),
+    [
+        ("code=a", CallbackShape(), True),
+        ("code=a&iss=x", CallbackShape(), True),
+        ("code=a", CallbackShape(issuer="x"), True),
+        ("code=a&iss=x", CallbackShape(issuer="x", issuer_announced=True), True),
+        ("code=a&iss=y", CallbackShape(issuer="x"), False),
+        ("code=a&iss=", CallbackShape(issuer="x"), False),
+        ("code=a", CallbackShape(issuer="x", issuer_announced=True), False),
+        ("error=access_denied&iss=y", CallbackShape(issuer="x"), False),
+        ("error=access_denied", CallbackShape(issuer="x", issuer_announced=True), False),
+    ],
+)
+def test_the_issuer_is_compared(provider: Provider, app: App, raw: str, shape: CallbackShape, stands: object) -> None:
+    """RFC 9207 §2.4: `iss` is the known issuer, and is there where announced, before anything else is looked at."""
+    shaped = replace(provider, callback=shape)
+    if stands:
+        assert Query.parse(raw).code(shaped, app) == Secret("a")
+        return
+    with pytest.raises(BadRequest, match="another issuer"):
+        Query.parse(raw).code(shaped, app)
+
+
+def test_a_code_names_its_client_where_the_provider_does(provider: Provider, app: App) -> None:
+    """A parameter that names the client is the app's where it is present."""
+    shaped = replace(provider, callback=CallbackShape(client_id="app_key"))
+
+    assert Query.parse("code=a&app_key=client-1").code(shaped, app) == Secret("a")
+    assert Query.parse("code=a").code(shaped, app) == Secret("a")
+    with pytest.raises(BadRequest, match="another client"):
+        Query.parse("code=a&app_key=client-2").code(shaped, app)
+
+
 @pytest.mark.parametrize("code", ["a", "a" * 4096, "*!'();:@&=+$,/?%#[]~ ", "TTP_x"])
 def test_a_code_is_visible_ascii(code: str) -> None:
     """RFC 6749 §A.11 allows every visible ASCII character and the space."""

@@ -120,6 +120,21 @@ def test_a_deleted_secret_is_not_recreated(
     assert secrets.document(NAME) is None
 
 
+@pytest.mark.parametrize("is_gone", [False, True], ids=["in its recovery window", "gone for good"])
+def test_what_we_deleted_ourselves_comes_back(
+    record: Connection, grant: Grant, secrets: InMemoryTokenSecrets, publisher: Publisher, *, is_gone: bool
+) -> None:
+    """A secret that was removed by an operator's word is restored and written, or made anew; then it is as any."""
+    published = publisher.publish(record, grant)
+    secrets.delete(published.arn, days=7)
+    if is_gone:
+        secrets.destroy(published.arn)
+    again = publisher.publish(replace(record, published=replace(published, removed=True), fence=8), grant)
+
+    assert (is_gone, False) == (again.arn != published.arn, again.removed)
+    assert secrets.document(NAME) is not None
+
+
 def test_throttling_is_told(record: Connection, grant: Grant, secrets: InMemoryTokenSecrets) -> None:
     """A write that Secrets Manager did not take is an error to come back to."""
     secrets.fail_next("create", PublishUnavailable)

@@ -10,8 +10,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tokensync.answers import AccountReply, Answer, Failure, FailureClass, Issued
+from tokensync.providers.calls import AccountCall
 from tokensync.providers.shapes import AnswerShape, ErrorReply
-from tokensync.reading import read_answer
+from tokensync.reading import read_account, read_answer
+from tokensync.request import Request
 from tokensync.secret import Secret
 
 if TYPE_CHECKING:
@@ -437,7 +439,7 @@ def test_an_account_is_cleaned_but_its_id_is_not(provider: Provider) -> None:
     assert issued(shaped, answer()).account == AccountReply(id="a/../ü", label="Acme", kind="seller", facts={"a": "\n"})
 
 
-@pytest.mark.parametrize("account", ["", "\ud800", "a\x00b", "x" * 901, "a\nb"])
+@pytest.mark.parametrize("account", ["\ud800", "a\x00b", "x" * 901, "a\nb"])
 def test_an_account_that_no_record_can_hold_is_none(provider: Provider, account: str) -> None:
     """Such an id becomes no connection; the pair is kept, and it is told."""
     shaped = replace(provider, answer=AnswerShape(account=lambda _: AccountReply(id=account)))
@@ -446,6 +448,67 @@ def test_an_account_that_no_record_can_hold_is_none(provider: Provider, account:
 
     assert (read.account, read.oddities) == (None, ("account id malformed",))
     assert read.refresh_token == Secret("refresh-2")
+
+
+def test_facts_may_come_without_a_name(provider: Provider) -> None:
+    """A provider may tell of an account that only another call names."""
+    told = AccountReply(id="", facts={"advertiser_ids": ["1"]})
+    shaped = replace(provider, answer=AnswerShape(account=lambda _: told))
+
+    assert issued(shaped, answer()).account == told
+    assert issued(shaped, answer()).oddities == ()
+
+
+def call_of(read: dict[str, Any] | ErrorReply, **told: Any) -> AccountCall:
+    """Return an account call that reads this from any answer."""
+    return AccountCall(request=lambda *_: Request(method="GET", url="https://a.example"), read=lambda *_: read, **told)
+
+
+def test_facts_of_an_account_are_read(provider: Provider) -> None:
+    """The provider's own reader gets the answer's object; its facts are the result."""
+    assert read_account(provider, call_of({"a": 1}), answer({"x": 1})) == {"a": 1}
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"\xff", b"{}"])
+def test_facts_are_read_from_an_object_alone(provider: Provider, body: bytes) -> None:
+    """A success without an object tells nothing, whatever the reader makes of nothing."""
+    read = read_account(provider, call_of({}), answer(body))
+
+    assert isinstance(read, Failure)
+    assert read.kind is FailureClass.AMBIGUOUS
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (200, FailureClass.UNKNOWN),
+        (401, FailureClass.UNKNOWN),
+        (408, FailureClass.AMBIGUOUS),
+        (429, FailureClass.BUSY),
+        (500, FailureClass.AMBIGUOUS),
+        (503, FailureClass.BUSY),
+    ],
+)
+def test_an_account_calls_errors_have_their_own_classes(provider: Provider, status: int, kind: FailureClass) -> None:
+    """invalid_grant refuses a refresh token and says nothing of an access token, unless the call says so."""
+    error = ErrorReply(code="invalid_grant", message="m", trace_id="t\x00-1")
+    plain = read_account(provider, call_of(error), answer({"x": 1}, status))
+    refusing = read_account(
+        provider, call_of(error, failures={"invalid_grant": FailureClass.REFUSED}), answer({"x": 1})
+    )
+
+    assert isinstance(plain, Failure)
+    assert plain.kind is kind
+    assert isinstance(refusing, Failure)
+    assert (refusing.kind, refusing.trace_id) == (FailureClass.REFUSED, "t-1")
+
+
+@pytest.mark.parametrize("status", [400, 401, 404])
+def test_a_timeout_that_the_server_tells_is_ambiguous(provider: Provider, status: int) -> None:
+    """RFC 9110 §15.5.9: a 408 blames the time that it took, with a body or without; another 4xx does not."""
+    for body in (b"", b'{"error":"slow"}'):
+        assert failure(provider, answer(body, 408)).kind is FailureClass.AMBIGUOUS
+        assert failure(provider, answer(body, status)).kind is FailureClass.UNKNOWN
 
 
 JSON = st.recursive(

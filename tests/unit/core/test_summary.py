@@ -28,6 +28,8 @@ def test_a_summary_tells_names_times_and_states(record: Connection, now: int) ->
         "refresh_expires_at": now + 90 * 86_400,
         "due_at": now + 60,
         "verified_at": None,
+        "owner": "tokensync",
+        "pushed": None,
         "missing_scopes": [],
         "removed_at": None,
         "last_error": None,

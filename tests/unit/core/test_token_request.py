@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,14 +11,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokensync.app import App
-from tokensync.providers.contract import Provider
-from tokensync.providers.shapes import AuthorizeShape, Encoding, Pkce, TokenShape
+from tokensync.grant import Grant
+from tokensync.providers.contract import GrantType, Provider
+from tokensync.providers.shapes import AuthorizeShape, ClientAuthentication, Encoding, Pkce, RevocationShape, TokenShape
 from tokensync.secret import Secret
-from tokensync.token_request import authorize_url, code_challenge, code_request, refresh_request
+from tokensync.token_request import (
+    authorize_url,
+    client_credentials_request,
+    code_challenge,
+    code_request,
+    refresh_request,
+    renewal_request,
+    revocation_request,
+)
 
 if TYPE_CHECKING:
     from tokensync.request import Request
 
+GRANT = Grant(
+    account_id="a",
+    label="",
+    access_token=Secret("canary-access"),
+    refresh_token=Secret("canary-refresh"),
+    token_type="Bearer",
+    scopes=(),
+    obtained_at=0,
+)
 REDIRECT = "https://a.example/callback/shop"
 VERIFIER = Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
 
@@ -132,6 +151,83 @@ def test_json_is_a_way_to_travel(provider: Provider, app: App) -> None:
         "grant_type": "authorization_code",
         "redirect_uri": REDIRECT,
     }
+
+
+def test_a_header_is_a_way_to_authenticate(provider: Provider, app: App) -> None:
+    """RFC 6749 §2.3.1: with Basic the credentials stand in the header, each form-encoded, and in nothing else."""
+    shaped = replace(provider, token=TokenShape(authentication=ClientAuthentication.BASIC))
+    colons = replace(app, client_id="a:b", client_secret=Secret("c d"))
+
+    request = refresh_request(shaped, colons, Secret("r"))
+
+    assert request.headers["authorization"] == f"Basic {base64.b64encode(b'a%3Ab:c+d').decode()}"
+    assert request.body == b"refresh_token=r&grant_type=refresh_token"
+
+
+def test_parameters_of_an_app_replace_none_of_the_protocols(provider: Provider, app: App) -> None:
+    """What is sent beside the protocol's parameters comes after them, and never instead of them."""
+    extra = {"resource": "x", "grant_type": "x", "refresh_token": "x"}
+    shaped = replace(provider, token=TokenShape(parameters=extra))
+
+    assert refresh_request(shaped, app, Secret("r")).body == (
+        b"client_id=client-1&client_secret=canary-client-secret&refresh_token=r&grant_type=refresh_token&resource=x"
+    )
+
+
+def test_an_apps_own_token_is_minted(provider: Provider, app: App) -> None:
+    """RFC 6749 §4.4.2: the grant type and the scope, with the credentials, and a renewal is the same request."""
+    minting = replace(provider, grant_type=GrantType.CLIENT_CREDENTIALS)
+
+    request = client_credentials_request(provider, app)
+
+    assert request.body == (
+        b"client_id=client-1&client_secret=canary-client-secret&grant_type=client_credentials&scope=read+write"
+    )
+    assert "scope" not in fields_of(client_credentials_request(provider, replace(app, scopes=())))
+    assert renewal_request(minting, app, GRANT) == request
+
+
+def test_a_renewal_needs_a_refresh_token(provider: Provider, app: App) -> None:
+    """With a refresh token it is presented; without one only the account can give another access token."""
+    assert renewal_request(provider, app, GRANT) == refresh_request(provider, app, Secret("canary-refresh"))
+    assert renewal_request(provider, app, replace(GRANT, refresh_token=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "body"),
+    [
+        (RevocationShape(), b"token=canary-refresh&token_type_hint=refresh_token"),
+        (RevocationShape(hint=False), b"token=canary-refresh"),
+        (RevocationShape(access_token=True), b"token=canary-access&token_type_hint=access_token"),
+        (RevocationShape(access_token=True, hint=False, token="access_token"), b"access_token=canary-access"),
+    ],
+)
+def test_a_revocation_presents_one_token(provider: Provider, app: App, shape: RevocationShape, body: bytes) -> None:
+    """RFC 7009 §2.1: the refresh token, which ends everything, unless the provider takes access tokens."""
+    shaped = replace(provider, revocation=shape, endpoints={**provider.endpoints, "revoke": "https://p.example/revoke"})
+
+    request = revocation_request(shaped, app, GRANT)
+
+    assert request is not None
+    assert (request.method, request.url) == ("POST", "https://p.example/revoke")
+    assert request.body == b"client_id=client-1&client_secret=canary-client-secret&" + body
+
+
+def test_a_revocation_may_carry_the_token_in_a_header_too(provider: Provider, app: App) -> None:
+    """Where a provider wants the access token in a header as well, it stands there."""
+    shape = RevocationShape(access_token=True, header="access-token")
+    shaped = replace(provider, revocation=shape, endpoints={**provider.endpoints, "revoke": "https://p.example/revoke"})
+
+    request = revocation_request(shaped, app, GRANT)
+
+    assert request is not None
+    assert request.headers["access-token"] == "canary-access"
+
+
+def test_without_shape_or_endpoint_nothing_is_revoked(provider: Provider, app: App) -> None:
+    """A provider without such a call, or an app without its endpoint, has no request for it."""
+    assert revocation_request(provider, app, GRANT) is None
+    assert revocation_request(replace(provider, revocation=RevocationShape()), app, GRANT) is None
 
 
 def fields_of(request: Request) -> dict[str, str]:

@@ -16,6 +16,7 @@ KEY = PendingKey("shop", "b" * 40, "0" * 40)
 WORKS = [
     Work(connection=NAME),
     Work(connection=NAME, compare=True),
+    Work(connection=NAME, push=True),
     Work(connection=NAME, answer=b"\x00sealed\xff", fence=12),
     Work(pending=KEY),
     Work(pending=KEY, answer=b"", fence=3),
@@ -30,7 +31,7 @@ def test_a_message_reads_back_the_same(work: Work) -> None:
 
 def test_a_message_names_its_app() -> None:
     """The app of a message is that of its connection or authorization."""
-    assert [work.app for work in WORKS] == ["shop"] * 5
+    assert [work.app for work in WORKS] == ["shop"] * len(WORKS)
     with pytest.raises(BadRequest):
         _ = Work().app
 

@@ -181,6 +181,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "50002",
         "an unknown number",
     ),
+    "4.4": ("OWOX Data Marts",),
     "5": (
         "token: JSON",
         "token: the answer",
@@ -243,11 +244,8 @@ ELSEWHERE: Mapping[str, str] = {
     "1 a code is presented once": (
         "unit/usecases/test_connecting.py::test_a_code_is_presented_once_whatever_comes_back"
     ),
-    "2 a creator may grant part of the scopes": "",
-    "2 callback: install without state": "",
-    "7 oauth2 discovery": "",
+    "4.4 OWOX Data Marts": "unit/cli/commands/test_handing.py::test_export_for_owox",
     "8 2 URLs in logs and exceptions": "unit/core/test_wire.py::test_no_secret_is_logged_or_told",
-    "8 4 App Store install without state": "",
     "8 8 a refresh of what never expires": "unit/core/test_schedule.py::test_a_token_that_never_expires_is_not_renewed",
     "8 10 two concurrent refreshes": "unit/usecases/test_rotation.py::test_rotation_and_two_operators_make_one_call",
     "8 11 a skewed clock marks sellers dead": "unit/usecases/test_refresh.py::test_a_wrong_clock_shifts_no_expiry",

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from documented import SAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows import row
-from samples import NAMES, NOW, SAMPLES, answer, failure, issued, varied, written
+from samples import NOW, answer, failure, issued, varied, written
 
 from tokensync.answers import FailureClass, Issued
+from tokensync.providers import PROVIDERS
 from tokensync.reading import read_account, read_answer, read_revocation
 from tokensync.secret import Secret
 
@@ -164,6 +167,18 @@ def test_a_mangled_success_is_ambiguous(sample: Sample, how: str) -> None:
     assert failure(sample, MANGLED[how](sample)).kind is FailureClass.AMBIGUOUS
 
 
+@pytest.mark.parametrize("how", ["deep", "a huge number", "300 KB"])
+def test_memory_is_bounded(sample: Sample, how: str) -> None:
+    """An answer that is built to grow is read within 64 MB beyond its own bytes."""
+    body = b'{"x":"' + b"x" * 300_000 + b'",' + _whole(sample)[1:] if how == "300 KB" else MANGLED[how](sample)
+    tracemalloc.start()
+    read_answer(sample.provider, answer(body))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < len(body) + 64 * 2**20
+
+
 def test_a_cut_success_is_ambiguous(sample: Sample) -> None:
     """Of a body longer than we accept no part is read, even where the part is whole JSON."""
     read = read_answer(sample.provider, replace(answer(sample.success), complete=False))
@@ -192,7 +207,7 @@ VALUES = st.recursive(
 )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
 @settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_no_variation_of_the_answer_raises(name: str, data: st.DataObject) -> None:
@@ -217,7 +232,7 @@ REPLIES: Any = st.dictionaries(
 )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
 @settings(max_examples=30, deadline=None)
 @given(REPLIES | VALUES, st.sampled_from([200, 204, 400, 401, 404, 500]))
 def test_no_reply_breaks_the_other_readers(name: str, reply: object, status: int) -> None:

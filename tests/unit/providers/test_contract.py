@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from documented import SAMPLES
 from rows import FIVE, case
-from samples import NAMES, SAMPLES
 
 import tokensync.providers
 from tokensync.answers import FailureClass
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CONTRACT = {"__init__", "contract", "shapes", "calls", "notices"}
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=sorted(PROVIDERS))
 def provider(request: pytest.FixtureRequest) -> Provider:
     """Return each provider in turn, as no app has configured it."""
     return PROVIDERS[request.param]
@@ -67,7 +67,7 @@ def test_a_provider_is_found_by_name(provider: Provider) -> None:
 @pytest.mark.parametrize("name", ["", "tiktok", "TIKTOK_SHOP", "../tiktok_shop", "contract", "tiktok_business_codes"])
 def test_an_unknown_provider_is_refused(name: str) -> None:
     """A name that nobody has is refused, and the known ones are told."""
-    with pytest.raises(InvalidApp, match=", ".join(NAMES)):
+    with pytest.raises(InvalidApp, match=", ".join(sorted(PROVIDERS))):
         provider_named(name)
 
 

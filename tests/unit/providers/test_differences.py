@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from documented import SAMPLES
 from rows import FIVE, column, row
-from samples import CODE, GRANT, NOW, REDIRECT, REFRESH_TOKEN, SAMPLES, STATE, failure, issued, varied
+from samples import CODE, GRANT, NOW, REDIRECT, REFRESH_TOKEN, STATE, failure, issued, varied
 
 from tokensync.answers import FailureClass
 from tokensync.providers.contract import RefreshReuse

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from documented import SAMPLES
 from rows import case, row
-from samples import SAMPLES, answer, failure
+from samples import answer, failure
 
 from tokensync.answers import Failure, FailureClass
 from tokensync.reading import read_account, read_revocation

@@ -6,8 +6,9 @@ import json
 from dataclasses import replace
 
 import pytest
+from documented import SAMPLES
 from rows import row
-from samples import GRANT, NOW, REFRESH_TOKEN, SAMPLES, failure, issued, varied
+from samples import GRANT, NOW, REFRESH_TOKEN, failure, issued, varied
 
 from tokensync.answers import FailureClass
 from tokensync.providers import PROVIDERS

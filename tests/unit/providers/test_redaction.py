@@ -23,7 +23,7 @@ from tokensync.token_request import (
 if TYPE_CHECKING:
     from samples import Sample
 
-SECRETS = [CODE, REFRESH_TOKEN, VERIFIER, GRANT.access_token, Secret("canary-secret&=")]
+SECRETS = [CODE, REFRESH_TOKEN, VERIFIER, GRANT.access_token, Secret("canary-secret&="), Secret("a canary &")]
 FORMS = [
     form
     for secret in SECRETS

@@ -7,8 +7,9 @@ from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from documented import SAMPLES
 from rows import row
-from samples import CODE, GRANT, NOW, REDIRECT, SAMPLES, STATE, answer, failure, issued, varied
+from samples import CODE, GRANT, NOW, REDIRECT, STATE, answer, failure, issued, varied
 
 from tokensync.answers import FailureClass, Issued
 from tokensync.callback_query import Query

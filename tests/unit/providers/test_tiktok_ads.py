@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from documented import SAMPLES
 from rows import row
-from samples import CODE, GRANT, NOW, REDIRECT, SAMPLES, STATE, answer, issued, varied
+from samples import CODE, GRANT, NOW, REDIRECT, STATE, answer, issued, varied
 
 from tokensync.answers import AccountReply, Failure
 from tokensync.callback_query import Query

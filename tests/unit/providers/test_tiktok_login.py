@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from documented import SAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows import row
-from samples import CODE, GRANT, REDIRECT, SAMPLES, STATE, VERIFIER, answer, failure, issued, varied
+from samples import CODE, GRANT, REDIRECT, STATE, VERIFIER, answer, failure, issued, varied
 
 from tokensync.answers import AccountReply, Failure, FailureClass
 from tokensync.callback_query import Query

@@ -351,3 +351,21 @@ def test_an_access_token_alone_has_to_say_when_it_ends(world: World) -> None:
     assert 2 == bring(world, access_token="A-9")["exit"]
     assert "verified" == bring(world, access_token="A-9", expires_at=world.clock.now() + WEEK)["result"]
     assert ACCOUNT == world.document()["account_id"]
+
+
+def test_a_secret_of_somebody_else_has_the_name(world: World) -> None:
+    """The tokens are kept, nothing is overwritten, and the operator hears why."""
+    world.secrets.plant(NAME, "theirs")
+    answer = bring(world, refresh_token=TOKEN, access_token="A-9", expires_at=world.clock.now() + WEEK)
+
+    assert (1, "orphaned", Status.ORPHANED) == (answer["exit"], answer["result"], world.stored().status)
+
+
+def test_a_later_authorization_wins(world: World) -> None:
+    """The seller authorized while the import was on its way: that grant stands."""
+    later = replace(world.connected(refresh_token="new"), authorized_at=world.clock.now() + 60, authorized_by="seller")
+    world.connections.before_next("take_over", lambda: world.connections.seed(later))
+    world.connections.seed(replace(later, removed_at=1))
+    answer = bring(world, refresh_token=TOKEN)
+
+    assert (1, "taken_over", "seller") == (answer["exit"], answer["result"], world.stored().authorized_by)

@@ -11,8 +11,9 @@ import pytest
 
 from tokensync.app import App
 from tokensync.commands import RotationCommands
+from tokensync.concluding import grant_binding
 from tokensync.connection import Phase, Status
-from tokensync.errors import NoAnswer, NotSent, PublishUnavailable
+from tokensync.errors import NoAnswer, NotSent, PublishUnavailable, SealingUnavailable
 from tokensync.names import ConnectionName
 from tokensync.secret import Secret
 from world import APP, NAME, World, killed
@@ -509,3 +510,102 @@ def test_publish_before_there_is_a_token(world: World) -> None:
     world.connections.seed(replace(world.stored(), obtained_at=None))
 
     assert 5 == ask(world, "publish", NAME)["exit"]
+
+
+def test_verify_where_only_the_seller_helps(world: World, login: Login) -> None:
+    """A connection that needs its seller is not asked about."""
+    world.connections.seed(replace(world.stored(LOGIN), status=Status.REAUTHORIZE))
+
+    assert (4, []) == (ask(world, "verify")["exit"], login.asked)
+
+
+def test_verify_before_there_is_a_token(world: World, login: Login) -> None:
+    """A connection that waits for its first access token is refreshed, which proves it."""
+    world.connections.seed(replace(world.stored(LOGIN), obtained_at=None))
+
+    assert "refreshed" == ask(world, "verify")["result"]
+    assert [("/v2/oauth/token/", "S0")] == login.asked
+
+
+def test_a_renewal_that_fails_revokes_nothing(world: World, login: Login) -> None:
+    """The expired access token could not be renewed now, so nothing is presented to be revoked."""
+    world.connections.seed(replace(world.stored(LOGIN), access_expires_at=world.clock.now()))
+    login.scripted["/v2/oauth/token/"] = lambda: world.shop.answer(b"", status=503)
+    answer = ask(world, "revoke")
+
+    assert (5, Status.ACTIVE) == (answer["exit"], world.stored(LOGIN).status)
+    assert [("/v2/oauth/token/", "S0")] == login.asked
+
+
+def test_revoking_what_no_workload_ever_read(world: World, login: Login) -> None:
+    """A connection without a secret gets none to say that it is over."""
+    world.connections.seed(replace(world.stored(LOGIN), status=Status.QUARANTINED, published=None))
+    before = world.secrets.calls.copy()
+    answer = ask(world, "revoke")
+
+    assert (True, Status.DISCONNECTED) == (answer["ok"], world.stored(LOGIN).status)
+    assert [("/v2/oauth/revoke/", "A0")] == login.asked
+    assert before == world.secrets.calls
+
+
+def test_revoking_finds_its_secret_taken(world: World, login: Login) -> None:
+    """A seller who authorizes again while the revocation is published keeps the new grant."""
+    world.secrets.before_next("put", lambda: reconnected(world))
+    answer = ask(world, "revoke")
+
+    assert (5, "taken_over", 1) == (answer["exit"], answer["result"], len(login.asked))
+
+
+def reconnected(world: World) -> None:
+    """Let somebody else hold the connection: its fence is lost."""
+    now = world.clock.now()
+    world.connections.lease(LOGIN, now=now + 99_999, until=now - 1, even_if_not_due=True)
+
+
+def test_a_key_that_cannot_be_had_is_not_asked_for_without_end(world: World, login: Login) -> None:
+    """KMS opens nothing: after a few tries the answer is later."""
+    for _ in range(3):
+        world.sealer.fail_next("open", SealingUnavailable("disabled"))
+    answer = ask(world, "revoke")
+
+    assert (5, []) == (answer["exit"], login.asked)
+
+
+def test_removing_what_was_never_published_in_mid_return(world: World) -> None:
+    """There is no secret to give back."""
+    world.connections.seed(replace(world.stored(), published=None))
+    world.failpoints.run_at("deleted", lambda: reconnect(world))
+
+    assert "taken_over" == ask(world, "remove", NAME)["result"]
+
+
+def test_publish_schedules_what_is_only_verified(world: World) -> None:
+    """A token that never expires is verified again, and not refreshed."""
+    record = world.stored()
+    grant = replace(world.grant(), refresh_token=None, access_expires_at=None)
+    sealed = world.sealer.new_key(APP).seal(grant.to_bytes(), binding=grant_binding(NAME))
+    world.connections.seed(replace(record, status=Status.ORPHANED, sealed_grant=sealed, renew_at=None))
+    ask(world, "publish", NAME)
+
+    assert world.stored().renew_at is None
+    assert world.stored().verify_at is not None
+
+
+def test_publish_leaves_to_its_consumer_what_is_theirs(world: World) -> None:
+    """A connection that was handed over gets its secret back, and is not refreshed here."""
+    record = replace(world.stored(), status=Status.ORPHANED, handed_over_at=1, renew_at=None)
+    world.connections.seed(record)
+    ask(world, "publish", NAME)
+    world.settle(ticks=3)
+
+    assert ("active", []) == (world.document()["status"], world.shop.ledger)
+
+
+def test_a_tombstone_holds_no_grant(world: World) -> None:
+    """The tokens are dropped; what a consumer knows it by waits for the account's return."""
+    world.connections.seed(replace(world.stored(), handed_over_at=1, sealed_consumer=b"sealed"))
+    ask(world, "remove", NAME)
+    record = world.stored()
+
+    assert (None, None, None) == (record.sealed_grant, record.sealed_answer, record.handed_over_at)
+    assert b"sealed" == record.sealed_consumer

@@ -193,19 +193,23 @@ class CallbackCommands:
         name = app_name(str(event["app"]))
         session = Session(name, apps=self.apps, sealer=self.sealer)
         pending = self.connector.minted(session, self.signer(), budget, label=str(event.get("label") or ""))
-        return _told_pending(name, pending)
+        return _told_pending(name, pending, again="connect")
 
 
-def _told_pending(name: str, pending: Pending) -> dict[str, Any]:
+def _told_pending(name: str, pending: Pending, *, again: str = "invite") -> dict[str, Any]:
+    """Return how an authorization ended; `again` is the command that begins another."""
     told = {"outcome": pending.outcome.value, "connection": pending.connection or None}
     if pending.outcome is Ended.CONNECTED:
         return {"ok": True, **told}
+    if pending.outcome is Ended.WORKING:
+        message = "the tokens are stored; whose account they are is asked again by itself"
+        return {**refused(pending.outcome.value, message, f"tokensync list --app {name}", LATER), **told}
     message = {
         Ended.CANCELLED: "the seller declined",
         Ended.QUARANTINED: "the seller authorized another account than the invite was for",
-    }.get(pending.outcome, "the provider gave no token for this code")
+    }.get(pending.outcome, "the provider gave no token")
     detail = f" ({pending.detail})" if pending.detail else ""
-    return {**refused(pending.outcome.value, message + detail, f"tokensync invite {name}", NEEDS_SELLER), **told}
+    return {**refused(pending.outcome.value, message + detail, f"tokensync {again} {name}", NEEDS_SELLER), **told}
 
 
 def _answered(

@@ -138,7 +138,7 @@ class Connector:
             AlreadyConsumed, SealingUnavailable, StoreUnavailable, InvalidApp: as `authorized`.
         """
         provider, app = session.provider, session.app
-        if provider.setting(app, "installs") != "provider":
+        if "installs" not in provider.settings or provider.setting(app, "installs") != "provider":
             raise BadRequest("there is no state")
         code = query.code(provider, app)
         if code is None:

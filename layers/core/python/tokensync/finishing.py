@@ -232,7 +232,9 @@ class Finisher:
     def _bring_back(self, key: PendingKey, work: Work) -> None:
         """Give an answer that came as a message its place on the authorization."""
         pending = self.pendings.get(key)
-        if pending is None or pending.sealed_answer is not None or pending.fence != work.fence:
+        if pending is None or pending.outcome is not Outcome.WORKING:
+            return  # gone, or finished by an answer that found its place after all
+        if pending.sealed_answer is not None or pending.fence != work.fence:
             return
         now = self.clock.now()
         # Due when the callback's own lease ends; before that nobody could take it up.

@@ -26,6 +26,8 @@ def summary(record: Connection, *, prefix: str) -> dict[str, Any]:
         "refresh_expires_at": record.refresh_expires_at,
         "due_at": record.next_at,
         "verified_at": record.verified_at,
+        "owner": record.owner,
+        "pushed": record.pushed or None,
         "missing_scopes": list(record.missing_scopes),
         "removed_at": record.removed_at,
         "last_error": None if record.last_error is None else _told(record.last_error),

@@ -239,7 +239,10 @@ def disconnected(record: Connection, *, reason: str, now: int) -> Connection:
 
 
 def removed(record: Connection, *, now: int) -> Connection:
-    """Return what is left of a connection whose secret was scheduled for deletion: its name, numbers and history."""
+    """Return what is left of a connection whose secret was scheduled for deletion: its name, numbers and history.
+
+    What a consumer knows it by stays, sealed: without that an account that comes back would get a second store there.
+    """
     return replace(
         released(replace(unscheduled(record), compare_at=None, deauthorized_at=None)),
         removed_at=now,
@@ -250,6 +253,8 @@ def removed(record: Connection, *, now: int) -> Connection:
         access_expires_at=None,
         refresh_expires_at=None,
         verified_at=None,
+        push_failures=0,
+        handed_over_at=None,
         missing_scopes=(),
         failures=0,
         last_error=None,
@@ -257,11 +262,11 @@ def removed(record: Connection, *, now: int) -> Connection:
 
 
 def republished(record: Connection, grant: Grant, *, provider: Provider, now: int, verifies_at: int) -> Connection:
-    """Return the record of an orphaned connection that is to have its secret again: active, and due as before."""
+    """Return the record of an orphaned connection that is to have its secret again: active, and refreshed at once."""
     renew_at = verify_at = None
-    if provider.renews(grant):
+    if record.handed_over_at is None and provider.renews(grant):
         renew_at = now
-    elif provider.account_call is not None:
+    elif record.handed_over_at is None and provider.account_call is not None:
         verify_at = verifies_at
     after = replace(
         record,

@@ -33,6 +33,7 @@ def outputs(base_url: str = "https://connect.example", **change: Any) -> StackOu
         "region": "eu-central-1",
         "connect_url": f"{base_url}/connect",
         "callback_url": f"{base_url}/callback",
+        "webhook_url": f"{base_url}/webhooks",
         "table": "table",
         "queue_url": "https://sqs.example/queue",
         "dead_letter_queue_url": "https://sqs.example/dead",

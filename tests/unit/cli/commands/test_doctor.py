@@ -85,6 +85,20 @@ def test_apps_that_do_not_run(desk: Any) -> None:
     assert ["no app is registered"] == [finding["message"] for finding in wrong(desk)]
 
 
+def test_a_pair_that_no_consumer_took(desk: Any) -> None:
+    """The command that tells why is named."""
+    desk.world.connections.seed(replace(desk.world.connected(), push_failures=1))
+
+    assert [f"tokensync push {NAME} --to api2cart"] == [finding["next"] for finding in wrong(desk)]
+
+
+def test_a_connection_that_was_given_away_is_its_consumers(desk: Any) -> None:
+    """Its access token ends here and is renewed there."""
+    desk.world.connections.seed(replace(desk.world.connected(), handed_over_at=1, renew_at=None, access_expires_at=2))
+
+    assert [] == wrong(desk)
+
+
 def test_functions_that_do_not_answer(desk: Any) -> None:
     """Each is asked for itself."""
     desk.functions.script += [

@@ -33,6 +33,9 @@ def test_the_commands_are_those_of_the_design() -> None:
         *[(name,) for name in ("up", "down", "outputs", "invite", "connect", "paste", "list", "show", "history")],
         *[(name,) for name in ("refresh", "tick", "token", "doctor")],
         *[(name,) for name in ("import", "verify", "publish", "revoke", "remove")],
+        *[("app", verb) for verb in ("set", "set-consumer-key", "rotate-secret")],
+        ("export",),
+        ("push",),
     }
 
     assert expected == set(COMMANDS)

@@ -22,6 +22,7 @@ EMBEDDED = {
     "stack": "tokensync",
     "connect_url": "http://localhost:8400/connect",
     "callback_url": "http://localhost:8400/callback",
+    "webhook_url": "http://localhost:8400/webhooks",
     "sandbox_url": "http://localhost:8401",
     "table": "table",
     "queue_url": "q",

@@ -95,6 +95,26 @@ def test_progress_on_a_terminal_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "aiting" in terminal.text
 
 
+def test_a_bar_counts_what_is_done(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bar on a terminal, one line elsewhere, nothing for programs; markup in its text is text."""
+    with Output().bar("Importing", total=2) as advance:
+        advance()
+    with Output(as_json=True).bar("Importing", total=2) as advance:
+        advance()
+    assert ("", "Importing: 2 …\n") == capsys.readouterr()
+
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with Output().bar("Importing [red]", total=2) as advance:
+        advance()
+        advance()
+
+    assert "100%" in terminal.text
+    assert "[red]" in terminal.text
+
+
 def test_notes_are_for_people_and_warnings_for_all(capsys: pytest.CaptureFixture[str]) -> None:
     """What has to be read is said under JSON too."""
     out = Output(as_json=True)

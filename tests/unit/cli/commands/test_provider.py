@@ -17,3 +17,31 @@ def test_the_providers_of_this_version(desk: Any) -> None:
     shown = desk.start("provider", "list").stdout
     assert "TikTok Shop" in shown
     assert "--service-id" in shown
+
+
+def test_each_provider_tells_what_it_can_do(desk: Any) -> None:
+    """For programs: the grant type, and which of the calls beside a refresh it has."""
+    told = {each["provider"]: each for each in json.loads(desk.start("provider", "list", "--json").stdout)}
+
+    assert ("authorization_code", True, False, True) == _can(told["tiktok_shop"])
+    assert ("authorization_code", True, True, True) == _can(told["tiktok_login"])
+    assert ("authorization_code", True, True, False) == _can(told["tiktok_ads"])
+    assert ("refresh_token", False, False, False) == _can(told["eshopbox"])
+    assert "safe" == told["eshopbox"]["refresh_reuse"]
+    assert None is told["oauth2"]["hosts"]
+    assert ["client_secret_basic", "client_secret_post"] == told["oauth2"]["settings"]["client_auth"]
+    assert [] == told["oauth2"]["settings"]["issuer"]
+
+
+def _can(told: dict[str, Any]) -> tuple[str, bool, bool, bool]:
+    return told["grant_type"], told["verifies"], told["revokes"], told["webhooks"]
+
+
+def test_people_are_told_how_to_connect_and_what_to_set(desk: Any) -> None:
+    """The command that makes a connection, and each setting as it is written."""
+    shown = desk.start("provider", "list", COLUMNS="400").stdout
+
+    assert "import" in next(line for line in shown.splitlines() if "eshopbox" in line)
+    assert "invite" in next(line for line in shown.splitlines() if "tiktok_ads" in line)
+    for written in ("grant=authorization_code|client_credentials", "authorize.NAME=TEXT", "issuer=TEXT"):
+        assert written in shown

@@ -131,9 +131,10 @@ def test_scopes_and_service_ids_where_a_provider_takes_them() -> None:
     for bad in ("a b", "", 'a"b', "ä"):
         with pytest.raises(UsageFailed):
             _scopes([bad], scoped)
-    assert "" == _service_id("", scoped)
+    assert "" == _service_id("", shop, scoped)
+    assert "7172" == _service_id("7172", shop, scoped)
     with pytest.raises(UsageFailed, match="takes no --service-id"):
-        _service_id("7172", scoped)
+        _service_id("7172", scoped, scoped)
 
 
 def test_lifetimes_that_the_schedule_cannot_serve() -> None:
@@ -144,3 +145,23 @@ def test_lifetimes_that_the_schedule_cannot_serve() -> None:
     assert "" == lifetime_warning(checked(), shop)
     assert "10 min" in lifetime_warning(checked(), short)
     assert "" == lifetime_warning(replace(checked(), endpoints={"token": "http://localhost/"}), short)
+
+
+def test_a_pair_goes_to_a_consumers_own_host_alone() -> None:
+    """The endpoint `push` is the consumer's: neither the provider's hosts nor any other will do."""
+    ours = "https://api.api2cart.com/v1.1"
+
+    assert ours == checked(endpoints=[f"push={ours}"]).endpoints["push"]
+    for other in ("https://auth.tiktok-shops.com/", "https://api.api2cart.com.evil.example/", "https://evil.example/"):
+        with pytest.raises(UsageFailed, match=r"api\.api2cart\.com"):
+            checked(endpoints=[f"push={other}"])
+    with pytest.raises(UsageFailed, match="https"):
+        checked(endpoints=["push=http://api.api2cart.com/"])
+    with pytest.raises(UsageFailed, match="only the embedded stack"):
+        checked(endpoints=["push=http://localhost:4001/"])
+
+
+def test_what_nobody_takes_is_pushed_nowhere() -> None:
+    """A provider without a consumer has no such endpoint."""
+    with pytest.raises(UsageFailed, match="Nobody takes"):
+        checked(provider="tiktok_ads", service_id="", endpoints=["push=https://api.api2cart.com/v1.1"])

@@ -35,6 +35,7 @@ def test_one_app_for_each_provider_of_both_sides(desk: Any, target: Target) -> N
         "token": "http://localhost:4001/tiktok_shop/api/v2/token/get",
         "refresh": "http://localhost:4001/tiktok_shop/api/v2/token/refresh",
         "api": "http://localhost:4001/tiktok_shop",
+        "push": "http://localhost:4001/api2cart/v1.1",
     } == desk.world.apps.get(APP).endpoints
 
 

@@ -1,0 +1,268 @@
+"""`app add --discover`, and what else describes an app of the generic provider."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scripted import ISSUER, ScriptedServer
+from tokensync.providers import provider_named
+from tokensync.providers.contract import GrantType
+from tokensync.providers.shapes import ClientAuthentication
+from world import APP
+
+SECRET = "s3cr3t-canary"
+METADATA = "/.well-known/oauth-authorization-server"
+ADD = ("app", "add", "any", "--provider", "oauth2", "--client-id", "client-1", "--client-secret-stdin")
+TOLD: dict[str, Any] = {
+    "issuer": ISSUER,
+    "authorization_endpoint": f"{ISSUER}/authorize",
+    "token_endpoint": f"{ISSUER}/token",
+    "userinfo_endpoint": f"{ISSUER}/userinfo",
+    "revocation_endpoint": f"{ISSUER}/revoke",
+    "token_endpoint_auth_methods_supported": ["client_secret_post"],
+    "authorization_response_iss_parameter_supported": True,
+}
+GIVEN = ("--endpoint", f"authorize={ISSUER}/authorize", "--endpoint", f"token={ISSUER}/token")
+
+
+@pytest.fixture
+def server(desk: Any) -> ScriptedServer:
+    """A server that tells of itself."""
+    made = ScriptedServer(desk.world.clock)
+    made.says(METADATA, TOLD)
+    desk.world.shop.others["id.example"] = made
+    return made
+
+
+def test_what_was_found_is_registered(desk: Any, server: ScriptedServer) -> None:
+    """The stack reads the metadata; endpoints and settings are the app's own from then on."""
+    told = desk.json(*ADD, "--discover", ISSUER, "--scope", "openid", stdin=SECRET)
+
+    assert {
+        "authorize": f"{ISSUER}/authorize",
+        "token": f"{ISSUER}/token",
+        "verify": f"{ISSUER}/userinfo",
+        "revoke": f"{ISSUER}/revoke",
+    } == told["endpoints"]
+    assert {"issuer": ISSUER, "client_auth": "client_secret_post", "iss": "required"} == told["settings"]
+    assert "tokensync invite any" == told["next"]
+    app = desk.world.apps.get("any")
+    assert SECRET == app.client_secret.reveal()
+    provider = provider_named("oauth2").for_app(app)
+    assert (ClientAuthentication.POST, True, ISSUER) == (
+        provider.token.authentication,
+        provider.callback.issuer_announced,
+        provider.callback.issuer,
+    )
+    assert [{"tokensync": "discover", "issuer": ISSUER}] == desk.functions.asked
+    assert 1 == len(server.asked)
+
+
+def test_what_is_said_wins_over_what_is_found(desk: Any, server: ScriptedServer) -> None:
+    """Explicit endpoints and settings are meant."""
+    del server
+    told = desk.json(
+        *ADD,
+        "--discover",
+        ISSUER,
+        "--endpoint",
+        "token=https://token.example/t",
+        "--set",
+        "client_auth=client_secret_basic",
+        "--set",
+        "iss=optional",
+        stdin=SECRET,
+    )
+
+    assert "https://token.example/t" == told["endpoints"]["token"]
+    assert f"{ISSUER}/authorize" == told["endpoints"]["authorize"]
+    assert ("client_secret_basic", "optional", ISSUER) == (
+        told["settings"]["client_auth"],
+        told["settings"]["iss"],
+        told["settings"]["issuer"],
+    )
+
+
+def test_it_is_for_the_generic_provider_alone(desk: Any, server: ScriptedServer) -> None:
+    """The others are known already."""
+    code, error = desk.error(
+        "app", "add", "shop", "--provider", "tiktok_login", "--client-id", "x", "--discover", ISSUER, stdin=SECRET
+    )
+
+    assert (2, "tokensync provider list") == (code, error["next"])
+    assert [] == server.asked
+    assert [] == desk.functions.asked
+
+
+def test_it_does_not_go_with_the_sandbox(desk: Any) -> None:
+    """The sandbox tells of itself."""
+    assert 2 == desk.error("app", "add", "any", "--provider", "oauth2", "--sandbox", "--discover", ISSUER)[0]
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "userinfo_endpoint"])
+@pytest.mark.parametrize("url", ["http://id.example/x", "http://localhost:4001/x", "https://127.0.0.1/x"])
+def test_what_only_this_machine_may_have_is_refused_elsewhere(
+    desk: Any, server: ScriptedServer, name: str, url: str
+) -> None:
+    """A stack on AWS registers no plain http and no loopback, found or given."""
+    server.says(METADATA, {**TOLD, name: url})
+
+    assert 2 == desk.error(*ADD, "--discover", ISSUER, stdin=SECRET)[0]
+    assert [APP] == desk.world.apps.names()
+
+
+@pytest.mark.parametrize(
+    "issuer", ["http://id.example", "id.example", "", "https://", "http://localhost:4001", "ftp://id.example"]
+)
+def test_an_issuer_that_anybody_could_answer_for_is_not_asked(desk: Any, issuer: str) -> None:
+    """Whoever stands on the way of plain http could name a token endpoint of his own."""
+    code, error = desk.error(*ADD, "--discover", issuer, stdin=SECRET)
+
+    assert 2 == code
+    assert "--discover" in error["next"]
+    assert [] == desk.functions.asked
+
+
+def test_the_embedded_stack_may_discover_on_this_machine(desk: Any) -> None:
+    """A server under development."""
+    desk.embedded_stack.is_up = True
+    local = "http://localhost:5000"
+    server = ScriptedServer(desk.world.clock)
+    server.says(
+        METADATA,
+        {"issuer": local, "authorization_endpoint": f"{local}/authorize", "token_endpoint": f"{local}/token"},
+    )
+    desk.world.shop.others["localhost:5000"] = server
+
+    result = desk.start(*ADD, "--discover", local, stdin=SECRET)
+
+    assert 0 == result.exit_code, result.output
+    assert desk.world.apps.get("any").is_sandboxed
+    assert 2 == desk.start(*ADD[:2], "other", *ADD[3:], "--discover", "http://id.example", stdin=SECRET).exit_code
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({}, "names another issuer"),
+        ({**TOLD, "issuer": "https://evil.example"}, "names another issuer"),
+        ({**TOLD, "token_endpoint": None}, "no token endpoint"),
+        (404, "no metadata"),
+    ],
+    ids=["nothing", "liar", "tokenless", "404"],
+)
+def test_no_secret_is_asked_for_before_the_metadata_was_read(
+    desk: Any, server: ScriptedServer, told: Any, said: str
+) -> None:
+    """What cannot be registered needs none."""
+    server.says(METADATA, told)
+    desk.is_interactive = True
+    result = desk.run(*ADD[:-1], "--discover", ISSUER, stdin=f"{SECRET}\n")
+
+    assert 1 == result.exit_code
+    assert said in result.stderr
+    assert "Client secret" not in result.output
+    assert "--endpoint token=URL" in result.stderr
+    assert [APP] == desk.world.apps.names()
+
+
+def test_a_server_without_consent_is_for_client_credentials(desk: Any, server: ScriptedServer) -> None:
+    """Its metadata names no authorization endpoint: as an app with consent it is incomplete."""
+    server.says(METADATA, {key: value for key, value in TOLD.items() if key != "authorization_endpoint"})
+    code, error = desk.error(*ADD, "--discover", ISSUER, stdin=SECRET)
+    assert 2 == code
+    assert "--endpoint authorize=URL" in error["message"]
+
+    told = desk.json(*ADD, "--discover", ISSUER, "--set", "grant=client_credentials", stdin=SECRET)
+    assert "tokensync connect any" == told["next"]
+
+
+def test_without_metadata_the_endpoints_are_given(desk: Any) -> None:
+    """Both that a consent needs, and nothing else is asked for; a missing one is named."""
+    code, error = desk.error(*ADD, "--endpoint", f"token={ISSUER}/token", stdin=SECRET)
+    assert 2 == code
+    assert "--endpoint authorize=URL" in error["message"]
+    assert "--discover https://ISSUER" in error["next"]
+
+    assert {} == desk.json(*ADD, *GIVEN, stdin=SECRET)["settings"]
+
+
+def test_an_issuer_that_has_to_be_told_has_to_be_known(desk: Any) -> None:
+    """`iss=required` without an issuer would let any server answer."""
+    code, error = desk.error(*ADD, *GIVEN, "--set", "iss=required", stdin=SECRET)
+    assert 2 == code
+    assert "issuer=URL" in error["message"]
+
+    assert (
+        "required"
+        == desk.json(*ADD, *GIVEN, "--set", "iss=required", "--set", f"issuer={ISSUER}", stdin=SECRET)["settings"][
+            "iss"
+        ]
+    )
+
+
+def test_settings_with_names_of_their_own(desk: Any) -> None:
+    """What a server wants beside the RFC's parameters; the name may not be empty."""
+    told = desk.json(
+        *ADD, *GIVEN, "--set", "authorize.access_type=offline", "--set", "token.audience=a=b", stdin=SECRET
+    )
+    assert {"authorize.access_type": "offline", "token.audience": "a=b"} == told["settings"]
+
+    for bad in ("authorize.=x", "authorize=x", "other.x=y", ".x=y"):
+        code, error = desk.error("app", "add", "bad", *ADD[3:], *GIVEN, "--set", bad, stdin=SECRET)
+        assert 2 == code
+        assert "authorize.NAME" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "options", "following", "grant_type"),
+    [
+        ("tiktok_login", ("--scope", "user.info.basic"), "tokensync invite x", GrantType.AUTHORIZATION_CODE),
+        ("tiktok_login", ("--set", "grant=client_credentials"), "tokensync connect x", GrantType.CLIENT_CREDENTIALS),
+        ("eshopbox", (), "tokensync import x --account ID", GrantType.REFRESH_TOKEN),
+        ("tiktok_ads", (), "tokensync invite x", GrantType.AUTHORIZATION_CODE),
+        ("tiktok_accounts", ("--scope", "user.info.basic"), "tokensync invite x", GrantType.AUTHORIZATION_CODE),
+    ],
+)
+def test_the_next_command_is_the_one_that_connects(
+    desk: Any, provider: str, options: tuple[str, ...], following: str, grant_type: GrantType
+) -> None:
+    """A redirect URL is to be registered only where somebody is redirected."""
+    result = desk.run(
+        "app", "add", "x", "--provider", provider, "--client-id", "c", "--client-secret-stdin", *options, stdin=SECRET
+    )
+
+    assert 0 == result.exit_code, result.output
+    assert f"Next: {following}" in result.stderr
+    assert (grant_type is GrantType.AUTHORIZATION_CODE) is ("letter by letter" in result.stderr)
+
+
+def test_a_creators_app_needs_no_service_id(desk: Any) -> None:
+    """Its link names the app key; a seller's app names its service."""
+    shop = ("app", "add", "x", "--provider", "tiktok_shop", "--client-id", "c", "--client-secret-stdin")
+    assert 2 == desk.error(*shop, stdin=SECRET)[0]
+
+    assert None is desk.json(*shop, "--set", "account_kind=creator", stdin=SECRET)["service_id"]
+
+
+@pytest.mark.parametrize("provider", ["tiktok_ads", "tiktok_shop"])
+def test_scopes_that_are_set_elsewhere_are_refused(desk: Any, provider: str) -> None:
+    """Where the link carries none, none can be asked for."""
+    code, error = desk.error(
+        "app", "add", "x", "--provider", provider, "--client-id", "c", "--service-id", "7", "--scope", "a", stdin=SECRET
+    )
+
+    assert 2 == code
+    assert "takes no --s" in error["message"]
+
+
+def test_a_link_that_asks_for_scopes_needs_one(desk: Any) -> None:
+    """Without any the provider shows an error in place of a consent page."""
+    code, error = desk.error(
+        "app", "add", "x", "--provider", "tiktok_login", "--client-id", "c", "--client-secret-stdin", stdin=SECRET
+    )
+
+    assert 2 == code
+    assert "--scope" in error["message"]
