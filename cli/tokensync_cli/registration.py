@@ -262,6 +262,8 @@ def _check_complete(app: App, provider: Provider) -> None:
         needed.append("authorize")
     if "scopes" in provider.required and not app.scopes:
         raise _refused(f"{provider.title} needs at least one --scope: its authorization link asks for it.")
+    if provider.callback.issuer_announced and not provider.callback.issuer:
+        raise _refused("--set iss=required needs --set issuer=URL: without it nothing can be compared.")
     missing = [f"--endpoint {key}=URL" for key in needed if not provider.has_endpoint(app, key)]
     if missing:
         raise UsageFailed(

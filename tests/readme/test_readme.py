@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
+import httpx
 import jmespath
 import pytest
 from botocore.exceptions import ClientError
@@ -30,6 +31,7 @@ from tokensync.document import document
 from tokensync.grant import Grant
 from tokensync.names import ConnectionName
 from tokensync.secret import Secret
+from tokensync_cli.browsing import Seller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +39,12 @@ if TYPE_CHECKING:
 
     from stack import Stack
 
+# Runs one line in a shell, with the project's own programs first on the path.
+SHELL = """
+import os, pathlib, subprocess, sys
+path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+sys.exit(subprocess.run(sys.argv[1], shell=True, env={**os.environ, "PATH": path}).returncode)
+"""
 APP, ACCOUNT = "tiktok-shop", "7010736057180325637"  # the documentation's example
 
 
@@ -175,6 +183,32 @@ def test_documented_commands_run(stack: Stack, example: ConnectionName, page: Pa
         secret = ["--client-secret-stdin"] if "add" in words else []
         done = run(stack, "tokensync", *given, *secret, stdin="a client secret")
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+
+
+def test_the_commands_of_moving_run(stack: Stack) -> None:
+    """The README's block about moving in, handing over and leaving runs line by line, files and all."""
+    (script,) = [block for block in code(README, "console") if "tokensync import" in block]
+    url = stack.outputs.sandbox_url
+    for app in ("eshopbox", "tiktok-ads"):
+        run(stack, "tokensync", "app", "add", app, "--provider", app.replace("-", "_"), "--sandbox")
+    workspace = _known(url, "eshopbox")
+    key = json.loads(run(stack, "tokensync", "app", "show", "eshopbox", "--json").stdout)["client_id"]
+    asked = {"provider": "eshopbox", "app": key, "account": workspace}
+    token = httpx.post(f"{url}/_sandbox/credentials", json=asked, timeout=10).json()["refresh_token"]
+    (stack.root / "refresh-token.txt").write_text(token)
+    (stack.root / "workspaces.csv").write_text(f"account,refresh_token\nanother,{token}\n")
+    link = json.loads(run(stack, "tokensync", "invite", "tiktok-ads", "--json").stdout)["url"]
+    Seller(url).connect(link, account=_known(url, "tiktok_ads"))
+    (advertiser,) = json.loads(run(stack, "tokensync", "list", "--app", "tiktok-ads", "--json").stdout)
+    script = script.replace("tiktok-ads/7255118762340519937", advertiser["connection"])
+    for line in script.replace("acme-warehouse", workspace).splitlines():
+        assert 0 == run(stack, "python", "-c", SHELL, line).returncode, line
+
+
+def _known(sandbox_url: str, provider: str) -> str:
+    """Return one of the sandbox's accounts of a provider."""
+    accounts = httpx.get(f"{sandbox_url}/_sandbox/accounts", timeout=10).json()["accounts"]
+    return str(next(one["account"] for one in accounts if one["provider"] == provider))
 
 
 def test_commands_without_a_stack_speak_to_the_embedded_one(stack: Stack, example: ConnectionName) -> None:

@@ -129,7 +129,9 @@ def paste(run: Run, name: App, *, begin: Begin = False, label: Label = "") -> No
     target = run.target()
     target.apps.state(app_name(name))
     if begin:
-        begun = ask_callback(target, {"tokensync": "begin", "app": name, "label": _checked(label, f"paste {name} --begin")})
+        begun = ask_callback(
+            target, {"tokensync": "begin", "app": name, "label": _checked(label, f"paste {name} --begin")}
+        )
         run.out.note("Open this link, and paste the address that the browser is sent to afterwards:")
         run.out.say(str(begun["url"]))
     elif label:

@@ -483,6 +483,25 @@ def test_a_connection_that_rests_is_not_pushed(world: World, status: Status) -> 
     assert world.stored().push_at is None
 
 
+def test_there_is_no_pair_yet(world: World) -> None:
+    """A connection that was imported with a refresh token alone is pushed after its first refresh."""
+    world.connections.seed(replace(world.stored(), obtained_at=None))
+
+    told = push(world)
+
+    assert ("nothing_due", f"tokensync refresh {NAME}") == (told["error"]["class"], told["error"]["next"])
+
+
+def test_a_grant_without_a_refresh_token_is_no_pair(world: World) -> None:
+    """Half a pair is not handed over."""
+    grant = replace(world.grant(), refresh_token=None)
+    sealed = world.sealer.new_key(APP).seal(grant.to_bytes(), binding=f"{NAME}|grant|1")
+    world.connections.seed(replace(world.stored(), sealed_grant=sealed))
+
+    assert "no_pair" in push(world)["error"]["message"]
+    assert [] == cart(world).requests
+
+
 # --- owner: consumer
 
 

@@ -194,6 +194,26 @@ def test_a_connection_without_trouble_is_chosen(world: World) -> None:
     assert str(other) == prove(world)["connection"]
 
 
+def test_a_connection_that_changed_meanwhile_proves_nothing(world: World) -> None:
+    """What was chosen may be held by the time it is leased: then nothing is presented."""
+    stood = world.stored()
+
+    def changed() -> None:
+        world.connections.seed(replace(world.stored(), status=Status.HELD))
+
+    lease = world.connections.lease
+
+    def late(*given: Any, **more: Any) -> Any:
+        changed()
+        return lease(*given, **more)
+
+    world.connections.lease = late  # type: ignore[method-assign]  # an in-memory port is a test's own
+
+    assert "not_proven" == prove(world)["error"]["class"]
+    assert [] == world.shop.ledger
+    assert stood.renew_at == world.stored().renew_at
+
+
 def ads(world: World) -> None:
     """Turn the connection into one of a provider that refreshes nothing."""
     app = replace(world.apps.get(APP), provider="tiktok_ads", service_id="")

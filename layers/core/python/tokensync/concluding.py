@@ -200,7 +200,7 @@ class Concluder:
             "connection.orphaned",
             str(before.name),
             detail=f"its secret cannot be written: {reason}; the grant is kept",
-            next_command=f"tokensync show {before.name}",
+            next_command=f"tokensync publish {before.name}",
         )
         return outcome
 

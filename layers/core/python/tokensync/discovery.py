@@ -115,6 +115,14 @@ def _url(text: str, what: str) -> str:
         _ = parts.port
     except ValueError:
         usable = False
-    if not usable or "#" in text or "?" in text or len(text) > _LONGEST_URL or not text.isascii() or not text.isprintable() or " " in text:
+    if (
+        not usable
+        or "#" in text
+        or "?" in text
+        or len(text) > _LONGEST_URL
+        or not text.isascii()
+        or not text.isprintable()
+        or " " in text
+    ):
         raise BadMetadata(f"{what} is no https URL without query and fragment")
     return text
