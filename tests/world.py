@@ -280,9 +280,7 @@ class World:
         )
         self.known = KnownNames(self.apps, self.clock)
         self.registered = KnownApps(self.apps, self.known, self.clock)
-        self.handing = handing(
-            operating=self.operating, pusher=self.pusher, accounts=self.accounts, prefix="tokensync"
-        )
+        self.handing = handing(operating=self.operating, pusher=self.pusher, accounts=self.accounts, prefix="tokensync")
         self.upkeep = upkeep(
             operating=self.operating,
             verifier=self.verifier,

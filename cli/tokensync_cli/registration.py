@@ -57,9 +57,7 @@ class Wanted:
         )
         # What it still needs, and what it may not have, depends on its settings.
         provider = generic.for_app(app)
-        app = replace(
-            app, service_id=_service_id(self.service_id, generic, provider), scopes=_scopes(self.scopes, provider)
-        )
+        app = replace(app, service_id=_service_id(self.service_id, generic, provider), scopes=_scopes(self.scopes))
         _check_complete(app, provider)
         _check_issuer_known(provider)
         if _RETURN_URL in app.settings:
@@ -160,9 +158,8 @@ def _region(text: str, provider: Provider) -> str:
     return text
 
 
-def _scopes(texts: Sequence[str], provider: Provider) -> tuple[str, ...]:
-    if texts and provider.authorize.scope_separator is None:
-        raise _refused(f"{provider.title} takes no --scope: scopes are set in its own console.")
+def _scopes(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return the scopes to ask for; where a provider's own console sets them, those that are expected back."""
     for text in texts:
         if not _SCOPE.fullmatch(text):
             raise _refused(f"{text!r} is no scope: give each its own --scope.")

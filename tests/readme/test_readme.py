@@ -189,8 +189,9 @@ def test_the_commands_of_moving_run(stack: Stack) -> None:
     """The README's block about moving in, handing over and leaving runs line by line, files and all."""
     (script,) = [block for block in code(README, "console") if "tokensync import" in block]
     url = stack.outputs.sandbox_url
+    embedded = {"TOKENSYNC_STACK": ""}  # the sandbox is part of the embedded stack alone
     for app in ("eshopbox", "tiktok-ads"):
-        run(stack, "tokensync", "app", "add", app, "--provider", app.replace("-", "_"), "--sandbox")
+        run(stack, "tokensync", "app", "add", app, "--provider", app.replace("-", "_"), "--sandbox", **embedded)
     workspace = _known(url, "eshopbox")
     key = json.loads(run(stack, "tokensync", "app", "show", "eshopbox", "--json").stdout)["client_id"]
     asked = {"provider": "eshopbox", "app": key, "account": workspace}

@@ -34,7 +34,9 @@ SecretStdin = Annotated[
 ]
 ServiceId = Annotated[str, typer.Option("--service-id", metavar="ID", help="What the authorization link names.")]
 AppRegion = Annotated[str, typer.Option("--region", metavar="R", help="The provider's region (not AWS's).")]
-Scopes = Annotated[list[str] | None, typer.Option("--scope", metavar="S", help="A scope to ask for; repeat it.")]
+Scopes = Annotated[
+    list[str] | None, typer.Option("--scope", metavar="S", help="A scope to ask for, or to expect; repeat it.")
+]
 Endpoints = Annotated[
     list[str] | None,
     typer.Option("--endpoint", metavar="KEY=URL", help="Instead of the provider's own; repeat it."),
@@ -239,7 +241,8 @@ def remove(run: Run, name: Name, *, yes: Yes = False) -> None:
         return
     run.out.line(f"{name} is removed.")
     if standing:
-        run.out.note(f"{standing} connections stay as they are and are not refreshed.")
+        stays = "connection stays as it is and is" if standing == 1 else "connections stay as they are and are"
+        run.out.note(f"{standing} {stays} not refreshed.")
     run.out.note("Its secret is kept for AWS's recovery window; adding the app again brings it back.")
 
 

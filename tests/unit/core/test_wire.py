@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tokensync.errors import NoAnswer, NotSent, TokensyncError, WireError
-from tokensync.request import Request
-from tokensync.wire import _FOREIGN_ERRORS, MAX_BODY, HttpWire
+from tokensync.request import MAX_BODY, Request
+from tokensync.wire import _FOREIGN_ERRORS, HttpWire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -284,6 +284,19 @@ def test_endless_bodies_end(serve: Callable[..., Server], wire: HttpWire) -> Non
     answer = get(wire, serve(pour).url)
 
     assert (len(answer.body), answer.complete) == (MAX_BODY, False)
+
+
+def test_a_request_may_take_a_larger_answer(serve: Callable[..., Server], wire: HttpWire) -> None:
+    """A list of thousands of accounts comes in whole where the request says so."""
+    body = b"x" * (2 * MAX_BODY)
+
+    def answer(connection: socket.socket, server: Server) -> None:
+        del server
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+
+    request = Request(method="GET", url=serve(answer).url, largest=4 * MAX_BODY)
+
+    assert body == wire.send(request, seconds=5).body
 
 
 def test_a_packed_body_stays_packed(serve: Callable[..., Server], wire: HttpWire) -> None:

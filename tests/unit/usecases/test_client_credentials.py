@@ -162,6 +162,16 @@ def test_whatever_the_answer_names_the_account_is_the_app() -> None:
     assert "clt.2" == stage.world.document(stage.name("client-1"))["access_token"]
 
 
+def test_scopes_that_were_not_minted_are_the_operators_to_mend() -> None:
+    """There is no account to ask for more: the alert names the registration."""
+    stage = minted(GENERIC, answer(scope="other"))
+    stage.command("mint")
+
+    (alert,) = stage.world.alerts.told
+    assert ("authorization.scopes_missing", "tokensync app show oidc") == (alert.kind, alert.next_command)
+    assert ("api.read",) == stage.world.stored(stage.name("client-1")).missing_scopes
+
+
 def test_a_minted_token_that_states_no_life_is_renewed_all_the_same() -> None:
     """RFC 6749 §5.1 only recommends `expires_in`; a token without it is not taken to live for ever."""
     silent = {"access_token": "clt.1", "token_type": "Bearer"}

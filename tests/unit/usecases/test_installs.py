@@ -96,6 +96,7 @@ def test_fifty_copies_at_once_make_one_exchange(world: World, shared: bool) -> N
     assert [303] * 50 == [page.status for page in pages]
     assert ["code-1"] == world.shop.ledger
     if shared:
+        assert 1 == len([key for key in world.table.rows if key[1].startswith("pending#")])
         assert 1 == len({page.cookies for page in pages})
         assert all("Your account is connected" in browser.result().body for browser in browsers)
 

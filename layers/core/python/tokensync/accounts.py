@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.answers import AccountReply, Failure, FailureClass
+from tokensync.document import cut
 from tokensync.errors import WireError
 from tokensync.providers.contract import GrantType
 from tokensync.reading import cleaned_account, read_account
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from tokensync.answers import Issued
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from tokensync.ports import Clock, Log
     from tokensync.session import Limits, Session
     from tokensync.wire import Wire
+
+
+# Bytes. An advertiser's agency lists thousands of accounts; what is published of them is cut to size later.
+_LARGEST_FACTS = 2_097_152
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +47,7 @@ class AccountReader:
         request = call.request(
             session.app, session.provider.endpoint(session.app, call.endpoint), grant, self.clock.now()
         )
+        request = replace(request, largest=_LARGEST_FACTS)
         try:
             answer = self.wire.send(request, seconds=self.limits.facts)
         except WireError as error:
@@ -78,9 +85,18 @@ def named_account(
         told,
         id=told.id or (named.id if named else ""),
         label=told.label or (named.label if named else ""),
-        facts={**told.facts, **facts},
+        facts=kept_facts(told.facts, facts),
     )
     return known if known.id else None
+
+
+def kept_facts(before: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts that a grant keeps: the newer over the older, cut to what a secret can hold.
+
+    More would not fit into the record either: DynamoDB takes 400 KB.
+    """
+    # Whether anything is cut is told anew.
+    return cut({key: value for key, value in {**before, **facts}.items() if key != "truncated"})
 
 
 def wrong_kind(account: AccountReply, session: Session) -> str:

@@ -171,7 +171,7 @@ class Concluder:
             self.alerts.tell(
                 "connection.reauthorize",
                 str(before.name),
-                detail="the provider refused the refresh token: the seller has to authorize again",
+                detail="the provider refused its token: the seller has to authorize again",
                 next_command=f"tokensync invite {before.name.app} --for {before.name}",
             )
         return outcome

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _LARGEST = 65_536  # bytes, Secrets Manager's limit
-_LARGEST_ACCOUNT = 49_152  # bytes of the account's facts, fewer where tokens and scopes leave less
+LARGEST_ACCOUNT = 49_152  # bytes of the account's facts, fewer where tokens and scopes leave less
 
 
 def document(record: Connection, grant: Grant) -> str:
@@ -34,11 +34,11 @@ def document(record: Connection, grant: Grant) -> str:
         "status": record.status,
         "owner": record.owner,
     }
-    room = min(_LARGEST_ACCOUNT, _LARGEST - _size(value))
-    return json.dumps({**value, "account": _cut(grant.account, room)})
+    room = min(LARGEST_ACCOUNT, _LARGEST - _size(value))
+    return json.dumps({**value, "account": cut(grant.account, room)})
 
 
-def _cut(facts: dict[str, Any], room: int) -> dict[str, Any]:
+def cut(facts: dict[str, Any], room: int = LARGEST_ACCOUNT) -> dict[str, Any]:
     """Return the facts, their longest cut first where they would not fit into `room` bytes, and marked as cut."""
     if _size(facts) <= room:
         return facts

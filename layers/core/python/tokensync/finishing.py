@@ -19,6 +19,7 @@ from tokensync.names import ConnectionName
 from tokensync.outcome import Outcome as Looked
 from tokensync.outcome import Result
 from tokensync.pending import Outcome
+from tokensync.providers.contract import GrantType
 from tokensync.reading import read_answer
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Finisher:
                 session.name, pending.invite_id, now=self.clock.now(), expires_at=pending.invite_expires_at
             )
         if missing:
-            self._tell_missing(name, missing)
+            self._tell_missing(name, missing, session)
         # An answer whose place was taken by a later authorization of the same account is kept, and never published.
         return self._end(pending, Outcome.CONNECTED, "", connection=str(name), keep=not stands, missing_scopes=missing)
 
@@ -174,12 +175,13 @@ class Finisher:
                 next_command=f"tokensync invite {name.app} --for {name}",
             )
 
-    def _tell_missing(self, name: ConnectionName, missing: tuple[str, ...]) -> None:
+    def _tell_missing(self, name: ConnectionName, missing: tuple[str, ...], session: Session) -> None:
+        minted = session.provider.grant_type is GrantType.CLIENT_CREDENTIALS
         self.alerts.tell(
             "authorization.scopes_missing",
             str(name),
             detail=f"the account did not grant everything that was asked for: {', '.join(missing)}",
-            next_command=f"tokensync invite {name.app} --for {name}",
+            next_command=f"tokensync app show {name.app}" if minted else f"tokensync invite {name.app} --for {name}",
         )
 
     def _stands(self, name: ConnectionName) -> bool:
@@ -250,9 +252,15 @@ def _grant(read: Issued, access_token: Secret, pending: Pending, session: Sessio
         access_token=access_token,
         refresh_token=read.refresh_token,
         token_type=read.token_type,
-        # RFC 6749 §5.1: where the answer is silent, what was asked for was granted.
-        scopes=read.scopes if read.scopes is not None else session.app.scopes,
+        scopes=_granted(read, session),
         obtained_at=at,
         access_expires_at=read.access_expires_at,
         refresh_expires_at=read.refresh_expires_at,
     )
+
+
+def _granted(read: Issued, session: Session) -> tuple[str, ...]:
+    """Return the granted scopes; RFC 6749 §5.1: where the answer is silent, what the link asked for was granted."""
+    if read.scopes is not None:
+        return read.scopes
+    return session.app.scopes if session.provider.authorize.scope_separator is not None else ()

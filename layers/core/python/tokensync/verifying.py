@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync import transitions
+from tokensync.accounts import kept_facts
 from tokensync.answers import Failure, FailureClass
 from tokensync.concluding import grant_binding
 from tokensync.errors import StoreUnavailable
@@ -67,7 +68,7 @@ class Verifier:
             now=self.clock.now(),
             cadence=self.cadence.for_app(session.app),
         )
-        new = replace(grant, account={**grant.account, **facts})
+        new = replace(grant, account=kept_facts(grant.account, facts))
         if new.account != grant.account:
             sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
             after = noted(replace(after, sealed_grant=sealed), "account.changed", now=self.clock.now())

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 # At DEBUG httpcore logs the headers of answers, and a Location may repeat the whole query of a request.
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
-# A token of 64 KB has to come in whole, so that the one beside it can be kept.
-MAX_BODY = 131_072
 _KEPT_HEADERS = frozenset({"content-type", "content-encoding", "date", "location", "retry-after"})
 # Everything that httpcore raises, and what it and the standard library raise at a URL that is none.
 _FOREIGN_ERRORS = (
@@ -201,7 +199,7 @@ class HttpWire:
                     request.method, request.url, headers=list(headers.items()), content=request.body or None
                 ) as response,
             ):
-                body, complete = _bounded(response)
+                body, complete = _bounded(response, request.largest)
                 return Answer(
                     status=response.status,
                     headers=_kept(response.headers),
@@ -217,13 +215,13 @@ class HttpWire:
             raise NotSent(f"the request did not leave ({name})") from None
 
 
-def _bounded(response: httpcore.Response) -> tuple[bytes, bool]:
-    """Return at most MAX_BODY bytes, and whether that is all there is."""
+def _bounded(response: httpcore.Response, largest: int) -> tuple[bytes, bool]:
+    """Return at most so many bytes, and whether that is all there is."""
     body = bytearray()
     for chunk in response.iter_stream():
         body += chunk
-        if len(body) > MAX_BODY:
-            return bytes(body[:MAX_BODY]), False
+        if len(body) > largest:
+            return bytes(body[:largest]), False
     return bytes(body), True
 
 

@@ -249,3 +249,19 @@ def test_a_store_that_fails_while_registering(desk: Any) -> None:
 
     assert 5 == result.exit_code
     assert SECRET not in result.output
+
+
+def test_a_paused_app_shows_the_way_back(desk: Any) -> None:
+    """Since when, why, and the command that lets it run."""
+    desk.world.apps.pause(APP, why="invalid_client", now=desk.world.clock.now())
+    shown = desk.run("app", "show", APP)
+
+    assert "invalid_client" in shown.stdout
+    assert f"Next: tokensync app resume {APP}" in shown.stderr
+
+
+def test_remove_tells_what_stays(desk: Any) -> None:
+    """Its connections keep their last tokens, and are counted."""
+    desk.world.connected()
+
+    assert "1 connection stays as it is" in desk.run("app", "remove", APP, "--yes").stderr

@@ -247,15 +247,11 @@ def test_a_creators_app_needs_no_service_id(desk: Any) -> None:
     assert None is desk.json(*shop, "--set", "account_kind=creator", stdin=SECRET)["service_id"]
 
 
-@pytest.mark.parametrize("provider", ["tiktok_ads", "tiktok_shop"])
-def test_scopes_that_are_set_elsewhere_are_refused(desk: Any, provider: str) -> None:
-    """Where the link carries none, none can be asked for."""
-    code, error = desk.error(
-        "app", "add", "x", "--provider", provider, "--client-id", "c", "--service-id", "7", "--scope", "a", stdin=SECRET
-    )
+def test_scopes_that_are_set_elsewhere_may_be_expected(desk: Any) -> None:
+    """Where the link carries none, they are those that have to come back: a creator may grant a part."""
+    shop = ("app", "add", "x", "--provider", "tiktok_shop", "--client-id", "c", "--service-id", "7")
 
-    assert 2 == code
-    assert "takes no --s" in error["message"]
+    assert ["a"] == desk.json(*shop, "--client-secret-stdin", "--scope", "a", stdin=SECRET)["scopes"]
 
 
 def test_a_link_that_asks_for_scopes_needs_one(desk: Any) -> None:
