@@ -27,7 +27,8 @@ from tokensync.accounts import AccountReader
 from tokensync.answers import Answer
 from tokensync.app import App
 from tokensync.batch import BatchRunner
-from tokensync.concluding import Concluder, grant_binding
+from tokensync.caretaker import Caretaker
+from tokensync.concluding import Concluder
 from tokensync.connecting import Connector
 from tokensync.connection import Connection
 from tokensync.establishing import Establisher
@@ -47,6 +48,7 @@ from tokensync.secret import Secret
 from tokensync.session import Budget, Limits, Session
 from tokensync.signing import Invite, Signer
 from tokensync.tick import Ticker
+from tokensync.unsealing import Unsealer, grant_binding
 from tokensync.upkeep import upkeep
 from tokensync.verifying import Verifier
 from tokensync.web import Web
@@ -223,20 +225,31 @@ class World:
             **seams,
             **chance,
         )
+        unsealer = Unsealer(self.sealer)
         self.refresher = Refresher(
             connections=self.connections,
-            sealer=self.sealer,
-            publisher=self.publisher,
+            unsealer=unsealer,
             concluder=self.concluder,
             keeper=self.keeper,
-            verifier=self.verifier,
-            pusher=self.pusher,
             queue=self.queue,
-            alerts=self.alerts,
             wire=self.shop,
             clock=self.clock,
             limits=self.limits,
             **chance,
+        )
+        self.caretaker = Caretaker(
+            connections=self.connections,
+            unsealer=unsealer,
+            publisher=self.publisher,
+            concluder=self.concluder,
+            keeper=self.keeper,
+            refresher=self.refresher,
+            verifier=self.verifier,
+            pusher=self.pusher,
+            alerts=self.alerts,
+            clock=self.clock,
+            failpoints=self.failpoints,
+            limits=self.limits,
         )
         self.finisher = Finisher(
             connections=self.connections,
@@ -261,7 +274,7 @@ class World:
             **chance,
         )
         self.batches = BatchRunner(
-            refresher=self.refresher,
+            caretaker=self.caretaker,
             finisher=self.finisher,
             apps=self.apps,
             sealer=self.sealer,
@@ -271,7 +284,7 @@ class World:
         )
         self.ticker = Ticker(connections=self.connections, queue=self.queue, claim=720, **seams)
         self.operating = Operating(
-            refresher=self.refresher,
+            caretaker=self.caretaker,
             connections=self.connections,
             apps=self.apps,
             sealer=self.sealer,
@@ -286,6 +299,9 @@ class World:
             verifier=self.verifier,
             concluder=self.concluder,
             establisher=self.establisher,
+            wire=self.shop,
+            failpoints=self.failpoints,
+            limits=self.limits,
             prefix="tokensync",
         )
         self.web = Web(
@@ -356,7 +372,7 @@ class World:
     def look_after(self, name: ConnectionName = NAME, *, force: bool = False, compare: bool = False) -> Outcome:
         """Let one worker look after a connection."""
         work = Work(connection=name, compare=compare)
-        return self.refresher.look_after(work, self.session(name.app), self.budget(), force=force)
+        return self.caretaker.look_after(work, self.session(name.app), self.budget(), force=force)
 
     def stored(self, name: ConnectionName = NAME) -> Connection:
         """Return the record as it stands."""

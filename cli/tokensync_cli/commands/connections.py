@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tokensync.concluding import grant_binding
 from tokensync.connection import Connection, Status
 from tokensync.errors import SealingUnavailable
 from tokensync.grant import Grant
 from tokensync.names import ConnectionName, app_name, token_secret_name
+from tokensync.unsealing import grant_binding
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import COLUMNS, fields, found, named, row, summarized
 from tokensync_cli.failure import FAILED, LATER, NEEDS_SELLER, CommandFailed

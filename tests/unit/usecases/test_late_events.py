@@ -79,7 +79,7 @@ def test_an_answer_that_comes_by_message_after_the_connection_was_held(world: Wo
     (message,) = world.queue.drain()
     world.after_lease()
     assert Result.HELD == world.look_after().result
-    world.refresher.look_after(message, world.session(), world.budget())
+    world.caretaker.look_after(message, world.session(), world.budget())
 
     assert (Status.ACTIVE, "A1") == (world.stored().status, world.document()["access_token"])
     assert ["R0"] == world.shop.ledger
@@ -90,7 +90,7 @@ def test_an_answer_kept_aside_by_a_worker_that_lost_its_fence_to_nobody(world: W
 
     def early() -> None:
         record = world.connections.lease(NAME, now=world.clock.now() + 600, until=world.clock.now() - 1)
-        world.refresher._leased(record, world.session(), world.budget(), Work(connection=NAME), force=False, act=None)
+        world.caretaker._leased(record, world.session(), world.budget(), Work(connection=NAME), force=False, act=None)
 
     world.failpoints.run_at("answered", early)
     assert Result.TAKEN_OVER == world.look_after().result
@@ -294,7 +294,7 @@ def test_a_closed_batch_presents_nothing_new(world: World) -> None:
     """Once AWS throttles under a batch, a worker at its gate gives the connection back."""
     session = world.session()
     session.closed = True
-    outcome = world.refresher.look_after(Work(connection=NAME), session, world.budget())
+    outcome = world.caretaker.look_after(Work(connection=NAME), session, world.budget())
 
     assert (Result.NO_TIME, True) == (outcome.result, outcome.again)
     assert [] == world.shop.ledger

@@ -413,7 +413,7 @@ def test_a_push_message_waits_for_the_holder(world: World) -> None:
     """Where another holds the lease the message comes again."""
     world.connections.lease(NAME, now=world.clock.now(), until=world.clock.now() + 60)
 
-    outcome = world.refresher.look_after(Work(connection=NAME, push=True), world.session(), world.budget())
+    outcome = world.caretaker.look_after(Work(connection=NAME, push=True), world.session(), world.budget())
 
     assert (Result.LEASED_ELSEWHERE, True) == (outcome.result, outcome.again)
 

@@ -310,7 +310,7 @@ def test_the_table_down_for_long_keeps_the_answer_in_a_message(world: World) -> 
     (message,) = world.queue.drain()
     assert "access_token" not in message.to_json()
     world.after_lease()
-    world.refresher.look_after(message, world.session(), world.budget())
+    world.caretaker.look_after(message, world.session(), world.budget())
 
     assert ["R0"] == world.shop.ledger
     assert "A1" == world.document()["access_token"]

@@ -11,11 +11,11 @@ import pytest
 
 from tokensync.app import App
 from tokensync.commands import RotationCommands
-from tokensync.concluding import grant_binding
 from tokensync.connection import Phase, Status
 from tokensync.errors import NoAnswer, NotSent, PublishUnavailable, SealingUnavailable
 from tokensync.names import ConnectionName
 from tokensync.secret import Secret
+from tokensync.unsealing import grant_binding
 from world import APP, NAME, World, killed
 
 if TYPE_CHECKING:

@@ -385,7 +385,7 @@ def test_a_forced_refresh_of_a_token_that_nothing_renews_verifies_it(ads: Staged
 
 def act(world: World, record: Connection) -> Outcome:
     """Verify a connection of TikTok Shop under a lease, as an operator asks for it."""
-    return world.refresher.look_after(
+    return world.caretaker.look_after(
         Work(connection=record.name), world.session(), world.budget(), act=world.verifier.verify
     )
 
@@ -486,7 +486,7 @@ def test_an_act_that_fails_is_postponed_with_its_lease_released() -> None:
         del record, grant, session
         raise SealingUnavailable("no key")
 
-    outcome = world.refresher.look_after(Work(connection=record.name), world.session(), world.budget(), act=fails)
+    outcome = world.caretaker.look_after(Work(connection=record.name), world.session(), world.budget(), act=fails)
     assert (Result.POSTPONED, None) == (outcome.result, world.stored().lease_until)
 
 
@@ -494,4 +494,4 @@ def test_work_without_a_connection_is_refused() -> None:
     """A message for an authorization is none for the refresher."""
     world = World()
     with pytest.raises(ValueError, match="no connection"):
-        world.refresher.look_after(Work(), world.session(), world.budget())
+        world.caretaker.look_after(Work(), world.session(), world.budget())

@@ -17,9 +17,9 @@ from tokensync.work import Work
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tokensync.caretaker import Caretaker
     from tokensync.finishing import Finisher
     from tokensync.ports import Alerts, Apps, Clock, Log, Sealer
-    from tokensync.refresh import Refresher
     from tokensync.session import Budget, Limits
 
 THREADS = 20
@@ -37,7 +37,7 @@ class Report:
 class BatchRunner:
     """Works through batches. Thread-safe: it holds ports and no state."""
 
-    refresher: Refresher
+    caretaker: Caretaker
     finisher: Finisher
     apps: Apps
     sealer: Sealer
@@ -94,7 +94,7 @@ class BatchRunner:
         session = sessions.of(work.app)
         if work.pending is not None:
             return self.finisher.take_up(work, session, budget)
-        return self.refresher.look_after(work, session, budget)
+        return self.caretaker.look_after(work, session, budget)
 
     def _count(self, sessions: Sessions) -> None:
         """Add what was tried to each app's breaker window, and trip it where the sellers cannot be the cause."""

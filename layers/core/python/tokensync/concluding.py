@@ -12,6 +12,7 @@ from tokensync.errors import FenceLost, PublishError, SecretGone, SecretNotOurs
 from tokensync.history import noted
 from tokensync.outcome import Outcome, Result
 from tokensync.reading import read_answer
+from tokensync.unsealing import grant_binding
 from tokensync.work import Work
 
 if TYPE_CHECKING:
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from tokensync.ports import Alerts, Clock, Connections, Failpoints, Log, Randomness, WorkQueue
     from tokensync.publishing import Publisher
     from tokensync.session import Session
-
-
-def grant_binding(name: ConnectionName) -> str:
-    """Return the place that a connection's grant is sealed for."""
-    return f"{name}|grant|1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +156,15 @@ class Concluder:
         result = Result.HELD if after.status is Status.HELD else Result.POSTPONED
         if after.publishing_is_due():
             return self.publish(record, after, grant, result)
+        return Outcome(result, self.connections.write(record, after))
+
+    def release(self, record: Connection, result: Result, *, renew_at: int | None) -> Outcome:
+        """Release a connection that nothing was done for, its refresh due at `renew_at`.
+
+        Raises:
+            FenceLost: the connection was taken over.
+        """
+        after = transitions.released(replace(record, renew_at=renew_at))
         return Outcome(result, self.connections.write(record, after))
 
     def reauthorize(self, before: Connection, after: Connection, grant: Grant) -> Outcome:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync import schedule
-from tokensync.concluding import grant_binding
 from tokensync.connection import Connection, Status
 from tokensync.errors import FenceLost
 from tokensync.history import noted
 from tokensync.outcome import Result
+from tokensync.unsealing import grant_binding
 
 if TYPE_CHECKING:
     from tokensync.concluding import Concluder

@@ -14,11 +14,11 @@ from tokensync.transitions import released
 from tokensync.work import Work
 
 if TYPE_CHECKING:
+    from tokensync.caretaker import Act, Caretaker
     from tokensync.connection import Connection
     from tokensync.grant import Grant
     from tokensync.names import ConnectionName
     from tokensync.ports import Alerts, Apps, Clock, Connections, Log, Sealer
-    from tokensync.refresh import Act, Refresher
     from tokensync.session import Budget
 
 # Connections that no refresh can help. `force` presents the stored token all the same, but for those that are set
@@ -38,7 +38,7 @@ _ANSWER_BEFORE = 2.0  # seconds kept back to say what was seen
 class Operating:
     """Refreshes on demand. Simultaneous requests collapse into one call to the provider."""
 
-    refresher: Refresher
+    caretaker: Caretaker
     connections: Connections
     apps: Apps
     sealer: Sealer
@@ -68,7 +68,7 @@ class Operating:
             return Outcome(Result.REFRESHED, self._get(name))
         session = Session(name.app, apps=self.apps, sealer=self.sealer)
         while True:
-            outcome = self.refresher.look_after(Work(connection=name), session, budget, force=force)
+            outcome = self.caretaker.look_after(Work(connection=name), session, budget, force=force)
             if outcome.result not in (Result.LEASED_ELSEWHERE, Result.TAKEN_OVER):
                 break
             now = self._get(name)
@@ -90,7 +90,7 @@ class Operating:
         Raises:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was done.
         """
-        limits, is_done = self.refresher.limits, False
+        limits, is_done = self.caretaker.limits, False
 
         def once(record: Connection, grant: Grant, session: Session) -> Outcome:
             nonlocal is_done
@@ -101,7 +101,7 @@ class Operating:
 
         resumed = 0
         while True:
-            outcome = self.refresher.look_after(Work(connection=name), session, budget, act=once)
+            outcome = self.caretaker.look_after(Work(connection=name), session, budget, act=once)
             if is_done or outcome.result is Result.REMOVED:
                 break
             if outcome.result is Result.LEASED_ELSEWHERE:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from tokensync.grant import Grant
     from tokensync.names import ConnectionName
     from tokensync.operating import Operating
-    from tokensync.session import Budget
+    from tokensync.ports import Failpoints
+    from tokensync.session import Budget, Limits
+    from tokensync.wire import Wire
 
 _NEVER_PUBLISHED = (Status.ORPHANED, Status.QUARANTINED)
 
@@ -43,6 +45,9 @@ class Revoker:
 
     operating: Operating
     concluder: Concluder
+    wire: Wire
+    failpoints: Failpoints
+    limits: Limits
 
     def revoke(self, name: ConnectionName, budget: Budget, *, local: bool = False) -> Revocation:
         """End a connection's authorization at its provider, then mark it; `local` marks it alone.
@@ -92,16 +97,15 @@ class Revoker:
 
     def _asked(self, grant: Grant, session: Session) -> Failure | None:
         """Return why the provider did not revoke, None where it did."""
-        refresher = self.operating.refresher
         request = revocation_request(session.provider, session.app, grant)
         if request is None:
             raise ValueError("a provider without a revocation call is not asked")
         answer = present(
             request,
-            wire=refresher.wire,
-            clock=refresher.clock,
-            seconds=refresher.limits.provider,
-            failpoints=refresher.failpoints,
+            wire=self.wire,
+            clock=self.operating.clock,
+            seconds=self.limits.provider,
+            failpoints=self.failpoints,
         )
         if isinstance(answer, Failure):
             return answer

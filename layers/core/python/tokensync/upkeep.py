@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from tokensync.establishing import Establisher
     from tokensync.operating import Operating
     from tokensync.outcome import Outcome
-    from tokensync.session import Budget
+    from tokensync.ports import Failpoints
+    from tokensync.session import Budget, Limits
     from tokensync.verifying import Verifier
+    from tokensync.wire import Wire
 
     Words = dict[Result, tuple[int, str, str]]
 
@@ -110,14 +112,22 @@ class Upkeep:
 
 
 def upkeep(
-    *, operating: Operating, verifier: Verifier, concluder: Concluder, establisher: Establisher, prefix: str
+    *,
+    operating: Operating,
+    verifier: Verifier,
+    concluder: Concluder,
+    establisher: Establisher,
+    wire: Wire,
+    failpoints: Failpoints,
+    limits: Limits,
+    prefix: str,
 ) -> Upkeep:
     """Put the commands together."""
     prover = Prover(operating=operating, verifier=verifier)
     return Upkeep(
         importer=Importer(operating=operating, establisher=establisher, prover=prover),
         prover=prover,
-        revoker=Revoker(operating=operating, concluder=concluder),
+        revoker=Revoker(operating=operating, concluder=concluder, wire=wire, failpoints=failpoints, limits=limits),
         remover=Remover(operating=operating, concluder=concluder),
         prefix=prefix,
     )

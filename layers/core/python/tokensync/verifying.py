@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from tokensync import transitions
 from tokensync.accounts import kept_facts
 from tokensync.answers import Failure, FailureClass
-from tokensync.concluding import grant_binding
 from tokensync.errors import StoreUnavailable
 from tokensync.history import noted
 from tokensync.outcome import Outcome, Result
+from tokensync.unsealing import grant_binding
 
 if TYPE_CHECKING:
     from typing import Any

@@ -27,6 +27,7 @@ from tokensync.aws.queue import SqsWorkQueue
 from tokensync.aws.secrets import SecretsManagerTokens
 from tokensync.aws.system import SystemClock, SystemRandomness
 from tokensync.batch import BatchRunner
+from tokensync.caretaker import Caretaker
 from tokensync.commands import CallbackCommands, RotationCommands
 from tokensync.concluding import Concluder
 from tokensync.connecting import Connector
@@ -44,6 +45,7 @@ from tokensync.schedule import Cadence
 from tokensync.sealing import EnvelopeSealer
 from tokensync.session import Budget, Limits
 from tokensync.tick import Ticker
+from tokensync.unsealing import Unsealer
 from tokensync.upkeep import upkeep
 from tokensync.verifying import Verifier
 from tokensync.web import Web
@@ -260,19 +262,30 @@ def rotation(config: RotationConfig | None = None, clients: Clients | None = Non
         log=parts.log,
         limits=parts.limits,
     )
+    unsealer = Unsealer(parts.sealer)
     refresher = Refresher(
         connections=parts.connections,
-        sealer=parts.sealer,
-        publisher=parts.publisher,
+        unsealer=unsealer,
         concluder=parts.concluder,
         keeper=parts.keeper,
-        verifier=parts.verifier,
-        pusher=pusher,
         queue=parts.queue,
-        alerts=parts.alerts,
         wire=parts.wire,
         clock=parts.clock,
         randomness=parts.randomness,
+        failpoints=parts.failpoints,
+        limits=parts.limits,
+    )
+    caretaker = Caretaker(
+        connections=parts.connections,
+        unsealer=unsealer,
+        publisher=parts.publisher,
+        concluder=parts.concluder,
+        keeper=parts.keeper,
+        refresher=refresher,
+        verifier=parts.verifier,
+        pusher=pusher,
+        alerts=parts.alerts,
+        clock=parts.clock,
         failpoints=parts.failpoints,
         limits=parts.limits,
     )
@@ -280,7 +293,7 @@ def rotation(config: RotationConfig | None = None, clients: Clients | None = Non
         connections=parts.connections, queue=parts.queue, clock=parts.clock, log=parts.log, claim=config.claim_seconds
     )
     batches = BatchRunner(
-        refresher=refresher,
+        caretaker=caretaker,
         finisher=parts.finisher,
         apps=parts.apps,
         sealer=parts.sealer,
@@ -290,7 +303,7 @@ def rotation(config: RotationConfig | None = None, clients: Clients | None = Non
         limits=parts.limits,
     )
     operating = Operating(
-        refresher=refresher,
+        caretaker=caretaker,
         connections=parts.connections,
         apps=parts.apps,
         sealer=parts.sealer,
@@ -303,6 +316,9 @@ def rotation(config: RotationConfig | None = None, clients: Clients | None = Non
         verifier=parts.verifier,
         concluder=parts.concluder,
         establisher=parts.establisher,
+        wire=parts.wire,
+        failpoints=parts.failpoints,
+        limits=parts.limits,
         prefix=config.prefix,
     )
     handed = handing(operating=operating, pusher=pusher, accounts=parts.accounts, prefix=config.prefix)
