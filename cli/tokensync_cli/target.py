@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from tokensync.app import App
-from tokensync.ports import Apps, Clock, Connections, Pendings, Sealer
+from tokensync.ports import Apps, Connections, Pendings, Sealer
+from tokensync.seams import Clock
 from tokensync.signing import Signer
 from tokensync_cli.failure import CommandFailed
 

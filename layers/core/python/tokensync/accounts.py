@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tokensync.answers import Issued
     from tokensync.app import App
     from tokensync.grant import Grant
-    from tokensync.ports import Clock, Log
+    from tokensync.seams import Clock, Log
     from tokensync.session import Limits, Session
     from tokensync.wire import Wire
 

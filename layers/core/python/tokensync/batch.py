@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from tokensync.caretaker import Caretaker
     from tokensync.finishing import Finisher
-    from tokensync.ports import Alerts, Apps, Clock, Log, Sealer
+    from tokensync.ports import Apps, Sealer
+    from tokensync.seams import Alerts, Clock, Log
     from tokensync.session import Budget, Limits
 
 THREADS = 20

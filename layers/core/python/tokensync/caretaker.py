@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from tokensync.connection import Connection
     from tokensync.grant import Grant
     from tokensync.keeping import Keeper
-    from tokensync.ports import Alerts, Clock, Connections, Failpoints
+    from tokensync.ports import Connections
     from tokensync.publishing import Publisher
     from tokensync.pushing import Pusher
     from tokensync.refresh import Refresher
+    from tokensync.seams import Alerts, Clock, Failpoints
     from tokensync.session import Budget, Limits, Session
     from tokensync.unsealing import Unsealer
     from tokensync.verifying import Verifier

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from tokensync.connecting import Connector
     from tokensync.operating import Operating
     from tokensync.pending import Pending
-    from tokensync.ports import Apps, Clock, Sealer
+    from tokensync.ports import Apps, Sealer
+    from tokensync.seams import Clock
     from tokensync.session import Budget
     from tokensync.signing import Signer
     from tokensync.tick import Ticker

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from tokensync.grant import Grant
     from tokensync.keeping import Keeper
     from tokensync.names import ConnectionName
-    from tokensync.ports import Alerts, Clock, Connections, Failpoints, Log, Randomness, WorkQueue
+    from tokensync.ports import Connections, WorkQueue
     from tokensync.publishing import Publisher
+    from tokensync.seams import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.session import Session
 
 

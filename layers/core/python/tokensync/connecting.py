@@ -29,7 +29,8 @@ from tokensync.work import Work
 
 if TYPE_CHECKING:
     from tokensync.finishing import Finisher
-    from tokensync.ports import Alerts, Clock, Failpoints, Log, Pendings, Randomness, WorkQueue
+    from tokensync.ports import Pendings, WorkQueue
+    from tokensync.seams import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.session import Budget, Limits, Session
     from tokensync.signing import Invite, Signer
     from tokensync.wire import Wire

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tokensync.concluding import Concluder
     from tokensync.grant import Grant
     from tokensync.names import ConnectionName
-    from tokensync.ports import Clock, Connections, Failpoints
+    from tokensync.ports import Connections
+    from tokensync.seams import Clock, Failpoints
     from tokensync.session import Budget, Limits, Session
 
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from tokensync.concluding import Concluder
     from tokensync.establishing import Establisher
     from tokensync.pending import Pending, PendingKey
-    from tokensync.ports import Alerts, Clock, Connections, Log, Pendings, Sealer
+    from tokensync.ports import Connections, Pendings, Sealer
+    from tokensync.seams import Alerts, Clock, Log
     from tokensync.secret import Secret
     from tokensync.session import Budget, Limits, Session
     from tokensync.verifying import Verifier

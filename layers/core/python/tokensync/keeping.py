@@ -11,7 +11,8 @@ from tokensync.work import Work
 if TYPE_CHECKING:
     from tokensync.connection import Connection
     from tokensync.names import ConnectionName
-    from tokensync.ports import Alerts, Clock, Connections, Log, WorkQueue
+    from tokensync.ports import Connections, WorkQueue
+    from tokensync.seams import Alerts, Clock, Log
     from tokensync.session import Budget
 
 _PAUSE = 0.2

@@ -10,7 +10,8 @@ from tokensync.errors import StoreUnavailable, UnknownApp
 
 if TYPE_CHECKING:
     from tokensync.app import App
-    from tokensync.ports import Apps, Clock
+    from tokensync.ports import Apps
+    from tokensync.seams import Clock
 
 # A flood of made-up names causes at most one look-up in this time.
 _LOOK_AGAIN_SECONDS = 30.0

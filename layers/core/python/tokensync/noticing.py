@@ -16,8 +16,9 @@ from tokensync.work import Work
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.ports import Alerts, Clock, Connections, Notices, Randomness, WorkQueue
+    from tokensync.ports import Connections, Notices, WorkQueue
     from tokensync.providers.notices import Notice
+    from tokensync.seams import Alerts, Clock, Randomness
     from tokensync.signing import Signer
 
 _INVITE_LIFE = 7 * 86_400

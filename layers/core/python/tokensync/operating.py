@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tokensync.connection import Connection
     from tokensync.grant import Grant
     from tokensync.names import ConnectionName
-    from tokensync.ports import Alerts, Apps, Clock, Connections, Log, Sealer
+    from tokensync.ports import Apps, Connections, Sealer
+    from tokensync.seams import Alerts, Clock, Log
     from tokensync.session import Budget
 
 # Connections that no refresh can help. `force` presents the stored token all the same, but for those that are set

@@ -8,8 +8,8 @@ from tokensync.answers import Answer, Failure, FailureClass
 from tokensync.errors import NoAnswer, NotSent
 
 if TYPE_CHECKING:
-    from tokensync.ports import Clock, Failpoints
     from tokensync.request import Request
+    from tokensync.seams import Clock, Failpoints
     from tokensync.wire import Wire
 
 _FIRST_PAUSE = 0.2

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from tokensync.connection import Connection
     from tokensync.grant import Grant
     from tokensync.names import ConnectionName
-    from tokensync.ports import Clock, TokenSecrets
+    from tokensync.ports import TokenSecrets
+    from tokensync.seams import Clock
 
 
 def version_id(name: ConnectionName, *, generation: int, fence: int) -> str:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from tokensync.connection import Connection
     from tokensync.consumers.contract import Consumer
     from tokensync.grant import Grant
-    from tokensync.ports import Alerts, Clock, Connections, Failpoints, Log, Randomness, Sealer, WorkQueue
+    from tokensync.ports import Connections, Sealer, WorkQueue
+    from tokensync.seams import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.session import Limits, Session
     from tokensync.wire import Wire
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
+from tokensync.answer_times import expiry, provider_now, retry_after
 from tokensync.answers import AccountReply, Answer, Failure, FailureClass, Issued
 from tokensync.errors import InvalidName
 from tokensync.names import account_id
@@ -26,15 +24,9 @@ if TYPE_CHECKING:
 
 _LONGEST_TOKEN = 16_384
 _MOST_SCOPES = 200  # the published secret has 64 KB in all
-_LONGEST_RETRY_AFTER = 3600
 _TRACE_ID_LENGTH = 80
 _BUSY = frozenset({429, 503})
-# Above these a number is no duration: no provider grants 30 years in seconds, and none grants 30,000 in milliseconds.
-_EPOCH_SECONDS = 10**9
-_EPOCH_MILLISECONDS = 10**12
-_LONGEST_LIFE = 10 * 365 * 86_400  # beyond ten years a number is noise, or a way of saying "no end"
 ASSUMED_LIFE = 3600  # where a token that can be refreshed states no life: RFC 6749 §4.2.2's own example
-_CLOCK_TOLERANCE = 86_400  # a Date header further off than this is no clock
 
 
 def read_answer(provider: Provider, answer: Answer, *, secrets: Sequence[Secret] = ()) -> Issued | Failure:
@@ -43,7 +35,7 @@ def read_answer(provider: Provider, answer: Answer, *, secrets: Sequence[Secret]
     `secrets` are those that the provider was shown: should its words repeat one, it is masked before anything is cut.
     """
     if answer.status in _BUSY:
-        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=_retry_after(answer))
+        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=retry_after(answer))
     try:
         reply = parse_object(answer.body) if answer.complete else None
     except NotStrictJson:
@@ -68,7 +60,7 @@ def read_account(
     REFUSED says that this access token works no more; every other failure says nothing about it.
     """
     if answer.status in _BUSY:
-        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=_retry_after(answer))
+        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=retry_after(answer))
     try:
         reply = parse_object(answer.body) if answer.complete else {}
     except NotStrictJson:
@@ -83,7 +75,7 @@ def read_account(
 def read_revocation(provider: Provider, answer: Answer, *, secrets: Sequence[Secret] = ()) -> Failure | None:
     """Return why an authorization was not revoked, None where it was. An empty success is one, RFC 7009 §2.2."""
     if answer.status in _BUSY:
-        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=_retry_after(answer))
+        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=retry_after(answer))
     ended = 200 <= answer.status < 300  # noqa: PLR2004 - RFC 9110 §15.3
     told_by_status = provider.revocation is None or provider.revocation.told_by_status
     if ended and (told_by_status or (answer.complete and not answer.body.strip())):
@@ -103,7 +95,7 @@ def read_revocation(provider: Provider, answer: Answer, *, secrets: Sequence[Sec
 def read_consumer(consumer: Consumer, answer: Answer, *, secrets: Sequence[Secret] = ()) -> dict[str, Any] | Failure:
     """Return what a consumer answered to a pair that it was handed, or the failure. Never raises."""
     if answer.status in _BUSY:
-        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=_retry_after(answer))
+        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=retry_after(answer))
     try:
         reply = parse_object(answer.body) if answer.complete else None
     except NotStrictJson:
@@ -145,7 +137,7 @@ def _failure(classes: Provider | AccountCall | Consumer, answer: Answer, error: 
         code=one_line(error.code, length=60),
         message=one_line(error.message, length=MESSAGE_LENGTH),
         trace_id=error.trace_id or trace_id,
-        retry_after=_retry_after(answer) if kind is FailureClass.BUSY else None,
+        retry_after=retry_after(answer) if kind is FailureClass.BUSY else None,
     )
 
 
@@ -178,12 +170,12 @@ def _issued(provider: Provider, answer: Answer, fields: Mapping[str, Any], trace
     oddities: list[str] = []
     access_token = _token(fields, "access_token", oddities)
     refresh_token = _token(fields, "refresh_token", oddities) if fields.get("refresh_token") is not None else None
-    now = _provider_now(answer)
-    expires_at = _expiry(fields, shape.expires_in, now, oddities)
+    now = provider_now(answer)
+    expires_at = expiry(fields, shape.expires_in, now, oddities)
     if expires_at is None and (shape.default_expires_in is not None or refresh_token is not None):
         expires_at = now + (shape.default_expires_in or ASSUMED_LIFE)
     refresh_expires_at = (
-        _expiry(fields, shape.refresh_expires_in, now, oddities, may_be_endless=True)
+        expiry(fields, shape.refresh_expires_in, now, oddities, may_be_endless=True)
         if shape.refresh_expires_in is not None
         else None
     )
@@ -209,46 +201,6 @@ def _token(fields: Mapping[str, Any], name: str, oddities: list[str]) -> Secret 
         return Secret(value)
     oddities.append(f"{name} malformed")
     return None
-
-
-def _expiry(
-    fields: Mapping[str, Any], name: str, now: int, oddities: list[str], *, may_be_endless: bool = False
-) -> int | None:
-    """Return an expiry as Unix seconds: durations, epochs in seconds or milliseconds, told apart by magnitude."""
-    value = fields.get(name)
-    if value is None:
-        return None
-    number = _number(value)
-    if number is None or number <= 0:
-        oddities.append(f"{name} malformed")
-        return None
-    if not isinstance(value, int):
-        oddities.append(f"{name} is not a whole number")
-    if number > _EPOCH_MILLISECONDS:
-        number /= 1000
-        oddities.append(f"{name} in milliseconds")
-    at = int(number) if number > _EPOCH_SECONDS else now + int(number)
-    if at > now + _LONGEST_LIFE:
-        if not may_be_endless:
-            oddities.append(f"{name} beyond ten years")
-        return None
-    if at <= now:
-        oddities.append(f"{name} in the past")
-        return None
-    return at
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        try:
-            value = float(value) if len(value) <= 20 else None  # noqa: PLR2004 - longer than any expiry
-        except ValueError:
-            return None
-    if isinstance(value, int):
-        return float(value) if abs(value) < 10**18 else None
-    return value if isinstance(value, float) and math.isfinite(value) else None
 
 
 def _scopes(value: object, separator: str) -> tuple[str, ...] | None:
@@ -279,31 +231,3 @@ def cleaned_account(account: AccountReply | None, oddities: list[str]) -> Accoun
         kind=one_line(account.kind, length=40),
         facts=account.facts,
     )
-
-
-def _provider_now(answer: Answer) -> int:
-    """Return the provider's own time of the answer, so that a wrong clock here shifts no expiry (RFC 9110 §6.6.1)."""
-    date = _http_date(answer.headers.get("date", ""))
-    if date is None or abs(date - answer.received_at) > _CLOCK_TOLERANCE:
-        return answer.received_at
-    return date
-
-
-def _retry_after(answer: Answer) -> int | None:
-    """Return Retry-After in seconds, capped at an hour, RFC 9110 §10.2.3; None where it is absent or nonsense."""
-    text = answer.headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return _LONGEST_RETRY_AFTER if len(text) > 6 else min(int(text), _LONGEST_RETRY_AFTER)  # noqa: PLR2004
-    date = _http_date(text)
-    if date is None:
-        return None
-    return max(0, min(date - _provider_now(answer), _LONGEST_RETRY_AFTER))
-
-
-def _http_date(text: str) -> int | None:
-    try:
-        found = parsedate_to_datetime(text)
-        # RFC 9110 §5.6.7: a date is in UTC whatever it says; one that says -0000 comes back without a zone.
-        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
-    except (ValueError, TypeError, OverflowError):
-        return None

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from tokensync.connection import Connection
     from tokensync.grant import Grant
     from tokensync.keeping import Keeper
-    from tokensync.ports import Clock, Connections, Failpoints, Randomness, WorkQueue
+    from tokensync.ports import Connections, WorkQueue
+    from tokensync.seams import Clock, Failpoints, Randomness
     from tokensync.session import Budget, Limits, Session
     from tokensync.unsealing import Unsealer
     from tokensync.wire import Wire

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tokensync.grant import Grant
     from tokensync.names import ConnectionName
     from tokensync.operating import Operating
-    from tokensync.ports import Failpoints
+    from tokensync.seams import Failpoints
     from tokensync.session import Budget, Limits
     from tokensync.wire import Wire
 

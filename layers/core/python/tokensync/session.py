@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tokensync.app import App, AppState
-    from tokensync.ports import Apps, Clock, DataKey, Sealer
+    from tokensync.ports import Apps, DataKey, Sealer
     from tokensync.providers.contract import Provider
+    from tokensync.seams import Clock
     from tokensync.secret import Secret
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from tokensync.errors import BadRequest, InvalidName
 
 if TYPE_CHECKING:
-    from tokensync.ports import Clock, Connections, Log, WorkQueue
+    from tokensync.ports import Connections, WorkQueue
+    from tokensync.seams import Clock, Log
     from tokensync.session import Budget
     from tokensync.work import DueKey, Work
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tokensync.establishing import Establisher
     from tokensync.operating import Operating
     from tokensync.outcome import Outcome
-    from tokensync.ports import Failpoints
+    from tokensync.seams import Failpoints
     from tokensync.session import Budget, Limits
     from tokensync.verifying import Verifier
     from tokensync.wire import Wire

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from tokensync.connection import Connection
     from tokensync.grant import Grant
     from tokensync.names import ConnectionName
-    from tokensync.ports import Alerts, Clock, Connections, Log, Randomness
+    from tokensync.ports import Connections
     from tokensync.schedule import Cadence
+    from tokensync.seams import Alerts, Clock, Log, Randomness
     from tokensync.session import Session
 
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from tokensync.connecting import Connector
     from tokensync.known import KnownApps, KnownNames
     from tokensync.pending import Pending
-    from tokensync.ports import Apps, Clock, Log, Sealer
+    from tokensync.ports import Apps, Sealer
+    from tokensync.seams import Clock, Log
     from tokensync.session import Budget
     from tokensync.signing import Signer
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tokensync.app import App
     from tokensync.known import KnownApps, KnownNames
     from tokensync.noticing import Noticer
-    from tokensync.ports import Log
     from tokensync.providers.notices import WebhookShape
+    from tokensync.seams import Log
 
 LONGEST_BODY = 64 * 1024
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
-    from tokensync.ports import Clock
     from tokensync.request import Request
+    from tokensync.seams import Clock
 
 # At DEBUG httpcore logs the headers of answers, and a Location may repeat the whole query of a request.
 logging.getLogger("httpcore").setLevel(logging.WARNING)

@@ -11,7 +11,7 @@ from tokensync.aws.failures import FOREIGN, code_of
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
-    from tokensync.ports import Log
+    from tokensync.seams import Log
 
 NAMESPACE = "tokensync"
 METRIC = "Alert"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tokensync.aws.app_secrets import AppSecrets
     from tokensync.aws.items import Item
-    from tokensync.ports import Clock
+    from tokensync.seams import Clock
 
 # A registration that was read stands for so long: a batch costs one read, and a new client secret is seen soon.
 CACHE_SECONDS = 60.0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tokensync.addresses import AddressPolicy, PublicOnly
 
 if TYPE_CHECKING:
-    from tokensync.ports import Failpoints
+    from tokensync.seams import Failpoints
 
 
 class NoFailpoints:

@@ -15,7 +15,7 @@ from tokensync.signing import Signer
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from tokensync.ports import Clock
+    from tokensync.seams import Clock
 
 # A warm function learns of a rotated key within this time; garbage requests never cause a look-up of their own.
 _KEPT_SECONDS = 300.0

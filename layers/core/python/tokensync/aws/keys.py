@@ -15,7 +15,7 @@ from tokensync.errors import SealingUnavailable
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
-    from tokensync.ports import Clock
+    from tokensync.seams import Clock
 
 _HELD_KEYS = 64
 _HELD_SECONDS = 300.0

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
-    from tokensync.ports import Log
+    from tokensync.seams import Log
     from tokensync.work import Work
 
 # SendMessageBatch takes 10 entries, and all together as many bytes as one message of a default queue may have (1 MiB).

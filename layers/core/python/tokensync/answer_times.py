@@ -1,0 +1,88 @@
+"""Reads times out of a provider's answers: expiries in every spelling, its own clock, and when to come back."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokensync.answers import Answer
+
+_LONGEST_RETRY_AFTER = 3600
+# Above these a number is no duration: no provider grants 30 years in seconds, and none grants 30,000 in milliseconds.
+_EPOCH_SECONDS = 10**9
+_EPOCH_MILLISECONDS = 10**12
+_LONGEST_LIFE = 10 * 365 * 86_400  # beyond ten years a number is noise, or a way of saying "no end"
+_CLOCK_TOLERANCE = 86_400  # a Date header further off than this is no clock
+
+
+def expiry(
+    fields: Mapping[str, Any], name: str, now: int, oddities: list[str], *, may_be_endless: bool = False
+) -> int | None:
+    """Return an expiry as Unix seconds: durations, epochs in seconds or milliseconds, told apart by magnitude."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    number = _number(value)
+    if number is None or number <= 0:
+        oddities.append(f"{name} malformed")
+        return None
+    if not isinstance(value, int):
+        oddities.append(f"{name} is not a whole number")
+    if number > _EPOCH_MILLISECONDS:
+        number /= 1000
+        oddities.append(f"{name} in milliseconds")
+    at = int(number) if number > _EPOCH_SECONDS else now + int(number)
+    if at > now + _LONGEST_LIFE:
+        if not may_be_endless:
+            oddities.append(f"{name} beyond ten years")
+        return None
+    if at <= now:
+        oddities.append(f"{name} in the past")
+        return None
+    return at
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        try:
+            value = float(value) if len(value) <= 20 else None  # noqa: PLR2004 - longer than any expiry
+        except ValueError:
+            return None
+    if isinstance(value, int):
+        return float(value) if abs(value) < 10**18 else None
+    return value if isinstance(value, float) and math.isfinite(value) else None
+
+
+def provider_now(answer: Answer) -> int:
+    """Return the provider's own time of the answer, so that a wrong clock here shifts no expiry (RFC 9110 §6.6.1)."""
+    date = _http_date(answer.headers.get("date", ""))
+    if date is None or abs(date - answer.received_at) > _CLOCK_TOLERANCE:
+        return answer.received_at
+    return date
+
+
+def retry_after(answer: Answer) -> int | None:
+    """Return Retry-After in seconds, capped at an hour, RFC 9110 §10.2.3; None where it is absent or nonsense."""
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return _LONGEST_RETRY_AFTER if len(text) > 6 else min(int(text), _LONGEST_RETRY_AFTER)  # noqa: PLR2004
+    date = _http_date(text)
+    if date is None:
+        return None
+    return max(0, min(date - provider_now(answer), _LONGEST_RETRY_AFTER))
+
+
+def _http_date(text: str) -> int | None:
+    try:
+        found = parsedate_to_datetime(text)
+        # RFC 9110 §5.6.7: a date is in UTC whatever it says; one that says -0000 comes back without a zone.
+        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, TypeError, OverflowError):
+        return None
