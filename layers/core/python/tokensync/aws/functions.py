@@ -1,0 +1,90 @@
+"""The two functions as their handlers see them: what an invocation has left, what is done, what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from tokensync.aws.alerts import NAMESPACE
+from tokensync.session import Budget
+
+if TYPE_CHECKING:
+    from tokensync.aws.log import PowertoolsLog
+    from tokensync.aws.system import SystemClock
+    from tokensync.batch import BatchRunner
+    from tokensync.commands import CallbackCommands, RotationCommands
+    from tokensync.tick import Ticker
+    from tokensync.web import Web
+    from tokensync.webhooks import Webhooks
+
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+class FunctionBroken(Exception):
+    """An error nobody foresaw. Its type and places are in the log; its text, which may hold anything, is nowhere."""
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What both functions have in common."""
+
+    log: PowertoolsLog
+    clock: SystemClock
+
+    def budget(self, context: Any) -> Budget:
+        """Return what is left of this invocation's life."""
+        return Budget(self.clock, context.get_remaining_time_in_millis() / 1000)
+
+    def guarded(self, handler: Handler) -> Handler:
+        """Let no foreign error's text reach Lambda's own log."""
+
+        @wraps(handler)
+        def guard(event: dict[str, Any], context: Any) -> dict[str, Any]:
+            try:
+                return handler(event, context)
+            except Exception as error:  # noqa: BLE001 - its text may hold anything, so it goes no further
+                self.log.failure("function.broken", error)
+                raise FunctionBroken(type(error).__name__) from None
+
+        return guard
+
+
+@dataclass(frozen=True)
+class Callback(_Shared):
+    """The callback function."""
+
+    web: Web
+    webhooks: Webhooks
+    commands: CallbackCommands
+    public_url: str
+
+    def base_url(self, event: Mapping[str, Any]) -> str:
+        """Return the address that sellers and providers reach: the stack's own, or the request's domain."""
+        return self.public_url or f"https://{event['requestContext']['domainName']}"
+
+
+@dataclass(frozen=True)
+class Rotation(_Shared):
+    """The rotation function."""
+
+    ticker: Ticker
+    batches: BatchRunner
+    commands: RotationCommands
+    stack: str
+
+    def measured(self, results: Mapping[str, int]) -> None:
+        """Write how a batch ended as CloudWatch metrics, one for each result."""
+        metrics = EphemeralMetrics(namespace=NAMESPACE, service="rotation")
+        metrics.add_dimension(name="stack", value=self.stack)
+        for result, count in results.items():
+            metrics.add_metric(name=_metric_name(result), unit=MetricUnit.Count, value=count)
+        if results:
+            metrics.flush_metrics()
+
+
+def _metric_name(result: str) -> str:
+    return "".join(word.capitalize() for word in result.split("_"))
