@@ -64,6 +64,7 @@ def test_a_seller_connects_and_a_workload_reads_the_token(stack: Stack, sandbox:
         "generation",
         "obtained_at",
         "status",
+        "owner",
     } == set(document)
     assert (1, str(name), "tiktok_shop", APP, seller, "active") == (
         document["version"],
