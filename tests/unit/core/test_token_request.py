@@ -166,7 +166,7 @@ def test_a_header_is_a_way_to_authenticate(provider: Provider, app: App) -> None
 
 def test_parameters_of_an_app_replace_none_of_the_protocols(provider: Provider, app: App) -> None:
     """What is sent beside the protocol's parameters comes after them, and never instead of them."""
-    extra = {"resource": "x", "grant_type": "x", "refresh_token": "x"}
+    extra = {"resource": "x", "grant_type": "x", "refresh_token": "x", "client_id": "x", "client_secret": "x"}
     shaped = replace(provider, token=TokenShape(parameters=extra))
 
     assert refresh_request(shaped, app, Secret("r")).body == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -165,7 +166,7 @@ CALLS = [
     pytest.param("tiktok_ads", {"code": 40101, "message": "mismatch"}, 200, CONFIGURATION, id="ads 40101"),
     pytest.param("tiktok_ads", {"code": 40100, "message": "QPS"}, 200, BUSY, id="ads 40100"),
     pytest.param("tiktok_ads", {"code": 40106, "message": "revoked"}, 200, UNKNOWN, id="ads unknown"),
-    pytest.param("oauth2", {"error": "invalid_token"}, 401, REFUSED, id="6750 3.1 401"),
+    pytest.param("oauth2", {}, 401, UNKNOWN, id="userinfo 401 of any proxy"),
     pytest.param("oauth2", {"error": "insufficient_scope"}, 403, UNKNOWN, id="6750 3.1 403"),
     pytest.param("oauth2", {"error": "server_error"}, 500, AMBIGUOUS, id="userinfo 500"),
 ]
@@ -183,6 +184,28 @@ def test_the_errors_of_the_account_call(name: str, error: Any, status: int, kind
     assert isinstance(read, Failure)
     assert read.kind is kind
     assert read.trace_id == ("l-1" if isinstance(error, str) else "")
+
+
+@pytest.mark.parametrize(
+    ("challenge", "kind"),
+    [
+        ('Bearer realm="x", error="invalid_token", error_description="expired"', REFUSED),
+        ('Bearer error="insufficient_scope", scope="openid"', UNKNOWN),
+        ("Bearer", UNKNOWN),
+        ('Basic realm="invalid_token"', UNKNOWN),
+        (f'Bearer error="{"x" * 500}"', UNKNOWN),
+    ],
+)
+def test_a_challenge_tells_the_error(challenge: str, kind: FailureClass) -> None:
+    """RFC 6750 §3: where a server answers with a challenge, its `error` decides, and no body or bare 401 does."""
+    provider = SAMPLES["oauth2"].provider
+    assert provider.account_call is not None
+    told = replace(answer({"error": "whatever"}, 401), headers={"www-authenticate": challenge})
+
+    read = read_account(provider, provider.account_call, told)
+
+    assert isinstance(read, Failure)
+    assert read.kind is kind
 
 
 def test_the_documented_refusal_is_one(sample: Sample) -> None:

@@ -11,7 +11,8 @@ from samples import CODE, GRANT, NOW, REDIRECT, REFRESH_TOKEN, STATE, VERIFIER, 
 
 from tokensync.answers import Failure
 from tokensync.callback_query import Query
-from tokensync.reading import masked, read_account, read_answer, read_revocation
+from tokensync.masking import masked
+from tokensync.reading import read_account, read_answer, read_revocation
 from tokensync.secret import Secret
 from tokensync.token_request import (
     client_credentials_request,

@@ -174,6 +174,28 @@ def test_an_account_that_nobody_names_for_a_day_is_given_up() -> None:
     assert 1 == stage.server.times(ADS_TOKEN)
 
 
+def test_a_provider_that_cannot_name_an_account_is_asked_less_and_less() -> None:
+    """A day of asking takes some thirty calls, and longer where the provider says when; none while the app rests."""
+    stage = Staged.of(ADS)
+    stage.server.says(ADS_TOKEN, ads_token())
+    stage.server.says(ADS_LIST, 500)
+    stage.connect()
+    stage.world.settle(ticks=24 * 60, every=60)
+    asked = stage.server.times(ADS_LIST)
+    assert 10 < asked < 60
+
+    busy = Staged.of(ADS)
+    busy.server.says(ADS_TOKEN, ads_token())
+    busy.server.says(ADS_LIST, busy.server.answer({}, status=429, retry_after="3600"))
+    busy.connect()
+    before = busy.server.times(ADS_LIST)
+    busy.world.settle(ticks=50, every=60)
+    assert before == busy.server.times(ADS_LIST)
+    busy.world.apps.pause(ADS.name, why="resting", now=busy.world.clock.now())
+    busy.world.settle(ticks=60, every=60)
+    assert before == busy.server.times(ADS_LIST)
+
+
 def test_an_unnamed_authorization_is_reported_as_unfinished() -> None:
     """What the rotation function counts as published is published."""
     stage = Staged.of(ADS)

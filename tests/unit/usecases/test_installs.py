@@ -245,3 +245,15 @@ def test_what_an_operator_changes_is_noticed_within_two_minutes(world: World, br
 
     assert 400 == browser.arrive("code=code-2").status
     assert ["code-1"] == world.shop.ledger
+
+
+def test_a_paused_app_spends_no_code(world: World, browser: Browser) -> None:
+    """Nothing is consumed: the same link works when the app runs again."""
+    world.apps.pause(APP, why="36009033", now=world.clock.now())
+
+    assert 503 == browser.arrive(ARRIVAL).status
+    assert [] == world.shop.ledger
+
+    world.apps.resume(APP, now=world.clock.now())
+    assert 303 == browser.arrive(ARRIVAL).status
+    assert ["code-1"] == world.shop.ledger

@@ -383,6 +383,19 @@ def test_a_forced_refresh_of_a_token_that_nothing_renews_verifies_it(ads: Staged
     assert 2 == ads.server.times(ADS_LIST)
 
 
+def test_a_refresh_in_vain_of_such_a_token_is_due_at_one_time_alone(ads: Staged) -> None:
+    """Asked by an operator while the provider is busy: it is not asked again at every tick."""
+    ads.server.says(ADS_LIST, ads.server.answer({}, status=429, retry_after="3600"))
+    name, now = ads.name(ID), ads.world.clock.now()
+    ads.world.connections.request_refresh(name, generation=stored(ads).generation, now=now)
+    look(ads)
+    before = ads.server.times(ADS_LIST)
+    ads.world.settle(ticks=30, every=60)
+
+    assert (None, now + 3600) == (stored(ads).renew_at, stored(ads).verify_at)
+    assert before == ads.server.times(ADS_LIST)
+
+
 def act(world: World, record: Connection) -> Outcome:
     """Verify a connection of TikTok Shop under a lease, as an operator asks for it."""
     return world.caretaker.look_after(

@@ -36,8 +36,10 @@ class AccountReader:
     log: Log
     limits: Limits
 
-    def facts(self, grant: Grant, session: Session) -> dict[str, Any] | Failure:
-        """Return what the provider tells about the grant's account, within the limit for facts; empty without a call.
+    def facts(self, grant: Grant, session: Session, *, seconds: float | None = None) -> dict[str, Any] | Failure:
+        """Return what the provider tells about the grant's account; empty where there is no such call.
+
+        It may take `seconds`, or the limit for facts.
 
         REFUSED says that the access token works no more; every other failure says nothing about it.
         """
@@ -49,7 +51,7 @@ class AccountReader:
         )
         request = replace(request, largest=_LARGEST_FACTS)
         try:
-            answer = self.wire.send(request, seconds=self.limits.facts)
+            answer = self.wire.send(request, seconds=seconds or self.limits.facts)
         except WireError as error:
             failure = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message=str(error))
         else:

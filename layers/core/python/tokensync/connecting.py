@@ -144,6 +144,8 @@ class Connector:
         code = query.code(provider, app)
         if code is None:
             raise BadRequest("there is neither state nor code")
+        if session.state.paused:
+            raise InvalidApp(f"app {app.name} is paused")
         cookie = cookie or signer.installer(app.name, code)
         # One code, one authorization: fifty copies of the request find the same one.
         key = PendingKey(app.name, browser_of(cookie), hashed(f"installed.{app.name}.{code.reveal()}"))
@@ -247,10 +249,10 @@ class Connector:
         if pending.token_endpoint != provider.endpoint(app, "token"):
             # The app was changed on the way: its code belongs to the old endpoint and goes to no other.
             return self._failed(pending, "app_changed")
+        verifier = verifier_of(key, cookie)
         if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
             request = client_credentials_request(provider, app)
         else:
-            verifier = verifier_of(key, cookie)
             request = code_request(provider, app, code, redirect_uri=pending.redirect_uri, verifier=verifier)
         answer = present(
             request, wire=self.wire, clock=self.clock, seconds=self.limits.provider, failpoints=self.failpoints
@@ -261,7 +263,7 @@ class Connector:
         received = replace(pending, sealed_answer=sealed, received_at=self.clock.now())
         received = self._received(pending, received, budget)
         self.failpoints.reached("exchange.received")
-        return self.finisher.finish(received, answer, session, budget, code=code)
+        return self.finisher.finish(received, answer, session, budget, shown=(code, verifier))
 
     def _received(self, pending: Pending, received: Pending, budget: Budget) -> Pending:
         """Make an answer durable: on its authorization, else in a sealed message, until the function's life ends.

@@ -23,6 +23,8 @@ from tokensync.providers.contract import GrantType
 from tokensync.reading import read_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tokensync.accounts import AccountReader
     from tokensync.concluding import Concluder
     from tokensync.establishing import Establisher
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
     from tokensync.verifying import Verifier
     from tokensync.work import Work
 
-_NAME_AGAIN = 60  # seconds until a provider is asked again whose account a token is
-_LONGEST_NAMING = 86_400
+_LONGEST_NAMING = 86_400  # seconds for which a provider is asked again whose account a token is
+_NOT_NOW = Failure(kind=FailureClass.BUSY, code="app_paused", retry_after=600)
 
 
 def pending_binding(key: PendingKey) -> str:
@@ -78,31 +80,39 @@ class Finisher:
         if pending.sealed_answer is None:
             return Looked(Result.NOTHING_DUE)
         answer = Answer.from_bytes(self.sealer.open(pending.sealed_answer, app=key.app, binding=pending_binding(key)))
-        finished = self.finish(pending, answer, session, budget)
+        # Nobody waits for this one: an agency's list of thousands of accounts may take its time.
+        finished = self.finish(pending, answer, session, budget, seconds=self.limits.provider)
         return Looked(Result.POSTPONED if finished.outcome is Outcome.WORKING else Result.PUBLISHED)
 
     def finish(
-        self, pending: Pending, answer: Answer, session: Session, budget: Budget, *, code: Secret | None = None
+        self,
+        pending: Pending,
+        answer: Answer,
+        session: Session,
+        budget: Budget,
+        *,
+        shown: Sequence[Secret] = (),
+        seconds: float | None = None,
     ) -> Pending:
         """Make the connection that an answered code stands for, and say on the authorization how it ended.
 
-        `code` is what was presented, where it is still in hand: it is masked in the provider's words.
+        `shown` is what was presented, where it is still in hand: it is masked in the provider's words.
+        `seconds` is how long the provider may take to tell whose account it is.
 
         Raises:
             StoreUnavailable: the answer is stored; the rotation function finishes later.
         """
-        shown = [session.app.client_secret, code] if code is not None else []
-        read = read_answer(session.provider, answer, secrets=shown)
+        read = read_answer(session.provider, answer, secrets=[session.app.client_secret, *shown])
         if isinstance(read, Failure):
             # Where the code is in nobody's hands any more, nothing could be masked in the provider's words.
-            return self._refused(pending, read if code is not None else read.untold(), session)
+            return self._refused(pending, read if shown else read.untold(), session)
         if read.access_token is None:
             return self._unusable(pending, "unusable_answer", session)
         grant = _grant(read, read.access_token, pending, session, at=answer.received_at)
-        facts = self.accounts.facts(grant, session)
+        facts = _NOT_NOW if session.state.paused else self.accounts.facts(grant, session, seconds=seconds)
         account = named_account(read.account, facts, session, wanted=pending.for_account)
         if account is None:
-            return self._unnamed(pending, session, asked_in_vain=isinstance(facts, Failure))
+            return self._unnamed(pending, session, facts if isinstance(facts, Failure) else None)
         problem = wrong_kind(account, session)
         if problem:
             return self._unusable(pending, problem, session)
@@ -154,16 +164,21 @@ class Finisher:
         )
         return self._end(pending, Outcome.FAILED, problem, keep=True)
 
-    def _unnamed(self, pending: Pending, session: Session, *, asked_in_vain: bool) -> Pending:
+    def _unnamed(self, pending: Pending, session: Session, failure: Failure | None) -> Pending:
         """Leave an answered authorization whose account could not be asked for to the rotation function.
 
         The tokens are real and stored, and only the account's name is missing: nobody has to authorize again.
         """
         now = self.clock.now()
-        if not asked_in_vain or now > (pending.received_at or now) + _LONGEST_NAMING:
+        if failure is None or now > (pending.received_at or now) + _LONGEST_NAMING:
             return self._unusable(pending, "no_account", session)
-        self.log.warning("authorization.unnamed", app=session.name)
-        return self.pendings.write(pending, replace(pending, lease_until=None), next_at=now + _NAME_AGAIN)
+        if failure.kind is FailureClass.CONFIGURATION:
+            self.concluder.pause(session, failure)
+        self.log.warning("authorization.unnamed", app=session.name, failure=failure.kind, code=failure.code)
+        waited = now - (pending.received_at or now)
+        # Each wait half as long as all before it together: a minute at first, never more than an hour.
+        wait = max(60, min(waited // 2, 3600), failure.retry_after or 0)
+        return self.pendings.write(pending, replace(pending, lease_until=None), next_at=now + wait)
 
     def _tell_what_is_odd(self, name: ConnectionName, grant: Grant, read: Issued, session: Session) -> None:
         if read.oddities:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
 
 from tokensync.answer_times import expiry, provider_now, retry_after
 from tokensync.answers import AccountReply, Answer, Failure, FailureClass, Issued
 from tokensync.errors import InvalidName
+from tokensync.masking import masked
 from tokensync.names import account_id
-from tokensync.secret import MASK, Secret
+from tokensync.providers.shapes import ErrorReply
+from tokensync.secret import Secret
 from tokensync.strict_json import NotStrictJson, parse_object
 from tokensync.text import LABEL_LENGTH, MESSAGE_LENGTH, one_line
 
@@ -20,11 +22,12 @@ if TYPE_CHECKING:
     from tokensync.consumers.contract import Consumer
     from tokensync.providers.calls import AccountCall
     from tokensync.providers.contract import Provider
-    from tokensync.providers.shapes import ErrorReply
 
 _LONGEST_TOKEN = 16_384
 _MOST_SCOPES = 200  # the published secret has 64 KB in all
 _TRACE_ID_LENGTH = 80
+# RFC 6750 §3: `error` among the parameters of a challenge.
+_CHALLENGE = re.compile(r'\berror="([\x21\x23-\x5b\x5d-\x7e]{1,60})"')
 _BUSY = frozenset({429, 503})
 ASSUMED_LIFE = 3600  # where a token that can be refreshed states no life: RFC 6749 §4.2.2's own example
 
@@ -65,7 +68,8 @@ def read_account(
         reply = parse_object(answer.body) if answer.complete else {}
     except NotStrictJson:
         reply = {}
-    read = call.read(reply, answer.status)
+    challenge = _CHALLENGE.search(answer.headers.get("www-authenticate", "")) if call.challenged else None
+    read = call.read(reply, answer.status) if challenge is None else ErrorReply(code=challenge[1])
     if isinstance(read, dict):
         return read if reply else _unreadable(answer)
     trace_id = _trace_id(provider, reply, secrets)
@@ -139,16 +143,6 @@ def _failure(classes: Provider | AccountCall | Consumer, answer: Answer, error: 
         trace_id=error.trace_id or trace_id,
         retry_after=retry_after(answer) if kind is FailureClass.BUSY else None,
     )
-
-
-def masked(text: str, secrets: Sequence[Secret]) -> str:
-    """Return the text without the secrets, plain or percent-encoded."""
-    for secret in secrets:
-        plain = secret.reveal()
-        # An empty one stands between any two letters.
-        for form in (plain, quote(plain, safe=""), quote_plus(plain)) if plain else ():
-            text = text.replace(form, MASK)
-    return text
 
 
 def _masked_error(error: ErrorReply, secrets: Sequence[Secret]) -> ErrorReply:

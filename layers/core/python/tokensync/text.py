@@ -12,11 +12,14 @@ MESSAGE_LENGTH = 200
 _DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
+def printable(text: str) -> str:
+    """Return the text without what is not seen, each break or tab a space."""
+    return "".join(" " if char in "\t\n\r" else char for char in text if char in "\t\n\r" or _kept(char))
+
+
 def one_line(text: str, *, length: int) -> str:
     """Return the text as one printable line of at most `length` characters."""
-    cleaned = "".join(
-        " " if char in "\t\n\r" else char for char in text[: length * 4] if char in "\t\n\r" or _kept(char)
-    ).strip()
+    cleaned = printable(text[: length * 4]).strip()
     return cleaned if len(cleaned) <= length else f"{cleaned[: length - 1]}…"
 
 

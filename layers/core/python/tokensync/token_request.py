@@ -103,8 +103,10 @@ def revocation_request(provider: Provider, app: App, grant: Grant) -> Request | 
 
 
 def _token_request(provider: Provider, app: App, endpoint: str, fields: dict[str, Any]) -> Request:
-    # An app's own parameters come after the protocol's and replace none of them.
-    return _request(provider, app, endpoint, {**fields, **provider.token.parameters, **fields}, {})
+    # An app's own parameters come after the protocol's and replace none of them, the client's among them.
+    taken = {*fields, provider.token.client_id, provider.token.client_secret}
+    own = {name: value for name, value in provider.token.parameters.items() if name not in taken}
+    return _request(provider, app, endpoint, {**fields, **own}, {})
 
 
 def _request(provider: Provider, app: App, endpoint: str, fields: dict[str, Any], headers: dict[str, str]) -> Request:

@@ -212,10 +212,13 @@ def unverified(record: Connection, failure: Failure, *, renews: bool, now: int, 
     )
     again = schedule.retry_at(now=now, failures=record.failures, retry_after=failure.retry_after, fraction=fraction)
     after = replace(record, last_error=error, failures=record.failures + 1)
-    if record.verify_at is not None:
-        after = replace(after, verify_at=again)
-    elif record.status is Status.HELD and not renews:
+    if record.status is Status.HELD and not renews:
         after = replace(after, renew_at=again)  # parked, and asked once more since its app was resumed
+    elif not renews:
+        # Whoever asked for a refresh meant this: it is due at one time alone.
+        after = replace(after, renew_at=None, verify_at=again)
+    elif record.verify_at is not None:
+        after = replace(after, verify_at=again)
     return released(noted(after, f"verification.{failure.kind}", now=now, detail=failure.code))
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # At DEBUG httpcore logs the headers of answers, and a Location may repeat the whole query of a request.
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
-_KEPT_HEADERS = frozenset({"content-type", "content-encoding", "date", "location", "retry-after"})
+_KEPT_HEADERS = frozenset({"content-type", "content-encoding", "date", "location", "retry-after", "www-authenticate"})
 # Everything that httpcore raises, and what it and the standard library raise at a URL that is none.
 _FOREIGN_ERRORS = (
     httpcore.TimeoutException,

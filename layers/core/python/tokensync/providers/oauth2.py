@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from tokensync.grant import Grant
 
 _SEPARATORS = {"space": " ", "comma": ","}
-_UNAUTHORIZED = 401
 _MINTED_LIFE = 3600  # seconds; RFC 6749 §4.4.3's own example
 # Claims about the account that workloads may need; everything else a server tells stays there.
 _CLAIMS = ("sub", "name", "preferred_username", "email", "zoneinfo", "locale")
@@ -77,8 +76,6 @@ def _userinfo_request(app: App, userinfo: str, grant: Grant, now: int) -> Reques
 
 
 def _read_userinfo(reply: Mapping[str, Any], status: int) -> dict[str, Any] | ErrorReply:
-    if status == _UNAUTHORIZED:  # RFC 6750 §3.1; the error itself stands in a header
-        return ErrorReply(code="invalid_token")
     if not 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 §15.3
         return ErrorReply(code=f"http_{status}")
     return _told(reply)
@@ -94,7 +91,9 @@ _USERINFO = AccountCall(
     request=_userinfo_request,
     read=_read_userinfo,
     endpoint="verify",
+    # RFC 6750 §3.1. A bare 401 may be any proxy's, and marks nothing dead.
     failures={"invalid_token": FailureClass.REFUSED},
+    challenged=True,
     account=_named,
 )
 
