@@ -161,7 +161,9 @@ def test_every_registration_is_accepted(words: list[str]) -> None:
 @cache
 def example() -> tuple[str, str, str]:
     """Return the worked example: the provider's file, its line of the registry, and its sample."""
-    file, line, sample = code(PROVIDERS_PAGE, "python")
+    file, sample = code(PROVIDERS_PAGE, "python")
+    (change,) = code(PROVIDERS_PAGE, "diff")
+    (line,) = re.findall(r"^\+(.*\n)", change, re.MULTILINE)
     return file, line, sample
 
 
