@@ -201,6 +201,7 @@ class World:
             connections=self.connections,
             accounts=self.accounts,
             concluder=self.concluder,
+            publisher=self.publisher,
             alerts=self.alerts,
             randomness=self.randomness,
             cadence=self.cadence,

@@ -22,6 +22,7 @@ _HTTPS_PORTS = (None, 443)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
 _PUSH = "push"  # the endpoint that is a consumer's and not the provider's
+_FIXED = ("grant", "account_field", "issuer")  # settings that stay while connections stand
 _RETURN_URL = "return_url"  # a setting that every app may have
 
 
@@ -226,6 +227,12 @@ def with_settings(app: App, texts: Sequence[str], *, is_embedded: bool) -> App:
     if _RETURN_URL in changed.settings:
         _check_return_url(changed, is_embedded=is_embedded)
     return changed
+
+
+def first_fixed(app: App, changed: App) -> str:
+    """Return the first setting that differs and says whose tokens the app's are; empty where none does."""
+    provider = provider_named(app.provider)
+    return next((key for key in _FIXED if provider.setting(app, key) != provider.setting(changed, key)), "")
 
 
 def _settings(texts: Sequence[str], provider: Provider) -> dict[str, str]:

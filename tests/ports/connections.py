@@ -114,6 +114,19 @@ class InMemoryConnections(Failing):
             row.next_at = grant_holder.next_at
             return _record(row), stood
 
+    def replace_standing(self, name: ConnectionName, *, seen: bytes, sealed: bytes | None) -> bool:
+        """Replace what a consumer knows the connection by where it still is `seen`."""
+        with self._attempt("replace_standing"), self.table.lock:
+            row = self.table.row(*_key(name))
+            if row is None:
+                return False
+            if _record(row).schema > SCHEMA:
+                raise NewerSchema("written by a newer version")
+            if _record(row).sealed_consumer != seen:
+                return _record(row).sealed_consumer == sealed
+            row.record = replace(_record(row), sealed_consumer=sealed)
+            return True
+
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
         """Make the refresh due now if the generation is still this one."""
         with self._attempt("request_refresh"), self.table.lock:

@@ -49,6 +49,7 @@ def set_settings(run: Run, name: Name, pairs: Pairs) -> None:
     target = run.target()
     app = target.apps.get(app_name(name), fresh=True)
     changed = registration.with_settings(app, pairs, is_embedded=target.is_embedded)
+    _check_standing(target, app, changed)
     target.apps.update(changed)
     if run.out.as_json:
         run.out.json({"app": name, "settings": changed.settings})
@@ -63,6 +64,25 @@ def set_settings(run: Run, name: Name, pairs: Pairs) -> None:
     if app.gives_away and not changed.gives_away:
         run.out.note(
             "What was handed over comes back when its sellers authorize again: tokensync invite --for CONNECTION"
+        )
+
+
+def _check_standing(target: Target, app: App, changed: App) -> None:
+    """Refuse to change whose tokens an app's are while connections stand that were made under the old setting.
+
+    Raises:
+        CommandFailed: nothing was changed.
+    """
+    key = registration.first_fixed(app, changed)
+    if not key:
+        return
+    standing = sum(1 for record in target.connections.list(app.name) if record.removed_at is None)
+    if standing:
+        raise CommandFailed(
+            f"{key} decides whose tokens these are, and {standing} connection{'s' if standing > 1 else ''} of "
+            f"{app.name} came with the old one; nothing was changed. Register another app with the new one.",
+            next_command=f"tokensync app add NAME --provider {app.provider} --set {key}={changed.settings[key]}",
+            kind="ConnectionsStand",
         )
 
 

@@ -296,6 +296,30 @@ class ConnectionsContract:
         )
         assert taken == world.connections.get(idle.name)
 
+    @pytest.mark.parametrize("sealed", [b"key", None])
+    def test_a_consumers_standing_outlives_the_fence(
+        self, world: World, idle: Connection, sealed: bytes | None
+    ) -> None:
+        """It is replaced under whatever fence, lease and grant, and nothing else of the record is."""
+        world.connections.write(idle, replace(idle, sealed_consumer=b"marked"))
+        taken, _ = world.connections.take_over(fresh(idle.name), until=SOON)
+
+        assert world.connections.replace_standing(idle.name, seen=b"marked", sealed=sealed)
+        assert replace(taken, sealed_consumer=sealed) == world.connections.get(idle.name)
+
+    def test_a_consumers_standing_that_changed(self, world: World, idle: Connection) -> None:
+        """Whoever marked it since is not undone; what a repeated request finds written stands."""
+        stands = world.connections.write(idle, replace(idle, sealed_consumer=b"newer"))
+
+        assert not world.connections.replace_standing(idle.name, seen=b"marked", sealed=b"key")
+        assert world.connections.replace_standing(idle.name, seen=b"marked", sealed=b"newer")
+        assert stands == world.connections.get(idle.name)
+
+    def test_a_standing_of_the_unknown(self, world: World, name: ConnectionName) -> None:
+        """There is nothing to replace, and nothing is made."""
+        assert not world.connections.replace_standing(name, seen=b"marked", sealed=b"key")
+        assert world.connections.get(name) is None
+
     def test_many_takeovers(self, world: World, name: ConnectionName) -> None:
         """Of many takeovers at once, no two get the same number or the same fence."""
         taken = winners(at_once(lambda _: world.connections.take_over(fresh(name), until=SOON)[0]), FenceLost)
@@ -317,6 +341,8 @@ class ConnectionsContract:
             world.connections.take_over(fresh(idle.name), until=SOON)
         with pytest.raises(NewerSchema):
             world.connections.request_refresh(idle.name, generation=idle.generation, now=NOW)
+        with pytest.raises(NewerSchema):
+            world.connections.replace_standing(idle.name, seen=b"marked", sealed=b"key")
         assert before == world.connections.get(idle.name)
 
     # ------------------------------------------------------------------------------------------ due and claim

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from tokensync.aws.items import connection_attributes, connection_from, from_attribute, schema_of, to_attribute
-from tokensync.connection import Connection, HistoryEntry, Status
+from tokensync.connection import Attempt, Connection, Exemption, HistoryEntry, Status
 from tokensync.names import ConnectionName
 
 NAME = ConnectionName("demo", "a#b/c")
@@ -68,3 +68,12 @@ def test_what_is_absent_is_the_default() -> None:
     assert Connection(name=NAME, provider="p") == record
     absent = {field.name for field in fields(Connection)} - set(connection_attributes(record))
     assert absent == {"name"} | {field.name for field in fields(Connection) if getattr(record, field.name) is None}
+
+
+def test_an_attempt_of_an_older_version_was_no_trial() -> None:
+    """What a record does not say of its attempt is the default, and what it says is read back."""
+    old = {"id": {"S": "a"}, "fence": {"N": "3"}, "at": {"N": "5"}, "exemption": {"S": "grace"}}
+    base = {**KEY, "provider": {"S": "p"}}
+    assert Attempt("a", 3, 5, Exemption.GRACE) == connection_from({**base, "attempt": {"M": old}}).attempt
+    trial = Attempt("a", 3, 5, trial=True)
+    assert trial == connection_from({**base, "attempt": to_attribute(trial)}).attempt

@@ -92,12 +92,34 @@ def test_the_documents_name_stands_before_or_after_the_issuers_path(
 
 
 def test_the_first_document_will_do(server: ScriptedServer) -> None:
-    """OpenID's is asked for only where there is no other."""
-    server.says(OAUTH, metadata())
+    """OpenID's is asked for only where the other is not, or names no UserInfo endpoint."""
+    server.says(OAUTH, metadata(userinfo_endpoint=f"{ISSUER}/me"))
     server.says(OPENID, metadata())
     discover(ISSUER, server)
 
     assert 1 == len(server.asked)
+
+
+def test_openids_document_adds_what_the_first_does_not_name(server: ScriptedServer) -> None:
+    """The UserInfo endpoint stands there alone with many servers; what the first says stands before it."""
+    first = {name: value for name, value in metadata().items() if name != "userinfo_endpoint"}
+    server.says(OAUTH, first)
+    server.says(OPENID, {**first, "token_endpoint": f"{ISSUER}/other", "userinfo_endpoint": f"{ISSUER}/me"})
+    found = discover(ISSUER, server)
+
+    assert (f"{ISSUER}/me", first["token_endpoint"]) == (found.endpoints["verify"], found.endpoints["token"])
+
+
+@pytest.mark.parametrize(
+    "beside", [404, {"issuer": "https://evil.example", "userinfo_endpoint": "https://evil.example"}]
+)
+def test_a_second_document_that_is_none_or_lies_adds_nothing(server: ScriptedServer, beside: object) -> None:
+    """The first one is enough."""
+    first = {name: value for name, value in metadata().items() if name != "userinfo_endpoint"}
+    server.says(OAUTH, first)
+    server.says(OPENID, beside)  # type: ignore[arg-type]  # a status, or a document
+
+    assert "verify" not in discover(ISSUER, server).endpoints
 
 
 @pytest.mark.parametrize(

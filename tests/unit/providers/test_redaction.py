@@ -106,5 +106,5 @@ def test_words_that_are_not_masked_are_left_out() -> None:
 
 
 def test_an_empty_secret_masks_nothing() -> None:
-    """A secret that is empty stands in no text."""
-    assert masked("abc", [Secret(""), Secret("b")]) == "a***c"
+    """Nor does a single letter: what is so short stands in any word, and is nobody's secret."""
+    assert masked("a bob c", [Secret(""), Secret("c"), Secret("bob")]) == "a *** c"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripted import OIDC, Staged, Word, oidc_token
+from scripted import OIDC, Staged, Word, id_token, oidc_token
 from tokensync.app import App
 from tokensync.connection import Status
 from tokensync.errors import NoAnswer, SealingUnavailable
@@ -189,6 +189,38 @@ def test_a_refresh_token_that_comes_along_is_not_presented() -> None:
     refresh(stage)
 
     assert ["client_credentials"] * 2 == [form["grant_type"] for form in stage.server.forms("/token")]
+
+
+def test_an_account_that_consented_is_never_given_the_apps_token() -> None:
+    """An app that mints from now on gets tokens for itself: the seller's connection is postponed, and says why."""
+    stage = Staged.of(OIDC)
+    subject = id_token(sub="alice", aud="client-1", iss=OIDC.settings["issuer"])
+    stage.server.says("/token", oidc_token(id_token=subject))
+    stage.server.says("/userinfo", {"sub": "alice"})
+    stage.connect()
+    world, name = stage.world, stage.name("alice")
+    stood = world.document(name)
+    world.apps.update(replace(OIDC, settings={**OIDC.settings, **MINTING}))
+    asked = stage.server.times("/token")
+
+    for _ in range(3):
+        record = world.stored(name)
+        world.clock.advance(max(0, (record.next_at or 0) - world.clock.now()))
+        assert Result.POSTPONED is world.look_after(name).result
+    forced = world.operating.refresh(name, world.budget(), force=True)
+
+    assert Result.POSTPONED is forced.result
+    assert asked == stage.server.times("/token")
+    assert stood == world.document(name)
+    error = world.stored(name).last_error
+    assert error is not None
+    assert "minted_for_the_app" == error.code
+    assert "the app mints tokens for itself" in error.message
+
+    world.apps.update(OIDC)
+    stage.server.says("/token", oidc_token(access_token="OA-2"))
+    assert Result.REFRESHED is world.operating.refresh(name, world.budget()).result
+    assert "OA-2" == world.document(name)["access_token"]
 
 
 def test_without_a_key_nothing_is_asked_for() -> None:

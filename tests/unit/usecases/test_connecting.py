@@ -674,3 +674,14 @@ def test_an_app_changed_on_the_way_sends_its_code_to_nobody(world: World, browse
 
     assert [] == world.shop.ledger
     assert "could not be connected" in browser.result().body
+
+
+def test_a_request_that_the_provider_refuses_is_our_mistake(world: World, browser: Browser) -> None:
+    """RFC 6749 §4.1.2.1: `invalid_scope` is no seller's no. The page does not blame them, and the operator hears."""
+    browser.connect()
+    browser.back("error=invalid_scope&error_description=x")
+
+    assert "could not be connected" in browser.result().body
+    assert ["authorization.refused"] == [alert.kind for alert in world.alerts.told]
+    assert "invalid_scope" in world.alerts.told[0].detail
+    assert [] == world.shop.ledger

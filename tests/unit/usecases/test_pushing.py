@@ -401,6 +401,87 @@ def test_an_operators_push_that_lost_its_fence_is_made_up_for(world: World) -> N
     assert ["A1", "A1", "A1"] == cart(world).handed
 
 
+def authorize_again(world: World) -> None:
+    """Let the seller authorize anew, which takes the connection over from whoever holds it."""
+    world.connector.pasted(
+        "code-1", world.session(), world.signer, world.budget(), redirect_uri="https://connect.example/callback"
+    )
+
+
+def test_a_store_that_was_added_under_a_lost_fence_is_the_one_that_is_updated(world: World) -> None:
+    """The key that came too late for its lease is kept, so that nothing makes a second store."""
+    world.look_after()
+
+    def late(honest: Callable[[], Answer]) -> Answer:
+        made = honest()
+        authorize_again(world)
+        return made
+
+    cart(world).script.append(late)
+    world.look_after()
+    world.settle(ticks=10)
+
+    assert (["store-1"], "A2") == (list(cart(world).stores), cart(world).handed[-1])
+    assert (["POST"], []) == ([r.method for r in cart(world).requests if r.method == "POST"], world.alerts.told)
+    assert push(world, again=True)["ok"]
+    assert ["store-1"] == list(cart(world).stores)
+
+
+def test_an_addition_that_was_refused_under_a_lost_fence_is_made_anew(world: World) -> None:
+    """A definite no leaves no mark behind for the next holder to stop at."""
+    world.look_after()
+
+    def late(honest: Callable[[], Answer]) -> Answer:
+        del honest
+        authorize_again(world)
+        return cart(world).answer(7)
+
+    cart(world).script.append(late)
+    world.look_after()
+    world.settle(ticks=10)
+
+    assert (["store-1"], "A2") == (list(cart(world).stores), cart(world).handed[-1])
+    assert ["POST", "POST"] == [request.method for request in cart(world).requests if request.method == "POST"]
+
+
+def test_a_handed_over_store_whose_fence_was_lost_is_known_as_well(world: World) -> None:
+    """The same where the owner changed and was to be published."""
+    settled(world, owner="consumer")
+
+    def late(honest: Callable[[], Answer]) -> Answer:
+        made = honest()
+        authorize_again(world)
+        return made
+
+    cart(world).script.append(late)
+
+    assert "taken_over" == push(world)["error"]["class"]
+    world.after_lease()
+    assert push(world, again=True)["ok"]
+    assert ["store-1"] == list(cart(world).stores)
+
+
+def test_a_standing_that_somebody_marked_since_is_not_undone(world: World) -> None:
+    """Who repeated the request meanwhile knows the newer store."""
+    world.look_after()
+
+    def late(honest: Callable[[], Answer]) -> Answer:
+        made = honest()
+        authorize_again(world)
+        world.after_lease()
+        assert push(world, again=True)["ok"]
+        return made
+
+    cart(world).script.append(late)
+    world.look_after()
+    world.settle(ticks=10)
+
+    assert ["store-1", "store-2"] == list(cart(world).stores)
+    assert "A2" == cart(world).stores["store-2"]["tiktokshop_access_token"]
+    assert "PUT" == cart(world).requests[-1].method
+    assert "store-2" == cart(world).requests[-1].headers["x-store-key"]
+
+
 def test_a_push_message_reads_back(world: World) -> None:
     """The queue carries that a push is asked for."""
     del world
@@ -523,6 +604,67 @@ def test_a_connection_is_given_away_once(world: World) -> None:
     assert [] == world.shop.ledger
     assert ["A0"] == cart(world).handed
     assert (OWNED, 1) == (again["error"]["class"], again["exit"])
+
+
+def test_what_may_be_spent_is_not_given_away(world: World) -> None:
+    """A held connection keeps its last attempt: whoever was handed a spent token could only lose the seller."""
+    settled(world, owner="consumer")
+    world.shop.script.append(lost)
+    assert Result.HELD is world.look_after().result
+    stood = world.stored()
+
+    told = push(world)
+    after = world.stored()
+
+    assert (False, "held", 5) == (told["ok"], told["error"]["class"], told["exit"])
+    assert "its refresh token may be spent" in told["error"]["message"]
+    assert f"tokensync refresh {NAME} --force" == told["error"]["next"]
+    assert [] == cart(world).requests
+    assert (Status.HELD, "ambiguous", stood.renew_at, stood.exemption, "tokensync") == (
+        after.status,
+        after.reason,
+        after.renew_at,
+        after.exemption,
+        after.owner,
+    )
+
+
+def test_what_was_presented_before_is_not_given_away(world: World) -> None:
+    """An attempt that stands is settled by the next refresh, and then the new pair goes."""
+    settled(world, owner="consumer")
+    busy = world.shop.answer({"code": 36009002, "message": "rate limit", "data": None, "request_id": "t"})
+    world.shop.script.append(lambda _: busy)
+    world.look_after()
+    assert Status.ACTIVE is world.stored().status
+
+    told = push(world)
+
+    assert ("held", f"tokensync refresh {NAME}") == (told["error"]["class"], told["error"]["next"])
+    assert [] == cart(world).requests
+    due_again(world)
+    refresh(world)
+    assert push(world)["ok"]
+    assert ["A1"] == cart(world).handed
+
+
+def test_by_itself_too_it_waits_until_the_token_is_known_to_be_good(world: World) -> None:
+    """With both settings, the pair that comes of the last attempt is the one that is given away."""
+    settled(world, owner="consumer", push="api2cart")
+
+    def vanished(honest: Callable[[], Answer]) -> Answer:
+        del honest
+        raise NoAnswer("lost")
+
+    world.shop.script.append(vanished)
+    world.look_after()
+    world.connections.seed(scheduled(replace(world.stored(), push_at=world.clock.now())))
+
+    assert Result.HELD is world.look_after().result
+    assert ([], None) == (cart(world).requests, world.stored().push_at)
+    world.clock.advance(WEEK // 2)
+    world.settle(ticks=3)
+    assert (["R0"], ["A1"]) == (world.shop.ledger, cart(world).handed)
+    assert "consumer" == world.document()["owner"]
 
 
 def test_it_is_refreshed_until_it_is_given_away(world: World) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from scripted import ISSUER, OIDC, Staged, id_token, oidc_token
+from tokensync.app import App
 from tokensync.commands import RotationCommands
 from tokensync.connection import Attempt, Exemption, Status
 from tokensync.errors import NoAnswer
 from tokensync.grant import Grant
 from tokensync.names import ConnectionName
 from tokensync.outcome import Result
+from tokensync.providers import PROVIDERS
 from tokensync.secret import Secret
 from world import APP, NAME, World
 
@@ -153,6 +157,84 @@ def test_a_crash_in_the_middle_leaves_both_secrets(world: World) -> None:
     assert [] == world.shop.doubles
 
 
+KILLED = ((36009004, "invalid client_key"), (36004005, "can not find related auth record"))
+
+
+@pytest.mark.parametrize(("code", "message"), KILLED)
+def test_a_trial_that_was_killed_tells_the_next_worker_nothing(world: World, code: int, message: str) -> None:
+    """The refusal that it stored is the new secret's: the app is not paused, and no seller is asked to come back."""
+    stood = world.stored()
+    world.shop.script.append(refused(world, code, f"{message} {CANDIDATE}"))
+    world.failpoints.raise_at("received", KeyboardInterrupt("killed"))
+    with pytest.raises(KeyboardInterrupt):
+        prove(world)
+    world.after_lease()
+
+    resumed = world.look_after()
+    after = world.stored()
+
+    assert Result.POSTPONED is resumed.result
+    assert ("", []) == (world.apps.state(APP).paused, world.alerts.told)
+    assert (Status.ACTIVE, stood.failures, "secret.not_proven") == (
+        after.status,
+        after.failures,
+        after.history[-1].event,
+    )
+    assert CANDIDATE not in repr((resumed, after, world.log.lines))
+    assert Result.REFRESHED is world.look_after().result
+    assert (["R0"], "A1") == (world.shop.ledger, world.document()["access_token"])
+
+
+def killed_under_the_standing_secret(world: World, code: int, message: str) -> None:
+    """Let a refresh be refused, and its worker die before it read why."""
+    world.shop.script.append(refused(world, code, message))
+    world.failpoints.raise_at("received", KeyboardInterrupt("killed"))
+    with pytest.raises(KeyboardInterrupt):
+        world.look_after()
+    world.after_lease()
+
+
+def test_a_trial_does_not_take_over_the_standing_secrets_refusal(world: World) -> None:
+    """What was refused under the secret that stands is concluded as ever, whoever comes to read it."""
+    killed_under_the_standing_secret(world, 36004005, "can not find related auth record")
+
+    told = prove(world)
+
+    assert (False, "not_proven") == (told["ok"], told["error"]["class"])
+    assert Status.REAUTHORIZE is world.stored().status
+    assert "secret.not_proven" not in [entry.event for entry in world.stored().history]
+    assert [] == world.shop.ledger
+
+
+def test_a_trial_that_reads_of_the_standing_secrets_end_pauses_the_app_and_goes_on(world: World) -> None:
+    """The old secret is dead, and that is told; a pause does not stop the proof of the new one."""
+    killed_under_the_standing_secret(world, 36009004, "invalid client_key e59af819cc")
+
+    told = prove(world)
+
+    assert (True, "refreshed") == (told["ok"], told["result"])
+    assert ["app.paused"] == [alert.kind for alert in world.alerts.told]
+    assert "e59af819cc" not in repr((world.alerts.told, world.log.lines, world.apps.state(APP)))
+    assert ["R0"] == world.shop.ledger
+
+
+def test_what_went_under_the_new_secret_is_marked_before_it_is_sent(world: World) -> None:
+    """The record tells it, as the process that knows may not live to."""
+    seen: list[bool] = []
+
+    def answering(honest: Callable[[], Answer]) -> Answer:
+        attempt = world.stored().attempt
+        assert attempt is not None
+        seen.append(attempt.trial)
+        return honest()
+
+    world.shop.script.extend([answering, answering])
+    prove(world)
+    world.operating.refresh(NAME, world.budget())
+
+    assert [True, False] == seen
+
+
 def test_an_app_without_a_new_secret(world: World) -> None:
     """There is nothing to prove, and the command that begins it is named."""
     world.apps.update(world.app)
@@ -246,6 +328,72 @@ def test_what_is_never_refreshed_is_verified(world: World, code: int, ok: bool, 
     assert ["new"] == seen
     assert (stood.verify_at, stood.failures, stood.history) == (after.verify_at, after.failures, after.history)
     assert [] == world.alerts.told
+
+
+def consented(*, refreshable: bool) -> Staged:
+    """Return an app with one connection, whose UserInfo call carries the access token alone."""
+    staged = Staged.of(replace(OIDC, new_client_secret=Secret(CANDIDATE)))
+    subject = id_token(sub="u1", aud="client-1", iss=ISSUER)
+    answer = {"access_token": "OA", "token_type": "Bearer", "id_token": subject}
+    staged.server.says("/token", oidc_token(id_token=subject) if refreshable else answer)
+    staged.server.says("/userinfo", {"sub": "u1", "name": "U"})
+    staged.connect()
+    staged.server.asked.clear()
+    return staged
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_call_without_the_secret_proves_nothing(named: bool) -> None:  # noqa: FBT001
+    """A Bearer token alone says nothing of the client secret: such a connection is not asked, even by name."""
+    staged = consented(refreshable=False)
+    asked = {"connection": "oidc/u1"} if named else {}
+
+    told = staged.world.handing.commands()["prove"]({"app": "oidc", **asked}, staged.world.budget())
+
+    assert (False, "NoConnection") == (told["ok"], told["error"]["class"])
+    assert [] == staged.server.asked
+
+
+def test_the_same_provider_proves_it_by_a_refresh() -> None:
+    """Where there is a refresh token the secret goes with it."""
+    staged = consented(refreshable=True)
+
+    told = staged.world.handing.commands()["prove"]({"app": "oidc"}, staged.world.budget())
+
+    assert (True, "refreshed") == (told["ok"], told["result"])
+    assert ["/token"] == [urlsplit(request.url).path for request in staged.server.asked]
+
+
+def test_a_connection_that_turns_out_to_have_nothing_to_refresh_with() -> None:
+    """A refresh that an operator asked for in vain does not make its UserInfo a proof."""
+    staged = consented(refreshable=False)
+    world, name = staged.world, staged.name("u1")
+    world.connections.request_refresh(name, generation=1, now=world.clock.now())
+
+    told = world.handing.commands()["prove"]({"app": "oidc"}, world.budget())
+
+    assert (False, "not_proven") == (told["ok"], told["error"]["class"])
+    assert "nothing_due" in told["error"]["message"]
+    assert [] == staged.server.asked
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_a_call_carries_the_secret_exactly_where_it_says_so(name: str) -> None:
+    """Under another secret, a call that carries it is another request."""
+    call = PROVIDERS[name].account_call
+    if call is None:
+        return
+    app = App(name=APP, provider=name, client_id="c", client_secret=Secret("one"))
+    world = World()
+    world.connected()
+    grant = world.grant()
+    first, second = (
+        call.request(replace(app, client_secret=Secret(secret)), "https://a.example", grant, 1) for secret in ("1", "2")
+    )
+
+    assert call.carries_secret == (
+        (first.url, dict(first.headers), first.body) != (second.url, dict(second.headers), second.body)
+    )
 
 
 def test_a_secret_that_was_replaced_meanwhile_pauses_nothing(world: World) -> None:

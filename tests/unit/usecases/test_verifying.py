@@ -9,7 +9,7 @@ import pytest
 
 from scripted import ADS, ADS_LIST, ADS_TOKEN, OIDC, Staged, Word, ads_token, advertisers, oidc_token
 from tokensync.connection import Exemption, Phase, Status
-from tokensync.errors import NoAnswer, SealingUnavailable, StoreUnavailable
+from tokensync.errors import NoAnswer, PublishUnavailable, SealingUnavailable, StoreUnavailable
 from tokensync.outcome import Outcome, Result
 from tokensync.schedule import DAY
 from tokensync.work import Work
@@ -359,6 +359,22 @@ def test_lookups_that_the_table_refuses_fail_no_verification() -> None:
 
     assert Result.VERIFIED is act(world, record).result
     assert "lookups.failed" in world.log.events()
+
+
+def test_a_secret_that_was_deleted_is_noticed(ads: Staged) -> None:
+    """Nothing else would ever look at it: no refresh writes it."""
+    ads.world.secrets.destroy(stored(ads).published.arn)  # type: ignore[union-attr]  # it is published
+
+    assert Result.ORPHANED is look(due(ads)).result
+    assert (Status.ORPHANED, None) == (stored(ads).status, stored(ads).next_at)
+    assert ["connection.orphaned"] == ads.alerts()
+
+
+def test_a_secret_that_cannot_be_looked_at_fails_no_verification(ads: Staged) -> None:
+    """Secrets Manager throttles: the token works all the same, and tomorrow is another day."""
+    ads.world.secrets.fail_next("current_version", PublishUnavailable)
+
+    assert Result.VERIFIED is look(due(ads)).result
 
 
 def test_a_token_without_a_call_just_stays() -> None:

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
 _LONGEST_QUERY = 8192
 _LONGEST_CODE = 4096
+# What an authorization server says of a request that it refuses, or cannot serve; anything else is a denial.
+_REQUEST_ERRORS = frozenset(
+    {
+        "invalid_request",
+        "unauthorized_client",
+        "unsupported_response_type",
+        "invalid_scope",
+        "server_error",
+        "temporarily_unavailable",
+    }
+)
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -68,6 +79,11 @@ class Query(NeverPickled):
     def denied(self) -> str:
         """Return the provider's error code, cut and cleaned; empty where there is none."""
         return one_line(self.parameters.get("error", ""), length=60)
+
+    @property
+    def is_our_mistake(self) -> bool:
+        """Return whether the error is about the request and not the account's answer, RFC 6749 §4.1.2.1."""
+        return self.denied in _REQUEST_ERRORS
 
     def code(self, provider: Provider, app: App) -> Secret | None:
         """Return the authorization code, or None where the seller or the provider declined.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tokensync.connection import Status
 from tokensync.discovery import discover
 from tokensync.errors import (
     AlreadyConsumed,
@@ -31,6 +32,7 @@ from tokensync.pending import Outcome as Ended
 from tokensync.session import Session
 from tokensync.signing import Invite
 from tokensync.summary import summary
+from tokensync.transitions import REASON_OTHER_ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -126,6 +128,26 @@ class RotationCommands:
         return {"ok": True, "due": ticked.due, "queued": ticked.queued}
 
 
+def _set_apart(outcome: Outcome) -> tuple[int, str, str] | None:
+    """Word a connection that is held, and not because its refresh token may be spent; None for every other."""
+    record = outcome.record
+    if record is None or outcome.result is not Result.HELD:
+        return None
+    if record.status is Status.QUARANTINED:
+        return (
+            FAILED,
+            "quarantined: another account authorized than the invite was for, and no refresh accepts it",
+            "tokensync show {name}",
+        )
+    if record.reason == REASON_OTHER_ACCOUNT:
+        return (
+            FAILED,
+            "held: its refresh token belongs to another account, so nothing was published",
+            "tokensync remove {name}",
+        )
+    return None
+
+
 def told_outcome(
     name: ConnectionName,
     outcome: Outcome,
@@ -139,7 +161,7 @@ def told_outcome(
     failures = {**_AFTER_REFRESH, **(otherwise or {})}
     if outcome.result not in failures:
         return {"ok": True, **answer}
-    code, message, following = failures[outcome.result]
+    code, message, following = _set_apart(outcome) or failures[outcome.result]
     error = outcome.record.last_error if outcome.record is not None else None
     if error is not None:
         told_by = " ".join(filter(None, (error.failure, error.code, error.message)))
@@ -169,7 +191,7 @@ class CallbackCommands:
 
     def _paste(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = app_name(str(event["app"]))
-        session = Session(name, apps=self.apps, sealer=self.sealer)
+        session = Session(name, apps=self.apps, sealer=self.sealer, fresh=True)
         redirect_uri = str(event.get("redirect_uri") or f"{self.base_url}/callback/{name}")
         pending = self.connector.pasted(str(event["text"]), session, self.signer(), budget, redirect_uri=redirect_uri)
         return _told_pending(name, pending)
@@ -178,7 +200,7 @@ class CallbackCommands:
         """Begin an authorization that the operator finishes by pasting the redirect URL."""
         del budget
         name = app_name(str(event["app"]))
-        session = Session(name, apps=self.apps, sealer=self.sealer)
+        session = Session(name, apps=self.apps, sealer=self.sealer, fresh=True)
         signer, now = self.signer(), self.clock.now()
         invite = Invite(id="", app=name, expires_at=now + LIFETIME, label=str(event.get("label") or ""))
         redirect_uri = str(event.get("redirect_uri") or f"{self.base_url}/callback/{name}")
@@ -192,7 +214,7 @@ class CallbackCommands:
 
     def _mint(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = app_name(str(event["app"]))
-        session = Session(name, apps=self.apps, sealer=self.sealer)
+        session = Session(name, apps=self.apps, sealer=self.sealer, fresh=True)
         pending = self.connector.minted(session, self.signer(), budget, label=str(event.get("label") or ""))
         return _told_pending(name, pending, again="connect")
 

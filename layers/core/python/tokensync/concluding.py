@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tokensync import schedule, transitions
 from tokensync.answers import Failure, FailureClass
-from tokensync.connection import Status
+from tokensync.connection import Phase, Status
 from tokensync.errors import FenceLost, PublishError, SecretGone, SecretNotOurs
 from tokensync.history import noted
 from tokensync.outcome import Outcome, Result
@@ -48,7 +48,7 @@ class Concluder:
         Raises:
             FenceLost: the connection was taken over before anything was published.
         """
-        known = (grant.refresh_token, grant.access_token, session.app.client_secret)
+        known = (grant.refresh_token, grant.access_token, *session.client_secrets)
         read = read_answer(session.provider, answer, secrets=[secret for secret in known if secret])
         if isinstance(read, Failure):
             if read.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN):
@@ -120,8 +120,8 @@ class Concluder:
         Raises:
             FenceLost: the connection was taken over; the failure of an old attempt marks nothing.
         """
-        if session.trial is not None and failure.kind in (FailureClass.CONFIGURATION, FailureClass.REFUSED):
-            return self._not_proven(record, failure)
+        if _is_trial(record) and failure.kind in (FailureClass.CONFIGURATION, FailureClass.REFUSED):
+            return self._not_proven(record, failure, session)
         now = self.clock.now()
         fraction = self.randomness.fraction()
         after = transitions.failed(
@@ -226,9 +226,10 @@ class Concluder:
             after = replace(after, compare_at=at, refresh_at=min(at, record.refresh_at or at))
         return Outcome(Result.POSTPONED, self.connections.write(record, after), backpressure=backpressure)
 
-    def _not_proven(self, record: Connection, failure: Failure) -> Outcome:
+    def _not_proven(self, record: Connection, failure: Failure, session: Session) -> Outcome:
         """COMMIT that a new client secret was presented and refused: it tells nothing of the connection."""
-        is_the_secret = failure.kind is FailureClass.CONFIGURATION
+        # Whoever resumes a trial that was killed asked nothing of the secret.
+        is_the_secret = failure.kind is FailureClass.CONFIGURATION and session.trial is not None
         stands = self.connections.write(record, transitions.untold(record, failure, now=self.clock.now()))
         return Outcome(Result.SECRET_REFUSED if is_the_secret else Result.POSTPONED, stands, failure=failure)
 
@@ -291,3 +292,9 @@ class Concluder:
             detail=f"the provider's answer was not as documented: {oddities}",
             next_command=f"tokensync history {name}",
         )
+
+
+def _is_trial(record: Connection) -> bool:
+    """Return whether what is being concluded went under a client secret that is not proven."""
+    # An attempt that was concluded stays on the record: a later verification is none of its business.
+    return record.phase is not Phase.IDLE and record.attempt is not None and record.attempt.trial

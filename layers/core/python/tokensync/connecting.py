@@ -221,6 +221,15 @@ class Connector:
         if code is not None:
             return self._exchange(key, code, session, budget=budget, cookie=cookie)
         pending = self.pendings.consume(key, now=self.clock.now(), lease_until=None, code="")
+        if query.is_our_mistake:
+            self.alerts.tell(
+                "authorization.refused",
+                key.app,
+                detail=f"the provider refused the authorization request itself, before any account was asked: "
+                f"{query.denied}",
+                next_command=f"tokensync app show {key.app}",
+            )
+            return self._failed(pending, query.denied)
         self.log.info("authorization.cancelled", app=key.app, error=query.denied)
         return self.pendings.write(
             pending, replace(pending, outcome=Outcome.CANCELLED, detail=query.denied), next_at=None

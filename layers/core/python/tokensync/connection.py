@@ -46,12 +46,17 @@ class Exemption(StrEnum):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One presentation of a refresh token. `exemption` is written before the request is sent."""
+    """One presentation of a refresh token. `exemption` and `trial` are written before the request is sent.
+
+    `trial` tells that it went under a client secret that is not proven: what it meets with tells of that secret alone,
+    whoever reads the answer.
+    """
 
     id: str
     fence: int
     at: int
     exemption: Exemption | None = None
+    trial: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ What is found becomes the app's own endpoints and settings. A document that chan
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -45,10 +46,14 @@ def discover(issuer: str, wire: Wire) -> Metadata:
         BadMetadata: there is none, it names another issuer, or it cannot be worked with; the message tells which.
     """
     issuer = _url(issuer, "the issuer")
-    for url in _places(issuer):
-        found = _fetched(url, wire)
-        if found is not None:
-            return _checked(found, issuer)
+    oauth, openid = _places(issuer)
+    found = _fetched(oauth, wire)
+    if found is None:
+        found = _fetched(openid, wire)
+    elif found.get("issuer") == issuer and _ENDPOINTS["verify"] not in found:
+        found = {**_beside(openid, wire, issuer), **found}
+    if found is not None:
+        return _checked(found, issuer)
     raise BadMetadata(
         f"{issuer} has no metadata, neither OAuth's (RFC 8414) nor OpenID's: give its endpoints one by one"
     )
@@ -61,6 +66,15 @@ def _places(issuer: str) -> tuple[str, str]:
     oauth = urlunsplit((parts.scheme, parts.netloc, f"/.well-known/oauth-authorization-server{path}", "", ""))
     openid = urlunsplit((parts.scheme, parts.netloc, f"{path}/.well-known/openid-configuration", "", ""))
     return oauth, openid
+
+
+def _beside(openid: str, wire: Wire, issuer: str) -> Mapping[str, Any]:
+    """Return what OpenID's document adds to RFC 8414's, which need not name OpenID's endpoints; empty without one."""
+    with contextlib.suppress(BadMetadata):
+        other = _fetched(openid, wire)
+        if other is not None and other.get("issuer") == issuer:
+            return other
+    return {}
 
 
 def _fetched(url: str, wire: Wire) -> Mapping[str, Any] | None:

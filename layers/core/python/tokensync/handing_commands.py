@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokensync.answers import FailureClass
 from tokensync.commands import FAILED, LATER, refused, told_outcome
+from tokensync.connection import Status
 from tokensync.handing import Handover
 from tokensync.names import ConnectionName, app_name
 from tokensync.outcome import Result
@@ -49,6 +50,14 @@ class Handing:
             Result.LEASED_ELSEWHERE: (LATER, "another worker is at this connection", again),
             Result.NO_TIME: (LATER, "the function had too little time left", again),
         }
+        seen = outcome.record
+        if outcome.result is Result.HELD and seen is not None and seen.status is not Status.QUARANTINED:
+            following = "tokensync refresh {name}" + (" --force" if seen.status is Status.HELD else "")
+            words[Result.HELD] = (
+                LATER,
+                "its refresh token may be spent: a refresh has to settle that first",
+                following,
+            )
         answer = told_outcome(name, outcome, prefix=self.prefix, otherwise=words)
         record = outcome.record
         return answer if record is None else {**answer, "pushed": record.pushed, "owner": record.owner}

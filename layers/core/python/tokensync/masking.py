@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tokensync.secret import Secret
 
+_SHORTEST = 2  # characters
 _SHORTEST_ENCODED = 6  # characters: a shorter piece of base64 stands in any word
 
 
@@ -27,8 +28,8 @@ def masked(text: str, secrets: Sequence[Secret]) -> str:
     text = printable(text)
     for secret in secrets:
         plain = secret.reveal()
-        # An empty one stands between any two letters.
-        for pattern in _patterns(plain) if plain else ():
+        # What is so short stands in any word, and is nobody's secret.
+        for pattern in _patterns(plain) if len(plain) >= _SHORTEST else ():
             text = pattern.sub(MASK, text)
     return text
 

@@ -68,6 +68,16 @@ class Connections(Protocol):
         """
         ...
 
+    def replace_standing(self, name: ConnectionName, *, seen: bytes, sealed: bytes | None) -> bool:
+        """Replace `sealed_consumer` where it still is `seen`, whoever holds the lease; tell whether it was.
+
+        It belongs to no grant: a take-over leaves it, so the answer to a request made under a lost fence still counts.
+
+        Raises:
+            NewerSchema: the record's schema is newer than ours; nothing was written.
+        """
+        ...
+
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
         """Make the token's refresh due now if its generation is still `generation`; tell whether it was.
 

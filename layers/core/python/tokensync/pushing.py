@@ -79,6 +79,10 @@ class Pusher:
             return self._left(record, consumer)
         if record.handed_over_at is not None and not standing.unanswered:
             return Outcome(Result.OWNED_BY_CONSUMER, self._write(record, replace(record, push_at=None)))
+        gives = session.app.gives_away and record.handed_over_at is None
+        if gives and (record.status is not Status.ACTIVE or record.attempt is not None):
+            # Its refresh token may be spent, and nobody here would be left to find that out. A refresh asks again.
+            return Outcome(Result.HELD, self._write(record, replace(record, push_at=None)))
         lacking = _lacking(session.app, grant, consumer)
         if lacking is not None:
             return self._failed(record, record, lacking, grant=grant, session=session, consumer=consumer)
@@ -210,9 +214,18 @@ class Pusher:
             except FenceLost:
                 outcome = Outcome(Result.TAKEN_OVER)
         if outcome.result is Result.TAKEN_OVER:
+            self._keep_standing(before, after)
             # Our pair, an older one by now, may have come after the newest: that one is handed over once more.
             self.queue.send([Work(connection=before.name, push=True)])
         return outcome
+
+    def _keep_standing(self, marked: Connection, after: Connection) -> None:
+        """Keep what the consumer answered to a marked request: the key it gave outlives every grant."""
+        seen = marked.sealed_consumer
+        if seen is None or seen == after.sealed_consumer:
+            return
+        if not self.connections.replace_standing(marked.name, seen=seen, sealed=after.sealed_consumer):
+            self.log.warning("standing.superseded", connection=str(marked.name))
 
     def _write(self, before: Connection, after: Connection) -> Connection:
         return self.connections.write(before, released(after))

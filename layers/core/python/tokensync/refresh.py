@@ -15,6 +15,7 @@ from tokensync.connection import Attempt, Exemption, Phase
 from tokensync.errors import FenceLost, NewerSchema, StoreUnavailable
 from tokensync.outcome import Outcome, Result
 from tokensync.presenting import present
+from tokensync.providers.contract import GrantType
 from tokensync.token_request import renewal_request
 from tokensync.unsealing import answer_binding
 from tokensync.work import Work
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
     from tokensync.session import Budget, Limits, Session
     from tokensync.unsealing import Unsealer
     from tokensync.wire import Wire
+
+# RFC 6749 §4.4: what is minted is the app's own.
+_NOT_THE_ACCOUNTS = Failure(
+    kind=FailureClass.NOT_SENT,
+    code="minted_for_the_app",
+    message="the app mints tokens for itself, and this account's came from its consent: remove the app (its "
+    "connections are kept), and add it again under its name with the grant that it had",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +76,14 @@ class Refresher:
 
         `force` is an operator's: it presents a token that may be spent.
 
+        An app whose tokens are minted gets them for itself: the connection of an account that consented is postponed.
+
         Raises:
             ValueError: nothing can renew this grant.
             FenceLost, SealingUnavailable, StoreUnavailable: nothing was spent.
         """
+        if session.provider.grant_type is GrantType.CLIENT_CREDENTIALS and grant.account_id != session.app.client_id:
+            return self.concluder.settle(record, _NOT_THE_ACCOUNTS, grant, session, previous=None)
         request = renewal_request(session.provider, session.app, grant)
         if request is None:
             raise ValueError("this grant cannot be renewed")
@@ -84,7 +97,13 @@ class Refresher:
                 lost = Failure(kind=FailureClass.AMBIGUOUS, code="presented_before")
                 return self.concluder.settle(record, lost, grant, session, previous=None)
         _ = session.key  # in hand now: sealing the answer needs no call later
-        attempt = Attempt(id=self.randomness.token(), fence=record.fence, at=self.clock.now(), exemption=exemption)
+        attempt = Attempt(
+            id=self.randomness.token(),
+            fence=record.fence,
+            at=self.clock.now(),
+            exemption=exemption,
+            trial=session.trial is not None,
+        )
         sent = self.connections.write(record, replace(record, phase=Phase.SENT, attempt=attempt, exemption=None))
         self.failpoints.reached("sent")
         answer = present(

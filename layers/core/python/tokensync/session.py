@@ -65,7 +65,8 @@ class Trial:
 class Session:
     """One app within one batch. Everything is fetched at first use and kept; safe to share between threads.
 
-    With a `trial` the app presents that secret instead of its own, whether or not it is paused, and it pauses nothing.
+    `fresh` reads the registration now, and not as it was a moment ago. With a `trial` the app presents that secret
+    instead of its own, whether or not it is paused.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Session:
         apps: Apps,
         sealer: Sealer,
         providers: Callable[[str], Provider] = provider_named,
+        fresh: bool = False,
         trial: Trial | None = None,
     ) -> None:
         self.name = name
@@ -85,8 +87,10 @@ class Session:
         self._apps = apps
         self._sealer = sealer
         self._providers = providers
+        self._fresh = fresh
         self._lock = threading.RLock()
         self._app: App | None = None
+        self._standing: App | None = None
         self._provider: Provider | None = None
         self._state: AppState | None = None
         self._key: DataKey | None = None
@@ -100,10 +104,22 @@ class Session:
         """
         with self._lock:
             if self._app is None:
-                self._app = self._apps.get(self.name, fresh=self.trial is not None)
+                self._app = self._standing = self._apps.get(self.name, fresh=self._fresh or self.trial is not None)
                 if self.trial is not None:
                     self._app = replace(self._app, client_secret=self.trial.client_secret)
             return self._app
+
+    @property
+    def client_secrets(self) -> tuple[Secret, ...]:
+        """Return every client secret that an answer may be to, this session's own first.
+
+        Raises:
+            UnknownApp, InvalidApp, StoreUnavailable: as `app`.
+        """
+        own = self.app.client_secret
+        standing = self._standing or self.app
+        others = (standing.client_secret, standing.new_client_secret)
+        return (own, *(secret for secret in others if secret is not None))
 
     @property
     def provider(self) -> Provider:
@@ -151,7 +167,8 @@ class Session:
         Raises:
             StoreUnavailable: as `Apps.pause`.
         """
-        if self.trial is not None or self._apps.get(self.name, fresh=True).client_secret != self.app.client_secret:
+        standing = self._standing or self.app
+        if self._apps.get(self.name, fresh=True).client_secret != standing.client_secret:
             return False
         with self._lock:
             self._state = None

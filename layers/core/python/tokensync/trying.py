@@ -52,7 +52,7 @@ class SecretTrial:
             )
         session = Session(app, apps=operating.apps, sealer=operating.sealer, trial=Trial(secret))
         named = None if connection is None else operating.standing(connection)
-        record = self._chosen(app) if named is None else (named if _can_tell(named) else None)
+        record = self._chosen(session) if named is None else (named if self._is_able(named, session) else None)
         if record is None:
             return None
 
@@ -63,16 +63,22 @@ class SecretTrial:
 
         return operating.under_lease(record.name, session, budget, act)
 
-    def _chosen(self, app: str) -> Connection | None:
+    def _chosen(self, session: Session) -> Connection | None:
         """Return the connection that the proof is made with, one without a trace of trouble first."""
-        able = [record for record in self.operating.connections.list(app) if _can_tell(record)]
+        able = [record for record in self.operating.connections.list(session.name) if self._is_able(record, session)]
         return min(able, key=lambda record: (record.attempt is not None, record.failures), default=None)
 
+    @staticmethod
+    def _is_able(record: Connection, session: Session) -> bool:
+        """Return whether some call for this connection presents the secret: its refresh, or its verification."""
+        # A refresh is due some day exactly where there is something to refresh with.
+        return _can_tell(record) and (record.renew_at is not None or _verification_tells(session))
+
     def _asked(self, record: Connection, grant: Grant, session: Session) -> Outcome:
-        """Verify the access token: a call that carries the secret too. Nothing of the answer is kept."""
+        """Verify the access token, where that call presents the secret too. Nothing of the answer is kept."""
         failure: Failure | None = None
         result = Result.VERIFIED
-        if session.provider.account_call is None or not _can_tell(record):
+        if not _verification_tells(session) or not _can_tell(record):
             result = Result.NOTHING_DUE
         else:
             facts = self.accounts.facts(grant, session)
@@ -92,3 +98,8 @@ def _can_tell(record: Connection) -> bool:
         and record.handed_over_at is None
         and record.sealed_grant is not None
     )
+
+
+def _verification_tells(session: Session) -> bool:
+    call = session.provider.account_call
+    return call is not None and call.carries_secret

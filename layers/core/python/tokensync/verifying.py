@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tokensync import transitions
 from tokensync.accounts import kept_facts
 from tokensync.answers import Failure, FailureClass
-from tokensync.errors import StoreUnavailable
+from tokensync.errors import PublishUnavailable, SecretGone, SecretNotOurs, StoreUnavailable
 from tokensync.history import noted
 from tokensync.outcome import Outcome, Result
 from tokensync.unsealing import grant_binding
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tokensync.grant import Grant
     from tokensync.names import ConnectionName
     from tokensync.ports import Connections
+    from tokensync.publishing import Publisher
     from tokensync.schedule import Cadence
     from tokensync.seams import Alerts, Clock, Log, Randomness
     from tokensync.session import Session
@@ -37,6 +38,7 @@ class Verifier:
     connections: Connections
     accounts: AccountReader
     concluder: Concluder
+    publisher: Publisher
     alerts: Alerts
     clock: Clock
     randomness: Randomness
@@ -74,8 +76,22 @@ class Verifier:
             sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
             after = noted(replace(after, sealed_grant=sealed), "account.changed", now=self.clock.now())
         elif not after.publishing_is_due():
-            return Outcome(Result.VERIFIED, self.connections.write(record, transitions.released(after)))
+            return self._kept(record, transitions.released(after), new)
         return self.concluder.publish(record, transitions.released(after), new, Result.VERIFIED)
+
+    def _kept(self, record: Connection, after: Connection, grant: Grant) -> Outcome:
+        """COMMIT a verification that changed nothing, once it is seen that the secret still stands.
+
+        Nothing else would ever look at the secret of a token that never expires.
+        """
+        try:
+            if record.published is not None and not self.publisher.is_current(record):
+                return self.concluder.publish(record, after, grant, Result.VERIFIED)
+        except PublishUnavailable as error:
+            self.log.warning("comparing.postponed", connection=str(record.name), error=str(error))
+        except (SecretGone, SecretNotOurs) as gone:
+            return self.concluder.orphaned(record, str(gone))
+        return Outcome(Result.VERIFIED, self.connections.write(record, after))
 
     def index(self, name: ConnectionName, facts: dict[str, Any], session: Session) -> None:
         """Note by what else a provider's notices name this account; failing that, the next verification does it."""

@@ -166,7 +166,8 @@ class Web:
         return app.settings.get("installs") == "provider"
 
     def _session(self, name: str) -> Session:
-        return Session(app_name(name), apps=self.apps, sealer=self.sealer)
+        # Read now: a link made with a client id that was just replaced would lead nowhere.
+        return Session(app_name(name), apps=self.apps, sealer=self.sealer, fresh=True)
 
     def _refused(self, name: str, text: str, status: int, error: BadRequest | InviteRefused) -> Page:
         """Refuse without a call to anyone: the apps' names are in hand since the cold start."""

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from cart import HOST, KEY, ScriptedCart
+from scripted import OIDC
 from tokensync.connection import Status
-from tokensync.names import token_secret_name
+from tokensync.names import ConnectionName, token_secret_name
 from tokensync.secret import Secret
 from world import APP, NAME
 
@@ -193,6 +194,27 @@ def test_a_setting_that_does_not_fit(desk: Any, pair: str) -> None:
     """Nothing is changed."""
     assert 2 == desk.error("app", "set", APP, pair)[0]
     assert desk.world.app == desk.world.apps.get(APP)
+
+
+@pytest.mark.parametrize("pair", ["grant=client_credentials", "account_field=user_id", "issuer=https://other.example"])
+def test_whose_tokens_they_are_stays_while_connections_stand(desk: Any, pair: str) -> None:
+    """Under another grant, name or issuer the connections would be given tokens of somebody else."""
+    desk.world.apps.register(OIDC)
+    name = ConnectionName("oidc", "alice")
+    desk.world.connected(name, refresh_token="OR")
+
+    code, error = desk.error("app", "set", "oidc", pair)
+
+    assert (1, "ConnectionsStand") == (code, error["class"])
+    assert f"tokensync app add NAME --provider oauth2 --set {pair}" == error["next"]
+    assert "1 connection of oidc" in error["message"]
+    assert OIDC == desk.world.apps.get("oidc")
+
+    same = pair.partition("=")[0] + "=" + OIDC.settings.get(pair.partition("=")[0], "")
+    others = ("iss=required",) if same.endswith("=") else ("iss=required", same)
+    assert 0 == desk.run("app", "set", "oidc", *others).exit_code
+    desk.world.connections.seed(replace(desk.world.stored(name), removed_at=1))
+    assert 0 == desk.run("app", "set", "oidc", pair).exit_code
 
 
 def test_taking_the_ownership_back_says_what_it_needs(desk: Any) -> None:

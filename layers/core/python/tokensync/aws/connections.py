@@ -182,6 +182,27 @@ class DynamoConnections:
         )
         return new, stood
 
+    def replace_standing(self, name: ConnectionName, *, seen: bytes, sealed: bytes | None) -> bool:
+        """Replace what a consumer knows the connection by where it still is `seen`; tell whether it was.
+
+        Raises:
+            NewerSchema: as the port says.
+        """
+        change = Change(
+            condition="#schema <= :ours AND #sealed_consumer = :seen",
+            set={} if sealed is None else {"sealed_consumer": sealed},
+            remove=("sealed_consumer",) if sealed is None else (),
+            values={"ours": SCHEMA, "seen": seen},
+        )
+        try:
+            self._table.update(connection_key(name), change)
+        except ConditionFailed as failed:
+            if failed.item is None:
+                return False
+            # boto3 repeats a request whose answer was lost: then it stands already.
+            return connection_from(self._known(name, failed.item)).sealed_consumer == sealed
+        return True
+
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
         """Make the token's refresh due now if its generation is still this one.
 

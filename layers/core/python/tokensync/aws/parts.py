@@ -77,6 +77,7 @@ class Parts:
             connections=self.connections,
             accounts=self.accounts,
             concluder=self.concluder,
+            publisher=self.publisher,
             alerts=self.alerts,
             clock=self.clock,
             randomness=self.randomness,

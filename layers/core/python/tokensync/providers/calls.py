@@ -37,7 +37,9 @@ class AccountCall:
     where it is none) and its HTTP status; it returns the facts, or the error. `failures` and `failure_texts` class
     errors as those of `Provider` do: REFUSED says that this access token works no more.
 
-    With `challenged` an error stands in the header WWW-Authenticate, RFC 6750 §3, and goes before the body's.
+    `carries_secret` tells that the request carries the client secret or is signed with it, so that its success proves
+    that secret as well. With `challenged` an error stands in the header WWW-Authenticate, RFC 6750 §3, and goes before
+    the body's.
 
     `account` names the account from the facts, for providers whose token answers do not; it also gets the account
     that the authorization was wanted for, empty where any will do. `lookups` lists what else, such as a shop's id,
@@ -50,5 +52,6 @@ class AccountCall:
     failures: Mapping[str, FailureClass] = field(default_factory=dict)
     failure_texts: tuple[tuple[str, FailureClass], ...] = ()
     challenged: bool = False
+    carries_secret: bool = False
     account: Callable[[Mapping[str, Any], str], AccountReply | None] = names_no_account
     lookups: Callable[[Mapping[str, Any]], tuple[str, ...]] = no_lookups

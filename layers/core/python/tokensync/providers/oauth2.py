@@ -122,6 +122,7 @@ def _configured(provider: Provider, app: App) -> Provider:
         userinfo = replace(_USERINFO, account=names_no_account) if named_by_field else _USERINFO
     return replace(
         provider,
+        title=setting("title") or provider.title,
         grant_type=GrantType(setting("grant")),
         authorize=replace(
             provider.authorize,
@@ -155,6 +156,7 @@ PROVIDER = Provider(
     endpoints={},
     hosts=None,
     settings={
+        "title": (),
         "issuer": (),
         "iss": ("optional", "required"),
         "grant": (

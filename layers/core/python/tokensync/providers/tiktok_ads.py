@@ -114,6 +114,7 @@ PROVIDER = Provider(
         endpoint="verify",
         failures=CALL_FAILURES,
         failure_texts=BUSY_TEXTS,
+        carries_secret=True,
         account=_named,
     ),
     revocation=RevocationShape(

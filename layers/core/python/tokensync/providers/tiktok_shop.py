@@ -235,6 +235,7 @@ PROVIDER = Provider(
             "36009033": FailureClass.CONFIGURATION,  # IP allow list
         },
         failure_texts=(("ip allow list", FailureClass.CONFIGURATION),),
+        carries_secret=True,
         lookups=_shop_ids,
     ),
     webhook=WebhookShape(signature=_signature, expected=webhook_signature, read=_notice),
