@@ -10,6 +10,7 @@ from tokensync.aws.dynamodb import Change, ConditionFailed, DynamoTable
 from tokensync.aws.items import to_attribute
 from tokensync.aws.pendings import DynamoPendings
 from tokensync.errors import StoreUnavailable
+from tokensync.names import ConnectionName
 from tokensync.pending import PendingKey
 
 if TYPE_CHECKING:
@@ -116,3 +117,31 @@ def test_a_read_that_fails_consumes_nothing(stub: Stubber, table: DynamoTable) -
     stub.add_client_error("get_item", "ThrottlingException")
     with pytest.raises(StoreUnavailable):
         DynamoPendings(table).consume(PendingKey("demo", "b", "n"), now=NOW, lease_until=NOW + 1, code="c")
+
+
+@pytest.mark.parametrize("sealed", [b"key", None])
+def test_a_consumers_standing_goes_by_its_bytes(stub: Stubber, table: DynamoTable, sealed: bytes | None) -> None:
+    """One write, on condition of what was seen and of no fence; a repeated one finds that it stands."""
+    name = ConnectionName("demo", "1")
+    key = {"pk": {"S": "app#demo"}, "sk": {"S": "connection#1"}}
+    written = {":to_sealed_consumer": {"B": sealed}} if sealed else {}
+    expected = {
+        "TableName": "table",
+        "Key": key,
+        "UpdateExpression": "SET #sealed_consumer = :to_sealed_consumer" if sealed else "REMOVE #sealed_consumer",
+        "ConditionExpression": "#schema <= :ours AND #sealed_consumer = :seen",
+        "ExpressionAttributeNames": {"#schema": "schema", "#sealed_consumer": "sealed_consumer"},
+        "ExpressionAttributeValues": {**written, ":ours": {"N": "1"}, ":seen": {"B": b"marked"}},
+        "ReturnValues": ANY,
+        "ReturnValuesOnConditionCheckFailure": ANY,
+    }
+    stub.add_response("update_item", {}, expected)
+    stands = {**key, "provider": {"S": "p"}, **({"sealed_consumer": {"B": sealed}} if sealed else {})}
+    other = {**stands, "sealed_consumer": {"B": b"newer"}}
+    for item in ({"Item": stands}, {"Item": other}, {}):
+        stub.add_client_error("update_item", "ConditionalCheckFailedException", modeled_fields=item)
+    connections = DynamoConnections(table)
+
+    told = [connections.replace_standing(name, seen=b"marked", sealed=sealed) for _ in range(4)]
+
+    assert [True, True, False, False] == told
