@@ -414,3 +414,14 @@ def test_the_new_secret_is_shown_nowhere(world: World) -> None:
     told = prove(world)
 
     assert CANDIDATE not in repr((told, world.log.lines, world.alerts.told, world.stored()))
+
+
+def test_another_apps_connection_proves_nothing(world: World) -> None:
+    """A refresh token shown by another client may end its whole authorization: nothing is sent."""
+    world.apps.register(replace(world.app, name="crm", new_client_secret=Secret(CANDIDATE)))
+    seen = presented(world)
+    told = prove(world, app="crm", connection=str(NAME))
+
+    assert (False, 1) == (told["ok"], told["exit"])
+    assert "belongs to the app" in told["error"]["message"]
+    assert ([], []) == (seen, world.shop.ledger)

@@ -41,10 +41,16 @@ class SecretTrial:
             else: nothing was learned of it.
 
         Raises:
-            NotOffered: the app has no new secret.
+            NotOffered: the app has no new secret, or the connection is another app's.
             UnknownConnection, UnknownApp, InvalidApp, StoreUnavailable: nothing was sent.
         """
         operating = self.operating
+        if connection is not None and connection.app != app:
+            # Another client's refresh token must never go out under this one's name.
+            raise NotOffered(
+                f"{connection} belongs to the app {connection.app}, not to {app}",
+                next_command=f"tokensync list --app {app}",
+            )
         secret = operating.apps.get(app, fresh=True).new_client_secret
         if secret is None:
             raise NotOffered(
