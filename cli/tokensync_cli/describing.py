@@ -1,12 +1,16 @@
 """What of a connection is printed. Secrets are in none of it."""
 
+import shlex
 from typing import Any
 
+from tokensync.app import App
 from tokensync.connection import Connection
-from tokensync.errors import InvalidName, UnknownConnection
-from tokensync.names import ConnectionName
+from tokensync.errors import InvalidName, UnknownApp, UnknownConnection
+from tokensync.names import ConnectionName, app_name
+from tokensync.providers import provider_named
 from tokensync.summary import summary
-from tokensync_cli.failure import UsageFailed, sentence
+from tokensync_cli import registration
+from tokensync_cli.failure import CommandFailed, UsageFailed, sentence
 from tokensync_cli.target import Target
 from tokensync_cli.times import moment
 
@@ -23,6 +27,38 @@ def named(text: str) -> ConnectionName:
         return ConnectionName.parse(text)
     except InvalidName as error:
         raise UsageFailed(sentence(str(error)), next_command="tokensync list") from None
+
+
+def word(name: ConnectionName | str) -> str:
+    """Return a name as one word of a shell's command: an account id may hold anything."""
+    return shlex.quote(str(name))
+
+
+def registered(target: Target, text: str, *, fresh: bool = False) -> App:
+    """Return an app by its name.
+
+    Raises:
+        InvalidName: that is no name.
+        UnknownApp: none of that name is registered.
+        CommandFailed: it is registered, and its secret is gone.
+    """
+    target.apps.state(app_name(text))
+    try:
+        return target.apps.get(text, fresh=fresh)
+    except UnknownApp:
+        raise CommandFailed(
+            f"The secret of app {text} is gone.", next_command=f"tokensync app remove {text}", kind="AppSecretGone"
+        ) from None
+
+
+def first_connection(target: Target, name: str) -> str:
+    """Return the command that makes a connection of an app.
+
+    Raises:
+        TokensyncError: its registration cannot be read.
+    """
+    app = target.apps.get(name)
+    return registration.first_command(app, provider_named(app.provider).for_app(app))
 
 
 def found(target: Target, text: str, *, even_removed: bool = False) -> Connection:
@@ -54,7 +90,7 @@ def row(record: Connection, *, now: int) -> tuple[object, ...]:
         record.label,
         record.status.value,
         record.generation,
-        moment(record.access_expires_at, now=now),
+        "-" if record.obtained_at is None else moment(record.access_expires_at, now=now),
         moment(record.refresh_expires_at, now=now),
         moment(record.next_at, now=now, never="-"),
         None if error is None else f"{error.failure} {error.code}".strip(),
@@ -71,6 +107,8 @@ def fields(target: Target, record: Connection) -> dict[str, object]:
         told["last_error"] = " · ".join(str(part) for part in parts if part)
     for time in ("access_expires_at", "refresh_expires_at"):
         told[time] = moment(told[time], now=now)
+    if record.obtained_at is None:
+        told["access_expires_at"] = "no token yet"
     del told["removed_at"]  # who sees this was not removed
     told["verified_at"] = moment(record.verified_at, now=now, never="-")
     told["due_at"] = moment(record.next_at, now=now, never="-")

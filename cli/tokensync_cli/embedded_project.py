@@ -7,7 +7,7 @@ from pathlib import Path
 from tokensync_cli.embedded.ports import Ports
 from tokensync_cli.failure import CommandFailed
 from tokensync_cli.output import Tell
-from tokensync_cli.project import project_root
+from tokensync_cli.project import VARIABLE, project_root
 from tokensync_cli.target import StackOutputs
 
 
@@ -43,11 +43,22 @@ class EmbeddedProject:
         return stack.down(self._root(), progress=progress)
 
     def outputs(self) -> StackOutputs | None:
-        """Return its outputs, None while it is not up or where there is no project."""
+        """Return its outputs, None while it is not up.
+
+        Raises:
+            CommandFailed: there is no project here.
+        """
         from tokensync_cli.embedded import stack  # noqa: PLC0415 - see the class
 
         root = self.find()
-        found = None if root is None else stack.outputs(root)
+        if root is None:
+            raise CommandFailed(
+                "No stack to speak to: no --stack is named, and there is no tokensync project here. Commands for the "
+                f"embedded stack run in the project's directory, or with {VARIABLE}=PATH.",
+                next_command=f"export {VARIABLE}=PATH",
+                kind="NoStack",
+            )
+        found = stack.outputs(root)
         return None if found is None else StackOutputs.of_embedded(found.as_json())
 
     def _root(self) -> Path:

@@ -14,6 +14,7 @@ from tokensync_cli.failure import UsageFailed, sentence
 
 ACCOUNT = "account"
 COLUMNS = (ACCOUNT, *FIELDS)
+_LONGEST_NAME = 32  # characters of a field that is named in an error
 LARGEST_FILE = 10_000_000  # bytes
 _ASKED_FOR = f"The first row names the columns: {ACCOUNT}, refresh_token; others may be {', '.join(COLUMNS[2:])}."
 
@@ -73,6 +74,9 @@ def _of_json(lines: Iterable[tuple[int, str]]) -> Iterator[Row]:
 def _of_csv(lines: list[tuple[int, str]]) -> Iterator[Row]:
     (_, first), *rest = lines
     header = [name.strip() for name in _cells(first) or ()]
+    unknown = unknown_fields(set(header) - {ACCOUNT})
+    if unknown and {ACCOUNT, "refresh_token"} <= set(header):
+        raise _unreadable(sentence(unknown))
     if ACCOUNT not in header or len(set(header)) < len(header) or not set(header) <= set(COLUMNS):
         # Without repeating it: a file without a header begins with a token.
         raise _unreadable(_ASKED_FOR)
@@ -103,10 +107,23 @@ def _checked(row: Row, app: str) -> Row:
         ConnectionName(app, row.account)
     except InvalidName as error:
         return replace(row, account="", problem=str(error))
+    unknown = unknown_fields(row.fields)
+    if unknown:
+        return replace(row, problem=unknown)
     try:
         return replace(row, mark=Brought.read(row.fields).mark(app))
     except BadRequest as error:
         return replace(row, problem=str(error))
+
+
+def unknown_fields(names: Iterable[str]) -> str:
+    """Say which fields nobody knows, empty where all are known. What is no short word may be a token: it is kept."""
+    unknown = sorted(set(names) - set(FIELDS))
+    told = [name for name in unknown if name.isidentifier() and len(name) <= _LONGEST_NAME]
+    if not unknown:
+        return ""
+    which = f"field {', '.join(told)}" if told else "field that nobody knows"
+    return f"there is no {which}; those known are {', '.join(FIELDS)}" if told else f"there is a {which}"
 
 
 def _without_doubles(rows: list[Row]) -> list[Row]:

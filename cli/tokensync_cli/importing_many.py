@@ -7,30 +7,39 @@ from typing import Any
 
 from tokensync.connection import Status
 from tokensync.names import ConnectionName
-from tokensync_cli.failure import CommandFailed
+from tokensync_cli.failure import LATER, CommandFailed
 from tokensync_cli.import_rows import Row, problem_sentence
 from tokensync_cli.invoking import ask_rotation
 from tokensync_cli.reporting import failure_of
 from tokensync_cli.target import Target
 
 AT_ONCE = 4
+INTERRUPTED = "interrupted"
+# What a function may have met by chance, and what its seller alone can mend.
+_BROKEN = frozenset({"FunctionBroken", "FunctionSlow"})
+_REFUSED = frozenset({"held", "reauthorize"})
 # After these every other row would fail in the same way.
 _HOPELESS = frozenset({"AppPaused", "UnknownApp", "InvalidApp", "NotOffered"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What became of a row. `error` has class, message and next; None where it is well."""
+    """What became of a row. `error` has class, message and next; None where it is well.
+
+    `is_worth_again` tells that the same row may pass later as it stands.
+    """
 
     number: int
     account: str
     connection: str
     result: str
     error: dict[str, str] | None = None
+    is_worth_again: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return what programs are told."""
         told = asdict(self)
+        del told["is_worth_again"]
         told["row"] = told.pop("number")
         return told
 
@@ -79,15 +88,29 @@ def bring_all(target: Target, app: str, rows: list[Row], *, replace: bool, advan
     return [done[row.number] for row in rows]
 
 
+def after(done: list[Done], *, app: str, again: str) -> str:
+    """Return the command that helps most after an import; `again` is the same import, which skips what stands."""
+    errors = [one.error for one in done if one.error is not None]
+    for error in errors:
+        if error["class"] in _HOPELESS:
+            return error["next"]
+    if any(one.is_worth_again for one in done):
+        return again
+    if any(error["class"] in _REFUSED for error in errors):
+        return f"tokensync list --app {app} --status reauthorize"
+    return "tokensync import --help"
+
+
 def _brought(target: Target, app: str, row: Row, *, replace: bool) -> Done:
     payload = {**row.fields, "tokensync": "import", "app": app, "account": row.account, "replace": replace}
     try:
         answer = ask_rotation(target, payload)
     except CommandFailed as error:
-        return _failed(app, row, error.kind, error.message, following=error.next_command)
+        again = error.exit_code == LATER or error.kind in _BROKEN
+        return _failed(app, row, error.kind, error.message, following=error.next_command, again=again)
     except Exception as error:  # noqa: BLE001 - whatever it is, it stops no other row, and is told by its type
         failure = failure_of(error)
-        return _failed(app, row, failure.kind, failure.message, following=failure.following)
+        return _failed(app, row, failure.kind, failure.message, following=failure.following, again=True)
     is_old = answer.get("again") is True and answer.get("result") == "nothing_due"
     return _done(app, row, "imported_before" if is_old else "imported")
 
@@ -97,7 +120,14 @@ def _done(app: str, row: Row, result: str) -> Done:
 
 
 def _failed(
-    app: str, row: Row, kind: str, message: str, *, following: str = "tokensync import --help", result: str = "failed"
+    app: str,
+    row: Row,
+    kind: str,
+    message: str,
+    *,
+    following: str = "tokensync import --help",
+    result: str = "failed",
+    again: bool = False,
 ) -> Done:
     return Done(
         number=row.number,
@@ -105,8 +135,9 @@ def _failed(
         connection=f"{app}/{row.account}" if row.account else "",
         result=result,
         error={"class": kind, "message": message, "next": following},
+        is_worth_again=again,
     )
 
 
 def _interrupted(app: str, row: Row) -> Done:
-    return _failed(app, row, "Interrupted", "Not tried.", result="interrupted", following="the same command again")
+    return _failed(app, row, "Interrupted", "Not tried.", result=INTERRUPTED, following="the same command again")

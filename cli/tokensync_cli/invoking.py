@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from tokensync_cli.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE,
 from tokensync_cli.target import Target
 
 _CODES = frozenset({FAILED, USAGE, NOT_FOUND, NEEDS_SELLER, LATER})
+
+_WITH_REPLACE = "the same command with --replace"
 
 
 class FunctionRefused(CommandFailed):
@@ -53,12 +56,21 @@ def _answered(function: str, raw: bytes, payload: Mapping[str, Any]) -> dict[str
     code = answer.get("exit")
     # The function speaks of any app; here it is known which.
     following = re.sub(r"\bAPP\b", str(payload.get("app", "APP")), str(error.get("next") or "tokensync doctor"))
+    following = _with_words(following, payload)
     raise FunctionRefused(
         sentence(error["message"]),
         next_command=following,
         exit_code=code if code in _CODES else FAILED,
         kind=str(error.get("class") or "FunctionRefused"),
     )
+
+
+def _with_words(following: str, payload: Mapping[str, Any]) -> str:
+    """Return a command in which the connection that was asked about is one word of a shell's."""
+    name = payload.get("connection") or f"{payload.get('app')}/{payload.get('account')}"
+    if following == _WITH_REPLACE and "account" in payload:
+        return f"tokensync import {payload.get('app')} --account {shlex.quote(str(payload['account']))} --replace"
+    return following.replace(str(name), shlex.quote(str(name)))
 
 
 def _object(raw: bytes) -> dict[str, Any] | None:

@@ -27,6 +27,8 @@ _STATUS_STYLES = {
     "running": "green",
 }
 
+_STEPS = 10  # how often the progress of a known number is told where nothing can be drawn
+
 Tell = Callable[[str], None]
 
 
@@ -72,8 +74,9 @@ class Output:
         self._print(Text(shown(text)), to_stderr=True)
 
     def warn(self, text: str) -> None:
-        """Say what needs a look, to programs too."""
-        self._print(Text(f"Warning: {shown(text)}", style="yellow"), to_stderr=True)
+        """Say what needs a look; programs find it in the result."""
+        if not self.as_json:
+            self._print(Text(f"Warning: {shown(text)}", style="yellow"), to_stderr=True)
 
     @contextmanager
     def progress(self, text: str) -> Iterator[Tell]:
@@ -98,7 +101,19 @@ class Output:
                 yield lambda: progress.advance(task)
         else:
             self.note(f"{text}: {total} …")
-            yield lambda: None
+            yield self._counted(text, total=total)
+
+    def _counted(self, text: str, *, total: int) -> Callable[[], None]:
+        """Return what counts, and says so at each tenth of what is more than a handful."""
+        done = 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            if total >= _STEPS and done < total and done * _STEPS // total > (done - 1) * _STEPS // total:
+                self.note(f"{text}: {done} of {total} …")
+
+        return advance
 
     @staticmethod
     def _print(text: Text, *, to_stderr: bool = False) -> None:

@@ -1,6 +1,7 @@
 """From what an operator says of an app to a registration that can work, or to the first thing that is wrong with it."""
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
@@ -39,6 +40,19 @@ class Wanted:
     endpoints: Sequence[str] = ()
     settings: Sequence[str] = ()
 
+    def check_client_id(self) -> None:
+        """Refuse a wish without a client id, before anybody is asked for anything.
+
+        Raises:
+            UsageFailed: there is none, or none that can be used.
+        """
+        if not self.client_id:
+            raise UsageFailed(
+                "--client-id is missing: the id by which the provider knows your app.",
+                next_command=f"tokensync app add {self.name} --provider {self.provider} --client-id ID",
+            )
+        _text(self.client_id, "--client-id")
+
     def checked(self, *, is_embedded: bool) -> App:
         """Return the app, its client secret still empty. `is_embedded` allows loopback addresses.
 
@@ -59,11 +73,20 @@ class Wanted:
         # What it still needs, and what it may not have, depends on its settings.
         provider = generic.for_app(app)
         app = replace(app, service_id=_service_id(self.service_id, generic, provider), scopes=_scopes(self.scopes))
-        _check_complete(app, provider)
+        _check_complete(app, provider, again=self.command())
         _check_issuer_known(provider)
         if _RETURN_URL in app.settings:
             _check_return_url(app, is_embedded=is_embedded)
         return app
+
+    def command(self) -> str:
+        """Return the command that asks for this very registration, as a shell takes it; its secret is asked for."""
+        options = [("--provider", self.provider), ("--client-id", self.client_id)]
+        options += [("--service-id", self.service_id), ("--region", self.region)]
+        options += [("--scope", scope) for scope in self.scopes]
+        options += [("--endpoint", pair) for pair in self.endpoints] + [("--set", pair) for pair in self.settings]
+        given = [word for option, value in options if value for word in (option, value)]
+        return shlex.join(["tokensync", "app", "add", self.name, *given])
 
     def completed(self, *, endpoints: Mapping[str, str], settings: Mapping[str, str]) -> "Wanted":
         """Return the wish with what its server told of itself, where it says nothing of its own."""
@@ -259,7 +282,7 @@ def _allowed(key: str, provider: Provider) -> tuple[str, ...] | None:
     return provider.settings.get(f"{prefix}{dot}") if dot and name else None
 
 
-def _check_complete(app: App, provider: Provider) -> None:
+def _check_complete(app: App, provider: Provider, *, again: str) -> None:
     """Refuse an app of the generic provider whose server is not described well enough."""
     needed = ["token"]
     if provider.grant_type is GrantType.AUTHORIZATION_CODE:
@@ -272,8 +295,7 @@ def _check_complete(app: App, provider: Provider) -> None:
     if missing:
         raise UsageFailed(
             f"{provider.title} needs {' and '.join(missing)}, or --discover with the server's issuer.",
-            next_command=f"tokensync app add {app.name} --provider {app.provider} --client-id {app.client_id} "
-            "--discover https://ISSUER",
+            next_command=f"{again} --discover https://ISSUER",
         )
 
 

@@ -11,6 +11,7 @@ import typer
 from tokensync_cli.embedded.ports import Ports
 from tokensync_cli.failure import CommandFailed, UsageFailed
 from tokensync_cli.output import Output, Tell
+from tokensync_cli.project import VARIABLE
 from tokensync_cli.target import Choice, StackOutputs, Target
 
 
@@ -89,7 +90,8 @@ class Run:
         outputs = self.embedded.outputs()
         if outputs is None:
             raise CommandFailed(
-                "No stack to speak to: the embedded stack is not up, and no --stack is named.",
+                "No stack to speak to: no --stack is named, and no embedded stack is up here. Commands for the "
+                f"embedded stack run in the project's directory, or with {VARIABLE}=PATH.",
                 next_command="tokensync up",
                 kind="NoStack",
             )

@@ -9,11 +9,10 @@ import typer
 from tokensync.app import App
 from tokensync.connection import Status
 from tokensync.consumers import CONSUMERS
-from tokensync.names import app_name
 from tokensync.secret import Secret
 from tokensync_cli import registration
 from tokensync_cli.declaring import command
-from tokensync_cli.describing import named
+from tokensync_cli.describing import named, registered
 from tokensync_cli.failure import CommandFailed, UsageFailed
 from tokensync_cli.invoking import FunctionRefused, ask_rotation
 from tokensync_cli.run import Run
@@ -47,7 +46,7 @@ def add_to(group: typer.Typer) -> None:
 def set_settings(run: Run, name: Name, pairs: Pairs) -> None:
     """Change an app's settings; its connections stay."""
     target = run.target()
-    app = target.apps.get(app_name(name), fresh=True)
+    app = registered(target, name, fresh=True)
     changed = registration.with_settings(app, pairs, is_embedded=target.is_embedded)
     _check_standing(target, app, changed)
     target.apps.update(changed)
@@ -89,7 +88,7 @@ def _check_standing(target: Target, app: App, changed: App) -> None:
 def set_consumer_key(run: Run, name: Name, *, key_stdin: Key = False) -> None:
     """Store the API key of your account with API2Cart in an app."""
     target = run.target()
-    app = target.apps.get(app_name(name), fresh=True)
+    app = registered(target, name, fresh=True)
     consumer = CONSUMERS["api2cart"]
     if app.provider not in consumer.providers:
         raise CommandFailed(
@@ -125,7 +124,7 @@ def rotate_secret(
             next_command="tokensync app rotate-secret --help",
         )
     target = run.target()
-    app = target.apps.get(app_name(name), fresh=True)
+    app = registered(target, name, fresh=True)
     if abort or finish:
         _end_standing(run, target, app, finish=finish)
         return

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from tokensync.app import App
+from tokensync.app import App, AppState
 from tokensync.connection import Status
+from tokensync.errors import TokensyncError
 from tokensync.names import app_name
 from tokensync.providers import provider_named
 from tokensync.providers.contract import GrantType
@@ -17,6 +18,7 @@ from tokensync.transitions import REASON_REFUSED
 from tokensync_cli import registration
 from tokensync_cli.commands import app_secrets
 from tokensync_cli.declaring import command
+from tokensync_cli.describing import registered
 from tokensync_cli.failure import CommandFailed, UsageFailed
 from tokensync_cli.invoking import FunctionRefused, ask_callback, ask_rotation
 from tokensync_cli.output import Tell
@@ -25,6 +27,8 @@ from tokensync_cli.run import Run
 from tokensync_cli.seeding import sandboxed
 from tokensync_cli.target import Target
 from tokensync_cli.times import moment
+
+_GRANT = "grant"  # the setting by which an app chooses where its tokens come from
 
 Name = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
 Provider = Annotated[str, typer.Option("--provider", metavar="P", help="Its provider; see `tokensync provider list`.")]
@@ -99,6 +103,13 @@ def add(
             "--sandbox makes up everything but the name, the provider, scopes and settings.",
             next_command=f"tokensync app add {name} --provider {provider} --sandbox",
         )
+    if not sandbox:
+        wanted.check_client_id()
+        if not client_secret_stdin and not run.is_interactive():
+            raise UsageFailed(
+                "The client secret is asked for on a terminal, and this is none.",
+                next_command=f"{wanted.command()} --client-secret-stdin",
+            )
     app_name(name)
     target = run.target()
     if name in target.apps.names():
@@ -112,7 +123,7 @@ def add(
     else:
         if discover:
             wanted = _discovered(run, target, wanted, discover)
-        app = _with_secret(run, target, wanted, yes=yes, from_stdin=client_secret_stdin)
+        app = _with_secret(run, target, wanted, yes=yes)
     target.apps.register(app)
     _tell_added(run, target, app)
 
@@ -126,11 +137,22 @@ def _discovered(run: Run, target: Target, wanted: Wanted, issuer: str) -> Wanted
         )
     registration.check_issuer(issuer, is_embedded=target.is_embedded)
     with run.out.progress(f"Reading the metadata of {issuer}"):
-        found = ask_callback(target, {"tokensync": "discover", "issuer": issuer})
+        try:
+            found = ask_callback(target, {"tokensync": "discover", "issuer": issuer})
+        except FunctionRefused as refused:
+            # What the operator said already stands in the command that does without the metadata.
+            raise CommandFailed(
+                refused.message,
+                next_command=f"{wanted.command()} --endpoint token=URL --endpoint authorize=URL"
+                if refused.kind == "BadMetadata"
+                else refused.next_command,
+                exit_code=refused.exit_code,
+                kind=refused.kind,
+            ) from None
     return wanted.completed(endpoints=found["endpoints"], settings=found["settings"])
 
 
-def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_stdin: bool) -> App:
+def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool) -> App:
     app = wanted.checked(is_embedded=target.is_embedded)
     hosts = registration.live_hosts(app)
     if target.is_embedded and hosts:
@@ -138,12 +160,7 @@ def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_st
             f"{app.name} speaks to {', '.join(hosts)}, and the embedded stack keeps its tokens in plain files under "
             ".tokensync/. Register it here?",
             yes=yes,
-            otherwise="the same command with --yes, with --sandbox, or with --stack NAME",
-        )
-    if not from_stdin and not run.is_interactive():
-        raise UsageFailed(
-            "The client secret is asked for on a terminal, and this is none.",
-            next_command="the same command with --client-secret-stdin and the secret on stdin",
+            otherwise=f"{wanted.command()} --yes",
         )
     secret = run.read_text("Client secret", hidden=True, at_most=registration.LONGEST_SECRET)
     return replace(app, client_secret=Secret(secret))
@@ -157,7 +174,8 @@ def _tell_added(run: Run, target: Target, app: App) -> None:
         run.out.warn(warning)
     following = registration.first_command(app, provider)
     if run.out.as_json:
-        run.out.json({**registration.as_json(app, redirect_url=redirect_url), "next": following})
+        told_json = registration.as_json(app, redirect_url=redirect_url)
+        run.out.json({**told_json, "next": following, "warning": warning or None})
         return
     told = {"app": app.name, "provider": app.provider, "redirect URL": redirect_url}
     if provider.grant_type is not GrantType.AUTHORIZATION_CODE:
@@ -184,7 +202,7 @@ def list_apps(run: Run) -> None:
                     "provider": state.provider,
                     "paused": state.paused or None,
                     "paused_at": state.paused_at,
-                    "redirect_url": target.outputs.redirect_url(state.name),
+                    "redirect_url": _redirect_url(target, state),
                 }
                 for state in states
             ]
@@ -200,18 +218,29 @@ def list_apps(run: Run) -> None:
             state.provider,
             "paused" if state.paused else "running",
             state.paused or None,
-            target.outputs.redirect_url(state.name),
+            _redirect_url(target, state),
         )
         for state in states
     ]
     run.out.table(("APP", "PROVIDER", "STATE", "WHY", "REDIRECT URL"), rows)
 
 
+def _redirect_url(target: Target, state: AppState) -> str | None:
+    """Return where an app's accounts come back to, None where nobody is ever sent away."""
+    grant_type = GrantType.AUTHORIZATION_CODE
+    with suppress(TokensyncError):  # one that cannot be read keeps its line
+        provider = provider_named(state.provider)
+        if _GRANT in provider.settings:
+            provider = provider.for_app(target.apps.get(state.name))
+        grant_type = provider.grant_type
+    return target.outputs.redirect_url(state.name) if grant_type is GrantType.AUTHORIZATION_CODE else None
+
+
 def show(run: Run, name: Name) -> None:
     """Show one app; its client secret is never shown."""
     target = run.target()
-    state = target.apps.state(app_name(name))
-    app = target.apps.get(name)
+    app = registered(target, name)
+    state = target.apps.state(name)
     told = registration.as_json(app, redirect_url=target.outputs.redirect_url(name))
     if run.out.as_json:
         run.out.json({**told, "paused": state.paused or None, "paused_at": state.paused_at})
@@ -228,12 +257,13 @@ def remove(run: Run, name: Name, *, yes: Yes = False) -> None:
     target = run.target()
     app_name(name)
     standing = sum(1 for record in target.connections.list(name) if record.removed_at is None)
-    if standing and not yes:
-        raise CommandFailed(
+    if standing:
+        run.confirm(
             f"{standing} connection{'s' if standing > 1 else ''} of {name} would no longer be refreshed; the secrets "
-            "would keep the last tokens until these expire. Adding the app again under its name takes them up again.",
-            next_command=f"tokensync app remove {name} --yes",
-            kind="ConnectionsStand",
+            "would keep the last tokens until these expire. Adding the app again under its name takes them up again. "
+            f"Remove {name}?",
+            yes=yes,
+            otherwise=f"tokensync app remove {name} --yes",
         )
     target.apps.remove(name)
     if run.out.as_json:

@@ -1,19 +1,22 @@
 """`invite`, `connect`, `paste`: how an account becomes a connection."""
 
 import secrets
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from tokensync.callback_query import Query
 from tokensync.connection import Connection, Status
-from tokensync.names import ConnectionName, app_name
+from tokensync.errors import BadRequest
+from tokensync.names import ConnectionName
 from tokensync.providers import provider_named
-from tokensync.providers.contract import GrantType
+from tokensync.providers.contract import GrantType, Provider
 from tokensync.signing import Invite, invite_url
 from tokensync.text import LABEL_LENGTH, one_line
 from tokensync_cli.declaring import command
-from tokensync_cli.describing import found, named, summarized
-from tokensync_cli.failure import LATER, NEEDS_SELLER, NOT_FOUND, CommandFailed, UsageFailed
+from tokensync_cli.describing import found, named, registered, summarized, word
+from tokensync_cli.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, CommandFailed, UsageFailed, sentence
 from tokensync_cli.invoking import ask_callback
 from tokensync_cli.run import Run
 from tokensync_cli.target import Target
@@ -66,7 +69,7 @@ def invite(run: Run, name: App, *, label: Label = "", expires: Expires = "7d", c
     if paused:
         run.out.warn(f"{name} is paused ({paused}): the link works once it runs again.")
     if run.out.as_json:
-        run.out.json({"url": url, "expires_at": made.expires_at})
+        run.out.json({"url": url, "expires_at": made.expires_at, "paused": paused or None})
         return
     run.out.line(url)
     run.out.note(f"It works for one connection and expires {moment(made.expires_at, now=target.clock.now())}.")
@@ -84,7 +87,7 @@ def connect(
     """Open an invite in your browser and wait until the connection stands."""
     seconds = seconds_of(timeout, option="--timeout", at_most=HOUR)
     target = run.target()
-    if _grant_type(target, name) is GrantType.CLIENT_CREDENTIALS:
+    if _provider(target, name).grant_type is GrantType.CLIENT_CREDENTIALS:
         _mint(run, target, name, label=label)
         return
     made = _invite(target, name, label=label, seconds=HOUR, connection=connection)
@@ -104,7 +107,7 @@ def connect(
         run.out.json(summarized(target, record))
         return
     run.out.line(f"{record.name} is connected: {record.label or 'no label'}, generation {record.generation}.")
-    run.out.note(f"Next: tokensync token {record.name}")
+    run.out.note(f"Next: tokensync token {word(record.name)}")
 
 
 def _mint(run: Run, target: Target, name: str, *, label: str) -> None:
@@ -115,19 +118,19 @@ def _mint(run: Run, target: Target, name: str, *, label: str) -> None:
         run.out.json(summarized(target, found(target, str(answer.get("connection")))))
         return
     run.out.line(f"{answer.get('connection')} is connected: the app acts for itself, and nobody was asked.")
-    run.out.note(f"Next: tokensync token {answer.get('connection')}")
+    run.out.note(f"Next: tokensync token {word(str(answer.get('connection')))}")
 
 
-def _grant_type(target: Target, name: str) -> GrantType:
-    """Return where the app's tokens come from."""
-    app = target.apps.get(app_name(name))
-    return provider_named(app.provider).for_app(app).grant_type
+def _provider(target: Target, name: str) -> Provider:
+    """Return what the app's provider is for it."""
+    app = registered(target, name)
+    return provider_named(app.provider).for_app(app)
 
 
 def paste(run: Run, name: App, *, begin: Begin = False, label: Label = "") -> None:
     """Exchange a redirect URL or a bare code from stdin, where no callback reaches the stack."""
     target = run.target()
-    target.apps.state(app_name(name))
+    provider = _provider(target, name)
     if begin:
         begun = ask_callback(
             target, {"tokensync": "begin", "app": name, "label": _checked(label, f"paste {name} --begin")}
@@ -137,18 +140,46 @@ def paste(run: Run, name: App, *, begin: Begin = False, label: Label = "") -> No
     elif label:
         raise UsageFailed("--label goes with --begin.", next_command=f"tokensync paste {name} --begin --label L")
     text = run.read_text("Redirect URL or code", hidden=False, at_most=_LONGEST_PASTED)
+    _check_pasted(name, text, codes=provider.callback.code)
     with run.out.progress("Exchanging the code"):
         answer = ask_callback(target, {"tokensync": "paste", "app": name, "text": text})
     if run.out.as_json:
         run.out.json({"outcome": answer.get("outcome"), "connection": answer.get("connection")})
         return
     run.out.line(f"{answer.get('connection')} is connected.")
-    run.out.note(f"Next: tokensync show {answer.get('connection')}")
+    run.out.note(f"Next: tokensync show {word(str(answer.get('connection')))}")
+
+
+def _check_pasted(name: str, text: str, *, codes: Sequence[str]) -> None:
+    """Refuse an address that no authorization can be finished with; `codes` are parameters that may hold a code.
+
+    Raises:
+        CommandFailed: the account declined, or the address holds no code.
+    """
+    if not text.lower().startswith(("https://", "http://")):
+        return  # a bare code
+    try:
+        query = Query.of_url(text)
+    except BadRequest:
+        return  # the function says what is wrong with it
+    if query.denied and not query.state:
+        why = "the provider refused the request" if query.is_our_mistake else "the account declined"
+        raise CommandFailed(
+            sentence(f"{why} ({query.denied})"),
+            next_command=f"tokensync {'app show' if query.is_our_mistake else 'invite'} {name}",
+            exit_code=FAILED if query.is_our_mistake else NEEDS_SELLER,
+            kind="cancelled",
+        )
+    if not query.denied and not any(query.parameters.get(code) for code in codes):
+        and_state = "" if query.state else " and no state"
+        raise UsageFailed(
+            f"This address holds no code{and_state}: paste the one that the browser is sent to after the consent.",
+            next_command=f"tokensync paste {name} --begin",
+        )
 
 
 def _invite(target: Target, name: str, *, label: str, seconds: int, connection: str | None) -> Invite:
-    target.apps.state(app_name(name))
-    grant_type = _grant_type(target, name)
+    grant_type = _provider(target, name).grant_type
     if grant_type is not GrantType.AUTHORIZATION_CODE:
         raise CommandFailed(
             f"{name} has no consent page: {_INSTEAD[grant_type]}.",
@@ -183,7 +214,7 @@ def _account(target: Target, name: str, connection: str) -> str:
     if wanted.app != name:
         raise UsageFailed(
             f"{wanted} belongs to the app {wanted.app}, not to {name}.",
-            next_command=f"tokensync invite {wanted.app} --for {wanted}",
+            next_command=f"tokensync invite {wanted.app} --for {word(wanted)}",
         )
     if target.connections.get(wanted) is None:
         raise CommandFailed(
@@ -216,7 +247,7 @@ def _awaited(
             if record.status is Status.QUARANTINED:
                 raise CommandFailed(
                     f"Another account authorized than the one that was asked for: {record.name} is quarantined.",
-                    next_command=f"tokensync show {record.name}",
+                    next_command=f"tokensync show {word(record.name)}",
                     exit_code=NEEDS_SELLER,
                     kind="Quarantined",
                 )

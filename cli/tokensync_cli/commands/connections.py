@@ -1,19 +1,21 @@
 """`list`, `show`, `history`, `token`: what is known of connections, and what workloads read."""
 
-import json
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from tokensync.connection import Connection, Status
-from tokensync.errors import SealingUnavailable
+from tokensync.errors import SealingUnavailable, TokensyncError
 from tokensync.grant import Grant
-from tokensync.names import ConnectionName, app_name, token_secret_name
+from tokensync.names import app_name
 from tokensync.unsealing import grant_binding
 from tokensync_cli.declaring import command
-from tokensync_cli.describing import COLUMNS, fields, found, named, row, summarized
-from tokensync_cli.failure import FAILED, LATER, NEEDS_SELLER, CommandFailed
+from tokensync_cli.describing import COLUMNS, fields, first_connection, found, named, row, summarized, word
+from tokensync_cli.failure import FAILED, LATER, CommandFailed
+from tokensync_cli.published import published
 from tokensync_cli.run import Run
 from tokensync_cli.target import Target
 from tokensync_cli.times import moment
@@ -23,9 +25,6 @@ OfStatus = Annotated[Status | None, typer.Option("--status", help="Only those of
 OfApp = Annotated[str | None, typer.Option("--app", metavar="APP", help="Only those of this app.", show_default=False)]
 Removed = Annotated[bool, typer.Option("--removed", help="Those that were removed, and no other.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Print the tokens as well, refresh token included.")]
-
-# What a seller's authorization alone can mend.
-_LOST = frozenset({Status.REAUTHORIZE, Status.DISCONNECTED})
 
 
 def add_to(app: typer.Typer) -> None:
@@ -57,10 +56,19 @@ def list_connections(run: Run, *, status: OfStatus = None, app: OfApp = None, re
         return
     if not records:
         run.out.line("No connection." if status is None else f"No connection is {status.value}.")
-        run.out.note(f"Next: tokensync connect {names[0]}" if names else "Next: tokensync app list")
+        if status is None and not removed:
+            run.out.note(f"Next: {_first(target, names)}")
         return
     now = target.clock.now()
     run.out.table(COLUMNS, [row(record, now=now) for record in records])
+
+
+def _first(target: Target, names: Sequence[str]) -> str:
+    """Return the command that makes a first connection, where an app tells how."""
+    for name in names:
+        with suppress(TokensyncError):
+            return first_connection(target, name)
+    return "tokensync app list"
 
 
 def show(run: Run, name: Name, *, reveal: Reveal = False) -> None:
@@ -72,6 +80,8 @@ def show(run: Run, name: Name, *, reveal: Reveal = False) -> None:
         run.out.json({**summarized(target, record), **({"grant": revealed} if reveal else {})})
         return
     run.out.fields({**fields(target, record), **revealed})
+    if record.obtained_at is None and record.status is Status.ACTIVE:
+        run.out.note(f"Next: tokensync refresh {word(record.name)}")
 
 
 def history(run: Run, name: Name) -> None:
@@ -95,65 +105,6 @@ def token(run: Run, name: Name) -> None:
         print(told["access_token"])
 
 
-def published(run: Run, target: Target, wanted: ConnectionName) -> dict[str, Any]:
-    """Return what workloads read of a connection; warn where its token is not good any more.
-
-    Raises:
-        CommandFailed: there is nothing to read, or its seller has to authorize again.
-    """
-    text = target.secrets.read(token_secret_name(target.outputs.secret_prefix, wanted))
-    if text is None:
-        raise _unpublished(found(target, str(wanted)))
-    told = _published(wanted, text)
-    status, expires_at = told.get("status"), told.get("expires_at")
-    if status in _LOST:
-        raise CommandFailed(
-            f"{wanted} is {status}: its seller has to authorize again.",
-            next_command=f"tokensync invite {wanted.app} --for {wanted}",
-            exit_code=NEEDS_SELLER,
-            kind=str(status),
-        )
-    if status != Status.ACTIVE:
-        run.out.warn(f"{wanted} is {status}; see: tokensync show {wanted}")
-    now = target.clock.now()
-    if isinstance(expires_at, int) and expires_at <= now:
-        run.out.warn(f"this token expired {moment(expires_at, now=now)}; see: tokensync refresh {wanted}")
-    return told
-
-
-def _published(name: ConnectionName, text: str) -> dict[str, Any]:
-    try:
-        published = json.loads(text)
-    except (ValueError, RecursionError):
-        published = None
-    if not isinstance(published, dict) or not isinstance(published.get("access_token"), str):
-        # from None and without the text: it may be a secret of somebody else's.
-        raise CommandFailed(
-            f"The secret of {name} is not one that tokensync wrote.",
-            next_command=f"tokensync show {name}",
-            kind="SecretNotOurs",
-        ) from None
-    return published
-
-
-def _unpublished(record: Connection) -> CommandFailed:
-    """Return why a connection has no secret to read."""
-    if record.status in _LOST:
-        return CommandFailed(
-            f"{record.name} is {record.status.value} and has no secret any more.",
-            next_command=f"tokensync invite {record.name.app} --for {record.name}",
-            exit_code=NEEDS_SELLER,
-            kind=record.status.value,
-        )
-    pending = record.publishing_is_due()
-    return CommandFailed(
-        f"{record.name} has no secret{' yet' if pending else ''}: it is {record.status.value}.",
-        next_command=f"tokensync show {record.name}",
-        exit_code=LATER if pending else FAILED,
-        kind="NotPublished",
-    )
-
-
 def _revealed(target: Target, record: Connection) -> dict[str, Any]:
     """Open the sealed grant with the operator's own credentials.
 
@@ -162,7 +113,7 @@ def _revealed(target: Target, record: Connection) -> dict[str, Any]:
     """
     if record.sealed_grant is None:
         raise CommandFailed(
-            f"{record.name} holds no grant.", next_command=f"tokensync history {record.name}", kind="NoGrant"
+            f"{record.name} holds no grant.", next_command=f"tokensync history {word(record.name)}", kind="NoGrant"
         )
     try:
         opened = target.sealer.open(record.sealed_grant, app=record.name.app, binding=grant_binding(record.name))
@@ -175,7 +126,7 @@ def _revealed(target: Target, record: Connection) -> dict[str, Any]:
             else f"The grant cannot be opened: {error}.",
             next_command="sam deploy --parameter-overrides RevealPrincipalArn=ARN"
             if denied
-            else f"tokensync show {record.name}",
+            else f"tokensync show {word(record.name)}",
             exit_code=FAILED if denied else LATER,
             kind="RevealDenied" if denied else "SealingUnavailable",
         ) from None

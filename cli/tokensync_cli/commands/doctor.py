@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 import typer
 
 from tokensync.connection import Connection, Status
-from tokensync.errors import TokensyncError
+from tokensync.errors import InvalidApp, TokensyncError, UnknownApp
 from tokensync.providers import provider_named
 from tokensync_cli.declaring import command
+from tokensync_cli.describing import word
 from tokensync_cli.failure import FAILED, CommandFailed
 from tokensync_cli.invoking import FunctionRefused, ask_callback, ask_rotation
 from tokensync_cli.reporting import failure_of
@@ -111,10 +112,11 @@ def _connections(target: Target) -> Iterator[Finding]:
     now = target.clock.now()
     well = 0
     for name in target.apps.names():
+        hands_on = _hands_on(target, name)
         for record in target.connections.list(name):
             if record.removed_at is not None:
                 continue
-            message, following = _trouble(record, now=now)
+            message, following = _trouble(record, now=now, hands_on=hands_on)
             if message:
                 yield Finding("connections", ok=False, message=f"{record.name} {message}", next=following)
             else:
@@ -122,18 +124,30 @@ def _connections(target: Target) -> Iterator[Finding]:
     yield Finding("connections", ok=True, message=f"{well} active and in time")
 
 
-def _trouble(record: Connection, *, now: int) -> tuple[str, str]:
+def _hands_on(target: Target, name: str) -> bool:
+    """Return whether an app asks for its pairs to be handed to a consumer; what stands from before asks for nothing."""
+    try:
+        app = target.apps.get(name)
+    except (UnknownApp, InvalidApp):
+        return False  # another check tells it
+    return bool(app.push) or app.gives_away
+
+
+def _trouble(record: Connection, *, now: int, hands_on: bool) -> tuple[str, str]:
     """Return what is wrong with a connection and the next command; two empty texts where nothing is."""
+    name = word(record.name)
     if record.status is not Status.ACTIVE:
-        following = _MENDED_BY[record.status].format(app=record.name.app, name=record.name)
+        following = _MENDED_BY[record.status].format(app=record.name.app, name=name)
         reason = f" ({record.reason})" if record.reason else ""
         return f"is {record.status.value}{reason}", following
-    if record.push_failures:
-        return "was not handed to its consumer", f"tokensync push {record.name} --to api2cart"
+    if record.obtained_at is None:
+        return "has no access token yet: its refresh token is not proved", f"tokensync refresh {name}"
+    if record.push_failures and hands_on:
+        return "was not handed to its consumer", f"tokensync push {name} --to api2cart"
     if record.handed_over_at is not None:
         return "", ""  # its consumer refreshes it, and tells nobody here
     if record.access_expires_at is not None and record.access_expires_at <= now:
-        return f"expired {moment(record.access_expires_at, now=now)}", f"tokensync refresh {record.name}"
+        return f"expired {moment(record.access_expires_at, now=now)}", f"tokensync refresh {name}"
     if record.next_at is not None and record.next_at < now - _OVERDUE:
         return f"has been due for {span(now - record.next_at)}: the schedule stands still", "tokensync tick"
     return "", ""

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from tokensync.names import ConnectionName
-from tokensync_cli.commands.connections import published
 from tokensync_cli.declaring import command
-from tokensync_cli.describing import found, named
+from tokensync_cli.describing import found, named, registered, word
 from tokensync_cli.failure import CommandFailed
 from tokensync_cli.invoking import ask_rotation
+from tokensync_cli.published import published
 from tokensync_cli.run import Run
 from tokensync_cli.target import Target
 
@@ -121,10 +121,10 @@ def _owox(target: Target, name: ConnectionName, told: Mapping[str, Any]) -> dict
     if not isinstance(ids, list) or not ids or "truncated" in (facts or {}):
         raise CommandFailed(
             f"The published secret of {name} does not hold the whole list of its advertisers, which OWOX needs.",
-            next_command=f"tokensync verify {name}",
+            next_command=f"tokensync verify {word(name)}",
             kind="NoAdvertisers",
         )
-    app = target.apps.get(name.app)
+    app = registered(target, name.app)
     credentials = {
         "AccessToken": told["access_token"],
         "AppId": app.client_id,

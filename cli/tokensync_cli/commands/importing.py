@@ -11,9 +11,10 @@ from tokensync.brought import Brought
 from tokensync.errors import BadRequest, InvalidName
 from tokensync.names import ConnectionName, app_name
 from tokensync_cli.declaring import command
+from tokensync_cli.describing import word
 from tokensync_cli.failure import CommandFailed, UsageFailed, sentence
-from tokensync_cli.import_rows import LARGEST_FILE, read_rows
-from tokensync_cli.importing_many import Done, bring_all, foresee
+from tokensync_cli.import_rows import LARGEST_FILE, read_rows, unknown_fields
+from tokensync_cli.importing_many import INTERRUPTED, Done, after, bring_all, foresee
 from tokensync_cli.invoking import ask_rotation
 from tokensync_cli.run import Run
 from tokensync_cli.target import Target
@@ -92,6 +93,9 @@ def _one(run: Run, name: ConnectionName, *, label: str, replace: bool) -> None:
     fields = _fields(run.read_text("Refresh token", hidden=True, at_most=_LONGEST_INPUT))
     if label:
         fields["label"] = label
+    unknown = unknown_fields(fields)
+    if unknown:
+        raise UsageFailed(sentence(unknown), next_command="tokensync import --help")
     try:
         Brought.read(fields)
     except BadRequest as error:
@@ -108,7 +112,7 @@ def _one(run: Run, name: ConnectionName, *, label: str, replace: bool) -> None:
         return
     expires = moment(told.get("access_expires_at") if isinstance(told, dict) else None, now=target.clock.now())
     run.out.line(f"{name} is imported: {answer.get('result')}, expires {expires}.")
-    run.out.note(f"Next: tokensync token {name}")
+    run.out.note(f"Next: tokensync token {word(name)}")
 
 
 def _fields(text: str) -> dict[str, Any]:
@@ -126,26 +130,33 @@ def _fields(text: str) -> dict[str, Any]:
 
 
 def _many(run: Run, app: str, path: str, *, replace: bool, dry_run: bool) -> None:
+    raw = _read(path, app)
     target = run.target()
     if not dry_run:
         _runs(target, app)
     target.apps.state(app_name(app))
-    rows = read_rows(_read(path), app=app)
+    rows = read_rows(raw, app=app)
     if dry_run:
         done = [foresee(target, app, row, replace=replace) for row in rows]
     else:
         with run.out.bar(f"Importing into {app}", total=len(rows)) as advance:
             done = bring_all(target, app, rows, replace=replace, advance=advance)
     _tell(run, done, dry_run=dry_run)
-    if any(one.result == "interrupted" for one in done):
+    if any(one.result == INTERRUPTED for one in done):
         raise typer.Abort
     failed = sum(1 for one in done if one.error is not None)
     if failed:
         raise CommandFailed(
             f"{failed} of {len(done)} rows {'cannot be' if dry_run else 'were not'} imported.",
-            next_command="the same command again: rows that were imported are skipped",
+            next_command="tokensync import --help"
+            if dry_run
+            else after(done, app=app, again=_command(app, path, replace=replace)),
             kind="ImportIncomplete",
         )
+
+
+def _command(app: str, path: str, *, replace: bool) -> str:
+    return f"tokensync import {app} --file {word(path)}{' --replace' if replace else ''}"
 
 
 def _tell(run: Run, done: list[Done], *, dry_run: bool) -> None:
@@ -153,25 +164,35 @@ def _tell(run: Run, done: list[Done], *, dry_run: bool) -> None:
     if run.out.as_json:
         run.out.json([one.as_json() for one in done])
         return
-    shown = done if dry_run else [one for one in done if one.error is not None]
+    left = sum(1 for one in done if one.result == INTERRUPTED)
+    shown = done if dry_run else [one for one in done if one.error is not None and one.result != INTERRUPTED]
     if shown:
         run.out.table(
             ("ROW", "ACCOUNT", "RESULT", "WHY"),
             [(one.number, one.account, one.result, one.error["message"] if one.error else "") for one in shown],
         )
     counts = {
-        result: sum(1 for one in done if one.result == result) for result in dict.fromkeys(o.result for o in done)
+        result: sum(1 for one in done if one.result == result)
+        for result in dict.fromkeys(one.result for one in done if one.result != INTERRUPTED)
     }
-    run.out.line(", ".join(f"{count} {result.replace('_', ' ')}" for result, count in counts.items()) + ".")
+    if counts:
+        run.out.line(", ".join(f"{count} {result.replace('_', ' ')}" for result, count in counts.items()) + ".")
+    if left:
+        run.out.line(f"{left} row{' was' if left == 1 else 's were'} not tried.")
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, app: str) -> bytes:
     """Return a file's bytes, one more than may be at most.
 
     Raises:
-        OSError: it cannot be read.
+        UsageFailed: it cannot be read.
     """
     if path == _STDIN:
         return sys.stdin.buffer.read(LARGEST_FILE + 1)
-    with Path(path).open("rb") as file:
-        return file.read(LARGEST_FILE + 1)
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise UsageFailed(
+            f"{path} cannot be read: {error.strerror}.", next_command=f"tokensync import {app} --file PATH"
+        ) from None

@@ -3,7 +3,7 @@
 import typer
 
 from tokensync.providers import PROVIDERS
-from tokensync.providers.contract import GrantType
+from tokensync.providers.contract import GrantType, Provider
 from tokensync_cli.declaring import command
 from tokensync_cli.run import Run
 
@@ -38,6 +38,7 @@ def list_providers(run: Run) -> None:
                     "regions": list(provider.regions),
                     "settings": {key: list(values) for key, values in provider.settings.items()},
                     "hosts": None if provider.hosts is None else sorted(provider.hosts),
+                    "connected_by": connected_by(provider),
                     "grant_type": provider.grant_type.value,
                     "verifies": provider.account_call is not None,
                     "revokes": provider.revocation is not None,
@@ -52,7 +53,7 @@ def list_providers(run: Run) -> None:
         (
             provider.name,
             provider.title,
-            _CONNECTED_BY[provider.grant_type],
+            connected_by(provider),
             [_OPTIONS[field] for field in provider.required],
             list(provider.regions),
             [_setting(key, values) for key, values in provider.settings.items()],
@@ -61,6 +62,12 @@ def list_providers(run: Run) -> None:
     ]
     run.out.table(("PROVIDER", "TITLE", "CONNECTED BY", "NEEDS", "REGIONS", "SETTINGS"), rows)
     run.out.note("Next: tokensync app add NAME --provider PROVIDER --client-id ID")
+
+
+def connected_by(provider: Provider) -> list[str]:
+    """Return the ways in which apps of a provider come to connections, by what their setting `grant` may be."""
+    grants = provider.settings.get("grant") or (provider.grant_type.value,)
+    return [_CONNECTED_BY[GrantType(grant)] for grant in grants]
 
 
 def _setting(key: str, values: tuple[str, ...]) -> str:

@@ -1,15 +1,20 @@
 """`verify`, `publish`, `revoke`, `remove`: what a connection needs beside being refreshed."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 
 from tokensync.connection import Connection, Status
+from tokensync.errors import TokensyncError
+from tokensync.providers import provider_named
+from tokensync.providers.contract import GrantType
 from tokensync.removing import LONGEST_RECOVERY, SHORTEST_RECOVERY
 from tokensync_cli.declaring import command
-from tokensync_cli.describing import found
+from tokensync_cli.describing import found, summarized, word
 from tokensync_cli.invoking import ask_rotation
 from tokensync_cli.run import Run
+from tokensync_cli.target import Target
 from tokensync_cli.times import moment
 
 Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
@@ -56,43 +61,84 @@ def verify(run: Run, name: Name) -> None:
 def publish(run: Run, name: Name) -> None:
     """Write a connection's secret anew; one that was deleted is restored, or created again."""
     record, answer = _asked(run, name, "publish", "Publishing")
-    _tell(run, answer, f"{record.name} is published.", following=f"tokensync token {record.name}")
+    _tell(run, answer, f"{record.name} is published.", following=f"tokensync token {word(record.name)}")
 
 
 def revoke(run: Run, name: Name, *, local: Local = False, yes: Yes = False) -> None:
     """End an authorization at the provider, and mark the connection as disconnected."""
-    record = found(run.target(), name)
+    target = run.target()
+    record = found(target, name)
+    following = f"tokensync remove {word(record.name)}"
+    if record.status is Status.DISCONNECTED:
+        answer = {"result": "disconnected", "connection": summarized(target, record)}
+        _tell(run, answer, f"{record.name} is disconnected already.", following=following)
+        return
     where = "here alone" if local else "at the provider"
     run.confirm(
         f"Revoke {record.name} ({record.label or 'no label'}) {where}? Only a new authorization brings it back.",
         yes=yes,
-        otherwise=f"tokensync revoke {record.name}{' --local' if local else ''} --yes",
+        otherwise=f"tokensync revoke {word(record.name)}{' --local' if local else ''} --yes",
     )
     _, answer = _asked(run, name, "revoke", "Revoking", local=local)
     marked = "marked as revoked here; the provider was not asked" if local else "revoked"
-    _tell(run, answer, f"{record.name} is {marked}.", following=f"tokensync remove {record.name}")
+    _tell(run, answer, f"{record.name} is {marked}.", following=following)
 
 
 def remove(run: Run, name: Name, *, days: Days = LONGEST_RECOVERY, yes: Yes = False) -> None:
     """Remove a connection: its secret is deleted after the recovery window, its grant at once."""
-    record = found(run.target(), name)
-    if record.status is not Status.DISCONNECTED:
+    target = run.target()
+    record = found(target, name)
+    is_revoked = record.status is Status.DISCONNECTED
+    if not is_revoked:
+        first = f" To end it first: tokensync revoke {word(record.name)}"
         run.out.warn(
-            f"{record.name} is {record.status.value} and was not revoked: at the provider its authorization goes on. "
-            f"To end it first: tokensync revoke {record.name}"
+            f"{record.name} is {record.status.value} and was not revoked: at the provider its authorization goes on."
+            f"{first if not yes and _can_revoke(target, record) else ''}"
         )
     run.confirm(
         f"Remove {record.name} ({record.label or 'no label'})? Its refresh token is dropped for good.",
         yes=yes,
-        otherwise=f"tokensync remove {record.name} --yes",
+        otherwise=f"tokensync remove {word(record.name)} --yes",
     )
     _, answer = _asked(run, name, "remove", "Removing", recovery_days=days)
-    _tell(
-        run,
-        answer,
-        f"{record.name} is removed; AWS deletes its secret in {days} days.",
-        following=f"tokensync invite {record.name.app} --for {record.name}, which brings the secret back",
-    )
+    had = _secret_of(record)
+    secret = {
+        "deleted": f"AWS deletes its secret in {days} days; a new authorization within them brings it back",
+        "gone": "its secret was gone or not ours, and was left alone",
+        "none": "it had no secret",
+    }[had]
+    line = f"{record.name} is removed; {secret}."
+    _tell(run, {**answer, "revoked": is_revoked, "secret": had}, line, following=_back(target, record))
+
+
+def _secret_of(record: Connection) -> str:
+    """Return what a removal finds of a connection's secret: one to be deleted, one that is gone, or none."""
+    if record.status is Status.ORPHANED:
+        return "gone"
+    return "none" if record.published is None or record.published.removed else "deleted"
+
+
+def _can_revoke(target: Target, record: Connection) -> bool:
+    """Return whether the provider has a call that ends an authorization."""
+    with suppress(TokensyncError):
+        app = target.apps.get(record.name.app)
+        provider = provider_named(app.provider).for_app(app)
+        return provider.revocation is not None and provider.has_endpoint(app, "revoke")
+    return False
+
+
+def _back(target: Target, record: Connection) -> str:
+    """Return the command that connects a removed connection's account again."""
+    with suppress(TokensyncError):
+        app = target.apps.get(record.name.app)
+        match provider_named(app.provider).for_app(app).grant_type:
+            case GrantType.AUTHORIZATION_CODE:
+                return f"tokensync invite {app.name} --for {word(record.name)}"
+            case GrantType.REFRESH_TOKEN:
+                return f"tokensync import {app.name} --account {word(record.name.account)}"
+            case GrantType.CLIENT_CREDENTIALS:
+                return f"tokensync connect {app.name}"
+    return "tokensync list --removed"
 
 
 def _asked(run: Run, name: str, what: str, doing: str, **more: object) -> tuple[Connection, dict[str, Any]]:
@@ -106,7 +152,7 @@ def _asked(run: Run, name: str, what: str, doing: str, **more: object) -> tuple[
 
 def _tell(run: Run, answer: dict[str, Any], line: str, *, following: str) -> None:
     if run.out.as_json:
-        run.out.json({"result": answer.get("result"), "connection": answer.get("connection")})
+        run.out.json({key: answer[key] for key in ("result", "connection", "revoked", "secret") if key in answer})
         return
     run.out.line(line)
     run.out.note(f"Next: {following}")

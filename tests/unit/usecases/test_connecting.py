@@ -685,3 +685,13 @@ def test_a_request_that_the_provider_refuses_is_our_mistake(world: World, browse
     assert ["authorization.refused"] == [alert.kind for alert in world.alerts.told]
     assert "invalid_scope" in world.alerts.told[0].detail
     assert [] == world.shop.ledger
+
+
+def test_a_link_without_a_label_takes_none_away(world: World) -> None:
+    """An operator's name for the account outlives its next authorization."""
+    for code, query in (("code-1", world.invite(id="1", label="My shop")), ("code-2", world.invite(id="2", label=""))):
+        browser = Browser(world)
+        browser.connect(query)
+        browser.back(f"code={code}")
+
+        assert "My shop" == world.stored().label

@@ -94,7 +94,13 @@ _AFTER_REFRESH: Mapping[Result, tuple[int, str, str]] = {
         "a consumer was handed its refresh token and alone presents it; to take it back, the seller authorizes again",
         "tokensync invite {app} --for {name}",
     ),
-    Result.ORPHANED: (FAILED, "its secret is gone or not ours; the grant is kept", "tokensync show {name}"),
+    Result.ORPHANED: (FAILED, "its secret is gone or not ours; the grant is kept", "tokensync publish {name}"),
+}
+
+# By the code of a request that brought no answer.
+_UNANSWERED: Mapping[str, str] = {
+    "not_sent": "the provider cannot be reached: its name, the connection or TLS failed",
+    "no_answer": "the provider gave no whole answer in time",
 }
 
 
@@ -194,7 +200,7 @@ class CallbackCommands:
         session = Session(name, apps=self.apps, sealer=self.sealer, fresh=True)
         redirect_uri = str(event.get("redirect_uri") or f"{self.base_url}/callback/{name}")
         pending = self.connector.pasted(str(event["text"]), session, self.signer(), budget, redirect_uri=redirect_uri)
-        return _told_pending(name, pending)
+        return _told_refusal(name, pending, self.apps) or _told_pending(name, pending)
 
     def _begin(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         """Begin an authorization that the operator finishes by pasting the redirect URL."""
@@ -216,11 +222,38 @@ class CallbackCommands:
         name = app_name(str(event["app"]))
         session = Session(name, apps=self.apps, sealer=self.sealer, fresh=True)
         pending = self.connector.minted(session, self.signer(), budget, label=str(event.get("label") or ""))
-        return _told_pending(name, pending, again="connect")
+        return _told_minted(name, pending, self.apps)
 
 
-def _told_pending(name: str, pending: Pending, *, again: str = "invite") -> dict[str, Any]:
-    """Return how an authorization ended; `again` is the command that begins another."""
+def _told_minted(name: str, pending: Pending, apps: Apps) -> dict[str, Any]:
+    """Return how the minting of a first token ended: no seller can mend what went wrong, and asking again is free."""
+    if pending.outcome is not Ended.FAILED:
+        return _told_pending(name, pending)
+    told = {"outcome": pending.outcome.value, "connection": pending.connection or None}
+    why = _UNANSWERED.get(pending.detail)
+    if why is not None:
+        message = f"{why} ({pending.detail}); nothing was changed"
+        return {**refused(pending.outcome.value, message, f"tokensync connect {name}", LATER), **told}
+    message = f"the provider gave no token{f' ({pending.detail})' if pending.detail else ''}"
+    answer = refused(pending.outcome.value, message, f"tokensync app show {name}", FAILED)
+    return _told_refusal(name, pending, apps) or {**answer, **told}
+
+
+def _told_refusal(name: str, pending: Pending, apps: Apps) -> dict[str, Any] | None:
+    """Return what is told where the provider refused the app itself, by which it is paused now; None where not."""
+    if pending.outcome is not Ended.FAILED or not apps.state(name).paused:
+        return None
+    detail = f" ({pending.detail})" if pending.detail else ""
+    message = f"the provider refuses the app's credentials{detail}, and {name} is paused now"
+    return {
+        **refused("app_paused", message, f"tokensync app rotate-secret {name}", FAILED),
+        "outcome": pending.outcome.value,
+        "connection": pending.connection or None,
+    }
+
+
+def _told_pending(name: str, pending: Pending) -> dict[str, Any]:
+    """Return how an authorization ended."""
     told = {"outcome": pending.outcome.value, "connection": pending.connection or None}
     if pending.outcome is Ended.CONNECTED:
         return {"ok": True, **told}
@@ -232,7 +265,7 @@ def _told_pending(name: str, pending: Pending, *, again: str = "invite") -> dict
         Ended.QUARANTINED: "the seller authorized another account than the invite was for",
     }.get(pending.outcome, "the provider gave no token")
     detail = f" ({pending.detail})" if pending.detail else ""
-    return {**refused(pending.outcome.value, message + detail, f"tokensync {again} {name}", NEEDS_SELLER), **told}
+    return {**refused(pending.outcome.value, message + detail, f"tokensync invite {name}", NEEDS_SELLER), **told}
 
 
 def _answered(

@@ -116,7 +116,8 @@ class Finisher:
         problem = wrong_kind(account, session)
         if problem:
             return self._unusable(pending, problem, session)
-        grant = replace(grant, account_id=account.id, label=pending.label or account.label, account=account.facts)
+        label = pending.label or self._standing_label(ConnectionName(session.name, account.id)) or account.label
+        grant = replace(grant, account_id=account.id, label=label, account=account.facts)
         verified = bool(facts) and not isinstance(facts, Failure)
         return self._connected(pending, read, grant, session, budget, verified=verified)
 
@@ -199,6 +200,11 @@ class Finisher:
             detail=f"the account did not grant everything that was asked for: {', '.join(missing)}",
             next_command=f"tokensync app show {name.app}" if minted else f"tokensync invite {name.app} --for {name}",
         )
+
+    def _standing_label(self, name: ConnectionName) -> str:
+        """Return the label that this account has had: a link without one takes none away."""
+        record = self.connections.get(name)
+        return "" if record is None else record.label
 
     def _stands(self, name: ConnectionName) -> bool:
         """Return whether a connection of this name is in use: a stray authorization must not touch it."""

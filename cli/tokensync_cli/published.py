@@ -1,0 +1,89 @@
+"""What workloads read of a connection, and why there is nothing to read."""
+
+import json
+from typing import Any
+
+from tokensync.connection import Connection, Status
+from tokensync.names import ConnectionName, token_secret_name
+from tokensync_cli.describing import found, word
+from tokensync_cli.failure import FAILED, LATER, NEEDS_SELLER, CommandFailed
+from tokensync_cli.run import Run
+from tokensync_cli.target import Target
+from tokensync_cli.times import moment
+
+# What a seller's authorization alone can mend.
+_LOST = frozenset({Status.REAUTHORIZE, Status.DISCONNECTED})
+
+
+def published(run: Run, target: Target, wanted: ConnectionName) -> dict[str, Any]:
+    """Return what workloads read of a connection; warn where its token is not good any more.
+
+    Raises:
+        CommandFailed: there is nothing to read, or its seller has to authorize again.
+    """
+    text = target.secrets.read(token_secret_name(target.outputs.secret_prefix, wanted))
+    if text is None:
+        raise _unpublished(found(target, str(wanted)))
+    told = _published(wanted, text)
+    status, expires_at = told.get("status"), told.get("expires_at")
+    if status in _LOST:
+        raise CommandFailed(
+            f"{wanted} is {status}: its seller has to authorize again.",
+            next_command=f"tokensync invite {wanted.app} --for {word(wanted)}",
+            exit_code=NEEDS_SELLER,
+            kind=str(status),
+        )
+    if status != Status.ACTIVE:
+        run.out.warn(f"{wanted} is {status}; see: tokensync show {word(wanted)}")
+    now = target.clock.now()
+    if isinstance(expires_at, int) and expires_at <= now:
+        run.out.warn(f"this token expired {moment(expires_at, now=now)}; see: tokensync refresh {word(wanted)}")
+    return told
+
+
+def _published(name: ConnectionName, text: str) -> dict[str, Any]:
+    try:
+        published = json.loads(text)
+    except (ValueError, RecursionError):
+        published = None
+    if not isinstance(published, dict) or not isinstance(published.get("access_token"), str):
+        # from None and without the text: it may be a secret of somebody else's.
+        raise CommandFailed(
+            f"The secret of {name} is not one that tokensync wrote.",
+            next_command=f"tokensync show {word(name)}",
+            kind="SecretNotOurs",
+        ) from None
+    return published
+
+
+def _unpublished(record: Connection) -> CommandFailed:
+    """Return why a connection has no secret to read."""
+    name, is_written = record.name, record.published is not None and not record.published.removed
+    if record.status in _LOST:
+        return CommandFailed(
+            f"{name} is {record.status.value} and has no secret any more.",
+            next_command=f"tokensync invite {name.app} --for {word(name)}",
+            exit_code=NEEDS_SELLER,
+            kind=record.status.value,
+        )
+    if record.status is Status.ORPHANED or (is_written and record.status is not Status.QUARANTINED):
+        return CommandFailed(
+            f"The secret of {name} is gone: somebody deleted it. The grant is kept.",
+            next_command=f"tokensync publish {word(name)}",
+            kind="SecretGone",
+        )
+    if record.obtained_at is None:
+        following = "refresh" if record.status is Status.ACTIVE else "show"
+        return CommandFailed(
+            f"{name} has no access token yet: its refresh token was imported and is not proved.",
+            next_command=f"tokensync {following} {word(name)}",
+            exit_code=LATER,
+            kind="NotProved",
+        )
+    pending = record.publishing_is_due()
+    return CommandFailed(
+        f"{name} has no secret{' yet' if pending else ''}: it is {record.status.value}.",
+        next_command=f"tokensync show {word(name)}",
+        exit_code=LATER if pending else FAILED,
+        kind="NotPublished",
+    )
