@@ -80,7 +80,9 @@ class InMemoryConnections(Failing):
             row.next_at = _record(row).next_at
             return _record(row)
 
-    def take_over(self, grant_holder: Connection, *, until: int) -> tuple[Connection, Connection | None]:
+    def take_over(
+        self, grant_holder: Connection, *, until: int, over: int | None = None
+    ) -> tuple[Connection, Connection | None]:
         """Give an account a new grant, whoever holds it."""
         with self._attempt("take_over"), self.table.lock:
             key = _key(grant_holder.name)
@@ -88,6 +90,8 @@ class InMemoryConnections(Failing):
             stood = None if row is None else _record(row)
             if stood is not None:
                 _check_authorization(stood, grant_holder)
+            if over is not None and over != (0 if stood is None else stood.fence):
+                raise FenceLost("another record stands than the one that may give way")
             if row is None:
                 row = self.table.rows[key] = Row(Connection(name=grant_holder.name, provider=grant_holder.provider))
             standing = _record(row)
@@ -176,7 +180,8 @@ class InMemoryConnections(Failing):
     def fewer_than(self, app: str, count: int) -> bool:
         """Return whether an app has fewer connections than that."""
         with self._attempt("fewer_than"):
-            return len(self.table.in_order(f"app#{app}", "connection#")) < count
+            rows = self.table.in_order(f"app#{app}", "connection#")
+            return sum(_record(row).removed_at is None for row in rows) < count
 
     def due(self, *, now: int) -> Iterator[DueKey]:
         """Yield the due keys, oldest first, as the index stood when the first was asked for."""
@@ -235,9 +240,11 @@ def _check_authorization(stood: Connection, new: Connection) -> None:
     if stood.schema > SCHEMA:
         raise NewerSchema("written by a newer version")
     at = new.authorized_at or 0
-    if stood.authorized_at is None or stood.authorized_at < at:
+    if stood.authorized_at is None:
         return
-    if stood.authorized_at == at and stood.authorized_by != new.authorized_by:
+    if stood.authorized_at <= at and stood.authorized_by != new.authorized_by:
+        return
+    if stood.authorized_at < at and stood.removed_at is not None:
         return
     raise FenceLost("authorized by this authorization or a later one")
 

@@ -1,6 +1,5 @@
 """`app …`: registrations with providers."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated
@@ -8,20 +7,17 @@ from typing import Annotated
 import typer
 
 from tokensync.app import App, AppState
-from tokensync.connection import Status
 from tokensync.errors import TokensyncError
 from tokensync.names import app_name
 from tokensync.providers import provider_named
 from tokensync.providers.contract import GrantType
 from tokensync.secret import Secret
-from tokensync.transitions import REASON_REFUSED
 from tokensync_cli import registration
-from tokensync_cli.commands import app_secrets
+from tokensync_cli.commands import app_running, app_secrets
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import registered
 from tokensync_cli.failure import CommandFailed, UsageFailed
-from tokensync_cli.invoking import FunctionRefused, ask_callback, ask_rotation
-from tokensync_cli.output import Tell
+from tokensync_cli.invoking import FunctionRefused, ask_callback
 from tokensync_cli.registration import Wanted
 from tokensync_cli.run import Run
 from tokensync_cli.seeding import sandboxed
@@ -65,8 +61,7 @@ def add_to(app: typer.Typer) -> None:
     command(group, "list", example="tokensync app list")(list_apps)
     command(group, "show", example="tokensync app show tiktok-shop")(show)
     command(group, "remove", example="tokensync app remove tiktok-shop")(remove)
-    command(group, "pause", example="tokensync app pause tiktok-shop")(pause)
-    command(group, "resume", example="tokensync app resume tiktok-shop")(resume)
+    app_running.add_to(group)
     app_secrets.add_to(group)
     app.add_typer(group, name="app")
 
@@ -105,11 +100,6 @@ def add(
         )
     if not sandbox:
         wanted.check_client_id()
-        if not client_secret_stdin and not run.is_interactive():
-            raise UsageFailed(
-                "The client secret is asked for on a terminal, and this is none.",
-                next_command=f"{wanted.command()} --client-secret-stdin",
-            )
     app_name(name)
     target = run.target()
     if name in target.apps.names():
@@ -123,7 +113,7 @@ def add(
     else:
         if discover:
             wanted = _discovered(run, target, wanted, discover)
-        app = _with_secret(run, target, wanted, yes=yes)
+        app = _with_secret(run, target, wanted, yes=yes, from_stdin=client_secret_stdin)
     target.apps.register(app)
     _tell_added(run, target, app)
 
@@ -152,15 +142,20 @@ def _discovered(run: Run, target: Target, wanted: Wanted, issuer: str) -> Wanted
     return wanted.completed(endpoints=found["endpoints"], settings=found["settings"])
 
 
-def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool) -> App:
+def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_stdin: bool) -> App:
     app = wanted.checked(is_embedded=target.is_embedded)
+    if not from_stdin and not run.is_interactive():
+        raise UsageFailed(
+            "The client secret is asked for on a terminal, and this is none.",
+            next_command=f"{wanted.command()} --client-secret-stdin",
+        )
     hosts = registration.live_hosts(app)
     if target.is_embedded and hosts:
         run.confirm(
             f"{app.name} speaks to {', '.join(hosts)}, and the embedded stack keeps its tokens in plain files under "
             ".tokensync/. Register it here?",
             yes=yes,
-            otherwise=f"{wanted.command()} --yes",
+            otherwise=f"{wanted.command()}{' --client-secret-stdin' if from_stdin else ''} --yes",
         )
     secret = run.read_text("Client secret", hidden=True, at_most=registration.LONGEST_SECRET)
     return replace(app, client_secret=Secret(secret))
@@ -274,44 +269,3 @@ def remove(run: Run, name: Name, *, yes: Yes = False) -> None:
         stays = "connection stays as it is and is" if standing == 1 else "connections stay as they are and are"
         run.out.note(f"{standing} {stays} not refreshed.")
     run.out.note("Its secret is kept for AWS's recovery window; adding the app again brings it back.")
-
-
-def pause(run: Run, name: Name) -> None:
-    """Pause an app: no refresh and no new connection until it is resumed."""
-    target = run.target()
-    changed = target.apps.pause(app_name(name), why="paused by an operator", now=target.clock.now())
-    _tell_state(run, name, paused=True, changed=changed)
-
-
-def resume(run: Run, name: Name) -> None:
-    """Let a paused app run again, and ask once for each connection that was parked when it was paused."""
-    target = run.target()
-    changed = target.apps.resume(app_name(name), now=target.clock.now())
-    with run.out.progress(f"Asking for the parked connections of {name}") as tell:
-        asked = sum(1 for _ in _parked_asked(target, name, tell)) if changed else 0
-    paused = bool(target.apps.state(name).paused)
-    _tell_state(run, name, paused=paused, changed=changed and not paused)
-    if asked:
-        run.out.note(f"{asked} parked connections were asked for; see: tokensync list --app {name}")
-
-
-def _parked_asked(target: Target, name: str, tell: Tell) -> Iterator[str]:
-    """Present each parked connection's token once more, until the app is paused anew."""
-    for record in target.connections.list(name):
-        if record.status is not Status.HELD or record.reason != REASON_REFUSED:
-            continue
-        if target.apps.state(name).paused:
-            return
-        tell(f"Asking for {record.name}")
-        with suppress(FunctionRefused):
-            ask_rotation(target, {"tokensync": "refresh", "connection": str(record.name), "force": True})
-        yield str(record.name)
-
-
-def _tell_state(run: Run, name: str, *, paused: bool, changed: bool) -> None:
-    if run.out.as_json:
-        run.out.json({"app": name, "paused": paused, "changed": changed})
-        return
-    run.out.line(f"{name} {'is now' if changed else 'is'} {'paused' if paused else 'running'}.")
-    if paused:
-        run.out.note(f"Next: tokensync app resume {name}")

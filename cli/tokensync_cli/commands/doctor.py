@@ -144,12 +144,12 @@ def _trouble(record: Connection, *, now: int, hands_on: bool) -> tuple[str, str]
         return "has no access token yet: its refresh token is not proved", f"tokensync refresh {name}"
     if record.push_failures and hands_on:
         return "was not handed to its consumer", f"tokensync push {name} --to api2cart"
-    if record.handed_over_at is not None:
-        return "", ""  # its consumer refreshes it, and tells nobody here
-    if record.access_expires_at is not None and record.access_expires_at <= now:
-        return f"expired {moment(record.access_expires_at, now=now)}", f"tokensync refresh {name}"
-    if record.next_at is not None and record.next_at < now - _OVERDUE:
-        return f"has been due for {span(now - record.next_at)}: the schedule stands still", "tokensync tick"
+    # One that was handed over is refreshed by its consumer, who tells nobody here.
+    ends, due = (record.access_expires_at, record.next_at) if record.handed_over_at is None else (None, None)
+    if ends is not None and ends <= now:
+        return f"expired {moment(ends, now=now)}", f"tokensync refresh {name}"
+    if due is not None and due < now - _OVERDUE:
+        return f"has been due for {span(now - due)}: the schedule stands still", "tokensync tick"
     return "", ""
 
 

@@ -9,7 +9,7 @@ from tokensync.connection import Connection, Status
 from tokensync.errors import TokensyncError
 from tokensync.providers import provider_named
 from tokensync.providers.contract import GrantType
-from tokensync.removing import LONGEST_RECOVERY, SHORTEST_RECOVERY
+from tokensync.removal import LONGEST_RECOVERY, SHORTEST_RECOVERY
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import found, summarized, word
 from tokensync_cli.invoking import ask_rotation

@@ -118,6 +118,14 @@ class ConnectionsContract:
         world.connections.set_aside(ConnectionName(world.app, "a"), fence=1, why="superseded", sealed=b"x", now=NOW)
         assert [False, False, True] == [world.connections.fewer_than(world.app, count) for count in (2, 3, 4)]
 
+    def test_fewer_than_passes_over_what_was_removed(self, world: World) -> None:
+        """What is left of a removed connection is no connection, however many of them come first."""
+        for account in ("a", "b", "c", "d", "e", "f"):
+            taken, _ = world.connections.take_over(fresh(ConnectionName(world.app, account)), until=SOON)
+            if account not in ("c", "f"):
+                world.connections.write(taken, replace(taken, removed_at=NOW, lease_until=None))
+        assert [False, False, True] == [world.connections.fewer_than(world.app, count) for count in (1, 2, 3)]
+
     # -------------------------------------------------------------------------------------------------- lease
 
     def test_leasing_what_is_due(self, world: World, idle: Connection) -> None:
@@ -319,6 +327,39 @@ class ConnectionsContract:
         """There is nothing to replace, and nothing is made."""
         assert not world.connections.replace_standing(name, seen=b"marked", sealed=b"key")
         assert world.connections.get(name) is None
+
+    def test_the_same_authorization_never_replaces_itself(self, world: World, name: ConnectionName) -> None:
+        """What was refreshed since stands, however late the same authorization comes again."""
+        taken, _ = world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
+        with pytest.raises(FenceLost):
+            world.connections.take_over(fresh(name, authorized_at=NOW + 5, authorized_by="a"), until=SOON)
+        assert taken == world.connections.get(name)
+
+    @pytest.mark.parametrize(("at", "by"), [(NOW, "a"), (NOW - 1, "a"), (NOW - 1, "b")])
+    def test_no_authorization_from_before_revives_what_was_removed(
+        self, world: World, name: ConnectionName, at: int, by: str
+    ) -> None:
+        """What was removed gives way to the same authorization only where that was given anew."""
+        taken, _ = world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
+        gone = world.connections.write(taken, replace(taken, removed_at=NOW, lease_until=None))
+        with pytest.raises(FenceLost):
+            world.connections.take_over(fresh(name, authorized_at=at, authorized_by=by), until=SOON)
+        assert gone == world.connections.get(name)
+        _, stood = world.connections.take_over(fresh(name, authorized_at=NOW + 1, authorized_by="a"), until=SOON)
+        assert gone == stood
+
+    def test_taking_over_one_record_alone(self, world: World, name: ConnectionName) -> None:
+        """Where nothing may stand, or only the record that was seen, whatever else came in between stands."""
+        with pytest.raises(FenceLost):
+            world.connections.take_over(fresh(name), until=SOON, over=1)
+        assert world.connections.get(name) is None
+        taken, _ = world.connections.take_over(fresh(name), until=SOON, over=0)
+        for other in (0, taken.fence + 1):
+            with pytest.raises(FenceLost):
+                world.connections.take_over(fresh(name), until=SOON, over=other)
+        assert taken == world.connections.get(name)
+        _, stood = world.connections.take_over(fresh(name), until=SOON, over=taken.fence)
+        assert taken == stood
 
     def test_many_takeovers(self, world: World, name: ConnectionName) -> None:
         """Of many takeovers at once, no two get the same number or the same fence."""

@@ -48,7 +48,7 @@ def test_what_was_not_acknowledged(stub: Stubber, table: DynamoTable, code: str)
         lambda: table.update(("a", "b"), change),
         lambda: table.put(("a", "b"), {}),
         lambda: list(table.in_order("a")),
-        lambda: table.count("a", "b", at_most=1),
+        lambda: table.count("a", "b", without="gone", at_most=1),
         lambda: table.transact([table.part_of_transaction(("a", "b"), change)]),
         lambda: table.delete(("a", "b")),
     ):
@@ -109,7 +109,7 @@ def test_counting_over_pages(stub: Stubber, table: DynamoTable) -> None:
     """Counting goes on over pages of large records until the number is reached or the last page read."""
     stub.add_response("query", {"Count": 2, "LastEvaluatedKey": {"pk": {"S": "a"}, "sk": {"S": "b"}}})
     stub.add_response("query", {"Count": 2})
-    assert table.count("a", "b", at_most=20) == 4
+    assert table.count("a", "b", without="gone", at_most=20) == 4
 
 
 def test_a_read_that_fails_consumes_nothing(stub: Stubber, table: DynamoTable) -> None:

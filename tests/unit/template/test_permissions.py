@@ -111,3 +111,12 @@ def test_each_service_takes_its_own_role(resources: Resources) -> None:
         "ClockRole": "scheduler.amazonaws.com",
     }
     assert trusted["ClockRole"]["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_an_operator_removes_no_token(resources: Resources) -> None:
+    """Removals go through the rotation function, which marks what it deletes: an operator reads tokens alone."""
+    given = grants(resources["OperatorPolicy"]["Properties"]["PolicyDocument"])
+    assert {action for action, resource in given if resource == "secret:${Prefix}/tokens/*"} == {
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+    }

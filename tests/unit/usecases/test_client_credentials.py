@@ -124,7 +124,8 @@ def test_wrong_credentials_at_the_first_minting_pause_the_app_too() -> None:
 
     assert (False, "failed", None) == (told["ok"], told["outcome"], told["connection"])
     assert "invalid_client" in told["error"]["message"]
-    assert "tokensync connect oidc" == told["error"]["next"]
+    assert (1, "tokensync app rotate-secret oidc") == (told["exit"], told["error"]["next"])
+    assert "oidc is paused now" in told["error"]["message"]
     assert stage.world.apps.state("oidc").paused
     again = stage.command("mint")
     assert ("InvalidApp", "tokensync app show APP") == (again["error"]["class"], again["error"]["next"])

@@ -19,6 +19,7 @@ from world import ACCOUNT, APP, NAME, SHOPS, World, killed
 
 if TYPE_CHECKING:
     from tokensync.answers import Answer
+    from tokensync.request import Request
 
 
 @pytest.fixture
@@ -695,3 +696,48 @@ def test_a_link_without_a_label_takes_none_away(world: World) -> None:
         browser.back(f"code={code}")
 
         assert "My shop" == world.stored().label
+
+
+@pytest.mark.parametrize(("status", "asked"), [(503, 2), (404, 2)])
+def test_shops_that_could_not_be_fetched_are_fetched_later(
+    world: World, browser: Browser, status: int, asked: int
+) -> None:
+    """They are asked for once more, in a minute: workloads get them, and notices about them are understood."""
+    honest, calls = world.shop.send, []
+
+    def send(request: Request, *, seconds: float) -> Answer:
+        if "/shops" not in request.url:
+            return honest(request, seconds=seconds)
+        calls.append(request)
+        return world.shop.answer(b"", status=status) if len(calls) == 1 else honest(request, seconds=seconds)
+
+    world.shop.send = send  # type: ignore[method-assign]  # the provider fails once
+    browser.connect()
+    browser.back()
+    world.settle(ticks=5)
+
+    assert (SHOPS, asked, None) == (world.document()["account"]["shops"], len(calls), world.stored().verify_at)
+    assert NAME == world.connections.find(APP, SHOPS[0]["id"])
+
+
+@pytest.mark.parametrize(("status", "renewals"), [(404, 0), (401, 1)])
+def test_shops_that_the_provider_will_not_tell_are_not_asked_for_without_end(
+    world: World, browser: Browser, status: int, renewals: int
+) -> None:
+    """The second time it says so is the last; the connection goes on without them."""
+    honest, calls = world.shop.send, []
+
+    def send(request: Request, *, seconds: float) -> Answer:
+        if "/shops" not in request.url:
+            return honest(request, seconds=seconds)
+        calls.append(request)
+        body = {"code": 105002, "message": "expired", "data": None} if status == 401 else {}
+        return world.shop.answer(body, status=status)
+
+    world.shop.send = send  # type: ignore[method-assign]  # the provider tells nothing
+    browser.connect()
+    browser.back()
+    world.settle(ticks=20)
+
+    assert (2, 1 + renewals, None) == (len(calls), len(world.shop.ledger), world.stored().verify_at)
+    assert Status.ACTIVE is world.stored().status

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scripted import OIDC, Staged
 from tokensync.app import App
 from tokensync.brought import Brought
 from tokensync.commands import RotationCommands
@@ -14,10 +15,12 @@ from tokensync.connection import Status
 from tokensync.errors import BadRequest, NoAnswer, PublishUnavailable, SealingUnavailable
 from tokensync.names import ConnectionName
 from tokensync.secret import Secret
-from world import ACCOUNT, APP, NAME, WEEK, World, killed
+from visitors import Browser
+from world import ACCOUNT, APP, NAME, SHOPS, WEEK, World, killed
 
 if TYPE_CHECKING:
     from tokensync.answers import Answer
+    from tokensync.connection import Connection
     from tokensync.request import Request
 
 ADS = ConnectionName("ads", "7000000000000000001")
@@ -362,10 +365,167 @@ def test_a_secret_of_somebody_else_has_the_name(world: World) -> None:
 
 
 def test_a_later_authorization_wins(world: World) -> None:
-    """The seller authorized while the import was on its way: that grant stands."""
+    """The seller authorized while the import was on its way: that grant stands, whatever was to be replaced."""
     later = replace(world.connected(refresh_token="new"), authorized_at=world.clock.now() + 60, authorized_by="seller")
     world.connections.before_next("take_over", lambda: world.connections.seed(later))
-    world.connections.seed(replace(later, removed_at=1))
-    answer = bring(world, refresh_token=TOKEN)
+    answer = bring(world, refresh_token=TOKEN, replace=True)
 
     assert (1, "taken_over", "seller") == (answer["exit"], answer["result"], world.stored().authorized_by)
+
+
+@pytest.mark.parametrize("stood", ["nothing", "removed", "quarantined"])
+def test_what_came_to_stand_meanwhile_is_not_touched(world: World, stood: str) -> None:
+    """Only what was seen gives way unasked: a seller who authorized in between keeps the new grant."""
+    if stood == "removed":
+        world.connected(refresh_token="old")
+        world.upkeep.remover.remove(NAME, world.budget())
+    if stood == "quarantined":
+        world.connections.seed(replace(world.connected(refresh_token="old"), status=Status.QUARANTINED))
+    browser = Browser(world)
+
+    def authorize() -> None:
+        browser.connect()
+        browser.back()
+
+    world.connections.before_next("take_over", authorize)
+    now = world.clock.now()
+    answer = bring(world, refresh_token=TOKEN, access_token="A-9", expires_at=now + WEEK)
+
+    assert (1, "AlreadyStands") == (answer["exit"], answer["error"]["class"])
+    assert (["code-1"], "A1", Status.ACTIVE) == (
+        world.shop.ledger, world.document()["access_token"], world.stored().status
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("replacing", [False, True])
+def test_the_same_import_at_once_presents_its_token_once(world: World, *, replacing: bool) -> None:
+    """Two runs saw nothing stand; the later one finds what the earlier one made, and leaves it alone."""
+    honest = world.connections.get
+
+    def seen_by_both(name: ConnectionName) -> Connection | None:
+        seen = honest(name)
+        world.connections.get = honest  # type: ignore[method-assign]  # once
+        assert "refreshed" == bring(world, refresh_token=TOKEN)["result"]
+        world.clock.advance(1)
+        return seen
+
+    world.connections.get = seen_by_both  # type: ignore[method-assign]  # another run comes after this one's look
+    answer = bring(world, refresh_token=TOKEN, replace=replacing)
+
+    assert (True, [TOKEN], "A1") == (answer["ok"], world.shop.ledger, world.document()["access_token"])
+    assert "R1" == (world.grant().refresh_token or Secret("")).reveal()
+
+
+def test_a_replacing_token_that_is_refused_is_published_as_such(world: World) -> None:
+    """The access token that workloads read stands under the new generation, and says that its seller is needed."""
+    world.connected(refresh_token="old")
+    answer = bring(world, refresh_token="dead", replace=True)
+    document = world.document()
+
+    assert (4, ["dead"], Status.REAUTHORIZE) == (answer["exit"], world.shop.ledger, world.stored().status)
+    assert ("reauthorize", world.stored().generation, "A0") == (
+        document["status"], document["generation"], document["access_token"]
+    )  # fmt: skip
+
+
+def test_a_killed_replacement_is_resumed(world: World) -> None:
+    """Killed before its token was presented, the same command presents it: what it took along proves nothing."""
+    world.connected(refresh_token="old")
+    world.failpoints.raise_at("exchange.taken_over", killed())
+    with pytest.raises(KeyboardInterrupt):
+        bring(world, refresh_token=TOKEN, replace=True)
+    world.after_lease()
+
+    assert ("refreshed", [TOKEN]) == (bring(world, refresh_token=TOKEN, replace=True)["result"], world.shop.ledger)
+
+
+@pytest.mark.parametrize("status", [Status.QUARANTINED, Status.REAUTHORIZE])
+def test_what_nobody_may_read_is_not_taken_along(world: World, status: Status) -> None:
+    """An access token that was set apart, or is told as dead, is not published by a replacement."""
+    world.connections.seed(replace(world.connected(refresh_token="old"), status=status))
+    before = world.document()
+    bring(world, refresh_token="dead", replace=True)
+
+    assert before == world.document()
+
+
+def test_a_first_refresh_is_followed_by_the_accounts_facts(world: World) -> None:
+    """The provider is asked once: workloads get the shops, and notices about them are understood."""
+    bring(world, refresh_token=TOKEN)
+    world.settle(ticks=3)
+
+    assert SHOPS == world.document()["account"]["shops"]
+    assert NAME == world.connections.find(APP, SHOPS[0]["id"])
+    assert (None, [TOKEN]) == (world.stored().verify_at, world.shop.ledger)
+
+
+def test_a_brought_pair_comes_with_the_accounts_facts(world: World) -> None:
+    """An access token is in hand, so its account is asked for before anybody reads it."""
+    bring(world, refresh_token=TOKEN, access_token="A-9", expires_at=world.clock.now() + WEEK)
+
+    assert SHOPS == world.document()["account"]["shops"]
+    assert NAME == world.connections.find(APP, SHOPS[0]["id"])
+    assert (world.clock.now(), None) == (world.stored().verified_at, world.stored().verify_at)
+
+
+@pytest.mark.parametrize("pair", [{}, {"refresh_token": "BOBS-REFRESH"}])
+@pytest.mark.parametrize("replacing", [False, True])
+def test_an_access_token_of_another_account_is_not_imported(pair: dict[str, str], *, replacing: bool) -> None:
+    """The provider names another account: nothing is written, published or presented."""
+    stage = Staged.of(OIDC)
+    stage.server.says("/userinfo", {"sub": "bob"})
+    answer = bring(stage.world, stage.name("alice"), access_token="BOBS", replace=replacing, **pair)
+
+    assert (2, "BadRequest") == (answer["exit"], answer["error"]["class"])
+    assert "this token belongs to another account" in answer["error"]["message"]
+    assert (None, None) == (
+        stage.world.connections.get(stage.name("alice")), stage.world.secrets.document(stage.name("alice"))
+    )  # fmt: skip
+    assert 0 == stage.server.times("/token")
+
+
+def test_an_account_that_cannot_be_asked_for_is_no_hindrance() -> None:
+    """The import stands and is not proved; whoever it is of is asked again."""
+    stage = Staged.of(OIDC)
+    stage.server.says("/userinfo", 500)
+    answer = bring(stage.world, stage.name("alice"), access_token="A-9")
+
+    assert (5, Status.ACTIVE) == (answer["exit"], stage.world.stored(stage.name("alice")).status)
+
+
+def test_a_token_that_ends_and_that_nothing_looks_at(world: World) -> None:
+    """Neither a refresh nor a call tells of its end: the operator hears at once, and the connection says so then."""
+    world.apps.register(App(name="acc", provider="tiktok_accounts", client_id="c", client_secret=Secret("s")))
+    name = ConnectionName("acc", "o")
+    answer = bring(world, name, access_token="A-9", expires_at=world.clock.now() + 600)
+    told = [alert.kind for alert in world.alerts.told]
+    world.settle(ticks=9)
+    before = world.stored(name).status
+    world.settle(ticks=3)
+    record = world.stored(name)
+
+    assert ("published", ["connection.cannot_refresh"]) == (answer["result"], told)
+    assert (Status.ACTIVE, Status.REAUTHORIZE, "ended") == (before, record.status, record.reason)
+    assert ("reauthorize", None) == (world.document(name)["status"], record.next_at)
+    assert ["connection.cannot_refresh", "connection.reauthorize"] == [alert.kind for alert in world.alerts.told]
+
+
+def test_refreshing_what_nothing_renews_keeps_its_end(world: World) -> None:
+    """An operator's word changes nothing: its end is still told when it comes."""
+    world.apps.register(App(name="acc", provider="tiktok_accounts", client_id="c", client_secret=Secret("s")))
+    name = ConnectionName("acc", "o")
+    bring(world, name, access_token="A-9", expires_at=world.clock.now() + 600)
+    world.operating.refresh(name, world.budget())
+
+    assert (Status.ACTIVE, world.clock.now() + 600) == (world.stored(name).status, world.stored(name).next_at)
+
+
+def test_a_removal_beside_the_same_import_is_not_told_as_done(world: World) -> None:
+    """What was imported and removed within one second is gone; the same command a second later brings it back."""
+    bring(world, refresh_token=TOKEN)
+    world.upkeep.remover.remove(NAME, world.budget())
+    world.shop.alive.add(TOKEN)
+
+    assert "AlreadyStands" == bring(world, refresh_token=TOKEN)["error"]["class"]
+    world.clock.advance(1)
+    assert "refreshed" == bring(world, refresh_token=TOKEN)["result"]

@@ -14,6 +14,7 @@ from tokensync.commands import RotationCommands
 from tokensync.connection import Phase, Status
 from tokensync.errors import NoAnswer, NotSent, PublishUnavailable, SealingUnavailable
 from tokensync.names import ConnectionName
+from tokensync.outcome import Result
 from tokensync.secret import Secret
 from tokensync.unsealing import grant_binding
 from world import APP, NAME, World, killed
@@ -225,10 +226,39 @@ def test_revoke_ends_it_at_the_provider_then_here(world: World, login: Login) ->
 
 
 def test_a_token_that_is_dead_already_is_revoked(world: World, login: Login) -> None:
-    """What the provider refuses as invalid is over: RFC 7009 §2.2."""
+    """What the provider refuses as invalid is over, RFC 7009 §2.2, where the refresh token is refused as well."""
     login.scripted["/v2/oauth/revoke/"] = login.refused
+    login.scripted["/v2/oauth/token/"] = login.refused
 
     assert "revoked" == ask(world, "revoke")["result"]
+    assert [("/v2/oauth/revoke/", "A0"), ("/v2/oauth/token/", "S0"), ("/v2/oauth/revoke/", "A0")] == login.asked
+    assert "revoked" == world.stored(LOGIN).reason
+
+
+def test_a_dead_access_token_does_not_let_its_refresh_token_live(world: World, login: Login) -> None:
+    """That the access token is invalid tells nothing of the refresh token: a new one is got, and revoked."""
+    answers = iter([login.refused(), login.revoked()])
+    login.scripted["/v2/oauth/revoke/"] = lambda: next(answers)
+
+    assert "revoked" == ask(world, "revoke")["result"]
+    assert [("/v2/oauth/revoke/", "A0"), ("/v2/oauth/token/", "S0"), ("/v2/oauth/revoke/", "L1")] == login.asked
+
+
+def test_a_newest_access_token_that_is_refused_ends_nothing(world: World, login: Login) -> None:
+    """Its refresh token has just worked: it is renewed once, and the operator hears that nothing was revoked."""
+    login.scripted["/v2/oauth/revoke/"] = login.refused
+    answer = ask(world, "revoke")
+
+    assert (1, "refused", 3) == (answer["exit"], answer["error"]["class"], len(login.asked))
+    assert Status.ACTIVE is world.stored(LOGIN).status
+
+
+def test_a_refused_revocation_whose_renewal_fails_changes_nothing(world: World, login: Login) -> None:
+    """Nobody knows whether the refresh token lives: the connection is not told as revoked."""
+    login.scripted["/v2/oauth/revoke/"] = login.refused
+    login.scripted["/v2/oauth/token/"] = lambda: world.shop.answer(b"", status=503)
+
+    assert (5, Status.ACTIVE) == (ask(world, "revoke")["exit"], world.stored(LOGIN).status)
 
 
 def test_an_expired_access_token_is_renewed_to_be_revoked(world: World, login: Login) -> None:
@@ -379,8 +409,70 @@ def test_a_removal_that_aws_throttles(world: World) -> None:
     assert 5 == ask(world, "remove", NAME)["exit"]
     record = world.stored()
 
-    assert (before.status, before.published, before.next_at) == (record.status, record.published, record.next_at)
+    assert (before.status, before.history, before.renew_at) == (record.status, record.history, record.renew_at)
     assert "removed" == ask(world, "remove", NAME)["result"]
+
+
+@pytest.mark.parametrize("status", [Status.ACTIVE, Status.REAUTHORIZE])
+def test_a_removal_whose_answer_got_lost(world: World, status: Status) -> None:
+    """The secret may be on its way out: the connection that was not removed gets it back by itself."""
+    world.connections.seed(replace(world.stored(), status=status, renew_at=None))
+    world.secrets.fail_next("delete", PublishUnavailable("lost"), after_commit=True)
+    assert 5 == ask(world, "remove", NAME)["exit"]
+    world.settle(ticks=2)
+
+    assert (status, status.value) == (world.stored().status, world.document()["status"])
+    assert [] == world.alerts.told
+
+
+@pytest.mark.parametrize("place", ["before", "deleted"])
+def test_whoever_comes_after_a_removal_that_died_finishes_it(world: World, place: str) -> None:
+    """The account's own notice arrives beside it: its secret does not come back, whatever was asked for."""
+    if place == "before":
+        world.secrets.before_next("delete", _die)
+    else:
+        world.failpoints.raise_at("deleted", killed())
+    world.connections.before_next(
+        "write", lambda: world.connections.note_deauthorized(NAME, at=world.clock.now(), now=world.clock.now())
+    )
+    with pytest.raises(KeyboardInterrupt):
+        ask(world, "remove", NAME)
+    world.after_lease()
+
+    assert not world.stored().publishing_is_due()
+    assert Result.REMOVED is world.look_after(compare=True).result
+    assert (None, True) == (world.secrets.document(NAME), world.secrets.secret(NAME).deleted)
+    assert (None, None) == (world.stored().next_at, world.stored().deauthorized_at)
+    assert world.stored().removed_at is not None
+
+
+def _die() -> None:
+    raise killed()
+
+
+def test_a_removal_that_cannot_be_finished_now_is_finished_later(world: World) -> None:
+    """Secrets Manager throttles whoever finishes it: the schedule tries again."""
+    world.failpoints.raise_at("deleted", killed())
+    with pytest.raises(KeyboardInterrupt):
+        ask(world, "remove", NAME)
+    world.after_lease()
+    world.secrets.fail_next("delete", PublishUnavailable("throttled"))
+    assert Result.POSTPONED is world.look_after(compare=True).result
+    world.settle(ticks=3)
+
+    assert world.stored().removed_at is not None
+    assert world.secrets.secret(NAME).deleted
+
+
+def test_removed_connections_do_not_feed_the_breaker(world: World) -> None:
+    """One connection is left of a large fleet: its refusal is its own, and waits for no other's."""
+    for index in range(25):
+        name = ConnectionName(APP, f"s{index}")
+        world.connected(name, refresh_token=f"F{index}")
+        ask(world, "remove", name)
+    world.shop.alive.discard("R0")
+
+    assert Result.REAUTHORIZE is world.look_after().result
 
 
 def test_a_removal_that_died_is_finished_by_the_same_command(world: World) -> None:

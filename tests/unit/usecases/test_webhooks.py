@@ -507,3 +507,29 @@ def test_what_api_gateway_makes_of_a_request(world: World, name: str, *, encoded
     event = {"headers": _as_header_of(name)(body), "body": text, "isBase64Encoded": encoded}
     answer = world.webhooks.receive(APP, headers_of(event), raw_body(event), base_url=world.base_url)
     assert (200, "marked") == (answer.status, last_result(world))
+
+
+def test_an_account_that_left_without_a_secret_is_not_brought_back(world: World) -> None:
+    """Its secret is gone as well: that the authorization is over is what is kept, and nothing is presented."""
+    world.secrets.schedule_deletion(world.secrets.secret(NAME).arn)
+    world.connections.note_deauthorized(NAME, at=world.clock.now(), now=world.clock.now())
+    outcome = world.look_after()
+    again = world.look_after(compare=True)
+    published = world.upkeep.remover.publish(NAME, world.budget())
+    world.settle(ticks=3)
+
+    assert [Result.DISCONNECTED, Result.REAUTHORIZE] == [outcome.result, published.result]
+    assert Result.ORPHANED is again.result
+    assert (Status.DISCONNECTED, "deauthorized", []) == (
+        world.stored().status, world.stored().reason, world.shop.ledger
+    )  # fmt: skip
+    assert ["connection.disconnected"] == [alert.kind for alert in world.alerts.told]
+
+
+@pytest.mark.parametrize(("shop", "level"), [(SHOP, "info"), ("77", "warning")])
+def test_a_notice_that_nobody_can_place_is_a_warning(world: World, shop: str, level: str) -> None:
+    """A seller may have left whom no look-up names: an operator can find that in the log."""
+    body = shop_notice(world, shop_id=shop)
+    world.webhooks.receive(APP, shop_signature(body), body, base_url=world.base_url)
+
+    assert [level] == [line.level for line in world.log.lines if line.event == "webhook.received"]

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import schedule, transitions
+from tokensync import removal, schedule, transitions
 from tokensync.connection import Exemption, Status
 from tokensync.errors import (
     FenceLost,
@@ -97,6 +97,8 @@ class Caretaker:
         if record.removed_at is not None:
             after = transitions.removed(record, now=record.removed_at)
             return Outcome(Result.REMOVED, self.connections.write(record, after))
+        if record.is_half_removed:
+            return self._finish_removal(record)
         resumed = self.refresher.resume(record, session)
         if resumed is not None:
             return resumed
@@ -105,6 +107,13 @@ class Caretaker:
         if record.deauthorized_at is not None:
             return self.concluder.deauthorized(record, self.unsealer.grant(record))
         return self._due(record, session, budget, work, force=force)
+
+    def _finish_removal(self, record: Connection) -> Outcome:
+        """End a removal whose process died; whatever else was asked for comes too late."""
+        try:
+            return removal.finished(record, self.concluder)
+        except PublishUnavailable as error:
+            return self.concluder.postponed(record, "removing.postponed", str(error), compare=True, backpressure=True)
 
     def _due(self, record: Connection, session: Session, budget: Budget, work: Work, *, force: bool) -> Outcome:
         """Do what is due of a connection without an unfinished attempt."""
@@ -179,7 +188,9 @@ class Caretaker:
         except (SecretGone, SecretNotOurs) as gone:
             return self.concluder.orphaned(record, str(gone))
         later = record.compare_at if record.compare_at is not None and record.compare_at > self.clock.now() else None
-        after = transitions.released(replace(record, compare_at=later, renew_at=renew_at))
+        # Nothing but an active connection is verified.
+        verify_at = record.verify_at if record.status is Status.ACTIVE else None
+        after = transitions.released(replace(record, compare_at=later, renew_at=renew_at, verify_at=verify_at))
         if not differs:
             return Outcome(Result.NOTHING_DUE, self.connections.write(record, after))
         return self.concluder.publish(record, after, self.unsealer.grant(record), Result.PUBLISHED)
@@ -207,9 +218,12 @@ class Caretaker:
         return self._verified(record, self.unsealer.grant(record), session)
 
     def _verified(self, record: Connection, grant: Grant, session: Session) -> Outcome:
-        """Verify where the provider has a call for it; a token that nothing can renew just stays published."""
+        """Verify where the provider has a call for it; else a token that nothing can renew stays until its end."""
         if session.provider.account_call is None:
-            rests = transitions.released(replace(record, renew_at=None, verify_at=None))
+            ends = grant.access_expires_at
+            if ends is not None and ends <= self.clock.now():
+                return self.concluder.reauthorize(record, record, grant, reason=transitions.REASON_ENDED)
+            rests = transitions.released(replace(record, renew_at=None, verify_at=ends))
             return Outcome(Result.NOTHING_DUE, self.connections.write(record, rests))
         return self.verifier.verify(record, grant, session)
 

@@ -97,10 +97,11 @@ _AFTER_REFRESH: Mapping[Result, tuple[int, str, str]] = {
     Result.ORPHANED: (FAILED, "its secret is gone or not ours; the grant is kept", "tokensync publish {name}"),
 }
 
-# By the code of a request that brought no answer.
-_UNANSWERED: Mapping[str, str] = {
+# By the code of a request that brought nothing for now.
+_TRANSIENT: Mapping[str, str] = {
     "not_sent": "the provider cannot be reached: its name, the connection or TLS failed",
     "no_answer": "the provider gave no whole answer in time",
+    **dict.fromkeys(("http_429", "http_503", "temporarily_unavailable"), "the provider is busy"),
 }
 
 
@@ -200,7 +201,7 @@ class CallbackCommands:
         session = Session(name, apps=self.apps, sealer=self.sealer, fresh=True)
         redirect_uri = str(event.get("redirect_uri") or f"{self.base_url}/callback/{name}")
         pending = self.connector.pasted(str(event["text"]), session, self.signer(), budget, redirect_uri=redirect_uri)
-        return _told_refusal(name, pending, self.apps) or _told_pending(name, pending)
+        return _told_pending(name, pending)
 
     def _begin(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         """Begin an authorization that the operator finishes by pasting the redirect URL."""
@@ -222,34 +223,28 @@ class CallbackCommands:
         name = app_name(str(event["app"]))
         session = Session(name, apps=self.apps, sealer=self.sealer, fresh=True)
         pending = self.connector.minted(session, self.signer(), budget, label=str(event.get("label") or ""))
-        return _told_minted(name, pending, self.apps)
+        paused = pending.outcome is Ended.FAILED and bool(self.apps.state(name).paused)
+        return _told_minted(name, pending, paused=paused)
 
 
-def _told_minted(name: str, pending: Pending, apps: Apps) -> dict[str, Any]:
-    """Return how the minting of a first token ended: no seller can mend what went wrong, and asking again is free."""
+def _told_minted(name: str, pending: Pending, *, paused: bool) -> dict[str, Any]:
+    """Return how the minting of a first token ended: no seller can mend what went wrong, and asking again is free.
+
+    `paused` tells that the app is paused now, which it was not before: its provider refuses its own credentials.
+    """
     if pending.outcome is not Ended.FAILED:
         return _told_pending(name, pending)
-    told = {"outcome": pending.outcome.value, "connection": pending.connection or None}
-    why = _UNANSWERED.get(pending.detail)
-    if why is not None:
-        message = f"{why} ({pending.detail}); nothing was changed"
-        return {**refused(pending.outcome.value, message, f"tokensync connect {name}", LATER), **told}
-    message = f"the provider gave no token{f' ({pending.detail})' if pending.detail else ''}"
-    answer = refused(pending.outcome.value, message, f"tokensync app show {name}", FAILED)
-    return _told_refusal(name, pending, apps) or {**answer, **told}
-
-
-def _told_refusal(name: str, pending: Pending, apps: Apps) -> dict[str, Any] | None:
-    """Return what is told where the provider refused the app itself, by which it is paused now; None where not."""
-    if pending.outcome is not Ended.FAILED or not apps.state(name).paused:
-        return None
     detail = f" ({pending.detail})" if pending.detail else ""
-    message = f"the provider refuses the app's credentials{detail}, and {name} is paused now"
-    return {
-        **refused("app_paused", message, f"tokensync app rotate-secret {name}", FAILED),
-        "outcome": pending.outcome.value,
-        "connection": pending.connection or None,
-    }
+    if paused:
+        message = f"the provider refuses the app's credentials{detail}, and {name} is paused now"
+        answer = refused("app_paused", message, f"tokensync app rotate-secret {name}", FAILED)
+    elif pending.detail in _TRANSIENT:
+        message = f"{_TRANSIENT[pending.detail]}{detail}; nothing was changed"
+        answer = refused(pending.outcome.value, message, f"tokensync connect {name}", LATER)
+    else:
+        message = f"the provider gave no token{detail}"
+        answer = refused(pending.outcome.value, message, f"tokensync app show {name}", FAILED)
+    return {**answer, "outcome": pending.outcome.value, "connection": pending.connection or None}
 
 
 def _told_pending(name: str, pending: Pending) -> dict[str, Any]:

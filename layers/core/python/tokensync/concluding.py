@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from tokensync.seams import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.session import Session
 
+_WHY = {
+    transitions.REASON_REFUSED: "the provider refused its token",
+    transitions.REASON_ENDED: "its access token has ended, and nothing can renew it",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Concluder:
@@ -168,27 +173,24 @@ class Concluder:
         after = transitions.released(replace(record, renew_at=renew_at))
         return Outcome(result, self.connections.write(record, after))
 
-    def reauthorize(self, before: Connection, after: Connection, grant: Grant) -> Outcome:
+    def reauthorize(
+        self, before: Connection, after: Connection, grant: Grant, *, reason: str = transitions.REASON_REFUSED
+    ) -> Outcome:
         """COMMIT that the seller has to authorize again, and tell the operator."""
-        outcome = self.publish(
-            before, transitions.refusal_stands(after, now=self.clock.now()), grant, Result.REAUTHORIZE
-        )
+        after = transitions.refusal_stands(after, now=self.clock.now(), reason=reason)
+        outcome = self.publish(before, after, grant, Result.REAUTHORIZE)
         if outcome.result is Result.REAUTHORIZE:
             self.alerts.tell(
                 "connection.reauthorize",
                 str(before.name),
-                detail="the provider refused its token: the seller has to authorize again",
+                detail=f"{_WHY[reason]}: the seller has to authorize again",
                 next_command=f"tokensync invite {before.name.app} --for {before.name}",
             )
         return outcome
 
     def deauthorized(self, record: Connection, grant: Grant) -> Outcome:
         """COMMIT that the account ended its authorization, as the provider's notice says, and tell the operator."""
-        after = transitions.disconnected(record, reason=transitions.REASON_DEAUTHORIZED, now=self.clock.now())
-        if after.publishing_is_due():
-            outcome = self.publish(record, after, grant, Result.DISCONNECTED)
-        else:
-            outcome = Outcome(Result.DISCONNECTED, self.connections.write(record, after))
+        outcome = self.ended(record, grant, reason=transitions.REASON_DEAUTHORIZED, result=Result.DISCONNECTED)
         if outcome.result is Result.DISCONNECTED:
             self.alerts.tell(
                 "connection.disconnected",
@@ -198,10 +200,20 @@ class Concluder:
             )
         return outcome
 
+    def ended(self, record: Connection, grant: Grant, *, reason: str, result: Result) -> Outcome:
+        """COMMIT that the authorization is over, and publish it where anything was published."""
+        after = transitions.disconnected(record, reason=reason, now=self.clock.now())
+        if record.status is Status.QUARANTINED or not after.publishing_is_due():
+            return Outcome(result, self.connections.write(record, after))
+        outcome = self.publish(record, after, grant, result)
+        return replace(outcome, result=result) if outcome.result is Result.ORPHANED else outcome
+
     def orphaned(self, before: Connection, reason: str, after: Connection | None = None) -> Outcome:
         """COMMIT that the secret is gone or not ours: the grant is kept, nothing is restored in silence."""
         gone = transitions.unpublishable(after or before, reason=reason, now=self.clock.now())
         outcome = Outcome(Result.ORPHANED, self.connections.write(before, gone))
+        if gone.status is Status.DISCONNECTED:  # nobody is to bring it back
+            return outcome
         self.alerts.tell(
             "connection.orphaned",
             str(before.name),

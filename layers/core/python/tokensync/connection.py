@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 HISTORY_LENGTH = 50
+REASON_REMOVED = "removed"
 # Why an answer was set aside that its attempt still waits for; every other reason is final.
 UNPLACED = frozenset({"unplaced", "superseded"})
 
@@ -161,6 +162,11 @@ class Connection:
     history: tuple[HistoryEntry, ...] = field(default=())
 
     @property
+    def is_half_removed(self) -> bool:
+        """Return whether a removal began whose process died before its end: its secret must not come back."""
+        return self.status is Status.DISCONNECTED and self.reason == REASON_REMOVED and self.removed_at is None
+
+    @property
     def owner(self) -> str:
         """Return who refreshes the token: tokensync, or the consumer that it was handed over to."""
         return "tokensync" if self.handed_over_at is None else "consumer"
@@ -170,6 +176,8 @@ class Connection:
         if self.status in (Status.QUARANTINED, Status.ORPHANED) or self.sealed_grant is None:
             return False
         if self.status is Status.DISCONNECTED and self.published is None:  # no workload ever read it
+            return False
+        if self.is_half_removed:
             return False
         if self.obtained_at is None:  # imported with a refresh token alone: there is no access token yet
             return False

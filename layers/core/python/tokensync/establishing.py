@@ -28,6 +28,7 @@ class Authorization:
     """What a new grant came from. `at` and `by` decide between two: an older one, or the same again, never replaces.
 
     `life` is the seconds that the access token has left, None where it states none. `event` stands in the history.
+    `unproved` asks for a refresh at once, although there is an access token.
     """
 
     at: int
@@ -35,6 +36,7 @@ class Authorization:
     life: int | None
     status: Status = Status.ACTIVE
     verified: bool = False
+    unproved: bool = False
     missing_scopes: tuple[str, ...] = ()
     event: str = "connection.authorized"
 
@@ -51,14 +53,22 @@ class Establisher:
     cadence: schedule.Cadence
 
     def establish(
-        self, name: ConnectionName, grant: Grant, authorization: Authorization, session: Session, budget: Budget
+        self,
+        name: ConnectionName,
+        grant: Grant,
+        authorization: Authorization,
+        session: Session,
+        budget: Budget,
+        *,
+        over: int | None = None,
     ) -> bool:
         """Take the connection over from whoever holds it, then PUBLISH and COMMIT.
 
-        A grant without an access token is not published: the first refresh does that.
+        A grant without an access token is not published: the first refresh does that. `over` names the one record that
+        may give way, see `Connections.take_over`.
 
         Returns:
-            Whether this authorization's grant stands: false where a later one has taken its place.
+            Whether this authorization's grant stands: false where another has taken its place.
 
         Raises:
             NewerSchema, StoreUnavailable, SealingUnavailable: nothing was written.
@@ -66,11 +76,13 @@ class Establisher:
         until = self.clock.now() + math.ceil(budget.left()) + self.limits.lease_margin
         holder = self._holder(name, grant, authorization, session, until=until)
         try:
-            record, stood = self.connections.take_over(holder, until=until)
+            record, stood = self.connections.take_over(holder, until=until, over=over)
         except FenceLost:
             # Finished before, by a process that died after it; or a later authorization stands.
             now_stands = self.connections.get(name)
-            return now_stands is not None and now_stands.authorized_by == authorization.by
+            if now_stands is None or now_stands.removed_at is not None:
+                return False
+            return now_stands.authorized_by == authorization.by
         self.failpoints.reached("exchange.taken_over")
         if stood is not None and stood.sealed_answer is not None:
             self.concluder.keeper.superseded(stood.name, stood.fence, stood.sealed_answer)
@@ -93,12 +105,17 @@ class Establisher:
         now, provider, cadence = self.clock.now(), session.provider, self.cadence.for_app(session.app)
         has_token = bool(grant.access_token.reveal())
         renew_at = verify_at = None
-        if not has_token:
+        if authorization.unproved or not has_token:
             renew_at = now
         elif provider.renews(grant):
             renew_at = schedule.renew_at(name, now=grant.obtained_at, life=authorization.life, cadence=cadence)
+            if provider.account_call is not None and not authorization.verified:
+                # The account's facts are still wanted, and the names that notices call it by.
+                verify_at = schedule.retry_at(now=now, failures=0, retry_after=None, fraction=schedule.jitter(name))
         elif provider.account_call is not None:
             verify_at = schedule.verify_at(name, now=now, cadence=cadence)
+        else:
+            verify_at = grant.access_expires_at  # nothing else would tell that it has ended
         holder = Connection(
             name=name,
             provider=provider.name,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
+from tokensync.accounts import kept_facts
+from tokensync.answers import Failure
 from tokensync.connection import Status
 from tokensync.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
 from tokensync.establishing import Authorization
@@ -17,6 +20,8 @@ from tokensync.secret import Secret
 from tokensync.session import Session
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from tokensync.brought import Brought
     from tokensync.connection import Connection
     from tokensync.establishing import Establisher
@@ -24,8 +29,10 @@ if TYPE_CHECKING:
     from tokensync.operating import Operating
     from tokensync.proving import Prover
     from tokensync.session import Budget
+    from tokensync.verifying import Verifier
 
 EVENT = "connection.imported"
+_READ = (Status.ACTIVE, Status.HELD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +50,7 @@ class Importer:
     operating: Operating
     establisher: Establisher
     prover: Prover
+    verifier: Verifier
 
     def bring(self, name: ConnectionName, brought: Brought, budget: Budget, *, replace: bool = False) -> Import:
         """Make a connection of what was brought; without an access token refresh at once, so that it is proved.
@@ -69,10 +77,60 @@ class Importer:
         now = operating.clock.now()
         grant = _grant(name, brought, now)
         life = None if grant.access_expires_at is None else grant.access_expires_at - now
-        authorization = Authorization(at=now, by=mark, life=life, event=EVENT)
-        if not self.establisher.establish(name, grant, authorization, session, budget):
+        facts: dict[str, Any] | Failure = {}
+        unproved = brought.access_token is None
+        if unproved:
+            grant = self._with_standing_token(grant, stands)
+        else:
+            facts = self._facts(grant, session)
+            grant = _with_facts(grant, facts)
+            self.verifier.index(name, grant.account, session)
+        verified = bool(facts) and not isinstance(facts, Failure)
+        authorization = Authorization(at=now, by=mark, life=life, event=EVENT, verified=verified, unproved=unproved)
+        over = None if replace else 0 if stands is None else stands.fence
+        if not self.establisher.establish(name, grant, authorization, session, budget, over=over):
+            if not replace:
+                raise AlreadyStands(f"the connection {name} came to stand meanwhile; nothing was touched")
             return Import(outcome=Outcome(Result.TAKEN_OVER, operating.connections.get(name)))
-        return Import(outcome=self._proved(operating.standing(name), session, budget))
+        self._tell_its_end(name, grant, session)
+        return Import(outcome=self._proved(operating.standing(name), session, budget, verified=verified))
+
+    def _with_standing_token(self, grant: Grant, stands: Connection | None) -> Grant:
+        """Return the grant with the access token that workloads read: should its refresh fail, they are told of that.
+
+        What was never published, or is told as dead already, is not taken over.
+        """
+        if stands is None or stands.status not in _READ or stands.sealed_grant is None or stands.obtained_at is None:
+            return grant
+        old = self.operating.caretaker.unsealer.grant(stands)
+        return changed(
+            old,
+            label=grant.label or old.label,
+            refresh_token=grant.refresh_token,
+            refresh_expires_at=grant.refresh_expires_at,
+            scopes=grant.scopes or old.scopes,
+        )
+
+    def _facts(self, grant: Grant, session: Session) -> dict[str, Any] | Failure:
+        """Ask whose the brought access token is, before anybody reads it; a failure leaves that to later.
+
+        Raises:
+            BadRequest: it is another account's.
+        """
+        facts = self.verifier.accounts.facts(grant, session)
+        if not isinstance(facts, Failure) and self.verifier.names_another(facts, grant, session):
+            raise BadRequest("this token belongs to another account; nothing was imported")
+        return facts
+
+    def _tell_its_end(self, name: ConnectionName, grant: Grant, session: Session) -> None:
+        if session.provider.renews(grant) or grant.access_expires_at is None:
+            return
+        self.operating.alerts.tell(
+            "connection.cannot_refresh",
+            str(name),
+            detail="it was imported without a refresh token: the connection ends with its access token",
+            next_command=f"tokensync invite {name.app} --for {name}",
+        )
 
     def _check(self, session: Session, brought: Brought) -> None:
         """Refuse what can never become a connection of this app."""
@@ -101,19 +159,29 @@ class Importer:
         """Go on with an import that came before: what it did not prove is proved now."""
         if stands.status not in (Status.ACTIVE, Status.HELD):
             return Outcome(RESTS[stands.status], stands)
-        if stands.obtained_at is None:
+        if self._is_unproved(stands):
             return self.operating.refresh(stands.name, budget)
         return Outcome(Result.NOTHING_DUE, stands)
 
-    def _proved(self, record: Connection, session: Session, budget: Budget) -> Outcome:
+    def _is_unproved(self, record: Connection) -> bool:
+        return record.obtained_at is None or (
+            record.renew_at is not None and record.renew_at <= self.operating.clock.now()
+        )
+
+    def _proved(self, record: Connection, session: Session, budget: Budget, *, verified: bool) -> Outcome:
         """Refresh where no access token came, verify one that nothing else will prove."""
         if record.status is not Status.ACTIVE:
             return Outcome(RESTS.get(record.status, Result.HELD), record)
-        if record.obtained_at is None:
+        if self._is_unproved(record):
             return self.operating.refresh(record.name, budget)
-        if record.renew_at is None and session.provider.account_call is not None:
+        if record.renew_at is None and session.provider.account_call is not None and not verified:
             return self.prover.verify(record.name, budget).outcome
-        return Outcome(Result.POSTPONED if record.publishing_is_due() else Result.PUBLISHED, record)
+        done = Result.VERIFIED if record.renew_at is None and verified else Result.PUBLISHED
+        return Outcome(Result.POSTPONED if record.publishing_is_due() else done, record)
+
+
+def _with_facts(grant: Grant, facts: dict[str, Any] | Failure) -> Grant:
+    return grant if isinstance(facts, Failure) else changed(grant, account=kept_facts({}, facts))
 
 
 def _grant(name: ConnectionName, brought: Brought, now: int) -> Grant:

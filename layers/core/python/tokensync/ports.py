@@ -52,18 +52,23 @@ class Connections(Protocol):
         """
         ...
 
-    def take_over(self, grant_holder: Connection, *, until: int) -> tuple[Connection, Connection | None]:
+    def take_over(
+        self, grant_holder: Connection, *, until: int, over: int | None = None
+    ) -> tuple[Connection, Connection | None]:
         """Give an account a new grant, whoever holds it: fence + 1, allocated + 1, generation = that number.
 
         Creates the record where none stands. `grant_holder` brings provider, status, label, sealed grant, times and
         one history entry, which is appended to what stands. Phase becomes idle, the lease is ours until `until`, and a
-        comparison is due when the lease that stood would have ended.
+        comparison is due when the lease that stood would have ended. What was removed gives way to any authorization
+        that came later. `over` is the fence of the one record that may give way, 0 where none may stand yet; None
+        leaves it to the authorizations.
 
         Returns:
             The record as written, and as it stood before, or None where there was none.
 
         Raises:
-            FenceLost: the grant that stands came from the same authorization or a later one.
+            FenceLost: the grant that stands came from the same authorization or a later one, or the record is not the
+                one that `over` names.
             NewerSchema: the record's schema is newer than ours; nothing was written.
         """
         ...
@@ -119,7 +124,7 @@ class Connections(Protocol):
         ...
 
     def fewer_than(self, app: str, count: int) -> bool:
-        """Return whether an app has fewer than `count` connections, reading at most that many."""
+        """Return whether an app has fewer than `count` connections; what was removed counts no more."""
         ...
 
     def due(self, *, now: int) -> Iterator[DueKey]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync import schedule, transitions
-from tokensync.connection import Status
-from tokensync.errors import FenceLost, PublishError, PublishUnavailable, SecretGone, SecretNotOurs
+from tokensync.connection import REASON_REMOVED, Status
+from tokensync.errors import PublishUnavailable
 from tokensync.outcome import Outcome, Result
+from tokensync.removal import LONGEST_RECOVERY, finished
 from tokensync.session import Session
-from tokensync.work import Work
 
 if TYPE_CHECKING:
     from tokensync.concluding import Concluder
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from tokensync.operating import Operating
     from tokensync.session import Budget
 
-# Secrets Manager's recovery window, https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
-SHORTEST_RECOVERY, LONGEST_RECOVERY = 7, 30  # days
 _AT_REST = {
     Status.REAUTHORIZE: Result.REAUTHORIZE,
     Status.DISCONNECTED: Result.REAUTHORIZE,
@@ -58,39 +56,19 @@ class Remover:
         connections, now, published = self.operating.connections, self.operating.clock.now(), record.published
         # The mark first: a secret that we delete must never look like one that somebody else deleted.
         marked = replace(
-            transitions.disconnected(record, reason=transitions.REASON_REMOVED, now=now),
+            transitions.disconnected(record, reason=REASON_REMOVED, now=now),
             published=None if published is None else replace(published, removed=True),
             compare_at=None,
             lease_until=record.lease_until,
         )
         marked = connections.write(record, replace(marked, refresh_at=None, next_at=None))
-        if published is not None:
-            try:
-                self.concluder.publisher.delete(published.arn, days=days)
-            except SecretGone:
-                pass
-            except SecretNotOurs:
-                after = transitions.removed(replace(marked, published=None), now=now)
-                return Outcome(Result.REMOVED, connections.write(marked, after))
-            except PublishUnavailable as error:
-                self.concluder.log.warning("removing.postponed", connection=str(record.name), error=str(error))
-                return Outcome(Result.POSTPONED, connections.write(marked, transitions.released(record)))
-        self.concluder.failpoints.reached("deleted")
         try:
-            return Outcome(Result.REMOVED, connections.write(marked, transitions.removed(marked, now=now)))
-        except FenceLost:
-            # The account authorized again meanwhile: its new token has to be readable.
-            self._given_back(marked)
-            raise
-
-    def _given_back(self, marked: Connection) -> None:
-        if marked.published is None:
-            return
-        try:
-            self.concluder.publisher.restore(marked.published.arn)
-        except PublishError as error:
-            self.concluder.log.warning("restoring.failed", connection=str(marked.name), error=str(error))
-        self.concluder.queue.send([Work(connection=marked.name, compare=True)])
+            return finished(marked, self.concluder, days=days)
+        except PublishUnavailable as error:
+            self.concluder.log.warning("removing.postponed", connection=str(record.name), error=str(error))
+            # The deletion may have been made and only its answer lost: then the next holder takes it back.
+            after = replace(record, published=marked.published, compare_at=now if published else record.compare_at)
+            return Outcome(Result.POSTPONED, connections.write(marked, transitions.released(after)))
 
     def publish(self, name: ConnectionName, budget: Budget) -> Outcome:
         """Make the secret equal to the grant, by an operator's word: one that is gone is restored or made anew.

@@ -1,11 +1,12 @@
 """`revoke`: ends an authorization at the provider, then here. A revocation is idempotent, so it may always be repeated.
 
-RFC 7009 §2.2: a token that is invalid already is revoked.
+RFC 7009 §2.2: a token that is invalid already is revoked. Where an access token was presented, that tells nothing of
+the refresh token behind it: only a refused refresh does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokensync import transitions
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tokensync.session import Budget, Limits
     from tokensync.wire import Wire
 
-_NEVER_PUBLISHED = (Status.ORPHANED, Status.QUARANTINED)
+_RENEWED = (Status.ACTIVE, Status.HELD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,33 +68,50 @@ class Revoker:
                     f"settings list connected apps; --local marks it here alone",
                     next_command=f"tokensync revoke {name} --local",
                 )
-            late = self._renewed(seen, session, budget)
-            if late is not None:
-                return Revocation(outcome=late)
+            if _presents_access_token(session) and self._has_ended(seen) and seen.status in _RENEWED:
+                return self._renewed(seen, session, budget)
+        return self._revoked(name, session, budget, local=local, is_renewed=local)
+
+    def _revoked(
+        self, name: ConnectionName, session: Session, budget: Budget, *, local: bool, is_renewed: bool
+    ) -> Revocation:
+        """Ask the provider once, or with a new access token once more; `is_renewed` tells that there is one already."""
         failures: list[Failure] = []
+        stale: list[Connection] = []
 
         def act(record: Connection, grant: Grant, session: Session) -> Outcome:
             failure = None if local else self._asked(grant, session)
-            if failure is None or failure.kind is FailureClass.REFUSED:
-                return self._ended(record, grant)
+            if (
+                failure is not None
+                and failure.kind is FailureClass.REFUSED
+                and not _may_live_on(record, grant, session)
+            ):
+                failure = None
+            if failure is None:
+                return self.concluder.ended(record, grant, reason=transitions.REASON_REVOKED, result=Result.REVOKED)
+            if failure.kind is FailureClass.REFUSED and not is_renewed:
+                stale.append(record)
+            else:
+                failures.append(failure)
             if failure.kind is FailureClass.CONFIGURATION:
                 self.concluder.pause(session, failure)
-            failures.append(failure)
-            return Outcome(Result.POSTPONED, operating.connections.write(record, transitions.released(record)))
+            after = transitions.released(record)
+            return Outcome(Result.POSTPONED, self.operating.connections.write(record, after))
 
-        outcome = operating.under_lease(name, session, budget, act)
+        outcome = self.operating.under_lease(name, session, budget, act)
+        if stale:
+            return self._renewed(stale[0], session, budget)
         return Revocation(outcome=outcome, failure=failures[0] if failures else None)
 
-    def _renewed(self, seen: Connection, session: Session, budget: Budget) -> Outcome | None:
-        """Renew an expired access token where that is what is presented: a dead one would end nothing."""
-        shape = session.provider.revocation
-        ends = seen.access_expires_at
-        is_dead = ends is not None and ends <= self.operating.clock.now()
-        presents_it = shape is not None and (shape.access_token or shape.header is not None)
-        if not presents_it or not is_dead or seen.status not in (Status.ACTIVE, Status.HELD):
-            return None
-        outcome = self.operating.refresh(seen.name, budget)
-        return None if outcome.result in (Result.REFRESHED, Result.REAUTHORIZE) else outcome
+    def _has_ended(self, seen: Connection) -> bool:
+        return seen.access_expires_at is not None and seen.access_expires_at <= self.operating.clock.now()
+
+    def _renewed(self, seen: Connection, session: Session, budget: Budget) -> Revocation:
+        """Revoke by a new access token where that is what is presented: a dead one would end nothing."""
+        outcome = self.operating.refresh(seen.name, budget, generation=seen.generation)
+        if outcome.result not in (Result.REFRESHED, Result.REAUTHORIZE):
+            return Revocation(outcome=outcome)
+        return self._revoked(seen.name, session, budget, local=False, is_renewed=True)
 
     def _asked(self, grant: Grant, session: Session) -> Failure | None:
         """Return why the provider did not revoke, None where it did."""
@@ -112,14 +130,12 @@ class Revoker:
         known = (grant.refresh_token, grant.access_token, session.app.client_secret)
         return read_revocation(session.provider, answer, secrets=[secret for secret in known if secret])
 
-    def _ended(self, record: Connection, grant: Grant) -> Outcome:
-        """COMMIT that the authorization is over, and publish it where anything was published."""
-        after = transitions.disconnected(record, reason=transitions.REASON_REVOKED, now=self.operating.clock.now())
-        if record.published is None or record.status in _NEVER_PUBLISHED:
-            return Outcome(Result.REVOKED, self.operating.connections.write(record, after))
-        outcome = self.concluder.publish(record, after, grant, Result.REVOKED)
-        if outcome.result is Result.ORPHANED and outcome.record is not None:
-            # Its secret is gone as well; that the authorization is over weighs more.
-            over = replace(outcome.record, status=Status.DISCONNECTED, reason=transitions.REASON_REVOKED)
-            return Outcome(Result.REVOKED, self.operating.connections.write(outcome.record, over))
-        return outcome
+
+def _presents_access_token(session: Session) -> bool:
+    shape = session.provider.revocation
+    return shape is not None and (shape.access_token or shape.header is not None)
+
+
+def _may_live_on(record: Connection, grant: Grant, session: Session) -> bool:
+    """Return whether a refresh token may live on behind a token that the provider calls invalid."""
+    return _presents_access_token(session) and grant.refresh_token is not None and record.status in _RENEWED

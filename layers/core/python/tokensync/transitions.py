@@ -32,7 +32,7 @@ REASON_REFUSED = "refused"
 REASON_OTHER_ACCOUNT = "other_account"
 REASON_DEAUTHORIZED = "deauthorized"
 REASON_REVOKED = "revoked"
-REASON_REMOVED = "removed"
+REASON_ENDED = "ended"
 TOMBSTONE = 90 * schedule.DAY
 
 
@@ -103,6 +103,8 @@ def renewed(
         renew_at=schedule.renew_at(record.name, now=now, life=_life(grant, issued), cadence=cadence),
         warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
         compare_at=record.compare_at if record.compare_at is not None and record.compare_at > now else None,
+        # The first access token that there is: nobody asked for the account's facts before.
+        verify_at=now if record.obtained_at is None and provider.account_call is not None else record.verify_at,
         parked_at=None,
         failures=0,
         last_error=None,
@@ -176,6 +178,7 @@ def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) 
     if provider.refresh_reuse is RefreshReuse.GRACE and in_grace and exemption is not Exemption.GRACE:
         return replace(record, exemption=Exemption.GRACE, renew_at=now + GRACE_RETRY)
     # An operator who forced a held connection had its last attempt; one who resumed an app did not.
+    record = replace(record, verify_at=None)  # nothing is asked of a held one
     if exemption is Exemption.LAST_ATTEMPT or (exemption is Exemption.OPERATOR and record.status is Status.HELD):
         return replace(record, status=Status.HELD, reason=REASON_LAST_ATTEMPT_AMBIGUOUS, exemption=None, renew_at=None)
     last = schedule.last_attempt_at(
@@ -184,9 +187,9 @@ def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) 
     return replace(record, status=Status.HELD, reason=REASON_AMBIGUOUS, exemption=Exemption.LAST_ATTEMPT, renew_at=last)
 
 
-def refusal_stands(record: Connection, *, now: int) -> Connection:
+def refusal_stands(record: Connection, *, now: int, reason: str = REASON_REFUSED) -> Connection:
     """Return the record of a connection whose seller has to authorize again."""
-    after = replace(unscheduled(record), status=Status.REAUTHORIZE, reason=REASON_REFUSED, exemption=None)
+    after = replace(unscheduled(record), status=Status.REAUTHORIZE, reason=reason, exemption=None)
     return released(noted(after, "connection.reauthorization_needed", now=now))
 
 
@@ -218,13 +221,20 @@ def unverified(record: Connection, failure: Failure, *, renews: bool, now: int, 
         # Whoever asked for a refresh meant this: it is due at one time alone.
         after = replace(after, renew_at=None, verify_at=again)
     elif record.verify_at is not None:
-        after = replace(after, verify_at=again)
+        # It was for the account's facts alone: where the provider will not tell them, it is not asked without end.
+        told = failure.kind in (FailureClass.REFUSED, FailureClass.UNKNOWN)
+        after = replace(after, verify_at=None if told else again)
     return released(noted(after, f"verification.{failure.kind}", now=now, detail=failure.code))
 
 
 def unpublishable(record: Connection, *, reason: str, now: int) -> Connection:
-    """Return the record of a connection whose secret is gone or not ours: the grant is kept, nothing is scheduled."""
-    after = replace(unscheduled(record), status=Status.ORPHANED, reason=reason, compare_at=None)
+    """Return the record of a connection whose secret is gone or not ours: the grant is kept, nothing is scheduled.
+
+    That an authorization is over weighs more: what is disconnected stays so.
+    """
+    after = replace(unscheduled(record), compare_at=None)
+    if record.status is not Status.DISCONNECTED:
+        after = replace(after, status=Status.ORPHANED, reason=reason)
     return released(noted(after, "connection.orphaned", now=now, detail=reason))
 
 
@@ -269,8 +279,8 @@ def republished(record: Connection, grant: Grant, *, provider: Provider, now: in
     renew_at = verify_at = None
     if record.handed_over_at is None and provider.renews(grant):
         renew_at = now
-    elif record.handed_over_at is None and provider.account_call is not None:
-        verify_at = verifies_at
+    elif record.handed_over_at is None:
+        verify_at = grant.access_expires_at if provider.account_call is None else verifies_at
     after = replace(
         record,
         status=Status.ACTIVE,

@@ -14,7 +14,8 @@ from tokensync.importing import Importer
 from tokensync.names import ConnectionName
 from tokensync.outcome import Result
 from tokensync.proving import Prover
-from tokensync.removing import LONGEST_RECOVERY, SHORTEST_RECOVERY, Remover
+from tokensync.removal import LONGEST_RECOVERY, SHORTEST_RECOVERY
+from tokensync.removing import Remover
 from tokensync.revoking import Revoker
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def upkeep(
     """Put the commands together."""
     prover = Prover(operating=operating, verifier=verifier)
     return Upkeep(
-        importer=Importer(operating=operating, establisher=establisher, prover=prover),
+        importer=Importer(operating=operating, establisher=establisher, prover=prover, verifier=verifier),
         prover=prover,
         revoker=Revoker(operating=operating, concluder=concluder, wire=wire, failpoints=failpoints, limits=limits),
         remover=Remover(operating=operating, concluder=concluder),
@@ -176,6 +177,8 @@ def _not_revoked(name: ConnectionName, failure: Failure) -> dict[str, Any]:
                 f"tokensync app show {name.app}",
                 FAILED,
             )
+        case FailureClass.REFUSED:
+            message, following, code = "the provider refuses to revoke a token that it has just given", again, FAILED
         case FailureClass.UNKNOWN:
             message, following, code = "the provider gave an answer that nobody documents", again, FAILED
         case FailureClass.AMBIGUOUS:

@@ -55,7 +55,7 @@ class Verifier:
         if isinstance(facts, Failure):
             return self._not_verified(record, facts, grant, session)
         session.tally.add(refused=False)
-        if self._names_another(facts, grant, session):
+        if self.names_another(facts, grant, session):
             self.alerts.tell(
                 "account.changed",
                 str(record.name),
@@ -123,7 +123,8 @@ class Verifier:
         return Outcome(Result.POSTPONED, self.connections.write(record, after))
 
     @staticmethod
-    def _names_another(facts: dict[str, Any], grant: Grant, session: Session) -> bool:
+    def names_another(facts: dict[str, Any], grant: Grant, session: Session) -> bool:
+        """Return whether the provider's facts are of another account than the grant's."""
         call = session.provider.account_call
         named = None if call is None else call.account(facts, grant.account_id)
         return named is not None and named.id != grant.account_id

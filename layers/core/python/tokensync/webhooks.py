@@ -15,6 +15,7 @@ from tokensync.errors import (
     UnknownApp,
 )
 from tokensync.names import app_name
+from tokensync.noticing import Taken
 from tokensync.pages import Page
 from tokensync.providers import PROVIDERS, provider_named
 from tokensync.strict_json import parse_object
@@ -78,7 +79,8 @@ class Webhooks:
             return _answer(200, "received")
         notice_id = f"id {notice.id}" if notice.id else f"body {hashlib.sha256(body).hexdigest()}"
         taken = self.noticer.take(app.name, notice, notice_id, base_url=base_url)
-        self.log.info("webhook.received", app=app.name, kind=notice.kind, result=taken)
+        told = self.log.warning if taken is Taken.UNKNOWN_CONNECTION else self.log.info
+        told("webhook.received", app=app.name, kind=notice.kind, result=taken)
         return _answer(200, "received")
 
     def _refused(self, name: str) -> Page:

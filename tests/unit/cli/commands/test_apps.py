@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tokensync.app import App
 from tokensync.connection import Status
-from tokensync.errors import StoreUnavailable
+from tokensync.errors import StoreUnavailable, UnknownApp
 from tokensync.names import ConnectionName
+from tokensync.secret import Secret
 from tokensync.transitions import REASON_REFUSED
 from world import APP, NAME
 
@@ -46,6 +49,7 @@ def test_add_as_json(desk: Any) -> None:
         "redirect_url": "https://connect.example/callback/shop",
         "sandboxed": False,
         "next": "tokensync invite shop",
+        "warning": None,
     } == told
 
 
@@ -80,6 +84,47 @@ def test_add_a_name_that_is_taken(desk: Any) -> None:
     code, error = desk.error("app", "add", APP, *ADD[3:])
 
     assert (1, "AppExists", f"tokensync app show {APP}") == (code, error["class"], error["next"])
+
+
+def test_add_without_a_client_id_says_so(desk: Any) -> None:
+    """By its option's name, and with what was given already in the next command."""
+    desk.embedded_stack.is_up = True
+    result = desk.start("app", "add", "shop", "--provider", "tiktok_shop", "--yes", "--json")
+
+    error = json.loads(result.stderr)["error"]
+    assert (2, "tokensync app add shop --provider tiktok_shop --client-id ID") == (result.exit_code, error["next"])
+    assert "--client-id is missing" in error["message"]
+
+
+def test_a_command_to_repeat_holds_what_was_given(desk: Any) -> None:
+    """It runs as it stands: every option is in it, quoted where a shell needs that."""
+    arguments = ("app", "add", "shop", "--provider", "tiktok_login", "--client-id", "a b", "--scope", "s.t")
+    code, error = desk.error(*arguments)
+
+    assert 2 == code
+    assert (
+        "tokensync app add shop --provider tiktok_login --client-id 'a b' --scope s.t --client-secret-stdin"
+        == error["next"]
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [("set", "nope", "push=none"), ("rotate-secret", "nope"), ("show", "nope"), ("remove", "nope")]
+)
+def test_an_app_that_is_not_registered_is_named(desk: Any, arguments: tuple[str, ...]) -> None:
+    """Exit code 3 and the list of those that are."""
+    code, error = desk.error("app", *arguments, "--yes") if "remove" in arguments else desk.error("app", *arguments)
+
+    assert (3, "UnknownApp", "tokensync app list") == (code, error["class"], error["next"])
+    assert "nope" in error["message"]
+
+
+def test_an_app_whose_secret_is_gone_is_not_called_unknown(desk: Any) -> None:
+    """It is registered: what is missing is said."""
+    desk.world.apps.fail_next("get", UnknownApp("GetSecretValue: ResourceNotFoundException"))
+    code, error = desk.error("app", "show", APP)
+
+    assert (1, "AppSecretGone", f"The secret of app {APP} is gone.") == (code, error["class"], error["message"])
 
 
 def test_a_live_app_on_the_embedded_stack_is_asked_about(desk: Any) -> None:
@@ -156,6 +201,22 @@ def test_list_tells_what_runs(desk: Any) -> None:
     assert "invalid_client" in desk.run("app", "list").stdout
 
 
+def test_list_has_no_redirect_url_for_an_app_without_consent(desk: Any) -> None:
+    """Nobody is ever sent there: its tokens are imported, or minted for the app itself."""
+    secret = Secret("s")
+    minting = {"grant": "client_credentials"}
+    for app in (
+        App(name="importing", provider="eshopbox", client_id="c", client_secret=secret),
+        App(name="minting", provider="tiktok_login", client_id="c", client_secret=secret, settings=minting),
+        App(name="asking", provider="tiktok_login", client_id="c", client_secret=secret),
+    ):
+        desk.world.apps.register(app)
+    urls = {told["app"]: told["redirect_url"] for told in desk.json("app", "list")}
+
+    assert (None, None) == (urls["importing"], urls["minting"])
+    assert "https://connect.example/callback/asking" == urls["asking"]
+
+
 def test_an_empty_list_names_the_next_command(desk: Any) -> None:
     """A newcomer is told how to register."""
     desk.world.apps.remove(APP)
@@ -184,12 +245,12 @@ def test_an_unknown_app_is_not_found(desk: Any, verb: str) -> None:
     assert 2 == desk.error("app", verb, "Other!")[0]
 
 
-def test_remove_refuses_while_connections_stand(desk: Any) -> None:
-    """It says what would become of them; --yes means it, and leaves them as they are."""
+def test_remove_asks_while_connections_stand(desk: Any) -> None:
+    """It says what would become of them; nobody there is a usage error, --yes means it and leaves them as they are."""
     desk.world.connected()
 
     code, error = desk.error("app", "remove", APP)
-    assert (1, "ConnectionsStand", f"tokensync app remove {APP} --yes") == (code, error["class"], error["next"])
+    assert (2, "Usage", f"tokensync app remove {APP} --yes") == (code, error["class"], error["next"])
     assert "1 connection of" in error["message"]
 
     assert {"app": APP, "removed": True, "connections": 1} == desk.json("app", "remove", APP, "--yes")

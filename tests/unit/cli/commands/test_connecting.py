@@ -189,3 +189,20 @@ def test_a_code_is_pasted_once(desk: Any) -> None:
 def test_what_cannot_be_pasted(desk: Any, code: int, name: str, stdin: str | bytes) -> None:
     """Nothing, too much, no text, a code that is none, a denial, an unknown app."""
     assert code == desk.error("paste", name, stdin=stdin)[0]
+
+
+@pytest.mark.parametrize("arguments", [("invite", "nope"), ("connect", "nope"), ("paste", "nope")])
+def test_an_app_that_is_not_registered_is_named(desk: Any, arguments: tuple[str, ...]) -> None:
+    """Exit code 3 and the list of those that are."""
+    code, error = desk.error(*arguments, stdin="code-1")
+
+    assert (3, "UnknownApp", "tokensync app list") == (code, error["class"], error["next"])
+    assert "nope" in error["message"]
+
+
+def test_programs_are_told_that_an_invited_app_is_paused(desk: Any) -> None:
+    """In the result, and not beside it."""
+    desk.world.apps.pause(APP, why="no", now=1)
+    result = desk.run("invite", APP, "--json")
+
+    assert ("no", "") == (json.loads(result.stdout)["paused"], result.stderr)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tokensync.app import App
 from tokensync.connection import LastError, Status
 from tokensync.errors import SealingUnavailable, StoreUnavailable
 from tokensync.names import ConnectionName, token_secret_name
+from tokensync.secret import Secret
 from tokensync.summary import summary
 from world import ACCOUNT, APP, NAME
 
@@ -67,8 +70,33 @@ def test_an_empty_list_names_the_next_command(desk: Any) -> None:
     result = desk.run("list")
 
     assert (0, "No connection.\n") == (result.exit_code, result.stdout)
-    assert f"Next: tokensync connect {APP}" in result.stderr
+    assert f"Next: tokensync invite {APP}\n" in result.stderr
     assert [] == desk.json("list")
+
+
+def test_an_empty_list_names_what_works_for_the_app(desk: Any) -> None:
+    """Nobody can connect an app whose tokens are imported; and a status that nobody has asks for nothing."""
+    desk.world.apps.register(App(name="eshop", provider="eshopbox", client_id="c", client_secret=Secret("s")))
+
+    assert "Next: tokensync import eshop --account ID\n" in desk.run("list", "--app", "eshop").stderr
+    for options in (("--status", "held"), ("--removed",)):
+        assert "Next:" not in desk.run("list", *options).stderr
+
+
+def test_an_import_that_is_not_proved(desk: Any) -> None:
+    """It has no token that could never expire: `list`, `show`, `token` and `export` say so, and what proves it."""
+    record = replace(desk.world.connected(), obtained_at=None, access_expires_at=None, published=None)
+    desk.world.connections.seed(record)
+    desk.world.secrets.destroy(desk.world.secrets.secret(NAME).arn)
+
+    assert "active  1           -  " in desk.run("list").stdout
+    shown = desk.run("show", str(NAME))
+    assert "no token yet" in shown.stdout
+    assert f"Next: tokensync refresh {NAME}\n" in shown.stderr
+    for command in ("token", "export"):
+        code, error = desk.error(command, str(NAME))
+        assert (5, f"tokensync refresh {NAME}") == (code, error["next"])
+        assert "has no access token yet" in error["message"]
 
 
 def test_show_tells_one_connection(desk: Any) -> None:
@@ -173,7 +201,11 @@ def test_a_secret_that_is_not_there(desk: Any) -> None:
     """Deleted by hand, not published yet, or lost with its seller: each has its own next step."""
     record = desk.world.connected()
     desk.world.secrets.destroy(record.published.arn)
-    assert 1 == desk.error("token", str(NAME))[0]
+    for status in (Status.ACTIVE, Status.ORPHANED):
+        desk.world.connections.seed(replace(record, status=status))
+        for command in ("token", "export"):
+            code, error = desk.error(command, str(NAME))
+            assert (1, "SecretGone", f"tokensync publish {NAME}") == (code, error["class"], error["next"])
 
     desk.world.connections.seed(replace(record, published=None))
     assert 5 == desk.error("token", str(NAME))[0]
@@ -200,6 +232,17 @@ def test_a_store_that_is_down_is_a_matter_of_time(desk: Any) -> None:
     code, error = desk.error("show", str(NAME))
 
     assert (5, "StoreUnavailable", "GetItem: ThrottlingException.") == (code, error["class"], error["message"])
+
+
+def test_a_name_that_a_shell_would_take_apart_is_quoted(desk: Any) -> None:
+    """What stands behind Next runs as it is, whatever a provider calls its accounts."""
+    name = ConnectionName(APP, "it's mine; rm")
+    desk.world.connections.seed(replace(desk.world.connected(name, refresh_token="R-9"), status=Status.REAUTHORIZE))
+    desk.world.secrets.destroy(desk.world.secrets.secret(name).arn)
+
+    for command in ("token", "refresh", "verify"):
+        following = desk.error(command, str(name))[1]["next"]
+        assert ["tokensync", "invite", APP, "--for", str(name)] == shlex.split(following)
 
 
 def test_names_from_a_provider_cannot_move_the_terminal(desk: Any) -> None:

@@ -86,10 +86,23 @@ def test_apps_that_do_not_run(desk: Any) -> None:
 
 
 def test_a_pair_that_no_consumer_took(desk: Any) -> None:
-    """The command that tells why is named."""
+    """The command that tells why is named, as long as the app hands its pairs on."""
     desk.world.connections.seed(replace(desk.world.connected(), push_failures=1))
+    assert [] == wrong(desk)
 
+    desk.world.apps.update(replace(desk.world.apps.get(APP), settings={"push": "api2cart"}))
     assert [f"tokensync push {NAME} --to api2cart"] == [finding["next"] for finding in wrong(desk)]
+
+
+def test_an_import_that_is_not_proved(desk: Any) -> None:
+    """It has no access token: nothing is well, and a refresh tells."""
+    desk.world.connections.seed(
+        replace(desk.world.connected(), obtained_at=None, access_expires_at=None, published=None)
+    )
+
+    (finding,) = wrong(desk)
+    assert f"tokensync refresh {NAME}" == finding["next"]
+    assert "has no access token yet" in finding["message"]
 
 
 def test_a_connection_that_was_given_away_is_its_consumers(desk: Any) -> None:

@@ -93,7 +93,11 @@ def test_what_stands_is_not_touched(desk: Any) -> None:
     """Only --replace puts another token in its place."""
     desk.world.connected(refresh_token="old")
     code, error = desk.error(*ONE, stdin="R0")
-    assert (1, "AlreadyStands", "the same command with --replace") == (code, error["class"], error["next"])
+    assert (1, "AlreadyStands", f"tokensync import {APP} --account {ACCOUNT} --replace") == (
+        code,
+        error["class"],
+        error["next"],
+    )
 
     assert "refreshed" == desk.json(*ONE, "--replace", stdin="R0")["result"]
 
@@ -265,7 +269,49 @@ def test_a_file_that_is_none(desk: Any, raw: bytes) -> None:
 
 
 def test_a_file_that_is_not_there(desk: Any) -> None:
-    """Its name is told, and nothing was asked."""
-    result = desk.run("import", APP, "--file", "/nowhere/rows.csv")
+    """A usage error that names it, and nothing was asked."""
+    code, error = desk.error("import", APP, "--file", "/nowhere/rows.csv")
 
-    assert (1, True) == (result.exit_code, "/nowhere/rows.csv" in result.stderr)
+    assert (2, f"tokensync import {APP} --file PATH") == (code, error["next"])
+    assert "/nowhere/rows.csv cannot be read: No such file or directory." == error["message"]
+
+
+def test_a_field_that_nobody_knows_is_named(desk: Any) -> None:
+    """Where its name is a short word and cannot be a token: on its own, in a row, in a header."""
+    one = desk.error(*ONE, stdin='{"refresh_token": "R0", "acces_token": "x"}')
+    header = desk.error("import", APP, "--file", "-", stdin=rows("a,T-a,x", header="account,refresh_token,exp"))
+    code, told = many(desk, '{"account": "a", "refresh_token": "T-a", "acces_token": "x"}\n')
+
+    assert (2, 2, 1) == (one[0], header[0], code)
+    assert "There is no field acces_token;" in one[1]["message"]
+    assert "There is no field exp;" in header[1]["message"]
+    assert "There is no field acces_token;" in told[0]["error"]["message"]
+
+
+def test_the_same_import_is_named_only_where_it_can_help(desk: Any) -> None:
+    """Rows that can never pass as they stand, and those whose seller has to authorize, are not helped by it."""
+    alive(desk, "T-a")
+    again = ("import", APP, "--file", "-")
+    text = rows("a,T-a,", header="account,refresh_token,label")
+
+    def following(stdin: str, *options: str) -> str:
+        stderr = desk.run(*again, *options, "--json", stdin=stdin).stderr
+        return str(json.loads(stderr)["error"]["next"])
+
+    assert "tokensync import --help" == following(rows("b,,"), "--dry-run")
+    assert "tokensync import --help" == following(rows("b,,"))
+    assert f"tokensync list --app {APP} --status reauthorize" == following(rows("b,dead,"))
+    desk.functions.script.append(CommandFailed("Later.", next_command="-", exit_code=5, kind="StoreUnavailable"))
+    assert f"tokensync import {APP} --file -" == following(text)
+
+
+def test_an_interruption_is_told_people_in_one_line(desk: Any) -> None:
+    """However many rows were not tried."""
+    accounts = [f"a{index}" for index in range(30)]
+    alive(desk, *(f"T-{account}" for account in accounts))
+    desk.functions.script.append(KeyboardInterrupt())
+    result = desk.run("import", APP, "--file", "-", stdin=rows(*(f"{one},T-{one}," for one in accounts)))
+
+    assert 130 == result.exit_code
+    assert "not tried.\n" in result.stdout
+    assert len(result.stdout.splitlines()) <= 2

@@ -115,8 +115,8 @@ def test_a_bar_counts_what_is_done(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert "[red]" in terminal.text
 
 
-def test_notes_are_for_people_and_warnings_for_all(capsys: pytest.CaptureFixture[str]) -> None:
-    """What has to be read is said under JSON too."""
+def test_notes_and_warnings_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    """Programs get a document and nothing beside it; what a command waits for is said under JSON too."""
     out = Output(as_json=True)
     out.note("by the way")
     out.say("read this")
@@ -124,8 +124,24 @@ def test_notes_are_for_people_and_warnings_for_all(capsys: pytest.CaptureFixture
     out.json({"a": [1]})
 
     printed = capsys.readouterr()
-    assert "read this\nWarning: look at that\n" == printed.err
+    assert "read this\n" == printed.err
     assert {"a": [1]} == json.loads(printed.out)
+
+
+@pytest.mark.parametrize(
+    ("total", "told"), [(9, []), (10, [1, 2, 3, 4, 5, 6, 7, 8, 9]), (25, [3, 5, 8, 10, 13, 15, 18, 20, 23])]
+)
+def test_progress_without_a_terminal_is_told_by_tenths(
+    capsys: pytest.CaptureFixture[str], total: int, told: list[int]
+) -> None:
+    """A log shows that it goes on, and is not flooded; a handful needs no lines."""
+    with Output().bar("Importing", total=total) as advance:
+        for _ in range(total):
+            advance()
+
+    first, *lines = capsys.readouterr().err.splitlines()
+    assert f"Importing: {total} …" == first
+    assert [f"Importing: {done} of {total} …" for done in told] == lines
 
 
 def test_what_could_move_the_terminal_is_not_shown() -> None:

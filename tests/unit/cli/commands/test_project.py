@@ -42,10 +42,11 @@ def test_the_environment_names_another(project: Path, tmp_path: Path) -> None:
 
 
 def test_without_a_project_nothing_runs_and_nothing_starts() -> None:
-    """`outputs` tells of nothing; `up` and `down` say what is missing."""
+    """Each says what is missing, and how the project is found from elsewhere."""
     nowhere = EmbeddedProject(find=lambda: None)
 
-    assert nowhere.outputs() is None
+    with pytest.raises(CommandFailed, match="in the project's directory, or with TOKENSYNC_PROJECT=PATH"):
+        nowhere.outputs()
     with pytest.raises(CommandFailed, match="no tokensync project here"):
         nowhere.up(fresh=False, ports=Ports(), progress=str)
     with pytest.raises(CommandFailed, match="no tokensync project here"):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 from tokensync.providers import PROVIDERS
+
+DOCS = Path(__file__).parents[4] / "docs" / "providers.md"
 
 
 def test_the_providers_of_this_version(desk: Any) -> None:
@@ -31,6 +35,18 @@ def test_each_provider_tells_what_it_can_do(desk: Any) -> None:
     assert None is told["oauth2"]["hosts"]
     assert ["client_secret_basic", "client_secret_post"] == told["oauth2"]["settings"]["client_auth"]
     assert [] == told["oauth2"]["settings"]["issuer"]
+
+
+def test_all_ways_to_a_connection_are_told(desk: Any) -> None:
+    """They are those of the first table of docs/providers.md."""
+    told = {
+        each["provider"]: each["connected_by"] for each in json.loads(desk.start("provider", "list", "--json").stdout)
+    }
+    rows = re.findall(
+        r"^\| `(\w+)` \| ([a-z, ]+) \| `(?:single_use|safe)`", DOCS.read_text(encoding="utf-8"), re.MULTILINE
+    )
+
+    assert {name: ways.split(", ") for name, ways in rows} == told
 
 
 def _can(told: dict[str, Any]) -> tuple[str, bool, bool, bool]:

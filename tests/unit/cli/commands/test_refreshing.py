@@ -140,3 +140,13 @@ def test_a_timeout_is_a_duration(desk: Any) -> None:
     """Anything else is a usage error before the stack is asked."""
     assert 2 == desk.error("refresh", str(NAME), "--timeout", "soon")[0]
     assert [] == desk.chosen
+
+
+def test_a_refresh_of_an_orphan_names_what_brings_its_secret_back(desk: Any) -> None:
+    """Once it is marked as such, and when it is seen first."""
+    desk.world.connected()
+    desk.world.secrets.schedule_deletion(desk.world.secrets.secret(NAME).arn)
+
+    for _ in range(2):
+        code, error = desk.error("refresh", str(NAME))
+        assert (1, f"tokensync publish {NAME}") == (code, error["next"])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tokensync.app import App
 from tokensync.connection import Status
-from tokensync.names import token_secret_name
+from tokensync.names import ConnectionName, token_secret_name
+from tokensync.secret import Secret
 from world import APP, NAME
 
 
@@ -92,9 +95,12 @@ def test_revoke_here_alone(standing: Any) -> None:
 def test_remove_warns_of_what_lives_on(standing: Any) -> None:
     """A connection that was not revoked is removed with a warning, and the recovery window is told."""
     result = standing.run("remove", str(NAME), "--yes", "--recovery-days", "7")
+    told = "AWS deletes its secret in 7 days; a new authorization within them brings it back"
 
-    assert (0, f"{NAME} is removed; AWS deletes its secret in 7 days.\n") == (result.exit_code, result.stdout)
+    assert (0, f"{NAME} is removed; {told}.\n") == (result.exit_code, result.stdout)
     assert "was not revoked" in result.stderr
+    assert "To end it first" not in result.stderr  # this provider has no call for it
+    assert f"Next: tokensync invite {APP} --for {NAME}\n" in result.stderr
     assert 7 == standing.world.secrets.secret(NAME).recovery_days
 
 
@@ -106,7 +112,63 @@ def test_remove_after_a_revocation_warns_of_nothing(standing: Any) -> None:
     assert ("removed", "disconnected") == (
         json.loads(result.stdout)["result"], json.loads(result.stdout)["connection"]["status"]
     )  # fmt: skip
-    assert "Warning" not in result.stderr
+    assert json.loads(result.stdout)["revoked"] is True
+    assert "" == result.stderr
+
+
+def test_remove_tells_programs_what_lives_on(standing: Any) -> None:
+    """In the result, and not beside it."""
+    result = standing.run("remove", str(NAME), "--yes", "--json")
+
+    assert (False, "deleted") == tuple(json.loads(result.stdout)[key] for key in ("revoked", "secret"))
+    assert "" == result.stderr
+
+
+def test_remove_of_what_was_never_published(standing: Any) -> None:
+    """No secret is spoken of that never was."""
+    standing.world.connections.seed(replace(standing.world.stored(), published=None))
+    result = standing.run("remove", str(NAME), "--yes")
+
+    assert (0, f"{NAME} is removed; it had no secret.\n") == (result.exit_code, result.stdout)
+
+
+def test_remove_of_an_orphan(standing: Any) -> None:
+    """Its secret was deleted by somebody else."""
+    standing.world.connections.seed(replace(standing.world.stored(), status=Status.ORPHANED))
+    result = standing.run("remove", str(NAME), "--yes")
+
+    assert "its secret was gone or not ours" in result.stdout
+
+
+def test_remove_names_revoke_first_where_there_is_one(desk: Any) -> None:
+    """Before the question, for a provider with a revocation; with --yes it would come too late."""
+    app = App(name="login", provider="tiktok_login", client_id="c", client_secret=Secret("s"), scopes=("x",))
+    desk.world.apps.register(app)
+    name = ConnectionName("login", "it's")
+    desk.world.connections.seed(replace(desk.world.connected(name, refresh_token="R-9"), provider="tiktok_login"))
+    desk.is_interactive = True
+    asked = desk.run("remove", str(name), stdin="n\n")
+    done = desk.run("remove", str(name), "--yes")
+
+    assert "To end it first: tokensync revoke 'login/it'\"'\"'s'" in asked.stderr
+    assert "was not revoked" in done.stderr
+    assert "To end it first" not in done.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--local",), ("--local", "--json")])
+def test_revoke_again_says_that_it_is_over(standing: Any, options: tuple[str, ...]) -> None:
+    """Nobody is asked, neither operator nor provider, and what is left to do is named."""
+    standing.run("revoke", str(NAME), "--local", "--yes")
+    asked = len(standing.functions.asked)
+    result = standing.run("revoke", str(NAME), *options)
+
+    assert 0 == result.exit_code
+    assert asked == len(standing.functions.asked)
+    if "--json" in options:
+        assert "disconnected" == json.loads(result.stdout)["result"]
+    else:
+        assert f"{NAME} is disconnected already.\n" == result.stdout
+        assert f"Next: tokensync remove {NAME}\n" in result.stderr
 
 
 @pytest.mark.parametrize("days", ["6", "31", "x"])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
 from scripted import OIDC, ScriptedServer, oidc_token
 from tokensync.app import App
+from tokensync.errors import NoAnswer, NotSent
 from tokensync.secret import Secret
 
 MINTING = replace(
@@ -57,12 +58,67 @@ def test_connect_mints_as_json(desk: Any, server: ScriptedServer) -> None:
 
 
 def test_a_minting_that_fails_says_what_the_provider_said(desk: Any, server: ScriptedServer) -> None:
-    """And the command that tries again is the same one."""
+    """No seller can mend it: the registration is what differs."""
     server.says("/token", {"error": "invalid_scope"})
     code, error = desk.error("connect", "own")
 
-    assert (4, "tokensync connect own") == (code, error["next"])
+    assert (1, "tokensync app show own") == (code, error["next"])
     assert "invalid_scope" in error["message"]
+
+
+def test_a_minting_with_a_wrong_secret(desk: Any, server: ScriptedServer) -> None:
+    """The provider refuses the app, which is paused by that, and the command that gives it another secret is named."""
+    server.says("/token", {"error": "invalid_client"})
+    code, error = desk.error("connect", "own")
+
+    assert (1, "tokensync app rotate-secret own") == (code, error["next"])
+    assert "refuses the app's credentials (invalid_client), and own is paused now" in error["message"]
+    assert desk.world.apps.state("own").paused
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("failure", "why"), [(NotSent("dns"), "cannot be reached"), (NoAnswer("cut"), "no whole answer")]
+)
+def test_a_minting_at_a_dead_host(desk: Any, failure: Exception, why: str) -> None:
+    """A matter of time, with its cause."""
+
+    def dead(_: object) -> NoReturn:
+        raise failure
+
+    desk.world.shop.others["id.example"] = dead
+    code, error = desk.error("connect", "own")
+
+    assert (5, "tokensync connect own") == (code, error["next"])
+    assert why in error["message"]
+
+
+def test_a_minting_at_a_busy_provider(desk: Any, server: ScriptedServer) -> None:
+    """A matter of time too."""
+    server.says("/token", {"error": "temporarily_unavailable"})
+
+    code, error = desk.error("connect", "own")
+    assert (5, "tokensync connect own") == (code, error["next"])
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("address", "code", "said"),
+    [
+        ("?error=access_denied", 4, "The account declined (access_denied)."),
+        ("?error=invalid_scope", 1, "The provider refused the request (invalid_scope)."),
+        ("", 2, "no code and no state"),
+        ("?x=1", 2, "no code and no state"),
+        ("?state=s", 2, "This address holds no code:"),
+    ],
+)
+def test_an_address_that_finishes_nothing(desk: Any, address: str, code: int, said: str) -> None:
+    """What it says, or lacks, is told before any function is asked."""
+    told, error = desk.error("paste", "oidc", stdin=f"https://connect.example/callback/oidc{address}")
+
+    assert code == told
+    assert said in error["message"]
+    assert [] == desk.functions.asked
 
 
 def test_connect_to_an_app_that_imports_is_refused(desk: Any, server: ScriptedServer) -> None:

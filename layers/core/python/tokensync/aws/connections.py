@@ -112,7 +112,9 @@ class DynamoConnections:
                 raise NewerSchema(f"a newer version wrote {before.name}") from None
             raise FenceLost(f"another holder took {before.name} over") from None
 
-    def take_over(self, grant_holder: Connection, *, until: int) -> tuple[Connection, Connection | None]:
+    def take_over(
+        self, grant_holder: Connection, *, until: int, over: int | None = None
+    ) -> tuple[Connection, Connection | None]:
         """Give an account a new grant, whoever holds it.
 
         Raises:
@@ -130,10 +132,11 @@ class DynamoConnections:
         # Both need the old record: the number before this one, and until when its lease stood. One call gives either
         # the old or the new, so the new is computed as DynamoDB does.
         number = "if_not_exists(#allocated, :zero) + :one"
+        seen = {None: "", 0: " AND attribute_not_exists(#fence)"}.get(over, " AND #fence = :over")
         change = Change(
             condition="(attribute_not_exists(#schema) OR #schema <= :ours) AND "
-            "(attribute_not_exists(#authorized_at) OR #authorized_at < :at "
-            "OR (#authorized_at = :at AND #authorized_by <> :by))",
+            "(attribute_not_exists(#authorized_at) OR (#authorized_at <= :at AND #authorized_by <> :by) "
+            f"OR (#authorized_at < :at AND attribute_exists(#removed_at))){seen}",
             set={**brought, "schema": SCHEMA, "phase": Phase.IDLE, "failures": 0, "lease_until": until},
             compute={
                 "fence": "if_not_exists(#fence, :zero) + :one",
@@ -152,6 +155,7 @@ class DynamoConnections:
                 "one": 1,
                 "none": (),
                 "entries": grant_holder.history,
+                **({"over": over} if over else {}),
             },
         )
         try:
@@ -159,7 +163,7 @@ class DynamoConnections:
         except ConditionFailed as failed:
             if failed.item is not None and connection_from(failed.item).schema > SCHEMA:
                 raise NewerSchema(f"a newer version wrote {name}") from None
-            raise FenceLost(f"{name} was authorized by this authorization or a later one") from None
+            raise FenceLost(f"{name} was authorized by this authorization or a later one, or meanwhile") from None
         stood = connection_from(item) if item else None
         old = stood or Connection(name=name, provider=grant_holder.provider)
         new = replace(
@@ -265,8 +269,8 @@ class DynamoConnections:
         return None if item is None else ConnectionName(app, from_attribute(item["account"]))
 
     def fewer_than(self, app: str, count: int) -> bool:
-        """Return whether an app has fewer than `count` connections, reading at most that many."""
-        return self._table.count(partition(app), "connection#", at_most=count) < count
+        """Return whether an app has fewer than `count` connections; what was removed counts no more."""
+        return self._table.count(partition(app), "connection#", without="removed_at", at_most=count) < count
 
     def due(self, *, now: int) -> Iterator[DueKey]:
         """Yield the keys whose `next_at` <= now, oldest first, page by page."""

@@ -159,9 +159,9 @@ class DynamoTable:
         values: dict[str, object] = {"pk": partition, **({"prefix": prefix} if prefix else {})}
         yield from self._pages(condition, values, ConsistentRead=True)
 
-    def count(self, partition: str, prefix: str, *, at_most: int) -> int:
-        """Return how many items have such a key, counting no further than `at_most`."""
-        condition = "#pk = :pk AND begins_with(#sk, :prefix)"
+    def count(self, partition: str, prefix: str, *, without: str, at_most: int) -> int:
+        """Return how many items have such a key and lack an attribute, counting no further than `at_most`."""
+        condition, lacks = "#pk = :pk AND begins_with(#sk, :prefix)", f"attribute_not_exists(#{without})"
         found = 0
         start: dict[str, Any] = {}
         while found < at_most:
@@ -169,7 +169,8 @@ class DynamoTable:
                 answer = self._client.query(
                     TableName=self.name,
                     KeyConditionExpression=condition,
-                    ExpressionAttributeNames=names_in(condition),
+                    FilterExpression=lacks,
+                    ExpressionAttributeNames=names_in(condition, lacks),
                     ExpressionAttributeValues={":pk": to_attribute(partition), ":prefix": to_attribute(prefix)},
                     ConsistentRead=True,
                     Select="COUNT",

@@ -1,0 +1,65 @@
+"""`app pause` and `app resume`: whether an app runs."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from tokensync.connection import Status
+from tokensync.names import app_name
+from tokensync.transitions import REASON_REFUSED
+from tokensync_cli.declaring import command
+from tokensync_cli.invoking import FunctionRefused, ask_rotation
+from tokensync_cli.output import Tell
+from tokensync_cli.run import Run
+from tokensync_cli.target import Target
+
+Name = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add these commands."""
+    command(group, "pause", example="tokensync app pause tiktok-shop")(pause)
+    command(group, "resume", example="tokensync app resume tiktok-shop")(resume)
+
+
+def pause(run: Run, name: Name) -> None:
+    """Pause an app: no refresh and no new connection until it is resumed."""
+    target = run.target()
+    changed = target.apps.pause(app_name(name), why="paused by an operator", now=target.clock.now())
+    _tell_state(run, name, paused=True, changed=changed)
+
+
+def resume(run: Run, name: Name) -> None:
+    """Let a paused app run again, and ask once for each connection that was parked when it was paused."""
+    target = run.target()
+    changed = target.apps.resume(app_name(name), now=target.clock.now())
+    with run.out.progress(f"Asking for the parked connections of {name}") as tell:
+        asked = sum(1 for _ in _parked_asked(target, name, tell)) if changed else 0
+    paused = bool(target.apps.state(name).paused)
+    _tell_state(run, name, paused=paused, changed=changed and not paused)
+    if asked:
+        run.out.note(f"{asked} parked connections were asked for; see: tokensync list --app {name}")
+
+
+def _parked_asked(target: Target, name: str, tell: Tell) -> Iterator[str]:
+    """Present each parked connection's token once more, until the app is paused anew."""
+    for record in target.connections.list(name):
+        if record.status is not Status.HELD or record.reason != REASON_REFUSED:
+            continue
+        if target.apps.state(name).paused:
+            return
+        tell(f"Asking for {record.name}")
+        with suppress(FunctionRefused):
+            ask_rotation(target, {"tokensync": "refresh", "connection": str(record.name), "force": True})
+        yield str(record.name)
+
+
+def _tell_state(run: Run, name: str, *, paused: bool, changed: bool) -> None:
+    if run.out.as_json:
+        run.out.json({"app": name, "paused": paused, "changed": changed})
+        return
+    run.out.line(f"{name} {'is now' if changed else 'is'} {'paused' if paused else 'running'}.")
+    if paused:
+        run.out.note(f"Next: tokensync app resume {name}")

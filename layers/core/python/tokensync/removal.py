@@ -1,0 +1,53 @@
+"""The end of a removal: the secret's deletion, then what is left of the record. Any holder of the lease finishes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tokensync import transitions
+from tokensync.errors import FenceLost, PublishError, SecretGone, SecretNotOurs
+from tokensync.outcome import Outcome, Result
+from tokensync.work import Work
+
+if TYPE_CHECKING:
+    from tokensync.concluding import Concluder
+    from tokensync.connection import Connection
+
+# Secrets Manager's recovery window, https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
+SHORTEST_RECOVERY, LONGEST_RECOVERY = 7, 30  # days
+
+
+def finished(marked: Connection, concluder: Concluder, *, days: int = LONGEST_RECOVERY) -> Outcome:
+    """Delete the secret of a leased connection that is marked as removed, then COMMIT what is left of it.
+
+    Raises:
+        PublishUnavailable: the secret may or may not be deleted, and the lease is still the caller's.
+        FenceLost: the account authorized again meanwhile, and its secret was given back.
+    """
+    now, published = concluder.clock.now(), marked.published
+    if published is not None:
+        try:
+            concluder.publisher.delete(published.arn, days=days)
+        except SecretGone:
+            pass
+        except SecretNotOurs:
+            after = transitions.removed(replace(marked, published=None), now=now)
+            return Outcome(Result.REMOVED, concluder.connections.write(marked, after))
+    concluder.failpoints.reached("deleted")
+    try:
+        return Outcome(Result.REMOVED, concluder.connections.write(marked, transitions.removed(marked, now=now)))
+    except FenceLost:
+        # Its new token has to be readable.
+        _give_back(marked, concluder)
+        raise
+
+
+def _give_back(marked: Connection, concluder: Concluder) -> None:
+    if marked.published is None:
+        return
+    try:
+        concluder.publisher.restore(marked.published.arn)
+    except PublishError as error:
+        concluder.log.warning("restoring.failed", connection=str(marked.name), error=str(error))
+    concluder.queue.send([Work(connection=marked.name, compare=True)])
