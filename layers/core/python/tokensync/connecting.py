@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.answers import Failure
 from tokensync.callback_query import Query, checked_code
+from tokensync.consent import check_consent
 from tokensync.errors import (
     AlreadyConsumed,
     BadRequest,
@@ -77,7 +78,7 @@ class Connector:
         provider, app = session.provider, session.app
         if session.state.paused:
             raise InvalidApp(f"app {app.name} is paused")
-        _check_consent(session)
+        check_consent(session)
         cookie = cookie or Secret(self.randomness.token())
         now = self.clock.now()
         pending = Pending(
@@ -116,7 +117,7 @@ class Connector:
         state = signer.read_state(query.state, app=session.name, now=self.clock.now())
         if cookie is None or browser_of(cookie) != state.key.browser:
             raise BadRequest("this authorization was begun in another browser", signed=True)
-        _check_consent(session)
+        check_consent(session)
         return self._called_back(state.key, query, session, budget=budget, cookie=cookie)
 
     def installed(
@@ -178,7 +179,7 @@ class Connector:
             BeginFirst: the provider uses PKCE, and this was not begun by `begin` with the operator's cookie.
             As `authorized`. The state of a pasted URL is checked; without PKCE its browser cannot be.
         """
-        _check_consent(session)
+        check_consent(session)
         text = text.strip()
         operator = signer.operator(session.name)
         query = Query.of_url(text) if "?" in text else Query({"code": checked_code(text).reveal()})
@@ -300,20 +301,3 @@ class Connector:
     def _failed(self, pending: Pending, code: str) -> Pending:
         self.log.warning("authorization.failed", app=pending.key.app, code=code)
         return self.pendings.write(pending, replace(pending, outcome=Outcome.FAILED, detail=code), next_at=None)
-
-
-def _check_consent(session: Session) -> None:
-    """Refuse an app whose accounts give no consent: it has no authorization link, and no callback.
-
-    Raises:
-        InvalidApp: its tokens are imported or minted.
-    """
-    provider, app = session.provider, session.app
-    match provider.grant_type:
-        case GrantType.REFRESH_TOKEN:
-            raise InvalidApp(f"{provider.title} has no consent page and no callback: its connections are imported")
-        case GrantType.CLIENT_CREDENTIALS:
-            raise InvalidApp(f"app {app.name} acts for itself: nobody is asked for consent")
-        case GrantType.AUTHORIZATION_CODE:
-            if not provider.has_endpoint(app, "authorize"):
-                raise InvalidApp(f"app {app.name} lacks the endpoint authorize")

@@ -37,12 +37,10 @@ def read_answer(provider: Provider, answer: Answer, *, secrets: Sequence[Secret]
 
     `secrets` are those that the provider was shown: should its words repeat one, it is masked before anything is cut.
     """
-    if answer.status in _BUSY:
-        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=retry_after(answer))
-    try:
-        reply = parse_object(answer.body) if answer.complete else None
-    except NotStrictJson:
-        reply = None
+    busy = _busy(answer)
+    if busy is not None:
+        return busy
+    reply = _reply(answer)
     if reply is None:
         return _unreadable(answer)
     trace_id = _trace_id(provider, reply, secrets)
@@ -62,12 +60,10 @@ def read_account(
 
     REFUSED says that this access token works no more; every other failure says nothing about it.
     """
-    if answer.status in _BUSY:
-        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=retry_after(answer))
-    try:
-        reply = parse_object(answer.body) if answer.complete else {}
-    except NotStrictJson:
-        reply = {}
+    busy = _busy(answer)
+    if busy is not None:
+        return busy
+    reply = _reply(answer) or {}
     challenge = _CHALLENGE.search(answer.headers.get("www-authenticate", "")) if call.challenged else None
     read = call.read(reply, answer.status) if challenge is None else ErrorReply(code=challenge[1])
     if isinstance(read, dict):
@@ -78,16 +74,14 @@ def read_account(
 
 def read_revocation(provider: Provider, answer: Answer, *, secrets: Sequence[Secret] = ()) -> Failure | None:
     """Return why an authorization was not revoked, None where it was. An empty success is one, RFC 7009 §2.2."""
-    if answer.status in _BUSY:
-        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=retry_after(answer))
+    busy = _busy(answer)
+    if busy is not None:
+        return busy
     ended = 200 <= answer.status < 300  # noqa: PLR2004 - RFC 9110 §15.3
     told_by_status = provider.revocation is None or provider.revocation.told_by_status
     if ended and (told_by_status or (answer.complete and not answer.body.strip())):
         return None
-    try:
-        reply = parse_object(answer.body) if answer.complete else None
-    except NotStrictJson:
-        reply = None
+    reply = _reply(answer)
     if reply is None:
         return _unreadable(answer)
     error = provider.answer.error(reply, answer.status)
@@ -98,16 +92,29 @@ def read_revocation(provider: Provider, answer: Answer, *, secrets: Sequence[Sec
 
 def read_consumer(consumer: Consumer, answer: Answer, *, secrets: Sequence[Secret] = ()) -> dict[str, Any] | Failure:
     """Return what a consumer answered to a pair that it was handed, or the failure. Never raises."""
-    if answer.status in _BUSY:
-        return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=retry_after(answer))
-    try:
-        reply = parse_object(answer.body) if answer.complete else None
-    except NotStrictJson:
-        reply = None
+    busy = _busy(answer)
+    if busy is not None:
+        return busy
+    reply = _reply(answer)
     if reply is None:
         return _unreadable(answer)
     error = consumer.error(reply, answer.status)
     return reply if error is None else _failure(consumer, answer, _masked_error(error, secrets), "")
+
+
+def _busy(answer: Answer) -> Failure | None:
+    """Return the failure of an answer that says "later", whatever its body says; None where it does not."""
+    if answer.status not in _BUSY:
+        return None
+    return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=retry_after(answer))
+
+
+def _reply(answer: Answer) -> dict[str, Any] | None:
+    """Return the JSON object that an answer is, None where it is none or not all of it came."""
+    try:
+        return parse_object(answer.body) if answer.complete else None
+    except NotStrictJson:
+        return None
 
 
 def _fields(provider: Provider, reply: Mapping[str, Any]) -> Mapping[str, Any] | None:
