@@ -31,6 +31,14 @@ class Launch:
 
 
 @dataclass(frozen=True)
+class _Record:
+    """One process as it was started: its pid, and the word that no other process with this pid has."""
+
+    pid: int
+    started: str
+
+
+@dataclass(frozen=True)
 class Processes:
     """The processes of one project, by their records in `records` and their logs in `logs`."""
 
@@ -54,6 +62,7 @@ class Processes:
             "log": str(self.log(launch.name)),
             "record": str(self._record(launch.name)),
         }
+        self._asked(launch.name).unlink(missing_ok=True)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             subprocess.run(
@@ -71,12 +80,8 @@ class Processes:
 
     def pid(self, name: str) -> int | None:
         """The pid of process `name` while it runs, else None."""
-        try:
-            record = json.loads(self._record(name).read_text(encoding="utf-8"))
-            pid, started = int(record["pid"]), str(record["started"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return pid if start_time(pid) == started else None
+        record = self._read(name)
+        return None if record is None or start_time(record.pid) != record.started else record.pid
 
     def is_running(self, name: str) -> bool:
         """Whether process `name` runs."""
@@ -94,15 +99,18 @@ class Processes:
     def ask_to_stop(self, name: str) -> None:
         """Send SIGTERM to process `name`, if it runs, and return at once."""
         if (pid := self.pid(name)) is not None:
+            # Noted first: it may end before anybody waits for it, and that is no unclean end.
+            self._asked(name).touch()
             # Its leader alone: what it started may first finish what it is at.
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
     def wait_until_stopped(self, name: str, seconds: float) -> None:
         """Wait for the end of process `name`, which was asked to stop; after `seconds` kill it, and it has died."""
-        pid = self.pid(name)
-        if pid is None:
+        record = self._read(name)
+        if record is None or not self._asked(name).exists():
             return
+        pid = record.pid
         deadline = time.monotonic() + seconds
         killed = False
         while self.is_running(name):
@@ -114,9 +122,22 @@ class Processes:
         _signal_group(pid, signal.SIGKILL)
         if not killed:
             self._record(name).unlink()
+        self._asked(name).unlink()
 
     def _record(self, name: str) -> Path:
         return self.records / f"{name}.json"
+
+    def _asked(self, name: str) -> Path:
+        """Return where it is noted that process `name` was asked to stop."""
+        return self.records / f"{name}.asked-to-stop"
+
+    def _read(self, name: str) -> _Record | None:
+        """Return what was noted when process `name` was started, None where nothing usable was."""
+        try:
+            record = json.loads(self._record(name).read_text(encoding="utf-8"))
+            return _Record(int(record["pid"]), str(record["started"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
 
 def start_time(pid: int) -> str | None:

@@ -93,6 +93,17 @@ def test_a_process_runs_until_it_is_stopped(processes: Processes, tmp_path: Path
     assert processes.log("server").read_text() == "hello\n"
 
 
+def test_a_process_that_stops_at_once_was_stopped(processes: Processes, tmp_path: Path, pipe: Pipe) -> None:
+    """It is gone before anybody waits for it: its end is as clean as any."""
+    processes.start(launch(tmp_path, POLITE))
+    pid = int(pipe.line().split(" ", 1)[0])
+    processes.ask_to_stop("server")
+    assert ends(pid)
+    processes.wait_until_stopped("server", seconds=10)
+
+    assert not processes.died("server")
+
+
 def test_a_process_that_will_not_stop_is_killed(processes: Processes, tmp_path: Path, pipe: Pipe) -> None:
     """It ends all the same, and its end counts as unclean."""
     processes.start(launch(tmp_path, STUBBORN))
@@ -110,8 +121,10 @@ def test_a_process_that_was_killed_by_others_has_died(processes: Processes, tmp_
     pid = processes.pid("server")
     assert pid is not None
     os.killpg(pid, signal.SIGKILL)
+    assert ends(pid)
+    processes.ask_to_stop("server")
     processes.wait_until_stopped("server", seconds=10)
-    assert processes.died("server") or not (processes.records / "server.json").exists()
+    assert processes.died("server")
     processes.forget_if_dead("server")
     assert not processes.died("server")
 
