@@ -129,7 +129,8 @@ def test_eshopbox_is_imported_and_keeps_its_refresh_token(
     assert 1 == len([1 for _ in ("invite",) if tokensync("invite", "whole-eshopbox", code=1)])
     for page in ("connect", "callback"):
         url = f"{stack.outputs.connect_url}/whole-eshopbox".replace("/connect/", f"/{page}/")
-        assert httpx.get(f"{url}?code=c&state=x.y&invite=x.y").status_code in (400, 403)
+        # 404 while a warm function has not heard of the app: it looks again after half a minute at most.
+        assert httpx.get(f"{url}?code=c&state=x.y&invite=x.y").status_code in (400, 403, 404)
 
 
 def test_an_ended_authorization_of_an_advertiser_is_noticed(
