@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from tokensync.errors import BadRequest
 from tokensync.pending import hashed
-from tokensync.secret import Secret
+from tokensync.secret import LONGEST_TOKEN, Secret, token_of
 from tokensync.text import LABEL_LENGTH, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FIELDS = ("refresh_token", "access_token", "expires_at", "refresh_token_expires_at", "scopes", "label")
-_LONGEST_TOKEN = 16_384  # characters; the answers of providers are held to the same
 _MOST_SCOPES = 200
 # Any time of today lies between: seconds, neither milliseconds nor a duration.
 _EARLIEST, _LATEST = 1_000_000_000, 100_000_000_000
@@ -64,13 +63,13 @@ class Brought:
 
 
 def _token(fields: Mapping[str, object], name: str) -> Secret | None:
-    """Return a token of visible ASCII and space, RFC 6749 §A.12 and §A.17."""
     value = fields.get(name)
     if value is None:
         return None
-    if not isinstance(value, str) or len(value) > _LONGEST_TOKEN or not value.isascii() or not value.isprintable():
-        raise BadRequest(f"{name} is no token: it takes up to {_LONGEST_TOKEN} visible ASCII characters")
-    return Secret(value)
+    token = token_of(value)
+    if token is None:
+        raise BadRequest(f"{name} is no token: it takes up to {LONGEST_TOKEN} visible ASCII characters")
+    return token
 
 
 def _time(fields: Mapping[str, object], name: str) -> int | None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tokensync.answers import Failure
     from tokensync.names import ConnectionName
 
 SCHEMA = 1
@@ -85,6 +86,11 @@ class LastError:
     message: str
     trace_id: str
     at: int
+
+    @classmethod
+    def of(cls, failure: Failure, *, at: int) -> LastError:
+        """Return what operators see of a failure."""
+        return cls(failure=failure.kind, code=failure.code, message=failure.message, trace_id=failure.trace_id, at=at)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tokensync.errors import InvalidName
 from tokensync.masking import masked
 from tokensync.names import account_id
 from tokensync.providers.shapes import ErrorReply
-from tokensync.secret import Secret
+from tokensync.secret import Secret, token_of
 from tokensync.strict_json import NotStrictJson, parse_object
 from tokensync.text import LABEL_LENGTH, MESSAGE_LENGTH, one_line
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tokensync.providers.calls import AccountCall
     from tokensync.providers.contract import Provider
 
-_LONGEST_TOKEN = 16_384
 _MOST_SCOPES = 200  # the published secret has 64 KB in all
 _TRACE_ID_LENGTH = 80
 # RFC 6750 §3: `error` among the parameters of a challenge.
@@ -196,12 +195,11 @@ def _issued(provider: Provider, answer: Answer, fields: Mapping[str, Any], trace
 
 
 def _token(fields: Mapping[str, Any], name: str, oddities: list[str]) -> Secret | None:
-    """Return a token if it is one that RFC 6749 §A.12 allows (visible ASCII and space) and a header can carry."""
-    value = fields.get(name)
-    if isinstance(value, str) and 0 < len(value) <= _LONGEST_TOKEN and value.isascii() and value.isprintable():
-        return Secret(value)
-    oddities.append(f"{name} malformed")
-    return None
+    """Return a token that can be used; one that cannot is noted as odd."""
+    token = token_of(fields.get(name))
+    if token is None:
+        oddities.append(f"{name} malformed")
+    return token
 
 
 def _scopes(value: object, separator: str) -> tuple[str, ...] | None:

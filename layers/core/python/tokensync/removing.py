@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tokensync import schedule, transitions
 from tokensync.connection import REASON_REMOVED, Status
 from tokensync.errors import PublishUnavailable
+from tokensync.operating import RESTS
 from tokensync.outcome import Outcome, Result
 from tokensync.removal import LONGEST_RECOVERY, finished
 from tokensync.session import Session
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
     from tokensync.names import ConnectionName
     from tokensync.operating import Operating
     from tokensync.session import Budget
-
-_AT_REST = {
-    Status.REAUTHORIZE: Result.REAUTHORIZE,
-    Status.DISCONNECTED: Result.REAUTHORIZE,
-    Status.QUARANTINED: Result.HELD,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +73,8 @@ class Remover:
         """
         operating = self.operating
         seen = operating.standing(name)
-        if seen.status in _AT_REST:
-            return Outcome(_AT_REST[seen.status], seen)
+        if seen.status in RESTS and seen.status is not Status.ORPHANED:
+            return Outcome(RESTS[seen.status], seen)
         session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
         return operating.under_lease(name, session, budget, self._published)
 

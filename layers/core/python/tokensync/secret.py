@@ -8,6 +8,10 @@ from typing import NoReturn
 MASK = "***"
 
 
+# Characters: no provider gives a longer token that a header could carry.
+LONGEST_TOKEN = 16_384
+
+
 class NeverPickled:
     """What holds secrets in clear and so is never pickled or copied into another process."""
 
@@ -53,3 +57,10 @@ class Secret(NeverPickled):
 
     def __bool__(self) -> bool:
         return bool(self._text)
+
+
+def token_of(value: object) -> Secret | None:
+    """Return a token if RFC 6749 §A.12 and §A.17 allow it (visible ASCII and space) and a header can carry it."""
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_TOKEN and value.isascii() and value.isprintable():
+        return Secret(value)
+    return None

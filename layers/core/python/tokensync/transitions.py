@@ -128,10 +128,7 @@ def failed(
     `previous` is the record before its attempt was marked as sent, None where another process made the attempt.
     A refusal comes back parked; `refusal_stands` decides later.
     """
-    error = LastError(
-        failure=failure.kind, code=failure.code, message=failure.message, trace_id=failure.trace_id, at=now
-    )
-    record = replace(record, last_error=error, failures=record.failures + 1)
+    record = replace(record, last_error=LastError.of(failure, at=now), failures=record.failures + 1)
     again = schedule.retry_at(now=now, failures=record.failures - 1, retry_after=failure.retry_after, fraction=fraction)
     match failure.kind:
         case FailureClass.NOT_SENT:
@@ -210,11 +207,8 @@ def unverified(record: Connection, failure: Failure, *, renews: bool, now: int, 
 
     `renews` tells that the token can be refreshed, so that its next refresh is due whatever became of this.
     """
-    error = LastError(
-        failure=failure.kind, code=failure.code, message=failure.message, trace_id=failure.trace_id, at=now
-    )
     again = schedule.retry_at(now=now, failures=record.failures, retry_after=failure.retry_after, fraction=fraction)
-    after = replace(record, last_error=error, failures=record.failures + 1)
+    after = replace(record, last_error=LastError.of(failure, at=now), failures=record.failures + 1)
     if record.status is Status.HELD and not renews:
         after = replace(after, renew_at=again)  # parked, and asked once more since its app was resumed
     elif not renews:

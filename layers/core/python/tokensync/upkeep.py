@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from tokensync.answers import FailureClass
 from tokensync.brought import FIELDS, Brought
 from tokensync.commands import FAILED, LATER, NEEDS_SELLER, USAGE, refused, told_outcome
-from tokensync.connection import Status
 from tokensync.errors import BadRequest
 from tokensync.importing import Importer
 from tokensync.names import ConnectionName
@@ -86,7 +85,6 @@ class Upkeep:
         words: Words = {
             Result.NOTHING_DUE: (LATER, "it has no access token yet", "tokensync refresh {name}"),
             Result.ORPHANED: (FAILED, "its secret is not ours, or is being deleted", "tokensync history {name}"),
-            Result.HELD: (FAILED, "it is quarantined", "tokensync show {name}"),
             **_waiting("publish"),
         }
         return told_outcome(name, outcome, prefix=self.prefix, otherwise=words)
@@ -153,17 +151,10 @@ def _not_proved(outcome: Outcome) -> Words:
     if is_refused:
         refusal = (NEEDS_SELLER, "imported, but the provider refuses this token", "tokensync invite {app} --for {name}")
         return {Result.HELD: refusal, Result.REAUTHORIZE: refusal, Result.POSTPONED: refusal}
-    words: Words = {
+    return {
         Result.POSTPONED: (LATER, "imported, and not proved yet; it is tried again by itself", "tokensync show {name}"),
         Result.TAKEN_OVER: (FAILED, "a later authorization stands", "tokensync show {name}"),
     }
-    if record is not None and record.status is Status.HELD and record.reason == "other_account":
-        words[Result.HELD] = (
-            FAILED,
-            "this token belongs to another account; it was not published",
-            "tokensync remove {name}",
-        )
-    return words
 
 
 def _not_revoked(name: ConnectionName, failure: Failure) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class Web:
         if cookie is None:
             return self._refused(name, "no_browser", 400, BadRequest("no cookie"))
         try:
-            session = self._session(name)
+            session = self._session(name, fresh=False)  # a waiting browser asks every few seconds
             pending = self.connector.outcome(name, cookie)
             if pending is None:
                 return page("not_found", 404)
@@ -165,9 +165,9 @@ class Web:
         app = self.registered.get(app_name(name))
         return app.settings.get("installs") == "provider"
 
-    def _session(self, name: str) -> Session:
+    def _session(self, name: str, *, fresh: bool = True) -> Session:
         # Read now: a link made with a client id that was just replaced would lead nowhere.
-        return Session(app_name(name), apps=self.apps, sealer=self.sealer, fresh=True)
+        return Session(app_name(name), apps=self.apps, sealer=self.sealer, fresh=fresh)
 
     def _refused(self, name: str, text: str, status: int, error: BadRequest | InviteRefused) -> Page:
         """Refuse without a call to anyone: the apps' names are in hand since the cold start."""
