@@ -23,36 +23,17 @@ from ports import (
     SeededRandomness,
     Table,
 )
-from tokensync.accounts import AccountReader
 from tokensync.answers import Answer
 from tokensync.app import App
-from tokensync.batch import BatchRunner
-from tokensync.caretaker import Caretaker
-from tokensync.concluding import Concluder
-from tokensync.connecting import Connector
+from tokensync.assembly import CallbackParts, Ports, RotationParts
 from tokensync.connection import Connection
-from tokensync.establishing import Establisher
-from tokensync.finishing import Finisher
 from tokensync.grant import Grant
-from tokensync.handing_commands import handing
-from tokensync.keeping import Keeper
-from tokensync.known import KnownApps, KnownNames
 from tokensync.names import ConnectionName
-from tokensync.noticing import Noticer
-from tokensync.operating import Operating
-from tokensync.publishing import Publisher
-from tokensync.pushing import Pusher
-from tokensync.refresh import Refresher
-from tokensync.schedule import Cadence, scheduled
+from tokensync.schedule import scheduled
 from tokensync.secret import Secret
-from tokensync.session import Budget, Limits, Session
+from tokensync.session import Budget, Session
 from tokensync.signing import Invite, Signer
-from tokensync.tick import Ticker
-from tokensync.unsealing import Unsealer, grant_binding
-from tokensync.upkeep import upkeep
-from tokensync.verifying import Verifier
-from tokensync.web import Web
-from tokensync.webhooks import Webhooks
+from tokensync.unsealing import grant_binding
 from tokensync.work import Work
 
 if TYPE_CHECKING:
@@ -180,152 +161,35 @@ class World:
         self.failpoints = ScriptedFailpoints()
         self.shop = ScriptedShop(self.clock)
         self.signer = Signer([Secret("k" * 64)])
-        self.limits = Limits()
-        self.cadence = Cadence()
-        seams: Any = {"clock": self.clock, "log": self.log}
-        chance: Any = {"randomness": self.randomness, "failpoints": self.failpoints}
-        self.keeper = Keeper(connections=self.connections, queue=self.queue, alerts=self.alerts, **seams)
-        self.publisher = Publisher(self.secrets, self.clock)
-        self.concluder = Concluder(
-            connections=self.connections,
-            publisher=self.publisher,
-            keeper=self.keeper,
-            queue=self.queue,
-            alerts=self.alerts,
-            cadence=self.cadence,
-            **seams,
-            **chance,
-        )
-        self.accounts = AccountReader(wire=self.shop, limits=self.limits, **seams)
-        self.verifier = Verifier(
-            connections=self.connections,
-            accounts=self.accounts,
-            concluder=self.concluder,
-            publisher=self.publisher,
-            alerts=self.alerts,
-            randomness=self.randomness,
-            cadence=self.cadence,
-            **seams,
-        )
-        self.establisher = Establisher(
-            connections=self.connections,
-            concluder=self.concluder,
-            clock=self.clock,
-            failpoints=self.failpoints,
-            limits=self.limits,
-            cadence=self.cadence,
-        )
-        self.pusher = Pusher(
-            connections=self.connections,
-            sealer=self.sealer,
-            concluder=self.concluder,
-            queue=self.queue,
-            alerts=self.alerts,
-            wire=self.shop,
-            limits=self.limits,
-            **seams,
-            **chance,
-        )
-        unsealer = Unsealer(self.sealer)
-        self.refresher = Refresher(
-            connections=self.connections,
-            unsealer=unsealer,
-            concluder=self.concluder,
-            keeper=self.keeper,
-            queue=self.queue,
-            wire=self.shop,
-            clock=self.clock,
-            limits=self.limits,
-            **chance,
-        )
-        self.caretaker = Caretaker(
-            connections=self.connections,
-            unsealer=unsealer,
-            publisher=self.publisher,
-            concluder=self.concluder,
-            keeper=self.keeper,
-            refresher=self.refresher,
-            verifier=self.verifier,
-            pusher=self.pusher,
-            alerts=self.alerts,
-            clock=self.clock,
-            failpoints=self.failpoints,
-            limits=self.limits,
-        )
-        self.finisher = Finisher(
-            connections=self.connections,
-            pendings=self.pendings,
-            concluder=self.concluder,
-            accounts=self.accounts,
-            establisher=self.establisher,
-            verifier=self.verifier,
-            sealer=self.sealer,
-            alerts=self.alerts,
-            limits=self.limits,
-            **seams,
-        )
-        self.connector = Connector(
-            pendings=self.pendings,
-            finisher=self.finisher,
-            queue=self.queue,
-            alerts=self.alerts,
-            wire=self.shop,
-            limits=self.limits,
-            **seams,
-            **chance,
-        )
-        self.batches = BatchRunner(
-            caretaker=self.caretaker,
-            finisher=self.finisher,
-            apps=self.apps,
-            sealer=self.sealer,
-            alerts=self.alerts,
-            limits=self.limits,
-            **seams,
-        )
-        self.ticker = Ticker(connections=self.connections, queue=self.queue, claim=720, **seams)
-        self.operating = Operating(
-            caretaker=self.caretaker,
-            connections=self.connections,
-            apps=self.apps,
-            sealer=self.sealer,
-            alerts=self.alerts,
-            **seams,
-        )
-        self.known = KnownNames(self.apps, self.clock)
-        self.registered = KnownApps(self.apps, self.known, self.clock)
-        self.handing = handing(operating=self.operating, pusher=self.pusher, accounts=self.accounts, prefix="tokensync")
-        self.upkeep = upkeep(
-            operating=self.operating,
-            verifier=self.verifier,
-            concluder=self.concluder,
-            establisher=self.establisher,
-            wire=self.shop,
-            failpoints=self.failpoints,
-            limits=self.limits,
-            prefix="tokensync",
-        )
-        self.web = Web(
-            connector=self.connector,
-            apps=self.apps,
-            sealer=self.sealer,
-            clock=self.clock,
-            log=self.log,
-            signer=lambda: self.signer,
-            known=self.known,
-            registered=self.registered,
-        )
         self.notices = InMemoryNotices(self.table)
-        self.noticer = Noticer(
+        self.ports = Ports(
             connections=self.connections,
-            notices=self.notices,
+            pendings=self.pendings,
+            apps=self.apps,
+            sealer=self.sealer,
+            secrets=self.secrets,
             queue=self.queue,
-            alerts=self.alerts,
+            wire=self.shop,
             clock=self.clock,
             randomness=self.randomness,
-            signer=lambda: self.signer,
+            failpoints=self.failpoints,
+            alerts=self.alerts,
+            log=self.log,
         )
-        self.webhooks = Webhooks(noticer=self.noticer, known=self.known, registered=self.registered, log=self.log)
+        rotation = RotationParts(self.ports, claim=720, prefix="tokensync")
+        callback = CallbackParts(self.ports, self.notices, lambda: self.signer, base_url)
+        self.publisher = rotation.publisher
+        self.verifier = rotation.verifier
+        self.caretaker = rotation.caretaker
+        self.finisher = rotation.finisher
+        self.batches = rotation.batches
+        self.ticker = rotation.ticker
+        self.operating = rotation.operating
+        self.upkeep = rotation.upkeep
+        self.handing = rotation.handing
+        self.connector = callback.connector
+        self.web = callback.web
+        self.webhooks = callback.webhooks
 
     def budget(self) -> Budget:
         """Return the life of one invocation."""
@@ -393,7 +257,7 @@ class World:
 
     def after_lease(self) -> None:
         """Let the longest lease run out."""
-        self.clock.advance(self.seconds + self.limits.lease_margin + 1)
+        self.clock.advance(self.seconds + self.ports.limits.lease_margin + 1)
 
     def drain(self) -> None:
         """Run everything in the queue once, as one batch."""

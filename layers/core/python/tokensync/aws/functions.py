@@ -14,9 +14,9 @@ from tokensync.session import Budget
 
 if TYPE_CHECKING:
     from tokensync.aws.log import PowertoolsLog
-    from tokensync.aws.system import SystemClock
     from tokensync.batch import BatchRunner
     from tokensync.commands import CallbackCommands, RotationCommands
+    from tokensync.seams import Clock
     from tokensync.tick import Ticker
     from tokensync.web import Web
     from tokensync.webhooks import Webhooks
@@ -33,7 +33,7 @@ class _Shared:
     """What both functions have in common."""
 
     log: PowertoolsLog
-    clock: SystemClock
+    clock: Clock
 
     def budget(self, context: Any) -> Budget:
         """Return what is left of this invocation's life."""

@@ -1,158 +1,73 @@
-"""The composition root: what each function is made of, put together once at its cold start."""
+"""The composition root: AWS and this machine behind the ports, put together once at each function's cold start."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from tokensync.assembly import CallbackParts, Ports, RotationParts
+from tokensync.aws.alerts import SnsAlerts
+from tokensync.aws.app_secrets import AppSecrets
+from tokensync.aws.apps import AwsApps
 from tokensync.aws.clients import Clients, aws_clients
 from tokensync.aws.config import CallbackConfig, RotationConfig, callback_config, rotation_config
+from tokensync.aws.connections import DynamoConnections
+from tokensync.aws.dynamodb import DynamoTable
 from tokensync.aws.functions import Callback, Rotation
+from tokensync.aws.host import seams
 from tokensync.aws.invite_key import InviteKeys
+from tokensync.aws.keys import KmsKeys
+from tokensync.aws.log import PowertoolsLog
 from tokensync.aws.notices import DynamoNotices
-from tokensync.aws.parts import Parts
-from tokensync.batch import BatchRunner
-from tokensync.caretaker import Caretaker
-from tokensync.commands import CallbackCommands, RotationCommands
-from tokensync.connecting import Connector
-from tokensync.handing_commands import handing
-from tokensync.known import KnownApps, KnownNames
-from tokensync.noticing import Noticer
-from tokensync.operating import Operating
-from tokensync.pushing import Pusher
-from tokensync.refresh import Refresher
-from tokensync.tick import Ticker
-from tokensync.unsealing import Unsealer
-from tokensync.upkeep import upkeep
-from tokensync.web import Web
-from tokensync.webhooks import Webhooks
+from tokensync.aws.pendings import DynamoPendings
+from tokensync.aws.queue import SqsWorkQueue
+from tokensync.aws.secrets import SecretsManagerTokens
+from tokensync.aws.system import SystemClock, SystemRandomness
+from tokensync.sealing import EnvelopeSealer
+from tokensync.wire import HttpWire
+
+if TYPE_CHECKING:
+    from tokensync.aws.config import Config
 
 
 def callback(config: CallbackConfig | None = None, clients: Clients | None = None) -> Callback:
     """Put the callback function together, from its environment unless a test says otherwise."""
     config, clients = config or callback_config(), clients or aws_clients()
-    parts = Parts(config, clients)
-    connector = Connector(
-        pendings=parts.pendings,
-        finisher=parts.finisher,
-        queue=parts.queue,
-        alerts=parts.alerts,
-        wire=parts.wire,
-        clock=parts.clock,
-        randomness=parts.randomness,
-        failpoints=parts.failpoints,
-        log=parts.log,
-        limits=parts.limits,
-    )
-    keys = InviteKeys(clients.secrets, config.invite_key, parts.clock)
-    known = KnownNames(parts.apps, parts.clock)
-    registered = KnownApps(parts.apps, known, parts.clock)
-    web = Web(
-        connector=connector,
-        apps=parts.apps,
-        sealer=parts.sealer,
-        clock=parts.clock,
-        log=parts.log,
-        signer=keys.signer,
-        known=known,
-        registered=registered,
-    )
-    noticer = Noticer(
-        connections=parts.connections,
-        notices=DynamoNotices(parts.table),
-        queue=parts.queue,
-        alerts=parts.alerts,
-        clock=parts.clock,
-        randomness=parts.randomness,
-        signer=keys.signer,
-    )
-    webhooks = Webhooks(noticer=noticer, known=known, registered=registered, log=parts.log)
-    commands = CallbackCommands(
-        connector=connector,
-        wire=parts.wire,
-        apps=parts.apps,
-        sealer=parts.sealer,
-        signer=keys.signer,
-        clock=parts.clock,
-        base_url=config.public_url,
-    )
-    return Callback(parts.log, parts.clock, web, webhooks, commands, config.public_url)
+    log = _log(config)
+    table = DynamoTable(clients.dynamodb, config.table)
+    ports = _ports(config, clients, table, log)
+    keys = InviteKeys(clients.secrets, config.invite_key, ports.clock)
+    parts = CallbackParts(ports, DynamoNotices(table), keys.signer, config.public_url)
+    return Callback(log, ports.clock, parts.web, parts.webhooks, parts.commands, config.public_url)
 
 
 def rotation(config: RotationConfig | None = None, clients: Clients | None = None) -> Rotation:
     """Put the rotation function together, from its environment unless a test says otherwise."""
     config, clients = config or rotation_config(), clients or aws_clients()
-    parts = Parts(config, clients)
-    pusher = Pusher(
-        connections=parts.connections,
-        sealer=parts.sealer,
-        concluder=parts.concluder,
-        queue=parts.queue,
-        alerts=parts.alerts,
-        wire=parts.wire,
-        clock=parts.clock,
-        randomness=parts.randomness,
-        failpoints=parts.failpoints,
-        log=parts.log,
-        limits=parts.limits,
+    log = _log(config)
+    ports = _ports(config, clients, DynamoTable(clients.dynamodb, config.table), log)
+    parts = RotationParts(ports, config.claim_seconds, config.prefix)
+    return Rotation(log, ports.clock, parts.ticker, parts.batches, parts.commands, config.stack)
+
+
+def _log(config: Config) -> PowertoolsLog:
+    return PowertoolsLog(service=config.service, level=config.log_level)
+
+
+def _ports(config: Config, clients: Clients, table: DynamoTable, log: PowertoolsLog) -> Ports:
+    """Return AWS and this machine as the use cases see them."""
+    clock = SystemClock()
+    policy, failpoints = seams()
+    return Ports(
+        connections=DynamoConnections(table),
+        pendings=DynamoPendings(table),
+        apps=AwsApps(AppSecrets(clients.secrets, prefix=config.prefix, stack=config.stack), table, clock),
+        sealer=EnvelopeSealer(KmsKeys(clients.kms, config.key_arn, clock)),
+        secrets=SecretsManagerTokens(clients.secrets, prefix=config.prefix, stack=config.stack),
+        queue=SqsWorkQueue(clients.sqs, config.queue_url, log),
+        wire=HttpWire(clock, policy=policy),
+        clock=clock,
+        randomness=SystemRandomness(),
+        failpoints=failpoints,
+        alerts=SnsAlerts(clients.sns, config.alert_topic_arn, stack=config.stack, service=config.service, log=log),
+        log=log,
     )
-    unsealer = Unsealer(parts.sealer)
-    refresher = Refresher(
-        connections=parts.connections,
-        unsealer=unsealer,
-        concluder=parts.concluder,
-        keeper=parts.keeper,
-        queue=parts.queue,
-        wire=parts.wire,
-        clock=parts.clock,
-        randomness=parts.randomness,
-        failpoints=parts.failpoints,
-        limits=parts.limits,
-    )
-    caretaker = Caretaker(
-        connections=parts.connections,
-        unsealer=unsealer,
-        publisher=parts.publisher,
-        concluder=parts.concluder,
-        keeper=parts.keeper,
-        refresher=refresher,
-        verifier=parts.verifier,
-        pusher=pusher,
-        alerts=parts.alerts,
-        clock=parts.clock,
-        failpoints=parts.failpoints,
-        limits=parts.limits,
-    )
-    ticker = Ticker(
-        connections=parts.connections, queue=parts.queue, clock=parts.clock, log=parts.log, claim=config.claim_seconds
-    )
-    batches = BatchRunner(
-        caretaker=caretaker,
-        finisher=parts.finisher,
-        apps=parts.apps,
-        sealer=parts.sealer,
-        alerts=parts.alerts,
-        clock=parts.clock,
-        log=parts.log,
-        limits=parts.limits,
-    )
-    operating = Operating(
-        caretaker=caretaker,
-        connections=parts.connections,
-        apps=parts.apps,
-        sealer=parts.sealer,
-        alerts=parts.alerts,
-        clock=parts.clock,
-        log=parts.log,
-    )
-    kept = upkeep(
-        operating=operating,
-        verifier=parts.verifier,
-        concluder=parts.concluder,
-        establisher=parts.establisher,
-        wire=parts.wire,
-        failpoints=parts.failpoints,
-        limits=parts.limits,
-        prefix=config.prefix,
-    )
-    handed = handing(operating=operating, pusher=pusher, accounts=parts.accounts, prefix=config.prefix)
-    more = {**kept.commands(), **handed.commands()}
-    commands = RotationCommands(operating=operating, ticker=ticker, prefix=config.prefix, more=more)
-    return Rotation(parts.log, parts.clock, ticker, batches, commands, config.stack)

@@ -1,0 +1,360 @@
+"""Puts the use cases together over ports: the same for the deployed functions and for the tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tokensync.accounts import AccountReader
+from tokensync.batch import BatchRunner
+from tokensync.caretaker import Caretaker
+from tokensync.commands import CallbackCommands, RotationCommands
+from tokensync.concluding import Concluder
+from tokensync.connecting import Connector
+from tokensync.establishing import Establisher
+from tokensync.finishing import Finisher
+from tokensync.handing_commands import Handing, handing
+from tokensync.keeping import Keeper
+from tokensync.known import KnownApps, KnownNames
+from tokensync.noticing import Noticer
+from tokensync.operating import Operating
+from tokensync.publishing import Publisher
+from tokensync.pushing import Pusher
+from tokensync.refresh import Refresher
+from tokensync.schedule import Cadence
+from tokensync.session import Limits
+from tokensync.tick import Ticker
+from tokensync.unsealing import Unsealer
+from tokensync.upkeep import Upkeep, upkeep
+from tokensync.verifying import Verifier
+from tokensync.web import Web
+from tokensync.webhooks import Webhooks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tokensync.ports import Apps, Connections, Notices, Pendings, Sealer, TokenSecrets, WorkQueue
+    from tokensync.seams import Alerts, Clock, Failpoints, Log, Randomness
+    from tokensync.signing import Signer
+    from tokensync.wire import Wire
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """The world as both functions see it, and the times that bound them."""
+
+    connections: Connections
+    pendings: Pendings
+    apps: Apps
+    sealer: Sealer
+    secrets: TokenSecrets
+    queue: WorkQueue
+    wire: Wire
+    clock: Clock
+    randomness: Randomness
+    failpoints: Failpoints
+    alerts: Alerts
+    log: Log
+    limits: Limits = field(default_factory=Limits)
+    cadence: Cadence = field(default_factory=Cadence)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What both functions are made of. Each use case is made when it is first asked for, once."""
+
+    ports: Ports
+
+    @cached_property
+    def keeper(self) -> Keeper:
+        """Return what finds a place for answers."""
+        ports = self.ports
+        return Keeper(
+            connections=ports.connections, queue=ports.queue, alerts=ports.alerts, clock=ports.clock, log=ports.log
+        )
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """Return what writes grants to their secrets."""
+        return Publisher(self.ports.secrets, self.ports.clock)
+
+    @cached_property
+    def concluder(self) -> Concluder:
+        """Return what ends attempts."""
+        ports = self.ports
+        return Concluder(
+            connections=ports.connections,
+            publisher=self.publisher,
+            keeper=self.keeper,
+            queue=ports.queue,
+            alerts=ports.alerts,
+            clock=ports.clock,
+            randomness=ports.randomness,
+            failpoints=ports.failpoints,
+            log=ports.log,
+            cadence=ports.cadence,
+        )
+
+    @cached_property
+    def accounts(self) -> AccountReader:
+        """Return what asks providers about an account."""
+        ports = self.ports
+        return AccountReader(wire=ports.wire, clock=ports.clock, log=ports.log, limits=ports.limits)
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """Return what verifies access tokens."""
+        ports = self.ports
+        return Verifier(
+            connections=ports.connections,
+            accounts=self.accounts,
+            concluder=self.concluder,
+            publisher=self.publisher,
+            alerts=ports.alerts,
+            clock=ports.clock,
+            randomness=ports.randomness,
+            log=ports.log,
+            cadence=ports.cadence,
+        )
+
+    @cached_property
+    def establisher(self) -> Establisher:
+        """Return what gives an account its grant."""
+        ports = self.ports
+        return Establisher(
+            connections=ports.connections,
+            concluder=self.concluder,
+            clock=ports.clock,
+            failpoints=ports.failpoints,
+            limits=ports.limits,
+            cadence=ports.cadence,
+        )
+
+    @cached_property
+    def finisher(self) -> Finisher:
+        """Return what makes connections of answered authorizations."""
+        ports = self.ports
+        return Finisher(
+            connections=ports.connections,
+            pendings=ports.pendings,
+            concluder=self.concluder,
+            accounts=self.accounts,
+            establisher=self.establisher,
+            verifier=self.verifier,
+            sealer=ports.sealer,
+            alerts=ports.alerts,
+            clock=ports.clock,
+            log=ports.log,
+            limits=ports.limits,
+        )
+
+
+@dataclass(frozen=True)
+class RotationParts(_Shared):
+    """The rotation function's use cases. `claim` is the tick's claim in seconds, `prefix` that of secrets' names."""
+
+    claim: int
+    prefix: str
+
+    @cached_property
+    def unsealer(self) -> Unsealer:
+        """Return what opens grants and answers."""
+        return Unsealer(self.ports.sealer)
+
+    @cached_property
+    def pusher(self) -> Pusher:
+        """Return what hands pairs over to consumers."""
+        ports = self.ports
+        return Pusher(
+            connections=ports.connections,
+            sealer=ports.sealer,
+            concluder=self.concluder,
+            queue=ports.queue,
+            alerts=ports.alerts,
+            wire=ports.wire,
+            clock=ports.clock,
+            randomness=ports.randomness,
+            failpoints=ports.failpoints,
+            log=ports.log,
+            limits=ports.limits,
+        )
+
+    @cached_property
+    def refresher(self) -> Refresher:
+        """Return the refresh protocol."""
+        ports = self.ports
+        return Refresher(
+            connections=ports.connections,
+            unsealer=self.unsealer,
+            concluder=self.concluder,
+            keeper=self.keeper,
+            queue=ports.queue,
+            wire=ports.wire,
+            clock=ports.clock,
+            randomness=ports.randomness,
+            failpoints=ports.failpoints,
+            limits=ports.limits,
+        )
+
+    @cached_property
+    def caretaker(self) -> Caretaker:
+        """Return what looks after one connection."""
+        ports = self.ports
+        return Caretaker(
+            connections=ports.connections,
+            unsealer=self.unsealer,
+            publisher=self.publisher,
+            concluder=self.concluder,
+            keeper=self.keeper,
+            refresher=self.refresher,
+            verifier=self.verifier,
+            pusher=self.pusher,
+            alerts=ports.alerts,
+            clock=ports.clock,
+            failpoints=ports.failpoints,
+            limits=ports.limits,
+        )
+
+    @cached_property
+    def ticker(self) -> Ticker:
+        """Return what finds and queues due work."""
+        ports = self.ports
+        return Ticker(
+            connections=ports.connections, queue=ports.queue, clock=ports.clock, log=ports.log, claim=self.claim
+        )
+
+    @cached_property
+    def batches(self) -> BatchRunner:
+        """Return what works through the queue."""
+        ports = self.ports
+        return BatchRunner(
+            caretaker=self.caretaker,
+            finisher=self.finisher,
+            apps=ports.apps,
+            sealer=ports.sealer,
+            alerts=ports.alerts,
+            clock=ports.clock,
+            log=ports.log,
+            limits=ports.limits,
+        )
+
+    @cached_property
+    def operating(self) -> Operating:
+        """Return what operators ask for under a lease."""
+        ports = self.ports
+        return Operating(
+            caretaker=self.caretaker,
+            connections=ports.connections,
+            apps=ports.apps,
+            sealer=ports.sealer,
+            alerts=ports.alerts,
+            clock=ports.clock,
+            log=ports.log,
+        )
+
+    @cached_property
+    def upkeep(self) -> Upkeep:
+        """Return the commands over a connection's whole life."""
+        ports = self.ports
+        return upkeep(
+            operating=self.operating,
+            verifier=self.verifier,
+            concluder=self.concluder,
+            establisher=self.establisher,
+            wire=ports.wire,
+            failpoints=ports.failpoints,
+            limits=ports.limits,
+            prefix=self.prefix,
+        )
+
+    @cached_property
+    def handing(self) -> Handing:
+        """Return the commands that hand pairs and secrets over."""
+        return handing(operating=self.operating, pusher=self.pusher, accounts=self.accounts, prefix=self.prefix)
+
+    @cached_property
+    def commands(self) -> RotationCommands:
+        """Return every command of the rotation function."""
+        more = {**self.upkeep.commands(), **self.handing.commands()}
+        return RotationCommands(operating=self.operating, ticker=self.ticker, prefix=self.prefix, more=more)
+
+
+@dataclass(frozen=True)
+class CallbackParts(_Shared):
+    """The callback function's use cases. An empty `base_url` means the request's own domain."""
+
+    notices: Notices
+    signer: Callable[[], Signer]
+    base_url: str
+
+    @cached_property
+    def connector(self) -> Connector:
+        """Return what begins and answers authorizations."""
+        ports = self.ports
+        return Connector(
+            pendings=ports.pendings,
+            finisher=self.finisher,
+            queue=ports.queue,
+            alerts=ports.alerts,
+            wire=ports.wire,
+            clock=ports.clock,
+            randomness=ports.randomness,
+            failpoints=ports.failpoints,
+            log=ports.log,
+            limits=ports.limits,
+        )
+
+    @cached_property
+    def known(self) -> KnownNames:
+        """Return the registered names, without a call for each question."""
+        return KnownNames(self.ports.apps, self.ports.clock)
+
+    @cached_property
+    def registered(self) -> KnownApps:
+        """Return the registrations, without a call for each question."""
+        return KnownApps(self.ports.apps, self.known, self.ports.clock)
+
+    @cached_property
+    def web(self) -> Web:
+        """Return the pages."""
+        ports = self.ports
+        return Web(
+            connector=self.connector,
+            apps=ports.apps,
+            sealer=ports.sealer,
+            clock=ports.clock,
+            log=ports.log,
+            signer=self.signer,
+            known=self.known,
+            registered=self.registered,
+        )
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Return what takes the providers' notices."""
+        ports = self.ports
+        noticer = Noticer(
+            connections=ports.connections,
+            notices=self.notices,
+            queue=ports.queue,
+            alerts=ports.alerts,
+            clock=ports.clock,
+            randomness=ports.randomness,
+            signer=self.signer,
+        )
+        return Webhooks(noticer=noticer, known=self.known, registered=self.registered, log=ports.log)
+
+    @cached_property
+    def commands(self) -> CallbackCommands:
+        """Return every command of the callback function."""
+        ports = self.ports
+        return CallbackCommands(
+            connector=self.connector,
+            wire=ports.wire,
+            apps=ports.apps,
+            sealer=ports.sealer,
+            signer=self.signer,
+            clock=ports.clock,
+            base_url=self.base_url,
+        )
