@@ -1,5 +1,6 @@
 # make demo   all set-up, then the main job on the embedded stack
 # make test   all set-up, then every test
+# make faults every fault there is, at every place: minutes; WORDS="kill grace" chooses among them
 # make check  format, lint, types, imports, template: seconds
 
 SHELL := /bin/bash
@@ -14,7 +15,7 @@ VENV := .venv
 UV := $(VENV)/bin/uv
 RUN := $(VENV)/bin
 
-.PHONY: help setup demo down check format unit test clean
+.PHONY: help setup demo down check format unit test faults clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -56,6 +57,13 @@ unit: setup
 test: check
 	@tests/browser/install-chromium
 	@$(RUN)/pytest --cov --cov-report=term --cov-fail-under=95
+
+WORDS ?=
+faults: setup
+	@PYTHONPATH=tests $(RUN)/python -m faults.matrix $(WORDS)
+	@$(if $(WORDS),,PYTHONPATH=tests $(RUN)/python -m faults.outages)
+	@$(if $(WORDS),,PYTHONPATH=tests $(RUN)/python -m faults.soak)
+	@$(if $(WORDS),,PYTHONPATH=tests $(RUN)/python -m faults.soak --losses)
 
 clean: down
 	@rm -rf $(VENV) .tokensync .aws-sam .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,7 +12,9 @@ from ports import (
     FakeClock,
     InMemoryApps,
     InMemoryConnections,
+    InMemoryDeadLetters,
     InMemoryNotices,
+    InMemoryOrigin,
     InMemoryPendings,
     InMemorySealer,
     InMemoryTokenSecrets,
@@ -146,6 +148,7 @@ class World:
         self.keys = self.sealer.keys
         self.connections = InMemoryConnections(self.table)
         self.pendings = InMemoryPendings(self.table)
+        self.origin = InMemoryOrigin(self.table)
         self.app = app or App(
             name=APP,
             provider="tiktok_shop",
@@ -165,6 +168,7 @@ class World:
         self.ports = Ports(
             connections=self.connections,
             pendings=self.pendings,
+            origin=self.origin,
             apps=self.apps,
             sealer=self.sealer,
             secrets=self.secrets,
@@ -176,7 +180,8 @@ class World:
             alerts=self.alerts,
             log=self.log,
         )
-        rotation = RotationParts(self.ports, claim=720, prefix="tokensync")
+        self.dead_letters = InMemoryDeadLetters(self.clock)
+        rotation = RotationParts(self.ports, claim=720, prefix="tokensync", dead_letters=self.dead_letters)
         callback = CallbackParts(self.ports, self.notices, lambda: self.signer, base_url)
         self.publisher = rotation.publisher
         self.verifier = rotation.verifier
@@ -187,6 +192,8 @@ class World:
         self.operating = rotation.operating
         self.upkeep = rotation.upkeep
         self.handing = rotation.handing
+        self.recovery = rotation.recovery
+        self.commands = rotation.commands
         self.connector = callback.connector
         self.web = callback.web
         self.webhooks = callback.webhooks

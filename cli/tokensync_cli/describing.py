@@ -1,6 +1,7 @@
 """What of a connection is printed. Secrets are in none of it."""
 
 import shlex
+from contextlib import suppress
 from typing import Any
 
 from tokensync.app import App
@@ -14,7 +15,9 @@ from tokensync_cli.failure import CommandFailed, UsageFailed, sentence
 from tokensync_cli.target import Target
 from tokensync_cli.times import moment
 
-COLUMNS = ("CONNECTION", "LABEL", "STATUS", "GENERATION", "ACCESS EXPIRES", "REFRESH EXPIRES", "DUE", "LAST ERROR")
+COLUMNS = (
+    "CONNECTION", "LABEL", "STATUS", "GENERATION", "ACCESS EXPIRES", "REFRESH EXPIRES", "DUE", "REASON", "LAST ERROR",
+)  # fmt: skip
 
 
 def named(text: str) -> ConnectionName:
@@ -77,13 +80,22 @@ def found(target: Target, text: str, *, even_removed: bool = False) -> Connectio
     return record
 
 
-def summarized(target: Target, record: Connection) -> dict[str, Any]:
-    """Return what `list` and `show` tell programs."""
-    return summary(record, prefix=target.outputs.secret_prefix)
+def summarized(target: Target, record: Connection, *, paused: str | None = None) -> dict[str, Any]:
+    """Return what `list` and `show` tell programs. `paused` is why its app is paused, looked up where it is None."""
+    if paused is None:
+        paused = paused_for(target, record.name.app)
+    return summary(record, prefix=target.outputs.secret_prefix, paused=paused)
 
 
-def row(record: Connection, *, now: int) -> tuple[object, ...]:
-    """Return what `list` shows people, by COLUMNS."""
+def paused_for(target: Target, app: str) -> str:
+    """Return why an app is paused, empty where it runs or is registered no more."""
+    with suppress(UnknownApp):
+        return target.apps.state(app).paused
+    return ""
+
+
+def row(record: Connection, *, now: int, reason: str = "") -> tuple[object, ...]:
+    """Return what `list` shows people, by COLUMNS; `reason` is what its summary tells."""
     error = record.last_error
     return (
         record.name,
@@ -93,6 +105,7 @@ def row(record: Connection, *, now: int) -> tuple[object, ...]:
         "-" if record.obtained_at is None else moment(record.access_expires_at, now=now),
         moment(record.refresh_expires_at, now=now),
         moment(record.next_at, now=now, never="-"),
+        reason.replace("_", " "),
         None if error is None else f"{error.failure} {error.code}".strip(),
     )
 

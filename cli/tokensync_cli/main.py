@@ -18,6 +18,7 @@ from tokensync_cli.commands import (
     handing,
     importing,
     provider,
+    recovering,
     refreshing,
     stack,
     upkeeping,
@@ -83,7 +84,9 @@ def before(
         choose(run, as_json=as_json, stack=named, profile=profile, region=region)
 
 
-for part in (stack, provider, apps, connecting, importing, connections, refreshing, upkeeping, handing, doctor):
+for part in (
+    stack, provider, apps, connecting, importing, connections, refreshing, upkeeping, handing, doctor, recovering,
+):  # fmt: skip
     part.add_to(app)
 
 

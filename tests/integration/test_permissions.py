@@ -226,6 +226,17 @@ class Scenarios:
         )
         return within(lambda: self.published(name) == 1)
 
+    def recovers(self) -> bool:
+        """A dead letter is taken up again, and is one no more."""
+        name = self.connected()
+        sqs, url = self.stack.client("sqs"), self.stack.outputs.dead_letter_queue_url
+        sqs.purge_queue(QueueUrl=url)
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"connection": str(name)}))
+        told = self.ask("recover", name)
+        counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        left = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"]
+        return told.get("ok") is True and sum(map(int, left.values())) == 0
+
     def ticks(self) -> bool:
         """What is due is found and queued."""
         name = self.connected()
@@ -251,6 +262,7 @@ def within(look: Callable[[], bool], *, seconds: float = SOON) -> bool:
 
 
 NEEDED_BY: dict[tuple[str, str, str], str] = {
+    ("CallbackRole", "dynamodb:DescribeTable", "Table.Arn"): "connects",
     ("CallbackRole", "dynamodb:GetItem", "Table.Arn"): "connects",
     ("CallbackRole", "dynamodb:PutItem", "Table.Arn"): "connects",
     ("CallbackRole", "dynamodb:Query", "Table.Arn"): "connects",
@@ -263,6 +275,7 @@ NEEDED_BY: dict[tuple[str, str, str], str] = {
     ("CallbackRole", "secretsmanager:RestoreSecret", "secret:${Prefix}/tokens/*"): "restores_for_its_seller",
     ("CallbackRole", "sqs:SendMessage", "RefreshQueue.Arn"): "queues_a_comparison",
     ("CallbackRole", "sns:Publish", "AlertTopic"): "alerts_of_a_quarantine",
+    ("RotationRole", "dynamodb:DescribeTable", "Table.Arn"): "refreshes",
     ("RotationRole", "dynamodb:GetItem", "Table.Arn"): "refreshes",
     ("RotationRole", "dynamodb:PutItem", "Table.Arn"): "keeps_an_unreadable_answer",
     ("RotationRole", "dynamodb:Query", "Table.Arn"): "asks_a_refused_seller_back",
@@ -275,6 +288,8 @@ NEEDED_BY: dict[tuple[str, str, str], str] = {
     ("RotationRole", "secretsmanager:DeleteSecret", "secret:${Prefix}/tokens/*"): "removes",
     ("RotationRole", "secretsmanager:RestoreSecret", "secret:${Prefix}/tokens/*"): "restores_on_demand",
     ("RotationRole", "sqs:SendMessage", "RefreshQueue.Arn"): "ticks",
+    ("RotationRole", "sqs:ReceiveMessage", "DeadLetterQueue.Arn"): "recovers",
+    ("RotationRole", "sqs:DeleteMessage", "DeadLetterQueue.Arn"): "recovers",
     ("RotationRole", "sns:Publish", "AlertTopic"): "alerts_of_a_refusal",
 }
 KEY_NEEDED_BY = {
@@ -339,7 +354,8 @@ def _matches(arn: str, resource: str) -> bool:
         "InviteKey.Id": lambda arn: "/invite-key" in arn,
         "secret:${Prefix}/apps/*": lambda arn: arn.endswith("/apps/*"),
         "secret:${Prefix}/tokens/*": lambda arn: arn.endswith("/tokens/*"),
-        "RefreshQueue.Arn": lambda arn: ":sqs:" in arn,
+        "RefreshQueue.Arn": lambda arn: ":sqs:" in arn and "RefreshQueue" in arn,
+        "DeadLetterQueue.Arn": lambda arn: ":sqs:" in arn and "DeadLetterQueue" in arn,
         "AlertTopic": lambda arn: ":sns:" in arn,
     }
     return isinstance(arn, str) and shapes[resource](arn)

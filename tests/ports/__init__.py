@@ -3,7 +3,9 @@
 from ports.apps import InMemoryApps
 from ports.clock import FakeClock
 from ports.connections import InMemoryConnections
+from ports.dead_letters import InMemoryDeadLetters
 from ports.notices import InMemoryNotices
+from ports.origin import InMemoryOrigin
 from ports.pendings import InMemoryPendings
 from ports.randomness import SeededRandomness
 from ports.recorders import RecordingAlerts, RecordingLog, ScriptedFailpoints
@@ -17,7 +19,9 @@ __all__ = [
     "FakeKeyService",
     "InMemoryApps",
     "InMemoryConnections",
+    "InMemoryDeadLetters",
     "InMemoryNotices",
+    "InMemoryOrigin",
     "InMemoryPendings",
     "InMemorySealer",
     "InMemoryTokenSecrets",

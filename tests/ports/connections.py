@@ -81,7 +81,7 @@ class InMemoryConnections(Failing):
             return _record(row)
 
     def take_over(
-        self, grant_holder: Connection, *, until: int, over: int | None = None
+        self, grant_holder: Connection, *, until: int, over: int | None = None, floor: int = 0
     ) -> tuple[Connection, Connection | None]:
         """Give an account a new grant, whoever holds it."""
         with self._attempt("take_over"), self.table.lock:
@@ -97,13 +97,16 @@ class InMemoryConnections(Failing):
             standing = _record(row)
             if standing.schema > SCHEMA:
                 raise NewerSchema("written by a newer version")
+            fence, number = standing.fence + 1, standing.allocated + 1
+            if max(standing.fence, standing.allocated) < floor:
+                fence = number = floor
             row.record = replace(
                 grant_holder,
                 schema=SCHEMA,
                 phase=Phase.IDLE,
-                fence=standing.fence + 1,
-                allocated=standing.allocated + 1,
-                generation=standing.allocated + 1,
+                fence=fence,
+                allocated=number,
+                generation=number,
                 lease_until=until,
                 attempt=None,
                 exemption=None,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import TYPE_CHECKING
 
 from ports.failing import Failing
 from ports.table import Row, Table
 from tokensync.connection import SCHEMA
 from tokensync.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
 from tokensync.pending import Outcome, Pending, PendingKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DAY = 86_400
 ANSWER_DAYS = 30
@@ -40,7 +44,9 @@ class InMemoryPendings(Failing):
                 found, key=lambda pending: (pending.consumed_at is not None, pending.consumed_at or pending.created_at)
             )
 
-    def consume(self, key: PendingKey, *, now: int, lease_until: int | None, code: str) -> Pending:
+    def consume(
+        self, key: PendingKey, *, now: int, lease_until: int | None, code: str, table: str | None = None
+    ) -> Pending:
         """Use it up, and mark the code as presented."""
         with self._attempt("consume"), self.table.lock:
             row = self.table.row(*_key(key))
@@ -50,6 +56,8 @@ class InMemoryPendings(Failing):
             pending = _record(row)
             if pending.consumed_at is not None or pending.expires_at <= now:
                 raise AlreadyConsumed("used before or expired")
+            if table is not None and pending.table != table:
+                raise AlreadyConsumed("begun before the table was restored")
             if pending.invite_id and (f"app#{key.app}", f"invite#{pending.invite_id}") in self.table.rows:
                 raise AlreadyConsumed("its invite was used")
             code_key = (f"app#{key.app}", f"code#{code}")
@@ -93,6 +101,14 @@ class InMemoryPendings(Failing):
                 raise NotLeased("leased by another", pending.lease_until)
             row.record = replace(pending, fence=pending.fence + 1, lease_until=until)
             return _record(row)
+
+    def given_up(self, app: str) -> Iterator[Pending]:
+        """Yield the authorizations that failed and whose answer is kept."""
+        with self._attempt("given_up"):
+            pendings = list(map(_record, self.table.in_order(f"app#{app}", "pending#")))
+        for pending in pendings:
+            if pending.outcome is Outcome.FAILED and pending.sealed_answer is not None:
+                yield pending
 
     def invite_is_used(self, app: str, invite_id: str) -> bool:
         """Return whether a connection stands through this invite."""

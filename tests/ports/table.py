@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
+
+Rows = dict[tuple[str, str], "Row"]
+
+_NUMBERS = itertools.count(1)
+
+
+def _new_id() -> str:
+    return f"table-{next(_NUMBERS)}"
 
 
 @dataclass
@@ -22,7 +32,19 @@ class Table:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.rows: dict[tuple[str, str], Row] = {}
+        self.rows: Rows = {}
+        self.id = _new_id()
+
+    def backup(self) -> Rows:
+        """Return the rows as they stand."""
+        with self.lock:
+            return {key: copy(row) for key, row in self.rows.items()}
+
+    def restore(self, backup: Rows) -> None:
+        """Put a backup's rows in the place of all that stands, in a table of another id, as a restore on AWS does."""
+        with self.lock:
+            self.rows = {key: copy(row) for key, row in backup.items()}
+            self.id = _new_id()
 
     def row(self, partition_key: str, sort_key: str) -> Row | None:
         """Return one row, or None."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ports.failing import Failing
-from tokensync.errors import PublishError, SecretGone, SecretNotOurs
+from tokensync.errors import PublishError, QuotaReached, SecretGone, SecretNotOurs
 from tokensync.names import encoded_account, token_secret_name
 
 if TYPE_CHECKING:
@@ -22,7 +22,10 @@ STACK_TAG = "tokensync:stack"
 
 @dataclass
 class StoredSecret:
-    """One secret: its versions by id in order of writing, and which of them is current and previous."""
+    """One secret: its versions by id in order of writing, and which of them is current and previous.
+
+    `most` is how many versions it takes; on AWS about 100, fewer where a test says so.
+    """
 
     name: str
     arn: str
@@ -32,6 +35,7 @@ class StoredSecret:
     previous: str | None = None
     deleted: bool = False
     recovery_days: int | None = None
+    most: int | None = None
 
     def put(self, document: str, token: str) -> None:
         """Write a version: the same token with the same data does nothing, with other data it is refused."""
@@ -39,6 +43,8 @@ class StoredSecret:
             if self.versions[token] != document:
                 raise PublishError("ResourceExistsException: this token wrote other data")
             return
+        if self.most is not None and len(self.versions) >= self.most:
+            raise QuotaReached("LimitExceededException: the secret takes no further version")
         self.versions[token] = document
         self.previous, self.current = self.current, token
 
@@ -52,6 +58,7 @@ class InMemoryTokenSecrets(Failing):
         self.stack = stack
         self._lock = threading.RLock()
         self._by_name: dict[str, StoredSecret] = {}
+        self._by_arn: dict[str, StoredSecret] = {}
         self._suffix = 0
 
     def create(self, name: ConnectionName, document: str, *, token: str) -> str:
@@ -128,18 +135,18 @@ class InMemoryTokenSecrets(Failing):
         """Delete a secret without a recovery window."""
         with self._lock:
             del self._by_name[self._found(arn).name]
+            del self._by_arn[arn]
 
     def _add(self, name: str, tags: dict[str, str]) -> StoredSecret:
         self._suffix += 1
         arn = f"arn:aws:secretsmanager:eu-central-1:000000000000:secret:{name}-{self._suffix:06d}"
-        stored = self._by_name[name] = StoredSecret(name, arn, tags)
+        stored = self._by_name[name] = self._by_arn[arn] = StoredSecret(name, arn, tags)
         return stored
 
     def _found(self, arn: str) -> StoredSecret:
-        for stored in self._by_name.values():
-            if stored.arn == arn:
-                return stored
-        raise SecretGone("there is no such secret")
+        if arn not in self._by_arn:
+            raise SecretGone("there is no such secret")
+        return self._by_arn[arn]
 
     def _check(self, stored: StoredSecret, *, is_deleted: bool = False) -> None:
         if stored.tags.get(STACK_TAG) != self.stack:

@@ -247,7 +247,7 @@ def _awaited(
             if record.status is Status.QUARANTINED:
                 raise CommandFailed(
                     f"Another account authorized than the one that was asked for: {record.name} is quarantined.",
-                    next_command=f"tokensync show {word(record.name)}",
+                    next_command=f"tokensync accept {word(record.name)}",
                     exit_code=NEEDS_SELLER,
                     kind="Quarantined",
                 )

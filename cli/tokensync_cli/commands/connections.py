@@ -1,6 +1,6 @@
 """`list`, `show`, `history`, `token`: what is known of connections, and what workloads read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -13,7 +13,17 @@ from tokensync.grant import Grant
 from tokensync.names import app_name
 from tokensync.unsealing import grant_binding
 from tokensync_cli.declaring import command
-from tokensync_cli.describing import COLUMNS, fields, first_connection, found, named, row, summarized, word
+from tokensync_cli.describing import (
+    COLUMNS,
+    fields,
+    first_connection,
+    found,
+    named,
+    paused_for,
+    row,
+    summarized,
+    word,
+)
 from tokensync_cli.failure import FAILED, LATER, CommandFailed
 from tokensync_cli.published import published
 from tokensync_cli.run import Run
@@ -24,6 +34,7 @@ Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/acc
 OfStatus = Annotated[Status | None, typer.Option("--status", help="Only those of this status.", show_default=False)]
 OfApp = Annotated[str | None, typer.Option("--app", metavar="APP", help="Only those of this app.", show_default=False)]
 Removed = Annotated[bool, typer.Option("--removed", help="Those that were removed, and no other.")]
+_EXPLAINED = 10  # connections that are explained one by one
 Reveal = Annotated[bool, typer.Option("--reveal", help="Print the tokens as well, refresh token included.")]
 
 
@@ -51,8 +62,10 @@ def list_connections(run: Run, *, status: OfStatus = None, app: OfApp = None, re
         for record in target.connections.list(name)
         if (record.removed_at is not None) is removed and (status is None or record.status is status)
     ]
+    paused = {name: paused_for(target, name) for name in names}
+    told = [summarized(target, record, paused=paused[record.name.app]) for record in records]
     if run.out.as_json:
-        run.out.json([summarized(target, record) for record in records])
+        run.out.json(told)
         return
     if not records:
         run.out.line("No connection." if status is None else f"No connection is {status.value}.")
@@ -60,7 +73,19 @@ def list_connections(run: Run, *, status: OfStatus = None, app: OfApp = None, re
             run.out.note(f"Next: {_first(target, names)}")
         return
     now = target.clock.now()
-    run.out.table(COLUMNS, [row(record, now=now) for record in records])
+    reasons = [one["reason"] if one["why"] else "" for one in told]
+    rows = zip(records, reasons, strict=True)
+    run.out.table(COLUMNS, [row(record, now=now, reason=reason) for record, reason in rows])
+    _explain(run, told)
+
+
+def _explain(run: Run, told: Sequence[Mapping[str, Any]]) -> None:
+    """Say beneath the table what keeps connections from being simply active, each with the next command."""
+    in_need = [one for one in told if one["why"] and one["removed_at"] is None]
+    for one in in_need[:_EXPLAINED]:
+        run.out.note(f"{one['connection']}: {one['why']}. Next: {one['next']}")
+    if len(in_need) > _EXPLAINED:
+        run.out.note(f"… and {len(in_need) - _EXPLAINED} more. Next: tokensync doctor")
 
 
 def _first(target: Target, names: Sequence[str]) -> str:
@@ -80,8 +105,9 @@ def show(run: Run, name: Name, *, reveal: Reveal = False) -> None:
         run.out.json({**summarized(target, record), **({"grant": revealed} if reveal else {})})
         return
     run.out.fields({**fields(target, record), **revealed})
-    if record.obtained_at is None and record.status is Status.ACTIVE:
-        run.out.note(f"Next: tokensync refresh {word(record.name)}")
+    following = summarized(target, record)["next"]
+    if following:
+        run.out.note(f"Next: {following}")
 
 
 def history(run: Run, name: Name) -> None:

@@ -5,9 +5,12 @@ from dataclasses import asdict, dataclass
 
 import typer
 
+from tokensync.condition import condition
 from tokensync.connection import Connection, Status
 from tokensync.errors import InvalidApp, TokensyncError, UnknownApp
+from tokensync.pending import NO_ACCOUNT
 from tokensync.providers import provider_named
+from tokensync.recovering import is_answered
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import word
 from tokensync_cli.failure import FAILED, CommandFailed
@@ -19,14 +22,6 @@ from tokensync_cli.times import moment, span
 
 # Seconds after which a due connection should long have been worked on: a claim and a tick.
 _OVERDUE = 1800
-
-_MENDED_BY = {
-    Status.HELD: "tokensync show {name}",
-    Status.REAUTHORIZE: "tokensync invite {app} --for {name}",
-    Status.DISCONNECTED: "tokensync invite {app} --for {name}",
-    Status.ORPHANED: "tokensync publish {name}",
-    Status.QUARANTINED: "tokensync show {name}",
-}
 
 
 @dataclass(frozen=True)
@@ -117,8 +112,11 @@ def _connections(target: Target) -> Iterator[Finding]:
             if record.removed_at is not None:
                 continue
             message, following = _trouble(record, now=now, hands_on=hands_on)
+            if (record.lease_until or 0) < now and is_answered(record, target.connections):
+                message, following = "waits for an answer that is kept", f"tokensync recover {word(record.name)}"
             if message:
-                yield Finding("connections", ok=False, message=f"{record.name} {message}", next=following)
+                told = f"{record.name}{'' if message.startswith(':') else ' '}{message}"
+                yield Finding("connections", ok=False, message=told, next=following)
             else:
                 well += 1
     yield Finding("connections", ok=True, message=f"{well} active and in time")
@@ -135,13 +133,12 @@ def _hands_on(target: Target, name: str) -> bool:
 
 def _trouble(record: Connection, *, now: int, hands_on: bool) -> tuple[str, str]:
     """Return what is wrong with a connection and the next command; two empty texts where nothing is."""
-    name = word(record.name)
-    if record.status is not Status.ACTIVE:
-        following = _MENDED_BY[record.status].format(app=record.name.app, name=name)
+    name, told = word(record.name), condition(record)
+    if told is not None and record.status is not Status.ACTIVE:
         reason = f" ({record.reason})" if record.reason else ""
-        return f"is {record.status.value}{reason}", following
-    if record.obtained_at is None:
-        return "has no access token yet: its refresh token is not proved", f"tokensync refresh {name}"
+        return f"is {record.status.value}{reason}", told.command(record.name)
+    if told is not None and (record.unpublished or record.obtained_at is None):
+        return f": {told.why}", told.command(record.name)
     if record.push_failures and hands_on:
         return "was not handed to its consumer", f"tokensync push {name} --to api2cart"
     # One that was handed over is refreshed by its consumer, who tells nobody here.
@@ -154,13 +151,26 @@ def _trouble(record: Connection, *, now: int, hands_on: bool) -> tuple[str, str]
 
 
 def _dead_letters(target: Target) -> Iterator[Finding]:
-    dead, arn = target.queues.waiting(target.outputs.dead_letter_queue_url)
+    dead, _ = target.queues.waiting(target.outputs.dead_letter_queue_url)
     if dead:
-        # A message may carry an answer that the table did not take: moved back, it is worked on once more.
-        following = f"aws sqs start-message-move-task --source-arn {arn}"
-        yield Finding("dead letters", ok=False, message=f"{dead} could not be worked on in five tries", next=following)
+        message = f"{dead} could not be worked on in five tries; an answer may be among them"
+        yield Finding("dead letters", ok=False, message=message, next="tokensync recover")
     else:
         yield Finding("dead letters", ok=True, message="none")
 
 
-_CHECKS = (_functions, _invite_key, _sandbox, _apps, _connections, _dead_letters)
+def _authorizations(target: Target) -> Iterator[Finding]:
+    """Sellers who authorized, and whose account nobody could name within a day."""
+    unnamed = {
+        name: sum(pending.detail == NO_ACCOUNT for pending in target.pendings.given_up(name))
+        for name in target.apps.names()
+    }
+    for name, count in unnamed.items():
+        if count:
+            message = f"{name}: {count} answered and given up, as nobody could tell whose account it is"
+            yield Finding("authorizations", ok=False, message=message, next="tokensync recover")
+    if not any(unnamed.values()):
+        yield Finding("authorizations", ok=True, message="none was given up")
+
+
+_CHECKS = (_functions, _invite_key, _sandbox, _apps, _connections, _authorizations, _dead_letters)

@@ -1,4 +1,4 @@
-"""`verify`, `publish`, `revoke`, `remove`: what a connection needs beside being refreshed."""
+"""`verify`, `publish`, `accept`, `revoke`, `remove`: what a connection needs beside being refreshed."""
 
 from contextlib import suppress
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ from tokensync.errors import TokensyncError
 from tokensync.providers import provider_named
 from tokensync.providers.contract import GrantType
 from tokensync.removal import LONGEST_RECOVERY, SHORTEST_RECOVERY
+from tokensync.transitions import REASON_RESTORED_TABLE
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import found, summarized, word
 from tokensync_cli.invoking import ask_rotation
@@ -20,6 +21,9 @@ from tokensync_cli.times import moment
 Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Local = Annotated[bool, typer.Option("--local", help="Mark it here alone; the provider is not asked.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Present a refresh token out of a backup, although it may be spent already.")
+]
 Days = Annotated[
     int,
     typer.Option(
@@ -36,6 +40,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     command(app, "verify", example="tokensync verify tiktok-shop/7010736057180325637")(verify)
     command(app, "publish", example="tokensync publish tiktok-shop/7010736057180325637")(publish)
+    command(app, "accept", example="tokensync accept tiktok-shop/7010736057180325637")(accept)
     command(app, "revoke", example="tokensync revoke tiktok-login/723f24d7 --yes")(revoke)
     command(app, "remove", example="tokensync remove tiktok-shop/7010736057180325637 --recovery-days 7")(remove)
 
@@ -62,6 +67,30 @@ def publish(run: Run, name: Name) -> None:
     """Write a connection's secret anew; one that was deleted is restored, or created again."""
     record, answer = _asked(run, name, "publish", "Publishing")
     _tell(run, answer, f"{record.name} is published.", following=f"tokensync token {word(record.name)}")
+
+
+def accept(run: Run, name: Name, *, force: Force = False, yes: Yes = False) -> None:
+    """Take a quarantined connection in: it becomes active and is published."""
+    target = run.target()
+    record = found(target, name)
+    if record.status is Status.QUARANTINED:
+        run.confirm(
+            f"Accept account {record.name.account} ({record.label or 'no label'}) as {record.name}? {_risk(record)}",
+            yes=yes,
+            otherwise=f"tokensync accept {word(record.name)}{' --force' if force else ''} --yes",
+        )
+    _, answer = _asked(run, name, "accept", "Accepting", force=force)
+    told = answer.get("connection")
+    generation = told.get("generation") if isinstance(told, dict) else None
+    line = f"{record.name} ({record.label or 'no label'}) is accepted and active, generation {generation}."
+    _tell(run, answer, line, following=f"tokensync token {word(record.name)}")
+
+
+def _risk(record: Connection) -> str:
+    """Return what an operator decides about by accepting."""
+    if record.reason == REASON_RESTORED_TABLE:
+        return "It comes from a backup: a new token is asked for with what was stored there."
+    return "It is not the account that the invite was for."
 
 
 def revoke(run: Run, name: Name, *, local: Local = False, yes: Yes = False) -> None:

@@ -15,10 +15,12 @@ from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import AwsApps
 from tokensync.aws.clients import Clients, aws_clients
 from tokensync.aws.connections import DynamoConnections
+from tokensync.aws.dead_letters import SqsDeadLetters
 from tokensync.aws.dynamodb import DynamoTable, key_of
 from tokensync.aws.items import from_attribute, to_attribute
 from tokensync.aws.keys import KmsKeys
 from tokensync.aws.notices import DynamoNotices
+from tokensync.aws.origin import DynamoOrigin
 from tokensync.aws.pendings import DynamoPendings
 from tokensync.aws.queue import SqsWorkQueue
 from tokensync.aws.secrets import SecretsManagerTokens
@@ -93,10 +95,23 @@ class AwsWorld:
         self.connections = DynamoConnections(table)
         self.pendings = DynamoPendings(table)
         self.notices = DynamoNotices(table)
+        self.origin = DynamoOrigin(table, self.clock)
         app_secrets = AppSecrets(resources.clients.secrets, prefix=STACK, stack=STACK)
         self.apps = AwsApps(app_secrets, table, self.clock)
         self.secrets = SecretsManagerTokens(resources.clients.secrets, prefix=STACK, stack=STACK)
         self.queue = SqsWorkQueue(resources.clients.sqs, resources.queue_url, RecordingLog())
+        # A queue of its own: what another test left there is hidden for a while, and comes back.
+        self._dead = self._raw.sqs.create_queue(QueueName=f"dead-{self.app}")["QueueUrl"]
+        self.dead_letters = SqsDeadLetters(resources.clients.sqs, self._dead)
+
+    def restored(self) -> DynamoOrigin:
+        """Restore a backup into a table of its own."""
+        name = f"restored-{uuid.uuid4().hex[:12]}"
+        backup = self._raw.dynamodb.create_backup(TableName=self.resources.table, BackupName=name)
+        self._raw.dynamodb.restore_table_from_backup(
+            TargetTableName=name, BackupArn=backup["BackupDetails"]["BackupArn"]
+        )
+        return DynamoOrigin(DynamoTable(self.resources.clients.dynamodb, name), self.clock)
 
     def sealer(self) -> EnvelopeSealer:
         """Return a sealer with an empty cache."""
@@ -171,6 +186,21 @@ class AwsWorld:
     def broken_queue(self) -> SqsWorkQueue:
         """Return a queue that does not exist."""
         return SqsWorkQueue(self.resources.clients.sqs, f"{self.resources.queue_url}-gone", RecordingLog())
+
+    def bury(self, *bodies: str) -> None:
+        """Put messages among the dead letters."""
+        for body in bodies:
+            self._raw.sqs.send_message(QueueUrl=self._dead, MessageBody=body)
+
+    def buried(self) -> int:
+        """Return how many there are, hidden or not."""
+        counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        told = self._raw.sqs.get_queue_attributes(QueueUrl=self._dead, AttributeNames=list(counts))["Attributes"]
+        return sum(int(told[count]) for count in counts)
+
+    def broken_dead_letters(self) -> SqsDeadLetters:
+        """Return a dead-letter queue that does not exist."""
+        return SqsDeadLetters(self.resources.clients.sqs, f"{self._dead}-gone")
 
 
 def _clients(endpoint: str) -> Clients:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fault_rows import fault
 from ports.contracts.world import DAY, NOW, THREADS, at_once, winners
 from tokensync.connection import (
     HISTORY_LENGTH,
@@ -94,6 +95,7 @@ class ConnectionsContract:
             obtained_at=NOW + 5,
             access_expires_at=NOW + 6,
             refresh_expires_at=NOW + 7,
+            table="table-2",
             failures=8,
             last_error=LastError("ambiguous", "timeout", "no answer", "t1", NOW),
             history=(HistoryEntry(NOW, "one", 1), HistoryEntry(NOW, "two", 2, "detail")),
@@ -199,6 +201,7 @@ class ConnectionsContract:
             world.connections.write(idle, replace(idle, label="late"))
         assert world.connections.get(idle.name) is None
 
+    @fault("F15")
     def test_writing_leaves_the_rest(self, world: World, idle: Connection) -> None:
         """A write changes what differs; what others changed, and fields it does not know, stay."""
         world.plant(key(idle.name), "colour", "blue")
@@ -254,6 +257,7 @@ class ConnectionsContract:
                 sealed_answer=b"raw",
                 allocated=5,
                 published=published,
+                unpublished="quota",
                 failures=3,
                 last_error=LastError("refused", "105", "no", "t1", NOW),
                 compare_at=NOW,
@@ -368,8 +372,53 @@ class ConnectionsContract:
         assert numbers == sorted(record.generation for record in taken)
         assert numbers == sorted(record.fence for record in taken)
 
+    @pytest.mark.parametrize("over", [None, 0])
+    def test_a_first_grant_above_a_floor(self, world: World, name: ConnectionName, over: int | None) -> None:
+        """What a restored table does not know of may have been numbered: its first grant begins at the floor."""
+        taken, stood = world.connections.take_over(fresh(name, table="table-2"), until=SOON, over=over, floor=NOW)
+        assert (NOW, NOW, NOW, "table-2", None) == (taken.fence, taken.generation, taken.allocated, taken.table, stood)
+        assert taken == world.connections.get(name)
+
+    def test_taking_over_below_a_floor(self, world: World, idle: Connection) -> None:
+        """Numbers below the floor are raised to it; those at it or above go on one by one."""
+        first, stood = world.connections.take_over(fresh(idle.name), until=SOON, floor=NOW)
+        assert (idle, NOW, NOW) == (stood, first.fence, first.generation)
+        second, _ = world.connections.take_over(fresh(idle.name), until=SOON, floor=NOW)
+        assert (NOW + 1, NOW + 1, NOW + 1) == (second.fence, second.generation, second.allocated)
+        leased = world.connections.write(second, replace(second, allocated=NOW + 9, lease_until=None))
+        third, _ = world.connections.take_over(fresh(idle.name), until=SOON, floor=NOW + 5)
+        assert (leased.fence + 1, NOW + 10) == (third.fence, third.generation)
+        assert third == world.connections.get(idle.name)
+
+    def test_many_takeovers_above_a_floor(self, world: World, name: ConnectionName) -> None:
+        """Of many at once, no two get the same number, and none one below the floor."""
+        taken = winners(
+            at_once(lambda _: world.connections.take_over(fresh(name), until=SOON, floor=NOW)[0]), FenceLost
+        )
+        numbers = list(range(NOW, NOW + THREADS))
+        assert numbers == sorted(record.generation for record in taken)
+        assert numbers == sorted(record.fence for record in taken)
+
+    def test_an_older_authorization_above_a_floor(self, world: World, name: ConnectionName) -> None:
+        """The floor lets none through that a later one forbids."""
+        taken, _ = world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
+        with pytest.raises(FenceLost):
+            world.connections.take_over(fresh(name, authorized_at=NOW - 1, authorized_by="b"), until=SOON, floor=NOW)
+        assert taken == world.connections.get(name)
+
+    def test_raising_the_numbers(self, world: World, idle: Connection) -> None:
+        """A holder raises its own fence: from then on it is the one that counts."""
+        leased = world.connections.lease(idle.name, now=NOW, until=SOON)
+        raised = world.connections.write(leased, replace(leased, fence=NOW, allocated=NOW))
+        assert replace(leased, fence=NOW, allocated=NOW) == raised == world.connections.get(idle.name)
+        with pytest.raises(FenceLost):
+            world.connections.write(leased, replace(leased, label="late"))
+        written = world.connections.write(raised, replace(raised, label="New", lease_until=None))
+        assert ("New", NOW + 1) == (written.label, world.connections.lease(idle.name, now=NOW, until=SOON).fence)
+
     # ------------------------------------------------------------------------------------------- newer schema
 
+    @fault("F15")
     def test_a_newer_schema_is_left_alone(self, world: World, idle: Connection) -> None:
         """A record of a newer version is neither leased, nor written, nor taken over, nor made due."""
         world.plant(key(idle.name), "schema", 2)

@@ -6,15 +6,19 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from ports import (
+    FakeClock,
     InMemoryApps,
     InMemoryConnections,
+    InMemoryDeadLetters,
     InMemoryNotices,
+    InMemoryOrigin,
     InMemoryPendings,
     InMemorySealer,
     InMemoryTokenSecrets,
     InMemoryWorkQueue,
     Table,
 )
+from tokensync.errors import QueueUnavailable
 
 if TYPE_CHECKING:
     from ports.contracts.world import Key
@@ -33,9 +37,17 @@ class InMemoryWorld:
         self.connections = InMemoryConnections(self._table)
         self.pendings = InMemoryPendings(self._table)
         self.notices = InMemoryNotices(self._table)
+        self.origin = InMemoryOrigin(self._table)
         self.apps = InMemoryApps(table=self._table)
         self.secrets = InMemoryTokenSecrets(prefix="tokensync", stack="tokensync")
         self.queue = InMemoryWorkQueue()
+        self.dead_letters = InMemoryDeadLetters(FakeClock())
+
+    def restored(self) -> InMemoryOrigin:
+        """Restore a backup into a table of its own."""
+        table = Table()
+        table.restore(self._table.backup())
+        return InMemoryOrigin(table)
 
     def sealer(self) -> InMemorySealer:
         """Return the sealer: it holds no keys."""
@@ -95,6 +107,21 @@ class InMemoryWorld:
         """Return a queue that accepts nothing."""
         broken = InMemoryWorkQueue()
         broken.refuse = lambda _work: True
+        return broken
+
+    def bury(self, *bodies: str) -> None:
+        """Put messages among the dead letters."""
+        self.dead_letters.bury(*bodies)
+
+    def buried(self) -> int:
+        """Return how many there are."""
+        return len(self.dead_letters.bodies)
+
+    def broken_dead_letters(self) -> InMemoryDeadLetters:
+        """Return a dead-letter queue that is down."""
+        broken = InMemoryDeadLetters(FakeClock())
+        for method in ("receive", "delete"):
+            broken.fail_next(method, QueueUnavailable)
         return broken
 
     def _row(self, key: Key) -> Row:

@@ -74,6 +74,7 @@ class PendingsContract:
             detail="another account",
             connection=f"{world.app}/702",
             missing_scopes=("read", "write"),
+            table="table-2",
         )
         world.pendings.put(full)
         world.pendings.put(replace(full, label="a repetition"))
@@ -126,6 +127,19 @@ class PendingsContract:
             with pytest.raises(AlreadyConsumed):
                 world.pendings.consume(key, now=NOW + 1, lease_until=SOON, code=code)
         assert used == world.pendings.get(key)
+
+    def test_consuming_in_a_restored_table(self, world: World) -> None:
+        """Only what was begun in that very table is used up: of all else nobody knows whether it was."""
+        for number, (begun_in, refused) in enumerate([(None, True), ("table-2", True), ("table-3", False)]):
+            key = PendingKey(world.app, "browser-1", f"nonce-{number}")
+            world.pendings.put(waiting(key, table=begun_in))
+            code = f"code-{number}"
+            if refused:
+                with pytest.raises(AlreadyConsumed):
+                    world.pendings.consume(key, now=NOW, lease_until=SOON, code=code, table="table-3")
+                assert waiting(key, table=begun_in) == world.pendings.get(key)
+            else:
+                assert 1 == world.pendings.consume(key, now=NOW, lease_until=SOON, code=code, table="table-3").fence
 
     def test_consuming_what_is_not_there(self, world: World, key: PendingKey) -> None:
         """What does not stand cannot be consumed, and is not created."""
@@ -268,3 +282,15 @@ class PendingsContract:
         assert world.pendings.invite_is_used(world.app, "invite-9")
         assert not world.pendings.invite_is_used(f"{world.app}-2", "invite-9")
         assert NOW + 8 * DAY == world.attribute((f"app#{world.app}", "invite#invite-9"), "ttl")
+
+    def test_what_was_given_up_although_it_was_answered(self, world: World, key: PendingKey, answered: Pending) -> None:
+        """Only what failed and still holds its answer is yielded, of one app alone."""
+        assert [] == list(world.pendings.given_up(world.app))
+        failed = replace(answered, outcome=Outcome.FAILED, detail="no_account", lease_until=None)
+        given_up = world.pendings.write(answered, failed, next_at=None)
+        other = PendingKey(world.app, "browser-2", "nonce-2")
+        world.pendings.put(replace(waiting(other), outcome=Outcome.FAILED))
+
+        assert [given_up] == list(world.pendings.given_up(world.app))
+        assert [] == list(world.pendings.given_up(f"{world.app}-other"))
+        assert key == given_up.key

@@ -49,9 +49,15 @@ class World(Protocol):
     connections: ports.Connections
     pendings: ports.Pendings
     notices: ports.Notices
+    origin: ports.Origin
     apps: Registry
     secrets: ports.TokenSecrets
     queue: ports.WorkQueue
+    dead_letters: ports.DeadLetters
+
+    def restored(self) -> ports.Origin:
+        """Restore a backup of the table as it stands into a table of its own, and return that one's origin."""
+        ...
 
     def sealer(self) -> ports.Sealer:
         """Return a sealer that holds no key yet."""
@@ -99,6 +105,18 @@ class World(Protocol):
 
     def broken_queue(self) -> ports.WorkQueue:
         """Return a queue that accepts nothing."""
+        ...
+
+    def bury(self, *bodies: str) -> None:
+        """Put messages among the dead letters."""
+        ...
+
+    def buried(self) -> int:
+        """Return how many dead letters there are, hidden or not."""
+        ...
+
+    def broken_dead_letters(self) -> ports.DeadLetters:
+        """Return a dead-letter queue that is down."""
         ...
 
 

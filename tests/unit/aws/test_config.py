@@ -14,7 +14,12 @@ SHARED = {
     "TOKENSYNC_LOG_LEVEL": "DEBUG",
 }
 CALLBACK = {**SHARED, "TOKENSYNC_INVITE_KEY": "demo/invite-key", "TOKENSYNC_PUBLIC_URL": "https://connect.example/"}
-ROTATION = {**SHARED, "TOKENSYNC_CLAIM_SECONDS": "720", "POWERTOOLS_SERVICE_NAME": "rotation"}
+ROTATION = {
+    **SHARED,
+    "TOKENSYNC_CLAIM_SECONDS": "720",
+    "TOKENSYNC_DEAD_LETTER_QUEUE_URL": "https://sqs/dead",
+    "POWERTOOLS_SERVICE_NAME": "rotation",
+}
 
 
 def test_the_callbacks_environment() -> None:

@@ -75,5 +75,5 @@ def test_an_attempt_of_an_older_version_was_no_trial() -> None:
     old = {"id": {"S": "a"}, "fence": {"N": "3"}, "at": {"N": "5"}, "exemption": {"S": "grace"}}
     base = {**KEY, "provider": {"S": "p"}}
     assert Attempt("a", 3, 5, Exemption.GRACE) == connection_from({**base, "attempt": {"M": old}}).attempt
-    trial = Attempt("a", 3, 5, trial=True)
+    trial = Attempt("a", 3, 5, trial=True, earlier=(1, 2))
     assert trial == connection_from({**base, "attempt": to_attribute(trial)}).attempt

@@ -7,7 +7,7 @@ import pytest
 from botocore.stub import Stubber
 
 from tokensync.aws.secrets import SecretsManagerTokens
-from tokensync.errors import PublishError, PublishUnavailable, SecretGone, SecretNotOurs
+from tokensync.errors import PublishError, PublishUnavailable, QuotaReached, SecretGone, SecretNotOurs
 from tokensync.names import ConnectionName
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def tokens(clients: Clients) -> SecretsManagerTokens:
         ("ResourceExistsException", PublishError),
         ("ThrottlingException", PublishUnavailable),
         ("InternalServiceError", PublishUnavailable),
-        ("LimitExceededException", PublishUnavailable),
+        ("LimitExceededException", QuotaReached),
         ("EncryptionFailure", PublishUnavailable),
         ("DecryptionFailure", PublishUnavailable),
         ("InvalidParameterException", PublishUnavailable),

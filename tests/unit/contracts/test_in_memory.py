@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ports.contracts.apps import AppsContract
 from ports.contracts.connections import ConnectionsContract
+from ports.contracts.dead_letters import DeadLettersContract
 from ports.contracts.notices import NoticesContract
+from ports.contracts.origin import OriginContract
 from ports.contracts.pendings import PendingsContract
 from ports.contracts.sealing import SealerContract
 from ports.contracts.token_secrets import TokenSecretsContract
@@ -23,6 +25,10 @@ class TestNotices(NoticesContract):
     """The notices that had their effect, in memory."""
 
 
+class TestOrigin(OriginContract):
+    """The table's origin in memory."""
+
+
 class TestApps(AppsContract):
     """The apps in memory."""
 
@@ -37,3 +43,7 @@ class TestTokenSecrets(TokenSecretsContract):
 
 class TestWorkQueue(WorkQueueContract):
     """The queue in memory."""
+
+
+class TestDeadLetters(DeadLettersContract):
+    """The dead letters in memory."""

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tokensync.answers import AccountReply, Answer, Failure, FailureClass, Issued
+from tokensync.providers import provider_named
 from tokensync.providers.calls import AccountCall
 from tokensync.providers.shapes import AnswerShape, ErrorReply
 from tokensync.reading import read_account, read_answer
@@ -239,6 +240,15 @@ def test_a_cut_answer_is_unreadable(provider: Provider) -> None:
 def test_tokens_outside_of_a_success_are_not_taken(provider: Provider, status: int) -> None:
     """A pair in a redirect or a refusal is not published."""
     assert failure(provider, answer(status=status)).kind is FailureClass.UNKNOWN
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("code", ["invalid_grant", "invalid_client", "temporarily_unavailable"])
+def test_a_redirects_word_counts_for_nothing(status: int, code: str) -> None:
+    """No redirect refuses a token, pauses an app or has a token presented again, whatever it says."""
+    read = failure(provider_named("oauth2"), answer(f'{{"error":"{code}"}}'.encode(), status))
+
+    assert (read.kind, read.code) == (FailureClass.UNKNOWN, f"http_{status}")
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -99,13 +99,13 @@ def test_a_retry_is_neither_hot_nor_beyond_an_hour_and_a_quarter(
         (2_001, 2_000, 2_000),
         (1_999, 0, 2_000),
         (None, 0, 2_000),
-        (8_000, None, 8_000 - LAST_ATTEMPT_LEAD),
+        (12_000, None, 12_000 - LAST_ATTEMPT_LEAD),
     ],
 )
 def test_the_last_attempt_comes_shortly_before_the_end(
     expires_at: int | None, obtained_at: int | None, expected: int
 ) -> None:
-    """It lies five minutes, or a quarter of a shorter life, before the access token's end, and never in the past."""
+    """It lies half an hour, or a quarter of a shorter life, before the access token's end, and never in the past."""
     assert last_attempt_at(now=2_000, access_expires_at=expires_at, obtained_at=obtained_at) == expected
 
 

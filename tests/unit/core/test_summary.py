@@ -23,6 +23,9 @@ def test_a_summary_tells_names_times_and_states(record: Connection, now: int) ->
         "label": "Acme GmbH",
         "status": "held",
         "reason": "ambiguous",
+        "why": "held: it is not known whether its refresh token is spent; one last attempt is made before its access "
+        "token ends",
+        "next": "tokensync show shop/account-1",
         "generation": 3,
         "access_expires_at": now + 7200,
         "refresh_expires_at": now + 90 * 86_400,

@@ -264,7 +264,7 @@ def test_unsure_otherwise_is_held_for_one_last_attempt(
 
     assert (after.status, after.reason) == (Status.HELD, REASON_AMBIGUOUS)
     assert after.exemption is Exemption.LAST_ATTEMPT
-    assert after.renew_at == now + 7200 - 300
+    assert after.renew_at == now + 7200 - 1800
 
 
 def test_the_last_attempt_is_never_sooner_than_a_retry(tried: Trial, now: int) -> None:

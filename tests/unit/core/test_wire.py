@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from fault_rows import fault
 from tokensync.errors import NoAnswer, NotSent, TokensyncError, WireError
 from tokensync.request import MAX_BODY, Request
 from tokensync.wire import _FOREIGN_ERRORS, HttpWire
@@ -316,6 +317,7 @@ def took(call: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
+@fault("F21")
 @pytest.mark.parametrize(
     "treat",
     [

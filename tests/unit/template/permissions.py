@@ -11,6 +11,7 @@ _TOKENS = "secret:${Prefix}/tokens/*"
 
 OWN: dict[str, set[tuple[str, str]]] = {
     "CallbackRole": {
+        ("dynamodb:DescribeTable", _TABLE),
         ("dynamodb:GetItem", _TABLE),
         ("dynamodb:PutItem", _TABLE),
         ("dynamodb:Query", _TABLE),
@@ -25,6 +26,7 @@ OWN: dict[str, set[tuple[str, str]]] = {
         ("sns:Publish", "AlertTopic"),
     },
     "RotationRole": {
+        ("dynamodb:DescribeTable", _TABLE),
         ("dynamodb:GetItem", _TABLE),
         ("dynamodb:PutItem", _TABLE),
         ("dynamodb:Query", _TABLE),
@@ -37,6 +39,8 @@ OWN: dict[str, set[tuple[str, str]]] = {
         ("secretsmanager:RestoreSecret", _TOKENS),
         ("secretsmanager:DescribeSecret", _TOKENS),
         ("sqs:SendMessage", "RefreshQueue.Arn"),
+        ("sqs:ReceiveMessage", "DeadLetterQueue.Arn"),
+        ("sqs:DeleteMessage", "DeadLetterQueue.Arn"),
         ("sns:Publish", "AlertTopic"),
     },
     "ClockRole": set(),

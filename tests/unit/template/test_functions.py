@@ -17,7 +17,11 @@ SHARED = {
 }
 OWN = {
     "CallbackFunction": {"POWERTOOLS_SERVICE_NAME", "TOKENSYNC_INVITE_KEY", "TOKENSYNC_PUBLIC_URL"},
-    "RotationFunction": {"POWERTOOLS_SERVICE_NAME", "TOKENSYNC_CLAIM_SECONDS"},
+    "RotationFunction": {
+        "POWERTOOLS_SERVICE_NAME",
+        "TOKENSYNC_CLAIM_SECONDS",
+        "TOKENSYNC_DEAD_LETTER_QUEUE_URL",
+    },
 }
 
 

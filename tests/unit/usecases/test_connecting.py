@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
+from fault_rows import fault
 from tokensync.connection import Status
 from tokensync.errors import AlreadyConsumed, NoAnswer, NotSent, PublishUnavailable, StoreUnavailable
 from tokensync.names import ConnectionName
@@ -18,6 +19,8 @@ from visitors import Browser
 from world import ACCOUNT, APP, NAME, SHOPS, World, killed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tokensync.answers import Answer
     from tokensync.request import Request
 
@@ -427,6 +430,7 @@ def test_the_right_account_reauthorizes_its_connection(world: World, browser: Br
     assert ["code-1"] == world.shop.ledger
 
 
+@fault("F17")
 def test_a_reauthorization_while_a_refresh_is_in_flight_wins(world: World, browser: Browser) -> None:
     """The new grant stands, the old answer is kept aside and never published, and the secret ends as the new grant."""
     world.connected()
@@ -583,6 +587,25 @@ def test_the_wrong_type_of_account_is_refused(world: World, browser: Browser) ->
     assert "could not be connected" in browser.result().body
     assert world.secrets.document(NAME) is None
     assert ["authorization.unusable"] == [alert.kind for alert in world.alerts.told]
+
+
+def test_half_an_answer_makes_a_connection_that_is_refreshed_at_once(world: World, browser: Browser) -> None:
+    """The access token is unusable, the refresh token is good and the account named: nobody authorizes again."""
+
+    def half(honest: Callable[[], Answer]) -> Answer:
+        answer = honest()
+        return replace(answer, body=answer.body.replace(b'"A1"', b'"A\\n1"'))
+
+    world.shop.script.append(half)
+    browser.connect()
+    browser.back()
+
+    assert "Your account is connected" in browser.result().body
+    assert world.secrets.document(NAME) is None
+    world.clock.advance(61)
+    assert Result.REFRESHED is world.look_after().result
+    assert ["code-1", "R1"] == world.shop.ledger
+    assert ("A2", "active") == (world.document()["access_token"], world.document()["status"])
 
 
 def test_a_result_without_a_cookie_tells_what_to_do(world: World) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
+from fault_rows import fault
 from tokensync.connection import Status
 from tokensync.errors import FenceLost, NoAnswer, PublishUnavailable, StoreUnavailable
 from tokensync.names import ConnectionName
@@ -67,6 +68,7 @@ def test_an_older_authorization_finished_late_does_not_replace_a_newer() -> None
     assert world.stored().generation == world.document()["generation"]
 
 
+@fault("F8")
 def test_an_answer_that_comes_by_message_after_the_connection_was_held(world: World) -> None:
     """The sealed message outlives the lease: recovery held the connection, then the answer arrives and is published."""
 
@@ -183,6 +185,7 @@ def test_an_operators_refresh_does_not_end_the_parking_early(world: World) -> No
     assert (Status.HELD, "refused") == (world.stored().status, world.stored().reason)
 
 
+@fault("F18")
 def test_a_resumed_app_asks_each_parked_one_once(world: World) -> None:
     """After `app resume` the schedule presents each parked token once more, and then the refusal counts."""
     parked(world)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fault_rows import fault
 from ports import FakeClock
 from tokensync.connection import Exemption, Phase, Status
 from tokensync.errors import (
@@ -104,6 +105,7 @@ def test_an_unknown_connection_is_told(world: World) -> None:
         world.look_after(ConnectionName(APP, "nobody"))
 
 
+@fault("F15")
 def test_a_newer_schema_is_refused_before_anything_is_spent(world: World) -> None:
     """A record that a newer version wrote is neither leased nor presented."""
     world.connections.seed(replace(world.stored(), schema=2))
@@ -135,6 +137,7 @@ def test_the_raw_answer_is_durable_before_it_is_published(world: World) -> None:
     assert world.stored().sealed_answer is None
 
 
+@fault("F1", "F2", "F3")
 @pytest.mark.parametrize("place", ["leased", "sent", "answered", "received", "published", "committed"])
 def test_killed_anywhere_the_next_worker_ends_right(world: World, place: str) -> None:
     """Killed at any step, the connection is refreshed once, or held where nobody can know; never dead."""
@@ -158,6 +161,7 @@ def test_killed_anywhere_the_next_worker_ends_right(world: World, place: str) ->
         assert world.document()["generation"] == record.generation
 
 
+@fault("F3")
 @pytest.mark.parametrize("place", ["received", "published"])
 def test_recovery_from_a_stored_answer_costs_no_provider_call(world: World, place: str) -> None:
     """An answer that one store acknowledged is published in the end, without asking again."""
@@ -207,6 +211,7 @@ def test_twenty_four_workers_make_one_call(world: World) -> None:
     assert ["R0"] == world.shop.ledger
 
 
+@fault("F12")
 def test_too_little_life_left_takes_no_work() -> None:
     """With 8 seconds left nothing is presented, the lease is given back, and the message comes again."""
     world = World(seconds=8)
@@ -218,6 +223,7 @@ def test_too_little_life_left_takes_no_work() -> None:
     assert world.stored().lease_until is None
 
 
+@fault("F6")
 def test_a_disabled_key_spends_nothing(world: World) -> None:
     """KMS down before the request: the connection is postponed and its token was not presented."""
     world.keys.enabled = False
@@ -227,6 +233,7 @@ def test_a_disabled_key_spends_nothing(world: World) -> None:
     assert Phase.IDLE == world.stored().phase
 
 
+@fault("F6")
 def test_a_key_disabled_after_the_answer_loses_nothing(world: World) -> None:
     """KMS down after the request: the data key was in hand, so the new pair is stored and published all the same."""
     world.failpoints.run_at("answered", lambda: setattr(world.keys, "enabled", False))
@@ -235,6 +242,7 @@ def test_a_key_disabled_after_the_answer_loses_nothing(world: World) -> None:
     assert "A1" == world.document()["access_token"]
 
 
+@fault("F6")
 def test_an_answer_waits_sealed_while_the_key_is_disabled(world: World) -> None:
     """A stored answer that cannot be opened is kept, and published when the key is enabled again."""
     world.failpoints.raise_at("received", killed())
@@ -286,6 +294,7 @@ def test_a_lost_fence_after_publishing_queues_a_comparison(world: World) -> None
     assert [Work(connection=NAME, compare=True)] == world.queue.works
 
 
+@fault("F8")
 def test_the_table_down_after_the_answer_keeps_it_aside(world: World) -> None:
     """When RECEIVED is not acknowledged, the answer gets a record of its own and the next holder publishes it."""
     world.failpoints.run_at("answered", lambda: world.connections.fail_next("write", StoreUnavailable))
@@ -298,6 +307,7 @@ def test_the_table_down_after_the_answer_keeps_it_aside(world: World) -> None:
     assert "A1" == world.document()["access_token"]
 
 
+@fault("F8")
 def test_the_table_down_for_long_keeps_the_answer_in_a_message(world: World) -> None:
     """When no record takes the answer, a sealed message carries it, and its worker brings it back."""
 
@@ -356,6 +366,7 @@ def test_a_throttled_publication_is_made_up_for(world: World) -> None:
     assert world.stored().generation == world.stored().published.generation  # type: ignore[union-attr]
 
 
+@fault("F4")
 def test_a_publication_whose_answer_was_lost_is_compared(world: World) -> None:
     """PutSecretValue committed and its answer was lost: the next holder writes a version of its own."""
     world.secrets.fail_next("put", PublishUnavailable, after_commit=True)
@@ -366,6 +377,7 @@ def test_a_publication_whose_answer_was_lost_is_compared(world: World) -> None:
     assert world.secrets.secret(NAME).current == world.stored().published.version_id  # type: ignore[union-attr]
 
 
+@fault("F7")
 def test_a_deleted_secret_is_never_recreated(world: World) -> None:
     """A secret scheduled for deletion makes the connection orphaned: grant kept, alert told, nothing scheduled."""
     world.secrets.schedule_deletion(world.stored().published.arn)  # type: ignore[union-attr]
@@ -387,7 +399,7 @@ def test_an_ambiguous_answer_holds_the_connection(world: World) -> None:
     record = world.stored()
     assert (Status.HELD, "ambiguous", Exemption.LAST_ATTEMPT) == (record.status, record.reason, record.exemption)
     assert record.access_expires_at is not None
-    assert record.renew_at == record.access_expires_at - 300
+    assert record.renew_at == record.access_expires_at - 1800
     assert ("A0", "held") == (world.document()["access_token"], world.document()["status"])
 
 
@@ -487,6 +499,7 @@ def test_a_provider_that_is_down_leaves_no_ambiguity(world: World) -> None:
     assert 2 == world.stored().generation
 
 
+@fault("F20")
 @pytest.mark.parametrize(
     ("retry_after", "least", "most"), [("5", 22, 38), ("soon", 22, 38), ("999999999999", 3600, 3600)]
 )
@@ -503,6 +516,7 @@ def test_a_throttled_refresh_comes_later(world: World, retry_after: str, least: 
     assert Result.REFRESHED == world.look_after().result
 
 
+@fault("F19")
 def test_wrong_credentials_pause_the_app_and_change_no_connection(world: World) -> None:
     """`invalid app_key` pauses the app, tells its owner once, and leaves the connection active."""
     other = world.connected(ConnectionName(APP, "another"), refresh_token="RX")
@@ -555,6 +569,7 @@ def test_a_refusal_in_a_large_app_is_parked_first(world: World) -> None:
     assert ["R0"] == world.shop.ledger
 
 
+@fault("F18")
 def test_a_refused_fleet_trips_the_breaker(world: World) -> None:
     """When most of a fleet is refused, none is marked, the app is paused, one alarm is told."""
     names = fleet(world, 40)
@@ -616,6 +631,7 @@ def test_an_answer_with_nothing_usable_holds(world: World) -> None:
     assert (Status.HELD, "ambiguous") == (world.stored().status, world.stored().reason)
 
 
+@fault("F14")
 def test_an_answer_without_a_refresh_token_keeps_the_stored_one(world: World) -> None:
     """Where none comes back, the stored refresh token is still the only credential."""
     patched(world, refresh_token=...)
@@ -647,6 +663,7 @@ def test_an_answer_for_another_account_reaches_no_workload(world: World) -> None
     assert ["answer.other_account"] == [alert.kind for alert in world.alerts.told]
 
 
+@fault("F13")
 @pytest.mark.parametrize("off", [-600, 600])
 def test_a_wrong_clock_shifts_no_expiry(off: int) -> None:
     """Absolute epochs count against the answer's Date: 10 minutes off, the refresh still lies at 60 to 70 percent."""
@@ -739,6 +756,7 @@ def test_an_unready_connection_whose_fence_is_lost_is_left_to_its_new_holder(wor
     assert Result.TAKEN_OVER == world.look_after().result
 
 
+@fault("F17")
 def test_a_settled_failure_of_a_lost_attempt_marks_nothing(world: World) -> None:
     """A refusal that arrives after a take-over does not mark the new grant."""
     world.shop.alive.clear()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fault_rows import fault
 from tokensync.commands import CallbackCommands, RotationCommands
 from tokensync.connection import Status
 from tokensync.errors import PublishUnavailable, StoreUnavailable
@@ -79,13 +80,29 @@ def test_a_message_that_the_queue_refuses_comes_with_a_later_tick(world: World) 
 
 
 def test_the_tick_stops_before_its_function_ends() -> None:
-    """A tick that has little life left queues one page and leaves the rest to the next."""
+    """A tick that has little life left queues what it claimed and leaves the rest to the next."""
     world = World(seconds=4)
-    fleet(world, 250)
+    fleet(world, 3)
 
-    assert 100 == world.ticker.tick(world.budget()).due
-    assert 100 == world.ticker.tick(world.budget()).due
-    assert 50 == world.ticker.tick(world.budget()).due
+    assert [1, 1, 1, 0] == [world.ticker.tick(world.budget()).due for _ in range(4)]
+
+
+def test_a_slow_table_leaves_nothing_claimed_that_is_not_queued() -> None:
+    """Claims of a second each, 250 due, a life of a minute: all that it claims by then is queued, the rest is due."""
+    world = World(seconds=60)
+    fleet(world, 250)
+    claim = world.connections.claim
+
+    def slowly(key: DueKey, *, until: int) -> bool:
+        world.clock.advance(1)
+        return claim(key, until=until)
+
+    world.connections.claim = slowly  # type: ignore[method-assign]
+    ticked = world.ticker.tick(world.budget())
+
+    assert (56, 56, 56) == (ticked.due, ticked.queued, len(world.queue.works))
+    world.connections.claim = claim  # type: ignore[method-assign]
+    assert 194 == world.ticker.tick(world.budget()).due
 
 
 def test_a_due_record_of_a_later_version_is_left_alone(world: World) -> None:
@@ -97,6 +114,7 @@ def test_a_due_record_of_a_later_version_is_left_alone(world: World) -> None:
     assert "work.unknown" in world.log.events()
 
 
+@fault("F9")
 def test_1000_due_connections_make_exactly_1000_calls(world: World) -> None:
     """Every message delivered twice, five workers at once: each token is presented once."""
     names = fleet(world, 1000)
@@ -123,6 +141,7 @@ def test_1000_due_connections_make_exactly_1000_calls(world: World) -> None:
     assert {2} == {world.stored(name).generation for name in names}
 
 
+@fault("F11")
 def test_one_poison_connection_stops_nobody(world: World) -> None:
     """A record that breaks its worker comes back alone; the others are refreshed."""
     names = fleet(world, 9)
@@ -150,6 +169,7 @@ def test_a_message_that_is_not_ours_is_dropped(world: World) -> None:
     assert () == report.again
 
 
+@fault("F5")
 def test_throttling_stops_the_batch_from_taking_new_work() -> None:
     """When Secrets Manager throttles, what was not started yet comes back untouched."""
     world = World()
@@ -162,6 +182,7 @@ def test_throttling_stops_the_batch_from_taking_new_work() -> None:
     assert 2 == world.stored(names[0]).generation
 
 
+@fault("F8")
 def test_a_table_that_is_down_makes_the_message_come_again(world: World) -> None:
     """DynamoDB down at LEASE: nothing is spent and the message comes back."""
     world.connections.fail_next("lease", StoreUnavailable)
@@ -171,6 +192,7 @@ def test_a_table_that_is_down_makes_the_message_come_again(world: World) -> None
     assert [] == world.shop.ledger
 
 
+@fault("F15")
 def test_a_newer_schema_makes_the_message_come_again(world: World) -> None:
     """Old code that meets a new record leaves it to the new code."""
     world.connections.seed(replace(world.stored(), schema=2))
@@ -178,6 +200,7 @@ def test_a_newer_schema_makes_the_message_come_again(world: World) -> None:
     assert ("m0",) == run(world, bodies(NAME)).again
 
 
+@fault("F12")
 def test_little_life_left_returns_everything() -> None:
     """With 8 seconds left nothing is started, and all messages are returned as failures."""
     world = World(seconds=8)
@@ -216,6 +239,7 @@ def test_an_operator_refreshes_now(world: World) -> None:
     assert 3 == outcome.record.generation
 
 
+@fault("F10")
 def test_rotation_and_two_operators_make_one_call(world: World) -> None:
     """All at once: one provider call, and everybody gets the current token."""
     generations: list[int] = []

@@ -245,7 +245,14 @@ def test_an_app_without_a_new_secret(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"status": Status.HELD}, {"handed_over_at": 1}, {"removed_at": 1}, {"sealed_grant": None}]
+    "change",
+    [
+        {"status": Status.HELD},
+        {"handed_over_at": 1},
+        {"unpublished": "quota"},
+        {"removed_at": 1},
+        {"sealed_grant": None},
+    ],
 )
 def test_no_connection_can_tell(world: World, change: dict[str, Any]) -> None:
     """Only an active connection of ours tells of the secret alone; a removed one is not there."""

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from fault_rows import fault
 from tokensync.app import App
 from tokensync.commands import RotationCommands
 from tokensync.connection import Phase, Status
@@ -554,6 +555,7 @@ def test_a_removal_that_cannot_be_taken_back_is_told(world: World) -> None:
     assert Status.ORPHANED is world.stored().status
 
 
+@fault("F7")
 @pytest.mark.parametrize("gone", ["schedule_deletion", "destroy"])
 def test_publish_gives_an_orphan_its_secret_back(world: World, gone: str) -> None:
     """By an operator's word the secret is restored or made anew, and the connection is active and scheduled."""

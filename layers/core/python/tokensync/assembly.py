@@ -21,7 +21,11 @@ from tokensync.noticing import Noticer
 from tokensync.operating import Operating
 from tokensync.publishing import Publisher
 from tokensync.pushing import Pusher
+from tokensync.recovering import Recoverer
+from tokensync.recovery import Recovery
+from tokensync.redriving import Redriver
 from tokensync.refresh import Refresher
+from tokensync.restored import RestoredTable
 from tokensync.schedule import Cadence
 from tokensync.session import Limits
 from tokensync.tick import Ticker
@@ -34,7 +38,17 @@ from tokensync.webhooks import Webhooks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.ports import Apps, Connections, Notices, Pendings, Sealer, TokenSecrets, WorkQueue
+    from tokensync.ports import (
+        Apps,
+        Connections,
+        DeadLetters,
+        Notices,
+        Origin,
+        Pendings,
+        Sealer,
+        TokenSecrets,
+        WorkQueue,
+    )
     from tokensync.seams import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.signing import Signer
     from tokensync.wire import Wire
@@ -46,6 +60,7 @@ class Ports:
 
     connections: Connections
     pendings: Pendings
+    origin: Origin
     apps: Apps
     sealer: Sealer
     secrets: TokenSecrets
@@ -97,6 +112,18 @@ class _Shared:
         )
 
     @cached_property
+    def restored(self) -> RestoredTable:
+        """Return what judges a table that was restored from a backup."""
+        ports = self.ports
+        return RestoredTable(
+            origin=ports.origin,
+            connections=ports.connections,
+            concluder=self.concluder,
+            alerts=ports.alerts,
+            clock=ports.clock,
+        )
+
+    @cached_property
     def accounts(self) -> AccountReader:
         """Return what asks providers about an account."""
         ports = self.ports
@@ -125,6 +152,7 @@ class _Shared:
         return Establisher(
             connections=ports.connections,
             concluder=self.concluder,
+            restored=self.restored,
             clock=ports.clock,
             failpoints=ports.failpoints,
             limits=ports.limits,
@@ -142,6 +170,7 @@ class _Shared:
             accounts=self.accounts,
             establisher=self.establisher,
             verifier=self.verifier,
+            restored=self.restored,
             sealer=ports.sealer,
             alerts=ports.alerts,
             clock=ports.clock,
@@ -156,6 +185,7 @@ class RotationParts(_Shared):
 
     claim: int
     prefix: str
+    dead_letters: DeadLetters
 
     @cached_property
     def unsealer(self) -> Unsealer:
@@ -210,6 +240,7 @@ class RotationParts(_Shared):
             refresher=self.refresher,
             verifier=self.verifier,
             pusher=self.pusher,
+            restored=self.restored,
             alerts=ports.alerts,
             clock=ports.clock,
             failpoints=ports.failpoints,
@@ -274,9 +305,28 @@ class RotationParts(_Shared):
         return handing(operating=self.operating, pusher=self.pusher, accounts=self.accounts, prefix=self.prefix)
 
     @cached_property
+    def recovery(self) -> Recovery:
+        """Return the command that brings back what was kept out of its place."""
+        ports = self.ports
+        redriver = Redriver(
+            dead_letters=self.dead_letters,
+            connections=ports.connections,
+            pendings=ports.pendings,
+            apps=ports.apps,
+            keeper=self.keeper,
+            finisher=self.finisher,
+            queue=ports.queue,
+            clock=ports.clock,
+            log=ports.log,
+        )
+        return Recovery(
+            Recoverer(operating=self.operating, redriver=redriver, pendings=ports.pendings, queue=ports.queue)
+        )
+
+    @cached_property
     def commands(self) -> RotationCommands:
         """Return every command of the rotation function."""
-        more = {**self.upkeep.commands(), **self.handing.commands()}
+        more = {**self.upkeep.commands(), **self.handing.commands(), **self.recovery.commands()}
         return RotationCommands(operating=self.operating, ticker=self.ticker, prefix=self.prefix, more=more)
 
 
@@ -295,6 +345,7 @@ class CallbackParts(_Shared):
         return Connector(
             pendings=ports.pendings,
             finisher=self.finisher,
+            restored=self.restored,
             queue=ports.queue,
             alerts=ports.alerts,
             wire=ports.wire,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tokensync.publishing import Publisher
     from tokensync.pushing import Pusher
     from tokensync.refresh import Refresher
+    from tokensync.restored import RestoredTable
     from tokensync.seams import Alerts, Clock, Failpoints
     from tokensync.session import Budget, Limits, Session
     from tokensync.unsealing import Unsealer
@@ -52,6 +53,7 @@ class Caretaker:
     refresher: Refresher
     verifier: Verifier
     pusher: Pusher
+    restored: RestoredTable
     alerts: Alerts
     clock: Clock
     failpoints: Failpoints
@@ -72,18 +74,23 @@ class Caretaker:
             raise ValueError("this work names no connection")
         if work.answer is not None:
             self.keeper.bring_back(name, work.fence, work.answer)
+        table = self.restored.id()
         now = self.clock.now()
         until = now + math.ceil(budget.left()) + self.limits.lease_margin
         try:
             asked = work.compare or work.push or force or act is not None or work.answer is not None
             record = self.connections.lease(name, now=now, until=until, even_if_not_due=asked)
         except NotLeased as refused:
-            # A comparison or a push must come after the present holder, whatever that one writes.
-            return Outcome(
-                Result.LEASED_ELSEWHERE, again=(work.compare or work.push) and refused.leased_until is not None
-            )
+            # A comparison or a push must come after the present holder, whatever that one writes; and an answer, which
+            # that one may have looked for before it was there.
+            after = work.compare or work.push or work.answer is not None
+            return Outcome(Result.LEASED_ELSEWHERE, again=after and refused.leased_until is not None)
         self.failpoints.reached("leased")
         try:
+            checked = self.restored.checked(record, table)
+            if isinstance(checked, Outcome):
+                return checked
+            record = checked
             return self._leased(record, session, budget, work, force=force, act=act)
         except FenceLost:
             return Outcome(Result.TAKEN_OVER)
@@ -118,10 +125,17 @@ class Caretaker:
     def _due(self, record: Connection, session: Session, budget: Budget, work: Work, *, force: bool) -> Outcome:
         """Do what is due of a connection without an unfinished attempt."""
         now = self.clock.now()
+        asked = work.compare or (record.compare_at is not None and record.compare_at <= now)
+        # Before its token is presented: a record out of a backup may be due as well.
+        apart = self._apart(record, asked=asked, force=force)
+        if apart is not None:
+            return apart
         record = self._warned(record, now)
         # Who was handed the refresh token is the only one to present it.
         ours = record.handed_over_at is None
-        due = ours and (force or (record.renew_at is not None and record.renew_at <= now))
+        # What stands is published before anything new is presented.
+        waits = record.waits_for_publishing()
+        due = ours and not waits and (force or (record.renew_at is not None and record.renew_at <= now))
         if due and not force and record.status is Status.HELD:
             rests = self._rests(record, session, now)
             if rests is not None:
@@ -131,11 +145,23 @@ class Caretaker:
         pushes = work.push or (record.push_at is not None and record.push_at <= now)
         if pushes and not work.compare:
             return self._push(record, session, budget)
-        asked = work.compare or (record.compare_at is not None and record.compare_at <= now)
-        if not asked and record.status is Status.ACTIVE and record.verify_at is not None and record.verify_at <= now:
+        verifies = record.status is Status.ACTIVE and record.verify_at is not None and record.verify_at <= now
+        if verifies and not asked and not waits:
             return self._verify(record, session)
         renew_at = record.renew_at if ours and record.status in (Status.ACTIVE, Status.HELD) else None
         return self._reconcile(record, asked=asked, renew_at=renew_at)
+
+    def _apart(self, record: Connection, *, asked: bool, force: bool) -> Outcome | None:
+        """Return how a connection ended that is set apart, or has to be as its record is older than its secret."""
+        if record.status is Status.QUARANTINED:
+            # Whoever forced it saw it otherwise: a refresh is not what accepts it.
+            return self.concluder.release(record, Result.HELD, renew_at=None) if force else None
+        try:
+            return self.restored.overtaken(record) if asked else None
+        except PublishUnavailable as error:
+            return self.concluder.postponed(record, "comparing.postponed", str(error), compare=True, backpressure=True)
+        except (SecretGone, SecretNotOurs):
+            return None
 
     def _warned(self, record: Connection, now: int) -> Connection:
         """Tell of the refresh token's nearing end, once for each step on the way."""
@@ -181,7 +207,8 @@ class Caretaker:
         """Make the secret equal to the grant where it is not, and release."""
         differs = record.publishing_is_due()
         try:
-            if asked and not differs and record.published is not None:
+            # The secret of a quarantined one is none of its grant's.
+            if asked and not differs and record.published is not None and record.status is not Status.QUARANTINED:
                 differs = not self.publisher.is_current(record)
         except PublishUnavailable as error:
             return self.concluder.postponed(record, "comparing.postponed", str(error), compare=True, backpressure=True)
@@ -230,6 +257,9 @@ class Caretaker:
     def _unready(self, record: Connection, error: Exception, *, compare: bool) -> Outcome:
         """Postpone a connection whose key or app is not to be had; nothing was spent, or the answer is stored."""
         try:
-            return self.concluder.postponed(record, "connection.postponed", str(error), compare=compare)
+            withheld = isinstance(error, SealingUnavailable)
+            return self.concluder.postponed(
+                record, "connection.postponed", str(error), compare=compare, withheld=withheld
+            )
         except FenceLost:
             return Outcome(Result.TAKEN_OVER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tokensync.condition import condition
 from tokensync.connection import Status
 from tokensync.discovery import discover
 from tokensync.errors import (
@@ -19,6 +20,7 @@ from tokensync.errors import (
     InviteRefused,
     NewerSchema,
     NotOffered,
+    QueueUnavailable,
     SealingUnavailable,
     StoreUnavailable,
     TokensyncError,
@@ -32,7 +34,7 @@ from tokensync.pending import Outcome as Ended
 from tokensync.session import Session
 from tokensync.signing import Invite
 from tokensync.summary import summary
-from tokensync.transitions import REASON_OTHER_ACCOUNT
+from tokensync.transitions import REASON_RESTORED_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,6 +68,7 @@ _ERRORS: tuple[tuple[type[TokensyncError], int, str], ...] = (
     (BadMetadata, FAILED, "tokensync app add NAME --provider oauth2 --endpoint token=URL"),
     (InvalidApp, FAILED, "tokensync app show APP"),
     (NewerSchema, FAILED, "sam deploy"),
+    (QueueUnavailable, LATER, "the same command again in a minute"),
     (StoreUnavailable, LATER, "the same command again in a minute"),
     (SealingUnavailable, LATER, "the same command again in a minute"),
     (TokensyncError, FAILED, "tokensync list"),
@@ -78,24 +81,18 @@ _AFTER_REFRESH: Mapping[Result, tuple[int, str, str]] = {
     Result.NO_TIME: (LATER, "the function had too little time left", "tokensync refresh {name}"),
     Result.KEPT: (LATER, "the answer is kept; the table did not take it", "tokensync show {name}"),
     Result.PAUSED: (FAILED, "the app is paused", "tokensync app show {app}"),
-    Result.HELD: (
-        LATER,
-        "held: it is not known whether its refresh token is spent",
-        "tokensync refresh {name} --force",
-    ),
+    # What a connection's own condition tells in better words.
+    Result.HELD: (LATER, "held", "tokensync refresh {name} --force"),
     Result.REAUTHORIZE: (NEEDS_SELLER, "the seller has to authorize again", "tokensync invite {app} --for {name}"),
-    Result.DISCONNECTED: (
-        NEEDS_SELLER,
-        "the account ended its authorization",
-        "tokensync invite {app} --for {name}",
-    ),
-    Result.OWNED_BY_CONSUMER: (
-        FAILED,
-        "a consumer was handed its refresh token and alone presents it; to take it back, the seller authorizes again",
-        "tokensync invite {app} --for {name}",
-    ),
-    Result.ORPHANED: (FAILED, "its secret is gone or not ours; the grant is kept", "tokensync publish {name}"),
+    Result.DISCONNECTED: (NEEDS_SELLER, "disconnected", "tokensync invite {app} --for {name}"),
+    Result.OWNED_BY_CONSUMER: (FAILED, "a consumer refreshes it", "tokensync invite {app} --for {name}"),
+    Result.ORPHANED: (FAILED, "its secret cannot be written", "tokensync publish {name}"),
 }
+_BY_CONDITION = frozenset(
+    {Result.HELD, Result.REAUTHORIZE, Result.DISCONNECTED, Result.OWNED_BY_CONSUMER, Result.ORPHANED}
+)
+# Held, and no time makes it better.
+_SET_APART = frozenset({"other_account", "quarantined"})
 
 # By the code of a request that brought nothing for now.
 _TRANSIENT: Mapping[str, str] = {
@@ -135,23 +132,21 @@ class RotationCommands:
         return {"ok": True, "due": ticked.due, "queued": ticked.queued}
 
 
-def _set_apart(outcome: Outcome) -> tuple[int, str, str] | None:
-    """Word a connection that is held, and not because its refresh token may be spent; None for every other."""
+def _worded(outcome: Outcome, otherwise: Mapping[Result, tuple[int, str, str]]) -> tuple[int, str, str] | None:
+    """Word an outcome by its connection's condition, where that tells more than the command's own words."""
     record = outcome.record
-    if record is None or outcome.result is not Result.HELD:
+    told = None if record is None else condition(record)
+    if record is None or told is None:
         return None
-    if record.status is Status.QUARANTINED:
-        return (
-            FAILED,
-            "quarantined: another account authorized than the invite was for, and no refresh accepts it",
-            "tokensync show {name}",
-        )
-    if record.reason == REASON_OTHER_ACCOUNT:
-        return (
-            FAILED,
-            "held: its refresh token belongs to another account, so nothing was published",
-            "tokensync remove {name}",
-        )
+    if outcome.result is Result.HELD and (record.status is Status.QUARANTINED or told.word in _SET_APART):
+        needs_seller = told.word == REASON_RESTORED_TABLE
+        return NEEDS_SELLER if needs_seller else FAILED, told.why, told.following
+    if outcome.result is Result.POSTPONED and record.unpublished:
+        return LATER, told.why, "tokensync show {name}"
+    if outcome.result in _BY_CONDITION and outcome.result not in otherwise:
+        code, _, after_refresh = _AFTER_REFRESH[outcome.result]
+        # Who asked for a refresh is told how to insist; elsewhere nothing is to be done but to wait.
+        return code, told.why, after_refresh if told.word == "ambiguous" else told.following
     return None
 
 
@@ -165,10 +160,11 @@ def told_outcome(
     """Return what is answered of a connection's outcome; `otherwise` words some results in a command's own way."""
     record = None if outcome.record is None else summary(outcome.record, prefix=prefix)
     answer = {"result": outcome.result.value, "connection": record}
-    failures = {**_AFTER_REFRESH, **(otherwise or {})}
+    otherwise = otherwise or {}
+    failures = {**_AFTER_REFRESH, **otherwise}
     if outcome.result not in failures:
         return {"ok": True, **answer}
-    code, message, following = _set_apart(outcome) or failures[outcome.result]
+    code, message, following = _worded(outcome, otherwise) or failures[outcome.result]
     error = outcome.record.last_error if outcome.record is not None else None
     if error is not None:
         told_by = " ".join(filter(None, (error.failure, error.code, error.message)))

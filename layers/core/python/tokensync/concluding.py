@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from tokensync import schedule, transitions
 from tokensync.answers import Failure, FailureClass
-from tokensync.connection import Phase, Status
-from tokensync.errors import FenceLost, PublishError, SecretGone, SecretNotOurs
+from tokensync.connection import QUOTA, UNAVAILABLE, Phase, Status
+from tokensync.errors import FenceLost, PublishError, QuotaReached, SecretGone, SecretNotOurs
 from tokensync.history import noted
 from tokensync.outcome import Outcome, Result
 from tokensync.reading import read_answer
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tokensync.seams import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.session import Session
 
+_WITHHELD = 3  # failures, which make a wait of 3 to 5 minutes
 _WHY = {
     transitions.REASON_REFUSED: "the provider refused its token",
     transitions.REASON_ENDED: "its access token has ended, and nothing can renew it",
@@ -89,18 +90,18 @@ class Concluder:
             return Outcome(result, self.connections.write(before, after))
         backpressure = False
         try:
-            after = replace(after, published=self.publisher.publish(after, grant))
+            after = self._published(after, grant)
         except (SecretGone, SecretNotOurs) as error:
             try:
                 return self.orphaned(before, str(error), after)
             except FenceLost:
                 return Outcome(Result.TAKEN_OVER)
         except PublishError as error:
-            backpressure = True
+            # A full secret is that connection's own matter: the others' batch goes on.
+            backpressure = not isinstance(error, QuotaReached)
+            result = Result.POSTPONED if result is Result.PUBLISHED else result
             self.log.warning("publishing.postponed", connection=str(before.name), error=str(error))
-            # The write may have been made and only its answer lost: the next holder compares, it does not assume.
-            retry_at = self._retry_at(after.failures)
-            after = schedule.scheduled(replace(after, compare_at=max(retry_at, after.compare_at or 0)))
+            after = self._unpublished(after, error)
         self.failpoints.reached("published")
         try:
             stands = self.connections.write(before, after)
@@ -111,9 +112,33 @@ class Concluder:
             return Outcome(Result.TAKEN_OVER)
         self.failpoints.reached("committed")
         self.log.info("connection.committed", connection=str(stands.name), result=result, generation=stands.generation)
+        if stands.unpublished == QUOTA != before.unpublished:
+            self.alerts.tell(
+                "publishing.quota_reached",
+                str(stands.name),
+                detail="its secret takes no further version today; the grant is kept, the secret is tried again every "
+                "hour, and the provider is not asked for anything until then",
+                next_command=f"tokensync publish {stands.name}",
+            )
         if stands.push_at is not None and stands.push_at <= self.clock.now():
             self.queue.send([Work(connection=stands.name)])
         return Outcome(result, stands, backpressure=backpressure)
+
+    def _published(self, after: Connection, grant: Grant) -> Connection:
+        """PUBLISH, and return the record that says so; what had to wait for it is due again."""
+        published = replace(after, published=self.publisher.publish(after, grant), unpublished="")
+        return schedule.scheduled(published) if after.unpublished else published
+
+    def _unpublished(self, after: Connection, error: PublishError) -> Connection:
+        """Return the record of a connection whose secret could not be written, due when that is tried again."""
+        if isinstance(error, QuotaReached):
+            again = self.clock.now() + schedule.QUOTA_RECHECK
+            if after.unpublished != QUOTA:
+                after = noted(after, "publishing.quota_reached", now=self.clock.now())
+            return schedule.scheduled(replace(after, unpublished=QUOTA, compare_at=again))
+        # The write may have been made and only its answer lost: the next holder writes it, it does not assume.
+        again = max(self._retry_at(after.failures), after.compare_at or 0)
+        return schedule.scheduled(replace(after, unpublished=UNAVAILABLE, compare_at=again))
 
     def settle(
         self, record: Connection, failure: Failure, grant: Grant, session: Session, *, previous: Connection | None
@@ -127,6 +152,8 @@ class Concluder:
         """
         if _is_trial(record) and failure.kind in (FailureClass.CONFIGURATION, FailureClass.REFUSED):
             return self._not_proven(record, failure, session)
+        if record.status is Status.QUARANTINED:
+            return self._not_accepted(record, failure, session)
         now = self.clock.now()
         fraction = self.randomness.fraction()
         after = transitions.failed(
@@ -203,7 +230,10 @@ class Concluder:
     def ended(self, record: Connection, grant: Grant, *, reason: str, result: Result) -> Outcome:
         """COMMIT that the authorization is over, and publish it where anything was published."""
         after = transitions.disconnected(record, reason=reason, now=self.clock.now())
-        if record.status is Status.QUARANTINED or not after.publishing_is_due():
+        if record.status is Status.QUARANTINED:
+            # Its number is no older than any that was published, should its secret be written some day.
+            return Outcome(result, self.connections.write(record, replace(after, generation=record.allocated)))
+        if not after.publishing_is_due():
             return Outcome(result, self.connections.write(record, after))
         outcome = self.publish(record, after, grant, result)
         return replace(outcome, result=result) if outcome.result is Result.ORPHANED else outcome
@@ -223,15 +253,24 @@ class Concluder:
         return outcome
 
     def postponed(
-        self, record: Connection, event: str, detail: str, *, compare: bool = False, backpressure: bool = False
+        self,
+        record: Connection,
+        event: str,
+        detail: str,
+        *,
+        compare: bool = False,
+        backpressure: bool = False,
+        withheld: bool = True,
     ) -> Outcome:
         """Release a connection that could not be worked on, in whatever phase it is, for a later try.
+
+        `withheld` tells that AWS is the cause, whose end is the same for all: the wait grows to minutes and no further.
 
         Raises:
             FenceLost: the connection was taken over.
         """
         self.log.warning(event, connection=str(record.name), detail=detail)
-        at = self._retry_at(record.failures)
+        at = self._retry_at(min(record.failures, _WITHHELD) if withheld else record.failures)
         after = replace(record, lease_until=None, next_at=at, failures=record.failures + 1)
         if compare:
             # The message that asked for it is gone: the record has to ask now.
@@ -244,6 +283,14 @@ class Concluder:
         is_the_secret = failure.kind is FailureClass.CONFIGURATION and session.trial is not None
         stands = self.connections.write(record, transitions.untold(record, failure, now=self.clock.now()))
         return Outcome(Result.SECRET_REFUSED if is_the_secret else Result.POSTPONED, stands, failure=failure)
+
+    def _not_accepted(self, record: Connection, failure: Failure, session: Session) -> Outcome:
+        """COMMIT that a quarantined connection, asked for by an operator, gave no new token: it and its secret stay."""
+        if failure.kind is FailureClass.CONFIGURATION:
+            self.pause(session, failure)
+        refused = failure.kind is FailureClass.REFUSED
+        stands = self.connections.write(record, transitions.unaccepted(record, failure, now=self.clock.now()))
+        return Outcome(Result.REAUTHORIZE if refused else Result.POSTPONED, stands, failure=failure)
 
     def _unusable(self, record: Connection, issued: Issued, grant: Grant, session: Session) -> Outcome:
         """Keep an answer whose access token nobody may publish; a well-formed new refresh token becomes the grant's."""
@@ -274,6 +321,8 @@ class Concluder:
             detail="the provider's answer names another account; it is kept sealed and was not published",
             next_command=f"tokensync show {record.name}",
         )
+        if record.status is Status.QUARANTINED:
+            return Outcome(Result.HELD, self.connections.write(record, transitions.released(record)))
         after = replace(record, status=Status.HELD, reason=transitions.REASON_OTHER_ACCOUNT, renew_at=None)
         after = noted(after, "refresh.other_account", now=self.clock.now())
         return self.publish(record, transitions.released(after), grant, Result.HELD)

@@ -31,6 +31,7 @@ from tokensync.work import Work
 if TYPE_CHECKING:
     from tokensync.finishing import Finisher
     from tokensync.ports import Pendings, WorkQueue
+    from tokensync.restored import RestoredTable
     from tokensync.seams import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.session import Budget, Limits, Session
     from tokensync.signing import Invite, Signer
@@ -54,6 +55,7 @@ class Connector:
 
     pendings: Pendings
     finisher: Finisher
+    restored: RestoredTable
     queue: WorkQueue
     alerts: Alerts
     wire: Wire
@@ -92,6 +94,7 @@ class Connector:
             expires_at=now + LIFETIME,
             label=invite.label,
             for_account=invite.for_account,
+            table=self.restored.id(),
         )
         self.pendings.put(pending)
         self.log.info("authorization.begun", app=app.name)
@@ -211,6 +214,7 @@ class Connector:
             created_at=now,
             expires_at=now + LIFETIME,
             label=label,
+            table=self.restored.id(),
         )
         self.pendings.put(pending)
 
@@ -221,7 +225,8 @@ class Connector:
         code = query.code(session.provider, session.app)
         if code is not None:
             return self._exchange(key, code, session, budget=budget, cookie=cookie)
-        pending = self.pendings.consume(key, now=self.clock.now(), lease_until=None, code="")
+        table = self.restored.id()
+        pending = self.pendings.consume(key, now=self.clock.now(), lease_until=None, code="", table=table)
         if query.is_our_mistake:
             self.alerts.tell(
                 "authorization.refused",
@@ -254,7 +259,8 @@ class Connector:
         lease_until = now + math.ceil(budget.left()) + self.limits.lease_margin
         # Bound to app and code: the same code under another state is the same code.
         mark = hashed(f"{key.app}.{code.reveal()}")
-        pending = self.pendings.consume(key, now=now, lease_until=lease_until, code=mark)
+        table = self.restored.id()
+        pending = self.pendings.consume(key, now=now, lease_until=lease_until, code=mark, table=table)
         self.failpoints.reached("exchange.sent")
         if pending.token_endpoint != provider.endpoint(app, "token"):
             # The app was changed on the way: its code belongs to the old endpoint and goes to no other.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 HISTORY_LENGTH = 50
 REASON_REMOVED = "removed"
+# Why a secret could not be written.
+UNAVAILABLE, QUOTA = "unavailable", "quota"
 # Why an answer was set aside that its attempt still waits for; every other reason is final.
 UNPLACED = frozenset({"unplaced", "superseded"})
 
@@ -50,6 +52,11 @@ class Exemption(StrEnum):
 class Attempt:
     """One presentation of a refresh token. `exemption` and `trial` are written before the request is sent.
 
+    `at` is its time; within a grace the time of the first one, from which the grace counts.
+
+    `fence` is the one under which its answer may stand aside, `earlier` those of presentations of the same token whose
+    answers never came: they may still turn up.
+
     `trial` tells that it went under a client secret that is not proven: what it meets with tells of that secret alone,
     whoever reads the answer.
     """
@@ -59,6 +66,12 @@ class Attempt:
     at: int
     exemption: Exemption | None = None
     trial: bool = False
+    earlier: tuple[int, ...] = ()
+
+    def placed(self, fence: int, *, under: int) -> Attempt:
+        """Return the attempt whose answer, which stood aside under `fence`, the holder of `under` gave its place."""
+        others = (self.fence, *self.earlier)
+        return replace(self, fence=under, earlier=tuple(other for other in others if other != fence))
 
 
 @dataclass(frozen=True)
@@ -115,6 +128,9 @@ class Connection:
     `attempt` is the last presentation of the refresh token that stands in the grant, None where it was never presented.
     While it stands, only a named `exemption` allows another.
 
+    `unpublished` tells why the last write of the secret failed, empty where it did not: until one succeeds, at
+    `compare_at`, nothing is presented to the provider.
+
     `authorized_at` and `authorized_by` name the authorization that the grant came from: an older one, or the same one
     again, never replaces it. `parked_at` is when a refusal was set apart until the breaker's window closes.
     `deauthorized_at` is when the provider says that the account ended its authorization: the next holder concludes it.
@@ -122,7 +138,8 @@ class Connection:
     `pushed` is the generation that a consumer was given last, `push_failures` how often in a row that has failed since,
     `sealed_consumer` what it knows the connection by. `handed_over_at` is since when a consumer owns the refreshing:
     nothing here presents the refresh token any more. `removed_at` is when an operator removed the connection,
-    and `ttl` when DynamoDB may delete what is left of it.
+    and `ttl` when DynamoDB may delete what is left of it. `table` is the id of the restored table in which the record
+    was held against its secret, None in a table that was never restored.
     """
 
     name: ConnectionName
@@ -140,6 +157,7 @@ class Connection:
     sealed_grant: bytes | None = None
     sealed_answer: bytes | None = None
     published: Published | None = None
+    unpublished: str = ""
     label: str = ""
     refresh_at: int | None = None
     renew_at: int | None = None
@@ -163,6 +181,7 @@ class Connection:
     handed_over_at: int | None = None
     sealed_consumer: bytes | None = None
     missing_scopes: tuple[str, ...] = ()
+    table: str | None = None
     failures: int = 0
     last_error: LastError | None = None
     history: tuple[HistoryEntry, ...] = field(default=())
@@ -177,8 +196,15 @@ class Connection:
         """Return who refreshes the token: tokensync, or the consumer that it was handed over to."""
         return "tokensync" if self.handed_over_at is None else "consumer"
 
+    def waits_for_publishing(self) -> bool:
+        """Return whether the grant's own token has to be published before anything new is presented."""
+        if not self.publishing_is_due():
+            return False
+        published = self.published
+        return bool(self.unpublished) or published is None or published.generation != self.generation
+
     def publishing_is_due(self) -> bool:
-        """Return whether the secret differs from the grant as far as this record knows."""
+        """Return whether the secret differs from the grant as far as this record knows, or may since a write failed."""
         if self.status in (Status.QUARANTINED, Status.ORPHANED) or self.sealed_grant is None:
             return False
         if self.status is Status.DISCONNECTED and self.published is None:  # no workload ever read it
@@ -187,7 +213,7 @@ class Connection:
             return False
         if self.obtained_at is None:  # imported with a refresh token alone: there is no access token yet
             return False
-        if self.published is None or self.published.removed:
+        if self.unpublished or self.published is None or self.published.removed:
             return True
         stands = (self.published.generation, self.published.status, self.published.owner)
         return stands != (self.generation, self.status, self.owner)

@@ -18,10 +18,12 @@ TokensyncError
 │   ├── FenceLost          another holder took the connection over: our write must not stand
 │   ├── NewerSchema        a newer version of this program wrote the record
 │   ├── AlreadyConsumed    the pending authorization or the code was used before
-│   └── StoreUnavailable   the table did not acknowledge: throttled, down or timed out
+│   ├── StoreUnavailable   the table did not acknowledge: throttled, down or timed out
+│   └── QueueUnavailable   the dead letters could not be read, or one of them not deleted
 ├── SealingUnavailable     no data key, or a sealed value cannot be opened now
 ├── Publishing
 │   ├── PublishUnavailable Secrets Manager throttles or fails; later it will do
+│   ├── QuotaReached       the secret holds as many versions as AWS keeps; within a day it takes another
 │   ├── SecretGone         the connection's secret was deleted
 │   └── SecretNotOurs      a secret of that name exists which this stack did not make
 └── Wire
@@ -132,6 +134,10 @@ class StoreUnavailable(StoreError):
     """The table did not acknowledge: throttled, down or timed out."""
 
 
+class QueueUnavailable(StoreError):
+    """The dead letters could not be read, or one of them not deleted."""
+
+
 class SealingUnavailable(TokensyncError):
     """No data key, or a sealed value cannot be opened now."""
 
@@ -142,6 +148,10 @@ class PublishError(TokensyncError):
 
 class PublishUnavailable(PublishError):
     """Secrets Manager throttles or fails; later it will do."""
+
+
+class QuotaReached(PublishError):
+    """The secret holds as many versions as AWS keeps, or the account as many secrets: this secret alone has to wait."""
 
 
 class SecretGone(PublishError):

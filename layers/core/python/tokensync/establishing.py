@@ -12,6 +12,7 @@ from tokensync.connection import Connection, Status
 from tokensync.errors import FenceLost
 from tokensync.history import noted
 from tokensync.outcome import Result
+from tokensync.transitions import REASON_NOT_INVITED
 from tokensync.unsealing import grant_binding
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tokensync.grant import Grant
     from tokensync.names import ConnectionName
     from tokensync.ports import Connections
+    from tokensync.restored import RestoredTable
     from tokensync.seams import Clock, Failpoints
     from tokensync.session import Budget, Limits, Session
 
@@ -28,7 +30,7 @@ class Authorization:
     """What a new grant came from. `at` and `by` decide between two: an older one, or the same again, never replaces.
 
     `life` is the seconds that the access token has left, None where it states none. `event` stands in the history.
-    `unproved` asks for a refresh at once, although there is an access token.
+    `detail` stands there beside it. `unproved` asks for a refresh at once, although there is an access token.
     """
 
     at: int
@@ -39,6 +41,7 @@ class Authorization:
     unproved: bool = False
     missing_scopes: tuple[str, ...] = ()
     event: str = "connection.authorized"
+    detail: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,7 @@ class Establisher:
 
     connections: Connections
     concluder: Concluder
+    restored: RestoredTable
     clock: Clock
     failpoints: Failpoints
     limits: Limits
@@ -74,9 +78,11 @@ class Establisher:
             NewerSchema, StoreUnavailable, SealingUnavailable: nothing was written.
         """
         until = self.clock.now() + math.ceil(budget.left()) + self.limits.lease_margin
-        holder = self._holder(name, grant, authorization, session, until=until)
+        table = self.restored.id()
+        holder = replace(self._holder(name, grant, authorization, session, until=until), table=table)
+        floor = 0 if table is None else self.clock.now()
         try:
-            record, stood = self.connections.take_over(holder, until=until, over=over)
+            record, stood = self.connections.take_over(holder, until=until, over=over, floor=floor)
         except FenceLost:
             # Finished before, by a process that died after it; or a later authorization stands.
             now_stands = self.connections.get(name)
@@ -120,6 +126,7 @@ class Establisher:
             name=name,
             provider=provider.name,
             status=authorization.status,
+            reason=REASON_NOT_INVITED if authorization.status is Status.QUARANTINED else "",
             label=grant.label,
             sealed_grant=session.key.seal(grant.to_bytes(), binding=grant_binding(name)),
             obtained_at=grant.obtained_at if has_token else None,
@@ -136,7 +143,7 @@ class Establisher:
             refresh_at=until + 1,
             next_at=until + 1,
         )
-        return noted(holder, authorization.event, now=now)
+        return noted(holder, authorization.event, now=now, detail=authorization.detail)
 
 
 def _compare_at(stood: Connection | None, now: int) -> int | None:

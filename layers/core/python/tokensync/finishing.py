@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tokensync.accounts import missing_scopes, named_account, wrong_kind
 from tokensync.answers import Answer, Failure, FailureClass, Issued
@@ -18,9 +18,10 @@ from tokensync.grant import Grant
 from tokensync.names import ConnectionName
 from tokensync.outcome import Outcome as Looked
 from tokensync.outcome import Result
-from tokensync.pending import Outcome
+from tokensync.pending import NO_ACCOUNT, Outcome
 from tokensync.providers.contract import GrantType
 from tokensync.reading import read_answer
+from tokensync.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from tokensync.establishing import Establisher
     from tokensync.pending import Pending, PendingKey
     from tokensync.ports import Connections, Pendings, Sealer
+    from tokensync.restored import RestoredTable
     from tokensync.seams import Alerts, Clock, Log
-    from tokensync.secret import Secret
     from tokensync.session import Budget, Limits, Session
     from tokensync.verifying import Verifier
     from tokensync.work import Work
@@ -57,6 +58,7 @@ class Finisher:
     accounts: AccountReader
     establisher: Establisher
     verifier: Verifier
+    restored: RestoredTable
     clock: Clock
     log: Log
     limits: Limits
@@ -71,13 +73,17 @@ class Finisher:
         if key is None:
             raise ValueError("this work names no authorization")
         if work.answer is not None:
-            self._bring_back(key, work)
+            self.bring_back(key, work)
         now = self.clock.now()
         try:
             pending = self.pendings.lease(key, now=now, until=now + math.ceil(budget.left()) + self.limits.lease_margin)
         except NotLeased:
             return Looked(Result.NOTHING_DUE)
         if pending.sealed_answer is None:
+            return Looked(Result.NOTHING_DUE)
+        if self.restored.is_unchecked(pending):
+            # It may have been finished since the backup, and its tokens been refreshed.
+            self._unusable(pending, "restored_table", session)
             return Looked(Result.NOTHING_DUE)
         answer = Answer.from_bytes(self.sealer.open(pending.sealed_answer, app=key.app, binding=pending_binding(key)))
         # Nobody waits for this one: an agency's list of thousands of accounts may take its time.
@@ -106,20 +112,29 @@ class Finisher:
         if isinstance(read, Failure):
             # Where the code is in nobody's hands any more, nothing could be masked in the provider's words.
             return self._refused(pending, read if shown else read.untold(), session)
-        if read.access_token is None:
+        # Without a usable access token a good refresh token is as good as an imported one: its first refresh is due.
+        grant = _grant(read, read.access_token or Secret(""), pending, session, at=answer.received_at)
+        if not grant.access_token and not session.provider.renews(grant):
             return self._unusable(pending, "unusable_answer", session)
-        grant = _grant(read, read.access_token, pending, session, at=answer.received_at)
-        facts = _NOT_NOW if session.state.paused else self.accounts.facts(grant, session, seconds=seconds)
+        facts = self._facts(grant, session, seconds=seconds)
         account = named_account(read.account, facts, session, wanted=pending.for_account)
         if account is None:
             return self._unnamed(pending, session, facts if isinstance(facts, Failure) else None)
         problem = wrong_kind(account, session)
         if problem:
             return self._unusable(pending, problem, session)
-        label = pending.label or self._standing_label(ConnectionName(session.name, account.id)) or account.label
+        # The invite's label is the wanted account's, and no other's.
+        asked = "" if pending.for_account not in ("", account.id) else pending.label
+        label = asked or self._standing_label(ConnectionName(session.name, account.id)) or account.label
         grant = replace(grant, account_id=account.id, label=label, account=account.facts)
         verified = bool(facts) and not isinstance(facts, Failure)
         return self._connected(pending, read, grant, session, budget, verified=verified)
+
+    def _facts(self, grant: Grant, session: Session, *, seconds: float | None) -> dict[str, Any] | Failure:
+        """Return what the provider tells of the account; nothing where there is no access token to ask with."""
+        if not grant.access_token:
+            return {}
+        return _NOT_NOW if session.state.paused else self.accounts.facts(grant, session, seconds=seconds)
 
     def _connected(
         self, pending: Pending, read: Issued, grant: Grant, session: Session, budget: Budget, *, verified: bool
@@ -129,7 +144,7 @@ class Finisher:
         self._tell_what_is_odd(name, grant, read, session)
         strange = bool(pending.for_account) and pending.for_account != name.account
         if strange and self._stands(name):
-            self._tell_strange(pending, name)
+            self._tell_strange(pending, name, following=f"tokensync show {name}")
             return self._end(pending, Outcome.QUARANTINED, "another account", keep=True)
         self.verifier.index(name, grant.account, session)
         missing = missing_scopes(session.app, read)
@@ -140,10 +155,11 @@ class Finisher:
             status=Status.QUARANTINED if strange else Status.ACTIVE,
             verified=verified,
             missing_scopes=missing,
+            detail=f"the invite was for {pending.for_account}" if strange else "",
         )
         stands = self.establisher.establish(name, grant, authorization, session, budget)
         if strange:
-            self._tell_strange(pending, name)
+            self._tell_strange(pending, name, following=f"tokensync accept {name}")
             return self._end(pending, Outcome.QUARANTINED, "another account", connection=str(name))
         if pending.invite_id:
             # Before the end is written: whoever finishes again marks it again, and it is used up in any case.
@@ -161,7 +177,7 @@ class Finisher:
             "authorization.unusable",
             session.name,
             detail=f"an authorization could not be used: {problem}; the answer is kept sealed",
-            next_command=f"tokensync app show {session.name}",
+            next_command="tokensync recover" if problem == NO_ACCOUNT else f"tokensync app show {session.name}",
         )
         return self._end(pending, Outcome.FAILED, problem, keep=True)
 
@@ -172,7 +188,7 @@ class Finisher:
         """
         now = self.clock.now()
         if failure is None or now > (pending.received_at or now) + _LONGEST_NAMING:
-            return self._unusable(pending, "no_account", session)
+            return self._unusable(pending, NO_ACCOUNT, session)
         if failure.kind is FailureClass.CONFIGURATION:
             self.concluder.pause(session, failure)
         self.log.warning("authorization.unnamed", app=session.name, failure=failure.kind, code=failure.code)
@@ -211,12 +227,12 @@ class Finisher:
         record = self.connections.get(name)
         return record is not None and record.status is not Status.QUARANTINED
 
-    def _tell_strange(self, pending: Pending, name: ConnectionName) -> None:
+    def _tell_strange(self, pending: Pending, name: ConnectionName, *, following: str) -> None:
         self.alerts.tell(
             "connection.quarantined",
             str(name),
             detail=f"the invite was for {pending.for_account}; the old connection stays as it was",
-            next_command=f"tokensync show {name}",
+            next_command=following,
         )
 
     def _refused(self, pending: Pending, failure: Failure, session: Session) -> Pending:
@@ -253,8 +269,12 @@ class Finisher:
         )
         return self.pendings.write(pending, after, next_at=None)
 
-    def _bring_back(self, key: PendingKey, work: Work) -> None:
-        """Give an answer that came as a message its place on the authorization."""
+    def bring_back(self, key: PendingKey, work: Work) -> None:
+        """Give an answer that came as a message its place on the authorization.
+
+        Raises:
+            StoreUnavailable, FenceLost: the message has to come again.
+        """
         pending = self.pendings.get(key)
         if pending is None or pending.outcome is not Outcome.WORKING:
             return  # gone, or finished by an answer that found its place after all

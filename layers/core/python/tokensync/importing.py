@@ -102,6 +102,8 @@ class Importer:
         """
         if stands is None or stands.status not in _READ or stands.sealed_grant is None or stands.obtained_at is None:
             return grant
+        if self.establisher.restored.is_unchecked(stands):  # workloads may read a newer one
+            return grant
         old = self.operating.caretaker.unsealer.grant(stands)
         return changed(
             old,

@@ -68,8 +68,12 @@ class Operating:
         if not self.connections.request_refresh(name, generation=wanted, now=self.clock.now()):
             return Outcome(Result.REFRESHED, self._get(name))
         session = Session(name.app, apps=self.apps, sealer=self.sealer)
+        published_first = 0
         while True:
             outcome = self.caretaker.look_after(Work(connection=name), session, budget, force=force)
+            if outcome.result is Result.PUBLISHED and published_first < _RESUMPTIONS:
+                published_first += 1
+                continue  # what stood had to be published; the refresh is due still
             if outcome.result not in (Result.LEASED_ELSEWHERE, Result.TAKEN_OVER):
                 break
             now = self._get(name)
@@ -82,8 +86,12 @@ class Operating:
         self._count(session)
         return Outcome(outcome.result, outcome.record or self._get(name))
 
-    def under_lease(self, name: ConnectionName, session: Session, budget: Budget, act: Act) -> Outcome:
+    def under_lease(
+        self, name: ConnectionName, session: Session, budget: Budget, act: Act, *, even_quarantined: bool = False
+    ) -> Outcome:
         """Do `act` under the connection's lease: after whoever holds it, and after an attempt that is unfinished.
+
+        It is not done for a quarantined connection, and the outcome is HELD, unless `even_quarantined`.
 
         `act` ends the lease by a write of its own. It is not done where the holder outlives this budget, or too little
         of it is left: the outcome then is LEASED_ELSEWHERE, NO_TIME, or that of the unfinished attempt.
@@ -96,6 +104,8 @@ class Operating:
         def once(record: Connection, grant: Grant, session: Session) -> Outcome:
             nonlocal is_done
             is_done = True
+            if record.status is Status.QUARANTINED and not even_quarantined:
+                return Outcome(Result.HELD, self.connections.write(record, released(record)))
             if budget.left() < limits.provider + limits.storing:
                 return Outcome(Result.NO_TIME, self.connections.write(record, released(record)))
             return act(record, grant, session)

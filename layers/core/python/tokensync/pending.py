@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
+# Why an authorization was given up whose answer may yet become a connection.
+NO_ACCOUNT = "no_account"
 LIFETIME = 3600  # seconds: a seller logs in, chooses a duration and confirms
 
 
@@ -52,7 +54,8 @@ class Pending:
 
     It is bound to app, provider, token endpoint, redirect URI, invite and browser. `for_account` is set where an
     invite re-authorizes one connection. `sealed_answer` is what the token endpoint answered, before it was parsed.
-    `missing_scopes` were asked for and not granted.
+    `missing_scopes` were asked for and not granted. `table` is the id of the restored table in which it was begun, None
+    in a table that was never restored.
     """
 
     key: PendingKey
@@ -74,6 +77,7 @@ class Pending:
     detail: str = ""
     connection: str = ""
     missing_scopes: tuple[str, ...] = ()
+    table: str | None = None
 
 
 def hashed(text: str) -> str:

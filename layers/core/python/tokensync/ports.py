@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tokensync.connection import Connection
     from tokensync.names import ConnectionName
     from tokensync.pending import Pending, PendingKey
-    from tokensync.work import DueKey, Work
+    from tokensync.work import DeadLetter, DueKey, Work
 
 
 class Connections(Protocol):
@@ -53,9 +53,11 @@ class Connections(Protocol):
         ...
 
     def take_over(
-        self, grant_holder: Connection, *, until: int, over: int | None = None
+        self, grant_holder: Connection, *, until: int, over: int | None = None, floor: int = 0
     ) -> tuple[Connection, Connection | None]:
         """Give an account a new grant, whoever holds it: fence + 1, allocated + 1, generation = that number.
+
+        Where these would be below `floor` they are `floor`: a restored table does not know which numbers were used.
 
         Creates the record where none stands. `grant_holder` brings provider, status, label, sealed grant, times and
         one history entry, which is appended to what stands. Phase becomes idle, the lease is ours until `until`, and a
@@ -151,11 +153,16 @@ class Pendings(Protocol):
         """Return all that one browser has with an app: those only begun first, then those consumed, the latest last."""
         ...
 
-    def consume(self, key: PendingKey, *, now: int, lease_until: int | None, code: str) -> Pending:
+    def consume(
+        self, key: PendingKey, *, now: int, lease_until: int | None, code: str, table: str | None = None
+    ) -> Pending:
         """Use it up: one write that also marks the code's hash `code` as presented, unless `code` is empty.
 
+        `table` is the id of the restored table in which it must have been begun, None where none was restored.
+
         Raises:
-            AlreadyConsumed: the authorization, its invite or the code was used before, or it expired.
+            AlreadyConsumed: the authorization, its invite or the code was used before, or it expired, or it was begun
+                before the table was restored, so that nobody knows.
         """
         ...
 
@@ -175,12 +182,32 @@ class Pendings(Protocol):
         """
         ...
 
+    def given_up(self, app: str) -> Iterator[Pending]:
+        """Yield the authorizations of an app that failed although they were answered, and whose answer is kept."""
+        ...
+
     def invite_is_used(self, app: str, invite_id: str) -> bool:
         """Return whether a connection stands through this invite."""
         ...
 
     def use_invite(self, app: str, invite_id: str, *, now: int, expires_at: int) -> None:
         """Mark an invite as used up."""
+        ...
+
+
+class Origin(Protocol):
+    """Where the table's items come from. Each method may raise StoreUnavailable."""
+
+    def restored(self) -> str | None:
+        """Return the table's own id if its items come from a backup of another one, else None.
+
+        A mark among the items names the table that they were written to. A table without one is marked as itself,
+        unless DynamoDB says that it was restored.
+        """
+        ...
+
+    def notice(self, table: str, *, now: int) -> bool:
+        """Note that somebody noticed that this table was restored; tell whether nobody had before."""
         ...
 
 
@@ -313,6 +340,26 @@ class TokenSecrets(Protocol):
             PublishUnavailable: throttled or down.
             SecretNotOurs: our permissions end at secrets without our tag.
             SecretGone: it was deleted for good.
+        """
+        ...
+
+
+class DeadLetters(Protocol):
+    """The messages of the refresh queue that could not be worked on."""
+
+    def receive(self) -> list[DeadLetter]:
+        """Return a few, hidden from everybody for two minutes from now on; none are left where it is empty.
+
+        Raises:
+            QueueUnavailable: they cannot be received now.
+        """
+        ...
+
+    def delete(self, letter: DeadLetter) -> None:
+        """Delete one that was received.
+
+        Raises:
+            QueueUnavailable: it was not deleted, and comes again.
         """
         ...
 

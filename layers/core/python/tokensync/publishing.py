@@ -27,6 +27,10 @@ def version_id(name: ConnectionName, *, generation: int, fence: int) -> str:
     return str(uuid.UUID(bytes=digest[:16], version=5))
 
 
+# Leases after a backup within which a version is known again as one of ours.
+_REACH = 300
+
+
 class Publisher:
     """Writes grants to the secrets that workloads read."""
 
@@ -86,3 +90,22 @@ class Publisher:
         """
         published = record.published
         return published is not None and self._secrets.current_version(published.arn) == published.version_id
+
+    def is_overtaken(self, record: Connection) -> bool:
+        """Return whether a holder of this fence or a later one wrote the secret, although this one did not yet.
+
+        A hand's edit bears a version of another kind, and a late worker's write one of an older fence.
+
+        Raises:
+            PublishUnavailable: later it can be told.
+            SecretGone: the secret was deleted.
+        """
+        if record.published is None:
+            return False
+        current = self._secrets.current_version(record.published.arn)
+        return current != record.published.version_id and any(
+            current == version_id(record.name, generation=generation, fence=record.fence + leases)
+            for leases in range(_REACH)
+            # Each number takes a lease of its own, so none grows faster than the fence.
+            for generation in range(record.generation, record.allocated + leases + 2)
+        )

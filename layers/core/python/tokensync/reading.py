@@ -109,9 +109,15 @@ def _busy(answer: Answer) -> Failure | None:
 
 
 def _reply(answer: Answer) -> dict[str, Any] | None:
-    """Return the JSON object that an answer is, None where it is none or not all of it came."""
+    """Return the JSON object that an answer is, None where it is none, or not all of it came, or a redirect's.
+
+    Whoever redirects a token request is not the endpoint that speaks of tokens (RFC 9700 §4.12): its word counts for
+    nothing.
+    """
+    if not answer.complete or 300 <= answer.status < 400:  # noqa: PLR2004 - RFC 9110 §15.4
+        return None
     try:
-        return parse_object(answer.body) if answer.complete else None
+        return parse_object(answer.body)
     except NotStrictJson:
         return None
 

@@ -6,16 +6,18 @@ named exemptions. Recovery is the same worker finding `sent` or `received` under
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync import transitions
 from tokensync.answers import Failure, FailureClass
 from tokensync.connection import Attempt, Exemption, Phase
-from tokensync.errors import FenceLost, NewerSchema, StoreUnavailable
+from tokensync.errors import FenceLost, NewerSchema, StoreError, StoreUnavailable
 from tokensync.outcome import Outcome, Result
 from tokensync.presenting import present
 from tokensync.providers.contract import GrantType
+from tokensync.reading import read_answer
 from tokensync.token_request import renewal_request
 from tokensync.unsealing import answer_binding
 from tokensync.work import Work
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from tokensync.unsealing import Unsealer
     from tokensync.wire import Wire
 
+_EARLIER = 3  # presentations of one token whose answers are still looked for
 # RFC 6749 §4.4: what is minted is the app's own.
 _NOT_THE_ACCOUNTS = Failure(
     kind=FailureClass.NOT_SENT,
@@ -100,11 +103,13 @@ class Refresher:
         attempt = Attempt(
             id=self.randomness.token(),
             fence=record.fence,
-            at=self.clock.now(),
+            # The grace counts from the presentation that may have spent the token, and that is the first.
+            at=record.attempt.at if record.attempt and exemption is Exemption.GRACE else self.clock.now(),
             exemption=exemption,
             trial=session.trial is not None,
+            earlier=_unanswered(record.attempt, exemption),
         )
-        sent = self.connections.write(record, replace(record, phase=Phase.SENT, attempt=attempt, exemption=None))
+        sent = self._marked(record, replace(record, phase=Phase.SENT, attempt=attempt, exemption=None))
         self.failpoints.reached("sent")
         answer = present(
             request, wire=self.wire, clock=self.clock, seconds=self.limits.provider, failpoints=self.failpoints
@@ -112,6 +117,20 @@ class Refresher:
         if isinstance(answer, Failure):
             return self.concluder.settle(sent, answer, grant, session, previous=record)
         return self._receive(sent, answer, grant, session, budget)
+
+    def _marked(self, record: Connection, marked: Connection) -> Connection:
+        """SENT: return the record under its mark.
+
+        Raises:
+            FenceLost, NewerSchema, StoreUnavailable: nothing was presented.
+        """
+        try:
+            return self.connections.write(record, marked)
+        except StoreUnavailable:
+            # The mark may stand and its answer be lost: the next holder would see an ambiguity where there is none.
+            with suppress(StoreError):
+                self.connections.write(marked, transitions.released(record))
+            raise
 
     def _receive(self, sent: Connection, answer: Answer, grant: Grant, session: Session, budget: Budget) -> Outcome:
         """RECEIVED: the raw bytes become durable before they are parsed, and the generation's number is allocated."""
@@ -142,14 +161,49 @@ class Refresher:
             return self.concluder.conclude(record, answer, self.unsealer.grant(record), session)
         if record.attempt is None:
             return None
-        kept = self.connections.aside(record.name, fence=record.attempt.fence)
+        kept = self._kept(record, record.attempt, session)
         if kept is None and record.phase is not Phase.SENT:
             return None
         grant = self.unsealer.grant(record)
         if kept is None:
             lost = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message="the attempt's process ended")
             return self.concluder.settle(record, lost, grant, session, previous=None)
+        fence, sealed = kept
         received = self.connections.write(
-            record, replace(record, phase=Phase.RECEIVED, sealed_answer=kept, allocated=record.allocated + 1)
+            record,
+            replace(
+                record,
+                phase=Phase.RECEIVED,
+                sealed_answer=sealed,
+                allocated=record.allocated + 1,
+                # It has its place now: found aside again, it would be concluded for ever.
+                attempt=record.attempt.placed(fence, under=record.fence),
+            ),
         )
-        return self.concluder.conclude(received, self.unsealer.answer(kept, record), grant, session)
+        return self.concluder.conclude(received, self.unsealer.answer(sealed, record), grant, session)
+
+    def _kept(self, record: Connection, attempt: Attempt, session: Session) -> tuple[int, bytes] | None:
+        """Return the answer that stands aside, and the fence that it came under; None where there is none.
+
+        Of an earlier presentation only new tokens count: what else was said to it a later one has overtaken.
+        """
+        sealed = self.connections.aside(record.name, fence=attempt.fence)
+        if sealed is not None:
+            return attempt.fence, sealed
+        for fence in attempt.earlier:
+            sealed = self.connections.aside(record.name, fence=fence)
+            if sealed is None:
+                continue
+            read = read_answer(session.provider, self.unsealer.answer(sealed, record), secrets=session.client_secrets)
+            if not isinstance(read, Failure):
+                return fence, sealed
+        return None
+
+
+def _unanswered(attempt: Attempt | None, exemption: Exemption | None) -> tuple[int, ...]:
+    """Return the fences under which an answer that matters may still turn up, now that its token is presented again."""
+    if attempt is None:
+        return ()
+    if exemption in (Exemption.NOT_PROCESSED, Exemption.SAFE):  # it was answered, or nothing can be lost
+        return attempt.earlier
+    return (attempt.fence, *attempt.earlier)[:_EARLIER]

@@ -45,7 +45,7 @@ class Remover:
             del grant, session
             return self._removed(record, days)
 
-        return operating.under_lease(name, session, budget, act)
+        return operating.under_lease(name, session, budget, act, even_quarantined=True)
 
     def _removed(self, record: Connection, days: int) -> Outcome:
         connections, now, published = self.operating.connections, self.operating.clock.now(), record.published

@@ -98,7 +98,7 @@ class Revoker:
             after = transitions.released(record)
             return Outcome(Result.POSTPONED, self.operating.connections.write(record, after))
 
-        outcome = self.operating.under_lease(name, session, budget, act)
+        outcome = self.operating.under_lease(name, session, budget, act, even_quarantined=True)
         if stale:
             return self._renewed(stale[0], session, budget)
         return Revocation(outcome=outcome, failure=failures[0] if failures else None)

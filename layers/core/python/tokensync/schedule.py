@@ -16,11 +16,14 @@ DAY = 86_400
 WARNING_DAYS = (30, 14, 7, 1)
 # Secrets Manager advises against writing one secret more often than every 10 minutes and keeps about 100 versions.
 FLOOR = 900
+# A full secret takes no version before an older one is a day old.
+QUOTA_RECHECK = 3600
 # Three tries of a minute each must fit before the access token's end.
 TRIES = 3
 RETRY_FIRST = 30
 RETRY_LONGEST = 3600
-LAST_ATTEMPT_LEAD = 300
+# A message that is lost comes again after a claim of 12 minutes, one that failed after 6: both must fit, and once more.
+LAST_ATTEMPT_LEAD = 1800
 SANDBOX_VERIFY = 30
 
 
@@ -86,14 +89,12 @@ def warn_at(*, now: int, refresh_expires_at: int | None) -> int | None:
 
 
 def scheduled(record: Connection) -> Connection:
-    """Return the record with `refresh_at` and `next_at` at the earliest time at which anything is to be done."""
-    times = (
-        record.renew_at,
-        record.warn_at,
-        record.compare_at,
-        record.verify_at,
-        record.push_at,
-        record.deauthorized_at,
-    )
+    """Return the record with `refresh_at` and `next_at` at the earliest time at which anything is to be done.
+
+    While its secret could not be written, nothing is due that would present a token to the provider.
+    """
+    waits = record.unpublished and record.compare_at is not None
+    presents = () if waits else (record.renew_at, record.verify_at)
+    times = (*presents, record.warn_at, record.compare_at, record.push_at, record.deauthorized_at)
     earliest = min((at for at in times if at is not None), default=None)
     return replace(record, refresh_at=earliest, next_at=earliest)

@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from tokensync.condition import condition
 from tokensync.names import token_secret_name
 
 if TYPE_CHECKING:
     from tokensync.connection import Connection, LastError
 
 
-def summary(record: Connection, *, prefix: str) -> dict[str, Any]:
-    """Return what `tokensync list` and `show` print of a connection; times in Unix seconds or None."""
+def summary(record: Connection, *, prefix: str, paused: str = "") -> dict[str, Any]:
+    """Return what `tokensync list` and `show` print of a connection; times in Unix seconds or None.
+
+    `reason`, `why` and `next` tell what keeps it from being simply active, `paused` why its app is paused.
+    """
+    told = condition(record, paused=paused)
     return {
         "connection": str(record.name),
         "app": record.name.app,
@@ -20,7 +25,9 @@ def summary(record: Connection, *, prefix: str) -> dict[str, Any]:
         "account_id": record.name.account,
         "label": record.label,
         "status": record.status.value,
-        "reason": record.reason,
+        "reason": record.reason or (told.word if told is not None else ""),
+        "why": told.why if told is not None else "",
+        "next": told.command(record.name) if told is not None else "",
         "generation": record.generation,
         "access_expires_at": record.access_expires_at,
         "refresh_expires_at": record.refresh_expires_at,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tokensync.session import Budget
     from tokensync.work import DueKey, Work
 
-_AT_ONCE = 100
+_AT_ONCE = 10  # what the queue takes in one call: more is never claimed without being queued
 _STOP_BEFORE = 5.0  # seconds: what is left over is found by the next tick
 
 
@@ -46,21 +46,24 @@ class Ticker:
         """
         now = self.clock.now()
         due = queued = 0
+        ends = False
         found = self.connections.due(now=now)
-        while keys := tuple(islice(found, _AT_ONCE)):
+        while not ends and (keys := tuple(islice(found, _AT_ONCE))):
             works: list[Work] = []
             try:
                 for key in keys:
+                    due += 1
                     work = self._claimed(key, now)
                     if work is not None:
                         works.append(work)
+                    # A slow table makes each claim one of seconds.
+                    ends = budget.left() < _STOP_BEFORE
+                    if ends:
+                        break
             finally:
                 # What was claimed before a claim failed is queued all the same: its next turn is a claim period away.
                 refused = self.queue.send(works) if works else []
-                due += len(keys)
                 queued += len(works) - len(refused)
-            if budget.left() < _STOP_BEFORE:
-                break
         if due:
             self.log.info("work.queued", due=due, queued=queued)
         return Ticked(due, queued)

@@ -33,6 +33,9 @@ REASON_OTHER_ACCOUNT = "other_account"
 REASON_DEAUTHORIZED = "deauthorized"
 REASON_REVOKED = "revoked"
 REASON_ENDED = "ended"
+# Why a connection is quarantined.
+REASON_NOT_INVITED = "not_invited"
+REASON_RESTORED_TABLE = "restored_table"
 TOMBSTONE = 90 * schedule.DAY
 
 
@@ -137,7 +140,9 @@ def failed(
             after = replace(record, attempt=before.attempt, exemption=before.exemption, renew_at=again)
             event = "refresh.not_sent"
         case FailureClass.BUSY:
-            after = replace(record, exemption=Exemption.NOT_PROCESSED, renew_at=again)
+            # What was not processed used nothing up: an exemption that it went under stands for the next one.
+            under = record.attempt.exemption if record.attempt is not None else None
+            after = replace(record, exemption=under or Exemption.NOT_PROCESSED, renew_at=again)
             event = "refresh.postponed"
         case FailureClass.CONFIGURATION:
             after = replace(record, exemption=Exemption.OPERATOR, renew_at=now + PAUSED_RECHECK)
@@ -226,7 +231,7 @@ def unpublishable(record: Connection, *, reason: str, now: int) -> Connection:
 
     That an authorization is over weighs more: what is disconnected stays so.
     """
-    after = replace(unscheduled(record), compare_at=None)
+    after = replace(unscheduled(record), compare_at=None, unpublished="")
     if record.status is not Status.DISCONNECTED:
         after = replace(after, status=Status.ORPHANED, reason=reason)
     return released(noted(after, "connection.orphaned", now=now, detail=reason))
@@ -251,7 +256,7 @@ def removed(record: Connection, *, now: int) -> Connection:
     What a consumer knows it by stays, sealed: without that an account that comes back would get a second store there.
     """
     return replace(
-        released(replace(unscheduled(record), compare_at=None, deauthorized_at=None)),
+        released(replace(unscheduled(record), compare_at=None, deauthorized_at=None, unpublished="")),
         removed_at=now,
         ttl=now + TOMBSTONE,
         sealed_grant=None,
@@ -284,6 +289,57 @@ def republished(record: Connection, grant: Grant, *, provider: Provider, now: in
         warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
     )
     return released(noted(after, "connection.republished", now=now))
+
+
+def set_apart(record: Connection, *, now: int) -> Connection:
+    """Return the record, from a restored table, of a connection whose refresh token may have been spent since."""
+    after = replace(
+        unscheduled(record),
+        status=Status.QUARANTINED,
+        reason=REASON_RESTORED_TABLE,
+        attempt=None,
+        exemption=None,
+        parked_at=None,
+        compare_at=None,
+        unpublished="",
+    )
+    return released(noted(after, "connection.quarantined", now=now, detail=REASON_RESTORED_TABLE))
+
+
+def accepted(
+    record: Connection, grant: Grant, *, provider: Provider, now: int, cadence: schedule.Cadence
+) -> Connection:
+    """Return the record of a quarantined connection that an operator accepts: active, and due as its tokens say."""
+    renew_at = verify_at = None
+    life = None if grant.access_expires_at is None else grant.access_expires_at - grant.obtained_at
+    if provider.renews(grant):
+        renew_at = schedule.renew_at(record.name, now=grant.obtained_at, life=life, cadence=cadence)
+        verify_at = now if provider.account_call is not None and record.verified_at is None else None
+    elif provider.account_call is not None:
+        verify_at = schedule.verify_at(record.name, now=now, cadence=cadence)
+    else:
+        verify_at = grant.access_expires_at
+    after = replace(
+        record,
+        status=Status.ACTIVE,
+        reason="",
+        attempt=None,
+        exemption=None,
+        renew_at=renew_at,
+        verify_at=verify_at,
+        warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
+        failures=0,
+        last_error=None,
+    )
+    return released(noted(after, "connection.accepted", now=now))
+
+
+def unaccepted(record: Connection, failure: Failure, *, now: int) -> Connection:
+    """Return the record of a quarantined connection whose token, presented by an operator's word, gave no new one."""
+    after = replace(
+        unscheduled(record), exemption=None, last_error=LastError.of(failure, at=now), failures=record.failures + 1
+    )
+    return released(noted(after, "connection.not_accepted", now=now, detail=failure.code))
 
 
 def breaker_trips(*, tried: int, refused: int) -> bool:

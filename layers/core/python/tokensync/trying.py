@@ -103,6 +103,7 @@ def _can_tell(record: Connection) -> bool:
         and record.removed_at is None
         and record.handed_over_at is None
         and record.sealed_grant is not None
+        and not record.unpublished
     )
 
 

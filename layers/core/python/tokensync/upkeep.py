@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tokensync.accepting import Accepter
 from tokensync.answers import FailureClass
 from tokensync.brought import FIELDS, Brought
 from tokensync.commands import FAILED, LATER, NEEDS_SELLER, USAGE, refused, told_outcome
+from tokensync.condition import condition
+from tokensync.connection import Status
 from tokensync.errors import BadRequest
 from tokensync.importing import Importer
 from tokensync.names import ConnectionName
@@ -16,6 +19,7 @@ from tokensync.proving import Prover
 from tokensync.removal import LONGEST_RECOVERY, SHORTEST_RECOVERY
 from tokensync.removing import Remover
 from tokensync.revoking import Revoker
+from tokensync.transitions import REASON_RESTORED_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +46,7 @@ class Upkeep:
     prover: Prover
     revoker: Revoker
     remover: Remover
+    accepter: Accepter
     prefix: str
 
     def commands(self) -> Mapping[str, Command]:
@@ -52,6 +57,7 @@ class Upkeep:
             "publish": self._publish,
             "revoke": self._revoke,
             "remove": self._remove,
+            "accept": self._accept,
         }
 
     def _import(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
@@ -109,6 +115,12 @@ class Upkeep:
         }
         return told_outcome(name, outcome, prefix=self.prefix, otherwise=words)
 
+    def _accept(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name = ConnectionName.parse(str(event["connection"]))
+        force = event.get("force") is True
+        outcome = self.accepter.accept(name, budget, force=force)
+        return told_outcome(name, outcome, prefix=self.prefix, otherwise=_not_accepted(outcome, force=force))
+
 
 def upkeep(
     *,
@@ -128,6 +140,7 @@ def upkeep(
         prover=prover,
         revoker=Revoker(operating=operating, concluder=concluder, wire=wire, failpoints=failpoints, limits=limits),
         remover=Remover(operating=operating, concluder=concluder),
+        accepter=Accepter(operating=operating, concluder=concluder),
         prefix=prefix,
     )
 
@@ -139,6 +152,35 @@ def _waiting(command: str) -> Words:
         Result.LEASED_ELSEWHERE: (LATER, "another worker is at this connection", again),
         Result.NO_TIME: (LATER, "the function had too little time left", again),
         Result.TAKEN_OVER: (LATER, "the seller authorized again meanwhile", "tokensync show {name}"),
+    }
+
+
+def _not_accepted(outcome: Outcome, *, force: bool) -> Words:
+    """Word what kept a connection from being accepted."""
+    record = outcome.record
+    if record is None:
+        return _waiting("accept")
+    told = condition(record)
+    if record.status is not Status.QUARANTINED:
+        why = f"it is {record.status}, not quarantined: there is nothing to accept"
+        following = "tokensync show {name}" if told is None else told.following
+        return {Result.NOTHING_DUE: (FAILED, why, following), **_waiting("accept")}
+    spent = "its tokens have ended"
+    if record.reason == REASON_RESTORED_TABLE:
+        spent = (
+            "the provider refuses its refresh token"
+            if outcome.failure is not None
+            else "its refresh token may have been spent since the backup, and its provider takes each one once; "
+            "--force presents it all the same"
+        )
+    return {
+        Result.REAUTHORIZE: (NEEDS_SELLER, spent, "tokensync invite {app} --for {name}"),
+        Result.POSTPONED: (
+            LATER,
+            "it stays quarantined: the provider gave no token now",
+            "tokensync accept {name}" + (" --force" if force else ""),
+        ),
+        **_waiting("accept"),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tokensync.errors import BadRequest, InvalidName
@@ -33,6 +33,14 @@ class DueKey:
         if kind == "pending":
             return Work(pending=PendingKey.parse(app, self.sort_key))
         raise BadRequest(f"a due record of unknown kind {kind}")
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message that could not be worked on in five tries. `handle` deletes it."""
+
+    body: str = field(repr=False)
+    handle: str
 
 
 @dataclass(frozen=True, kw_only=True)

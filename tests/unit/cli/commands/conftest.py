@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from typer.testing import CliRunner
 
-from tokensync.commands import CallbackCommands, RotationCommands
+from tokensync.commands import CallbackCommands
 from tokensync_cli.failure import CommandFailed
 from tokensync_cli.main import app
 from tokensync_cli.run import Run
@@ -57,12 +57,7 @@ class Functions:
         self.script: list[bytes | BaseException] = []
         self._world = world
         self._answers: dict[str, Any] = {
-            "rotation": RotationCommands(
-                operating=world.operating,
-                ticker=world.ticker,
-                prefix="tokensync",
-                more={**world.upkeep.commands(), **world.handing.commands()},
-            ),
+            "rotation": world.commands,
             "callback": CallbackCommands(
                 connector=world.connector,
                 wire=world.shop,

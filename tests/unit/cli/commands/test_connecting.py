@@ -129,7 +129,7 @@ def test_connect_tells_of_another_account(desk: Any) -> None:
 
     code, error = desk.error("connect", APP, "--for", str(NAME))
 
-    assert (4, "Quarantined", f"tokensync show {APP}/another") == (code, error["class"], error["next"])
+    assert (4, "Quarantined", f"tokensync accept {APP}/another") == (code, error["class"], error["next"])
 
 
 def test_connect_to_a_paused_app_does_not_begin(desk: Any) -> None:

@@ -52,6 +52,42 @@ def test_list_shows_people_a_row_for_each(desk: Any) -> None:
     assert "stack prod in eu-central-1, account 000000000000" in result.stderr
 
 
+def test_list_says_why_a_connection_is_not_simply_active(desk: Any) -> None:
+    """A word in the table, and beneath it a sentence with the next command; programs get all three."""
+    held = replace(desk.world.connected(), status=Status.HELD, reason="last_attempt_ambiguous")
+    desk.world.connections.seed(held)
+
+    result = desk.run("list")
+    (told,) = desk.json("list")
+
+    assert "last attempt ambiguous" in result.stdout
+    assert f"{NAME}: held: its last attempt got no answer either" in result.stderr
+    assert f"Next: tokensync refresh {NAME} --force" in result.stderr
+    assert ("last_attempt_ambiguous", f"tokensync refresh {NAME} --force") == (told["reason"], told["next"])
+    assert f"Next: tokensync refresh {NAME} --force\n" in desk.run("show", str(NAME)).stderr
+
+
+def test_list_tells_of_a_paused_app(desk: Any) -> None:
+    """Its connections are active, and nothing renews them."""
+    desk.world.connected()
+    desk.world.apps.pause(APP, why="invalid_client", now=1)
+
+    for told in (*desk.json("list"), desk.json("show", str(NAME))):
+        assert ("app_paused", f"tokensync app resume {APP}") == (told["reason"], told["next"])
+    assert "its app is paused: invalid_client" in desk.run("list").stderr
+
+
+def test_list_explains_a_few(desk: Any) -> None:
+    """Of a whole fleet in trouble ten are explained, and the doctor has the rest."""
+    for index in range(12):
+        record = desk.world.connected(ConnectionName(APP, f"seller-{index:02}"), refresh_token=f"F{index}")
+        desk.world.connections.seed(replace(record, status=Status.REAUTHORIZE, reason="refused"))
+    said = desk.run("list").stderr
+
+    assert 10 == said.count("the seller has to authorize again")
+    assert "… and 2 more. Next: tokensync doctor" in said
+
+
 def test_list_by_status_and_app(desk: Any) -> None:
     """Filters leave the others out; an app that is not registered is not found."""
     desk.world.connected()

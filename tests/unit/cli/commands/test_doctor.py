@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tokensync.connection import Status
+from tokensync.connection import QUOTA, Status
 from tokensync.errors import InvalidApp, StoreUnavailable
+from tokensync.pending import NO_ACCOUNT, Outcome, Pending, PendingKey
 from tokensync_cli.failure import CommandFailed
 from world import APP, NAME
 
@@ -50,7 +51,7 @@ def test_the_sandbox_is_looked_at_on_the_embedded_stack(desk: Any) -> None:
         (Status.REAUTHORIZE, f"tokensync invite {APP} --for {NAME}"),
         (Status.DISCONNECTED, f"tokensync invite {APP} --for {NAME}"),
         (Status.ORPHANED, f"tokensync publish {NAME}"),
-        (Status.QUARANTINED, f"tokensync show {NAME}"),
+        (Status.QUARANTINED, f"tokensync accept {NAME}"),
     ],
 )
 def test_a_connection_that_is_not_active(desk: Any, status: Status, following: str) -> None:
@@ -122,13 +123,48 @@ def test_functions_that_do_not_answer(desk: Any) -> None:
     assert ["functions", "functions"] == [finding["check"] for finding in wrong(desk)]
 
 
-def test_dead_letters_are_moved_back(desk: Any) -> None:
-    """With the AWS CLI's own command."""
+def test_dead_letters_are_brought_back(desk: Any) -> None:
+    """One command stores the answers among them and queues the names again."""
     desk.queues.messages["https://sqs.example/dead"] = 3
 
     (finding,) = wrong(desk)
 
-    assert finding["next"].startswith("aws sqs start-message-move-task --source-arn arn:")
+    assert "tokensync recover" == finding["next"]
+
+
+def test_an_answer_that_waits(desk: Any) -> None:
+    """It is kept aside, and its connection is not due: nobody would look at it."""
+    world = desk.world
+    world.connected()
+    world.failpoints.run_at("answered", lambda: world.connections.fail_next("write", StoreUnavailable))
+    world.look_after()
+    world.after_lease()
+
+    assert [("connections", f"tokensync recover {NAME}")] == [
+        (finding["check"], finding["next"]) for finding in wrong(desk)
+    ]
+
+
+def test_a_secret_that_takes_no_version(desk: Any) -> None:
+    """Its token is not published, and says so although the connection is active."""
+    desk.world.connections.seed(replace(desk.world.connected(), unpublished=QUOTA))
+
+    (finding,) = wrong(desk)
+    assert f"tokensync publish {NAME}" == finding["next"]
+    assert f"{NAME}: its secret takes no further version today" in finding["message"]
+
+
+def test_authorizations_that_were_given_up(desk: Any) -> None:
+    """Sellers authorized, and nobody could tell whose account it is: one command asks once more."""
+    given_up = Pending(
+        key=PendingKey(APP, "browser", "nonce"), provider="tiktok_shop", token_endpoint="", redirect_uri="",
+        invite_id="", created_at=1, expires_at=2, outcome=Outcome.FAILED, detail=NO_ACCOUNT, sealed_answer=b"sealed",
+    )  # fmt: skip
+    desk.world.pendings.seed(given_up)
+
+    assert [("authorizations", "tokensync recover")] == [(finding["check"], finding["next"]) for finding in wrong(desk)]
+    desk.world.pendings.seed(replace(given_up, detail="unusable_answer"))
+    assert [] == wrong(desk)
 
 
 def test_what_keeps_a_check_from_being_made_is_a_finding(desk: Any) -> None:

@@ -32,9 +32,10 @@ def test_the_commands_are_those_of_the_design() -> None:
         ("provider", "list"),
         *[(name,) for name in ("up", "down", "outputs", "invite", "connect", "paste", "list", "show", "history")],
         *[(name,) for name in ("refresh", "tick", "token", "doctor")],
-        *[(name,) for name in ("import", "verify", "publish", "revoke", "remove")],
+        *[(name,) for name in ("import", "verify", "publish", "accept", "revoke", "remove")],
         *[("app", verb) for verb in ("set", "set-consumer-key", "rotate-secret")],
         ("export",),
+        ("recover",),
         ("push",),
     }
 

@@ -1,4 +1,4 @@
-"""`verify`, `publish`, `revoke`, `remove`, and how removed connections are shown."""
+"""`verify`, `publish`, `accept`, `revoke`, `remove`, and how removed connections are shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from tokensync.app import App
 from tokensync.connection import Status
 from tokensync.names import ConnectionName, token_secret_name
 from tokensync.secret import Secret
+from visitors import Browser
 from world import APP, NAME
+
+STRANGE = ConnectionName(APP, "strange-account")
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ def test_verify_tells_that_the_token_was_renewed(standing: Any) -> None:
     assert f"{NAME}: the access token was refused; refreshed, generation 1 → 2.\n" == result.stdout
 
 
-@pytest.mark.parametrize("command", ["verify", "publish", "revoke", "remove"])
+@pytest.mark.parametrize("command", ["verify", "publish", "accept", "revoke", "remove"])
 def test_a_connection_that_is_not_there(desk: Any, command: str) -> None:
     """Exit code 3 before any function is asked."""
     assert 3 == desk.error(command, str(NAME))[0]
@@ -64,6 +67,71 @@ def test_publish_brings_a_deleted_secret_back(standing: Any) -> None:
     assert (0, f"{NAME} is published.\n") == (result.exit_code, result.stdout)
     assert f"Next: tokensync token {NAME}" in result.stderr
     assert Status.ACTIVE is standing.world.stored().status
+
+
+@pytest.fixture
+def strange(standing: Any) -> Any:
+    """A desk at which another account than the invite's authorized."""
+    standing.world.shop.account = STRANGE.account
+    browser = Browser(standing.world)
+    browser.connect(standing.world.invite(for_account=NAME.account))
+    browser.back()
+    return standing
+
+
+def test_accept_shows_whom_it_asks_about(strange: Any) -> None:
+    """The account and its label are in the question; whoever says no changed nothing."""
+    code, error = strange.error("accept", str(STRANGE))
+    assert (2, f"tokensync accept {STRANGE} --yes") == (code, error["next"])
+
+    strange.is_interactive = True
+    refused = strange.run("accept", str(STRANGE), stdin="n\n")
+    assert 1 == refused.exit_code
+    assert f"Accept account {STRANGE.account} (Acme GmbH) as {STRANGE}?" in refused.stderr
+    assert Status.QUARANTINED is strange.world.stored(STRANGE).status
+
+
+def test_accept_tells_which_account_is_active(strange: Any) -> None:
+    """In words, and the next command."""
+    result = strange.run("accept", str(STRANGE), "--yes")
+
+    told = f"{STRANGE} (Acme GmbH) is accepted and active, generation 1.\n"
+    assert (0, told) == (result.exit_code, result.stdout), result.output
+    assert f"Next: tokensync token {STRANGE}" in result.stderr
+    assert "active" == strange.world.document(STRANGE)["status"]
+
+
+def test_accept_as_json(strange: Any) -> None:
+    """The result and the connection."""
+    told = strange.json("accept", str(STRANGE), "--yes")
+
+    assert ("published", STRANGE.account, "active") == (
+        told["result"], told["connection"]["account_id"], told["connection"]["status"]
+    )  # fmt: skip
+
+
+def test_accept_of_what_is_not_quarantined(standing: Any) -> None:
+    """Nobody is asked; it is said that there is nothing to accept."""
+    code, error = standing.error("accept", str(NAME))
+
+    assert (1, f"tokensync show {NAME}") == (code, error["next"])
+    assert "not quarantined" in error["message"]
+
+
+def test_accept_out_of_a_backup(standing: Any) -> None:
+    """Where the provider takes each refresh token once the seller is asked for, unless the operator insists."""
+    world = standing.world
+    world.origin.restored()
+    backup = world.table.backup()
+    world.look_after()
+    world.table.restore(backup)
+    world.look_after()
+    code, error = standing.error("accept", str(NAME), "--yes")
+    assert (4, f"tokensync invite {APP} --for {NAME}") == (code, error["next"])
+
+    world.shop.alive.add("R0")
+    result = standing.run("accept", str(NAME), "--force", "--yes")
+    assert 0 == result.exit_code, result.output
 
 
 def test_revoke_asks_first(standing: Any) -> None:

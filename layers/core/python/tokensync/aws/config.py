@@ -45,6 +45,7 @@ class RotationConfig(Config):
     """The rotation function's. `claim_seconds`: until a connection that was queued in vain is queued again."""
 
     claim_seconds: int
+    dead_letter_queue_url: str
 
 
 class _Reader:
@@ -111,7 +112,11 @@ def rotation_config(environment: Mapping[str, str] = os.environ) -> RotationConf
         BadEnvironment: variables are missing or unusable.
     """
     reader = _Reader(environment)
-    config = RotationConfig(claim_seconds=reader.positive("TOKENSYNC_CLAIM_SECONDS"), **_shared(reader, "rotation"))
+    config = RotationConfig(
+        claim_seconds=reader.positive("TOKENSYNC_CLAIM_SECONDS"),
+        dead_letter_queue_url=reader.text("TOKENSYNC_DEAD_LETTER_QUEUE_URL"),
+        **_shared(reader, "rotation"),
+    )
     reader.check()
     return config
 

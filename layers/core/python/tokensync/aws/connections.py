@@ -37,8 +37,12 @@ _NOT_BROUGHT = frozenset({
 _BROUGHT_OR_REMOVED = (
     "sealed_grant", "refresh_at", "renew_at", "warn_at", "next_at", "obtained_at", "access_expires_at",
     "refresh_expires_at", "parked_at", "verify_at", "push_at", "verified_at", "removed_at", "deauthorized_at",
-    "ttl", "handed_over_at",
+    "ttl", "handed_over_at", "table",
 )  # fmt: skip
+
+
+class _NotBelow(Exception):
+    """A number of the record is not below the floor."""
 
 
 class DynamoConnections:
@@ -113,12 +117,28 @@ class DynamoConnections:
             raise FenceLost(f"another holder took {before.name} over") from None
 
     def take_over(
-        self, grant_holder: Connection, *, until: int, over: int | None = None
+        self, grant_holder: Connection, *, until: int, over: int | None = None, floor: int = 0
     ) -> tuple[Connection, Connection | None]:
         """Give an account a new grant, whoever holds it.
 
         Raises:
             FenceLost, NewerSchema: as the port says.
+        """
+        if floor:
+            # DynamoDB's expressions know no maximum: below the floor first, then as ever.
+            try:
+                return self._taken_over(grant_holder, until=until, over=over, floor=floor)
+            except _NotBelow:
+                pass
+        return self._taken_over(grant_holder, until=until, over=over, floor=0)
+
+    def _taken_over(
+        self, grant_holder: Connection, *, until: int, over: int | None, floor: int
+    ) -> tuple[Connection, Connection | None]:
+        """Take over; with a floor only where both numbers are below it, which they become.
+
+        Raises:
+            _NotBelow: one of them is not.
         """
         name = grant_holder.name
         brought = {
@@ -131,15 +151,17 @@ class DynamoConnections:
         absent = tuple(attribute for attribute in (*_BROUGHT_OR_REMOVED, DUE) if attribute not in brought)
         # Both need the old record: the number before this one, and until when its lease stood. One call gives either
         # the old or the new, so the new is computed as DynamoDB does.
-        number = "if_not_exists(#allocated, :zero) + :one"
+        number = ":floor" if floor else "if_not_exists(#allocated, :zero) + :one"
+        fence = ":floor" if floor else "if_not_exists(#fence, :zero) + :one"
+        below = " AND (attribute_not_exists(#fence) OR (#fence < :floor AND #allocated < :floor))" if floor else ""
         seen = {None: "", 0: " AND attribute_not_exists(#fence)"}.get(over, " AND #fence = :over")
         change = Change(
             condition="(attribute_not_exists(#schema) OR #schema <= :ours) AND "
             "(attribute_not_exists(#authorized_at) OR (#authorized_at <= :at AND #authorized_by <> :by) "
-            f"OR (#authorized_at < :at AND attribute_exists(#removed_at))){seen}",
+            f"OR (#authorized_at < :at AND attribute_exists(#removed_at))){seen}{below}",
             set={**brought, "schema": SCHEMA, "phase": Phase.IDLE, "failures": 0, "lease_until": until},
             compute={
-                "fence": "if_not_exists(#fence, :zero) + :one",
+                "fence": fence,
                 "allocated": number,
                 "generation": number,
                 # Whoever held the lease may publish an older token until it ends.
@@ -153,6 +175,7 @@ class DynamoConnections:
                 "ours": SCHEMA,
                 "zero": 0,
                 "one": 1,
+                **({"floor": floor} if floor else {}),
                 "none": (),
                 "entries": grant_holder.history,
                 **({"over": over} if over else {}),
@@ -161,8 +184,11 @@ class DynamoConnections:
         try:
             item = self._table.update(connection_key(name), change, returning="ALL_OLD")
         except ConditionFailed as failed:
-            if failed.item is not None and connection_from(failed.item).schema > SCHEMA:
+            standing = None if failed.item is None else connection_from(failed.item)
+            if standing is not None and standing.schema > SCHEMA:
                 raise NewerSchema(f"a newer version wrote {name}") from None
+            if standing is not None and floor and max(standing.fence, standing.allocated) >= floor:
+                raise _NotBelow from None
             raise FenceLost(f"{name} was authorized by this authorization or a later one, or meanwhile") from None
         stood = connection_from(item) if item else None
         old = stood or Connection(name=name, provider=grant_holder.provider)
@@ -170,9 +196,9 @@ class DynamoConnections:
             grant_holder,
             schema=SCHEMA,
             phase=Phase.IDLE,
-            fence=old.fence + 1,
-            allocated=old.allocated + 1,
-            generation=old.allocated + 1,
+            fence=floor or old.fence + 1,
+            allocated=floor or old.allocated + 1,
+            generation=floor or old.allocated + 1,
             lease_until=until,
             attempt=None,
             exemption=None,

@@ -91,6 +91,12 @@ class DynamoTable:
         self._client = client
         self.name = name
 
+    def identity(self) -> tuple[str, bool]:
+        """Return the table's id, which no other table ever has, and whether DynamoDB restored it from a backup."""
+        with translated("DescribeTable", {}, StoreUnavailable):
+            described = self._client.describe_table(TableName=self.name)["Table"]
+        return described["TableId"], "RestoreSummary" in described
+
     def get(self, key: tuple[str, str]) -> Item | None:
         """Return an item, strongly consistent, or None."""
         with translated("GetItem", {}, StoreUnavailable):

@@ -1,6 +1,6 @@
-"""What only the layer that is built for this machine brings: loopback providers and failpoints.
+"""What only the layer that is built for this machine brings: loopback providers, failpoints and a clock that is off.
 
-The cloud's layer holds no `tokensync_host`, so there nothing can switch either on.
+The cloud's layer holds no `tokensync_host`, so there nothing can switch any of them on.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tokensync.addresses import AddressPolicy, PublicOnly
+from tokensync.aws.system import SystemClock
 
 if TYPE_CHECKING:
     from tokensync.seams import Failpoints
@@ -22,11 +23,12 @@ class NoFailpoints:
         """Do nothing."""
 
 
-def seams() -> tuple[AddressPolicy, Failpoints]:
-    """Return which addresses may be reached, and the failpoints."""
+def seams() -> tuple[AddressPolicy, Failpoints, SystemClock]:
+    """Return which addresses may be reached, the failpoints, and the machine's clock."""
     if find_spec("tokensync_host") is None:
-        return PublicOnly(), NoFailpoints()
+        return PublicOnly(), NoFailpoints(), SystemClock()
     host = import_module("tokensync_host")
     policy: AddressPolicy = host.PublicAndLoopback()
     failpoints: Failpoints = host.FileFailpoints()
-    return policy, failpoints
+    clock: SystemClock = host.ShiftedClock()
+    return policy, failpoints, clock

@@ -177,6 +177,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "exemption": Exemption,
     "outcome": Outcome,
     "attempt": _nested(Attempt),
+    "earlier": tuple,
     "published": _nested(Published),
     "last_error": _nested(LastError),
     "missing_scopes": tuple,

@@ -23,6 +23,8 @@ from tokensync.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
 from tokensync.pending import Outcome, Pending, PendingKey
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
     from tokensync.aws.items import Item
@@ -53,7 +55,9 @@ class DynamoPendings:
             found, key=lambda pending: (pending.consumed_at is not None, pending.consumed_at or pending.created_at)
         )
 
-    def consume(self, key: PendingKey, *, now: int, lease_until: int | None, code: str) -> Pending:
+    def consume(
+        self, key: PendingKey, *, now: int, lease_until: int | None, code: str, table: str | None = None
+    ) -> Pending:
         """Use it up in one write that also marks the code as presented.
 
         It is read first: most repetitions end there, and the transaction needs to know its invite.
@@ -69,6 +73,8 @@ class DynamoPendings:
         pending = pending_from(item)
         if pending.consumed_at is not None or pending.expires_at <= now:
             raise AlreadyConsumed("the authorization was used before, or it expired")
+        if table is not None and pending.table != table:
+            raise AlreadyConsumed("the authorization was begun before the table was restored")
         after = replace(
             pending, consumed_at=now, lease_until=lease_until, outcome=Outcome.WORKING, fence=pending.fence + 1
         )
@@ -144,6 +150,12 @@ class DynamoPendings:
         if pending.sealed_answer is None or pending.outcome is not Outcome.WORKING:
             raise NotLeased("nothing was answered, or it is finished")
         raise NotLeased("the authorization is leased by another", pending.lease_until)
+
+    def given_up(self, app: str) -> Iterator[Pending]:
+        """Yield the authorizations of an app that failed although they were answered, and whose answer is kept."""
+        for pending in map(pending_from, self._table.in_order(partition(app), "pending#")):
+            if pending.outcome is Outcome.FAILED and pending.sealed_answer is not None:
+                yield pending
 
     def invite_is_used(self, app: str, invite_id: str) -> bool:
         """Return whether a connection stands through this invite."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tokensync.aws.failures import translated
-from tokensync.errors import PublishError, PublishUnavailable, SecretGone, SecretNotOurs
+from tokensync.errors import PublishError, PublishUnavailable, QuotaReached, SecretGone, SecretNotOurs
 from tokensync.names import encoded_account, token_secret_name
 
 if TYPE_CHECKING:
@@ -37,11 +37,15 @@ class _Denied(PublishError):
 _CREATE: Mapping[str, type[PublishError]] = {
     "ResourceExistsException": _NameTaken,
     "InvalidRequestException": SecretGone,
+    "LimitExceededException": QuotaReached,
 }
 _PUT: Mapping[str, type[PublishError]] = {
     "ResourceNotFoundException": SecretGone,
     "InvalidRequestException": SecretGone,
     "AccessDeniedException": _Denied,
+    # About 100 versions are kept, and none that is younger than a day is dropped:
+    # https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+    "LimitExceededException": QuotaReached,
     # This token wrote other data before: no repetition will ever do.
     "ResourceExistsException": PublishError,
 }

@@ -11,6 +11,7 @@ from tokensync.aws.apps import AwsApps
 from tokensync.aws.clients import Clients, aws_clients
 from tokensync.aws.config import CallbackConfig, RotationConfig, callback_config, rotation_config
 from tokensync.aws.connections import DynamoConnections
+from tokensync.aws.dead_letters import SqsDeadLetters
 from tokensync.aws.dynamodb import DynamoTable
 from tokensync.aws.functions import Callback, Rotation
 from tokensync.aws.host import seams
@@ -18,10 +19,11 @@ from tokensync.aws.invite_key import InviteKeys
 from tokensync.aws.keys import KmsKeys
 from tokensync.aws.log import PowertoolsLog
 from tokensync.aws.notices import DynamoNotices
+from tokensync.aws.origin import DynamoOrigin
 from tokensync.aws.pendings import DynamoPendings
 from tokensync.aws.queue import SqsWorkQueue
 from tokensync.aws.secrets import SecretsManagerTokens
-from tokensync.aws.system import SystemClock, SystemRandomness
+from tokensync.aws.system import SystemRandomness
 from tokensync.sealing import EnvelopeSealer
 from tokensync.wire import HttpWire
 
@@ -45,7 +47,8 @@ def rotation(config: RotationConfig | None = None, clients: Clients | None = Non
     config, clients = config or rotation_config(), clients or aws_clients()
     log = _log(config)
     ports = _ports(config, clients, DynamoTable(clients.dynamodb, config.table), log)
-    parts = RotationParts(ports, config.claim_seconds, config.prefix)
+    dead_letters = SqsDeadLetters(clients.sqs, config.dead_letter_queue_url)
+    parts = RotationParts(ports, config.claim_seconds, config.prefix, dead_letters)
     return Rotation(log, ports.clock, parts.ticker, parts.batches, parts.commands, config.stack)
 
 
@@ -55,11 +58,11 @@ def _log(config: Config) -> PowertoolsLog:
 
 def _ports(config: Config, clients: Clients, table: DynamoTable, log: PowertoolsLog) -> Ports:
     """Return AWS and this machine as the use cases see them."""
-    clock = SystemClock()
-    policy, failpoints = seams()
+    policy, failpoints, clock = seams()
     return Ports(
         connections=DynamoConnections(table),
         pendings=DynamoPendings(table),
+        origin=DynamoOrigin(table, clock),
         apps=AwsApps(AppSecrets(clients.secrets, prefix=config.prefix, stack=config.stack), table, clock),
         sealer=EnvelopeSealer(KmsKeys(clients.kms, config.key_arn, clock)),
         secrets=SecretsManagerTokens(clients.secrets, prefix=config.prefix, stack=config.stack),

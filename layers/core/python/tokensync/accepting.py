@@ -1,0 +1,96 @@
+"""`accept`: an operator takes a quarantined connection in, by their own decision.
+
+Another account than the invite was for is published as it is: its refresh token was never presented. What a restored
+table held has to give a new token first, so that nothing older comes in the place of what workloads read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tokensync import transitions
+from tokensync.connection import Exemption, Status
+from tokensync.outcome import Outcome, Result
+from tokensync.providers.contract import RefreshReuse
+from tokensync.session import Session
+
+if TYPE_CHECKING:
+    from tokensync.concluding import Concluder
+    from tokensync.connection import Connection
+    from tokensync.grant import Grant
+    from tokensync.names import ConnectionName
+    from tokensync.operating import Operating
+    from tokensync.session import Budget
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepter:
+    """Accepts on demand. Thread-safe: it holds no state."""
+
+    operating: Operating
+    concluder: Concluder
+
+    def accept(self, name: ConnectionName, budget: Budget, *, force: bool = False) -> Outcome:
+        """Make a quarantined connection active. `force` presents a refresh token that a restored table held.
+
+        Returns:
+            PUBLISHED, REFRESHED or VERIFIED: it is active. NOTHING_DUE: it is not quarantined. REAUTHORIZE: its tokens
+            have ended, or may be spent. All else: it stays as it was.
+
+        Raises:
+            UnknownConnection, NewerSchema, StoreUnavailable, UnknownApp, InvalidApp: nothing was done.
+        """
+        operating = self.operating
+        seen = operating.standing(name)
+        if seen.status is not Status.QUARANTINED:
+            return Outcome(Result.NOTHING_DUE, seen)
+        session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
+
+        def act(record: Connection, grant: Grant, session: Session) -> Outcome:
+            if record.status is not Status.QUARANTINED:
+                return self._left(record, Result.NOTHING_DUE)
+            if record.reason == transitions.REASON_RESTORED_TABLE:
+                return self._readopted(record, grant, session, budget, force=force)
+            return self._welcomed(record, grant, session, budget)
+
+        return operating.under_lease(name, session, budget, act, even_quarantined=True)
+
+    def _welcomed(self, record: Connection, grant: Grant, session: Session, budget: Budget) -> Outcome:
+        """Publish the grant of an account that nobody invited; one whose access token has ended is refreshed first."""
+        now, provider = self.operating.clock.now(), session.provider
+        after = transitions.accepted(
+            record, grant, provider=provider, now=now, cadence=self.concluder.cadence.for_app(session.app)
+        )
+        if session.app.push:
+            after = replace(after, push_at=now)
+        if grant.access_expires_at is None or grant.access_expires_at > now:
+            return self.concluder.publish(record, transitions.released(after), grant, Result.PUBLISHED)
+        if not provider.renews(grant):
+            return self._left(record, Result.REAUTHORIZE)
+        active = self.operating.connections.write(record, replace(after, lease_until=record.lease_until))
+        return self.operating.caretaker.renew(active, session, budget)
+
+    def _readopted(self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool) -> Outcome:
+        """Ask for a new token with what a restored table held, where that cannot be spent or an operator insists.
+
+        Whatever else comes of it, the connection stays quarantined, and its secret as it is.
+        """
+        provider = session.provider
+        if record.handed_over_at is not None:
+            return self._left(record, Result.OWNED_BY_CONSUMER)
+        presents = grant.refresh_token is not None
+        if presents and provider.refresh_reuse is not RefreshReuse.SAFE and not force:
+            return self._left(record, Result.REAUTHORIZE)
+        exemption = None
+        if presents:
+            exemption = Exemption.SAFE if provider.refresh_reuse is RefreshReuse.SAFE else Exemption.OPERATOR
+        # Above all that was published, should no new number come with the answer.
+        raised = replace(record, exemption=exemption, generation=record.allocated)
+        record = self.operating.connections.write(record, raised)
+        if provider.renews(grant) or provider.account_call is not None:
+            return self.operating.caretaker.renew(record, session, budget)
+        return self._welcomed(record, grant, session, budget)
+
+    def _left(self, record: Connection, result: Result) -> Outcome:
+        return Outcome(result, self.operating.connections.write(record, transitions.released(record)))

@@ -1,0 +1,131 @@
+"""What keeps a connection from being simply active, in words: why, and the command that leads on. Said here alone."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokensync import transitions
+from tokensync.connection import QUOTA, Status
+
+if TYPE_CHECKING:
+    from tokensync.connection import Connection
+    from tokensync.names import ConnectionName
+
+_INVITE = "tokensync invite {app} --for {name}"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Why a connection needs a look.
+
+    `word` is for programs, `why` a clause for people, `following` the next command with places for `{app}` and
+    `{name}`.
+    """
+
+    word: str
+    why: str
+    following: str
+
+    def command(self, name: ConnectionName) -> str:
+        """Return the next command as a shell takes it: an account id may hold anything."""
+        return self.following.format(app=name.app, name=shlex.quote(str(name)))
+
+
+_STATUS = {
+    Status.HELD: Condition(
+        "ambiguous",
+        "held: it is not known whether its refresh token is spent; one last attempt is made before its access token "
+        "ends",
+        "tokensync show {name}",
+    ),
+    Status.REAUTHORIZE: Condition("refused", "the seller has to authorize again", _INVITE),
+    Status.DISCONNECTED: Condition("disconnected", "the account ended its authorization", _INVITE),
+    Status.ORPHANED: Condition(
+        "orphaned", "its secret is gone or not ours; the grant is kept", "tokensync publish {name}"
+    ),
+    Status.QUARANTINED: Condition(
+        "quarantined",
+        "quarantined: another account authorized than the invite was for, and nothing was published",
+        "tokensync accept {name}",
+    ),
+}
+# Where a status has several causes.
+_BY_REASON = {
+    (Status.HELD, transitions.REASON_OTHER_ACCOUNT): Condition(
+        "other_account",
+        "held: its refresh token belongs to another account, so nothing was published",
+        "tokensync remove {name}",
+    ),
+    (Status.HELD, transitions.REASON_REFUSED): Condition(
+        "refused",
+        "held: the provider refused its refresh token, and that is weighed against the app's other connections",
+        "tokensync app show {app}",
+    ),
+    (Status.HELD, transitions.REASON_LAST_ATTEMPT_AMBIGUOUS): Condition(
+        "last_attempt_ambiguous",
+        "held: its last attempt got no answer either, and nothing more is tried by itself",
+        "tokensync refresh {name} --force",
+    ),
+    (Status.QUARANTINED, transitions.REASON_RESTORED_TABLE): Condition(
+        "restored_table",
+        "quarantined: it comes from a backup, its refresh token may have been spent since, and its secret was left as "
+        "it was",
+        _INVITE,
+    ),
+    (Status.REAUTHORIZE, transitions.REASON_ENDED): Condition(
+        "ended", "its access token has ended, and nothing can renew it", _INVITE
+    ),
+    (Status.DISCONNECTED, transitions.REASON_REVOKED): Condition(
+        "revoked", "its authorization was revoked here", _INVITE
+    ),
+}
+_HALF_REMOVED = Condition("half_removed", "its removal did not come to an end", "tokensync remove {name}")
+_REMOVED = Condition("removed", "it was removed; a new authorization brings it back", "tokensync history {name}")
+_GIVEN_AWAY = Condition(
+    "given_away",
+    "a consumer was handed its refresh token and alone presents it; to take it back, the seller authorizes again",
+    _INVITE,
+)
+_FULL = Condition(
+    "unpublished_quota",
+    "its secret takes no further version today; it is tried again every hour, and the provider is not asked meanwhile",
+    "tokensync publish {name}",
+)
+_UNPUBLISHED = Condition(
+    "unpublished",
+    "its newest token could not be published yet; that is tried again by itself, before the provider is asked again",
+    "tokensync publish {name}",
+)
+_NO_TOKEN = Condition(
+    "not_proved", "it has no access token yet: its refresh token is not proved", "tokensync refresh {name}"
+)
+_RETRIED = Condition("retried", "the provider gave no token now; it is tried again by itself", "tokensync show {name}")
+
+
+def condition(record: Connection, *, paused: str = "") -> Condition | None:
+    """Return what is to be told of a connection, None of one that is simply active.
+
+    `paused` is why its app is paused, empty where it runs.
+    """
+    if record.removed_at is not None:
+        return _REMOVED
+    if record.is_half_removed:
+        return _HALF_REMOVED
+    if record.status is Status.ACTIVE:
+        return _of_active(record, paused=paused)
+    return _BY_REASON.get((record.status, record.reason)) or _STATUS[record.status]
+
+
+def _of_active(record: Connection, *, paused: str) -> Condition | None:
+    """Return what is to be told of a connection whose authorization stands."""
+    if record.unpublished:
+        return _FULL if record.unpublished == QUOTA else _UNPUBLISHED
+    if record.handed_over_at is not None:
+        return _GIVEN_AWAY
+    if paused:
+        return Condition("app_paused", f"its app is paused: {paused}", "tokensync app resume {app}")
+    if record.obtained_at is None:
+        return _NO_TOKEN
+    return _RETRIED if record.failures else None

@@ -1,0 +1,226 @@
+"""`recover`: brings back whatever was kept out of its place. May be repeated, and stopped anywhere.
+
+An answer that is found is concluded here, which asks no provider; all else is queued, and goes its ordinary way.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from tokensync.batch import count_attempts
+from tokensync.condition import condition
+from tokensync.connection import Phase, Status
+from tokensync.errors import FenceLost, StoreUnavailable, TokensyncError
+from tokensync.outcome import Outcome, Result
+from tokensync.pending import NO_ACCOUNT
+from tokensync.pending import Outcome as Ended
+from tokensync.redriving import Found
+from tokensync.session import Session
+from tokensync.transitions import released
+from tokensync.work import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokensync.connection import Connection
+    from tokensync.grant import Grant
+    from tokensync.names import ConnectionName
+    from tokensync.operating import Operating
+    from tokensync.pending import Pending
+    from tokensync.ports import Connections, Pendings, WorkQueue
+    from tokensync.redriving import Redriver
+    from tokensync.session import Budget
+
+_STOP_BEFORE = 15.0  # seconds: publishing and committing one answer must fit
+_AT_ONCE = 100
+_AGAIN = "tokensync recover"
+_NOTHING = "dropped"  # what an answer to an earlier presentation is that held no token
+# What a comparison would tell its operator about once more, or may not touch.
+_LEFT_ALONE = (Status.ORPHANED, Status.QUARANTINED)
+
+
+@dataclass
+class Recovered:
+    """What one run found. `compared` connections were queued for a comparison; `more` is left, from `cursor` on."""
+
+    found: list[Found] = field(default_factory=list)
+    compared: int = 0
+    more: bool = False
+    cursor: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recoverer:
+    """Recovers on demand. Thread-safe: it holds no state."""
+
+    operating: Operating
+    redriver: Redriver
+    pendings: Pendings
+    queue: WorkQueue
+
+    def recover(self, budget: Budget, *, only: ConnectionName | None = None, cursor: str = "") -> Recovered:
+        """Bring back what is found within the budget, of one connection or of all; go on at `cursor`.
+
+        Raises:
+            UnknownConnection: `only` does not stand.
+            QueueUnavailable, StoreUnavailable: what was found until then is safe, and the same call finds the rest.
+        """
+        done = Recovered(cursor=cursor)
+        if not cursor:
+            done.found += self.redriver.redrive(budget, self._concluded, only=only)
+            if only is None:
+                done.found += self._authorizations(budget)
+            if budget.left() < _STOP_BEFORE:
+                done.more = True
+                return done
+        records = self._behind(cursor) if only is None else iter((self.operating.standing(only),))
+        self._walk(records, budget, done)
+        return done
+
+    def _walk(self, records: Iterator[Connection], budget: Budget, done: Recovered) -> None:
+        """Conclude the answers that wait, and queue every other connection for a comparison."""
+        works: list[Work] = []
+        for record in records:
+            if budget.left() < _STOP_BEFORE:
+                done.more = True
+                break
+            if record.removed_at is None:
+                works += self._one(record, budget, done)
+            if len(works) >= _AT_ONCE:
+                self._compare(works, done)
+                works = []
+            done.cursor = str(record.name)
+        self._compare(works, done)
+
+    def _one(self, record: Connection, budget: Budget, done: Recovered) -> list[Work]:
+        """Conclude a connection's answer, or return the work that compares its secret."""
+        compares = [Work(connection=record.name, compare=True)]
+        if self._may_be_answered(record):
+            found = self._concluded(record.name, budget)
+            if found.result != _NOTHING:
+                done.found.append(found)
+                return [] if found.result == "brought_back" else compares
+        told = condition(record)
+        if told is not None and (record.is_half_removed or record.status in _LEFT_ALONE):
+            done.found.append(
+                Found("connection", str(record.name), "stays", told.why, told.command(record.name)),
+            )
+            return []
+        return compares
+
+    def _may_be_answered(self, record: Connection) -> bool:
+        """Return whether an answer is kept that may count: to the last presentation, or to one before it."""
+        connections, earlier = self.operating.connections, () if record.attempt is None else record.attempt.earlier
+        return is_answered(record, connections) or any(
+            connections.aside(record.name, fence=fence) is not None for fence in earlier
+        )
+
+    def _concluded(self, name: ConnectionName, budget: Budget) -> Found:
+        """Conclude the answer that a connection waits for: no provider is asked."""
+        operating = self.operating
+        session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
+
+        def rests(record: Connection, grant: Grant, session: Session) -> Outcome:
+            del grant, session
+            return Outcome(Result.NOTHING_DUE, operating.connections.write(record, released(record)))
+
+        try:
+            outcome = operating.caretaker.look_after(Work(connection=name), session, budget, act=rests)
+        except TokensyncError as error:
+            return Found("answer", str(name), "stays", str(error), f"{_AGAIN} {shlex.quote(str(name))}", later=True)
+        if session.tally.tried:
+            count_attempts(
+                name.app,
+                tried=session.tally.tried,
+                refused=session.tally.refused,
+                apps=operating.apps,
+                alerts=operating.alerts,
+                clock=operating.clock,
+                log=operating.log,
+            )
+        return _told(name, outcome)
+
+    def _authorizations(self, budget: Budget) -> list[Found]:
+        """Have it asked once more whose account an answered authorization is, where that was given up."""
+        found: list[Found] = []
+        others: Counter[tuple[str, str]] = Counter()
+        for app in sorted(self.operating.apps.names()):
+            for pending in self.pendings.given_up(app):
+                if budget.left() < _STOP_BEFORE:
+                    return found
+                if pending.detail == NO_ACCOUNT:
+                    found.append(self._reopened(pending))
+                else:
+                    others[app, pending.detail] += 1
+        for (app, detail), count in others.items():
+            why = f"{count} answered, kept sealed, and no connection can come of it: {detail}"
+            found.append(Found("authorization", app, "stays", why, f"tokensync invite {app}"))
+        return found
+
+    def _reopened(self, pending: Pending) -> Found:
+        """Make an authorization due again, for another day: its tokens are real, and only a name is missing."""
+        app, now = pending.key.app, self.operating.clock.now()
+        after = replace(pending, outcome=Ended.WORKING, detail="", received_at=now, lease_until=None)
+        try:
+            self.pendings.write(pending, after, next_at=now)
+        except FenceLost:
+            return Found("authorization", app, "queued", "another worker is at it")
+        except StoreUnavailable as error:
+            return Found("authorization", app, "stays", str(error), _AGAIN, later=True)
+        # Should the queue refuse it: it stands in the due index.
+        self.queue.send([Work(pending=pending.key)])
+        return Found("authorization", app, "queued", "whose account it is is asked again, for a day")
+
+    def _compare(self, works: list[Work], done: Recovered) -> None:
+        """Queue comparisons; what the queue does not accept is told."""
+        refused = self.queue.send(works) if works else []
+        done.compared += len(works) - len(refused)
+        for work in refused:
+            why = "the queue did not accept it"
+            done.found.append(Found("connection", str(work.connection), "stays", why, _AGAIN, later=True))
+
+    def _behind(self, cursor: str) -> Iterator[Connection]:
+        """Yield all connections in one order, those up to `cursor` left out."""
+        apps = sorted(self.operating.apps.names())
+        records = chain.from_iterable(self.operating.connections.list(app) for app in apps)
+        reached = _place(cursor)
+        return (record for record in records if _place(str(record.name)) > reached)
+
+
+def is_answered(record: Connection, connections: Connections) -> bool:
+    """Return whether an answer is kept that the connection's last attempt still waits for.
+
+    Raises:
+        StoreUnavailable: it cannot be told now.
+    """
+    if record.phase is Phase.RECEIVED and record.sealed_answer is not None:
+        return True
+    attempt = record.attempt
+    return attempt is not None and connections.aside(record.name, fence=attempt.fence) is not None
+
+
+def _place(name: str) -> tuple[str, bytes]:
+    """Return a name's place in the order of the walk, which is the table's."""
+    app, _, account = name.partition("/")
+    return app, account.encode("utf-8", "surrogatepass")
+
+
+def _told(name: ConnectionName, outcome: Outcome) -> Found:
+    """Return what became of a connection whose answer was found."""
+    if outcome.result is Result.REFRESHED:
+        record = outcome.record
+        told = None if record is None or not record.unpublished else condition(record)
+        if told is None:
+            return Found("answer", str(name), "brought_back", "its token is published")
+        return Found("answer", str(name), "brought_back", told.why, told.command(name))
+    if outcome.result in (Result.LEASED_ELSEWHERE, Result.TAKEN_OVER):
+        return Found("answer", str(name), "queued", "another worker is at this connection")
+    told = None if outcome.record is None else condition(outcome.record)
+    if told is None or outcome.result is Result.NOTHING_DUE:
+        return Found("answer", str(name), _NOTHING, "its answer brought nothing")
+    later = outcome.result is Result.POSTPONED
+    return Found("answer", str(name), "stays", told.why, told.command(name), later=later)

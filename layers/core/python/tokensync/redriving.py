@@ -1,0 +1,164 @@
+"""Takes dead letters up again: a sealed answer gets its record, a name goes back into the queue; then it is deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokensync.errors import BadRequest, QueueUnavailable, TokensyncError
+from tokensync.pending import LIFETIME, Outcome, Pending
+from tokensync.work import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tokensync.finishing import Finisher
+    from tokensync.keeping import Keeper
+    from tokensync.names import ConnectionName
+    from tokensync.pending import PendingKey
+    from tokensync.ports import Apps, Connections, DeadLetters, Pendings, WorkQueue
+    from tokensync.seams import Clock, Log
+    from tokensync.session import Budget
+    from tokensync.work import DeadLetter
+
+    Conclude = Callable[[ConnectionName, Budget], "Found"]
+
+_STOP_BEFORE = 15.0  # seconds: publishing and committing one answer must fit
+_KEPT = "its answer is kept sealed for 30 days"
+
+
+@dataclass(frozen=True)
+class Found:
+    """One thing that was out of its place.
+
+    `what` is a dead letter, an answer, an authorization or a connection; `result` tells what became of it:
+    `brought_back`, `queued`, `dropped` where nothing can come of it any more, or `stays`. `why` and `next` tell the
+    rest, `later` that the same command does it.
+    """
+
+    what: str
+    subject: str
+    result: str
+    why: str = ""
+    next: str = ""
+    later: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redriver:
+    """Redrives dead letters. Thread-safe: it holds no state."""
+
+    dead_letters: DeadLetters
+    connections: Connections
+    pendings: Pendings
+    apps: Apps
+    keeper: Keeper
+    finisher: Finisher
+    queue: WorkQueue
+    clock: Clock
+    log: Log
+
+    def redrive(self, budget: Budget, conclude: Conclude, *, only: ConnectionName | None = None) -> Iterator[Found]:
+        """Take up letter after letter within the budget, those of one connection or all; tell what became of each.
+
+        `conclude` concludes the answer that a connection waits for. A letter is deleted only once everything in it has
+        a place, so that whoever is stopped repeats it.
+
+        Raises:
+            QueueUnavailable: no further one could be received.
+        """
+        while budget.left() >= _STOP_BEFORE and (letters := self.dead_letters.receive()):
+            for letter in letters:
+                try:
+                    work = Work.from_json(letter.body)
+                except BadRequest:
+                    why = "a message that this version cannot read"
+                    yield Found("dead_letter", "a message", "stays", why, "sam deploy")
+                    continue
+                if only is None or work.connection == only:
+                    yield self._taken_up(letter, work, budget, conclude)
+
+    def _taken_up(self, letter: DeadLetter, work: Work, budget: Budget, conclude: Conclude) -> Found:
+        try:
+            found = self._placed(work, budget, conclude)
+        except TokensyncError as error:
+            return Found("dead_letter", _subject(work), "stays", str(error), "tokensync recover", later=True)
+        if found.what != "dead_letter" or found.result != "stays":
+            try:
+                self.dead_letters.delete(letter)
+            except QueueUnavailable as error:  # it comes again, which does no harm
+                self.log.warning("letter.not_deleted", error=str(error))
+        return found
+
+    def _placed(self, work: Work, budget: Budget, conclude: Conclude) -> Found:
+        """Give what a letter carries its place.
+
+        Raises:
+            TokensyncError: it has none yet.
+        """
+        if work.pending is not None:
+            return self._authorization(work.pending, work)
+        if work.connection is None:
+            raise BadRequest("a message names neither a connection nor an authorization")
+        record = self.connections.get(work.connection)
+        if work.answer is not None:
+            self.keeper.bring_back(work.connection, work.fence, work.answer)
+        if record is None or record.removed_at is not None:
+            why = "there is no such connection any more"
+            kept = f"{why}; {_KEPT}" if work.answer is not None else why
+            return Found("dead_letter", str(work.connection), "dropped", kept)
+        if work.answer is None:
+            return self._queued(work, "it is worked on once more")
+        attempt = record.attempt
+        if attempt is None or work.fence not in (attempt.fence, *attempt.earlier):
+            why = f"its attempt is concluded, or a newer grant stands; {_KEPT}"
+            return Found("dead_letter", str(work.connection), "dropped", why)
+        found = conclude(work.connection, budget)
+        if found.result == "queued":
+            self.queue.send([Work(connection=work.connection, compare=True)])
+        return found
+
+    def _authorization(self, key: PendingKey, work: Work) -> Found:
+        """Give an answered authorization its answer, and have it finished."""
+        if work.answer is not None:
+            pending = self.pendings.get(key)
+            if pending is None:
+                self._made_anew(key, work)
+            elif pending.outcome is not Outcome.WORKING:
+                return Found("dead_letter", key.app, "dropped", f"its authorization ended: {pending.outcome.value}")
+            else:
+                self.finisher.bring_back(key, work)
+        return self._queued(Work(pending=key), "its authorization is finished by the next worker")
+
+    def _made_anew(self, key: PendingKey, work: Work) -> None:
+        """Make an authorization of an answer whose own has expired: its tokens are real.
+
+        When it was given is not known any more: it takes the place of no other authorization.
+        """
+        app, now = self.apps.get(key.app), self.clock.now()
+        pending = Pending(
+            key=key,
+            provider=app.provider,
+            token_endpoint="",
+            redirect_uri="",
+            invite_id="",
+            created_at=now,
+            expires_at=now + LIFETIME,
+            fence=work.fence,
+            consumed_at=0,
+            sealed_answer=work.answer,
+            received_at=now,
+            outcome=Outcome.WORKING,
+        )
+        self.pendings.put(pending)
+        self.pendings.write(pending, pending, next_at=now)
+
+    def _queued(self, work: Work, why: str) -> Found:
+        if self.queue.send([work]):
+            why = "the queue did not accept it"
+            return Found("dead_letter", _subject(work), "stays", why, "tokensync recover", later=True)
+        return Found("dead_letter", _subject(work), "queued", why)
+
+
+def _subject(work: Work) -> str:
+    return work.app if work.connection is None else str(work.connection)

@@ -1,0 +1,131 @@
+"""A table that was restored from a backup: each connection in it is held against its secret before anything is done.
+
+The grants in such a table may be older than what was published since, and their refresh tokens spent. The secret tells:
+where its current version is the one that the record published last, nothing newer came. Anything else is quarantined:
+the secret stays as it is, with the newer token in it.
+
+Items that somebody copied back into their own table bear no mark of that. A comparison finds them out all the same,
+where the secret's version is one of ours that only a later holder can have written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tokensync import transitions
+from tokensync.connection import Phase
+from tokensync.errors import PublishUnavailable, SecretGone, SecretNotOurs
+from tokensync.outcome import Outcome, Result
+
+if TYPE_CHECKING:
+    from tokensync.concluding import Concluder
+    from tokensync.connection import Connection
+    from tokensync.pending import Pending
+    from tokensync.ports import Connections, Origin
+    from tokensync.seams import Alerts, Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoredTable:
+    """Judges what a restored table holds. Thread-safe: it holds ports and no state."""
+
+    origin: Origin
+    connections: Connections
+    concluder: Concluder
+    alerts: Alerts
+    clock: Clock
+
+    def id(self) -> str | None:
+        """Return the table's id if it was restored from a backup, else None. Operators are told once.
+
+        Raises:
+            StoreUnavailable: it cannot be told now, so nothing may be presented or published.
+        """
+        table = self.origin.restored()
+        if table is not None and self.origin.notice(table, now=self.clock.now()):
+            self.alerts.tell(
+                "table.restored",
+                "table",
+                detail="the table was restored from a backup: each connection is held against its secret before it is "
+                "refreshed, and one whose refresh token may be spent is quarantined, with its secret as it is",
+                next_command="tokensync recover",
+            )
+        return table
+
+    def is_unchecked(self, record: Connection | Pending) -> bool:
+        """Return whether a record may be older than what was done since its backup.
+
+        Raises:
+            StoreUnavailable: it cannot be told now.
+        """
+        table = self.id()
+        return table is not None and record.table != table
+
+    def checked(self, record: Connection, table: str | None) -> Connection | Outcome:
+        """Return a leased connection that may be gone on with, or how it ended; `table` is what `id` returned.
+
+        Raises:
+            FenceLost, StoreUnavailable: nothing was presented, published or quarantined.
+        """
+        if table is None or record.table == table or record.removed_at is not None:
+            return record
+        record = self._raised(record)
+        try:
+            is_newest = self._is_newest(record)
+        except PublishUnavailable as error:
+            return self.concluder.postponed(record, "checking.postponed", str(error), compare=True, backpressure=True)
+        if is_newest:
+            return self.connections.write(record, replace(record, table=table))
+        return self._set_apart(record, table)
+
+    def overtaken(self, record: Connection) -> Outcome | None:
+        """Return how a leased connection ended whose secret a later holder wrote than any that this table knows.
+
+        Raises:
+            PublishUnavailable, SecretGone, SecretNotOurs: as `TokenSecrets.current_version`.
+            FenceLost, StoreUnavailable: nothing was quarantined.
+        """
+        if not self.concluder.publisher.is_overtaken(record):
+            return None
+        return self._set_apart(self._raised(record), record.table)
+
+    def _raised(self, record: Connection) -> Connection:
+        """Raise a holder's numbers above any that was used: they went on after the backup.
+
+        A write of its own: it names the old fence, so that a repetition of it fails, and the next holder begins anew.
+        """
+        floor = self.clock.now()
+        raised = replace(record, fence=max(record.fence, floor), allocated=max(record.allocated, floor))
+        return self.connections.write(record, raised)
+
+    def _is_newest(self, record: Connection) -> bool:
+        """Return whether the secret tells that nothing newer came, and no attempt stands whose end nobody knows.
+
+        Raises:
+            PublishUnavailable: later it can be told.
+        """
+        try:
+            is_current = self.concluder.publisher.is_current(record)
+        except (SecretGone, SecretNotOurs):
+            return record.is_half_removed  # its deletion is what was begun
+        if not is_current or record.attempt is None:
+            return is_current
+        # The answer is in hand: it was never published, so it is the newest.
+        if record.phase is Phase.RECEIVED and record.sealed_answer is not None:
+            return True
+        return self.connections.aside(record.name, fence=record.attempt.fence) is not None
+
+    def _set_apart(self, record: Connection, table: str | None) -> Outcome:
+        # Under a reason that is final: nobody resumes from it.
+        self.concluder.keeper.set_aside(record, transitions.REASON_RESTORED_TABLE)
+        after = replace(transitions.set_apart(record, now=self.clock.now()), table=table)
+        stands = self.connections.write(record, after)
+        self.alerts.tell(
+            "connection.quarantined",
+            str(record.name),
+            detail="its record comes from a backup, and its refresh token may have been spent since; nothing was "
+            "presented, and its secret stays as it was",
+            next_command=f"tokensync invite {record.name.app} --for {record.name}",
+        )
+        return Outcome(Result.HELD, stands)

@@ -1,0 +1,88 @@
+"""The whole crash matrix on an embedded stack of its own: `python -m faults.matrix [WORD…]`, see `make faults`.
+
+Words choose the cases whose names hold all of them. The exit code is 1 where an invariant is broken. An interrupt
+leaves nothing running.
+"""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import sys
+import time
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from faults.matrix import cases
+from faults.matrix.reporting import report, report_window
+from faults.matrix.running import run, world
+from faults.matrix.window import measured
+from standing import copied, standing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import FrameType
+
+    from faults.matrix.cases import Case
+    from faults.matrix.judging import Verdict
+
+_TIMES = 10  # refreshes of each account, alone and again in batches
+_TOLD = 50  # cases between two lines of a log
+
+
+def main(words: Sequence[str]) -> int:
+    """Run, print, and return the exit code."""
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    chosen = [case for case in cases.whole() if all(word in str(case) for word in words)]
+    if not chosen:
+        console.print(f"no case is named by {' '.join(words)}")
+        return 2
+    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        with TemporaryDirectory(prefix="tokensync-faults-") as home:
+            return _run(console, copied(home), chosen, window=not words)
+    except KeyboardInterrupt:
+        console.print("interrupted; nothing is left running")
+        return 130
+
+
+def _run(console: Console, root: Path, chosen: Sequence[Case], *, window: bool) -> int:
+    began = time.monotonic()
+    results: list[tuple[Case, Verdict]] = []
+    with standing(root, progress=lambda text: console.print(f"{text} …")) as stack, world(stack) as shared:
+        if window:
+            console.print("Measuring the window …")
+            windows = measured(shared, f"window-{secrets.token_hex(3)}", times=_TIMES)
+        with _progress(console) as progress:
+            task = progress.add_task("cases", total=len(chosen), broken=0)
+            for case, verdict in run(shared, chosen):
+                results.append((case, verdict))
+                for wrong in verdict.broken:
+                    console.print(f"{case}: {wrong}", markup=False, style="bold red")
+                broken = sum(bool(one.broken) for _, one in results)
+                progress.update(task, advance=1, broken=broken)
+                if not console.is_terminal and len(results) % _TOLD == 0:
+                    console.print(f"{len(results)} of {len(chosen)} cases, {broken} broken")
+    report(console, sorted(results, key=lambda result: str(result[0])))
+    if window:
+        report_window(console, *windows)
+    console.print(f"{len(results)} cases in {time.monotonic() - began:.0f} s")
+    return int(any(verdict.broken for _, verdict in results))
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, TextColumn("{task.fields[broken]} broken"), console=console)
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
