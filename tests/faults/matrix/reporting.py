@@ -27,7 +27,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Verdict], bool]], ...] = (
     ("held meanwhile", lambda verdict: verdict.held),
     ("recovered", lambda verdict: verdict.status == Status.ACTIVE),
     ("… without a call", lambda verdict: verdict.status == Status.ACTIVE and verdict.without_call),
-    ("asks the seller", lambda verdict: verdict.status != Status.ACTIVE),
+    ("seller asked again", lambda verdict: verdict.status != Status.ACTIVE),
     ("older for a moment", lambda verdict: verdict.older > 0),
     ("broken", lambda verdict: bool(verdict.broken)),
 )

@@ -53,6 +53,21 @@ def test_an_authorization_finished_twice_does_not_bring_back_its_old_grant() -> 
     assert [] == world.shop.doubles
 
 
+def test_a_callback_whose_authorization_another_took_up_shows_how_that_ended() -> None:
+    """The callback stood still past its lease, and the schedule finished for it: the browser is sent to the result."""
+    world = World()
+
+    def overtaken() -> None:
+        world.clock.advance(120)
+        world.settle(ticks=3)
+
+    world.failpoints.run_at("exchange.received", overtaken)
+
+    assert 303 == authorize(world, "code-1")
+    assert "A1" == world.document()["access_token"]
+    assert ["code-1"] == world.shop.ledger
+
+
 def test_an_older_authorization_finished_late_does_not_replace_a_newer() -> None:
     """A callback died after its answer was stored; the seller connected again; the schedule finishes the first."""
     world = World()
@@ -82,6 +97,22 @@ def test_an_answer_that_comes_by_message_after_the_connection_was_held(world: Wo
     world.after_lease()
     assert Result.HELD == world.look_after().result
     world.caretaker.look_after(message, world.session(), world.budget())
+
+    assert (Status.ACTIVE, "A1") == (world.stored().status, world.document()["access_token"])
+    assert ["R0"] == world.shop.ledger
+
+
+def test_an_answer_of_a_lost_fence_waits_in_a_message_while_the_table_is_down(world: World) -> None:
+    """A second worker took the lease too early, and the table takes nothing aside: the queue keeps the answer."""
+
+    def early() -> None:
+        record = world.connections.lease(NAME, now=world.clock.now() + 600, until=world.clock.now() - 1)
+        world.caretaker._leased(record, world.session(), world.budget(), Work(connection=NAME), force=False, act=None)
+        world.connections.fail_next("set_aside", StoreUnavailable)
+
+    world.failpoints.run_at("answered", early)
+    assert Result.TAKEN_OVER == world.look_after().result
+    world.drain()
 
     assert (Status.ACTIVE, "A1") == (world.stored().status, world.document()["access_token"])
     assert ["R0"] == world.shop.ledger

@@ -28,12 +28,12 @@ class Keeper:
     clock: Clock
     log: Log
 
-    def keep(self, record: Connection, sealed: bytes, budget: Budget) -> None:
+    def keep(self, record: Connection, sealed: bytes, budget: Budget, *, why: str = "unplaced") -> None:
         """Store an answer in a record of its own, else in a sealed message, until the function's life ends."""
         message = Work(connection=record.name, answer=sealed, fence=record.fence)
         while True:
             try:
-                self._store(record.name, record.fence, sealed, "unplaced")
+                self._store(record.name, record.fence, sealed, why)
             except StoreUnavailable:
                 if not self.queue.send([message]):
                     return

@@ -142,7 +142,7 @@ class Refresher:
             )
         except FenceLost:
             # A new grant cleared our attempt, and this is history; without one, whoever leases next resumes from it.
-            self.keeper.superseded(sent.name, sent.fence, sealed)
+            self.keeper.keep(sent, sealed, budget, why="superseded")
             self.queue.send([Work(connection=sent.name, compare=True)])
             return Outcome(Result.TAKEN_OVER)
         except (StoreUnavailable, NewerSchema):

@@ -10,6 +10,7 @@ from tokensync.callback_query import Query
 from tokensync.errors import (
     AlreadyConsumed,
     BadRequest,
+    FenceLost,
     InvalidApp,
     InvalidName,
     InviteRefused,
@@ -99,7 +100,8 @@ class Web:
             return page("not_found", 404)
         except BadRequest as error:
             return self._refused(name, "bad_request", 400, error)
-        except AlreadyConsumed:
+        except (AlreadyConsumed, FenceLost):
+            # Somebody else was first, or has finished it meanwhile: the result page tells how it ended.
             self.log.info("callback.repeated", app=name)
         except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
             self.log.warning("callback.failed", app=name, error=str(error))
