@@ -1,6 +1,6 @@
 # make demo   all set-up, then the main job on the embedded stack
 # make test   all set-up, then every test
-# make faults every fault there is, at every place: minutes; WORDS="kill grace" chooses among them
+# make faults every fault there is, at every place: half an hour; WORDS="kill grace" chooses among them
 # make check  format, lint, types, imports, template: seconds
 
 SHELL := /bin/bash
@@ -62,6 +62,7 @@ WORDS ?=
 faults: setup
 	@PYTHONPATH=tests $(RUN)/python -m faults.matrix $(WORDS)
 	@$(if $(WORDS),,PYTHONPATH=tests $(RUN)/python -m faults.outages)
+	@$(if $(WORDS),,PYTHONPATH=tests $(RUN)/python -m model)
 	@$(if $(WORDS),,PYTHONPATH=tests $(RUN)/python -m faults.soak)
 	@$(if $(WORDS),,PYTHONPATH=tests $(RUN)/python -m faults.soak --losses)
 
