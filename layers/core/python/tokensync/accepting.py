@@ -16,11 +16,12 @@ from tokensync.providers.contract import RefreshReuse
 from tokensync.session import Session
 
 if TYPE_CHECKING:
-    from tokensync.concluding import Concluder
+    from tokensync.committing import Committer
     from tokensync.connection import Connection
     from tokensync.grant import Grant
     from tokensync.names import ConnectionName
     from tokensync.operating import Operating
+    from tokensync.schedule import Cadence
     from tokensync.session import Budget
 
 
@@ -29,7 +30,8 @@ class Accepter:
     """Accepts on demand. Thread-safe: it holds no state."""
 
     operating: Operating
-    concluder: Concluder
+    committer: Committer
+    cadence: Cadence
 
     def accept(self, name: ConnectionName, budget: Budget, *, force: bool = False) -> Outcome:
         """Make a quarantined connection active. `force` presents a refresh token that a restored table held.
@@ -60,12 +62,12 @@ class Accepter:
         """Publish the grant of an account that nobody invited; one whose access token has ended is refreshed first."""
         now, provider = self.operating.clock.now(), session.provider
         after = transitions.accepted(
-            record, grant, provider=provider, now=now, cadence=self.concluder.cadence.for_app(session.app)
+            record, grant, provider=provider, now=now, cadence=self.cadence.for_app(session.app)
         )
         if session.app.push:
             after = replace(after, push_at=now)
         if grant.access_expires_at is None or grant.access_expires_at > now:
-            return self.concluder.publish(record, transitions.released(after), grant, Result.PUBLISHED)
+            return self.committer.publish(record, transitions.released(after), grant, Result.PUBLISHED)
         if not provider.renews(grant):
             return self._left(record, Result.REAUTHORIZE)
         active = self.operating.connections.write(record, replace(after, lease_until=record.lease_until))

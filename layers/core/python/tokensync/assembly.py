@@ -10,6 +10,7 @@ from tokensync.accounts import AccountReader
 from tokensync.batch import BatchRunner
 from tokensync.caretaker import Caretaker
 from tokensync.commands import CallbackCommands, RotationCommands
+from tokensync.committing import Committer
 from tokensync.concluding import Concluder
 from tokensync.connecting import Connector
 from tokensync.establishing import Establisher
@@ -95,10 +96,10 @@ class _Shared:
         return Publisher(self.ports.secrets, self.ports.clock)
 
     @cached_property
-    def concluder(self) -> Concluder:
-        """Return what ends attempts."""
+    def committer(self) -> Committer:
+        """Return what ends leases."""
         ports = self.ports
-        return Concluder(
+        return Committer(
             connections=ports.connections,
             publisher=self.publisher,
             keeper=self.keeper,
@@ -108,7 +109,6 @@ class _Shared:
             randomness=ports.randomness,
             failpoints=ports.failpoints,
             log=ports.log,
-            cadence=ports.cadence,
         )
 
     @cached_property
@@ -118,9 +118,24 @@ class _Shared:
         return RestoredTable(
             origin=ports.origin,
             connections=ports.connections,
-            concluder=self.concluder,
+            committer=self.committer,
             alerts=ports.alerts,
             clock=ports.clock,
+        )
+
+    @cached_property
+    def concluder(self) -> Concluder:
+        """Return what concludes attempts."""
+        ports = self.ports
+        return Concluder(
+            connections=ports.connections,
+            committer=self.committer,
+            keeper=self.keeper,
+            alerts=ports.alerts,
+            clock=ports.clock,
+            randomness=ports.randomness,
+            log=ports.log,
+            cadence=ports.cadence,
         )
 
     @cached_property
@@ -137,6 +152,7 @@ class _Shared:
             connections=ports.connections,
             accounts=self.accounts,
             concluder=self.concluder,
+            committer=self.committer,
             publisher=self.publisher,
             alerts=ports.alerts,
             clock=ports.clock,
@@ -151,7 +167,7 @@ class _Shared:
         ports = self.ports
         return Establisher(
             connections=ports.connections,
-            concluder=self.concluder,
+            committer=self.committer,
             restored=self.restored,
             clock=ports.clock,
             failpoints=ports.failpoints,
@@ -199,7 +215,7 @@ class RotationParts(_Shared):
         return Pusher(
             connections=ports.connections,
             sealer=ports.sealer,
-            concluder=self.concluder,
+            committer=self.committer,
             queue=ports.queue,
             alerts=ports.alerts,
             wire=ports.wire,
@@ -218,6 +234,7 @@ class RotationParts(_Shared):
             connections=ports.connections,
             unsealer=self.unsealer,
             concluder=self.concluder,
+            committer=self.committer,
             keeper=self.keeper,
             queue=ports.queue,
             wire=ports.wire,
@@ -235,7 +252,7 @@ class RotationParts(_Shared):
             connections=ports.connections,
             unsealer=self.unsealer,
             publisher=self.publisher,
-            concluder=self.concluder,
+            committer=self.committer,
             keeper=self.keeper,
             refresher=self.refresher,
             verifier=self.verifier,
@@ -292,6 +309,8 @@ class RotationParts(_Shared):
             operating=self.operating,
             verifier=self.verifier,
             concluder=self.concluder,
+            committer=self.committer,
+            cadence=ports.cadence,
             establisher=self.establisher,
             wire=ports.wire,
             failpoints=ports.failpoints,

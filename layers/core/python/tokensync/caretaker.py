@@ -23,7 +23,7 @@ from tokensync.outcome import Outcome, Result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.concluding import Concluder
+    from tokensync.committing import Committer
     from tokensync.connection import Connection
     from tokensync.grant import Grant
     from tokensync.keeping import Keeper
@@ -48,7 +48,7 @@ class Caretaker:
     connections: Connections
     unsealer: Unsealer
     publisher: Publisher
-    concluder: Concluder
+    committer: Committer
     keeper: Keeper
     refresher: Refresher
     verifier: Verifier
@@ -112,15 +112,15 @@ class Caretaker:
         if act is not None:
             return act(record, self.unsealer.grant(record), session)
         if record.deauthorized_at is not None:
-            return self.concluder.deauthorized(record, self.unsealer.grant(record))
+            return self.committer.deauthorized(record, self.unsealer.grant(record))
         return self._due(record, session, budget, work, force=force)
 
     def _finish_removal(self, record: Connection) -> Outcome:
         """End a removal whose process died; whatever else was asked for comes too late."""
         try:
-            return removal.finished(record, self.concluder)
+            return removal.finished(record, self.committer)
         except PublishUnavailable as error:
-            return self.concluder.postponed(record, "removing.postponed", str(error), compare=True, backpressure=True)
+            return self.committer.postponed(record, "removing.postponed", str(error), compare=True, backpressure=True)
 
     def _due(self, record: Connection, session: Session, budget: Budget, work: Work, *, force: bool) -> Outcome:
         """Do what is due of a connection without an unfinished attempt."""
@@ -155,11 +155,11 @@ class Caretaker:
         """Return how a connection ended that is set apart, or has to be as its record is older than its secret."""
         if record.status is Status.QUARANTINED:
             # Whoever forced it saw it otherwise: a refresh is not what accepts it.
-            return self.concluder.release(record, Result.HELD, renew_at=None) if force else None
+            return self.committer.release(record, Result.HELD, renew_at=None) if force else None
         try:
             return self.restored.overtaken(record) if asked else None
         except PublishUnavailable as error:
-            return self.concluder.postponed(record, "comparing.postponed", str(error), compare=True, backpressure=True)
+            return self.committer.postponed(record, "comparing.postponed", str(error), compare=True, backpressure=True)
         except (SecretGone, SecretNotOurs):
             return None
 
@@ -184,24 +184,24 @@ class Caretaker:
             last = schedule.last_attempt_at(
                 now=now, access_expires_at=record.access_expires_at, obtained_at=record.obtained_at
             )
-            return self.concluder.release(record, Result.HELD, renew_at=last) if last > now else None
+            return self.committer.release(record, Result.HELD, renew_at=last) if last > now else None
         if record.exemption is not None:
             return None
         if record.reason == transitions.REASON_REFUSED:
             return self._parked(record, session, now)
         # A last attempt without an answer is an operator's to repeat.
-        return self.concluder.release(record, Result.HELD, renew_at=None)
+        return self.committer.release(record, Result.HELD, renew_at=None)
 
     def _parked(self, record: Connection, session: Session, now: int) -> Outcome | None:
         """Decide about a refusal that was set apart: the breaker's window, a pause and a resumption count."""
         parked_at, state = record.parked_at or 0, session.state
         if state.paused:
-            return self.concluder.release(record, Result.HELD, renew_at=now + transitions.PAUSED_RECHECK)
+            return self.committer.release(record, Result.HELD, renew_at=now + transitions.PAUSED_RECHECK)
         if state.resumed_at is not None and state.resumed_at >= parked_at:
             return None  # an operator resumed the app: each parked one is asked once
         if now <= parked_at + transitions.BREAKER_WINDOW:
-            return self.concluder.release(record, Result.HELD, renew_at=parked_at + transitions.BREAKER_WINDOW + 1)
-        return self.concluder.reauthorize(record, record, self.unsealer.grant(record))
+            return self.committer.release(record, Result.HELD, renew_at=parked_at + transitions.BREAKER_WINDOW + 1)
+        return self.committer.reauthorize(record, record, self.unsealer.grant(record))
 
     def _reconcile(self, record: Connection, *, asked: bool, renew_at: int | None) -> Outcome:
         """Make the secret equal to the grant where it is not, and release."""
@@ -211,16 +211,16 @@ class Caretaker:
             if asked and not differs and record.published is not None and record.status is not Status.QUARANTINED:
                 differs = not self.publisher.is_current(record)
         except PublishUnavailable as error:
-            return self.concluder.postponed(record, "comparing.postponed", str(error), compare=True, backpressure=True)
+            return self.committer.postponed(record, "comparing.postponed", str(error), compare=True, backpressure=True)
         except (SecretGone, SecretNotOurs) as gone:
-            return self.concluder.orphaned(record, str(gone))
+            return self.committer.orphaned(record, str(gone))
         later = record.compare_at if record.compare_at is not None and record.compare_at > self.clock.now() else None
         # Nothing but an active connection is verified.
         verify_at = record.verify_at if record.status is Status.ACTIVE else None
         after = transitions.released(replace(record, compare_at=later, renew_at=renew_at, verify_at=verify_at))
         if not differs:
             return Outcome(Result.NOTHING_DUE, self.connections.write(record, after))
-        return self.concluder.publish(record, after, self.unsealer.grant(record), Result.PUBLISHED)
+        return self.committer.publish(record, after, self.unsealer.grant(record), Result.PUBLISHED)
 
     def renew(self, record: Connection, session: Session, budget: Budget, *, force: bool = False) -> Outcome:
         """Refresh a leased connection whether or not that is due, or verify one that nothing can renew."""
@@ -249,7 +249,7 @@ class Caretaker:
         if session.provider.account_call is None:
             ends = grant.access_expires_at
             if ends is not None and ends <= self.clock.now():
-                return self.concluder.reauthorize(record, record, grant, reason=transitions.REASON_ENDED)
+                return self.committer.reauthorize(record, record, grant, reason=transitions.REASON_ENDED)
             rests = transitions.released(replace(record, renew_at=None, verify_at=ends))
             return Outcome(Result.NOTHING_DUE, self.connections.write(record, rests))
         return self.verifier.verify(record, grant, session)
@@ -258,7 +258,7 @@ class Caretaker:
         """Postpone a connection whose key or app is not to be had; nothing was spent, or the answer is stored."""
         try:
             withheld = isinstance(error, SealingUnavailable)
-            return self.concluder.postponed(
+            return self.committer.postponed(
                 record, "connection.postponed", str(error), compare=compare, withheld=withheld
             )
         except FenceLost:

@@ -16,7 +16,7 @@ from tokensync.transitions import REASON_NOT_INVITED
 from tokensync.unsealing import grant_binding
 
 if TYPE_CHECKING:
-    from tokensync.concluding import Concluder
+    from tokensync.committing import Committer
     from tokensync.grant import Grant
     from tokensync.names import ConnectionName
     from tokensync.ports import Connections
@@ -49,7 +49,7 @@ class Establisher:
     """Makes connections stand. Thread-safe: it holds ports and no state."""
 
     connections: Connections
-    concluder: Concluder
+    committer: Committer
     restored: RestoredTable
     clock: Clock
     failpoints: Failpoints
@@ -91,7 +91,7 @@ class Establisher:
             return now_stands.authorized_by == authorization.by
         self.failpoints.reached("exchange.taken_over")
         if stood is not None and stood.sealed_answer is not None:
-            self.concluder.keeper.superseded(stood.name, stood.fence, stood.sealed_answer)
+            self.committer.keeper.superseded(stood.name, stood.fence, stood.sealed_answer)
         # The table gives the number, so the event that came with the grant learns it only now.
         history = (*record.history[:-1], replace(record.history[-1], generation=record.generation))
         after = replace(record, lease_until=None, compare_at=_compare_at(stood, self.clock.now()), history=history)
@@ -101,7 +101,7 @@ class Establisher:
             with contextlib.suppress(FenceLost):
                 self.connections.write(record, schedule.scheduled(after))
         else:
-            self.concluder.publish(record, schedule.scheduled(after), grant, Result.PUBLISHED)
+            self.committer.publish(record, schedule.scheduled(after), grant, Result.PUBLISHED)
         return True
 
     def _holder(

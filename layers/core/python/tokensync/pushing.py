@@ -25,7 +25,7 @@ from tokensync.work import Work
 
 if TYPE_CHECKING:
     from tokensync.app import App
-    from tokensync.concluding import Concluder
+    from tokensync.committing import Committer
     from tokensync.connection import Connection
     from tokensync.consumers.contract import Consumer
     from tokensync.grant import Grant
@@ -44,7 +44,7 @@ class Pusher:
 
     connections: Connections
     sealer: Sealer
-    concluder: Concluder
+    committer: Committer
     queue: WorkQueue
     alerts: Alerts
     wire: Wire
@@ -207,7 +207,7 @@ class Pusher:
         """End the lease; publish where the owner changed."""
         after = released(after)
         if after.publishing_is_due():
-            outcome = self.concluder.publish(before, after, grant, result)
+            outcome = self.committer.publish(before, after, grant, result)
         else:
             try:
                 outcome = Outcome(result, self.connections.write(before, after))

@@ -24,6 +24,7 @@ from tokensync.work import Work
 
 if TYPE_CHECKING:
     from tokensync.answers import Answer
+    from tokensync.committing import Committer
     from tokensync.concluding import Concluder
     from tokensync.connection import Connection
     from tokensync.grant import Grant
@@ -51,6 +52,7 @@ class Refresher:
     connections: Connections
     unsealer: Unsealer
     concluder: Concluder
+    committer: Committer
     keeper: Keeper
     queue: WorkQueue
     wire: Wire
@@ -66,9 +68,9 @@ class Refresher:
         """
         if not force and session.state.paused:
             again = self.clock.now() + transitions.PAUSED_RECHECK
-            return self.concluder.release(record, Result.PAUSED, renew_at=again)
+            return self.committer.release(record, Result.PAUSED, renew_at=again)
         if session.closed or budget.left() < self.limits.provider + self.limits.storing:
-            self.concluder.release(record, Result.NO_TIME, renew_at=record.renew_at)
+            self.committer.release(record, Result.NO_TIME, renew_at=record.renew_at)
             return Outcome(Result.NO_TIME, again=True)
         return None
 

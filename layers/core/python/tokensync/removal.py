@@ -11,43 +11,43 @@ from tokensync.outcome import Outcome, Result
 from tokensync.work import Work
 
 if TYPE_CHECKING:
-    from tokensync.concluding import Concluder
+    from tokensync.committing import Committer
     from tokensync.connection import Connection
 
 # Secrets Manager's recovery window, https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
 SHORTEST_RECOVERY, LONGEST_RECOVERY = 7, 30  # days
 
 
-def finished(marked: Connection, concluder: Concluder, *, days: int = LONGEST_RECOVERY) -> Outcome:
+def finished(marked: Connection, committer: Committer, *, days: int = LONGEST_RECOVERY) -> Outcome:
     """Delete the secret of a leased connection that is marked as removed, then COMMIT what is left of it.
 
     Raises:
         PublishUnavailable: the secret may or may not be deleted, and the lease is still the caller's.
         FenceLost: the account authorized again meanwhile, and its secret was given back.
     """
-    now, published = concluder.clock.now(), marked.published
+    now, published = committer.clock.now(), marked.published
     if published is not None:
         try:
-            concluder.publisher.delete(published.arn, days=days)
+            committer.publisher.delete(published.arn, days=days)
         except SecretGone:
             pass
         except SecretNotOurs:
             after = transitions.removed(replace(marked, published=None), now=now)
-            return Outcome(Result.REMOVED, concluder.connections.write(marked, after))
-    concluder.failpoints.reached("deleted")
+            return Outcome(Result.REMOVED, committer.connections.write(marked, after))
+    committer.failpoints.reached("deleted")
     try:
-        return Outcome(Result.REMOVED, concluder.connections.write(marked, transitions.removed(marked, now=now)))
+        return Outcome(Result.REMOVED, committer.connections.write(marked, transitions.removed(marked, now=now)))
     except FenceLost:
         # Its new token has to be readable.
-        _give_back(marked, concluder)
+        _give_back(marked, committer)
         raise
 
 
-def _give_back(marked: Connection, concluder: Concluder) -> None:
+def _give_back(marked: Connection, committer: Committer) -> None:
     if marked.published is None:
         return
     try:
-        concluder.publisher.restore(marked.published.arn)
+        committer.publisher.restore(marked.published.arn)
     except PublishError as error:
-        concluder.log.warning("restoring.failed", connection=str(marked.name), error=str(error))
-    concluder.queue.send([Work(connection=marked.name, compare=True)])
+        committer.log.warning("restoring.failed", connection=str(marked.name), error=str(error))
+    committer.queue.send([Work(connection=marked.name, compare=True)])

@@ -14,11 +14,12 @@ from tokensync.removal import LONGEST_RECOVERY, finished
 from tokensync.session import Session
 
 if TYPE_CHECKING:
-    from tokensync.concluding import Concluder
+    from tokensync.committing import Committer
     from tokensync.connection import Connection
     from tokensync.grant import Grant
     from tokensync.names import ConnectionName
     from tokensync.operating import Operating
+    from tokensync.schedule import Cadence
     from tokensync.session import Budget
 
 
@@ -27,7 +28,8 @@ class Remover:
     """Removes connections and restores secrets on demand. Thread-safe: it holds no state."""
 
     operating: Operating
-    concluder: Concluder
+    committer: Committer
+    cadence: Cadence
 
     def remove(self, name: ConnectionName, budget: Budget, *, days: int = LONGEST_RECOVERY) -> Outcome:
         """Schedule the secret's deletion, then leave of the record what a return needs. May be repeated.
@@ -58,9 +60,9 @@ class Remover:
         )
         marked = connections.write(record, replace(marked, refresh_at=None, next_at=None))
         try:
-            return finished(marked, self.concluder, days=days)
+            return finished(marked, self.committer, days=days)
         except PublishUnavailable as error:
-            self.concluder.log.warning("removing.postponed", connection=str(record.name), error=str(error))
+            self.committer.log.warning("removing.postponed", connection=str(record.name), error=str(error))
             # The deletion may have been made and only its answer lost: then the next holder takes it back.
             after = replace(record, published=marked.published, compare_at=now if published else record.compare_at)
             return Outcome(Result.POSTPONED, connections.write(marked, transitions.released(after)))
@@ -85,7 +87,7 @@ class Remover:
         now = self.operating.clock.now()
         after = transitions.released(record)
         if record.status is Status.ORPHANED:
-            cadence = self.concluder.cadence.for_app(session.app)
+            cadence = self.cadence.for_app(session.app)
             after = transitions.republished(
                 record,
                 grant,
@@ -96,4 +98,4 @@ class Remover:
         if after.published is not None:
             # As if we had deleted it: this operator says that it may come back.
             after = replace(after, published=replace(after.published, removed=True))
-        return self.concluder.publish(record, after, grant, Result.PUBLISHED)
+        return self.committer.publish(record, after, grant, Result.PUBLISHED)

@@ -19,7 +19,7 @@ from tokensync.errors import PublishUnavailable, SecretGone, SecretNotOurs
 from tokensync.outcome import Outcome, Result
 
 if TYPE_CHECKING:
-    from tokensync.concluding import Concluder
+    from tokensync.committing import Committer
     from tokensync.connection import Connection
     from tokensync.pending import Pending
     from tokensync.ports import Connections, Origin
@@ -32,7 +32,7 @@ class RestoredTable:
 
     origin: Origin
     connections: Connections
-    concluder: Concluder
+    committer: Committer
     alerts: Alerts
     clock: Clock
 
@@ -74,7 +74,7 @@ class RestoredTable:
         try:
             is_newest = self._is_newest(record)
         except PublishUnavailable as error:
-            return self.concluder.postponed(record, "checking.postponed", str(error), compare=True, backpressure=True)
+            return self.committer.postponed(record, "checking.postponed", str(error), compare=True, backpressure=True)
         if is_newest:
             return self.connections.write(record, replace(record, table=table))
         return self._set_apart(record, table)
@@ -86,7 +86,7 @@ class RestoredTable:
             PublishUnavailable, SecretGone, SecretNotOurs: as `TokenSecrets.current_version`.
             FenceLost, StoreUnavailable: nothing was quarantined.
         """
-        if not self.concluder.publisher.is_overtaken(record):
+        if not self.committer.publisher.is_overtaken(record):
             return None
         return self._set_apart(self._raised(record), record.table)
 
@@ -106,7 +106,7 @@ class RestoredTable:
             PublishUnavailable: later it can be told.
         """
         try:
-            is_current = self.concluder.publisher.is_current(record)
+            is_current = self.committer.publisher.is_current(record)
         except (SecretGone, SecretNotOurs):
             return record.is_half_removed  # its deletion is what was begun
         if not is_current or record.attempt is None:
@@ -118,7 +118,7 @@ class RestoredTable:
 
     def _set_apart(self, record: Connection, table: str | None) -> Outcome:
         # Under a reason that is final: nobody resumes from it.
-        self.concluder.keeper.set_aside(record, transitions.REASON_RESTORED_TABLE)
+        self.committer.keeper.set_aside(record, transitions.REASON_RESTORED_TABLE)
         after = replace(transitions.set_apart(record, now=self.clock.now()), table=table)
         stands = self.connections.write(record, after)
         self.alerts.tell(

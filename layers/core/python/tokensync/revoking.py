@@ -20,6 +20,7 @@ from tokensync.session import Session
 from tokensync.token_request import revocation_request
 
 if TYPE_CHECKING:
+    from tokensync.committing import Committer
     from tokensync.concluding import Concluder
     from tokensync.connection import Connection
     from tokensync.grant import Grant
@@ -46,6 +47,7 @@ class Revoker:
 
     operating: Operating
     concluder: Concluder
+    committer: Committer
     wire: Wire
     failpoints: Failpoints
     limits: Limits
@@ -88,7 +90,7 @@ class Revoker:
             ):
                 failure = None
             if failure is None:
-                return self.concluder.ended(record, grant, reason=transitions.REASON_REVOKED, result=Result.REVOKED)
+                return self.committer.ended(record, grant, reason=transitions.REASON_REVOKED, result=Result.REVOKED)
             if failure.kind is FailureClass.REFUSED and not is_renewed:
                 stale.append(record)
             else:

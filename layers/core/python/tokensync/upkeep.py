@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
     from tokensync.answers import Failure
     from tokensync.commands import Command
+    from tokensync.committing import Committer
     from tokensync.concluding import Concluder
     from tokensync.establishing import Establisher
     from tokensync.operating import Operating
     from tokensync.outcome import Outcome
+    from tokensync.schedule import Cadence
     from tokensync.seams import Failpoints
     from tokensync.session import Budget, Limits
     from tokensync.verifying import Verifier
@@ -127,10 +129,12 @@ def upkeep(
     operating: Operating,
     verifier: Verifier,
     concluder: Concluder,
+    committer: Committer,
     establisher: Establisher,
     wire: Wire,
     failpoints: Failpoints,
     limits: Limits,
+    cadence: Cadence,
     prefix: str,
 ) -> Upkeep:
     """Put the commands together."""
@@ -138,9 +142,16 @@ def upkeep(
     return Upkeep(
         importer=Importer(operating=operating, establisher=establisher, prover=prover, verifier=verifier),
         prover=prover,
-        revoker=Revoker(operating=operating, concluder=concluder, wire=wire, failpoints=failpoints, limits=limits),
-        remover=Remover(operating=operating, concluder=concluder),
-        accepter=Accepter(operating=operating, concluder=concluder),
+        revoker=Revoker(
+            operating=operating,
+            concluder=concluder,
+            committer=committer,
+            wire=wire,
+            failpoints=failpoints,
+            limits=limits,
+        ),
+        remover=Remover(operating=operating, committer=committer, cadence=cadence),
+        accepter=Accepter(operating=operating, committer=committer, cadence=cadence),
         prefix=prefix,
     )
 

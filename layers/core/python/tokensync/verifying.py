@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tokensync.accounts import AccountReader
+    from tokensync.committing import Committer
     from tokensync.concluding import Concluder
     from tokensync.connection import Connection
     from tokensync.grant import Grant
@@ -38,6 +39,7 @@ class Verifier:
     connections: Connections
     accounts: AccountReader
     concluder: Concluder
+    committer: Committer
     publisher: Publisher
     alerts: Alerts
     clock: Clock
@@ -77,7 +79,7 @@ class Verifier:
             after = noted(replace(after, sealed_grant=sealed), "account.changed", now=self.clock.now())
         elif not after.publishing_is_due():
             return self._kept(record, transitions.released(after), new)
-        return self.concluder.publish(record, transitions.released(after), new, Result.VERIFIED)
+        return self.committer.publish(record, transitions.released(after), new, Result.VERIFIED)
 
     def _kept(self, record: Connection, after: Connection, grant: Grant) -> Outcome:
         """COMMIT a verification that changed nothing, once it is seen that the secret still stands.
@@ -86,11 +88,11 @@ class Verifier:
         """
         try:
             if record.published is not None and not self.publisher.is_current(record):
-                return self.concluder.publish(record, after, grant, Result.VERIFIED)
+                return self.committer.publish(record, after, grant, Result.VERIFIED)
         except PublishUnavailable as error:
             self.log.warning("comparing.postponed", connection=str(record.name), error=str(error))
         except (SecretGone, SecretNotOurs) as gone:
-            return self.concluder.orphaned(record, str(gone))
+            return self.committer.orphaned(record, str(gone))
         return Outcome(Result.VERIFIED, self.connections.write(record, after))
 
     def index(self, name: ConnectionName, facts: dict[str, Any], session: Session) -> None:

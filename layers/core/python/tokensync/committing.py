@@ -1,0 +1,190 @@
+"""PUBLISH and COMMIT: how a lease ends, whatever it was taken for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tokensync import schedule, transitions
+from tokensync.connection import QUOTA, UNAVAILABLE, Status
+from tokensync.errors import FenceLost, PublishError, QuotaReached, SecretGone, SecretNotOurs
+from tokensync.history import noted
+from tokensync.outcome import Outcome, Result
+from tokensync.work import Work
+
+if TYPE_CHECKING:
+    from tokensync.connection import Connection
+    from tokensync.grant import Grant
+    from tokensync.keeping import Keeper
+    from tokensync.ports import Connections, WorkQueue
+    from tokensync.publishing import Publisher
+    from tokensync.seams import Alerts, Clock, Failpoints, Log, Randomness
+
+_WITHHELD = 3  # failures, which make a wait of 3 to 5 minutes
+_WHY = {
+    transitions.REASON_REFUSED: "the provider refused its token",
+    transitions.REASON_ENDED: "its access token has ended, and nothing can renew it",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Committer:
+    """Ends leases. Thread-safe: it holds ports and no state."""
+
+    connections: Connections
+    publisher: Publisher
+    keeper: Keeper
+    queue: WorkQueue
+    alerts: Alerts
+    clock: Clock
+    randomness: Randomness
+    failpoints: Failpoints
+    log: Log
+
+    def publish(self, before: Connection, after: Connection, grant: Grant, result: Result) -> Outcome:
+        """PUBLISH `after`, then COMMIT it. What cannot be published now is committed, and published from the grant."""
+        if not grant.access_token:  # imported with a refresh token alone: there is nothing to publish yet
+            return Outcome(result, self.connections.write(before, after))
+        backpressure = False
+        try:
+            after = self._published(after, grant)
+        except (SecretGone, SecretNotOurs) as error:
+            try:
+                return self.orphaned(before, str(error), after)
+            except FenceLost:
+                return Outcome(Result.TAKEN_OVER)
+        except PublishError as error:
+            # A full secret is that connection's own matter: the others' batch goes on.
+            backpressure = not isinstance(error, QuotaReached)
+            result = Result.POSTPONED if result is Result.PUBLISHED else result
+            self.log.warning("publishing.postponed", connection=str(before.name), error=str(error))
+            after = self._unpublished(after, error)
+        self.failpoints.reached("published")
+        try:
+            stands = self.connections.write(before, after)
+        except FenceLost:
+            # Our late publication may have overwritten a newer one: whoever leases next compares.
+            self.keeper.set_aside(before, "superseded")
+            self.queue.send([Work(connection=before.name, compare=True)])
+            return Outcome(Result.TAKEN_OVER)
+        self.failpoints.reached("committed")
+        self.log.info("connection.committed", connection=str(stands.name), result=result, generation=stands.generation)
+        if stands.unpublished == QUOTA != before.unpublished:
+            self.alerts.tell(
+                "publishing.quota_reached",
+                str(stands.name),
+                detail="its secret takes no further version today; the grant is kept, the secret is tried again every "
+                "hour, and the provider is not asked for anything until then",
+                next_command=f"tokensync publish {stands.name}",
+            )
+        if stands.push_at is not None and stands.push_at <= self.clock.now():
+            self.queue.send([Work(connection=stands.name)])
+        return Outcome(result, stands, backpressure=backpressure)
+
+    def _published(self, after: Connection, grant: Grant) -> Connection:
+        """PUBLISH, and return the record that says so; what had to wait for it is due again."""
+        published = replace(after, published=self.publisher.publish(after, grant), unpublished="")
+        return schedule.scheduled(published) if after.unpublished else published
+
+    def _unpublished(self, after: Connection, error: PublishError) -> Connection:
+        """Return the record of a connection whose secret could not be written, due when that is tried again."""
+        if isinstance(error, QuotaReached):
+            again = self.clock.now() + schedule.QUOTA_RECHECK
+            if after.unpublished != QUOTA:
+                after = noted(after, "publishing.quota_reached", now=self.clock.now())
+            return schedule.scheduled(replace(after, unpublished=QUOTA, compare_at=again))
+        # The write may have been made and only its answer lost: the next holder writes it, it does not assume.
+        again = max(self.retry_at(after.failures), after.compare_at or 0)
+        return schedule.scheduled(replace(after, unpublished=UNAVAILABLE, compare_at=again))
+
+    def release(self, record: Connection, result: Result, *, renew_at: int | None) -> Outcome:
+        """Release a connection that nothing was done for, its refresh due at `renew_at`.
+
+        Raises:
+            FenceLost: the connection was taken over.
+        """
+        after = transitions.released(replace(record, renew_at=renew_at))
+        return Outcome(result, self.connections.write(record, after))
+
+    def postponed(
+        self,
+        record: Connection,
+        event: str,
+        detail: str,
+        *,
+        compare: bool = False,
+        backpressure: bool = False,
+        withheld: bool = True,
+    ) -> Outcome:
+        """Release a connection that could not be worked on, in whatever phase it is, for a later try.
+
+        `withheld` tells that AWS is the cause, whose end is the same for all: the wait grows to minutes and no further.
+
+        Raises:
+            FenceLost: the connection was taken over.
+        """
+        self.log.warning(event, connection=str(record.name), detail=detail)
+        at = self.retry_at(min(record.failures, _WITHHELD) if withheld else record.failures)
+        after = replace(record, lease_until=None, next_at=at, failures=record.failures + 1)
+        if compare:
+            # The message that asked for it is gone: the record has to ask now.
+            after = replace(after, compare_at=at, refresh_at=min(at, record.refresh_at or at))
+        return Outcome(Result.POSTPONED, self.connections.write(record, after), backpressure=backpressure)
+
+    def reauthorize(
+        self, before: Connection, after: Connection, grant: Grant, *, reason: str = transitions.REASON_REFUSED
+    ) -> Outcome:
+        """COMMIT that the seller has to authorize again, and tell the operator."""
+        after = transitions.refusal_stands(after, now=self.clock.now(), reason=reason)
+        outcome = self.publish(before, after, grant, Result.REAUTHORIZE)
+        if outcome.result is Result.REAUTHORIZE:
+            self.alerts.tell(
+                "connection.reauthorize",
+                str(before.name),
+                detail=f"{_WHY[reason]}: the seller has to authorize again",
+                next_command=f"tokensync invite {before.name.app} --for {before.name}",
+            )
+        return outcome
+
+    def deauthorized(self, record: Connection, grant: Grant) -> Outcome:
+        """COMMIT that the account ended its authorization, as the provider's notice says, and tell the operator."""
+        outcome = self.ended(record, grant, reason=transitions.REASON_DEAUTHORIZED, result=Result.DISCONNECTED)
+        if outcome.result is Result.DISCONNECTED:
+            self.alerts.tell(
+                "connection.disconnected",
+                str(record.name),
+                detail="the provider says that the account ended its authorization; nothing is refreshed any more",
+                next_command=f"tokensync invite {record.name.app} --for {record.name}",
+            )
+        return outcome
+
+    def ended(self, record: Connection, grant: Grant, *, reason: str, result: Result) -> Outcome:
+        """COMMIT that the authorization is over, and publish it where anything was published."""
+        after = transitions.disconnected(record, reason=reason, now=self.clock.now())
+        if record.status is Status.QUARANTINED:
+            # Its number is no older than any that was published, should its secret be written some day.
+            return Outcome(result, self.connections.write(record, replace(after, generation=record.allocated)))
+        if not after.publishing_is_due():
+            return Outcome(result, self.connections.write(record, after))
+        outcome = self.publish(record, after, grant, result)
+        return replace(outcome, result=result) if outcome.result is Result.ORPHANED else outcome
+
+    def orphaned(self, before: Connection, reason: str, after: Connection | None = None) -> Outcome:
+        """COMMIT that the secret is gone or not ours: the grant is kept, nothing is restored in silence."""
+        gone = transitions.unpublishable(after or before, reason=reason, now=self.clock.now())
+        outcome = Outcome(Result.ORPHANED, self.connections.write(before, gone))
+        if gone.status is Status.DISCONNECTED:  # nobody is to bring it back
+            return outcome
+        self.alerts.tell(
+            "connection.orphaned",
+            str(before.name),
+            detail=f"its secret cannot be written: {reason}; the grant is kept",
+            next_command=f"tokensync publish {before.name}",
+        )
+        return outcome
+
+    def retry_at(self, failures: int) -> int:
+        """Return when to try again after so many failures in a row."""
+        return schedule.retry_at(
+            now=self.clock.now(), failures=failures, retry_after=None, fraction=self.randomness.fraction()
+        )
