@@ -230,7 +230,7 @@ class Protocol:
                 yield f"{told}, the answer is set aside", kept, Worker()
 
     def _conclude(self, state: State, worker: Worker) -> tuple[str, State, Worker]:
-        """concluding.Concluder.conclude and transitions.renewed, or transitions.refusal_stands."""
+        """concluding.Concluder.conclude and transitions.renewed, or statuses.refusal_stands."""
         record = worker.before
         if worker.answer == BUSY:
             after = record.ended(exemption="not_processed", due=True)
@@ -270,7 +270,7 @@ class Protocol:
             yield "PUBLISH stands, its answer is lost", written._replace(fault="PUBLISH"), later
 
     def _commit(self, state: State, worker: Worker) -> Iterator[tuple[str, State, Worker]]:
-        """concluding.Concluder.publish: COMMIT; who lost the fence queues a comparison."""
+        """committing.Committer.publish: COMMIT; who lost the fence queues a comparison."""
         for told, after, _ in self._written(state, worker.before, worker.after, "COMMIT"):
             yield told, after._replace(queued=after.queued or told != "COMMIT"), Worker()
 

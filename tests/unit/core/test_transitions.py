@@ -11,6 +11,7 @@ from tokensync.providers import PROVIDERS
 from tokensync.providers.contract import RefreshReuse
 from tokensync.schedule import DAY, Cadence, jitter
 from tokensync.secret import Secret
+from tokensync.statuses import refusal_stands, unpublishable
 from tokensync.transitions import (
     BREAKER_WINDOW,
     PAUSED_RECHECK,
@@ -20,10 +21,8 @@ from tokensync.transitions import (
     breaker_trips,
     failed,
     merged,
-    refusal_stands,
     released,
     renewed,
-    unpublishable,
 )
 
 if TYPE_CHECKING:

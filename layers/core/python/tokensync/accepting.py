@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import transitions
+from tokensync import statuses, transitions
 from tokensync.connection import Exemption, Status
 from tokensync.outcome import Outcome, Result
 from tokensync.providers.contract import RefreshReuse
@@ -61,9 +61,7 @@ class Accepter:
     def _welcomed(self, record: Connection, grant: Grant, session: Session, budget: Budget) -> Outcome:
         """Publish the grant of an account that nobody invited; one whose access token has ended is refreshed first."""
         now, provider = self.operating.clock.now(), session.provider
-        after = transitions.accepted(
-            record, grant, provider=provider, now=now, cadence=self.cadence.for_app(session.app)
-        )
+        after = statuses.accepted(record, grant, provider=provider, now=now, cadence=self.cadence.for_app(session.app))
         if session.app.push:
             after = replace(after, push_at=now)
         if grant.access_expires_at is None or grant.access_expires_at > now:

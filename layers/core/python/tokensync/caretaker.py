@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import removal, schedule, transitions
+from tokensync import removal, schedule, statuses, transitions
 from tokensync.connection import Exemption, Status
 from tokensync.errors import (
     FenceLost,
@@ -102,7 +102,7 @@ class Caretaker:
     ) -> Outcome:
         """Go on with an unfinished attempt; else do what was asked for, else what is due."""
         if record.removed_at is not None:
-            after = transitions.removed(record, now=record.removed_at)
+            after = statuses.removed(record, now=record.removed_at)
             return Outcome(Result.REMOVED, self.connections.write(record, after))
         if record.is_half_removed:
             return self._finish_removal(record)

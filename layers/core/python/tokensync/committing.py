@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import schedule, transitions
+from tokensync import schedule, statuses, transitions
 from tokensync.connection import QUOTA, UNAVAILABLE, Status
 from tokensync.errors import FenceLost, PublishError, QuotaReached, SecretGone, SecretNotOurs
 from tokensync.history import noted
@@ -135,7 +135,7 @@ class Committer:
         self, before: Connection, after: Connection, grant: Grant, *, reason: str = transitions.REASON_REFUSED
     ) -> Outcome:
         """COMMIT that the seller has to authorize again, and tell the operator."""
-        after = transitions.refusal_stands(after, now=self.clock.now(), reason=reason)
+        after = statuses.refusal_stands(after, now=self.clock.now(), reason=reason)
         outcome = self.publish(before, after, grant, Result.REAUTHORIZE)
         if outcome.result is Result.REAUTHORIZE:
             self.alerts.tell(
@@ -160,7 +160,7 @@ class Committer:
 
     def ended(self, record: Connection, grant: Grant, *, reason: str, result: Result) -> Outcome:
         """COMMIT that the authorization is over, and publish it where anything was published."""
-        after = transitions.disconnected(record, reason=reason, now=self.clock.now())
+        after = statuses.disconnected(record, reason=reason, now=self.clock.now())
         if record.status is Status.QUARANTINED:
             # Its number is no older than any that was published, should its secret be written some day.
             return Outcome(result, self.connections.write(record, replace(after, generation=record.allocated)))
@@ -171,7 +171,7 @@ class Committer:
 
     def orphaned(self, before: Connection, reason: str, after: Connection | None = None) -> Outcome:
         """COMMIT that the secret is gone or not ours: the grant is kept, nothing is restored in silence."""
-        gone = transitions.unpublishable(after or before, reason=reason, now=self.clock.now())
+        gone = statuses.unpublishable(after or before, reason=reason, now=self.clock.now())
         outcome = Outcome(Result.ORPHANED, self.connections.write(before, gone))
         if gone.status is Status.DISCONNECTED:  # nobody is to bring it back
             return outcome

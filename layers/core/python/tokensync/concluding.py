@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import schedule, transitions
+from tokensync import schedule, statuses, transitions
 from tokensync.answers import Failure, FailureClass
 from tokensync.connection import Phase, Status
 from tokensync.history import noted
@@ -137,7 +137,7 @@ class Concluder:
         if failure.kind is FailureClass.CONFIGURATION:
             self.pause(session, failure)
         refused = failure.kind is FailureClass.REFUSED
-        stands = self.connections.write(record, transitions.unaccepted(record, failure, now=self.clock.now()))
+        stands = self.connections.write(record, statuses.unaccepted(record, failure, now=self.clock.now()))
         return Outcome(Result.REAUTHORIZE if refused else Result.POSTPONED, stands, failure=failure)
 
     def _unusable(self, record: Connection, issued: Issued, grant: Grant, session: Session) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tokensync import transitions
+from tokensync import statuses
 from tokensync.errors import FenceLost, PublishError, SecretGone, SecretNotOurs
 from tokensync.outcome import Outcome, Result
 from tokensync.work import Work
@@ -32,11 +32,11 @@ def finished(marked: Connection, committer: Committer, *, days: int = LONGEST_RE
         except SecretGone:
             pass
         except SecretNotOurs:
-            after = transitions.removed(replace(marked, published=None), now=now)
+            after = statuses.removed(replace(marked, published=None), now=now)
             return Outcome(Result.REMOVED, committer.connections.write(marked, after))
     committer.failpoints.reached("deleted")
     try:
-        return Outcome(Result.REMOVED, committer.connections.write(marked, transitions.removed(marked, now=now)))
+        return Outcome(Result.REMOVED, committer.connections.write(marked, statuses.removed(marked, now=now)))
     except FenceLost:
         # Its new token has to be readable.
         _give_back(marked, committer)

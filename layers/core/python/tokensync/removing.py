@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import schedule, transitions
+from tokensync import schedule, statuses, transitions
 from tokensync.connection import REASON_REMOVED, Status
 from tokensync.errors import PublishUnavailable
 from tokensync.operating import RESTS
@@ -53,7 +53,7 @@ class Remover:
         connections, now, published = self.operating.connections, self.operating.clock.now(), record.published
         # The mark first: a secret that we delete must never look like one that somebody else deleted.
         marked = replace(
-            transitions.disconnected(record, reason=REASON_REMOVED, now=now),
+            statuses.disconnected(record, reason=REASON_REMOVED, now=now),
             published=None if published is None else replace(published, removed=True),
             compare_at=None,
             lease_until=record.lease_until,
@@ -88,7 +88,7 @@ class Remover:
         after = transitions.released(record)
         if record.status is Status.ORPHANED:
             cadence = self.cadence.for_app(session.app)
-            after = transitions.republished(
+            after = statuses.republished(
                 record,
                 grant,
                 provider=session.provider,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import transitions
+from tokensync import statuses, transitions
 from tokensync.connection import Phase
 from tokensync.errors import PublishUnavailable, SecretGone, SecretNotOurs
 from tokensync.outcome import Outcome, Result
@@ -119,7 +119,7 @@ class RestoredTable:
     def _set_apart(self, record: Connection, table: str | None) -> Outcome:
         # Under a reason that is final: nobody resumes from it.
         self.committer.keeper.set_aside(record, transitions.REASON_RESTORED_TABLE)
-        after = replace(transitions.set_apart(record, now=self.clock.now()), table=table)
+        after = replace(statuses.set_apart(record, now=self.clock.now()), table=table)
         stands = self.connections.write(record, after)
         self.alerts.tell(
             "connection.quarantined",

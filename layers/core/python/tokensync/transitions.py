@@ -36,7 +36,6 @@ REASON_ENDED = "ended"
 # Why a connection is quarantined.
 REASON_NOT_INVITED = "not_invited"
 REASON_RESTORED_TABLE = "restored_table"
-TOMBSTONE = 90 * schedule.DAY
 
 
 def released(record: Connection) -> Connection:
@@ -189,12 +188,6 @@ def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) 
     return replace(record, status=Status.HELD, reason=REASON_AMBIGUOUS, exemption=Exemption.LAST_ATTEMPT, renew_at=last)
 
 
-def refusal_stands(record: Connection, *, now: int, reason: str = REASON_REFUSED) -> Connection:
-    """Return the record of a connection whose seller has to authorize again."""
-    after = replace(unscheduled(record), status=Status.REAUTHORIZE, reason=reason, exemption=None)
-    return released(noted(after, "connection.reauthorization_needed", now=now))
-
-
 def verified(
     record: Connection, *, provider: Provider, grant: Grant, now: int, cadence: schedule.Cadence
 ) -> Connection:
@@ -224,122 +217,6 @@ def unverified(record: Connection, failure: Failure, *, renews: bool, now: int, 
         told = failure.kind in (FailureClass.REFUSED, FailureClass.UNKNOWN)
         after = replace(after, verify_at=None if told else again)
     return released(noted(after, f"verification.{failure.kind}", now=now, detail=failure.code))
-
-
-def unpublishable(record: Connection, *, reason: str, now: int) -> Connection:
-    """Return the record of a connection whose secret is gone or not ours: the grant is kept, nothing is scheduled.
-
-    That an authorization is over weighs more: what is disconnected stays so.
-    """
-    after = replace(unscheduled(record), compare_at=None, unpublished="")
-    if record.status is not Status.DISCONNECTED:
-        after = replace(after, status=Status.ORPHANED, reason=reason)
-    return released(noted(after, "connection.orphaned", now=now, detail=reason))
-
-
-def disconnected(record: Connection, *, reason: str, now: int) -> Connection:
-    """Return the record of a connection whose authorization was ended, by its account or by us."""
-    after = replace(
-        unscheduled(record),
-        status=Status.DISCONNECTED,
-        reason=reason,
-        exemption=None,
-        parked_at=None,
-        deauthorized_at=None,
-    )
-    return released(noted(after, f"connection.{reason}", now=now))
-
-
-def removed(record: Connection, *, now: int) -> Connection:
-    """Return what is left of a connection whose secret was scheduled for deletion: its name, numbers and history.
-
-    What a consumer knows it by stays, sealed: without that an account that comes back would get a second store there.
-    """
-    return replace(
-        released(replace(unscheduled(record), compare_at=None, deauthorized_at=None, unpublished="")),
-        removed_at=now,
-        ttl=now + TOMBSTONE,
-        sealed_grant=None,
-        attempt=None,
-        obtained_at=None,
-        access_expires_at=None,
-        refresh_expires_at=None,
-        verified_at=None,
-        push_failures=0,
-        handed_over_at=None,
-        missing_scopes=(),
-        failures=0,
-        last_error=None,
-    )
-
-
-def republished(record: Connection, grant: Grant, *, provider: Provider, now: int, verifies_at: int) -> Connection:
-    """Return the record of an orphaned connection that is to have its secret again: active, and refreshed at once."""
-    renew_at = verify_at = None
-    if record.handed_over_at is None and provider.renews(grant):
-        renew_at = now
-    elif record.handed_over_at is None:
-        verify_at = grant.access_expires_at if provider.account_call is None else verifies_at
-    after = replace(
-        record,
-        status=Status.ACTIVE,
-        reason="",
-        renew_at=renew_at,
-        verify_at=verify_at,
-        warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-    )
-    return released(noted(after, "connection.republished", now=now))
-
-
-def set_apart(record: Connection, *, now: int) -> Connection:
-    """Return the record, from a restored table, of a connection whose refresh token may have been spent since."""
-    after = replace(
-        unscheduled(record),
-        status=Status.QUARANTINED,
-        reason=REASON_RESTORED_TABLE,
-        attempt=None,
-        exemption=None,
-        parked_at=None,
-        compare_at=None,
-        unpublished="",
-    )
-    return released(noted(after, "connection.quarantined", now=now, detail=REASON_RESTORED_TABLE))
-
-
-def accepted(
-    record: Connection, grant: Grant, *, provider: Provider, now: int, cadence: schedule.Cadence
-) -> Connection:
-    """Return the record of a quarantined connection that an operator accepts: active, and due as its tokens say."""
-    renew_at = verify_at = None
-    life = None if grant.access_expires_at is None else grant.access_expires_at - grant.obtained_at
-    if provider.renews(grant):
-        renew_at = schedule.renew_at(record.name, now=grant.obtained_at, life=life, cadence=cadence)
-        verify_at = now if provider.account_call is not None and record.verified_at is None else None
-    elif provider.account_call is not None:
-        verify_at = schedule.verify_at(record.name, now=now, cadence=cadence)
-    else:
-        verify_at = grant.access_expires_at
-    after = replace(
-        record,
-        status=Status.ACTIVE,
-        reason="",
-        attempt=None,
-        exemption=None,
-        renew_at=renew_at,
-        verify_at=verify_at,
-        warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-        failures=0,
-        last_error=None,
-    )
-    return released(noted(after, "connection.accepted", now=now))
-
-
-def unaccepted(record: Connection, failure: Failure, *, now: int) -> Connection:
-    """Return the record of a quarantined connection whose token, presented by an operator's word, gave no new one."""
-    after = replace(
-        unscheduled(record), exemption=None, last_error=LastError.of(failure, at=now), failures=record.failures + 1
-    )
-    return released(noted(after, "connection.not_accepted", now=now, detail=failure.code))
 
 
 def breaker_trips(*, tried: int, refused: int) -> bool:
