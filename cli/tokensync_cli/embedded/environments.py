@@ -5,6 +5,7 @@ what the functions run with.
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -33,19 +34,19 @@ class Environment:
     def is_right(self) -> bool:
         """Whether it holds exactly what its lock says."""
         try:
-            return (self.path / _MARK).read_text(encoding="ascii") == _fingerprint(self.path.name)
+            return (self.path / _MARK).read_text(encoding="ascii") == _fingerprint(self.path)
         except OSError:
             return False
 
 
 def embedded_aws(root: Path) -> Environment:
     """The environment that runs the embedded AWS, and with it the functions."""
-    return Environment(root / ".venv" / "ministack")
+    return Environment(_venv(root) / "ministack")
 
 
 def sam(root: Path) -> Environment:
     """The environment that runs SAM CLI."""
-    return Environment(root / ".venv" / "sam")
+    return Environment(_venv(root) / "sam")
 
 
 def synchronize(environment: Environment, root: Path, log: Path) -> None:
@@ -57,7 +58,8 @@ def synchronize(environment: Environment, root: Path, log: Path) -> None:
     if environment.is_right:
         return
     name = environment.path.name
-    (environment.path / _MARK).unlink(missing_ok=True)
+    # Made anew: what is installed stays as it is when only the place has changed, and names the old one.
+    shutil.rmtree(environment.path, ignore_errors=True)
     command = [str(uv(root)), "sync", "--project", str(_PROJECTS / name), "--frozen", "--python", sys.executable]
     with log.open("ab") as output:
         done = subprocess.run(
@@ -74,7 +76,7 @@ def synchronize(environment: Environment, root: Path, log: Path) -> None:
             next_command="tokensync up",
             log=log,
         )
-    (environment.path / _MARK).write_text(_fingerprint(name), encoding="ascii")
+    (environment.path / _MARK).write_text(_fingerprint(environment.path), encoding="ascii")
 
 
 def uv(root: Path) -> Path:
@@ -86,7 +88,12 @@ def uv(root: Path) -> Path:
     return Path(found)
 
 
-def _fingerprint(name: str) -> str:
-    """What the environment depends on: its lock and the interpreter that it is made for."""
-    lock = (_PROJECTS / name / "uv.lock").read_bytes()
-    return hashlib.sha256(lock + sys.version.encode() + sys.base_prefix.encode()).hexdigest()
+def _venv(root: Path) -> Path:
+    """The project's `.venv` itself: programs in an environment name its path, and a link to it may be short-lived."""
+    return (root / ".venv").resolve()
+
+
+def _fingerprint(path: Path) -> str:
+    """What the environment at `path` depends on: its lock, the interpreter that it is made for, and where it lies."""
+    lock = (_PROJECTS / path.name / "uv.lock").read_bytes()
+    return hashlib.sha256(lock + sys.version.encode() + sys.base_prefix.encode() + os.fsencode(path)).hexdigest()

@@ -18,8 +18,8 @@ def test_an_environment_is_right_only_for_its_own_lock(tmp_path: Path) -> None:
     assert not sam.is_right
     for environment in (sam, aws):
         environment.path.mkdir(parents=True)
-    (sam.path / ".tokensync-lock").write_text(environments._fingerprint("sam"))
-    (aws.path / ".tokensync-lock").write_text(environments._fingerprint("sam"))
+    (sam.path / ".tokensync-lock").write_text(environments._fingerprint(sam.path))
+    (aws.path / ".tokensync-lock").write_text(environments._fingerprint(sam.path))
     assert (sam.is_right, aws.is_right) == (True, False)
 
 
@@ -27,9 +27,24 @@ def test_an_environment_that_is_right_costs_nothing(tmp_path: Path) -> None:
     """Nothing is started or written, so that not even uv need be there."""
     sam = environments.sam(tmp_path)
     sam.path.mkdir(parents=True)
-    (sam.path / ".tokensync-lock").write_text(environments._fingerprint("sam"))
+    (sam.path / ".tokensync-lock").write_text(environments._fingerprint(sam.path))
     environments.synchronize(sam, tmp_path, tmp_path / "log")
     assert not (tmp_path / "log").exists()
+
+
+def test_an_environment_is_named_by_its_own_path(tmp_path: Path) -> None:
+    """Its programs name the path that it was made under: a link to it may be gone tomorrow, and a copy is not right."""
+    (tmp_path / "real/.venv").mkdir(parents=True)
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked/.venv").symlink_to(tmp_path / "real/.venv")
+    real, linked = environments.sam(tmp_path / "real"), environments.sam(tmp_path / "linked")
+    assert real == linked
+
+    real.path.mkdir()
+    (real.path / ".tokensync-lock").write_text(environments._fingerprint(real.path))
+    (tmp_path / "real").rename(tmp_path / "moved")
+
+    assert not environments.sam(tmp_path / "moved").is_right
 
 
 def test_a_failed_installation_names_its_log(tmp_path: Path) -> None:
