@@ -74,6 +74,8 @@ class Outcome:
     scenario: Scenario
     before: int  # presentations before the fault
     during: int  # presentations during the fault
+    unstored: int  # those of them that the provider acted upon, and whose pair stood in no store when the fault ended
+    met: Sequence[int]  # how many requests met each fault; empty where none ever began
     places: Mapping[str, int]  # where the pairs that were given by then stood when the fault ended
     dead_letters: int
     presentations: int  # in all
@@ -87,6 +89,10 @@ class Outcome:
     def broken(self) -> list[str]:
         """Return what does not hold; nothing, where all is well."""
         promises = {
+            "no fault began while they fell due": bool(self.met),
+            "a fault that no request met": all(self.met),
+            "all were asked before the fault": self.before < self.scenario.due,
+            "what could not be stored was spent": self.unstored == 0,
             "a new pair stood nowhere when the fault ended": self.places.get("nowhere", 0) == 0,
             "a new pair was lost": not self.lost,
             "a new pair never became its connection's": self.late == 0,
@@ -112,6 +118,14 @@ HEADER = (
     f"{'scenario':<44} {'due':>5} {'asked + then':>12} {'stored when the fault ended':<34} {'lost':>4} "
     f"{'doubles':>7} {'healthy':>7} {'after':>7} {'took':>8}"
 )
+
+
+@dataclass
+class _Under:
+    """When the faults began, None where they did not, and in the end how many requests met each."""
+
+    began: float | None = None
+    met: Sequence[int] = ()
 
 
 @dataclass
@@ -165,12 +179,14 @@ def play(stack: Stack, scenario: Scenario, pool: Pool, proxy: FaultProxy, *, pat
     begun = time.monotonic()
     fleet = seeded(stack, "degraded", count=scenario.due)
     cycles = Cycles(fleet, pool, Mail(stack))
-    with _degraded(proxy, scenario) as began:
+    with _degraded(proxy, scenario) as fault:
         for _ in range(scenario.minutes):
             cycles.run()
     presented = fleet.presentations()
-    during = sum(entry["at"] >= since for entry in presented for since in began)
+    during = [entry for entry in presented if fault.began is not None and entry["at"] >= fault.began]
     places = _places(fleet, cycles.waiting())
+    issued = fleet.issued()
+    stored = [issued[name] for name, place in places.items() if place != "nowhere"]
     minutes_after = None
     for minute in range(1, patience + 1):
         cycles.run()
@@ -180,8 +196,10 @@ def play(stack: Stack, scenario: Scenario, pool: Pool, proxy: FaultProxy, *, pat
     at_last = _places(fleet, cycles.waiting())
     return Outcome(
         scenario=scenario,
-        before=len(presented) - during,
-        during=during,
+        before=len(presented) - len(during),
+        during=len(during),
+        unstored=sum(entry["committed"] and entry["issued"] not in stored for entry in during),
+        met=fault.met,
         places=Counter(places.values()),
         dead_letters=len(cycles.dead),
         presentations=len(fleet.presentations()),
@@ -195,25 +213,29 @@ def play(stack: Stack, scenario: Scenario, pool: Pool, proxy: FaultProxy, *, pat
 
 
 @contextmanager
-def _degraded(proxy: FaultProxy, scenario: Scenario) -> Iterator[list[float]]:
-    """Begin the faults when so many requests came by, and end them; yield when they began, as soon as it is known."""
+def _degraded(proxy: FaultProxy, scenario: Scenario) -> Iterator[_Under]:
+    """Begin the faults when so many requests came by, and end them; too few, and they never begin."""
     enough, ended = proxy.total() + int(_BEGINS * scenario.due), threading.Event()
-    began: list[float] = []
+    faults = scenario.faults()
+    under = _Under()
 
     def begin() -> None:
-        while proxy.total() < enough and not ended.wait(_LOOK):
-            pass
-        began.append(time.time())
-        for fault in scenario.faults():
+        while proxy.total() < enough:
+            if ended.wait(_LOOK):
+                return
+        under.began = time.time()
+        for fault in faults:
             proxy.add(fault)
 
     beginning = threading.Thread(target=begin, daemon=True)
     beginning.start()
     try:
-        yield began
+        yield under
     finally:
         ended.set()
         beginning.join()
+        if under.began is not None:
+            under.met = [proxy.script.meetings(fault) for fault in faults]
         proxy.clear()
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stack import eventually
+from tokensync.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,11 +80,18 @@ class Mail:
         self._url = stack.outputs.queue_url
         self._lock = threading.Lock()
         self._boxes: dict[str, list[Letter]] = {}
+        self._answers: dict[str, list[Work]] = {}
 
     def box(self, app: str) -> None:
         """Collect the messages of an app from now on."""
         with self._lock:
             self._boxes[app] = []
+            self._answers[app] = []
+
+    def answers(self, app: str) -> list[Work]:
+        """Return every message with a sealed answer that the queue ever held for an app, as far as it was taken."""
+        with self._lock:
+            return list(self._answers[app])
 
     def take(self, app: str) -> list[Letter]:
         """Return the messages that wait for an app: its box is empty then."""
@@ -113,3 +121,5 @@ class Mail:
         box = self._boxes.get(app)
         if box is not None and all(letter.id != message["MessageId"] for letter in box):
             box.append(Letter(message["MessageId"], message["Body"], message["ReceiptHandle"]))
+            if "answer" in told:
+                self._answers[app].append(Work.from_json(message["Body"]))

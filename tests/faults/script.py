@@ -69,6 +69,11 @@ class Script:
         with self._lock:
             self._standing = [entry for entry in self._standing if entry[0] is not fault]
 
+    def meetings(self, fault: Fault) -> int:
+        """Return how many requests met a fault that still stands: 0 where it never went wrong."""
+        with self._lock:
+            return sum(counts["met"] for standing, counts, _ in self._standing if standing is fault)
+
     def clear(self) -> None:
         """Take every fault back."""
         with self._lock:

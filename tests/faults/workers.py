@@ -72,6 +72,11 @@ class Worker:
         part.write_text(action)
         part.rename(file)  # whoever waits there never sees a half
 
+    def used(self, failpoint: str) -> bool:
+        """Return whether a failpoint's action, which was to be taken once, was taken."""
+        file = self.directory / "failpoints" / failpoint
+        return file.exists() and file.read_text().split()[-1] == "0"
+
     def finish(self) -> dict[str, Any] | None:
         """Wait for its end, kill it at its deadline as Lambda does, and return its answer, None where it gave none."""
         if not self.ended.wait(max(0.0, self.deadline - time.monotonic())):
@@ -167,6 +172,11 @@ class Zygote:
         self._ready.set()
 
 
+def built_layer(stack: Stack) -> Path:
+    """Return the layer as it was built for a stack."""
+    return stack.root / ".tokensync" / "build" / "CoreLayer" / "python"
+
+
 class Workers:
     """Starts workers of both functions, under each function's own environment and its role's credentials."""
 
@@ -175,7 +185,7 @@ class Workers:
         self._home = home
         self._numbers = itertools.count(1)
         self._open = ExitStack()
-        self.layer = layer or stack.root / ".tokensync" / "build" / "CoreLayer" / "python"
+        self.layer = layer or built_layer(stack)
         outputs = stack.outputs
         self._zygotes = {
             name: self._zygote(name, physical)

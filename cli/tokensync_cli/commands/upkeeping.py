@@ -22,7 +22,12 @@ Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/acc
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Local = Annotated[bool, typer.Option("--local", help="Mark it here alone; the provider is not asked.")]
 Force = Annotated[
-    bool, typer.Option("--force", help="Present a refresh token out of a backup, although it may be spent already.")
+    bool,
+    typer.Option(
+        "--force",
+        help="Present a refresh token although it may be spent already; publish an access token out of a backup where "
+        "nothing else can be asked.",
+    ),
 ]
 Days = Annotated[
     int,

@@ -45,6 +45,8 @@ class Company(StrEnum):
     REFRESH = "refresh"
 
 
+_ENDS = (Mishap.KILL, Mishap.EXCEPTION, Mishap.HANG)
+_COPYLESS = (*_ENDS, Mishap.DOWN, Mishap.LOST)
 REFRESH_PLACES = ("leased", "sent", "answered", "received", "published", "committed")
 CODE_PLACES = ("exchange.sent", "answered", "exchange.received", "exchange.taken_over", "published", "committed")
 ENOUGH = 3  # tries of the AWS client
@@ -135,11 +137,18 @@ class Case:
 
     @property
     def spends(self) -> bool:
-        """Return whether an answer may be lost with the worker: it had it in hand, and no store had it yet.
+        """Return whether an answer may be lost with the worker: none came, or it ended with the only copy in hand.
 
-        From SENT on, as the provider may have committed at any time; with nothing of AWS left there is no store at all.
+        With nothing of AWS left there is no store at all. One that lives on, however late, loses nothing.
         """
-        return self.place in ("sent", "answered", "exchange.sent") and self.mishap != Mishap.NO_TABLE
+        return self.place == "answered" and self.mishap in _COPYLESS
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Return whether the next holder finds that a token was, or may have been, presented, and no answer to it."""
+        if self.mishap in (Mishap.STOP, Mishap.CLOCK):
+            return self.place in ("sent", "answered")
+        return self.spends or (self.place == "sent" and self.mishap in _ENDS)
 
     @property
     def overtakes(self) -> bool:

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from faults.matrix.cases import Company, Mishap, Subject
+from tokensync.answers import Answer
 from tokensync.connection import Exemption, Phase, Status
+from tokensync.finishing import pending_binding
 from tokensync.pending import Outcome
 from tokensync.providers.contract import RefreshReuse
+from tokensync.unsealing import answer_binding
 
 if TYPE_CHECKING:
-    from faults.matrix.scene import Played
+    from faults.matrix.cases import Case
+    from faults.matrix.scene import Played, Presented
     from tokensync.connection import Connection
     from tokensync.unsealing import Unsealer
 
@@ -52,8 +56,8 @@ class Judge:
 
     def verdict(self, played: Played) -> Verdict:
         """Return what became of a case, with every invariant that it broke."""
-        verdict = Verdict(str(played.case))
-        entries = _traced(played)
+        verdict = Verdict(str(played.case), broken=[f"it did not happen: {missed}" for missed in played.missed])
+        entries = self._traced(played)
         final = played.final
         self._presentations(verdict, played, entries)
         verdict.older = played.seen_by_reader.count("older")
@@ -73,21 +77,19 @@ class Judge:
         return verdict
 
     def _presentations(self, verdict: Verdict, played: Played, entries: list[Entry]) -> None:
-        """I2: what was presented again was exempt, by what stood on the record before it was sent."""
-        seen: set[str] = set()
-        for entry in entries:
-            if entry["presented"] not in seen:
-                seen.add(entry["presented"])
+        """I2: what was presented again was exempt, by what stood on its attempt before it was sent."""
+        for at, entry in enumerate(entries):
+            before = [one for one in entries[:at] if one["presented"] == entry["presented"]]
+            if not before:
                 continue
-            exemption = next((one.exemption for one in reversed(played.allowed) if one.after < entry["seq"]), None)
-            if entry["kind"] == "code" or not (exemption or played.case.reuse is RefreshReuse.SAFE):
+            if not _may_be_again(played.case.reuse, entry, before):
                 verdict.twice += 1
-            elif exemption is not Exemption.NOT_PROCESSED:
+            elif entry["exemption"] is not Exemption.NOT_PROCESSED:
                 verdict.again += 1
         if verdict.twice:
             verdict.broken.append(f"I2: presented {verdict.twice} times without an exemption")
         recovering = [entry for entry in entries if entry["seq"] > played.harmed]
-        stored = any(entry["stored"] for entry in entries if entry["seq"] <= played.harmed)
+        stored = any(entry["stored"] and entry["worker"] for entry in entries if entry["seq"] <= played.harmed)
         verdict.without_call = stored and not recovering
         case = played.case
         alone = case.company is Company.ALONE and case.mishap not in (Mishap.STOP, Mishap.CLOCK)
@@ -106,7 +108,7 @@ class Judge:
         if any(entry["committed"] and entry["stored"] for entry in entries):
             verdict.lost = True
             verdict.broken.append("I1: the answer to a code was stored, and no connection stands")
-        elif verdict.spent and not played.case.spends:
+        elif not _may_be_lost(played.case, [entry for entry in entries if entry["committed"]]):
             verdict.broken.append("I1: the answer to a code got lost where it need not")
         if pending.sealed_answer is not None and pending.outcome is Outcome.WORKING:
             verdict.broken.append("I1: an answer waits, and nobody comes for it")
@@ -127,13 +129,13 @@ class Judge:
         newer = [entry for other in chains[chains.index(chain) + 1 :] for entry in other if _gave(entry)]
         if played.case.reuse is not RefreshReuse.SINGLE_USE:
             # Two pairs of one token live side by side, and either may stand: the refresh that follows proves it.
-            later = []
+            later = [entry for entry in later if entry["presented"] != chain[at]["presented"]]
         if any(entry["stored"] for entry in (*later, *newer)):
             verdict.lost = True
             verdict.broken.append("I1: an answer was stored and is not the grant")
         elif later or newer:
             verdict.spent = True
-            if not played.case.spends:
+            if not _may_be_lost(played.case, [*later, *newer]):
                 verdict.broken.append("an answer got lost where it need not")
 
     def _store(self, verdict: Verdict, played: Played, final: Connection) -> None:
@@ -175,9 +177,75 @@ class Judge:
     @staticmethod
     def _may_be_held(played: Played) -> bool:
         """Return whether a worker may have presented a token that is good once, and left no answer."""
-        case = played.case
-        ambiguous = case.place in ("sent", "answered") or case.mishap in (Mishap.STOP, Mishap.CLOCK)
-        return case.reuse is RefreshReuse.SINGLE_USE and ambiguous
+        return played.case.reuse is RefreshReuse.SINGLE_USE and played.case.is_ambiguous
+
+    def _traced(self, played: Played) -> list[Entry]:
+        """Return the ledger until all was at rest, each entry with what is known of its presentation.
+
+        `stored`: a store acknowledged its answer: on the record, beside it, or as a message. `exemption`: what stood on
+        its attempt before it was sent. `worker`: who presented it, empty where none did; `harmed`: whether the mishap
+        met that one.
+
+        An entry came of the worker that stood between SENT and its answer at that moment, the last to come there. A
+        code that is no worker's went to the deployed function, whose answer said that it connected.
+        """
+        entries = [entry for entry in played.registration.sandbox.entries() if entry["seq"] <= played.ended]
+        kept = self._kept(played)
+        for entry in entries:
+            by = _presenter(entry, played)
+            issued = (entry["issued"] or {}).get("access_token")
+            deployed = by is None and entry["kind"] == "code"
+            on_record = by is not None and any(name in _STORED for name in by.worker.places())
+            entry["stored"] = deployed or on_record or issued in kept
+            entry["exemption"] = by.attempt.exemption if by is not None and by.attempt is not None else None
+            entry["worker"] = "" if by is None else by.worker.id
+            entry["harmed"] = by is not None and by.worker.id == played.harmed_worker
+        return entries
+
+    def _kept(self, played: Played) -> set[str]:
+        """Return the digests of all strings in the answers that stood beside the record, or in the queue."""
+        bodies = []
+        for work in played.kept:
+            app, sealed = work.app, work.answer or b""
+            binding = answer_binding(work.connection) if work.connection else pending_binding(work.pending)
+            bodies.append(Answer.from_bytes(self._unsealer.sealer.open(sealed, app=app, binding=binding)).body)
+        return {_digest(word) for body in bodies for word in body.decode("utf-8", "replace").split('"')}
+
+
+def _presenter(entry: Entry, played: Played) -> Presented | None:
+    """Return who presented something, None where no worker of the case did."""
+    epoch = time.time() - time.perf_counter()  # one clock for all processes of this machine
+    place = "exchange.sent" if entry["kind"] == "code" else "sent"
+    found = []
+    for presented in played.presented:
+        times = presented.worker.times()
+        began = next((at + epoch for name, _, at in times if name == place), math.inf)
+        ended = next((at + epoch for name, _, at in times if name == "answered"), math.inf)
+        if began <= entry["at"] <= ended:
+            found.append((began, presented))
+    return max(found, key=lambda one: one[0])[1] if found else None
+
+
+def _may_be_again(reuse: RefreshReuse, entry: Entry, before: list[Entry]) -> bool:
+    """Return whether something may be presented after these presentations of it.
+
+    Each exemption holds once for a token, but for one that was not processed: then nothing was issued for it. No
+    operator has a hand in any case.
+    """
+    if entry["kind"] == "code":
+        return False
+    if reuse is RefreshReuse.SAFE:
+        return True
+    exemption = entry["exemption"]
+    if exemption is Exemption.NOT_PROCESSED:
+        return not any(one["committed"] for one in before)
+    allowed = {Exemption.LAST_ATTEMPT} | ({Exemption.GRACE} if reuse is RefreshReuse.GRACE else set())
+    return exemption in allowed and all(one["exemption"] is not exemption for one in before)
+
+
+def _may_be_lost(case: Case, lost: list[Entry]) -> bool:
+    """Return whether these answers may have been lost: nobody's but that of the worker whose mishap loses one."""
+    return all(case.spends and entry["harmed"] for entry in lost)
 
 
 def _chains(entries: list[Entry]) -> list[list[Entry]]:
@@ -196,25 +264,6 @@ def _chains(entries: list[Entry]) -> list[list[Entry]]:
                     tokens.add(issued)
                 break
     return [chain for chain, _ in chains]
-
-
-def _traced(played: Played) -> list[Entry]:
-    """Return the ledger until all was at rest, each entry with whether a store acknowledged its answer.
-
-    An entry came of the worker that stood between SENT and its answer at that moment.
-    """
-    entries = [entry for entry in played.registration.sandbox.entries() if entry["seq"] <= played.ended]
-    epoch = time.time() - time.perf_counter()  # one clock for all processes of this machine
-    for entry in entries:
-        sent = "exchange.sent" if entry["kind"] == "code" else "sent"
-        entry["stored"] = False
-        for worker in played.workers:
-            times = worker.times()
-            began = next((at + epoch for name, _, at in times if name == sent), None)
-            ended = next((at + epoch for name, _, at in times if name == "answered"), math.inf)
-            if began is not None and began <= entry["at"] <= ended:
-                entry["stored"] = any(name in _STORED for name, _, _ in times)
-    return entries
 
 
 def _gave(entry: Entry) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from faults.matrix.registering import Callback, Registration, register
-from tokensync.connection import Connection, Exemption, Status
-from tokensync.transitions import REASON_REFUSED
+from tokensync.aws.items import from_attribute, partition
+from tokensync.work import Work
 
 if TYPE_CHECKING:
     from faults.matrix.cases import Case
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from faults.proxy import FaultProxy
     from faults.workers import Worker, Workers
     from stack import Stack
+    from tokensync.connection import Attempt, Connection
 
 ASKEW = 600  # seconds by which a clock is off
 
@@ -36,10 +38,11 @@ class World:
 
 @dataclass
 class Presented:
-    """What the record allowed when a worker was started: the exemption under which it may present a token again."""
+    """What stood on the record when a worker had written SENT, before its request left: it waits there to be seen."""
 
-    after: int  # the ledger's last number at that moment
-    exemption: Exemption | None
+    worker: Worker
+    attempt: Attempt | None = None
+    seen: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass
@@ -51,8 +54,10 @@ class Played:
 
     case: Case
     registration: Registration
-    workers: list[Worker] = field(default_factory=list)
-    allowed: list[Presented] = field(default_factory=list)
+    presented: list[Presented] = field(default_factory=list)  # one for each worker, in the order of their starts
+    harmed_worker: str = ""  # whom the mishap meets
+    missed: list[str] = field(default_factory=list)  # what was to happen, and did not
+    kept: list[Work] = field(default_factory=list)  # sealed answers that stood beside the record or in the queue
     harmed: int = 0
     ended: int = 0
     recovered: Connection | None = None
@@ -75,11 +80,36 @@ class Scene:
         world.mail.box(app)
 
     def start(self, function: str, event: dict[str, Any], **more: Any) -> Worker:
-        """Start a worker, and note what the record allows it to present."""
-        self.played.allowed.append(Presented(self.last(), self._exemption()))
-        worker = self.world.workers.start(function, event, **more)
-        self.played.workers.append(worker)
+        """Start a worker; one that writes SENT waits there until its attempt was read from the table."""
+        failpoints = more.pop("failpoints", {})
+        worker = self.world.workers.start(function, event, failpoints={"sent": "wait", **failpoints}, **more)
+        presented = Presented(worker)
+        self.played.presented.append(presented)
+        threading.Thread(target=self._see, args=(presented,), kwargs={"go_on": "sent" not in failpoints}).start()
         return worker
+
+    def await_seen(self, worker: Worker) -> None:
+        """Wait until the attempt of a worker that came by SENT was read."""
+        for presented in self.played.presented:
+            if presented.worker is worker:
+                presented.seen.wait()
+
+    def _see(self, presented: Presented, *, go_on: bool) -> None:
+        try:
+            if presented.worker.reach("sent"):
+                record = self.record()
+                presented.attempt = None if record is None else record.attempt
+        finally:
+            presented.seen.set()
+            if go_on:
+                presented.worker.place("sent", "")
+
+    def kept(self) -> list[Work]:
+        """Return the sealed answers that stand beside the record, and those that the queue held."""
+        name = self.registration.connection
+        items = self.world.stack.table.in_order(partition(self.app), "aside#")
+        beside = [Work(connection=name, answer=bytes(from_attribute(item["sealed"]))) for item in items]
+        return [*beside, *self.world.mail.answers(self.app)]
 
     def make_due(self) -> None:
         """Let the token's refresh be due."""
@@ -97,14 +127,6 @@ class Scene:
         with suppress(self.world.stack.secrets.exceptions.ResourceNotFoundException):
             return self.world.stack.document(self.registration.connection)
         return None
-
-    def _exemption(self) -> Exemption | None:
-        record = self.record()
-        if record is None:
-            return None
-        if record.status is Status.HELD and record.reason == REASON_REFUSED:
-            return Exemption.OPERATOR
-        return record.exemption
 
     def last(self) -> int:
         """Return the ledger's last number for this app."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from faults.matrix.cases import Case, representative
+from fault_rows import fault
+from faults.matrix.cases import Case, Mishap, representative
 from faults.matrix.running import run, world
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def verdicts(stack: Stack) -> dict[Case, Verdict]:
         return dict(run(shared, representative(), side_by_side=_SIDE_BY_SIDE))
 
 
+@fault("F1", "F2", "F3", "F4", "F13", "F17")
 @pytest.mark.parametrize("case", representative(), ids=str)
 def test_whatever_happens_to_a_worker_the_promise_holds(verdicts: dict[Case, Verdict], case: Case) -> None:
     """Judged by the provider's ledger and the store: nothing stored is lost, nothing presented twice, no one asked."""
@@ -34,7 +36,8 @@ def test_an_answer_is_lost_at_one_place_alone(verdicts: dict[Case, Verdict]) -> 
     ends = {(case.reuse, verdict.held, verdict.status, verdict.reason) for case, verdict in _lost(verdicts)}
 
     assert {("single_use", True, "reauthorize", "refused")} == ends
-    assert {"answered"} == {case.place for case, _ in _lost(verdicts)}
+    ended = {("answered", Mishap.KILL), ("answered", Mishap.HANG)}
+    assert ended == {(case.place, case.mishap) for case, _ in _lost(verdicts)}
 
 
 def _lost(verdicts: dict[Case, Verdict]) -> list[tuple[Case, Verdict]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fault_rows import fault
 from tokensync.errors import PublishError, PublishUnavailable, SecretGone, SecretNotOurs
 from tokensync.names import ConnectionName
 
@@ -40,12 +41,23 @@ class TokenSecretsContract:
         assert tags["tokensync:stack"] == "tokensync"
         assert tags["tokensync:connection"] == f"{name.app}/=C3=9Cn=C3=AF=2Fcode"
 
+    def test_standing(self, world: World, name: ConnectionName) -> None:
+        """A name is taken by any secret, one of another owner and one to be deleted too, and free once it is gone."""
+        assert not world.secrets.stands(name)
+        arn = world.plant_secret(name, "theirs", tags={})
+        assert world.secrets.stands(name)
+        world.schedule_deletion(arn)
+        assert world.secrets.stands(name)
+        world.destroy(arn)
+        assert not world.secrets.stands(name)
+
     def test_writing(self, world: World, arn: str) -> None:
         """A new version becomes current, and the one before it previous."""
         world.secrets.put(arn, "two", token=token(2))
         assert {"AWSCURRENT": "two", "AWSPREVIOUS": "one"} == world.versions(arn)
         assert token(2) == world.secrets.current_version(arn)
 
+    @fault("F4")
     def test_replaying(self, world: World, arn: str) -> None:
         """A replay of any earlier write does nothing: no older version becomes current again."""
         world.secrets.put(arn, "two", token=token(2))

@@ -149,6 +149,17 @@ def test_no_current_version(stub: Stubber, tokens: SecretsManagerTokens) -> None
             tokens.current_version(ARN)
 
 
+def test_whether_a_name_is_taken(stub: Stubber, tokens: SecretsManagerTokens) -> None:
+    """It is asked for by its name; what cannot be told now may be told later."""
+    stub.add_response("describe_secret", {"ARN": ARN, "DeletedDate": LATER}, {"SecretId": "tokensync/tokens/demo/1"})
+    assert tokens.stands(NAME)
+    stub.add_client_error("describe_secret", "ResourceNotFoundException")
+    assert not tokens.stands(NAME)
+    stub.add_client_error("describe_secret", "ThrottlingException")
+    with pytest.raises(PublishUnavailable):
+        tokens.stands(NAME)
+
+
 @pytest.mark.parametrize("operation", ["delete", "restore"])
 @pytest.mark.parametrize(
     ("code", "expected"),

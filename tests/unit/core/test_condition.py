@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tokensync.condition import condition
-from tokensync.connection import QUOTA, REASON_REMOVED, UNAVAILABLE, Status
+from tokensync.connection import QUOTA, REASON_REMOVED, UNAVAILABLE, LastError, Status
 from tokensync.names import ConnectionName
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def test_an_active_connection_needs_no_words(record: Connection) -> None:
         ({"unpublished": UNAVAILABLE}, "unpublished", "tokensync publish {}"),
         ({"handed_over_at": 1}, "given_away", "tokensync invite shop --for {}"),
         ({"obtained_at": None}, "not_proved", "tokensync refresh {}"),
-        ({"failures": 2}, "retried", "tokensync show {}"),
+        ({"failures": 2, "last_error": LastError("busy", "503", "", "", 1)}, "retried", "tokensync show {}"),
+        ({"failures": 2}, "postponed", "tokensync show {}"),
         ({"removed_at": 1}, "removed", "tokensync history {}"),
     ],
 )

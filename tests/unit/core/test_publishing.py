@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fault_rows import fault
 from ports import FakeClock, InMemoryTokenSecrets
 from tokensync.connection import Connection, Published, Status
 from tokensync.errors import PublishUnavailable, SecretGone, SecretNotOurs
@@ -83,6 +84,7 @@ def test_later_publications_write_the_same_secret(
     assert secrets.secret(NAME).previous == first.version_id
 
 
+@fault("F4")
 def test_a_replay_changes_nothing(
     record: Connection, grant: Grant, secrets: InMemoryTokenSecrets, publisher: Publisher
 ) -> None:

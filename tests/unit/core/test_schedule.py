@@ -15,6 +15,7 @@ from tokensync.schedule import (
     RETRY_FIRST,
     RETRY_LONGEST,
     Cadence,
+    due_after_lease,
     jitter,
     last_attempt_at,
     renew_at,
@@ -137,3 +138,26 @@ def test_a_record_is_due_at_its_earliest_time(
     due = scheduled(replace(record, renew_at=renew, warn_at=warn, compare_at=compare, refresh_at=5, next_at=5))
 
     assert (due.refresh_at, due.next_at) == (earliest, earliest)
+
+
+@pytest.mark.parametrize(
+    ("lease_until", "refresh_at", "next_at", "due"),
+    [
+        (60, None, None, (61, 61)),
+        (60, 500, 500, (61, 61)),
+        (60, 5, 720, (5, 720)),  # the schedule's own: the tick has claimed it
+        (60, None, 30, (61, 30)),
+        (None, 500, 500, (500, 500)),
+    ],
+)
+def test_what_a_dead_holder_leaves_is_due_when_its_lease_ends(
+    record: Connection,
+    lease_until: int | None,
+    refresh_at: int | None,
+    next_at: int | None,
+    due: tuple[int | None, int | None],
+) -> None:
+    """An operator's lease needs nothing due; what is due anyway stays as it was."""
+    held = due_after_lease(replace(record, lease_until=lease_until, refresh_at=refresh_at, next_at=next_at))
+
+    assert due == (held.refresh_at, held.next_at)

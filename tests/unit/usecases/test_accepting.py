@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripted import ADS, ADS_LIST, ADS_TOKEN, OIDC, Staged, ads_token, advertisers, id_token, oidc_token
+from tokensync.app import App
 from tokensync.commands import RotationCommands
 from tokensync.connection import Exemption, Phase, Status
 from tokensync.errors import NoAnswer, NotSent, PublishUnavailable
 from tokensync.names import ConnectionName
+from tokensync.outcome import Result
+from tokensync.schedule import scheduled
 from tokensync.secret import Secret
 from tokensync.transitions import REASON_NOT_INVITED, REASON_OTHER_ACCOUNT, REASON_RESTORED_TABLE
 from visitors import Browser
@@ -42,17 +45,25 @@ def current(world: World, name: ConnectionName = NAME) -> tuple[dict[str, str], 
     return dict(secret.versions), secret.current
 
 
-def rolled_back(world: World, name: ConnectionName, meanwhile: Callable[[], object]) -> None:
+def rolled_back(world: World, name: ConnectionName, meanwhile: Callable[[], object], *, compare: bool = False) -> None:
     """Let a table be restored from a backup of before `meanwhile`, and its connection be looked at."""
     world.origin.restored()
     backup = world.table.backup()
     meanwhile()
     world.table.restore(backup)
-    world.look_after(name)
+    world.look_after(name, compare=compare)
     assert REASON_RESTORED_TABLE == world.stored(name).reason
 
 
 # -------------------------------------------------------------------------------- another account than the invite's
+
+
+@pytest.fixture
+def ended(world: World) -> World:
+    """The same, two weeks later: the strange account's access token has ended, and nothing else is due."""
+    world.connections.seed(scheduled(replace(world.stored(OLD), renew_at=None, warn_at=None)))
+    world.clock.advance(2 * WEEK)
+    return world
 
 
 @pytest.fixture
@@ -114,6 +125,100 @@ def test_an_access_token_that_has_ended_is_refreshed_first(world: World) -> None
         world.shop.ledger, world.document()["access_token"], world.document()["generation"]
     )  # fmt: skip
     assert {2} == {world.document()["generation"], len(world.secrets.secret(NAME).versions) + 1}
+
+
+def test_an_ended_one_is_accepted_by_its_answer(ended: World) -> None:
+    """Its history tells both, and facts that its authorization could not get are asked for."""
+    ended.connections.seed(replace(ended.stored(), verified_at=None))
+    accept(ended)
+    record = ended.stored()
+
+    assert ["token.refreshed", "connection.accepted"] == [entry.event for entry in record.history[-2:]]
+    assert (Status.ACTIVE, "", ended.clock.now()) == (record.status, record.reason, record.verify_at)
+
+
+def test_no_answer_for_an_ended_one(ended: World) -> None:
+    """Nothing is published and nothing repeated by itself; presenting it once more takes the operator's insistence."""
+    ended.shop.script.append(lambda _honest: ended.shop.answer(b"", status=502))
+    answer = accept(ended)
+    ended.settle(ticks=3)
+    record = ended.stored()
+
+    assert (False, 5, f"tokensync accept {NAME} --force") == refusal(answer)
+    assert "it stays quarantined" in answer["error"]["message"]
+    assert (Status.QUARANTINED, REASON_NOT_INVITED, None) == (record.status, record.reason, record.next_at)
+    assert (None, ["code-1"]) == (ended.secrets.document(NAME), ended.shop.ledger)
+
+    again = accept(ended)
+    assert (False, 4, f"tokensync invite {APP} --for {NAME}") == refusal(again)
+    assert "--force" in again["error"]["message"]
+    assert (True, ["code-1", "R1"]) == (accept(ended, force=True)["ok"], ended.shop.ledger)
+    assert "A2" == ended.document()["access_token"]
+
+
+def busy(world: World) -> Any:
+    """Answer that it was not processed."""
+    return world.shop.answer(b"", status=503)
+
+
+def unreachable(_world: World) -> Any:
+    """Let nothing be sent."""
+    raise NotSent("no route")
+
+
+def misconfigured(world: World) -> Any:
+    """Answer that the app's own credentials are wrong."""
+    return world.shop.answer({"code": 36009004, "message": "invalid client_key", "request_id": "t-1"})
+
+
+@pytest.mark.parametrize("fails", [busy, unreachable, misconfigured])
+def test_an_ended_one_whose_token_was_not_used_up(ended: World, fails: Callable[[World], Any]) -> None:
+    """It stays quarantined, nothing is published, and the same command presents the token again."""
+    ended.shop.script.extend([lambda _honest: fails(ended)] * 99)
+    answer = accept(ended)
+    ended.shop.script.clear()
+
+    assert (False, 5, f"tokensync accept {NAME}") == refusal(answer)
+    assert (Status.QUARANTINED, None) == (ended.stored().status, ended.secrets.document(NAME))
+    ended.apps.resume(APP, now=ended.clock.now())
+    assert (True, ["code-1", "R1"]) == (accept(ended)["ok"], ended.shop.ledger)
+
+
+def test_an_ended_one_that_is_refused(ended: World) -> None:
+    """The seller is to come, as nobody can renew it; a dead token reaches no workload."""
+    ended.shop.alive.clear()
+    answer = accept(ended)
+
+    assert (False, 4, f"tokensync invite {APP} --for {NAME}") == refusal(answer)
+    assert (Status.QUARANTINED, REASON_NOT_INVITED) == (ended.stored().status, ended.stored().reason)
+    assert None is ended.secrets.document(NAME)
+
+
+def test_an_ended_one_whose_answer_is_unusable(ended: World) -> None:
+    """Its new refresh token is kept, its dead access token is not published, and the same command goes on."""
+    unusable = {"code": 0, "message": "success", "data": {"access_token": "", "refresh_token": "R-new"}}
+    ended.shop.script.append(lambda _honest: ended.shop.answer(unusable))
+    ended.shop.alive.add("R-new")
+    answer = accept(ended)
+    ended.settle(ticks=3)
+
+    assert (False, 5, f"tokensync accept {NAME}") == refusal(answer)
+    assert (Status.QUARANTINED, None) == (ended.stored().status, ended.secrets.document(NAME))
+    assert (True, "A2") == (accept(ended)["ok"], ended.document()["access_token"])
+
+
+@pytest.mark.parametrize("point", ["sent", "received", "published"])
+def test_an_ended_one_whose_acceptance_was_killed(ended: World, point: str) -> None:
+    """An answer that was stored is published by the schedule; without one it stays quarantined."""
+    ended.failpoints.raise_at(point, killed())
+    with pytest.raises(KeyboardInterrupt):
+        accept(ended)
+    ended.settle(ticks=3)
+
+    stood = ended.secrets.document(NAME)
+    expected = (Status.QUARANTINED, None) if point == "sent" else (Status.ACTIVE, "A2")
+    assert expected == (ended.stored().status, stood and stood["access_token"])
+    assert [] == ended.shop.doubles
 
 
 def test_tokens_that_have_ended_for_good_are_the_sellers(world: World) -> None:
@@ -289,17 +394,17 @@ def test_an_attempt_that_brought_nothing_stays_quarantined(shop: World, error: E
 
 @pytest.mark.parametrize("point", ["sent", "received", "published"])
 def test_a_forced_attempt_that_was_killed(shop: World, point: str) -> None:
-    """An answer that was stored is published by whoever comes next; without one it stays quarantined."""
+    """An answer that was stored is published by the schedule; without one it stays quarantined."""
     shop.shop.alive.add("R0")
     shop.failpoints.raise_at(point, killed())
     with pytest.raises(KeyboardInterrupt):
         accept(shop, force=True)
-    shop.after_lease()
-    shop.look_after(compare=True)
+    shop.settle(ticks=3)
     record = shop.stored()
 
     if point == "sent":
         assert (Status.QUARANTINED, Phase.IDLE, "A1") == (record.status, record.phase, shop.document()["access_token"])
+        assert None is record.next_at
     else:
         assert (Status.ACTIVE, "A2") == (record.status, shop.document()["access_token"])
     assert shop.shop.ledger.count("R0") <= 2
@@ -423,3 +528,95 @@ def test_a_token_that_never_expires_and_works_no_more() -> None:
 
     assert (False, 4) == refusal(accept(world, name))[:2]
     assert (before, Status.QUARANTINED) == (current(world, name), world.stored(name).status)
+
+
+def unverifiable(*, ends_at: int | None = None) -> World:
+    """Return a stack out of a backup of before a new authorization, at a provider that can be asked nothing."""
+    endpoints = {"token": "https://id.example/token", "authorize": "https://id.example/authorize"}
+    world = World(app=App(name=APP, provider="oauth2", client_id="c", client_secret=Secret("s"), endpoints=endpoints))
+    world.connected()
+    old = replace(world.grant(), access_token=Secret("OLD"), refresh_token=None, access_expires_at=ends_at)
+    sealed = world.sealer.new_key(APP).seal(old.to_bytes(), binding=f"{NAME}|grant|1")
+    stood = replace(world.stored(), provider="oauth2", sealed_grant=sealed, renew_at=None, fence=4)
+    stood = replace(stood, access_expires_at=ends_at, published=world.publisher.publish(stood, old))
+    world.connections.seed(scheduled(stood))
+
+    def authorized_again() -> None:
+        newer = replace(stood, fence=5, generation=2, allocated=2)
+        world.publisher.publish(newer, replace(old, access_token=Secret("NEW")))
+
+    world.origin.restored()
+    backup = world.table.backup()
+    authorized_again()
+    world.table.restore(backup)
+    world.look_after(compare=True)
+    assert REASON_RESTORED_TABLE == world.stored().reason
+    return world
+
+
+def test_a_token_that_nobody_can_be_asked_about() -> None:
+    """It may be the older one: it comes in the newer one's place by the operator's insistence alone."""
+    world = unverifiable()
+    before = current(world)
+    answer = accept(world)
+
+    assert (False, 4, f"tokensync invite {APP} --for {NAME}") == refusal(answer)
+    assert "--force" in answer["error"]["message"]
+    assert (before, Status.QUARANTINED) == (current(world), world.stored().status)
+
+    number = world.document()["generation"]
+    assert "published" == accept(world, force=True)["result"]
+    assert "OLD" == world.document()["access_token"]
+    assert number < world.document()["generation"]
+
+
+def test_an_ended_token_that_nobody_can_be_asked_about() -> None:
+    """No insistence publishes a dead token."""
+    world = unverifiable(ends_at=World().clock.now() + 60)
+    before = current(world)
+    world.clock.advance(120)
+    answer = accept(world, force=True)
+
+    assert (False, 4, f"tokensync invite {APP} --for {NAME}") == refusal(answer)
+    assert "its tokens have ended" in answer["error"]["message"]
+    assert (before, Status.QUARANTINED) == (current(world), world.stored().status)
+
+
+def test_a_strange_account_out_of_a_backup_stays_one(world: World) -> None:
+    """It was never published nor presented: nothing about it can be old, and accepting it takes no insistence."""
+    world.origin.restored()
+    world.table.restore(world.table.backup())
+    world.look_after(compare=True)
+    world.clock.advance(120)
+
+    assert (Status.QUARANTINED, REASON_NOT_INVITED) == (world.stored().status, world.stored().reason)
+    assert ("published", "A1") == (accept(world)["result"], world.document()["access_token"])
+    assert ["code-1"] == world.shop.ledger
+
+
+def test_a_strange_account_that_was_accepted_since_the_backup(world: World) -> None:
+    """Its secret stands, so what the backup holds may be old."""
+
+    def accepted() -> None:
+        accept(world)
+        world.clock.advance(WEEK)
+        world.look_after()
+        assert "A2" == world.document()["access_token"]
+
+    rolled_back(world, NAME, accepted, compare=True)
+    before = current(world)
+
+    assert (False, 4) == refusal(accept(world))[:2]
+    assert (["code-1", "R1"], before) == (world.shop.ledger, current(world))
+
+
+def test_a_strange_account_while_secrets_manager_is_down(world: World) -> None:
+    """Whether it was accepted since cannot be told now: it is looked at later, by itself."""
+    world.origin.restored()
+    world.table.restore(world.table.backup())
+    world.secrets.fail_next("stands", PublishUnavailable)
+
+    assert Result.POSTPONED is world.look_after(compare=True).result
+    assert None is world.stored().table
+    world.settle(ticks=5)
+    assert (world.table.id, REASON_NOT_INVITED) == (world.stored().table, world.stored().reason)

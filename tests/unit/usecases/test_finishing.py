@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fault_rows import fault
 from scripted import OIDC, Staged, id_token, oidc_token
 from tokensync.connection import Attempt, Exemption, Status
 from tokensync.errors import InvalidApp, StoreUnavailable
@@ -66,16 +67,66 @@ def test_an_id_token_for_another_client_names_nobody(stage: Staged, aud: object)
 
 
 def test_a_message_whose_answer_has_its_place_already_changes_nothing(stage: Staged) -> None:
-    """It came twice, or of an authorization that is gone, or of a holder that lost it."""
+    """It came twice, or of a holder that lost it."""
     stage.server.says("/token", oidc_token())
     stage.connect()
     before = pending_of(stage.world)
-    for key, fence in ((before.key, before.fence), (before.key, 99), (replace(before.key, nonce="gone"), 0)):
-        work = Work(pending=key, answer=b"sealed", fence=fence)
+    for fence in (before.fence, 99):
+        work = Work(pending=before.key, answer=b"sealed", fence=fence)
         looked = stage.world.finisher.take_up(work, stage.world.session(), stage.world.budget())
         assert Result.NOTHING_DUE is looked.result
 
     assert before == pending_of(stage.world)
+
+
+def answered_in_a_message(world: World, browser: Browser) -> Work:
+    """Let the table be down after a code was answered, and its authorization be gone when the message is read."""
+    world.failpoints.run_at("answered", lambda: world.pendings.fail_next("write", StoreUnavailable))
+    browser.connect()
+    assert 503 == browser.back().status
+    (message,) = world.queue.drain()
+    assert message.pending is not None
+    del world.table.rows[f"app#{APP}", message.pending.sort_key]
+    return message
+
+
+@fault("F8")
+def test_an_answer_outlives_its_authorization_in_the_queue() -> None:
+    """The worker makes a connection of it, without a call; the same message once more changes nothing."""
+    world = World()
+    message = answered_in_a_message(world, Browser(world))
+    world.batches.run({"1": message.to_json()}, world.budget())
+    stands = world.stored()
+    again = world.batches.run({"2": message.to_json()}, world.budget())
+
+    assert (Status.ACTIVE, "A1", ["code-1"]) == (stands.status, world.document()["access_token"], world.shop.ledger)
+    assert ((), stands) == (again.again, world.stored())
+
+
+@pytest.mark.parametrize("port", ["get", "put", "write", "lease"])
+@pytest.mark.parametrize("after_commit", [False, True])
+def test_an_answer_that_finds_no_place_comes_again(port: str, *, after_commit: bool) -> None:
+    """The table fails at any step: the message stays in the queue, and the next time its connection stands."""
+    world = World()
+    message = answered_in_a_message(world, Browser(world))
+    world.pendings.fail_next(port, StoreUnavailable, after_commit=after_commit)
+    first = world.batches.run({"1": message.to_json()}, world.budget())
+    world.after_lease()
+    world.batches.run({"1": message.to_json()}, world.budget())
+    world.settle(ticks=3)
+
+    assert (("1",), ["code-1"]) == (first.again, world.shop.ledger)
+    assert "A1" == world.document()["access_token"]
+
+
+def test_an_answer_that_outlived_its_authorization_replaces_nothing_in_the_queue() -> None:
+    """When it was given nobody knows: what stands is not replaced by it."""
+    world = World()
+    message = answered_in_a_message(world, Browser(world))
+    before = world.connections.seed(replace(world.connected(), authorized_at=1, authorized_by="later"))
+    world.batches.run({"1": message.to_json()}, world.budget())
+
+    assert before == world.stored()
 
 
 def test_an_answer_of_a_holder_that_lost_it_is_not_brought_back(stage: Staged) -> None:

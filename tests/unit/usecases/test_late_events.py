@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from fault_rows import fault
-from tokensync.connection import Status
+from tokensync.connection import Exemption, Status
 from tokensync.errors import FenceLost, NoAnswer, PublishUnavailable, StoreUnavailable
 from tokensync.names import ConnectionName
 from tokensync.outcome import Result
@@ -332,3 +332,26 @@ def test_a_closed_batch_presents_nothing_new(world: World) -> None:
 
     assert (Result.NO_TIME, True) == (outcome.result, outcome.again)
     assert [] == world.shop.ledger
+
+
+@fault("F18")
+def test_a_resumed_parked_connection_whose_answer_is_lost_has_its_last_attempt(world: World) -> None:
+    """Resumed and answered with a 502, days before its access token ends: it is tried once more before that."""
+    parked(world)
+    world.apps.pause(APP, why="breaker", now=world.clock.now())
+    world.clock.advance(BREAKER_WINDOW + 10)
+    world.look_after()
+    world.apps.resume(APP, now=world.clock.now())
+    world.shop.alive.add("R0")
+    world.shop.script.append(lambda _honest: world.shop.answer(b"bad gateway", status=502))
+    world.clock.advance((world.stored().next_at or 0) - world.clock.now())
+    world.look_after()
+    held = world.stored()
+    assert (Status.HELD, "ambiguous", Exemption.LAST_ATTEMPT) == (held.status, held.reason, held.exemption)
+    assert held.access_expires_at is not None
+    world.clock.advance(held.access_expires_at - world.clock.now() - 1800)
+    world.settle(ticks=15)
+
+    assert (Status.ACTIVE, "active") == (world.stored().status, world.document()["status"])
+    # The one that was lost never reached the provider.
+    assert ["R0", "R0"] == [shown for shown in world.shop.ledger if shown == "R0"]

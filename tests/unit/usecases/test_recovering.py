@@ -126,6 +126,45 @@ def test_a_letter_is_kept_until_what_it_carries_has_a_place(world: World) -> Non
     assert ([], ["R0"]) == (world.dead_letters.bodies, world.shop.ledger)
 
 
+@fault("F8")
+def test_a_letter_stays_whose_work_the_queue_does_not_accept(world: World) -> None:
+    """Somebody holds the connection, and nobody would come after: the letter is kept for the next run."""
+    message = answer_in_a_message(world)
+    rests = replace(world.stored(), renew_at=None, refresh_at=None, next_at=None)
+    world.connections.seed(replace(rests, lease_until=world.clock.now() + 60))
+    world.dead_letters.bury(message.to_json())
+    world.queue.refuse = lambda _work: True
+    (one, *_) = recover(world, connection=str(NAME))["found"]
+
+    assert ("dead_letter", "stays", True) == (one["what"], one["result"], one["later"])
+    assert 1 == len(world.dead_letters.bodies)
+    world.queue.refuse = lambda _work: False
+    world.clock.advance(121)
+    assert ["brought_back"] == [one["result"] for one in recover(world)["found"]]
+    assert ([], ["R0"], "A1") == (world.dead_letters.bodies, world.shop.ledger, world.document()["access_token"])
+
+
+@fault("F6")
+@pytest.mark.parametrize("reason", ["refused", "last_attempt_ambiguous"])
+def test_an_answer_in_hand_asks_no_seller_to_come_back(world: World, reason: str) -> None:
+    """KMS is down for a moment: the next command is the same one, whatever its connection has come to."""
+    message = answer_in_a_message(world)
+    world.look_after()
+    status = Status.REAUTHORIZE if reason == "refused" else Status.HELD
+    record = replace(world.stored(), status=status, reason=reason, exemption=None)
+    world.connections.seed(replace(record, renew_at=None, refresh_at=None, next_at=None))
+    world.dead_letters.bury(message.to_json())
+    world.keys.enabled = False
+    told = recover(world, connection=str(NAME))["found"]
+    world.keys.enabled = True
+
+    assert {("answer", "stays", f"tokensync recover {NAME}", True)} == {
+        (one["what"], one["result"], one["next"], one["later"]) for one in told
+    }
+    recover(world, connection=str(NAME))
+    assert (Status.ACTIVE, "A1", ["R0"]) == (world.stored().status, world.document()["access_token"], world.shop.ledger)
+
+
 def test_a_letter_that_could_not_be_deleted_comes_again(world: World) -> None:
     """That does no harm: its answer is concluded already."""
     world.dead_letters.bury(answer_in_a_message(world).to_json())

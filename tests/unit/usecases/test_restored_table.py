@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from world import APP, NAME, WEEK, World, killed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tokensync.answers import Answer
     from tokensync.connection import Connection
 
 OTHER = ConnectionName(APP, "other-account")
@@ -216,6 +218,57 @@ def test_an_answer_that_stood_aside_is_published(world: World) -> None:
     roll_back(world, lambda: None)
 
     assert (Result.REFRESHED, "A2") == (world.look_after().result, world.document()["access_token"])
+
+
+def _presented_twice(world: World) -> None:
+    """Let the token's first answer be lost, and its last attempt get none."""
+    _sent(world)
+    world.look_after()
+    world.clock.advance((world.stored().next_at or 0) - world.clock.now() + 1)
+    world.shop.script.append(lambda _honest: (_ for _ in ()).throw(NoAnswer("lost")))
+    world.look_after()
+    world.after_lease()
+    assert (4,) == world.stored().attempt.earlier  # type: ignore[union-attr]
+
+
+def _kept_of_the_first(world: World, body: dict[str, Any]) -> None:
+    """Let the answer to the first presentation stand aside."""
+    sealed = world.sealer.new_key(APP).seal(world.shop.answer(body).to_bytes(), binding=answer_binding(NAME))
+    world.connections.set_aside(NAME, fence=4, why="unplaced", sealed=sealed, now=world.clock.now())
+
+
+@fault("F16")
+def test_an_answer_to_an_earlier_presentation_is_published(world: World) -> None:
+    """It stood aside when the backup was made, and the secret is as it was: its tokens are the newest."""
+    _presented_twice(world)
+    answer = json.loads(world.shop.token("R1").body)
+    _kept_of_the_first(world, answer)
+    roll_back(world, lambda: None)
+
+    assert (Result.REFRESHED, "A2") == (world.look_after(compare=True).result, world.document()["access_token"])
+    assert (Status.ACTIVE, ["R0", "R1"]) == (world.stored().status, world.shop.ledger)
+
+
+def test_an_earlier_refusal_tells_nothing_of_the_last_attempt(world: World) -> None:
+    """Of an earlier presentation only tokens count: how the last one ended nobody knows."""
+    _presented_twice(world)
+    _kept_of_the_first(world, {"code": 36004005, "message": "no", "data": None, "request_id": "t"})
+    roll_back(world, lambda: None)
+
+    assert (Result.HELD, Status.QUARANTINED) == (world.look_after(compare=True).result, world.stored().status)
+
+
+def test_an_earlier_answer_that_cannot_be_opened_now_waits(world: World) -> None:
+    """KMS is down: nothing is judged by half, and the answer is published later."""
+    _presented_twice(world)
+    _kept_of_the_first(world, json.loads(world.shop.token("R1").body))
+    roll_back(world, lambda: None)
+    world.keys.enabled = False
+    assert Result.POSTPONED is world.look_after(compare=True).result
+    world.keys.enabled = True
+    world.settle(ticks=10)
+
+    assert (Status.ACTIVE, "A2") == (world.stored().status, world.document()["access_token"])
 
 
 def test_a_stored_answer_does_not_come_over_a_newer_token(world: World) -> None:
@@ -436,6 +489,55 @@ def test_an_answer_of_before_is_not_finished(world: World) -> None:
     assert "authorization.unusable" in [kind for kind, _ in told(world)]
 
 
+def _answered_in_a_message(world: World, browser: Browser) -> None:
+    """Let the table be down after a code was answered: a sealed message in the queue keeps the bytes."""
+    world.failpoints.run_at("answered", lambda: world.pendings.fail_next("write", StoreUnavailable))
+    assert 503 == browser.back().status
+
+
+@fault("F16")
+@pytest.mark.parametrize("backup", ["before", "begun", "consumed"])
+def test_an_answer_to_a_code_outlives_the_table_in_the_queue(backup: str) -> None:
+    """Whatever the backup knows of its authorization: nobody gave the answer a place, and it becomes a connection."""
+    world = World()
+    world.origin.restored()
+    browser = Browser(world)
+    backups = {"before": world.table.backup()}
+    browser.connect()
+    backups["begun"] = world.table.backup()
+    world.failpoints.run_at("exchange.sent", lambda: backups.update(consumed=world.table.backup()))
+    _answered_in_a_message(world, browser)
+    world.table.restore(backups[backup])
+    world.after_lease()
+    world.drain()
+    world.settle(ticks=3)
+
+    assert (Status.ACTIVE, "A1", ["code-1"]) == (
+        world.stored().status, world.document()["access_token"], world.shop.ledger
+    )  # fmt: skip
+    page = browser.back()
+    assert (303, ["code-1"]) == (page.status, world.shop.ledger)
+
+
+@pytest.mark.parametrize("backup", ["before", "begun"])
+def test_an_answer_to_a_code_among_the_dead_letters_outlives_the_table(backup: str) -> None:
+    """`recover` says that it is queued, and so it is: a connection comes of it."""
+    world = World()
+    world.origin.restored()
+    browser = Browser(world)
+    backups = {"before": world.table.backup()}
+    browser.connect()
+    backups["begun"] = world.table.backup()
+    _answered_in_a_message(world, browser)
+    world.dead_letters.bury(*(work.to_json() for work in world.queue.drain()))
+    world.table.restore(backups[backup])
+    answer = world.commands.answer({"tokensync": "recover"}, world.budget())
+    world.drain()
+
+    assert ["queued"] == [one["result"] for one in answer["found"]]
+    assert ("A1", []) == (world.document()["access_token"], world.dead_letters.bodies)
+
+
 def test_garbage_does_not_ask_where_the_table_comes_from(world: World) -> None:
     """A request that no signature of ours covers costs nothing."""
     asked = world.origin.calls["restored"]
@@ -576,3 +678,23 @@ def test_a_late_worker_is_no_backup(world: World) -> None:
     world.settle(ticks=5)
 
     assert (Status.ACTIVE, "A2") == (world.stored().status, world.document()["access_token"])
+
+
+@fault("F16")
+def test_a_refresh_token_spent_for_an_unusable_answer_is_not_presented_again(world: World) -> None:
+    """The new refresh token alone was of use, and no workload reads that: the secret tells of it all the same."""
+
+    def unusable(honest: Callable[[], Answer]) -> Answer:
+        answer = honest()
+        body = json.loads(answer.body)
+        body["data"]["access_token"] = ""
+        return replace(answer, body=json.dumps(body).encode())
+
+    world.shop.script.append(unusable)
+    roll_back(world, world.look_after)
+    before = versions(world)
+    world.settle(ticks=15)
+
+    assert (Status.QUARANTINED, ["R0"]) == (world.stored().status, world.shop.ledger)
+    assert before == versions(world)
+    assert ("A0", 1) == (world.document()["access_token"], world.document()["generation"])

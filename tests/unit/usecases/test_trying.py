@@ -157,6 +157,19 @@ def test_a_crash_in_the_middle_leaves_both_secrets(world: World) -> None:
     assert [] == world.shop.doubles
 
 
+@pytest.mark.parametrize(("point", "status", "token"), [("sent", Status.HELD, "A1"), ("received", Status.ACTIVE, "A2")])
+def test_a_proof_that_was_killed_is_gone_on_with(world: World, point: str, status: Status, token: str) -> None:
+    """Nothing of the connection was due for days: its attempt is, as soon as the dead lease has ended."""
+    world.look_after()
+    world.failpoints.raise_at(point, KeyboardInterrupt("killed"))
+    with pytest.raises(KeyboardInterrupt):
+        prove(world)
+    world.settle(ticks=3)
+
+    assert (status, token) == (world.stored().status, world.document()["access_token"])
+    assert [] == world.shop.doubles
+
+
 KILLED = ((36009004, "invalid client_key"), (36004005, "can not find related auth record"))
 
 

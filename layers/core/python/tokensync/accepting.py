@@ -34,7 +34,10 @@ class Accepter:
     cadence: Cadence
 
     def accept(self, name: ConnectionName, budget: Budget, *, force: bool = False) -> Outcome:
-        """Make a quarantined connection active. `force` presents a refresh token that a restored table held.
+        """Make a quarantined connection active.
+
+        `force` presents a refresh token that may be spent, and publishes what a restored table held where nobody can
+        be asked about it.
 
         Returns:
             PUBLISHED, REFRESHED or VERIFIED: it is active. NOTHING_DUE: it is not quarantined. REAUTHORIZE: its tokens
@@ -54,12 +57,15 @@ class Accepter:
                 return self._left(record, Result.NOTHING_DUE)
             if record.reason == transitions.REASON_RESTORED_TABLE:
                 return self._readopted(record, grant, session, budget, force=force)
-            return self._welcomed(record, grant, session, budget)
+            return self._welcomed(record, grant, session, budget, force=force)
 
         return operating.under_lease(name, session, budget, act, even_quarantined=True)
 
-    def _welcomed(self, record: Connection, grant: Grant, session: Session, budget: Budget) -> Outcome:
-        """Publish the grant of an account that nobody invited; one whose access token has ended is refreshed first."""
+    def _welcomed(self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool) -> Outcome:
+        """Publish the grant of an account that nobody invited.
+
+        One whose access token has ended is refreshed first, and stays quarantined until a new one came.
+        """
         now, provider = self.operating.clock.now(), session.provider
         after = statuses.accepted(record, grant, provider=provider, now=now, cadence=self.cadence.for_app(session.app))
         if session.app.push:
@@ -68,8 +74,12 @@ class Accepter:
             return self.committer.publish(record, transitions.released(after), grant, Result.PUBLISHED)
         if not provider.renews(grant):
             return self._left(record, Result.REAUTHORIZE)
-        active = self.operating.connections.write(record, replace(after, lease_until=record.lease_until))
-        return self.operating.caretaker.renew(active, session, budget)
+        if record.attempt is not None and record.exemption is None:
+            # An earlier acceptance presented it, and it may be spent.
+            if not force:
+                return self._left(record, Result.REAUTHORIZE)
+            record = self.operating.connections.write(record, replace(record, exemption=Exemption.OPERATOR))
+        return self.operating.caretaker.renew(record, session, budget)
 
     def _readopted(self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool) -> Outcome:
         """Ask for a new token with what a restored table held, where that cannot be spent or an operator insists.
@@ -79,18 +89,22 @@ class Accepter:
         provider = session.provider
         if record.handed_over_at is not None:
             return self._left(record, Result.OWNED_BY_CONSUMER)
-        presents = grant.refresh_token is not None
-        if presents and provider.refresh_reuse is not RefreshReuse.SAFE and not force:
+        is_safe = provider.refresh_reuse is RefreshReuse.SAFE
+        if grant.refresh_token is not None and not is_safe and not force:
+            return self._left(record, Result.REAUTHORIZE)
+        asks = provider.renews(grant) or provider.account_call is not None
+        if not asks and not force:
+            # Nothing would tell an older token from a newer one.
             return self._left(record, Result.REAUTHORIZE)
         exemption = None
-        if presents:
-            exemption = Exemption.SAFE if provider.refresh_reuse is RefreshReuse.SAFE else Exemption.OPERATOR
+        if provider.renews(grant):
+            exemption = Exemption.SAFE if is_safe else Exemption.OPERATOR
         # Above all that was published, should no new number come with the answer.
         raised = replace(record, exemption=exemption, generation=record.allocated)
         record = self.operating.connections.write(record, raised)
-        if provider.renews(grant) or provider.account_call is not None:
+        if asks:
             return self.operating.caretaker.renew(record, session, budget)
-        return self._welcomed(record, grant, session, budget)
+        return self._welcomed(record, grant, session, budget, force=force)
 
     def _left(self, record: Connection, result: Result) -> Outcome:
         return Outcome(result, self.operating.connections.write(record, transitions.released(record)))

@@ -20,6 +20,7 @@ from tokensync.keeping import Keeper
 from tokensync.known import KnownApps, KnownNames
 from tokensync.noticing import Noticer
 from tokensync.operating import Operating
+from tokensync.placing import Placer
 from tokensync.publishing import Publisher
 from tokensync.pushing import Pusher
 from tokensync.recovering import Recoverer
@@ -176,6 +177,12 @@ class _Shared:
         )
 
     @cached_property
+    def placer(self) -> Placer:
+        """Return what gives answers to codes their place."""
+        ports = self.ports
+        return Placer(pendings=ports.pendings, apps=ports.apps, restored=self.restored, clock=ports.clock)
+
+    @cached_property
     def finisher(self) -> Finisher:
         """Return what makes connections of answered authorizations."""
         ports = self.ports
@@ -187,6 +194,7 @@ class _Shared:
             establisher=self.establisher,
             verifier=self.verifier,
             restored=self.restored,
+            placer=self.placer,
             sealer=ports.sealer,
             alerts=ports.alerts,
             clock=ports.clock,
@@ -330,12 +338,9 @@ class RotationParts(_Shared):
         redriver = Redriver(
             dead_letters=self.dead_letters,
             connections=ports.connections,
-            pendings=ports.pendings,
-            apps=ports.apps,
             keeper=self.keeper,
-            finisher=self.finisher,
+            placer=self.placer,
             queue=ports.queue,
-            clock=ports.clock,
             log=ports.log,
         )
         return Recovery(

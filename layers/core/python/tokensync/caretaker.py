@@ -87,7 +87,8 @@ class Caretaker:
             return Outcome(Result.LEASED_ELSEWHERE, again=after and refused.leased_until is not None)
         self.failpoints.reached("leased")
         try:
-            checked = self.restored.checked(record, table)
+            answered = lambda standing: self.refresher.is_answered(standing, session)  # noqa: E731 - one closure
+            checked = self.restored.checked(record, table, answered)
             if isinstance(checked, Outcome):
                 return checked
             record = checked
@@ -95,7 +96,7 @@ class Caretaker:
         except FenceLost:
             return Outcome(Result.TAKEN_OVER)
         except (SealingUnavailable, UnknownApp, InvalidApp) as error:
-            return self._unready(record, error, compare=work.compare)
+            return self._unready(record, error, work)
 
     def _leased(
         self, record: Connection, session: Session, budget: Budget, work: Work, *, force: bool, act: Act | None
@@ -219,6 +220,8 @@ class Caretaker:
         verify_at = record.verify_at if record.status is Status.ACTIVE else None
         after = transitions.released(replace(record, compare_at=later, renew_at=renew_at, verify_at=verify_at))
         if not differs:
+            # What only AWS had in the way is over.
+            after = replace(after, failures=0 if record.last_error is None else record.failures)
             return Outcome(Result.NOTHING_DUE, self.connections.write(record, after))
         return self.committer.publish(record, after, self.unsealer.grant(record), Result.PUBLISHED)
 
@@ -254,12 +257,14 @@ class Caretaker:
             return Outcome(Result.NOTHING_DUE, self.connections.write(record, rests))
         return self.verifier.verify(record, grant, session)
 
-    def _unready(self, record: Connection, error: Exception, *, compare: bool) -> Outcome:
+    def _unready(self, record: Connection, error: Exception, work: Work) -> Outcome:
         """Postpone a connection whose key or app is not to be had; nothing was spent, or the answer is stored."""
         try:
             withheld = isinstance(error, SealingUnavailable)
-            return self.committer.postponed(
-                record, "connection.postponed", str(error), compare=compare, withheld=withheld
+            outcome = self.committer.postponed(
+                record, "connection.postponed", str(error), compare=work.compare, withheld=withheld
             )
+            # No record says that a push was asked for.
+            return replace(outcome, again=work.push)
         except FenceLost:
             return Outcome(Result.TAKEN_OVER)

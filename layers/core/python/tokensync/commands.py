@@ -135,6 +135,10 @@ class RotationCommands:
 def _worded(outcome: Outcome, otherwise: Mapping[Result, tuple[int, str, str]]) -> tuple[int, str, str] | None:
     """Word an outcome by its connection's condition, where that tells more than the command's own words."""
     record = outcome.record
+    if outcome.withheld and (not otherwise or Result.NO_TIME in otherwise):
+        # What a command asked for is done when it comes again; a refresh is tried again by itself.
+        words = otherwise.get(outcome.result) or otherwise.get(Result.NO_TIME) or _AFTER_REFRESH[outcome.result]
+        return LATER, "AWS or the app's own secret withheld what it needs now", words[2]
     told = None if record is None else condition(record)
     if record is None or told is None:
         return None
@@ -166,9 +170,9 @@ def told_outcome(
         return {"ok": True, **answer}
     code, message, following = _worded(outcome, otherwise) or failures[outcome.result]
     error = outcome.record.last_error if outcome.record is not None else None
-    if error is not None:
-        told_by = " ".join(filter(None, (error.failure, error.code, error.message)))
-        message = f"{message} ({told_by})"
+    told_by = " ".join(filter(None, (error.failure, error.code, error.message))) if error is not None else ""
+    if outcome.withheld or told_by:
+        message = f"{message} ({outcome.withheld or told_by})"
     return {
         **refused(outcome.result.value, f"{name}: {message}", following.format(name=name, app=name.app), code),
         **answer,

@@ -125,11 +125,13 @@ class Committer:
         """
         self.log.warning(event, connection=str(record.name), detail=detail)
         at = self.retry_at(min(record.failures, _WITHHELD) if withheld else record.failures)
-        after = replace(record, lease_until=None, next_at=at, failures=record.failures + 1)
+        # The message that asked for it is gone: the record has to ask now.
+        refresh_at = min(at, record.refresh_at or at)
+        after = replace(record, lease_until=None, next_at=at, refresh_at=refresh_at, failures=record.failures + 1)
         if compare:
-            # The message that asked for it is gone: the record has to ask now.
-            after = replace(after, compare_at=at, refresh_at=min(at, record.refresh_at or at))
-        return Outcome(Result.POSTPONED, self.connections.write(record, after), backpressure=backpressure)
+            after = replace(after, compare_at=at)
+        stands = self.connections.write(record, after)
+        return Outcome(Result.POSTPONED, stands, backpressure=backpressure, withheld=detail)
 
     def reauthorize(
         self, before: Connection, after: Connection, grant: Grant, *, reason: str = transitions.REASON_REFUSED

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from tokensync import schedule, statuses, transitions
 from tokensync.answers import Failure, FailureClass
-from tokensync.connection import Phase, Status
+from tokensync.connection import LastError, Phase, Status
+from tokensync.consumers import CONSUMERS
 from tokensync.history import noted
 from tokensync.outcome import Outcome, Result
 from tokensync.reading import read_answer
@@ -72,6 +73,8 @@ class Concluder:
         )
         if session.app.push:
             after = schedule.scheduled(replace(after, push_at=self.clock.now()))
+        if record.handed_over_at is not None:
+            self._tell_taken_back(record.name, session)
         return self.committer.publish(record, after, new, Result.REFRESHED)
 
     def settle(
@@ -87,7 +90,7 @@ class Concluder:
         if _is_trial(record) and failure.kind in (FailureClass.CONFIGURATION, FailureClass.REFUSED):
             return self._not_proven(record, failure, session)
         if record.status is Status.QUARANTINED:
-            return self._not_accepted(record, failure, session)
+            return self._not_accepted(record, failure, session, previous=previous)
         now = self.clock.now()
         fraction = self.randomness.fraction()
         after = transitions.failed(
@@ -132,19 +135,22 @@ class Concluder:
         stands = self.connections.write(record, transitions.untold(record, failure, now=self.clock.now()))
         return Outcome(Result.SECRET_REFUSED if is_the_secret else Result.POSTPONED, stands, failure=failure)
 
-    def _not_accepted(self, record: Connection, failure: Failure, session: Session) -> Outcome:
+    def _not_accepted(
+        self, record: Connection, failure: Failure, session: Session, *, previous: Connection | None
+    ) -> Outcome:
         """COMMIT that a quarantined connection, asked for by an operator, gave no new token: it and its secret stay."""
         if failure.kind is FailureClass.CONFIGURATION:
             self.pause(session, failure)
         refused = failure.kind is FailureClass.REFUSED
-        stands = self.connections.write(record, statuses.unaccepted(record, failure, now=self.clock.now()))
+        after = statuses.unaccepted(record, failure, previous=previous, provider=session.provider, now=self.clock.now())
+        stands = self.connections.write(record, after)
         return Outcome(Result.REAUTHORIZE if refused else Result.POSTPONED, stands, failure=failure)
 
     def _unusable(self, record: Connection, issued: Issued, grant: Grant, session: Session) -> Outcome:
         """Keep an answer whose access token nobody may publish; a well-formed new refresh token becomes the grant's."""
         self.keeper.set_aside(record, "unusable")
+        odd = Failure(kind=FailureClass.UNKNOWN, code="unusable_answer", trace_id=issued.trace_id)
         if issued.refresh_token is None:
-            odd = Failure(kind=FailureClass.UNKNOWN, code="unusable_answer", trace_id=issued.trace_id)
             return self.settle(record, odd, grant, session, previous=None)
         new = replace(grant, refresh_token=issued.refresh_token)
         after = replace(
@@ -155,10 +161,15 @@ class Concluder:
             attempt=None,
             exemption=None,
             failures=record.failures + 1,
+            last_error=LastError.of(odd, at=self.clock.now()),
             renew_at=self.committer.retry_at(record.failures),
         )
         after = noted(after, "refresh.unusable", now=self.clock.now(), detail=issued.trace_id)
-        return Outcome(Result.POSTPONED, self.connections.write(record, transitions.released(after)))
+        if record.status is Status.QUARANTINED:
+            apart = replace(after, status=record.status, reason=record.reason, renew_at=None)
+            return Outcome(Result.POSTPONED, self.connections.write(record, transitions.released(apart)), failure=odd)
+        # A version of its own, with the token that stands: in a restored table it tells that the old one is spent.
+        return self.committer.publish(record, transitions.released(after), new, Result.POSTPONED)
 
     def _other_account(self, record: Connection, grant: Grant) -> Outcome:
         """Hold a connection whose answer names another account: its tokens must reach no workload."""
@@ -185,6 +196,17 @@ class Concluder:
                 detail=f"the provider refuses the app's own credentials ({why}); no connection was changed",
                 next_command=f"tokensync app show {session.name}",
             )
+
+    def _tell_taken_back(self, name: ConnectionName, session: Session) -> None:
+        """Tell that a consumer holds a spent token: ours was answered after the pair was given away."""
+        takers = (to for to, consumer in CONSUMERS.items() if session.app.provider in consumer.providers)
+        self.alerts.tell(
+            "push.overtaken",
+            str(name),
+            detail="an answer came after the pair was handed over, so the consumer's token is spent; the new pair is "
+            "refreshed here until it is handed over",
+            next_command=f"tokensync push {name} --to {session.app.push or next(takers, '')}",
+        )
 
     def tell_odd(self, name: ConnectionName, issued: Issued) -> None:
         """Tell that an answer was not as documented; what was usable of it is used."""

@@ -101,6 +101,9 @@ _UNPUBLISHED = Condition(
 _NO_TOKEN = Condition(
     "not_proved", "it has no access token yet: its refresh token is not proved", "tokensync refresh {name}"
 )
+_POSTPONED = Condition(
+    "postponed", "AWS or its app's own secret kept it waiting; it is tried again by itself", "tokensync show {name}"
+)
 _RETRIED = Condition("retried", "the provider gave no token now; it is tried again by itself", "tokensync show {name}")
 
 
@@ -128,4 +131,6 @@ def _of_active(record: Connection, *, paused: str) -> Condition | None:
         return Condition("app_paused", f"its app is paused: {paused}", "tokensync app resume {app}")
     if record.obtained_at is None:
         return _NO_TOKEN
-    return _RETRIED if record.failures else None
+    if not record.failures:
+        return None
+    return _POSTPONED if record.last_error is None else _RETRIED

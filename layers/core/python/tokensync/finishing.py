@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tokensync.concluding import Concluder
     from tokensync.establishing import Establisher
     from tokensync.pending import Pending, PendingKey
+    from tokensync.placing import Placer
     from tokensync.ports import Connections, Pendings, Sealer
     from tokensync.restored import RestoredTable
     from tokensync.seams import Alerts, Clock, Log
@@ -59,6 +60,7 @@ class Finisher:
     establisher: Establisher
     verifier: Verifier
     restored: RestoredTable
+    placer: Placer
     clock: Clock
     log: Log
     limits: Limits
@@ -67,13 +69,13 @@ class Finisher:
         """Finish an authorization whose callback died after the answer was stored.
 
         Raises:
-            StoreUnavailable, SealingUnavailable: later it will do.
+            FenceLost, StoreUnavailable, SealingUnavailable, UnknownApp, InvalidApp: later it will do.
         """
         key = work.pending
         if key is None:
             raise ValueError("this work names no authorization")
         if work.answer is not None:
-            self.bring_back(key, work)
+            self.placer.place(key, work.answer, fence=work.fence)
         now = self.clock.now()
         try:
             pending = self.pendings.lease(key, now=now, until=now + math.ceil(budget.left()) + self.limits.lease_margin)
@@ -268,22 +270,6 @@ class Finisher:
             sealed_answer=pending.sealed_answer if keep else None,
         )
         return self.pendings.write(pending, after, next_at=None)
-
-    def bring_back(self, key: PendingKey, work: Work) -> None:
-        """Give an answer that came as a message its place on the authorization.
-
-        Raises:
-            StoreUnavailable, FenceLost: the message has to come again.
-        """
-        pending = self.pendings.get(key)
-        if pending is None or pending.outcome is not Outcome.WORKING:
-            return  # gone, or finished by an answer that found its place after all
-        if pending.sealed_answer is not None or pending.fence != work.fence:
-            return
-        now = self.clock.now()
-        # Due when the callback's own lease ends; before that nobody could take it up.
-        due = max(now, (pending.lease_until or 0) + 1)
-        self.pendings.write(pending, replace(pending, sealed_answer=work.answer, received_at=now), next_at=due)
 
 
 def _grant(read: Issued, access_token: Secret, pending: Pending, session: Session, *, at: int) -> Grant:

@@ -84,7 +84,7 @@ class Operating:
                 return Outcome(outcome.result, now)
             self.clock.sleep(_POLL)
         self._count(session)
-        return Outcome(outcome.result, outcome.record or self._get(name))
+        return Outcome(outcome.result, outcome.record or self._get(name), withheld=outcome.withheld)
 
     def under_lease(
         self, name: ConnectionName, session: Session, budget: Budget, act: Act, *, even_quarantined: bool = False

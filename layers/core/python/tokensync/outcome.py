@@ -40,7 +40,8 @@ class Outcome:
     """The result, and the record as it was last seen.
 
     `again` asks for the message to come back; `backpressure` tells that AWS throttles or fails, so that the batch
-    takes no new work. `failure` tells why a consumer or a new client secret did not do, where that was asked for.
+    takes no new work. `failure` tells why a consumer or a new client secret did not do, where that was asked for;
+    `withheld` what AWS or the app's own secret did not give, where that alone was in the way.
     """
 
     result: Result
@@ -48,3 +49,4 @@ class Outcome:
     again: bool = False
     backpressure: bool = False
     failure: Failure | None = None
+    withheld: str = ""

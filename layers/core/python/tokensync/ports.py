@@ -302,6 +302,14 @@ class TokenSecrets(Protocol):
         """
         ...
 
+    def stands(self, name: ConnectionName) -> bool:
+        """Return whether any secret has the connection's name: ours or not, scheduled for deletion or not.
+
+        Raises:
+            PublishUnavailable: throttled or down.
+        """
+        ...
+
     def put(self, arn: str, document: str, *, token: str) -> None:
         """Write a new current version, idempotent by `token` (the ClientRequestToken).
 

@@ -64,6 +64,10 @@ class Publisher:
             owner=record.owner,
         )
 
+    def has_secret(self, name: ConnectionName) -> bool:
+        """Return whether any secret has the connection's name; see `TokenSecrets.stands`."""
+        return self._secrets.stands(name)
+
     def delete(self, arn: str, *, days: int) -> None:
         """Schedule a secret's deletion; see `TokenSecrets.delete`."""
         self._secrets.delete(arn, days=days)

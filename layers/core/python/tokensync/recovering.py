@@ -130,6 +130,7 @@ class Recoverer:
 
         try:
             outcome = operating.caretaker.look_after(Work(connection=name), session, budget, act=rests)
+            waits = outcome.result is Result.POSTPONED and self._still_waits(outcome.record)
         except TokensyncError as error:
             return Found("answer", str(name), "stays", str(error), f"{_AGAIN} {shlex.quote(str(name))}", later=True)
         if session.tally.tried:
@@ -142,7 +143,14 @@ class Recoverer:
                 clock=operating.clock,
                 log=operating.log,
             )
+        if waits:
+            why = "its answer is kept, and could not be brought back now"
+            return Found("answer", str(name), "stays", why, f"{_AGAIN} {shlex.quote(str(name))}", later=True)
         return _told(name, outcome)
+
+    def _still_waits(self, record: Connection | None) -> bool:
+        """Return whether the answer of a connection that was postponed is yet to be concluded."""
+        return record is not None and self._may_be_answered(record)
 
     def _authorizations(self, budget: Budget) -> list[Found]:
         """Have it asked once more whose account an answered authorization is, where that was given up."""

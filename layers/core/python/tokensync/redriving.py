@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokensync.errors import BadRequest, QueueUnavailable, TokensyncError
-from tokensync.pending import LIFETIME, Outcome, Pending
+from tokensync.pending import Outcome
 from tokensync.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tokensync.finishing import Finisher
     from tokensync.keeping import Keeper
     from tokensync.names import ConnectionName
     from tokensync.pending import PendingKey
-    from tokensync.ports import Apps, Connections, DeadLetters, Pendings, WorkQueue
-    from tokensync.seams import Clock, Log
+    from tokensync.placing import Placer
+    from tokensync.ports import Connections, DeadLetters, WorkQueue
+    from tokensync.seams import Log
     from tokensync.session import Budget
     from tokensync.work import DeadLetter
 
@@ -50,12 +50,9 @@ class Redriver:
 
     dead_letters: DeadLetters
     connections: Connections
-    pendings: Pendings
-    apps: Apps
     keeper: Keeper
-    finisher: Finisher
+    placer: Placer
     queue: WorkQueue
-    clock: Clock
     log: Log
 
     def redrive(self, budget: Budget, conclude: Conclude, *, only: ConnectionName | None = None) -> Iterator[Found]:
@@ -114,44 +111,18 @@ class Redriver:
             why = f"its attempt is concluded, or a newer grant stands; {_KEPT}"
             return Found("dead_letter", str(work.connection), "dropped", why)
         found = conclude(work.connection, budget)
-        if found.result == "queued":
-            self.queue.send([Work(connection=work.connection, compare=True)])
-        return found
+        if found.result != "queued":
+            return found
+        queued = self._queued(Work(connection=work.connection, compare=True), found.why)
+        return found if queued.result == "queued" else queued
 
     def _authorization(self, key: PendingKey, work: Work) -> Found:
         """Give an answered authorization its answer, and have it finished."""
         if work.answer is not None:
-            pending = self.pendings.get(key)
-            if pending is None:
-                self._made_anew(key, work)
-            elif pending.outcome is not Outcome.WORKING:
-                return Found("dead_letter", key.app, "dropped", f"its authorization ended: {pending.outcome.value}")
-            else:
-                self.finisher.bring_back(key, work)
+            stands = self.placer.place(key, work.answer, fence=work.fence)
+            if stands is not Outcome.WORKING:
+                return Found("dead_letter", key.app, "dropped", f"its authorization ended: {stands.value}")
         return self._queued(Work(pending=key), "its authorization is finished by the next worker")
-
-    def _made_anew(self, key: PendingKey, work: Work) -> None:
-        """Make an authorization of an answer whose own has expired: its tokens are real.
-
-        When it was given is not known any more: it takes the place of no other authorization.
-        """
-        app, now = self.apps.get(key.app), self.clock.now()
-        pending = Pending(
-            key=key,
-            provider=app.provider,
-            token_endpoint="",
-            redirect_uri="",
-            invite_id="",
-            created_at=now,
-            expires_at=now + LIFETIME,
-            fence=work.fence,
-            consumed_at=0,
-            sealed_answer=work.answer,
-            received_at=now,
-            outcome=Outcome.WORKING,
-        )
-        self.pendings.put(pending)
-        self.pendings.write(pending, pending, next_at=now)
 
     def _queued(self, work: Work, why: str) -> Found:
         if self.queue.send([work]):

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import transitions
+from tokensync import schedule, transitions
 from tokensync.answers import Failure, FailureClass
 from tokensync.connection import Attempt, Exemption, Phase
 from tokensync.errors import FenceLost, NewerSchema, StoreError, StoreUnavailable
@@ -121,11 +121,12 @@ class Refresher:
         return self._receive(sent, answer, grant, session, budget)
 
     def _marked(self, record: Connection, marked: Connection) -> Connection:
-        """SENT: return the record under its mark.
+        """SENT: return the record under its mark, due when its lease ends at the latest.
 
         Raises:
             FenceLost, NewerSchema, StoreUnavailable: nothing was presented.
         """
+        marked = schedule.due_after_lease(marked)
         try:
             return self.connections.write(record, marked)
         except StoreUnavailable:
@@ -152,6 +153,16 @@ class Refresher:
             return Outcome(Result.KEPT, sent, again=True, backpressure=True)
         self.failpoints.reached("received")
         return self.concluder.conclude(received, answer, grant, session)
+
+    def is_answered(self, record: Connection, session: Session) -> bool:
+        """Return whether an answer is kept that `resume` would conclude.
+
+        Raises:
+            SealingUnavailable, StoreUnavailable: it cannot be told now.
+        """
+        if record.phase is Phase.RECEIVED and record.sealed_answer is not None:
+            return True
+        return record.attempt is not None and self._kept(record, record.attempt, session) is not None
 
     def resume(self, record: Connection, session: Session) -> Outcome | None:
         """Go on with an attempt that stands: with its answer if that was kept anywhere, whenever it turns up.

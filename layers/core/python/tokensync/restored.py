@@ -14,16 +14,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync import statuses, transitions
-from tokensync.connection import Phase
+from tokensync.connection import Status
 from tokensync.errors import PublishUnavailable, SecretGone, SecretNotOurs
 from tokensync.outcome import Outcome, Result
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tokensync.committing import Committer
     from tokensync.connection import Connection
     from tokensync.pending import Pending
     from tokensync.ports import Connections, Origin
     from tokensync.seams import Alerts, Clock
+
+    Answered = Callable[[Connection], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,17 +66,22 @@ class RestoredTable:
         table = self.id()
         return table is not None and record.table != table
 
-    def checked(self, record: Connection, table: str | None) -> Connection | Outcome:
+    def checked(self, record: Connection, table: str | None, answered: Answered) -> Connection | Outcome:
         """Return a leased connection that may be gone on with, or how it ended; `table` is what `id` returned.
+
+        `answered` tells whether an answer is kept that the connection's attempt, or one before it, waits for.
 
         Raises:
             FenceLost, StoreUnavailable: nothing was presented, published or quarantined.
+            SealingUnavailable, UnknownApp, InvalidApp: nothing was written either.
         """
         if table is None or record.table == table or record.removed_at is not None:
             return record
+        # How an attempt ended is known by its answer, which was never published while it waits: it is the newest.
+        is_known = record.attempt is None or record.is_half_removed or answered(record)
         record = self._raised(record)
         try:
-            is_newest = self._is_newest(record)
+            is_newest = is_known and (self._is_untouched(record) or self._is_current(record))
         except PublishUnavailable as error:
             return self.committer.postponed(record, "checking.postponed", str(error), compare=True, backpressure=True)
         if is_newest:
@@ -99,22 +108,29 @@ class RestoredTable:
         raised = replace(record, fence=max(record.fence, floor), allocated=max(record.allocated, floor))
         return self.connections.write(record, raised)
 
-    def _is_newest(self, record: Connection) -> bool:
-        """Return whether the secret tells that nothing newer came, and no attempt stands whose end nobody knows.
+    def _is_untouched(self, record: Connection) -> bool:
+        """Return whether an account that nobody invited still waits for a decision: the backup made nothing old.
+
+        Was it accepted since, its secret stands.
+
+        Raises:
+            PublishUnavailable: later it can be told.
+        """
+        is_strange = record.status is Status.QUARANTINED and record.reason == transitions.REASON_NOT_INVITED
+        if not is_strange or record.attempt is not None or record.published is not None:
+            return False
+        return not self.committer.publisher.has_secret(record.name)
+
+    def _is_current(self, record: Connection) -> bool:
+        """Return whether the secret tells that nothing newer came.
 
         Raises:
             PublishUnavailable: later it can be told.
         """
         try:
-            is_current = self.committer.publisher.is_current(record)
+            return self.committer.publisher.is_current(record)
         except (SecretGone, SecretNotOurs):
             return record.is_half_removed  # its deletion is what was begun
-        if not is_current or record.attempt is None:
-            return is_current
-        # The answer is in hand: it was never published, so it is the newest.
-        if record.phase is Phase.RECEIVED and record.sealed_answer is not None:
-            return True
-        return self.connections.aside(record.name, fence=record.attempt.fence) is not None
 
     def _set_apart(self, record: Connection, table: str | None) -> Outcome:
         # Under a reason that is final: nobody resumes from it.

@@ -88,6 +88,19 @@ def warn_at(*, now: int, refresh_expires_at: int | None) -> int | None:
     return min((at for at in times if at > now), default=None)
 
 
+def due_after_lease(record: Connection) -> Connection:
+    """Return a leased record due when its lease ends, where it is not due before.
+
+    An operator's lease needs nothing due: without that nobody would go on with what a dead holder left.
+    """
+    if record.lease_until is None:
+        return record
+    at = record.lease_until + 1
+    if record.refresh_at is not None and record.refresh_at <= at:
+        return record
+    return replace(record, refresh_at=at, next_at=at if record.next_at is None else min(record.next_at, at))
+
+
 def scheduled(record: Connection) -> Connection:
     """Return the record with `refresh_at` and `next_at` at the earliest time at which anything is to be done.
 

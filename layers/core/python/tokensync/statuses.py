@@ -9,8 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokensync import schedule
-from tokensync.connection import LastError, Status
+from tokensync.answers import FailureClass
+from tokensync.connection import Exemption, LastError, Status
 from tokensync.history import noted
+from tokensync.providers.contract import RefreshReuse
 from tokensync.transitions import REASON_REFUSED, REASON_RESTORED_TABLE, released, unscheduled
 
 if TYPE_CHECKING:
@@ -40,11 +42,15 @@ def unpublishable(record: Connection, *, reason: str, now: int) -> Connection:
 
 
 def disconnected(record: Connection, *, reason: str, now: int) -> Connection:
-    """Return the record of a connection whose authorization was ended, by its account or by us."""
+    """Return the record of a connection whose authorization was ended, by its account or by us.
+
+    No attempt stands on it: an answer that still turns up is history.
+    """
     after = replace(
         unscheduled(record),
         status=Status.DISCONNECTED,
         reason=reason,
+        attempt=None,
         exemption=None,
         parked_at=None,
         deauthorized_at=None,
@@ -136,9 +142,29 @@ def accepted(
     return released(noted(after, "connection.accepted", now=now))
 
 
-def unaccepted(record: Connection, failure: Failure, *, now: int) -> Connection:
-    """Return the record of a quarantined connection whose token, presented by an operator's word, gave no new one."""
+def unaccepted(
+    record: Connection, failure: Failure, *, previous: Connection | None, provider: Provider, now: int
+) -> Connection:
+    """Return the record of a quarantined connection whose token, presented by an operator's word, gave no new one.
+
+    Its exemption tells whether the next acceptance may present the token as well. `previous` is as in
+    `transitions.failed`.
+    """
+    attempt, exemption = record.attempt, None
+    match failure.kind:
+        case FailureClass.NOT_SENT if previous is not None:
+            attempt, exemption = previous.attempt, previous.exemption
+        case FailureClass.BUSY:
+            exemption = (attempt.exemption if attempt is not None else None) or Exemption.NOT_PROCESSED
+        case FailureClass.CONFIGURATION:
+            exemption = Exemption.OPERATOR
+        case FailureClass.AMBIGUOUS | FailureClass.UNKNOWN if provider.refresh_reuse is RefreshReuse.SAFE:
+            exemption = Exemption.SAFE
     after = replace(
-        unscheduled(record), exemption=None, last_error=LastError.of(failure, at=now), failures=record.failures + 1
+        unscheduled(record),
+        attempt=attempt,
+        exemption=exemption,
+        last_error=LastError.of(failure, at=now),
+        failures=record.failures + 1,
     )
     return released(noted(after, "connection.not_accepted", now=now, detail=failure.code))

@@ -90,6 +90,9 @@ def renewed(
     cadence: schedule.Cadence,
 ) -> Connection:
     """Return the record that holds a new token pair under the number allocated with its answer."""
+    accepts = record.status is Status.QUARANTINED  # nothing but an operator's acceptance presents its token
+    # The first access token that is published: nobody asked for the account's facts before.
+    is_first = record.obtained_at is None or (accepts and record.verified_at is None)
     after = replace(
         record,
         status=Status.ACTIVE,
@@ -105,15 +108,17 @@ def renewed(
         renew_at=schedule.renew_at(record.name, now=now, life=_life(grant, issued), cadence=cadence),
         warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
         compare_at=record.compare_at if record.compare_at is not None and record.compare_at > now else None,
-        # The first access token that there is: nobody asked for the account's facts before.
-        verify_at=now if record.obtained_at is None and provider.account_call is not None else record.verify_at,
+        verify_at=now if is_first and provider.account_call is not None else record.verify_at,
         parked_at=None,
+        # Whoever was handed the old pair holds a spent token: the refreshing is ours until this one is handed over.
+        handed_over_at=None,
         failures=0,
         last_error=None,
     )
     if not provider.renews(grant):
         after = replace(after, renew_at=None)
-    return released(noted(after, "token.refreshed", now=now, detail=issued.trace_id))
+    after = noted(after, "token.refreshed", now=now, detail=issued.trace_id)
+    return released(noted(after, "connection.accepted", now=now) if accepts else after)
 
 
 def failed(
@@ -178,9 +183,11 @@ def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) 
     in_grace = attempt is not None and now + GRACE_RETRY <= attempt.at + provider.grace_seconds
     if provider.refresh_reuse is RefreshReuse.GRACE and in_grace and exemption is not Exemption.GRACE:
         return replace(record, exemption=Exemption.GRACE, renew_at=now + GRACE_RETRY)
-    # An operator who forced a held connection had its last attempt; one who resumed an app did not.
+    # An operator who forced a held connection had its last attempt; one who resumed an app did not, and what was parked
+    # when it was is held for a refusal.
+    was_last = record.status is Status.HELD and record.reason != REASON_REFUSED
     record = replace(record, verify_at=None)  # nothing is asked of a held one
-    if exemption is Exemption.LAST_ATTEMPT or (exemption is Exemption.OPERATOR and record.status is Status.HELD):
+    if exemption is Exemption.LAST_ATTEMPT or (exemption is Exemption.OPERATOR and was_last):
         return replace(record, status=Status.HELD, reason=REASON_LAST_ATTEMPT_AMBIGUOUS, exemption=None, renew_at=None)
     last = schedule.last_attempt_at(
         now=again, access_expires_at=record.access_expires_at, obtained_at=record.obtained_at

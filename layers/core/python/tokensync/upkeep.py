@@ -102,7 +102,8 @@ class Upkeep:
         done = self.revoker.revoke(name, budget, local=event.get("local") is True)
         if done.failure is not None:
             return _not_revoked(name, done.failure)
-        return told_outcome(name, done.outcome, prefix=self.prefix, otherwise=_waiting("revoke"))
+        words = _waiting("revoke --local" if event.get("local") is True else "revoke")
+        return told_outcome(name, done.outcome, prefix=self.prefix, otherwise=words)
 
     def _remove(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = ConnectionName.parse(str(event["connection"]))
@@ -176,20 +177,23 @@ def _not_accepted(outcome: Outcome, *, force: bool) -> Words:
         why = f"it is {record.status}, not quarantined: there is nothing to accept"
         following = "tokensync show {name}" if told is None else told.following
         return {Result.NOTHING_DUE: (FAILED, why, following), **_waiting("accept")}
-    spent = "its tokens have ended"
-    if record.reason == REASON_RESTORED_TABLE:
-        spent = (
-            "the provider refuses its refresh token"
-            if outcome.failure is not None
-            else "its refresh token may have been spent since the backup, and its provider takes each one once; "
-            "--force presents it all the same"
+    presented = record.attempt is not None and record.exemption is None
+    why = "its tokens have ended"
+    if outcome.failure is not None:
+        why = "the provider refuses its refresh token"
+    elif record.reason == REASON_RESTORED_TABLE and not force:
+        why = (
+            "its tokens may have been spent or replaced since the backup; --force presents its refresh token, or "
+            "publishes its access token where it has no other"
         )
+    elif presented and not force:
+        why = "its refresh token was presented before, and no new one came; --force presents it once more"
     return {
-        Result.REAUTHORIZE: (NEEDS_SELLER, spent, "tokensync invite {app} --for {name}"),
+        Result.REAUTHORIZE: (NEEDS_SELLER, why, "tokensync invite {app} --for {name}"),
         Result.POSTPONED: (
             LATER,
             "it stays quarantined: the provider gave no token now",
-            "tokensync accept {name}" + (" --force" if force else ""),
+            "tokensync accept {name}" + (" --force" if force or presented else ""),
         ),
         **_waiting("accept"),
     }

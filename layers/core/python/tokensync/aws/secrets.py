@@ -93,6 +93,18 @@ class SecretsManagerTokens:
             return self._adopt(secret_name, document, token)
         return created["ARN"]
 
+    def stands(self, name: ConnectionName) -> bool:
+        """Return whether any secret has the connection's name.
+
+        Raises:
+            PublishUnavailable: as the port says.
+        """
+        try:
+            self._describe(token_secret_name(self._prefix, name), check_deleted=False)
+        except SecretGone:
+            return False
+        return True
+
     def put(self, arn: str, document: str, *, token: str) -> None:
         """Write a new current version, idempotent by `token`.
 

@@ -1,0 +1,71 @@
+"""Gives an answer to a code that came as a message its place, on the authorization that it belongs to.
+
+The worker does this with a message of the queue, and `recover` with a dead letter. Who holds such a message holds the
+only copy of tokens that are real: nobody gave the answer a place before, or the message would be gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tokensync.pending import LIFETIME, Outcome, Pending
+
+if TYPE_CHECKING:
+    from tokensync.pending import PendingKey
+    from tokensync.ports import Apps, Pendings
+    from tokensync.restored import RestoredTable
+    from tokensync.seams import Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placer:
+    """Places answers to codes. Thread-safe: it holds ports and no state."""
+
+    pendings: Pendings
+    apps: Apps
+    restored: RestoredTable
+    clock: Clock
+
+    def place(self, key: PendingKey, answer: bytes, *, fence: int) -> Outcome:
+        """Place the sealed answer that the holder of `fence` got; return how its authorization stands.
+
+        Anything but WORKING: it ended by an answer that found its place after all.
+
+        Raises:
+            FenceLost, StoreUnavailable, UnknownApp, InvalidApp: the message has to come again.
+        """
+        now = self.clock.now()
+        pending = self.pendings.get(key)
+        if pending is None:
+            pending = self._made_anew(key, fence=fence)
+            self.pendings.put(pending)
+        working = pending
+        if pending.outcome is Outcome.WAITING and pending.fence < fence:
+            # The table comes from a backup of before the code was presented: it was after the beginning.
+            working = replace(pending, fence=fence, consumed_at=pending.created_at, outcome=Outcome.WORKING)
+        if working.outcome is not Outcome.WORKING or working.sealed_answer is not None or working.fence != fence:
+            return working.outcome
+        # Due when the callback's own lease ends; before that nobody could take it up.
+        due = max(now, (working.lease_until or 0) + 1)
+        placed = replace(working, sealed_answer=answer, received_at=now, table=self.restored.id())
+        return self.pendings.write(pending, placed, next_at=due).outcome
+
+    def _made_anew(self, key: PendingKey, *, fence: int) -> Pending:
+        """Return the authorization of an answer whose own has expired, or is younger than the table's backup.
+
+        When it was given is not known any more: it takes the place of no other authorization.
+        """
+        app, now = self.apps.get(key.app), self.clock.now()
+        return Pending(
+            key=key,
+            provider=app.provider,
+            token_endpoint="",
+            redirect_uri="",
+            invite_id="",
+            created_at=now,
+            expires_at=now + LIFETIME,
+            fence=fence,
+            consumed_at=0,
+            outcome=Outcome.WORKING,
+        )
