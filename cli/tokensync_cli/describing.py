@@ -123,6 +123,7 @@ def fields(target: Target, record: Connection) -> dict[str, object]:
     if record.obtained_at is None:
         told["access_expires_at"] = "no token yet"
     del told["removed_at"]  # who sees this was not removed
+    del told["next"]  # it stands beneath
     told["verified_at"] = moment(record.verified_at, now=now, never="-")
     told["due_at"] = moment(record.next_at, now=now, never="-")
     published = record.published

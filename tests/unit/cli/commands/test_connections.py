@@ -67,6 +67,15 @@ def test_list_says_why_a_connection_is_not_simply_active(desk: Any) -> None:
     assert f"Next: tokensync refresh {NAME} --force\n" in desk.run("show", str(NAME)).stderr
 
 
+def test_show_sends_nobody_back_to_itself(desk: Any) -> None:
+    """While a last attempt is still to come there is nothing to do, and the sentence says so."""
+    desk.world.connections.seed(replace(desk.world.connected(), status=Status.HELD, reason="ambiguous"))
+    shown = desk.run("show", str(NAME))
+
+    assert "one last attempt is made" in " ".join(shown.stdout.split())
+    assert "Next:" not in shown.stderr
+
+
 def test_list_tells_of_a_paused_app(desk: Any) -> None:
     """Its connections are active, and nothing renews them."""
     desk.world.connected()
