@@ -1,9 +1,9 @@
 """A fleet that falls due while AWS is throttled, slow or down, for minutes, and what became of every token.
 
-It begins when a part of them was presented, so that it meets each step of the protocol. A minute of the
-function's clock is a cycle: the tick, then everything that waits in the queue, in batches of ten, on
-warm workers whose AWS stands behind a fault proxy. What a batch returns comes again a minute later, as the queue's
-visibility timeout has it in the embedded stack; the fifth time in vain it would be a dead letter.
+It begins when a part of them was presented, or had its data key where KMS fails, so that it meets each step of the
+protocol. A minute of the function's clock is a cycle: the tick, then everything that waits in the queue, in batches of
+ten, on warm workers whose AWS stands behind a fault proxy. What a batch returns comes again a minute later, as the
+queue's visibility timeout has it in the embedded stack; the fifth time in vain it would be a dead letter.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ MINUTE = 60
 CLAIM = 12  # minutes after which what was queued in vain is queued again, as the template has it
 MOST_RECEIVES = 5  # the template's maxReceiveCount
 _BATCH = 10
-# Requests for each connection by which a part was presented: a claim for every one, then six for each in a batch.
-_BEGINS = 3.5
+# Requests for each connection after which a service fails: a claim for every one, then seven for each in a batch, of
+# which the first three are its lease, its grant's data key, and SENT. KMS is asked for nothing after that.
+_BEGINS, _BEGINS_WITH_KMS = 4.5, 2.6
 _LOOK = 0.005
 _TICK = {"source": "tokensync.schedule"}
 
@@ -177,7 +178,7 @@ class Cycles:
 def play(stack: Stack, scenario: Scenario, pool: Pool, proxy: FaultProxy, *, patience: int = 20) -> Outcome:
     """Let the fleet fall due under the fault, end the fault, and wait until all are healthy, `patience` minutes."""
     begun = time.monotonic()
-    fleet = seeded(stack, "degraded", count=scenario.due)
+    fleet = seeded(stack, "degraded", count=scenario.due, own_keys=True)
     cycles = Cycles(fleet, pool, Mail(stack))
     with _degraded(proxy, scenario) as fault:
         for _ in range(scenario.minutes):
@@ -215,7 +216,8 @@ def play(stack: Stack, scenario: Scenario, pool: Pool, proxy: FaultProxy, *, pat
 @contextmanager
 def _degraded(proxy: FaultProxy, scenario: Scenario) -> Iterator[_Under]:
     """Begin the faults when so many requests came by, and end them; too few, and they never begin."""
-    enough, ended = proxy.total() + int(_BEGINS * scenario.due), threading.Event()
+    begins = _BEGINS_WITH_KMS if "kms" in scenario.services else _BEGINS
+    enough, ended = proxy.total() + int(begins * scenario.due), threading.Event()
     faults = scenario.faults()
     under = _Under()
 

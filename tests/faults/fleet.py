@@ -145,13 +145,16 @@ def seeded(
     provider: str = "oauth2",
     access_token_seconds: int = 3600,
     due: bool = True,
+    own_keys: bool = False,
     token_endpoint: str = "",
     settings: Mapping[str, str] | None = None,
     **sandbox_settings: object,
 ) -> Fleet:
     """Register an app and seed so many connections, each with a pair of the sandbox's.
 
-    `due` makes their refresh due now; `settings` are the app's, `sandbox_settings` how the sandbox treats it.
+    `due` makes their refresh due now. With `own_keys` each grant is sealed under a data key of its own, as grants are
+    that different workers wrote: a worker asks KMS for each. `settings` are the app's, `sandbox_settings` how the
+    sandbox treats it.
     """
     # No connection outlives its request, so that there is nothing to close.
     limits = httpx.Limits(max_keepalive_connections=0)
@@ -182,7 +185,7 @@ def seeded(
         settings={"access_token_seconds": access_token_seconds, "scopes": ["offline_access"], **sandbox_settings},
     )
     stack.apps.register(app)
-    return replace(fleet, names=tuple(_connections(fleet, count, access_token_seconds, due=due)))
+    return replace(fleet, names=tuple(_connections(fleet, count, access_token_seconds, due=due, own_keys=own_keys)))
 
 
 def _endpoints(stack: Stack, provider: str, token_endpoint: str) -> dict[str, str]:
@@ -191,19 +194,20 @@ def _endpoints(stack: Stack, provider: str, token_endpoint: str) -> dict[str, st
     return {**endpoints, "refresh": endpoints["token"]} if provider == "tiktok_shop" else endpoints
 
 
-def _connections(fleet: Fleet, count: int, life: int, *, due: bool) -> Iterator[ConnectionName]:
+def _connections(fleet: Fleet, count: int, life: int, *, due: bool, own_keys: bool) -> Iterator[ConnectionName]:
     stack, app = fleet.stack, fleet.app
     accounts = fleet.sandbox("POST", "accounts", provider=app.provider, count=count, **_account(app.provider))
     publisher = Publisher(
         SecretsManagerTokens(stack.secrets, prefix=stack.outputs.secret_prefix, stack=stack.outputs.stack),
         SystemClock(),
     )
-    key = fleet.sealer.new_key(app.name)
+    shared = fleet.sealer.new_key(app.name)
 
     def seed(account: str) -> ConnectionName:
         name = ConnectionName(app.name, account)
         pair = fleet.sandbox("POST", "credentials", provider=app.provider, app=app.client_id, account=account)
         now = int(time.time())
+        key = fleet.sealer.new_key(app.name) if own_keys else shared
         grant = Grant(
             account_id=account,
             label="",

@@ -1,6 +1,7 @@
 """Every way in which AWS degrades, as a table, on an embedded stack of its own: `python -m faults.outages [WORD…]`.
 
-Words choose the scenarios whose names hold all of them. The exit code is 1 where a promise is broken. An interrupt
+Forty connections fall due in each, and a thousand in the last, where only the writing of secrets fails. Words choose
+the scenarios whose names hold all of them. The exit code is 1 where a promise is broken. An interrupt
 leaves nothing running.
 """
 

@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from model import people
+from model.promises import check, check_at_rest
 from model.server import MOODS
-from model.stage import NAMES, Stage
+from model.stage import ALL, NAMES
 from tokensync.errors import PublishUnavailable, SealingUnavailable, StoreUnavailable, TokensyncError
 from world import killed
 
@@ -38,8 +40,12 @@ FAILURES = {
     "queue": ("queue", ("send",), StoreUnavailable),
 }
 WAYS = ("message", "comparison", "schedule", "refresh", "refresh --force")
-COMMANDS = ("refresh", "refresh --force", "verify", "publish", "revoke", "remove", "pause", "resume")
+COMMANDS = (
+    *("refresh", "refresh --force", "verify", "publish", "revoke", "revoke --local", "remove", "pause", "resume"),
+    *("accept", "accept --force", "recover"),
+)
 BETWEEN = ("a worker", "a comparison", "refresh", "refresh --force", "verify", "publish", "imported", "authorized")
+CONSENTS = ("invited", "invited", "imported", "on another's invite")
 WITHIN, PAST = 30, 100  # seconds within a function's life, and past its lease
 DUE = 2600  # seconds after which every refresh is due
 
@@ -57,67 +63,76 @@ whats = st.one_of(st.sampled_from(("killed", "paused")), st.sampled_from(tuple(F
 events = st.lists(st.builds(Event, st.sampled_from(PLACES), whats, st.booleans()), max_size=2)
 exchange = st.lists(st.builds(Event, st.sampled_from(EXCHANGE), whats, st.booleans()), max_size=2)
 moods: st.SearchStrategy[list[str]] = st.one_of(st.just([]), st.lists(st.sampled_from(MOODS), max_size=2))
-names = st.sampled_from(NAMES)
+names = st.sampled_from((*NAMES, *NAMES, *ALL))
 
 
 class Refreshing(RuleBasedStateMachine):
-    """Everything that may happen to three connections."""
+    """Everything that may happen to connections."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stage = Stage()
+        self.stage = people.opened()
         self.is_well = True
 
     @rule(name=names, way=st.sampled_from(WAYS), events=events, moods=moods)
     def refresh(self, name: ConnectionName, way: str, events: list[Event], moods: list[str]) -> None:
         """A refresh falls due, and is done in one of the ways there are."""
         self.stage.world.clock.advance(DUE)
-        self._happen(self._way(way, name), NAMES if way == "schedule" else [name], events, moods)
+        self._happen(self._way(way, name), ALL if way == "schedule" else [name], events, moods)
 
     @rule(name=names, way=st.sampled_from(WAYS), events=events, moods=moods)
     def again(self, name: ConnectionName, way: str, events: list[Event], moods: list[str]) -> None:
         """The same comes when nothing need be due: a second time, or a little later."""
-        self._happen(self._way(way, name), NAMES if way == "schedule" else [name], events, moods)
+        self._happen(self._way(way, name), ALL if way == "schedule" else [name], events, moods)
 
     @rule(name=names, command=st.sampled_from(COMMANDS), events=events, moods=moods)
     def command(self, name: ConnectionName, command: str, events: list[Event], moods: list[str]) -> None:
         """An operator asks for something."""
-        self._happen(lambda: self.stage.command(name, command), [name], events, moods)
+        self._happen(lambda: people.command(self.stage, name, command), [name], events, moods)
 
-    @rule(name=names, by_import=st.booleans(), withdraws=st.booleans(), events=exchange, moods=moods)
+    @rule(name=names, way=st.sampled_from(CONSENTS), withdraws=st.booleans(), events=exchange, moods=moods)
     def authorize(
         self,
         name: ConnectionName,
-        by_import: bool,  # noqa: FBT001 - rules are called by Hypothesis, by name
-        withdraws: bool,  # noqa: FBT001 - as above
+        way: str,
+        withdraws: bool,  # noqa: FBT001 - rules are called by Hypothesis, by name
         events: list[Event],
         moods: list[str],
     ) -> None:
-        """The account authorizes again, or its tokens are brought from elsewhere."""
+        """The account authorizes, on its own invite or on another's, or its tokens are brought from elsewhere."""
+        by_import, stray = way == "imported", way == "on another's invite"
         self._happen(
-            lambda: self.stage.authorize(name, by_import=by_import, withdraws=withdraws), [name], events, moods
+            lambda: people.authorize(self.stage, name, by_import=by_import, withdraws=withdraws, stray=stray),
+            [name],
+            events,
+            moods,
         )
 
     @rule(name=names)
     def deauthorize(self, name: ConnectionName) -> None:
         """The account leaves, and the provider says so."""
-        self._happen(lambda: self.stage.deauthorize(name), [name], [], [])
+        self._happen(lambda: people.deauthorize(self.stage, name), [name], [], [])
 
     @rule(name=names, edit=st.sampled_from(("overwrite", "schedule deletion", "destroy")))
     def edit(self, name: ConnectionName, edit: str) -> None:
         """Somebody edits a secret by hand."""
-        self._happen(lambda: self.stage.edit(name, edit), [name], [], [])
+        self._happen(lambda: people.edit(self.stage, name, edit), [name], [], [])
 
     @rule(seconds=st.sampled_from((1, 30, 70, 400, 2000, 3300, 10_000, 200_000)))
     def wait(self, seconds: int) -> None:
         """Time passes."""
-        self.stage.world.clock.advance(seconds)
+        self.stage.wait(seconds)
 
     @rule(seconds=st.sampled_from((-600, 600)))
     def skew(self, seconds: int) -> None:
         """The clock is set."""
         self.stage.skewed = True
         self.stage.world.clock.set_wall_clock(self.stage.world.clock.now() + seconds)
+
+    @rule()
+    def give_up(self) -> None:
+        """What stands in the queue becomes dead letters."""
+        self.stage.give_up()
 
     @rule()
     def back_up(self) -> None:
@@ -133,24 +148,28 @@ class Refreshing(RuleBasedStateMachine):
     @rule()
     def rest(self) -> None:
         """Everything is well for a while."""
-        self._checked(self.stage.come_to_rest)
+        self._checked(self._rest)
 
     @invariant()
     def promises(self) -> None:
         """What holds at any time."""
-        self._checked(self.stage.check)
+        self._checked(lambda: check(self.stage))
 
     def teardown(self) -> None:
         """Whatever happened, it comes to rest as it should."""
         if self.is_well:
-            self.stage.come_to_rest()
+            self._rest()
+
+    def _rest(self) -> None:
+        people.calm(self.stage)
+        check_at_rest(self.stage)
 
     def _way(self, way: str, name: ConnectionName) -> Callable[[], None]:
         stage = self.stage
         if way == "schedule":
             return stage.tick
         if way in COMMANDS:
-            return lambda: stage.command(name, way)
+            return lambda: people.command(stage, name, way)
         return lambda: stage.work(name, compare=way == "comparison")
 
     def _checked(self, check: Callable[[], None]) -> None:
@@ -183,25 +202,30 @@ class Refreshing(RuleBasedStateMachine):
                 getattr(world, port).fail_next(method, error, after_commit=event.late)
 
         def dies() -> None:
-            stage.forgive()
+            if event.place == "answered" and stage.delivered:
+                # What cannot be had: between the provider's commit and the first durable write.
+                stage.witness.forgive(stage.delivered[-1])
             raise killed()
 
         def comes_between() -> None:
             if event.late:
                 world.clock.advance(WITHIN)
-            if event.what in COMMANDS:
-                thing = lambda: stage.command(name, event.what)  # noqa: E731 - one of several
-            elif event.what in ("imported", "authorized"):
-                thing = lambda: stage.authorize(name, by_import=event.what == "imported", withdraws=True)  # noqa: E731
-            else:
-                thing = lambda: stage.work(name, compare=event.what == "a comparison")  # noqa: E731
-            self._quietly(thing)
+            self._quietly(self._between(event.what, name))
 
         if event.what in FAILURES:
             return fails
         if event.what == "killed":
             return dies
         return comes_between if event.what in BETWEEN else lambda: world.clock.advance(PAST)
+
+    def _between(self, what: str, name: ConnectionName) -> Callable[[], None]:
+        """Return what comes in between."""
+        stage = self.stage
+        if what in COMMANDS:
+            return lambda: people.command(stage, name, what)
+        if what in ("imported", "authorized"):
+            return lambda: people.authorize(stage, name, by_import=what == "imported", withdraws=True)
+        return lambda: stage.work(name, compare=what == "a comparison")
 
     @staticmethod
     def _quietly(thing: Callable[[], None]) -> None:

@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 CORE = Path("layers/core/python/tokensync")
 COPIED = (CORE, Path("tests/ports"), Path("tests/model"))
 REFRESH, CARETAKER = CORE / "refresh.py", CORE / "caretaker.py"
+STATUSES, COMMITTING = CORE / "statuses.py", CORE / "committing.py"
 TWIN = Path("tests/ports/connections.py")
 
 
@@ -87,6 +88,24 @@ CUTS = {
         "",
         ("liveness", "I4"),
     ),
+    "over_and_done": Cut(
+        STATUSES,
+        "        status=Status.DISCONNECTED,\n        reason=reason,\n        attempt=None,\n",
+        "        status=Status.DISCONNECTED,\n        reason=reason,\n",
+        ("disconnected for good",),
+    ),
+    "never_asleep": Cut(
+        COMMITTING,
+        "refresh_at = min(at, record.refresh_at or at)",
+        "refresh_at = min(at, record.refresh_at or at) if compare else record.refresh_at",
+        ("liveness", "I1"),
+    ),
+    "due_after_lease": Cut(
+        REFRESH,
+        "        marked = schedule.due_after_lease(marked)\n",
+        "",
+        ("liveness", "I1"),
+    ),
 }
 
 
@@ -102,7 +121,7 @@ def lived(root: Path) -> subprocess.CompletedProcess[str]:
     """Let the machine live its known lives in a copy."""
     paths = os.pathsep.join(str(root / part) for part in (CORE.parent, "tests"))
     return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "model", "--lives", "0"],
+        [sys.executable, "-W", "error", "-m", "model", "--known"],
         cwd=root,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": paths},
         capture_output=True,

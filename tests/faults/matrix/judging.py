@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
-import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from faults.matrix.cases import Company, Mishap, Subject
-from tokensync.answers import Answer
+from faults.matrix.tracing import chains_of, digest, traced
 from tokensync.connection import Exemption, Phase, Status
-from tokensync.finishing import pending_binding
 from tokensync.pending import Outcome
 from tokensync.providers.contract import RefreshReuse
-from tokensync.unsealing import answer_binding
 
 if TYPE_CHECKING:
     from faults.matrix.cases import Case
-    from faults.matrix.scene import Played, Presented
+    from faults.matrix.scene import Played
+    from faults.matrix.tracing import Entry
     from tokensync.connection import Connection
     from tokensync.unsealing import Unsealer
-
-Entry = dict[str, Any]
-_STORED = ("received", "exchange.received")
 
 
 @dataclass
@@ -57,7 +50,7 @@ class Judge:
     def verdict(self, played: Played) -> Verdict:
         """Return what became of a case, with every invariant that it broke."""
         verdict = Verdict(str(played.case), broken=[f"it did not happen: {missed}" for missed in played.missed])
-        entries = self._traced(played)
+        entries = traced(played, self._unsealer)
         final = played.final
         self._presentations(verdict, played, entries)
         verdict.older = played.seen_by_reader.count("older")
@@ -77,9 +70,13 @@ class Judge:
         return verdict
 
     def _presentations(self, verdict: Verdict, played: Played, entries: list[Entry]) -> None:
-        """I2: what was presented again was exempt, by what stood on its attempt before it was sent."""
-        for at, entry in enumerate(entries):
-            before = [one for one in entries[:at] if one["presented"] == entry["presented"]]
+        """I2: what was presented again was exempt, by what stood on its attempt before it was sent.
+
+        The order is that of SENT: the request of one who is overtaken may be the last to come.
+        """
+        marked = sorted(entries, key=lambda entry: entry["marked"])
+        for at, entry in enumerate(marked):
+            before = [one for one in marked[:at] if one["presented"] == entry["presented"]]
             if not before:
                 continue
             if not _may_be_again(played.case.reuse, entry, before):
@@ -116,9 +113,9 @@ class Judge:
     def _chain(self, verdict: Verdict, played: Played, entries: list[Entry], final: Connection) -> None:
         """I1: the grant is the newest pair that the provider gave for the newest authorization that was stored."""
         grant = self._unsealer.grant(final)
-        access = _digest(grant.access_token.reveal())
-        refresh = _digest(grant.refresh_token.reveal()) if grant.refresh_token else None
-        chains = _chains(entries)
+        access = digest(grant.access_token.reveal())
+        refresh = digest(grant.refresh_token.reveal()) if grant.refresh_token else None
+        chains = chains_of(entries)
         standing = [chain for chain in chains if any(_holds(entry, access, refresh) for entry in chain)]
         if not standing:
             verdict.broken.append("I1: the grant holds a pair that the provider never gave")
@@ -179,52 +176,6 @@ class Judge:
         """Return whether a worker may have presented a token that is good once, and left no answer."""
         return played.case.reuse is RefreshReuse.SINGLE_USE and played.case.is_ambiguous
 
-    def _traced(self, played: Played) -> list[Entry]:
-        """Return the ledger until all was at rest, each entry with what is known of its presentation.
-
-        `stored`: a store acknowledged its answer: on the record, beside it, or as a message. `exemption`: what stood on
-        its attempt before it was sent. `worker`: who presented it, empty where none did; `harmed`: whether the mishap
-        met that one.
-
-        An entry came of the worker that stood between SENT and its answer at that moment, the last to come there. A
-        code that is no worker's went to the deployed function, whose answer said that it connected.
-        """
-        entries = [entry for entry in played.registration.sandbox.entries() if entry["seq"] <= played.ended]
-        kept = self._kept(played)
-        for entry in entries:
-            by = _presenter(entry, played)
-            issued = (entry["issued"] or {}).get("access_token")
-            deployed = by is None and entry["kind"] == "code"
-            on_record = by is not None and any(name in _STORED for name in by.worker.places())
-            entry["stored"] = deployed or on_record or issued in kept
-            entry["exemption"] = by.attempt.exemption if by is not None and by.attempt is not None else None
-            entry["worker"] = "" if by is None else by.worker.id
-            entry["harmed"] = by is not None and by.worker.id == played.harmed_worker
-        return entries
-
-    def _kept(self, played: Played) -> set[str]:
-        """Return the digests of all strings in the answers that stood beside the record, or in the queue."""
-        bodies = []
-        for work in played.kept:
-            app, sealed = work.app, work.answer or b""
-            binding = answer_binding(work.connection) if work.connection else pending_binding(work.pending)
-            bodies.append(Answer.from_bytes(self._unsealer.sealer.open(sealed, app=app, binding=binding)).body)
-        return {_digest(word) for body in bodies for word in body.decode("utf-8", "replace").split('"')}
-
-
-def _presenter(entry: Entry, played: Played) -> Presented | None:
-    """Return who presented something, None where no worker of the case did."""
-    epoch = time.time() - time.perf_counter()  # one clock for all processes of this machine
-    place = "exchange.sent" if entry["kind"] == "code" else "sent"
-    found = []
-    for presented in played.presented:
-        times = presented.worker.times()
-        began = next((at + epoch for name, _, at in times if name == place), math.inf)
-        ended = next((at + epoch for name, _, at in times if name == "answered"), math.inf)
-        if began <= entry["at"] <= ended:
-            found.append((began, presented))
-    return max(found, key=lambda one: one[0])[1] if found else None
-
 
 def _may_be_again(reuse: RefreshReuse, entry: Entry, before: list[Entry]) -> bool:
     """Return whether something may be presented after these presentations of it.
@@ -248,24 +199,6 @@ def _may_be_lost(case: Case, lost: list[Entry]) -> bool:
     return all(case.spends and entry["harmed"] for entry in lost)
 
 
-def _chains(entries: list[Entry]) -> list[list[Entry]]:
-    """Return what came of each code: its own entry, and those of the refresh tokens that came of it, in order."""
-    chains: list[tuple[list[Entry], set[str]]] = []
-    for entry in entries:
-        issued = (entry["issued"] or {}).get("refresh_token") if entry["committed"] else None
-        if entry["kind"] == "code":
-            if issued:
-                chains.append(([entry], {issued}))
-            continue
-        for chain, tokens in chains:
-            if entry["presented"] in tokens:
-                chain.append(entry)
-                if issued:
-                    tokens.add(issued)
-                break
-    return [chain for chain, _ in chains]
-
-
 def _gave(entry: Entry) -> bool:
     return bool(entry["committed"] and entry["issued"])
 
@@ -273,7 +206,3 @@ def _gave(entry: Entry) -> bool:
 def _holds(entry: Entry, access: str, refresh: str | None) -> bool:
     issued = entry["issued"] or {}
     return issued.get("access_token") == access and issued.get("refresh_token") == refresh
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

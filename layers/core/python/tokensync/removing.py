@@ -58,7 +58,8 @@ class Remover:
             compare_at=None,
             lease_until=record.lease_until,
         )
-        marked = connections.write(record, replace(marked, refresh_at=None, next_at=None))
+        # Due when this lease ends: should we die here, the next holder finishes it.
+        marked = connections.write(record, schedule.due_after_lease(replace(marked, refresh_at=None, next_at=None)))
         try:
             return finished(marked, self.committer, days=days)
         except PublishUnavailable as error:
