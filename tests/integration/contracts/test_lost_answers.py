@@ -13,12 +13,13 @@ from ports.contracts.connections import fresh
 from ports.contracts.pendings import waiting
 from ports.contracts.world import NOW
 from tokensync.app import App
+from tokensync.errors import NotLeased
 from tokensync.names import ConnectionName
 from tokensync.pending import Outcome, PendingKey
 from tokensync.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
@@ -28,13 +29,17 @@ SOON = NOW + 60
 
 
 class _Loss:
-    """Lets the next request through and replaces its answer with a failure."""
+    """Lets the next request through and replaces its answer with a failure; `then` happens before it is repeated."""
 
-    def __init__(self) -> None:
+    def __init__(self, then: Callable[[], object] | None) -> None:
         self.lost = 0
         self.requests = 0
+        self._then = then
+        self._happens = False
 
     def __call__(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
+        if self._happens:
+            return None
         self.requests += 1
         if self.lost:
             return None
@@ -42,13 +47,17 @@ class _Loss:
         answer = URLLib3Session().send(request)
         assert answer.status_code == 200, answer.content
         answer.status_code = 500
+        if self._then is not None:
+            self._happens = True
+            self._then()
+            self._happens = False
         return answer
 
 
 @contextmanager
-def answer_lost(world: AwsWorld, operation: str) -> Iterator[_Loss]:
+def answer_lost(world: AwsWorld, operation: str, then: Callable[[], object] | None = None) -> Iterator[_Loss]:
     """Lose the answer of the next DynamoDB request of that kind."""
-    loss = _Loss()
+    loss = _Loss(then)
     events = world.resources.clients.dynamodb.meta.events
     # The stubs forget that an answer of before-send stands for the service's own.
     events.register(f"before-send.dynamodb.{operation}", loss, unique_id="loss")  # type: ignore[arg-type]
@@ -74,6 +83,16 @@ def test_a_lease(world: AwsWorld, name: ConnectionName) -> None:
         leased = world.connections.lease(name, now=NOW, until=SOON)
     assert (2, SOON) == (leased.fence, leased.lease_until)
     assert leased == world.connections.get(name)
+
+
+def test_a_lease_that_was_taken_over_before_its_repetition(world: AwsWorld, name: ConnectionName) -> None:
+    """A new authorization came in between: its fence is not the repetition's."""
+
+    def taken_over() -> None:
+        world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="again"), until=SOON)
+
+    with answer_lost(world, "UpdateItem", then=taken_over), pytest.raises(NotLeased):
+        world.connections.lease(name, now=NOW, until=SOON)
 
 
 def test_a_write(world: AwsWorld, name: ConnectionName) -> None:

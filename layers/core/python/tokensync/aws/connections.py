@@ -168,7 +168,8 @@ class DynamoConnections:
                 "compare_at": "if_not_exists(#lease_until, :zero) + :one",
                 "history": "list_append(if_not_exists(#history, :none), :entries)",
             },
-            remove=("attempt", "exemption", "sealed_answer", "last_error", *absent),
+            # Without the mark: a lease whose repeated request comes only now must not take our fence for its own.
+            remove=("attempt", "exemption", "sealed_answer", "last_error", "lease_mark", *absent),
             values={
                 "at": grant_holder.authorized_at or 0,
                 "by": grant_holder.authorized_by,
