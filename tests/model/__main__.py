@@ -19,8 +19,8 @@ from model.search import explore
 def main() -> int:
     """Print what was explored; return 1 where a promise was broken, which is shown with the way there."""
     parser = argparse.ArgumentParser(prog="python -m model", description=__doc__)
-    parser.add_argument("--lives", type=int, default=1500, help="lives that are made up")
-    parser.add_argument("--steps", type=int, default=40, help="things that happen in each life, at most")
+    parser.add_argument("--lives", type=int, default=150, help="lives that are made up")
+    parser.add_argument("--steps", type=int, default=25, help="things that happen in each life, at most")
     parser.add_argument("--random", action="store_true", help="other lives than the last time")
     parser.add_argument("--known", action="store_true", help="live the known lives, and nothing else")
     asked = parser.parse_args()
