@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from tokensync.answers import Answer
+from tokensync.domain.messages import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ports import FakeClock
-    from tokensync.request import Request
+    from tokensync.domain.messages import Request
 
 HOST = "api.api2cart.com"
 KEY = "canary-api2cart-key"

@@ -13,22 +13,22 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import httpx
 
-from tokensync.app import App
 from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import AwsApps
 from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import DynamoTable
 from tokensync.aws.pendings import DynamoPendings
 from tokensync.aws.system import SystemClock
-from tokensync.names import ConnectionName, token_secret_name
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.names import ConnectionName, token_secret_name
+from tokensync.domain.secret import Secret
 from tokensync.signing import Invite, Signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tokensync.connection import Connection
+    from tokensync.domain.connection import Connection
     from tokensync_cli.embedded.outputs import Outputs
 
 T = TypeVar("T")

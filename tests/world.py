@@ -25,24 +25,24 @@ from ports import (
     SeededRandomness,
     Table,
 )
-from tokensync.answers import Answer
-from tokensync.app import App
 from tokensync.assembly import CallbackParts, Ports, RotationParts
-from tokensync.connection import Connection
-from tokensync.grant import Grant
-from tokensync.names import ConnectionName
+from tokensync.domain.app import App
+from tokensync.domain.connection import Connection
+from tokensync.domain.grant import Grant
+from tokensync.domain.messages import Answer
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.sealing import grant_binding
+from tokensync.domain.secret import Secret
+from tokensync.domain.work import Work
 from tokensync.schedule import scheduled
-from tokensync.secret import Secret
 from tokensync.session import Budget, Session
 from tokensync.signing import Invite, Signer
-from tokensync.unsealing import grant_binding
-from tokensync.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tokensync.domain.messages import Request
     from tokensync.outcome import Outcome
-    from tokensync.request import Request
 
 APP = "tiktok-shop"
 ACCOUNT = "7010736057180325637"

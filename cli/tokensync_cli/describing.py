@@ -4,10 +4,10 @@ import shlex
 from contextlib import suppress
 from typing import Any
 
-from tokensync.app import App
-from tokensync.connection import Connection
-from tokensync.errors import InvalidName, UnknownApp, UnknownConnection
-from tokensync.names import ConnectionName, app_name
+from tokensync.domain.app import App
+from tokensync.domain.connection import Connection
+from tokensync.domain.errors import InvalidName, UnknownApp, UnknownConnection
+from tokensync.domain.names import ConnectionName, app_name
 from tokensync.providers import provider_named
 from tokensync.summary import summary
 from tokensync_cli import registration

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tokensync.brought import FIELDS, Brought
-from tokensync.errors import BadRequest, InvalidName
-from tokensync.names import ConnectionName
+from tokensync.domain.errors import BadRequest, InvalidName
+from tokensync.domain.names import ConnectionName
 from tokensync_cli.failure import UsageFailed, sentence
 
 ACCOUNT = "account"

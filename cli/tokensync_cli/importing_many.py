@@ -5,8 +5,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tokensync.connection import Status
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Status
+from tokensync.domain.names import ConnectionName
 from tokensync_cli.failure import LATER, CommandFailed
 from tokensync_cli.import_rows import Row, problem_sentence
 from tokensync_cli.invoking import ask_rotation

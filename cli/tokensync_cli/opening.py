@@ -17,7 +17,7 @@ from tokensync.aws.invite_key import InviteKeys
 from tokensync.aws.keys import KmsKeys
 from tokensync.aws.pendings import DynamoPendings
 from tokensync.aws.system import SystemClock
-from tokensync.sealing import EnvelopeSealer
+from tokensync.domain.sealing import EnvelopeSealer
 from tokensync_cli.aws_reach import LambdaFunctions, SecretValues, SqsQueues
 from tokensync_cli.failure import NOT_FOUND, CommandFailed
 from tokensync_cli.sandbox_control import SandboxControl

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from tokensync.connection import Connection, Status
-from tokensync.names import ConnectionName, token_secret_name
+from tokensync.domain.connection import Connection, Status
+from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync_cli.describing import found, word
 from tokensync_cli.failure import FAILED, LATER, NEEDS_SELLER, CommandFailed
 from tokensync_cli.run import Run

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
 
-from tokensync.app import ENDPOINT_KEYS, App
 from tokensync.consumers import CONSUMERS
-from tokensync.errors import InvalidApp
-from tokensync.names import app_name
+from tokensync.domain.app import ENDPOINT_KEYS, App
+from tokensync.domain.errors import InvalidApp
+from tokensync.domain.names import app_name
+from tokensync.domain.secret import Secret
+from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import PROVIDERS, provider_named
-from tokensync.providers.contract import GrantType, Provider
 from tokensync.schedule import FLOOR
-from tokensync.secret import Secret
 from tokensync_cli.failure import UsageFailed
 from tokensync_cli.times import span
 

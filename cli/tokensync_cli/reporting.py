@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import typer
 
-from tokensync.errors import (
+from tokensync.domain.errors import (
     AlreadyConsumed,
     BadRequest,
     InvalidApp,

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from tokensync.app import App
-from tokensync.ports import Apps, Connections, Pendings, Sealer
-from tokensync.seams import Clock
+from tokensync.domain.app import App
+from tokensync.domain.ports import Apps, Connections, Pendings, Sealer
+from tokensync.domain.runtime import Clock
 from tokensync.signing import Signer
 from tokensync_cli.failure import CommandFailed
 

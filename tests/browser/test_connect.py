@@ -12,8 +12,8 @@ from playwright.sync_api import expect
 
 from browser.visitor import in_another_second, state_of, told
 from stack import eventually
-from tokensync.connection import Status
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Status
+from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
     from collections.abc import Callable

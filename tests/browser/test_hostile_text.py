@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from browser.visitor import in_another_second, state_of, told
-from tokensync.names import ConnectionName
+from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from faults.polling import batch, scheduled
-from tokensync.unsealing import Unsealer
+from tokensync.domain.sealing import Unsealer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from faults.fleet import Fleet
     from faults.workers import Worker, Workers
-    from tokensync.answers import Answer
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
-    from tokensync.names import ConnectionName
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.messages import Answer
+    from tokensync.domain.names import ConnectionName
 
 MEGABYTE = 1024 * 1024
 

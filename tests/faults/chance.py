@@ -157,7 +157,7 @@ class Chancy:
 
 
 class ChancyPlaces:
-    """Failpoints at which a process may die or stall, see `tokensync.seams.Failpoints`."""
+    """Failpoints at which a process may die or stall, see `tokensync.domain.runtime.Failpoints`."""
 
     def __init__(self, chance: Chance) -> None:
         self._chance = chance

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from faults.fleet import Fleet, seeded
 from faults.polling import Letter, Mail, batch
 from faults.script import Effect, Fault
-from tokensync.connection import Phase, Status
-from tokensync.work import Work
+from tokensync.domain.connection import Phase, Status
+from tokensync.domain.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from faults.proxy import FaultProxy
     from faults.warm import Pool
     from stack import Stack
-    from tokensync.names import ConnectionName
+    from tokensync.domain.names import ConnectionName
 
 MINUTE = 60
 CLAIM = 12  # minutes after which what was queued in vain is queued again, as the template has it

@@ -16,19 +16,18 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from tokensync import schedule
-from tokensync.app import App
 from tokensync.aws.dynamodb import DUE
 from tokensync.aws.items import connection_attributes, connection_key, from_attribute, partition
 from tokensync.aws.keys import KmsKeys
 from tokensync.aws.secrets import SecretsManagerTokens
 from tokensync.aws.system import SystemClock
-from tokensync.connection import Connection
-from tokensync.grant import Grant
-from tokensync.names import ConnectionName
+from tokensync.domain.app import App
+from tokensync.domain.connection import Connection
+from tokensync.domain.grant import Grant
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.sealing import EnvelopeSealer, Unsealer, grant_binding
+from tokensync.domain.secret import Secret
 from tokensync.publishing import Publisher
-from tokensync.sealing import EnvelopeSealer
-from tokensync.secret import Secret
-from tokensync.unsealing import Unsealer, grant_binding
 from tokensync_cli.sandbox.mint import digest
 
 if TYPE_CHECKING:

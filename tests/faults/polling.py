@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stack import eventually
-from tokensync.work import Work
+from tokensync.domain.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,8 +14,8 @@ from faults.fleet import Fleet, seeded
 from faults.polling import at_rest, batch, scheduled
 from faults.tls import TlsServer, authority, issued
 from faults.workers import Workers
-from tokensync.connection import Exemption, Phase, Status
-from tokensync.unsealing import Unsealer
+from tokensync.domain.connection import Exemption, Phase, Status
+from tokensync.domain.sealing import Unsealer
 from tokensync_cli.sandbox.mint import digest
 
 if TYPE_CHECKING:

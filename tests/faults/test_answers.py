@@ -14,7 +14,7 @@ from faults.answers import MEGABYTE, Afterwards, Batches
 from faults.fleet import Fleet, seeded
 from faults.polling import at_rest
 from faults.workers import Workers
-from tokensync.connection import Exemption, Phase, Status
+from tokensync.domain.connection import Exemption, Phase, Status
 from tokensync_cli.sandbox.mint import digest
 
 if TYPE_CHECKING:

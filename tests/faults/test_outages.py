@@ -12,7 +12,7 @@ from faults.fleet import seeded
 from faults.outages import degradable
 from faults.polling import batch, scheduled
 from faults.script import Effect, Fault
-from tokensync.connection import Status
+from tokensync.domain.connection import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,8 @@ import pytest
 
 from canary import leaked
 from stack import Browser, Sandbox, Stack
-from tokensync.connection import Status
-from tokensync.names import ConnectionName, token_secret_name
+from tokensync.domain.connection import Status
+from tokensync.domain.names import ConnectionName, token_secret_name
 
 APP = "connect-shop"
 CANARY = "C4N4RY-in-every-code-and-token"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stack import Sandbox, Stack, eventually
-from tokensync.secret import Secret
+from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
-    from tokensync.names import ConnectionName
+    from tokensync.domain.names import ConnectionName
 
 APP = "pushing-shop"
 GIVEN = "given-shop"

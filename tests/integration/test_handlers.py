@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stack import Browser, Sandbox, Stack, eventually
-from tokensync.connection import Status
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Status
+from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stack import Sandbox, Stack, eventually
-from tokensync.app import App
-from tokensync.connection import Status
-from tokensync.names import ConnectionName, token_secret_name
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.connection import Status
+from tokensync.domain.names import ConnectionName, token_secret_name
+from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

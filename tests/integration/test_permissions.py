@@ -20,8 +20,8 @@ from permissions import KEY, OWN
 
 from stack import Browser, Sandbox, Stack, eventually
 from tokensync.aws.items import aside_key
-from tokensync.connection import Status
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Status
+from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,13 +14,13 @@ import pytest
 from fault_rows import fault
 from stack import Sandbox, Stack, eventually
 from tokensync.aws.items import connection_key
-from tokensync.connection import Phase, Status
-from tokensync.work import Work
+from tokensync.domain.connection import Phase, Status
+from tokensync.domain.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokensync.names import ConnectionName
+    from tokensync.domain.names import ConnectionName
 
 APP = "recovered-shop"
 POISONED_AMONG = 12

@@ -14,8 +14,8 @@ import pytest
 
 from fault_rows import fault
 from stack import Browser, Sandbox, Stack, eventually
-from tokensync.connection import Status
-from tokensync.names import ConnectionName, token_secret_name
+from tokensync.domain.connection import Status
+from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync.transitions import REASON_NOT_INVITED, REASON_RESTORED_TABLE
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pytest
 
 from fault_rows import fault
 from stack import Browser, Sandbox, Stack, eventually
-from tokensync.connection import Connection, Exemption, Phase, Status
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Connection, Exemption, Phase, Status
+from tokensync.domain.names import ConnectionName
 
 APP = "rotation-shop"
 PLACES = ("leased", "sent", "answered", "received", "published", "committed")

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from stack import Sandbox, Stack, eventually
-from tokensync.connection import Status
+from tokensync.domain.connection import Status
 
 if TYPE_CHECKING:
-    from tokensync.names import ConnectionName
+    from tokensync.domain.names import ConnectionName
 
 APP = "webhook-shop"
 SOON = 20.0  # seconds: a message, a cold start, a publication

@@ -18,13 +18,13 @@ from model import people
 from model.promises import check, check_at_rest
 from model.server import MOODS
 from model.stage import ALL, NAMES
-from tokensync.errors import PublishUnavailable, SealingUnavailable, StoreUnavailable, TokensyncError
+from tokensync.domain.errors import PublishUnavailable, SealingUnavailable, StoreUnavailable, TokensyncError
 from world import killed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tokensync.names import ConnectionName
+    from tokensync.domain.names import ConnectionName
 
 PLACES = ("leased", "sent", "answered", "received", "published", "committed")
 EXCHANGE = ("exchange.sent", "answered", "exchange.received", "exchange.taken_over", "published", "committed")

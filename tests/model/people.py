@@ -8,14 +8,14 @@ from urllib.parse import parse_qs, quote, urlsplit
 from model.server import LIFE
 from model.stage import ALL, NAMES, RECEIVES, REST, Consent, Stage
 from tokensync.brought import Brought
-from tokensync.connection import Phase, Status
+from tokensync.domain.connection import Phase, Status
+from tokensync.domain.secret import Secret
+from tokensync.oauth.provider import Notice, NoticeKind
 from tokensync.outcome import Result
-from tokensync.providers.notices import Notice, NoticeKind
-from tokensync.secret import Secret
 from tokensync.signing import Invite
 
 if TYPE_CHECKING:
-    from tokensync.names import ConnectionName
+    from tokensync.domain.names import ConnectionName
 
 # After these an operator who accepted is told that it stays as it was.
 _NOT_ACCEPTED = (Result.POSTPONED, Result.HELD, Result.REAUTHORIZE, Result.NO_TIME, Result.PAUSED)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from model import people
 from model.stage import ALL, REST
-from tokensync.connection import Connection, Phase, Status
-from tokensync.providers.contract import RefreshReuse
+from tokensync.domain.connection import Connection, Phase, Status
+from tokensync.oauth.provider import RefreshReuse
 from tokensync.transitions import REASON_LAST_ATTEMPT_AMBIGUOUS
 
 if TYPE_CHECKING:
     from model.server import Lineage
     from model.stage import Stage
-    from tokensync.names import ConnectionName
+    from tokensync.domain.names import ConnectionName
 
 
 def check(stage: Stage) -> None:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from tokensync.answers import Answer
-from tokensync.errors import NoAnswer, NotSent, TokensyncError
-from tokensync.providers.contract import RefreshReuse
+from tokensync.domain.errors import NoAnswer, NotSent, TokensyncError
+from tokensync.domain.messages import Answer
+from tokensync.oauth.provider import RefreshReuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ports import FakeClock
-    from tokensync.request import Request
+    from tokensync.domain.messages import Request
 
 LIFE = 3600  # seconds of an access token
 GRACE = 300  # seconds for which a rotated refresh token still works, where that is declared

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 from model.server import Server
 from model.witness import Witness
-from tokensync.app import App
-from tokensync.names import ConnectionName
-from tokensync.pending import Pending
-from tokensync.providers.contract import RefreshReuse
-from tokensync.secret import Secret
-from tokensync.work import Work
+from tokensync.domain.app import App
+from tokensync.domain.authorization import Pending
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
+from tokensync.domain.work import Work
+from tokensync.oauth.provider import RefreshReuse
 from world import World
 
 if TYPE_CHECKING:
     from model.server import Lineage
     from ports.table import Rows
-    from tokensync.connection import Connection
+    from tokensync.domain.connection import Connection
 
 NAMES = tuple(ConnectionName(reuse.value.replace("_", "-"), f"account-{reuse.value}") for reuse in RefreshReuse)
 # Who has authorized nothing yet.

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tokensync.aws.connections import DynamoConnections
-from tokensync.connection import Attempt, Connection
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Attempt, Connection
+from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
     from tokensync.aws.dynamodb import Change

@@ -6,14 +6,14 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from tokensync.answers import Answer
-from tokensync.connection import REASON_REMOVED, Connection, Exemption, Phase, Status
+from tokensync.domain.authorization import Pending
+from tokensync.domain.connection import REASON_REMOVED, Connection, Exemption, Phase, Status
+from tokensync.domain.grant import Grant
+from tokensync.domain.messages import Answer
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.sealing import answer_binding, grant_binding
+from tokensync.domain.work import Work
 from tokensync.finishing import pending_binding
-from tokensync.grant import Grant
-from tokensync.names import ConnectionName
-from tokensync.pending import Pending
-from tokensync.unsealing import answer_binding, grant_binding
-from tokensync.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

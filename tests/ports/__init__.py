@@ -1,4 +1,4 @@
-"""In-memory twins of the ports in `tokensync.ports`: thread-safe, deterministic, and able to be told to fail."""
+"""In-memory twins of the ports in `tokensync.domain.ports`: thread-safe, deterministic, and able to be told to fail."""
 
 from ports.apps import InMemoryApps
 from ports.clock import FakeClock

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from ports.failing import Failing
 from ports.table import Row, Table
-from tokensync.app import App, AppState
-from tokensync.errors import InvalidApp, UnknownApp
+from tokensync.domain.app import App, AppState
+from tokensync.domain.errors import InvalidApp, UnknownApp
 
 _DIRECTORY = "apps"
 
 
 class InMemoryApps(Failing):
-    """See `tokensync.ports.Apps`; beside it what the command line does: register, update, resume, remove."""
+    """See `tokensync.domain.ports.Apps`; beside it what the command line does: register, update, resume, remove."""
 
     def __init__(self, *apps: App, table: Table | None = None) -> None:
         super().__init__()

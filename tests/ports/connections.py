@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from ports.failing import Failing
 from ports.table import Row, Table
-from tokensync.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase, Status
-from tokensync.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
-from tokensync.work import DueKey
+from tokensync.domain.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase, Status
+from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
+from tokensync.domain.work import DueKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tokensync.names import ConnectionName
+    from tokensync.domain.names import ConnectionName
 
 ASIDE_SECONDS = 30 * 86_400
 
@@ -29,7 +29,7 @@ class Aside:
 
 
 class InMemoryConnections(Failing):
-    """See `tokensync.ports.Connections`. `seed` and `stored` go past the port, for tests."""
+    """See `tokensync.domain.ports.Connections`. `seed` and `stored` go past the port, for tests."""
 
     def __init__(self, table: Table | None = None) -> None:
         super().__init__()

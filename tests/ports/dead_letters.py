@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ports.failing import Failing
-from tokensync.work import DeadLetter
+from tokensync.domain.work import DeadLetter
 
 if TYPE_CHECKING:
     from ports.clock import FakeClock
@@ -15,7 +15,7 @@ _HIDDEN = 120
 
 
 class InMemoryDeadLetters(Failing):
-    """See `tokensync.ports.DeadLetters`. `bury` puts a message there, as SQS does after five tries in vain."""
+    """See `tokensync.domain.ports.DeadLetters`. `bury` puts a message there, as SQS does after five tries in vain."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ WEEK = 7 * 86_400
 
 
 class InMemoryNotices(Failing):
-    """See `tokensync.ports.Notices`."""
+    """See `tokensync.domain.ports.Notices`."""
 
     def __init__(self, table: Table | None = None) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ class Mark:
 
 
 class InMemoryOrigin(Failing):
-    """See `tokensync.ports.Origin`."""
+    """See `tokensync.domain.ports.Origin`."""
 
     def __init__(self, table: Table | None = None) -> None:
         super().__init__()

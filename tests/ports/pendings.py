@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from ports.failing import Failing
 from ports.table import Row, Table
-from tokensync.connection import SCHEMA
-from tokensync.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
-from tokensync.pending import Outcome, Pending, PendingKey
+from tokensync.domain.authorization import Outcome, Pending, PendingKey
+from tokensync.domain.connection import SCHEMA
+from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ ANSWER_DAYS = 30
 
 
 class InMemoryPendings(Failing):
-    """See `tokensync.ports.Pendings`. Give it the table of the connections: both stand in one due index."""
+    """See `tokensync.domain.ports.Pendings`. Give it the table of the connections: both stand in one due index."""
 
     def __init__(self, table: Table | None = None) -> None:
         super().__init__()

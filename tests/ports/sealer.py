@@ -9,8 +9,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ports.failing import Failing
-from tokensync.errors import SealingUnavailable
-from tokensync.sealing import KEY_BYTES, EnvelopeKey, EnvelopeSealer
+from tokensync.domain.errors import SealingUnavailable
+from tokensync.domain.sealing import KEY_BYTES, EnvelopeKey, EnvelopeSealer
 
 
 class FakeKeyService(Failing):
@@ -43,7 +43,7 @@ class FakeKeyService(Failing):
 
 
 class InMemorySealer(Failing):
-    """See `tokensync.ports.Sealer`. `keys.enabled = False` is the KMS key disabled."""
+    """See `tokensync.domain.ports.Sealer`. `keys.enabled = False` is the KMS key disabled."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ports.failing import Failing
-from tokensync.errors import PublishError, QuotaReached, SecretGone, SecretNotOurs
-from tokensync.names import encoded_account, token_secret_name
+from tokensync.domain.errors import PublishError, QuotaReached, SecretGone, SecretNotOurs
+from tokensync.domain.names import encoded_account, token_secret_name
 
 if TYPE_CHECKING:
-    from tokensync.names import ConnectionName
+    from tokensync.domain.names import ConnectionName
 
 STACK_TAG = "tokensync:stack"
 
@@ -50,7 +50,7 @@ class StoredSecret:
 
 
 class InMemoryTokenSecrets(Failing):
-    """See `tokensync.ports.TokenSecrets`. The methods below the port's are the owner's console, for tests."""
+    """See `tokensync.domain.ports.TokenSecrets`. The methods below the port's are the owner's console, for tests."""
 
     def __init__(self, *, prefix: str = "tokensync", stack: str = "tokensync") -> None:
         super().__init__()

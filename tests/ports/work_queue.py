@@ -6,15 +6,15 @@ import threading
 from typing import TYPE_CHECKING
 
 from ports.failing import Failing
-from tokensync.errors import TokensyncError
-from tokensync.work import Work
+from tokensync.domain.errors import TokensyncError
+from tokensync.domain.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 class InMemoryWorkQueue(Failing):
-    """See `tokensync.ports.WorkQueue`. Messages travel as their JSON, as they do on SQS.
+    """See `tokensync.domain.ports.WorkQueue`. Messages travel as their JSON, as they do on SQS.
 
     `refuse` names works that the queue does not accept. When told to fail with one of our errors, the whole call is
     refused, as in an outage; with `after_commit` the messages stand in the queue and are called refused all the same.

@@ -16,13 +16,11 @@ import pytest
 import typer.main
 
 from readme.documented import PROVIDERS_PAGE, ROOT, code, commands_in_blocks
-from tokensync.app import ENDPOINT_KEYS, App
+from tokensync.domain.app import ENDPOINT_KEYS, App
+from tokensync.domain.secret import Secret
+from tokensync.oauth.provider import AccountCall, GrantType, Provider, WebhookShape
+from tokensync.oauth.shapes import AnswerShape, AuthorizeShape, CallbackShape, RevocationShape, TokenShape
 from tokensync.providers import PROVIDERS
-from tokensync.providers.calls import AccountCall
-from tokensync.providers.contract import GrantType, Provider
-from tokensync.providers.notices import WebhookShape
-from tokensync.providers.shapes import AnswerShape, AuthorizeShape, CallbackShape, RevocationShape, TokenShape
-from tokensync.secret import Secret
 from tokensync_cli.main import app as command_line
 from tokensync_cli.registration import Wanted
 

@@ -12,16 +12,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tokensync.app import App
-from tokensync.connection import Status
-from tokensync.names import ConnectionName
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.connection import Status
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
 from visitors import Browser
 from world import World
 
 if TYPE_CHECKING:
-    from tokensync.answers import Answer
-    from tokensync.request import Request
+    from tokensync.domain.messages import Answer, Request
 
 NAME = ConnectionName("acme", "M-2041")
 CLIENT = {"client_key": "key-1", "client_secret": "secret-1"}

@@ -5,8 +5,8 @@ import struct
 import pytest
 
 from ports import FakeKeyService
-from tokensync.errors import SealingUnavailable
-from tokensync.sealing import EnvelopeKey, EnvelopeSealer
+from tokensync.domain.errors import SealingUnavailable
+from tokensync.domain.sealing import EnvelopeKey, EnvelopeSealer
 
 
 def test_the_format() -> None:

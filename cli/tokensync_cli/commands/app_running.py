@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tokensync.connection import Status
-from tokensync.names import app_name
+from tokensync.domain.connection import Status
+from tokensync.domain.names import app_name
 from tokensync.transitions import REASON_REFUSED
 from tokensync_cli.declaring import command
 from tokensync_cli.invoking import FunctionRefused, ask_rotation

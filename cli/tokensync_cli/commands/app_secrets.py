@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from tokensync.app import App
-from tokensync.connection import Status
 from tokensync.consumers import CONSUMERS
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.connection import Status
+from tokensync.domain.secret import Secret
 from tokensync_cli import registration
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import named, registered

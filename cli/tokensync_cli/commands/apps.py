@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from tokensync.app import App, AppState
-from tokensync.errors import TokensyncError
-from tokensync.names import app_name
+from tokensync.domain.app import App, AppState
+from tokensync.domain.errors import TokensyncError
+from tokensync.domain.names import app_name
+from tokensync.domain.secret import Secret
+from tokensync.oauth.provider import GrantType
 from tokensync.providers import provider_named
-from tokensync.providers.contract import GrantType
-from tokensync.secret import Secret
 from tokensync_cli import registration
 from tokensync_cli.commands import app_running, app_secrets
 from tokensync_cli.declaring import command

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from tokensync.callback_query import Query
-from tokensync.connection import Connection, Status
-from tokensync.errors import BadRequest
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Connection, Status
+from tokensync.domain.errors import BadRequest
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.text import LABEL_LENGTH, one_line
+from tokensync.oauth.callback import Query
+from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import provider_named
-from tokensync.providers.contract import GrantType, Provider
 from tokensync.signing import Invite, invite_url
-from tokensync.text import LABEL_LENGTH, one_line
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import found, named, registered, summarized, word
 from tokensync_cli.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, CommandFailed, UsageFailed, sentence

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tokensync.connection import Connection, Status
-from tokensync.errors import SealingUnavailable, TokensyncError
-from tokensync.grant import Grant
-from tokensync.names import app_name
-from tokensync.unsealing import grant_binding
+from tokensync.domain.connection import Connection, Status
+from tokensync.domain.errors import SealingUnavailable, TokensyncError
+from tokensync.domain.grant import Grant
+from tokensync.domain.names import app_name
+from tokensync.domain.sealing import grant_binding
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import (
     COLUMNS,

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 import typer
 
 from tokensync.condition import condition
-from tokensync.connection import Connection, Status
-from tokensync.errors import InvalidApp, TokensyncError, UnknownApp
-from tokensync.pending import NO_ACCOUNT
+from tokensync.domain.authorization import NO_ACCOUNT
+from tokensync.domain.connection import Connection, Status
+from tokensync.domain.errors import InvalidApp, TokensyncError, UnknownApp
 from tokensync.providers import provider_named
 from tokensync.recovering import is_answered
 from tokensync_cli.declaring import command

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tokensync.names import ConnectionName
+from tokensync.domain.names import ConnectionName
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import found, named, registered, word
 from tokensync_cli.failure import CommandFailed

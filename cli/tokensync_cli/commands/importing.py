@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from tokensync.brought import Brought
-from tokensync.errors import BadRequest, InvalidName
-from tokensync.names import ConnectionName, app_name
+from tokensync.domain.errors import BadRequest, InvalidName
+from tokensync.domain.names import ConnectionName, app_name
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import word
 from tokensync_cli.failure import CommandFailed, UsageFailed, sentence

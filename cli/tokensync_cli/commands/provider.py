@@ -2,8 +2,8 @@
 
 import typer
 
+from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import PROVIDERS
-from tokensync.providers.contract import GrantType, Provider
 from tokensync_cli.declaring import command
 from tokensync_cli.run import Run
 

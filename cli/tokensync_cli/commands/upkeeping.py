@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from tokensync.connection import Connection, Status
-from tokensync.errors import TokensyncError
+from tokensync.domain.connection import Connection, Status
+from tokensync.domain.errors import TokensyncError
+from tokensync.oauth.provider import GrantType
 from tokensync.providers import provider_named
-from tokensync.providers.contract import GrantType
 from tokensync.removal import LONGEST_RECOVERY, SHORTEST_RECOVERY
 from tokensync.transitions import REASON_RESTORED_TABLE
 from tokensync_cli.declaring import command

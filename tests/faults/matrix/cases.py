@@ -8,7 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from faults.script import Effect, Fault
-from tokensync.providers.contract import RefreshReuse
+from tokensync.oauth.provider import RefreshReuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from faults.matrix.cases import Case, Company, Mishap, Subject
 from faults.matrix.running import run, world
 from faults.workers import built_layer
-from tokensync.providers.contract import RefreshReuse
+from tokensync.oauth.provider import RefreshReuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from faults.matrix.cases import Company, Mishap, Subject
 from faults.matrix.tracing import chains_of, digest, traced
-from tokensync.connection import Exemption, Phase, Status
-from tokensync.pending import Outcome
-from tokensync.providers.contract import RefreshReuse
+from tokensync.domain.authorization import Outcome
+from tokensync.domain.connection import Exemption, Phase, Status
+from tokensync.oauth.provider import RefreshReuse
 
 if TYPE_CHECKING:
     from faults.matrix.cases import Case
     from faults.matrix.scene import Played
     from faults.matrix.tracing import Entry
-    from tokensync.connection import Connection
-    from tokensync.unsealing import Unsealer
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.sealing import Unsealer
 
 
 @dataclass

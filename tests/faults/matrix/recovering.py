@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from faults.polling import Letter, batch, scheduled
 from tokensync.aws.items import connection_key, from_attribute, pending_key
-from tokensync.connection import Status
+from tokensync.domain.connection import Status
 
 if TYPE_CHECKING:
     from faults.matrix.scene import Scene

@@ -13,18 +13,18 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from stack import Browser, Sandbox, eventually
-from tokensync.app import App
-from tokensync.names import ConnectionName
-from tokensync.pending import Outcome
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.authorization import Outcome
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
 from tokensync.signing import browser_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stack import Stack
-    from tokensync.pending import Pending, PendingKey
-    from tokensync.providers.contract import RefreshReuse
+    from tokensync.domain.authorization import Pending, PendingKey
+    from tokensync.oauth.provider import RefreshReuse
 
 PROVIDER = "oauth2"
 ACCESS_SECONDS = 3600

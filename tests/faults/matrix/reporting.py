@@ -9,7 +9,7 @@ from rich.table import Table
 
 from faults.matrix.cases import Subject
 from faults.matrix.window import Window, percentile
-from tokensync.connection import Status
+from tokensync.domain.connection import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -23,8 +23,7 @@ from faults.proxy import FaultProxy
 from faults.workers import Workers
 from tokensync.aws.keys import KmsKeys
 from tokensync.aws.system import SystemClock
-from tokensync.sealing import EnvelopeSealer
-from tokensync.unsealing import Unsealer
+from tokensync.domain.sealing import EnvelopeSealer, Unsealer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from faults.matrix.registering import Callback, Registration, register
 from tokensync.aws.items import from_attribute, partition
-from tokensync.work import Work
+from tokensync.domain.work import Work
 
 if TYPE_CHECKING:
     from faults.matrix.cases import Case
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from faults.proxy import FaultProxy
     from faults.workers import Worker, Workers
     from stack import Stack
-    from tokensync.connection import Attempt, Connection
+    from tokensync.domain.connection import Attempt, Connection
 
 ASKEW = 600  # seconds by which a clock is off
 

@@ -12,12 +12,12 @@ import pytest
 from faults.matrix.cases import Case, Company, Mishap, Subject
 from faults.matrix.judging import Judge
 from faults.matrix.scene import Presented
-from tokensync.answers import Answer
-from tokensync.connection import Attempt, Connection, Exemption, Status
-from tokensync.grant import Grant
-from tokensync.names import ConnectionName
-from tokensync.secret import Secret
-from tokensync.work import Work
+from tokensync.domain.connection import Attempt, Connection, Exemption, Status
+from tokensync.domain.grant import Grant
+from tokensync.domain.messages import Answer
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
+from tokensync.domain.work import Work
 
 NAME = ConnectionName("app", "account")
 _ENDED = {"status": Status.REAUTHORIZE, "reason": "refused"}

@@ -7,13 +7,13 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from tokensync.answers import Answer
+from tokensync.domain.messages import Answer
+from tokensync.domain.sealing import answer_binding
 from tokensync.finishing import pending_binding
-from tokensync.unsealing import answer_binding
 
 if TYPE_CHECKING:
     from faults.matrix.scene import Played, Presented
-    from tokensync.unsealing import Unsealer
+    from tokensync.domain.sealing import Unsealer
 
 Entry = dict[str, Any]
 _STORED = ("received", "exchange.received")

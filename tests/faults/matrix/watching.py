@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from tokensync.names import token_secret_name
+from tokensync.domain.names import token_secret_name
 
 if TYPE_CHECKING:
     from typing import Self
 
     from stack import Stack
-    from tokensync.names import ConnectionName
+    from tokensync.domain.names import ConnectionName
 
 _PAUSE = 0.01
 _WANTED = ("access_token", "status", "generation", "expires_at", "connection")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from faults.matrix.registering import PROVIDER, register
 from faults.polling import batch, scheduled
-from tokensync.names import ConnectionName
-from tokensync.providers.contract import RefreshReuse
+from tokensync.domain.names import ConnectionName
+from tokensync.oauth.provider import RefreshReuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faults.soaking.timeline import Timeline
-    from tokensync.work import Work
+    from tokensync.domain.work import Work
 
 VISIBILITY = 360
 RECEIVES = 5
@@ -33,7 +33,7 @@ class Message:
 
 
 class Deliveries:
-    """See `tokensync.ports.WorkQueue`. `work` starts a worker with a batch; `stored` hears of every sealed answer."""
+    """See `tokensync.domain.ports.WorkQueue`. `work` starts a worker; `stored` hears of every sealed answer."""
 
     def __init__(self, timeline: Timeline, chance: Chance) -> None:
         self.timeline = timeline

@@ -24,23 +24,23 @@ from ports import (
     SeededRandomness,
     Table,
 )
-from tokensync.app import App
 from tokensync.assembly import CallbackParts, Ports, RotationParts
-from tokensync.connection import Connection
-from tokensync.errors import PublishUnavailable, SealingUnavailable, StoreUnavailable, TokensyncError
-from tokensync.grant import Grant
-from tokensync.names import ConnectionName
+from tokensync.domain.app import App
+from tokensync.domain.connection import Connection
+from tokensync.domain.errors import PublishUnavailable, SealingUnavailable, StoreUnavailable, TokensyncError
+from tokensync.domain.grant import Grant
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.sealing import grant_binding
+from tokensync.domain.secret import Secret
 from tokensync.publishing import Publisher
 from tokensync.schedule import scheduled
-from tokensync.secret import Secret
 from tokensync.session import Budget
 from tokensync.signing import Signer
-from tokensync.unsealing import grant_binding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.seams import Log
+    from tokensync.domain.runtime import Log
 
 HOUR, DAY = 3600, 86_400
 LIFE = 60.0  # seconds of a rotation function's life
@@ -76,7 +76,7 @@ KINDS = (
 
 
 class Telling:
-    """Logs nothing but what nobody foresaw, see `tokensync.seams.Log`."""
+    """Logs nothing but what nobody foresaw, see `tokensync.domain.runtime.Log`."""
 
     def __init__(self) -> None:
         self.broken: Counter[str] = Counter()

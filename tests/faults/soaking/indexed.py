@@ -6,14 +6,14 @@ import heapq
 from typing import TYPE_CHECKING, Any
 
 from ports import InMemoryConnections, InMemoryPendings, Table
-from tokensync.work import DueKey
+from tokensync.domain.work import DueKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokensync.connection import Connection
-    from tokensync.names import ConnectionName
-    from tokensync.pending import Pending
+    from tokensync.domain.authorization import Pending
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.names import ConnectionName
 
 Key = tuple[str, str]
 

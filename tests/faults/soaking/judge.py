@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from faults.soaking.rotating import GRACE
-from tokensync.connection import Phase, Status
-from tokensync.grant import Grant
-from tokensync.unsealing import grant_binding
+from tokensync.domain.connection import Phase, Status
+from tokensync.domain.grant import Grant
+from tokensync.domain.sealing import grant_binding
 
 if TYPE_CHECKING:
     from faults.soaking.ledger import Account
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from faults.soaking.timeline import Process, Timeline
     from ports import InMemoryConnections, InMemorySealer, InMemoryTokenSecrets
     from ports.token_secrets import StoredSecret
-    from tokensync.connection import Connection
-    from tokensync.names import ConnectionName
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.names import ConnectionName
 
 AUTHORIZED = "authorized again"
 # What may become of a connection whose newest pair is lost, until its seller has come back.

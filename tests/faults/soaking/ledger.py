@@ -6,11 +6,11 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tokensync.connection import Exemption
+from tokensync.domain.connection import Exemption
 
 if TYPE_CHECKING:
-    from tokensync.connection import Attempt
-    from tokensync.names import ConnectionName
+    from tokensync.domain.connection import Attempt
+    from tokensync.domain.names import ConnectionName
 
 _KEPT = 40
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlsplit
 
 from faults.chance import Fault
-from tokensync.connection import Status
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Status
+from tokensync.domain.names import ConnectionName
 from tokensync.outcome import Result
 from tokensync.signing import Invite
 
@@ -28,7 +28,7 @@ _TWICE = 0.05  # of all callbacks are sent twice at once by their browser
 
 
 class People:
-    """See `tokensync.seams.Alerts`: they hear every alert that is told."""
+    """See `tokensync.domain.runtime.Alerts`: they hear every alert that is told."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet

@@ -15,17 +15,17 @@ from urllib.parse import parse_qs
 
 from faults.chance import Chance, Fault
 from faults.soaking.ledger import Account, Ledger, Token
-from tokensync.answers import Answer
-from tokensync.connection import Exemption
-from tokensync.errors import NoAnswer, NotSent
+from tokensync.domain.connection import Exemption
+from tokensync.domain.errors import NoAnswer, NotSent
+from tokensync.domain.messages import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faults.soaking.timeline import Process, Timeline
-    from tokensync.connection import Attempt
-    from tokensync.names import ConnectionName
-    from tokensync.request import Request
+    from tokensync.domain.connection import Attempt
+    from tokensync.domain.messages import Request
+    from tokensync.domain.names import ConnectionName
 
 GRACE = 3600
 _UNUSED = (Fault.NOT_SENT, Fault.BUSY)
@@ -57,7 +57,7 @@ class _Shown:
 
 
 class RotatingServer:
-    """See `tokensync.wire.Wire`. `marks` gives the mark under which the running process presents a refresh token."""
+    """See `tokensync.oauth.http.Wire`. `marks` gives the mark under which the running process presents a token."""
 
     def __init__(self, timeline: Timeline, chance: Chance, marks: Callable[[Process], Attempt | None]) -> None:
         self.timeline = timeline

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faults.soaking.ledger import Account
-    from tokensync.connection import Attempt
-    from tokensync.names import ConnectionName
+    from tokensync.domain.connection import Attempt
+    from tokensync.domain.names import ConnectionName
 
 
 class Killed(BaseException):
@@ -44,7 +44,7 @@ class Process:
 
 
 class Timeline:
-    """A clock (see `tokensync.seams.Clock`) and everything that happens by it.
+    """A clock (see `tokensync.domain.runtime.Clock`) and everything that happens by it.
 
     Each process has a thread of its own, and may have one more that works for it while it waits. Only the process whose
     turn it is runs, until it sleeps or ends: the same seed gives the same run.

@@ -12,11 +12,11 @@ from botocore.httpsession import URLLib3Session
 from ports.contracts.connections import fresh
 from ports.contracts.pendings import waiting
 from ports.contracts.world import NOW
-from tokensync.app import App
-from tokensync.errors import NotLeased
-from tokensync.names import ConnectionName
-from tokensync.pending import Outcome, PendingKey
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.authorization import Outcome, PendingKey
+from tokensync.domain.errors import NotLeased
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,10 +12,10 @@ import pytest
 
 from integration.oidc.server import Client, OidcServer
 from stack import Browser, Sandbox, Stack, eventually
-from tokensync.app import App
-from tokensync.connection import Status
-from tokensync.names import ConnectionName
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.connection import Status
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The contract of `tokensync.ports.Apps`, and of what the command line does to apps."""
+"""The contract of `tokensync.domain.ports.Apps`, and of what the command line does to apps."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ports.contracts.world import NOW, THREADS, at_once
-from tokensync.app import App, AppState
-from tokensync.errors import InvalidApp, UnknownApp
-from tokensync.secret import Secret
+from tokensync.domain.app import App, AppState
+from tokensync.domain.errors import InvalidApp, UnknownApp
+from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
     from ports.contracts.world import World

@@ -24,13 +24,13 @@ from tokensync.aws.origin import DynamoOrigin
 from tokensync.aws.pendings import DynamoPendings
 from tokensync.aws.queue import SqsWorkQueue
 from tokensync.aws.secrets import SecretsManagerTokens
-from tokensync.names import token_secret_name
-from tokensync.sealing import EnvelopeSealer
-from tokensync.work import Work
+from tokensync.domain.names import token_secret_name
+from tokensync.domain.sealing import EnvelopeSealer
+from tokensync.domain.work import Work
 
 if TYPE_CHECKING:
     from ports.contracts.world import Key
-    from tokensync.names import ConnectionName
+    from tokensync.domain.names import ConnectionName
 
 STACK = "tokensync"
 

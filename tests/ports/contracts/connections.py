@@ -1,4 +1,4 @@
-"""The contract of `tokensync.ports.Connections`."""
+"""The contract of `tokensync.domain.ports.Connections`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 
 from fault_rows import fault
 from ports.contracts.world import DAY, NOW, THREADS, at_once, winners
-from tokensync.connection import (
+from tokensync.domain.authorization import PendingKey
+from tokensync.domain.connection import (
     HISTORY_LENGTH,
     Attempt,
     Connection,
@@ -20,9 +21,8 @@ from tokensync.connection import (
     Published,
     Status,
 )
-from tokensync.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
-from tokensync.names import ConnectionName
-from tokensync.pending import PendingKey
+from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
+from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
     from ports.contracts.world import Key, World

@@ -1,4 +1,4 @@
-"""The contract of `tokensync.ports.DeadLetters`."""
+"""The contract of `tokensync.domain.ports.DeadLetters`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensync.errors import QueueUnavailable
-from tokensync.work import DeadLetter
+from tokensync.domain.errors import QueueUnavailable
+from tokensync.domain.work import DeadLetter
 
 if TYPE_CHECKING:
     from ports.contracts.world import World

@@ -18,13 +18,13 @@ from ports import (
     InMemoryWorkQueue,
     Table,
 )
-from tokensync.errors import QueueUnavailable
+from tokensync.domain.errors import QueueUnavailable
 
 if TYPE_CHECKING:
     from ports.contracts.world import Key
     from ports.table import Row
-    from tokensync.names import ConnectionName
-    from tokensync.work import Work
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.work import Work
 
 
 class InMemoryWorld:

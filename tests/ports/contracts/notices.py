@@ -1,4 +1,4 @@
-"""The contract of `tokensync.ports.Notices`."""
+"""The contract of `tokensync.domain.ports.Notices`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of `tokensync.ports.Origin`."""
+"""The contract of `tokensync.domain.ports.Origin`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of `tokensync.ports.Pendings`."""
+"""The contract of `tokensync.domain.ports.Pendings`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ports.contracts.world import DAY, NOW, at_once, winners
-from tokensync.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
-from tokensync.pending import Outcome, Pending, PendingKey
+from tokensync.domain.authorization import Outcome, Pending, PendingKey
+from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
 
 if TYPE_CHECKING:
     from ports.contracts.world import Key, World

@@ -1,4 +1,4 @@
-"""The contract of `tokensync.ports.Sealer`."""
+"""The contract of `tokensync.domain.ports.Sealer`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensync.errors import SealingUnavailable
+from tokensync.domain.errors import SealingUnavailable
 
 if TYPE_CHECKING:
     from ports.contracts.world import World

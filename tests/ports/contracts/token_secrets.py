@@ -1,4 +1,4 @@
-"""The contract of `tokensync.ports.TokenSecrets`."""
+"""The contract of `tokensync.domain.ports.TokenSecrets`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fault_rows import fault
-from tokensync.errors import PublishError, PublishUnavailable, SecretGone, SecretNotOurs
-from tokensync.names import ConnectionName
+from tokensync.domain.errors import PublishError, PublishUnavailable, SecretGone, SecretNotOurs
+from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
     from ports.contracts.world import World

@@ -1,12 +1,12 @@
-"""The contract of `tokensync.ports.WorkQueue`."""
+"""The contract of `tokensync.domain.ports.WorkQueue`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokensync.names import ConnectionName
-from tokensync.pending import PendingKey
-from tokensync.work import Work
+from tokensync.domain.authorization import PendingKey
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.work import Work
 
 if TYPE_CHECKING:
     from ports.contracts.world import World

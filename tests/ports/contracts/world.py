@@ -5,14 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from tokensync import ports
+from tokensync.domain import ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.app import App
-    from tokensync.names import ConnectionName
-    from tokensync.work import Work
+    from tokensync.domain.app import App
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.work import Work
 
 NOW = 1_700_000_000
 DAY = 86_400

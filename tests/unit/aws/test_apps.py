@@ -6,12 +6,12 @@ import pytest
 from botocore.stub import Stubber
 
 from ports import FakeClock
-from tokensync.app import App
 from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import CACHE_SECONDS, AwsApps
 from tokensync.aws.dynamodb import DynamoTable
-from tokensync.errors import InvalidApp, StoreUnavailable, UnknownApp
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.errors import InvalidApp, StoreUnavailable, UnknownApp
+from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ import pytest
 from botocore.stub import Stubber
 
 from tokensync.aws.dead_letters import SqsDeadLetters
-from tokensync.errors import QueueUnavailable
-from tokensync.work import DeadLetter
+from tokensync.domain.errors import QueueUnavailable
+from tokensync.domain.work import DeadLetter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,9 @@ from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import Change, ConditionFailed, DynamoTable
 from tokensync.aws.items import to_attribute
 from tokensync.aws.pendings import DynamoPendings
-from tokensync.errors import StoreUnavailable
-from tokensync.names import ConnectionName
-from tokensync.pending import PendingKey
+from tokensync.domain.authorization import PendingKey
+from tokensync.domain.errors import StoreUnavailable
+from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

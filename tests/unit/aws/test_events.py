@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tokensync.app import App
 from tokensync.aws.events import headers_of, raw_body
+from tokensync.domain.app import App
+from tokensync.domain.secret import Secret
 from tokensync.providers import PROVIDERS
-from tokensync.secret import Secret
 
 _EVENTS = Path(__file__).parents[3] / "events"
 _SECRET = Secret("e59af819cc")

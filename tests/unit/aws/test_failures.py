@@ -7,7 +7,7 @@ from botocore import exceptions, parsers
 from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError, ReadTimeoutError
 
 from tokensync.aws.failures import FOREIGN, code_of, translated
-from tokensync.errors import PublishUnavailable, SecretGone
+from tokensync.domain.errors import PublishUnavailable, SecretGone
 
 
 def refusal(code: str) -> ClientError:

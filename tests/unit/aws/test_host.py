@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensync.addresses import PublicOnly
 from tokensync.aws.host import NoFailpoints, seams
 from tokensync.aws.system import SystemClock
+from tokensync.oauth.addresses import PublicOnly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,8 +5,8 @@ from dataclasses import fields
 import pytest
 
 from tokensync.aws.items import connection_attributes, connection_from, from_attribute, schema_of, to_attribute
-from tokensync.connection import Attempt, Connection, Exemption, HistoryEntry, Status
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Attempt, Connection, Exemption, HistoryEntry, Status
+from tokensync.domain.names import ConnectionName
 
 NAME = ConnectionName("demo", "a#b/c")
 KEY = {"pk": {"S": "app#demo"}, "sk": {"S": "connection#a#b/c"}}

@@ -7,7 +7,7 @@ from botocore.stub import Stubber
 
 from ports import FakeClock
 from tokensync.aws.keys import KmsKeys
-from tokensync.errors import SealingUnavailable
+from tokensync.domain.errors import SealingUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

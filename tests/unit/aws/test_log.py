@@ -9,8 +9,8 @@ import pytest
 from botocore.stub import Stubber
 
 from tokensync.aws.log import PowertoolsLog
-from tokensync.names import ConnectionName
-from tokensync.secret import Secret
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
     from tokensync.aws.clients import Clients

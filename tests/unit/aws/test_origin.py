@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from ports import FakeClock
 from tokensync.aws.dynamodb import DynamoTable
 from tokensync.aws.origin import DynamoOrigin
-from tokensync.errors import StoreUnavailable
+from tokensync.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

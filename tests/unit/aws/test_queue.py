@@ -7,8 +7,8 @@ from botocore.stub import Stubber
 
 from ports import RecordingLog
 from tokensync.aws.queue import SqsWorkQueue
-from tokensync.names import ConnectionName
-from tokensync.work import Work
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ import pytest
 from botocore.stub import Stubber
 
 from tokensync.aws.secrets import SecretsManagerTokens
-from tokensync.errors import PublishError, PublishUnavailable, QuotaReached, SecretGone, SecretNotOurs
-from tokensync.names import ConnectionName
+from tokensync.domain.errors import PublishError, PublishUnavailable, QuotaReached, SecretGone, SecretNotOurs
+from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

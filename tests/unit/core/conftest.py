@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tokensync.app import App
-from tokensync.connection import Attempt, Connection, Phase
-from tokensync.grant import Grant
-from tokensync.names import ConnectionName
-from tokensync.providers.contract import Provider
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.connection import Attempt, Connection, Phase
+from tokensync.domain.grant import Grant
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
+from tokensync.oauth.provider import Provider
 
 NOW = 1_700_000_000
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokensync.answers import Answer
+from tokensync.domain.messages import Answer
 
 
 @settings(max_examples=50, deadline=None)

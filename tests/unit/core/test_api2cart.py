@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensync.answers import Answer, Failure, FailureClass
-from tokensync.app import App
 from tokensync.consumers import CONSUMERS
 from tokensync.consumers.standing import Standing, from_bytes, to_bytes
-from tokensync.names import ConnectionName
-from tokensync.reading import read_consumer
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.messages import Answer, Failure, FailureClass
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
+from tokensync.oauth.token_response import read_consumer
 
 if TYPE_CHECKING:
-    from tokensync.grant import Grant
+    from tokensync.domain.grant import Grant
 
 CART = CONSUMERS["api2cart"]
 NAME = ConnectionName("shop", "account-1")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokensync.app import App
-from tokensync.errors import InvalidApp, InvalidName
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.errors import InvalidApp, InvalidName
+from tokensync.domain.secret import Secret
 
 CANARY = "canary-client-secret"
 JSON_VALUES = st.recursive(

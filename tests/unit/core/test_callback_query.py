@@ -9,14 +9,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tokensync.callback_query import Query, checked_code
-from tokensync.errors import BadRequest
-from tokensync.providers.shapes import CallbackShape
-from tokensync.secret import Secret
+from tokensync.domain.errors import BadRequest
+from tokensync.domain.secret import Secret
+from tokensync.oauth.callback import Query, checked_code
+from tokensync.oauth.shapes import CallbackShape
 
 if TYPE_CHECKING:
-    from tokensync.app import App
-    from tokensync.providers.contract import Provider
+    from tokensync.domain.app import App
+    from tokensync.oauth.provider import Provider
 
 
 @pytest.mark.parametrize(

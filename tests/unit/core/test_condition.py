@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tokensync.condition import condition
-from tokensync.connection import QUOTA, REASON_REMOVED, UNAVAILABLE, LastError, Status
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import QUOTA, REASON_REMOVED, UNAVAILABLE, LastError, Status
+from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
-    from tokensync.connection import Connection
+    from tokensync.domain.connection import Connection
 
 
 def test_an_active_connection_needs_no_words(record: Connection) -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from ports import FakeClock
 from scripted import ISSUER, ScriptedServer
-from tokensync.discovery import discover
-from tokensync.errors import BadMetadata, NoAnswer, NotSent
+from tokensync.domain.errors import BadMetadata, NoAnswer, NotSent
+from tokensync.oauth.discovery import discover
 
 if TYPE_CHECKING:
-    from tokensync.answers import Answer
+    from tokensync.domain.messages import Answer
 
 OAUTH = "/.well-known/oauth-authorization-server"
 OPENID = "/.well-known/openid-configuration"

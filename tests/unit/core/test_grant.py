@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokensync.grant import Grant
-from tokensync.secret import Secret
+from tokensync.domain.grant import Grant
+from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
     from typing import Any

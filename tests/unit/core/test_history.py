@@ -3,11 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tokensync.connection import HISTORY_LENGTH, HistoryEntry
-from tokensync.history import noted
+from tokensync.domain.connection import HISTORY_LENGTH, HistoryEntry, noted
 
 if TYPE_CHECKING:
-    from tokensync.connection import Connection
+    from tokensync.domain.connection import Connection
 
 
 def test_an_event_is_appended_with_its_generation(record: Connection) -> None:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from ports import FakeClock, InMemoryApps
-from tokensync.app import App
-from tokensync.errors import InvalidApp, StoreUnavailable, UnknownApp
+from tokensync.domain.app import App
+from tokensync.domain.errors import InvalidApp, StoreUnavailable, UnknownApp
+from tokensync.domain.secret import Secret
 from tokensync.known import KnownApps, KnownNames
-from tokensync.secret import Secret
 
 SHOP = App(name="shop", provider="tiktok_shop", client_id="29a39d", client_secret=Secret("canary"))
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokensync.masking import masked
-from tokensync.secret import MASK, Secret
+from tokensync.domain.secret import MASK, Secret
+from tokensync.domain.text import masked
 
 PLAIN = "s3cr/et*+ value~x"
 SECRET = Secret(PLAIN)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tokensync.errors import InvalidName
-from tokensync.names import (
+from tokensync.domain.errors import InvalidName
+from tokensync.domain.names import (
     ConnectionName,
     account_id,
     app_name,

@@ -9,8 +9,8 @@ from importlib.resources import files
 import pytest
 from jinja2 import UndefinedError
 
+from tokensync.domain.authorization import Outcome
 from tokensync.pages import Page, page
-from tokensync.pending import Outcome
 
 HOSTILE = (
     "<script>alert(1)</script>\"' onload=alert(1) &amp; {{ 6 * 7 }}"

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ports import FakeClock, ScriptedFailpoints
-from tokensync.answers import Answer, Failure, FailureClass
-from tokensync.errors import NoAnswer, NotSent
-from tokensync.presenting import present
-from tokensync.request import Request
+from tokensync.domain.errors import NoAnswer, NotSent
+from tokensync.domain.messages import Answer, Failure, FailureClass, Request
+from tokensync.oauth.http import present
 
 if TYPE_CHECKING:
-    from tokensync.errors import WireError
+    from tokensync.domain.errors import WireError
 
 REQUEST = Request(method="GET", url="https://provider.example/token")
 ANSWER = Answer(status=200, received_at=9)

@@ -8,13 +8,13 @@ import pytest
 
 from fault_rows import fault
 from ports import FakeClock, InMemoryTokenSecrets
-from tokensync.connection import Connection, Published, Status
-from tokensync.errors import PublishUnavailable, SecretGone, SecretNotOurs
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Connection, Published, Status
+from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs
+from tokensync.domain.names import ConnectionName
 from tokensync.publishing import Publisher, version_id
 
 if TYPE_CHECKING:
-    from tokensync.grant import Grant
+    from tokensync.domain.grant import Grant
 
 NAME = ConnectionName("shop", "account-1")
 

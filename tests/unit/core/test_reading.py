@@ -9,19 +9,18 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tokensync.answers import AccountReply, Answer, Failure, FailureClass, Issued
+from tokensync.domain.messages import AccountReply, Answer, Failure, FailureClass, Issued, Request
+from tokensync.domain.secret import Secret
+from tokensync.oauth.provider import AccountCall
+from tokensync.oauth.shapes import AnswerShape, ErrorReply
+from tokensync.oauth.token_response import read_account, read_answer
 from tokensync.providers import provider_named
-from tokensync.providers.calls import AccountCall
-from tokensync.providers.shapes import AnswerShape, ErrorReply
-from tokensync.reading import read_account, read_answer
-from tokensync.request import Request
-from tokensync.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from tokensync.providers.contract import Provider
+    from tokensync.oauth.provider import Provider
 
 NOW = 1_700_000_000
 PAIR = {"access_token": "access-2", "refresh_token": "refresh-2", "token_type": "Bearer", "expires_in": 7200}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tokensync.names import ConnectionName
+from tokensync.domain.names import ConnectionName
 from tokensync.schedule import (
     DAY,
     FLOOR,
@@ -25,7 +25,7 @@ from tokensync.schedule import (
 )
 
 if TYPE_CHECKING:
-    from tokensync.connection import Connection
+    from tokensync.domain.connection import Connection
 
 NAME = ConnectionName("shop", "account-1")
 QUICK = Cadence(tick=60, floor=0)

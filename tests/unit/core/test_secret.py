@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensync.answers import Answer
-from tokensync.callback_query import Query
-from tokensync.request import Request
-from tokensync.secret import NeverPickled, Secret
+from tokensync.domain.messages import Answer, Request
+from tokensync.domain.secret import NeverPickled, Secret
+from tokensync.oauth.callback import Query
 
 if TYPE_CHECKING:
-    from tokensync.app import App
-    from tokensync.grant import Grant
+    from tokensync.domain.app import App
+    from tokensync.domain.grant import Grant
 
 CANARY = "canary-7f3a"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tokensync.strict_json import NotStrictJson, parse_object
+from tokensync.oauth.strict_json import NotStrictJson, parse_object
 
 CANARY = "canary-7f3a"
 REFUSED = {

@@ -4,11 +4,11 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tokensync.connection import LastError, Status
+from tokensync.domain.connection import LastError, Status
 from tokensync.summary import summary
 
 if TYPE_CHECKING:
-    from tokensync.connection import Connection
+    from tokensync.domain.connection import Connection
 
 
 def test_a_summary_tells_names_times_and_states(record: Connection, now: int) -> None:

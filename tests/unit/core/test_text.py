@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tokensync.text import one_line
+from tokensync.domain.text import one_line
 
 
 @pytest.mark.parametrize(

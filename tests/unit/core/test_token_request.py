@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokensync.app import App
-from tokensync.grant import Grant
-from tokensync.providers.contract import GrantType, Provider
-from tokensync.providers.shapes import AuthorizeShape, ClientAuthentication, Encoding, Pkce, RevocationShape, TokenShape
-from tokensync.secret import Secret
-from tokensync.token_request import (
+from tokensync.domain.app import App
+from tokensync.domain.grant import Grant
+from tokensync.domain.secret import Secret
+from tokensync.oauth.provider import GrantType, Provider
+from tokensync.oauth.shapes import AuthorizeShape, ClientAuthentication, Encoding, Pkce, RevocationShape, TokenShape
+from tokensync.oauth.token_request import (
     authorize_url,
     client_credentials_request,
     code_challenge,
@@ -26,7 +26,7 @@ from tokensync.token_request import (
 )
 
 if TYPE_CHECKING:
-    from tokensync.request import Request
+    from tokensync.domain.messages import Request
 
 GRANT = Grant(
     account_id="a",

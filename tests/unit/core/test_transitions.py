@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensync.answers import AccountReply, Failure, FailureClass, Issued
-from tokensync.connection import Attempt, Exemption, HistoryEntry, LastError, Phase, Status
+from tokensync.domain.connection import Attempt, Exemption, HistoryEntry, LastError, Phase, Status
+from tokensync.domain.messages import AccountReply, Failure, FailureClass, Issued
+from tokensync.domain.secret import Secret
+from tokensync.oauth.provider import RefreshReuse
 from tokensync.providers import PROVIDERS
-from tokensync.providers.contract import RefreshReuse
 from tokensync.schedule import DAY, Cadence, jitter
-from tokensync.secret import Secret
 from tokensync.statuses import refusal_stands, unpublishable
 from tokensync.transitions import (
     BREAKER_WINDOW,
@@ -28,9 +28,9 @@ from tokensync.transitions import (
 if TYPE_CHECKING:
     from typing import Any
 
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
-    from tokensync.providers.contract import Provider
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.oauth.provider import Provider
 
 UNSURE = [FailureClass.AMBIGUOUS, FailureClass.UNKNOWN]
 

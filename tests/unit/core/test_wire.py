@@ -22,15 +22,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from fault_rows import fault
-from tokensync.errors import NoAnswer, NotSent, TokensyncError, WireError
-from tokensync.request import MAX_BODY, Request
-from tokensync.wire import _FOREIGN_ERRORS, HttpWire
+from tokensync.domain.errors import NoAnswer, NotSent, TokensyncError, WireError
+from tokensync.domain.messages import MAX_BODY, Request
+from tokensync.oauth.http import _FOREIGN_ERRORS, HttpWire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tokensync.answers import Answer
+    from tokensync.domain.messages import Answer
 
 CANARY = "canary-7f3a"
 SECONDS = 5.0

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tokensync.errors import BadRequest, InvalidName
-from tokensync.names import ConnectionName
-from tokensync.pending import PendingKey, hashed
-from tokensync.work import DueKey, Work
+from tokensync.domain.authorization import PendingKey, hashed
+from tokensync.domain.errors import BadRequest, InvalidName
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.work import DueKey, Work
 
 NAME = ConnectionName("shop", "a/b#c")
 KEY = PendingKey("shop", "b" * 40, "0" * 40)

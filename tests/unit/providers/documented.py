@@ -11,9 +11,8 @@ import hmac
 
 from samples import FORM, JSON, NOW, REDIRECT, Sample, app_of, json_request
 
-from tokensync.answers import AccountReply, Issued
-from tokensync.request import Request
-from tokensync.secret import Secret
+from tokensync.domain.messages import AccountReply, Issued, Request
+from tokensync.domain.secret import Secret
 
 
 def _shop() -> Sample:

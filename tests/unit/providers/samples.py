@@ -7,18 +7,17 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.answers import Answer, Failure, Issued
-from tokensync.app import App
-from tokensync.grant import Grant
+from tokensync.domain.app import App
+from tokensync.domain.grant import Grant
+from tokensync.domain.messages import Answer, Failure, Issued, Request
+from tokensync.domain.secret import Secret
+from tokensync.oauth.token_response import read_answer
 from tokensync.providers import PROVIDERS
-from tokensync.reading import read_answer
-from tokensync.request import Request
-from tokensync.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.providers.contract import Provider
+    from tokensync.oauth.provider import Provider
 
 NOW = 1_700_000_000
 STATE = "s.t"

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from rows import row
 from samples import NOW, answer, failure, issued, varied, written
 
-from tokensync.answers import FailureClass, Issued
+from tokensync.domain.messages import FailureClass, Issued
+from tokensync.domain.secret import Secret
+from tokensync.oauth.token_response import read_account, read_answer, read_revocation
 from tokensync.providers import PROVIDERS
-from tokensync.reading import read_account, read_answer, read_revocation
-from tokensync.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable

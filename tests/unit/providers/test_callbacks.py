@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 from samples import CODE
 
-from tokensync.callback_query import Query
-from tokensync.errors import BadRequest
+from tokensync.domain.errors import BadRequest
+from tokensync.oauth.callback import Query
 
 if TYPE_CHECKING:
     from samples import Sample

@@ -14,11 +14,11 @@ from documented import SAMPLES
 from rows import FIVE, case
 
 import tokensync.providers
-from tokensync.answers import FailureClass
-from tokensync.app import ENDPOINT_KEYS, App
-from tokensync.errors import InvalidApp
+from tokensync.domain.app import ENDPOINT_KEYS, App
+from tokensync.domain.errors import InvalidApp
+from tokensync.domain.messages import FailureClass
+from tokensync.oauth.provider import GrantType, Provider, RefreshReuse
 from tokensync.providers import PROVIDERS, provider_named
-from tokensync.providers.contract import GrantType, Provider, RefreshReuse
 
 if TYPE_CHECKING:
     from samples import Sample

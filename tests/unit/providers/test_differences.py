@@ -11,12 +11,12 @@ from documented import SAMPLES
 from rows import FIVE, column, row
 from samples import CODE, GRANT, NOW, REDIRECT, REFRESH_TOKEN, STATE, failure, issued, varied
 
-from tokensync.answers import FailureClass
-from tokensync.providers.contract import RefreshReuse
-from tokensync.token_request import authorize_url, client_credentials_request, code_request, refresh_request
+from tokensync.domain.messages import FailureClass
+from tokensync.oauth.provider import RefreshReuse
+from tokensync.oauth.token_request import authorize_url, client_credentials_request, code_request, refresh_request
 
 if TYPE_CHECKING:
-    from tokensync.request import Request
+    from tokensync.domain.messages import Request
 
 
 def parameters(request: Request) -> dict[str, Any]:

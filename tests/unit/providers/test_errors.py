@@ -10,8 +10,8 @@ from documented import SAMPLES
 from rows import case, row
 from samples import answer, failure
 
-from tokensync.answers import Failure, FailureClass
-from tokensync.reading import read_account, read_revocation
+from tokensync.domain.messages import Failure, FailureClass
+from tokensync.oauth.token_response import read_account, read_revocation
 
 if TYPE_CHECKING:
     from samples import Sample

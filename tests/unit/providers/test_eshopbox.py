@@ -10,11 +10,11 @@ from documented import SAMPLES
 from rows import row
 from samples import GRANT, NOW, REFRESH_TOKEN, failure, issued, varied
 
-from tokensync.answers import FailureClass
+from tokensync.domain.messages import FailureClass
+from tokensync.domain.secret import Secret
+from tokensync.oauth.provider import GrantType, RefreshReuse
+from tokensync.oauth.token_request import refresh_request, revocation_request
 from tokensync.providers import PROVIDERS
-from tokensync.providers.contract import GrantType, RefreshReuse
-from tokensync.secret import Secret
-from tokensync.token_request import refresh_request, revocation_request
 
 SAMPLE = SAMPLES["eshopbox"]
 PROVIDER = PROVIDERS["eshopbox"]

@@ -13,26 +13,26 @@ from documented import SAMPLES
 from rows import row
 from samples import CODE, GRANT, REDIRECT, REFRESH_TOKEN, STATE, VERIFIER, answer, failure, issued, varied
 
-from tokensync.answers import FailureClass
-from tokensync.callback_query import Query
-from tokensync.errors import BadRequest
-from tokensync.providers import PROVIDERS
-from tokensync.providers.contract import GrantType, Provider, RefreshReuse
-from tokensync.reading import read_revocation
-from tokensync.secret import Secret
-from tokensync.token_request import (
+from tokensync.domain.errors import BadRequest
+from tokensync.domain.messages import FailureClass
+from tokensync.domain.secret import Secret
+from tokensync.oauth.callback import Query
+from tokensync.oauth.provider import GrantType, Provider, RefreshReuse
+from tokensync.oauth.token_request import (
     authorize_url,
     client_credentials_request,
     code_request,
     refresh_request,
     revocation_request,
 )
+from tokensync.oauth.token_response import read_revocation
+from tokensync.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from samples import Sample
 
-    from tokensync.app import App
-    from tokensync.request import Request
+    from tokensync.domain.app import App
+    from tokensync.domain.messages import Request
 
 OAUTH2 = PROVIDERS["oauth2"]
 SAMPLE = SAMPLES["oauth2"]

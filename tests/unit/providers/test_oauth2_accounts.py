@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import answer, issued, varied
 
-from tokensync.answers import AccountReply, Failure
+from tokensync.domain.messages import AccountReply, Failure
+from tokensync.oauth.token_response import read_account
 from tokensync.providers import PROVIDERS
-from tokensync.reading import read_account
 
 if TYPE_CHECKING:
     from samples import Sample
 
-    from tokensync.app import App
-    from tokensync.providers.contract import Provider
+    from tokensync.domain.app import App
+    from tokensync.oauth.provider import Provider
 
 OAUTH2 = PROVIDERS["oauth2"]
 SAMPLE = SAMPLES["oauth2"]

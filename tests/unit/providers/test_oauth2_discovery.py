@@ -9,18 +9,18 @@ import pytest
 from rows import row
 from samples import CODE, GRANT, NOW, REDIRECT, STATE, VERIFIER, answer, app_of
 
-from tokensync.answers import Answer
-from tokensync.callback_query import Query
-from tokensync.discovery import discover
-from tokensync.errors import BadRequest
+from tokensync.domain.errors import BadRequest
+from tokensync.domain.messages import Answer
+from tokensync.domain.secret import Secret
+from tokensync.oauth.callback import Query
+from tokensync.oauth.discovery import discover
+from tokensync.oauth.token_request import authorize_url, code_request, revocation_request
 from tokensync.providers import PROVIDERS
-from tokensync.secret import Secret
-from tokensync.token_request import authorize_url, code_request, revocation_request
 
 if TYPE_CHECKING:
-    from tokensync.app import App
-    from tokensync.request import Request
-    from tokensync.wire import Wire
+    from tokensync.domain.app import App
+    from tokensync.domain.messages import Request
+    from tokensync.oauth.http import Wire
 
 ISSUER = "https://id.example/tenant"
 OAUTH = "https://id.example/.well-known/oauth-authorization-server/tenant"

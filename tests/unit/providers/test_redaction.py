@@ -9,17 +9,17 @@ from urllib.parse import quote, quote_plus
 import pytest
 from samples import CODE, GRANT, NOW, REDIRECT, REFRESH_TOKEN, STATE, VERIFIER, answer, issued, varied
 
-from tokensync.answers import Failure
-from tokensync.callback_query import Query
-from tokensync.masking import masked
-from tokensync.reading import read_account, read_answer, read_revocation
-from tokensync.secret import Secret
-from tokensync.token_request import (
+from tokensync.domain.messages import Failure
+from tokensync.domain.secret import Secret
+from tokensync.domain.text import masked
+from tokensync.oauth.callback import Query
+from tokensync.oauth.token_request import (
     client_credentials_request,
     code_request,
     refresh_request,
     revocation_request,
 )
+from tokensync.oauth.token_response import read_account, read_answer, read_revocation
 
 if TYPE_CHECKING:
     from samples import Sample

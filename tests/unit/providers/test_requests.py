@@ -11,9 +11,9 @@ import pytest
 from rows import row
 from samples import CODE, GRANT, NOW, REDIRECT, REFRESH_TOKEN, STATE, VERIFIER, Sample
 
-from tokensync.providers.shapes import ClientAuthentication, Encoding
-from tokensync.secret import Secret
-from tokensync.token_request import (
+from tokensync.domain.secret import Secret
+from tokensync.oauth.shapes import ClientAuthentication, Encoding
+from tokensync.oauth.token_request import (
     authorize_url,
     client_credentials_request,
     code_request,
@@ -23,7 +23,7 @@ from tokensync.token_request import (
 )
 
 if TYPE_CHECKING:
-    from tokensync.request import Request
+    from tokensync.domain.messages import Request
 
 
 def sent(request: Request | None) -> tuple[str, str, dict[str, str], bytes] | None:

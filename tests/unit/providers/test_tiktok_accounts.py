@@ -11,13 +11,13 @@ from documented import SAMPLES
 from rows import row
 from samples import CODE, GRANT, NOW, REDIRECT, STATE, answer, failure, issued, varied
 
-from tokensync.answers import FailureClass, Issued
-from tokensync.callback_query import Query
+from tokensync.domain.messages import FailureClass, Issued
+from tokensync.domain.secret import Secret
+from tokensync.oauth.callback import Query
+from tokensync.oauth.provider import RefreshReuse
+from tokensync.oauth.token_request import authorize_url, code_request, refresh_request, revocation_request
+from tokensync.oauth.token_response import read_answer
 from tokensync.providers import PROVIDERS
-from tokensync.providers.contract import RefreshReuse
-from tokensync.reading import read_answer
-from tokensync.secret import Secret
-from tokensync.token_request import authorize_url, code_request, refresh_request, revocation_request
 
 SAMPLE = SAMPLES["tiktok_accounts"]
 PROVIDER = PROVIDERS["tiktok_accounts"]

@@ -11,12 +11,18 @@ from documented import SAMPLES
 from rows import row
 from samples import CODE, GRANT, NOW, REDIRECT, STATE, answer, issued, varied
 
-from tokensync.answers import AccountReply, Failure
-from tokensync.callback_query import Query
+from tokensync.domain.messages import AccountReply, Failure
+from tokensync.domain.secret import Secret
+from tokensync.oauth.callback import Query
+from tokensync.oauth.token_request import (
+    authorize_url,
+    code_request,
+    refresh_request,
+    renewal_request,
+    revocation_request,
+)
+from tokensync.oauth.token_response import read_account
 from tokensync.providers import PROVIDERS
-from tokensync.reading import read_account
-from tokensync.secret import Secret
-from tokensync.token_request import authorize_url, code_request, refresh_request, renewal_request, revocation_request
 
 SAMPLE = SAMPLES["tiktok_ads"]
 PROVIDER = PROVIDERS["tiktok_ads"]

@@ -16,16 +16,14 @@ from hypothesis import strategies as st
 from rows import row
 from samples import CODE, GRANT, REDIRECT, STATE, VERIFIER, answer, failure, issued, varied
 
-from tokensync.answers import AccountReply, Failure, FailureClass
-from tokensync.callback_query import Query
+from tokensync.domain.messages import AccountReply, Failure, FailureClass, Request
+from tokensync.domain.secret import Secret
+from tokensync.oauth.callback import Query
+from tokensync.oauth.provider import GrantType, Notice, NoticeKind, RefreshReuse
+from tokensync.oauth.shapes import ClientAuthentication
+from tokensync.oauth.token_request import authorize_url, code_request, refresh_request, revocation_request
+from tokensync.oauth.token_response import read_account
 from tokensync.providers import PROVIDERS
-from tokensync.providers.contract import GrantType, RefreshReuse
-from tokensync.providers.notices import Notice, NoticeKind
-from tokensync.providers.shapes import ClientAuthentication
-from tokensync.reading import read_account
-from tokensync.request import Request
-from tokensync.secret import Secret
-from tokensync.token_request import authorize_url, code_request, refresh_request, revocation_request
 
 SAMPLE = SAMPLES["tiktok_login"]
 PROVIDER = PROVIDERS["tiktok_login"]

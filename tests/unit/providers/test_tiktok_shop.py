@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 import pytest
 from rows import case, row
 
-from tokensync.app import App
-from tokensync.callback_query import Query
-from tokensync.errors import BadRequest
-from tokensync.providers.contract import RefreshReuse
+from tokensync.domain.app import App
+from tokensync.domain.errors import BadRequest
+from tokensync.domain.messages import Request
+from tokensync.domain.secret import Secret
+from tokensync.oauth.callback import Query
+from tokensync.oauth.provider import RefreshReuse
+from tokensync.oauth.token_request import authorize_url, code_request, refresh_request
 from tokensync.providers.tiktok_shop import PROVIDER
-from tokensync.request import Request
-from tokensync.secret import Secret
-from tokensync.token_request import authorize_url, code_request, refresh_request
 
 APP = App(
     name="shop",

@@ -10,11 +10,11 @@ import pytest
 from rows import row
 
 from tokensync.accounts import missing_scopes
-from tokensync.answers import AccountReply, Answer, Failure, FailureClass, Issued
-from tokensync.app import App
+from tokensync.domain.app import App
+from tokensync.domain.messages import AccountReply, Answer, Failure, FailureClass, Issued
+from tokensync.domain.secret import Secret
+from tokensync.oauth.token_response import read_answer
 from tokensync.providers.tiktok_shop import PROVIDER
-from tokensync.reading import read_answer
-from tokensync.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from rows import row
 from samples import GRANT, answer
 
-from tokensync.answers import Failure
-from tokensync.app import App
-from tokensync.providers.notices import Notice, NoticeKind
+from tokensync.domain.app import App
+from tokensync.domain.messages import Failure
+from tokensync.domain.secret import Secret
+from tokensync.oauth.provider import Notice, NoticeKind
+from tokensync.oauth.token_response import read_account
 from tokensync.providers.tiktok_shop import PROVIDER, sign
-from tokensync.reading import read_account
-from tokensync.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

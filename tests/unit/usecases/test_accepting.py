@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripted import ADS, ADS_LIST, ADS_TOKEN, OIDC, Staged, ads_token, advertisers, id_token, oidc_token
-from tokensync.app import App
 from tokensync.commands import RotationCommands
-from tokensync.connection import Exemption, Phase, Status
-from tokensync.errors import NoAnswer, NotSent, PublishUnavailable
-from tokensync.names import ConnectionName
+from tokensync.domain.app import App
+from tokensync.domain.connection import Exemption, Phase, Status
+from tokensync.domain.errors import NoAnswer, NotSent, PublishUnavailable
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
 from tokensync.outcome import Result
 from tokensync.schedule import scheduled
-from tokensync.secret import Secret
 from tokensync.transitions import REASON_NOT_INVITED, REASON_OTHER_ACCOUNT, REASON_RESTORED_TABLE
 from visitors import Browser
 from world import APP, NAME, WEEK, World, killed

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripted import ADS, ADS_LIST, ADS_TOKEN, ISSUER, OIDC, Staged, Word, ads_token, advertisers, id_token, oidc_token
-from tokensync.connection import Status
-from tokensync.errors import NoAnswer, StoreUnavailable
-from tokensync.pending import Outcome
-from tokensync.work import Work
+from tokensync.domain.authorization import Outcome
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import NoAnswer, StoreUnavailable
+from tokensync.domain.work import Work
 from visitors import Browser
 from world import NAME, World
 
 if TYPE_CHECKING:
-    from tokensync.answers import Answer
-    from tokensync.pending import Pending
+    from tokensync.domain.authorization import Pending
+    from tokensync.domain.messages import Answer
 
 BIG = "7089362853240553474"  # beyond 2^53
 BIGGER = "7089362853240553475"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripted import OIDC, Staged, Word, id_token, oidc_token
-from tokensync.app import App
-from tokensync.connection import Status
-from tokensync.errors import NoAnswer, SealingUnavailable
+from tokensync.domain.app import App
+from tokensync.domain.authorization import PendingKey, hashed
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import NoAnswer, SealingUnavailable
+from tokensync.domain.secret import Secret
 from tokensync.outcome import Result
-from tokensync.pending import PendingKey, hashed
-from tokensync.secret import Secret
 from tokensync.signing import browser_of
 from visitors import Browser
 

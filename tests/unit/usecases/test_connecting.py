@@ -10,19 +10,18 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from fault_rows import fault
-from tokensync.connection import Status
-from tokensync.errors import AlreadyConsumed, NoAnswer, NotSent, PublishUnavailable, StoreUnavailable
-from tokensync.names import ConnectionName
+from tokensync.domain.authorization import LIFETIME
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import AlreadyConsumed, NoAnswer, NotSent, PublishUnavailable, StoreUnavailable
+from tokensync.domain.names import ConnectionName
 from tokensync.outcome import Result
-from tokensync.pending import LIFETIME
 from visitors import Browser
 from world import ACCOUNT, APP, NAME, SHOPS, World, killed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.answers import Answer
-    from tokensync.request import Request
+    from tokensync.domain.messages import Answer, Request
 
 
 @pytest.fixture

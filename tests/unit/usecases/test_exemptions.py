@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scripted import OIDC, Staged
-from tokensync.connection import Exemption, Status
-from tokensync.errors import NoAnswer
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Exemption, Status
+from tokensync.domain.errors import NoAnswer
+from tokensync.domain.names import ConnectionName
 from tokensync.schedule import scheduled
 from tokensync.transitions import REASON_LAST_ATTEMPT_AMBIGUOUS
 
 if TYPE_CHECKING:
-    from tokensync.answers import Answer
+    from tokensync.domain.messages import Answer
     from world import World
 
 GRACE = 600

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fault_rows import fault
-from tokensync.connection import Status
-from tokensync.errors import NewerSchema, PublishUnavailable, StoreUnavailable
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import NewerSchema, PublishUnavailable, StoreUnavailable
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.work import Work
 from tokensync.outcome import Result
-from tokensync.work import Work
 from world import APP, NAME, World, killed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.answers import Answer
+    from tokensync.domain.messages import Answer
 
 HOUR = 3600
 

@@ -9,12 +9,12 @@ import pytest
 
 from fault_rows import fault
 from scripted import OIDC, Staged, id_token, oidc_token
-from tokensync.connection import Attempt, Exemption, Status
-from tokensync.errors import InvalidApp, StoreUnavailable
+from tokensync.domain.authorization import Outcome, Pending
+from tokensync.domain.connection import Attempt, Exemption, Status
+from tokensync.domain.errors import InvalidApp, StoreUnavailable
+from tokensync.domain.work import Work
 from tokensync.outcome import Result
-from tokensync.pending import Outcome, Pending
 from tokensync.transitions import REASON_LAST_ATTEMPT_AMBIGUOUS
-from tokensync.work import Work
 from visitors import Browser
 from world import APP, NAME, World, killed
 

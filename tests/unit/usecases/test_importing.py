@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripted import OIDC, Staged
-from tokensync.app import App
 from tokensync.brought import Brought
 from tokensync.commands import RotationCommands
-from tokensync.connection import Status
-from tokensync.errors import BadRequest, NoAnswer, PublishUnavailable, SealingUnavailable
-from tokensync.names import ConnectionName
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import BadRequest, NoAnswer, PublishUnavailable, SealingUnavailable
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
 from visitors import Browser
 from world import ACCOUNT, APP, NAME, SHOPS, WEEK, World, killed
 
 if TYPE_CHECKING:
-    from tokensync.answers import Answer
-    from tokensync.connection import Connection
-    from tokensync.request import Request
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.messages import Answer, Request
 
 ADS = ConnectionName("ads", "7000000000000000001")
 ADS_HOST = "business-api.tiktok.com"

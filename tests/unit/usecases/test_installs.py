@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from tokensync.errors import NoAnswer, SealingUnavailable
-from tokensync.pending import LIFETIME
-from tokensync.secret import Secret
+from tokensync.domain.authorization import LIFETIME
+from tokensync.domain.errors import NoAnswer, SealingUnavailable
+from tokensync.domain.secret import Secret
 from tokensync.signing import Signer
 from visitors import Browser
 from world import ACCOUNT, APP, NAME, World, killed

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensync.connection import Status
-from tokensync.errors import NoAnswer, StoreUnavailable
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import NoAnswer, StoreUnavailable
+from tokensync.domain.names import ConnectionName
 from world import APP, NAME, World, killed
 
 if TYPE_CHECKING:
-    from tokensync.answers import Answer
-    from tokensync.work import Work
+    from tokensync.domain.messages import Answer
+    from tokensync.domain.work import Work
 
 
 @pytest.fixture

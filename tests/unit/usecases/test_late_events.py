@@ -9,16 +9,16 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from fault_rows import fault
-from tokensync.connection import Exemption, Status
-from tokensync.errors import FenceLost, NoAnswer, PublishUnavailable, StoreUnavailable
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Exemption, Status
+from tokensync.domain.errors import FenceLost, NoAnswer, PublishUnavailable, StoreUnavailable
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.work import Work
 from tokensync.outcome import Result
 from tokensync.transitions import BREAKER_WINDOW
-from tokensync.work import Work
 from world import ACCOUNT, APP, NAME, WEEK, World, killed
 
 if TYPE_CHECKING:
-    from tokensync.answers import Answer
+    from tokensync.domain.messages import Answer
 
 
 @pytest.fixture

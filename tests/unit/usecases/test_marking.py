@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tokensync.connection import Phase, Status
-from tokensync.errors import StoreUnavailable
+from tokensync.domain.connection import Phase, Status
+from tokensync.domain.errors import StoreUnavailable
 from tokensync.outcome import Result
 from world import World
 

@@ -10,11 +10,11 @@ import pytest
 from cart import HOST, KEY, ScriptedCart
 from fault_rows import fault
 from tokensync.condition import condition
-from tokensync.connection import Connection, Status
-from tokensync.errors import PublishUnavailable, SealingUnavailable, StoreUnavailable, UnknownApp
+from tokensync.domain.connection import Connection, Status
+from tokensync.domain.errors import PublishUnavailable, SealingUnavailable, StoreUnavailable, UnknownApp
+from tokensync.domain.secret import Secret
+from tokensync.domain.work import Work
 from tokensync.outcome import Result
-from tokensync.secret import Secret
-from tokensync.work import Work
 from world import APP, NAME, World
 
 

@@ -9,14 +9,14 @@ import pytest
 
 from cart import HOST, KEY, ScriptedCart
 from fault_rows import fault
-from tokensync.connection import Status
-from tokensync.errors import StoreUnavailable
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import StoreUnavailable
+from tokensync.domain.secret import Secret
 from tokensync.outcome import Result
-from tokensync.secret import Secret
 from world import APP, NAME, WEEK, World
 
 if TYPE_CHECKING:
-    from tokensync.work import Work
+    from tokensync.domain.work import Work
 
 
 @pytest.fixture

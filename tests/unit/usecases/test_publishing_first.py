@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from fault_rows import fault
-from tokensync.connection import QUOTA, UNAVAILABLE, Status
-from tokensync.errors import PublishUnavailable
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import QUOTA, UNAVAILABLE, Status
+from tokensync.domain.errors import PublishUnavailable
+from tokensync.domain.names import ConnectionName
 from tokensync.outcome import Result
 from tokensync.schedule import DAY, QUOTA_RECHECK
 from world import APP, NAME, WEEK, World

@@ -11,18 +11,18 @@ import pytest
 
 from cart import HOST, KEY, ScriptedCart
 from tokensync.commands import RotationCommands
-from tokensync.connection import Status
-from tokensync.errors import FenceLost, NoAnswer, NotSent, PublishUnavailable, SealingUnavailable
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import FenceLost, NoAnswer, NotSent, PublishUnavailable, SealingUnavailable
+from tokensync.domain.secret import Secret
+from tokensync.domain.work import Work
 from tokensync.outcome import Result
 from tokensync.schedule import scheduled
-from tokensync.secret import Secret
-from tokensync.work import Work
 from world import APP, NAME, WEEK, World, killed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.answers import Answer
+    from tokensync.domain.messages import Answer
 
 OWNED = Result.OWNED_BY_CONSUMER
 

@@ -9,13 +9,13 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from fault_rows import fault
-from tokensync.connection import REASON_REMOVED, Attempt, Status
-from tokensync.errors import QueueUnavailable, StoreUnavailable
-from tokensync.names import ConnectionName
-from tokensync.pending import Outcome, PendingKey
+from tokensync.domain.authorization import Outcome, PendingKey
+from tokensync.domain.connection import REASON_REMOVED, Attempt, Status
+from tokensync.domain.errors import QueueUnavailable, StoreUnavailable
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.sealing import answer_binding
+from tokensync.domain.work import Work
 from tokensync.recovering import is_answered
-from tokensync.unsealing import answer_binding
-from tokensync.work import Work
 from world import ACCOUNT, APP, NAME, World
 
 DAY = 86_400

@@ -12,8 +12,8 @@ import pytest
 
 from fault_rows import fault
 from ports import FakeClock
-from tokensync.connection import Exemption, Phase, Status
-from tokensync.errors import (
+from tokensync.domain.connection import Exemption, Phase, Status
+from tokensync.domain.errors import (
     FenceLost,
     NewerSchema,
     NoAnswer,
@@ -23,15 +23,15 @@ from tokensync.errors import (
     StoreUnavailable,
     UnknownConnection,
 )
-from tokensync.names import ConnectionName
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.work import Work
 from tokensync.outcome import Result
 from tokensync.schedule import scheduled
 from tokensync.transitions import BREAKER_WINDOW
-from tokensync.work import Work
 from world import APP, NAME, WEEK, World, killed
 
 if TYPE_CHECKING:
-    from tokensync.answers import Answer
+    from tokensync.domain.messages import Answer
 
 
 @pytest.fixture

@@ -10,21 +10,21 @@ import pytest
 
 from fault_rows import fault
 from tokensync.commands import RotationCommands
-from tokensync.connection import Attempt, Exemption, Phase, Status
-from tokensync.errors import NoAnswer, PublishUnavailable, StoreUnavailable
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Attempt, Exemption, Phase, Status
+from tokensync.domain.errors import NoAnswer, PublishUnavailable, StoreUnavailable
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.sealing import answer_binding
+from tokensync.domain.work import Work
 from tokensync.outcome import Result
 from tokensync.transitions import REASON_AMBIGUOUS, REASON_RESTORED_TABLE
-from tokensync.unsealing import answer_binding
-from tokensync.work import Work
 from visitors import Browser
 from world import APP, NAME, WEEK, World, killed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.answers import Answer
-    from tokensync.connection import Connection
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.messages import Answer
 
 OTHER = ConnectionName(APP, "other-account")
 

@@ -10,11 +10,11 @@ import pytest
 
 from fault_rows import fault
 from tokensync.commands import CallbackCommands, RotationCommands
-from tokensync.connection import Status
-from tokensync.errors import PublishUnavailable, StoreUnavailable
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import PublishUnavailable, StoreUnavailable
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.work import DueKey, Work
 from tokensync.outcome import Result
-from tokensync.work import DueKey, Work
 from world import ACCOUNT, APP, NAME, World
 
 if TYPE_CHECKING:

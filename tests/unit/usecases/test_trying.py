@@ -9,22 +9,21 @@ from urllib.parse import urlsplit
 import pytest
 
 from scripted import ISSUER, OIDC, Staged, id_token, oidc_token
-from tokensync.app import App
 from tokensync.commands import RotationCommands
-from tokensync.connection import Attempt, Exemption, Status
-from tokensync.errors import NoAnswer
-from tokensync.grant import Grant
-from tokensync.names import ConnectionName
+from tokensync.domain.app import App
+from tokensync.domain.connection import Attempt, Exemption, Status
+from tokensync.domain.errors import NoAnswer
+from tokensync.domain.grant import Grant
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
 from tokensync.outcome import Result
 from tokensync.providers import PROVIDERS
-from tokensync.secret import Secret
 from world import APP, NAME, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.answers import Answer
-    from tokensync.request import Request
+    from tokensync.domain.messages import Answer, Request
 
 CANDIDATE = "canary-new-secret"
 

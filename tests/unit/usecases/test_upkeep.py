@@ -10,21 +10,20 @@ from urllib.parse import parse_qs
 import pytest
 
 from fault_rows import fault
-from tokensync.app import App
 from tokensync.commands import RotationCommands
-from tokensync.connection import Phase, Status
-from tokensync.errors import NoAnswer, NotSent, PublishUnavailable, SealingUnavailable, StoreUnavailable
-from tokensync.names import ConnectionName
+from tokensync.domain.app import App
+from tokensync.domain.connection import Phase, Status
+from tokensync.domain.errors import NoAnswer, NotSent, PublishUnavailable, SealingUnavailable, StoreUnavailable
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.sealing import grant_binding
+from tokensync.domain.secret import Secret
 from tokensync.outcome import Result
-from tokensync.secret import Secret
-from tokensync.unsealing import grant_binding
 from world import APP, NAME, World, killed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.answers import Answer
-    from tokensync.request import Request
+    from tokensync.domain.messages import Answer, Request
 
 LOGIN = ConnectionName("login", "user-1")
 HOST = "open.tiktokapis.com"

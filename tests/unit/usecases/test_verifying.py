@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripted import ADS, ADS_LIST, ADS_TOKEN, OIDC, Staged, Word, ads_token, advertisers, oidc_token
-from tokensync.connection import Exemption, Phase, Status
-from tokensync.errors import NoAnswer, PublishUnavailable, SealingUnavailable, StoreUnavailable
+from tokensync.domain.connection import Exemption, Phase, Status
+from tokensync.domain.errors import NoAnswer, PublishUnavailable, SealingUnavailable, StoreUnavailable
+from tokensync.domain.work import Work
 from tokensync.outcome import Outcome, Result
 from tokensync.schedule import DAY
-from tokensync.work import Work
 from world import NAME, World, killed
 
 if TYPE_CHECKING:
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
     from tokensync.session import Session
 
 ID = "7089362853240553474"

@@ -12,15 +12,15 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from tokensync.app import App
 from tokensync.aws.events import headers_of, raw_body
-from tokensync.connection import Status
-from tokensync.errors import PublishUnavailable, StoreUnavailable
-from tokensync.names import ConnectionName
+from tokensync.domain.app import App
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import PublishUnavailable, StoreUnavailable
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
+from tokensync.domain.work import Work
 from tokensync.outcome import Result
-from tokensync.secret import Secret
 from tokensync.webhooks import LONGEST_BODY
-from tokensync.work import Work
 from world import ACCOUNT, APP, NAME, SHOPS, World
 
 if TYPE_CHECKING:

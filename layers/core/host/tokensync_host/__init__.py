@@ -21,8 +21,8 @@ import threading
 import time
 from pathlib import Path
 
-from tokensync.addresses import PublicOnly
 from tokensync.aws.system import SystemClock
+from tokensync.oauth.addresses import PublicOnly
 
 _LOOK = 0.005  # seconds between two looks at a failpoint that makes its worker wait
 

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync import statuses, transitions
-from tokensync.connection import Exemption, Status
+from tokensync.domain.connection import Exemption, Status
+from tokensync.oauth.provider import RefreshReuse
 from tokensync.outcome import Outcome, Result
-from tokensync.providers.contract import RefreshReuse
 from tokensync.session import Session
 
 if TYPE_CHECKING:
     from tokensync.committing import Committer
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
-    from tokensync.names import ConnectionName
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.names import ConnectionName
     from tokensync.operating import Operating
     from tokensync.schedule import Cadence
     from tokensync.session import Budget

@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.answers import AccountReply, Failure, FailureClass
 from tokensync.document import cut
-from tokensync.errors import WireError
-from tokensync.providers.contract import GrantType
-from tokensync.reading import cleaned_account, read_account
+from tokensync.domain.errors import WireError
+from tokensync.domain.messages import AccountReply, Failure, FailureClass
+from tokensync.oauth.provider import GrantType
+from tokensync.oauth.token_response import cleaned_account, read_account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from tokensync.answers import Issued
-    from tokensync.app import App
-    from tokensync.grant import Grant
-    from tokensync.seams import Clock, Log
+    from tokensync.domain.app import App
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.messages import Issued
+    from tokensync.domain.runtime import Clock, Log
+    from tokensync.oauth.http import Wire
     from tokensync.session import Limits, Session
-    from tokensync.wire import Wire
 
 
 # Bytes. An advertiser's agency lists thousands of accounts; what is published of them is cut to size later.

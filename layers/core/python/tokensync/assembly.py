@@ -13,6 +13,7 @@ from tokensync.commands import CallbackCommands, RotationCommands
 from tokensync.committing import Committer
 from tokensync.concluding import Concluder
 from tokensync.connecting import Connector
+from tokensync.domain.sealing import Unsealer
 from tokensync.establishing import Establisher
 from tokensync.finishing import Finisher
 from tokensync.handing_commands import Handing, handing
@@ -31,7 +32,6 @@ from tokensync.restored import RestoredTable
 from tokensync.schedule import Cadence
 from tokensync.session import Limits
 from tokensync.tick import Ticker
-from tokensync.unsealing import Unsealer
 from tokensync.upkeep import Upkeep, upkeep
 from tokensync.verifying import Verifier
 from tokensync.web import Web
@@ -40,7 +40,7 @@ from tokensync.webhooks import Webhooks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.ports import (
+    from tokensync.domain.ports import (
         Apps,
         Connections,
         DeadLetters,
@@ -51,9 +51,9 @@ if TYPE_CHECKING:
         TokenSecrets,
         WorkQueue,
     )
-    from tokensync.seams import Alerts, Clock, Failpoints, Log, Randomness
+    from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
+    from tokensync.oauth.http import Wire
     from tokensync.signing import Signer
-    from tokensync.wire import Wire
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,19 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.errors import BadRequest, StoreUnavailable, TokensyncError, UnknownConnection
+from tokensync.domain.errors import BadRequest, StoreUnavailable, TokensyncError, UnknownConnection
+from tokensync.domain.work import Work
 from tokensync.outcome import Outcome, Result
 from tokensync.session import Sessions
 from tokensync.transitions import BREAKER_WINDOW, breaker_trips
-from tokensync.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tokensync.caretaker import Caretaker
+    from tokensync.domain.ports import Apps, Sealer
+    from tokensync.domain.runtime import Alerts, Clock, Log
     from tokensync.finishing import Finisher
-    from tokensync.ports import Apps, Sealer
-    from tokensync.seams import Alerts, Clock, Log
     from tokensync.session import Budget, Limits
 
 THREADS = 20

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.errors import BadRequest
-from tokensync.pending import hashed
-from tokensync.secret import LONGEST_TOKEN, Secret, token_of
-from tokensync.text import LABEL_LENGTH, one_line
+from tokensync.domain.authorization import hashed
+from tokensync.domain.errors import BadRequest
+from tokensync.domain.secret import LONGEST_TOKEN, Secret, token_of
+from tokensync.domain.text import LABEL_LENGTH, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync import removal, schedule, statuses, transitions
-from tokensync.connection import Exemption, Status
-from tokensync.errors import (
+from tokensync.domain.connection import Exemption, Status
+from tokensync.domain.errors import (
     FenceLost,
     InvalidApp,
     NotLeased,
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensync.committing import Committer
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.ports import Connections
+    from tokensync.domain.runtime import Alerts, Clock, Failpoints
+    from tokensync.domain.sealing import Unsealer
+    from tokensync.domain.work import Work
     from tokensync.keeping import Keeper
-    from tokensync.ports import Connections
     from tokensync.publishing import Publisher
     from tokensync.pushing import Pusher
     from tokensync.refresh import Refresher
     from tokensync.restored import RestoredTable
-    from tokensync.seams import Alerts, Clock, Failpoints
     from tokensync.session import Budget, Limits, Session
-    from tokensync.unsealing import Unsealer
     from tokensync.verifying import Verifier
-    from tokensync.work import Work
 
     Act = Callable[[Connection, Grant, Session], Outcome]  # done under a lease, which it ends
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tokensync.condition import condition
-from tokensync.connection import Status
-from tokensync.discovery import discover
-from tokensync.errors import (
+from tokensync.domain.authorization import LIFETIME
+from tokensync.domain.authorization import Outcome as Ended
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import (
     AlreadyConsumed,
     AlreadyStands,
     AppPaused,
@@ -27,10 +28,9 @@ from tokensync.errors import (
     UnknownApp,
     UnknownConnection,
 )
-from tokensync.names import ConnectionName, app_name
+from tokensync.domain.names import ConnectionName, app_name
+from tokensync.oauth.discovery import discover
 from tokensync.outcome import Outcome, Result
-from tokensync.pending import LIFETIME
-from tokensync.pending import Outcome as Ended
 from tokensync.session import Session
 from tokensync.signing import Invite
 from tokensync.summary import summary
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tokensync.connecting import Connector
+    from tokensync.domain.authorization import Pending
+    from tokensync.domain.ports import Apps, Sealer
+    from tokensync.domain.runtime import Clock
+    from tokensync.oauth.http import Wire
     from tokensync.operating import Operating
-    from tokensync.pending import Pending
-    from tokensync.ports import Apps, Sealer
-    from tokensync.seams import Clock
     from tokensync.session import Budget
     from tokensync.signing import Signer
     from tokensync.tick import Ticker
-    from tokensync.wire import Wire
 
     Command = Callable[[Mapping[str, Any], Budget], dict[str, Any]]
 

@@ -6,19 +6,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync import schedule, statuses, transitions
-from tokensync.connection import QUOTA, UNAVAILABLE, Status
-from tokensync.errors import FenceLost, PublishError, QuotaReached, SecretGone, SecretNotOurs
-from tokensync.history import noted
+from tokensync.domain.connection import QUOTA, UNAVAILABLE, Status, noted
+from tokensync.domain.errors import FenceLost, PublishError, QuotaReached, SecretGone, SecretNotOurs
+from tokensync.domain.work import Work
 from tokensync.outcome import Outcome, Result
-from tokensync.work import Work
 
 if TYPE_CHECKING:
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.ports import Connections, WorkQueue
+    from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.keeping import Keeper
-    from tokensync.ports import Connections, WorkQueue
     from tokensync.publishing import Publisher
-    from tokensync.seams import Alerts, Clock, Failpoints, Log, Randomness
 
 _WITHHELD = 3  # failures, which make a wait of 3 to 5 minutes
 _WHY = {

@@ -6,23 +6,22 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync import schedule, statuses, transitions
-from tokensync.answers import Failure, FailureClass
-from tokensync.connection import LastError, Phase, Status
 from tokensync.consumers import CONSUMERS
-from tokensync.history import noted
+from tokensync.domain.connection import LastError, Phase, Status, noted
+from tokensync.domain.messages import Failure, FailureClass
+from tokensync.domain.sealing import grant_binding
+from tokensync.oauth.token_response import read_answer
 from tokensync.outcome import Outcome, Result
-from tokensync.reading import read_answer
-from tokensync.unsealing import grant_binding
 
 if TYPE_CHECKING:
-    from tokensync.answers import Answer, Issued
     from tokensync.committing import Committer
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.messages import Answer, Issued
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import Connections
+    from tokensync.domain.runtime import Alerts, Clock, Log, Randomness
     from tokensync.keeping import Keeper
-    from tokensync.names import ConnectionName
-    from tokensync.ports import Connections
-    from tokensync.seams import Alerts, Clock, Log, Randomness
     from tokensync.session import Session
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokensync import transitions
-from tokensync.connection import QUOTA, Status
+from tokensync.domain.connection import QUOTA, Status
 
 if TYPE_CHECKING:
-    from tokensync.connection import Connection
-    from tokensync.names import ConnectionName
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.names import ConnectionName
 
 _INVITE = "tokensync invite {app} --for {name}"
 

@@ -7,10 +7,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.answers import Failure
-from tokensync.callback_query import Query, checked_code
 from tokensync.consent import check_consent
-from tokensync.errors import (
+from tokensync.domain.authorization import LIFETIME, Outcome, Pending, PendingKey, hashed
+from tokensync.domain.errors import (
     AlreadyConsumed,
     BadRequest,
     BeginFirst,
@@ -19,23 +18,24 @@ from tokensync.errors import (
     SealingUnavailable,
     StoreUnavailable,
 )
+from tokensync.domain.messages import Failure
+from tokensync.domain.secret import Secret
+from tokensync.domain.work import Work
 from tokensync.finishing import pending_binding
-from tokensync.pending import LIFETIME, Outcome, Pending, PendingKey, hashed
-from tokensync.presenting import present
-from tokensync.providers.contract import GrantType
-from tokensync.secret import Secret
+from tokensync.oauth.callback import Query, checked_code
+from tokensync.oauth.http import present
+from tokensync.oauth.provider import GrantType
+from tokensync.oauth.token_request import authorize_url, client_credentials_request, code_request
 from tokensync.signing import browser_of, verifier_of
-from tokensync.token_request import authorize_url, client_credentials_request, code_request
-from tokensync.work import Work
 
 if TYPE_CHECKING:
+    from tokensync.domain.ports import Pendings, WorkQueue
+    from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.finishing import Finisher
-    from tokensync.ports import Pendings, WorkQueue
+    from tokensync.oauth.http import Wire
     from tokensync.restored import RestoredTable
-    from tokensync.seams import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.session import Budget, Limits, Session
     from tokensync.signing import Invite, Signer
-    from tokensync.wire import Wire
 
 _PAUSE = 0.2  # seconds between tries to make an answer durable
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokensync.errors import InvalidApp
-from tokensync.providers.contract import GrantType
+from tokensync.domain.errors import InvalidApp
+from tokensync.oauth.provider import GrantType
 
 if TYPE_CHECKING:
     from tokensync.session import Session

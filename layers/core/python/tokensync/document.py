@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
 
 VERSION = 1
 _LARGEST = 65_536  # bytes, Secrets Manager's limit

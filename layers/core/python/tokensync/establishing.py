@@ -8,20 +8,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync import schedule
-from tokensync.connection import Connection, Status
-from tokensync.errors import FenceLost
-from tokensync.history import noted
+from tokensync.domain.connection import Connection, Status, noted
+from tokensync.domain.errors import FenceLost
+from tokensync.domain.sealing import grant_binding
 from tokensync.outcome import Result
 from tokensync.transitions import REASON_NOT_INVITED
-from tokensync.unsealing import grant_binding
 
 if TYPE_CHECKING:
     from tokensync.committing import Committer
-    from tokensync.grant import Grant
-    from tokensync.names import ConnectionName
-    from tokensync.ports import Connections
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import Connections
+    from tokensync.domain.runtime import Clock, Failpoints
     from tokensync.restored import RestoredTable
-    from tokensync.seams import Clock, Failpoints
     from tokensync.session import Budget, Limits, Session
 
 

@@ -10,33 +10,33 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tokensync.accounts import missing_scopes, named_account, wrong_kind
-from tokensync.answers import Answer, Failure, FailureClass, Issued
-from tokensync.connection import Status
-from tokensync.errors import NotLeased
+from tokensync.domain.authorization import NO_ACCOUNT, Outcome
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import NotLeased
+from tokensync.domain.grant import Grant
+from tokensync.domain.messages import Answer, Failure, FailureClass, Issued
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
 from tokensync.establishing import Authorization
-from tokensync.grant import Grant
-from tokensync.names import ConnectionName
+from tokensync.oauth.provider import GrantType
+from tokensync.oauth.token_response import read_answer
 from tokensync.outcome import Outcome as Looked
 from tokensync.outcome import Result
-from tokensync.pending import NO_ACCOUNT, Outcome
-from tokensync.providers.contract import GrantType
-from tokensync.reading import read_answer
-from tokensync.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tokensync.accounts import AccountReader
     from tokensync.concluding import Concluder
+    from tokensync.domain.authorization import Pending, PendingKey
+    from tokensync.domain.ports import Connections, Pendings, Sealer
+    from tokensync.domain.runtime import Alerts, Clock, Log
+    from tokensync.domain.work import Work
     from tokensync.establishing import Establisher
-    from tokensync.pending import Pending, PendingKey
     from tokensync.placing import Placer
-    from tokensync.ports import Connections, Pendings, Sealer
     from tokensync.restored import RestoredTable
-    from tokensync.seams import Alerts, Clock, Log
     from tokensync.session import Budget, Limits, Session
     from tokensync.verifying import Verifier
-    from tokensync.work import Work
 
 _LONGEST_NAMING = 86_400  # seconds for which a provider is asked again whose account a token is
 _NOT_NOW = Failure(kind=FailureClass.BUSY, code="app_paused", retry_after=600)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.connection import Status
 from tokensync.consumers import CONSUMERS
-from tokensync.errors import NotOffered
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import NotOffered
 from tokensync.operating import RESTS
 from tokensync.outcome import Outcome, Result
 from tokensync.session import Session
 
 if TYPE_CHECKING:
-    from tokensync.app import App
-    from tokensync.connection import Connection
-    from tokensync.consumers.contract import Consumer
-    from tokensync.grant import Grant
-    from tokensync.names import ConnectionName
+    from tokensync.domain.app import App
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.names import ConnectionName
+    from tokensync.oauth.consumer import Consumer
     from tokensync.operating import Operating
     from tokensync.pushing import Pusher
     from tokensync.session import Budget

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tokensync.answers import FailureClass
 from tokensync.commands import FAILED, LATER, refused, told_outcome
-from tokensync.connection import Status
+from tokensync.domain.connection import Status
+from tokensync.domain.messages import FailureClass
+from tokensync.domain.names import ConnectionName, app_name
 from tokensync.handing import Handover
-from tokensync.names import ConnectionName, app_name
 from tokensync.outcome import Result
 from tokensync.trying import SecretTrial
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tokensync.accounts import AccountReader
-    from tokensync.answers import Failure
     from tokensync.commands import Command
+    from tokensync.domain.messages import Failure
     from tokensync.operating import Operating
     from tokensync.outcome import Outcome
     from tokensync.pushing import Pusher

@@ -7,25 +7,25 @@ from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
 from tokensync.accounts import kept_facts
-from tokensync.answers import Failure
-from tokensync.connection import Status
-from tokensync.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
+from tokensync.domain.grant import Grant
+from tokensync.domain.messages import Failure
+from tokensync.domain.secret import Secret
 from tokensync.establishing import Authorization
-from tokensync.grant import Grant
+from tokensync.oauth.provider import GrantType
+from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.operating import RESTS
 from tokensync.outcome import Outcome, Result
-from tokensync.providers.contract import GrantType
-from tokensync.reading import ASSUMED_LIFE
-from tokensync.secret import Secret
 from tokensync.session import Session
 
 if TYPE_CHECKING:
     from typing import Any
 
     from tokensync.brought import Brought
-    from tokensync.connection import Connection
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.names import ConnectionName
     from tokensync.establishing import Establisher
-    from tokensync.names import ConnectionName
     from tokensync.operating import Operating
     from tokensync.proving import Prover
     from tokensync.session import Budget

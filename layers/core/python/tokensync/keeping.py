@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.errors import StoreUnavailable
-from tokensync.work import Work
+from tokensync.domain.errors import StoreUnavailable
+from tokensync.domain.work import Work
 
 if TYPE_CHECKING:
-    from tokensync.connection import Connection
-    from tokensync.names import ConnectionName
-    from tokensync.ports import Connections, WorkQueue
-    from tokensync.seams import Alerts, Clock, Log
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import Connections, WorkQueue
+    from tokensync.domain.runtime import Alerts, Clock, Log
     from tokensync.session import Budget
 
 _PAUSE = 0.2

@@ -6,12 +6,12 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-from tokensync.errors import StoreUnavailable, UnknownApp
+from tokensync.domain.errors import StoreUnavailable, UnknownApp
 
 if TYPE_CHECKING:
-    from tokensync.app import App
-    from tokensync.ports import Apps
-    from tokensync.seams import Clock
+    from tokensync.domain.app import App
+    from tokensync.domain.ports import Apps
+    from tokensync.domain.runtime import Clock
 
 # A flood of made-up names causes at most one look-up in this time.
 _LOOK_AGAIN_SECONDS = 30.0

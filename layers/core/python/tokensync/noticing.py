@@ -7,18 +7,18 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from tokensync.errors import InvalidName, StoreUnavailable, UnknownConnection
-from tokensync.names import ConnectionName
-from tokensync.providers.notices import NoticeKind
+from tokensync.domain.errors import InvalidName, StoreUnavailable, UnknownConnection
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.work import Work
+from tokensync.oauth.provider import NoticeKind
 from tokensync.signing import Invite, invite_url
-from tokensync.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.ports import Connections, Notices, WorkQueue
-    from tokensync.providers.notices import Notice
-    from tokensync.seams import Alerts, Clock, Randomness
+    from tokensync.domain.ports import Connections, Notices, WorkQueue
+    from tokensync.domain.runtime import Alerts, Clock, Randomness
+    from tokensync.oauth.provider import Notice
     from tokensync.signing import Signer
 
 _INVITE_LIFE = 7 * 86_400

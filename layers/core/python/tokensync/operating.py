@@ -6,20 +6,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.batch import count_attempts
-from tokensync.connection import Status
-from tokensync.errors import UnknownConnection
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import UnknownConnection
+from tokensync.domain.work import Work
 from tokensync.outcome import Outcome, Result
 from tokensync.session import Session
 from tokensync.transitions import released
-from tokensync.work import Work
 
 if TYPE_CHECKING:
     from tokensync.caretaker import Act, Caretaker
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
-    from tokensync.names import ConnectionName
-    from tokensync.ports import Apps, Connections, Sealer
-    from tokensync.seams import Alerts, Clock, Log
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import Apps, Connections, Sealer
+    from tokensync.domain.runtime import Alerts, Clock, Log
     from tokensync.session import Budget
 
 # Connections that no refresh can help. `force` presents the stored token all the same, but for those that are set

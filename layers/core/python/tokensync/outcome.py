@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tokensync.answers import Failure
-    from tokensync.connection import Connection
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.messages import Failure
 
 
 class Result(StrEnum):

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.pending import LIFETIME, Outcome, Pending
+from tokensync.domain.authorization import LIFETIME, Outcome, Pending
 
 if TYPE_CHECKING:
-    from tokensync.pending import PendingKey
-    from tokensync.ports import Apps, Pendings
+    from tokensync.domain.authorization import PendingKey
+    from tokensync.domain.ports import Apps, Pendings
+    from tokensync.domain.runtime import Clock
     from tokensync.restored import RestoredTable
-    from tokensync.seams import Clock
 
 
 @dataclass(frozen=True, kw_only=True)

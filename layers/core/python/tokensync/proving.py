@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.answers import FailureClass
-from tokensync.connection import Status
-from tokensync.errors import NotOffered
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import NotOffered
+from tokensync.domain.messages import FailureClass
 from tokensync.operating import RESTS
 from tokensync.outcome import Outcome, Result
 from tokensync.session import Session
 from tokensync.transitions import released
 
 if TYPE_CHECKING:
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
-    from tokensync.names import ConnectionName
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.names import ConnectionName
     from tokensync.operating import Operating
     from tokensync.session import Budget
     from tokensync.verifying import Verifier

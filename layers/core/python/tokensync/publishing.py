@@ -6,16 +6,16 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING
 
-from tokensync.connection import Published
 from tokensync.document import document
-from tokensync.errors import SecretGone
+from tokensync.domain.connection import Published
+from tokensync.domain.errors import SecretGone
 
 if TYPE_CHECKING:
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
-    from tokensync.names import ConnectionName
-    from tokensync.ports import TokenSecrets
-    from tokensync.seams import Clock
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import TokenSecrets
+    from tokensync.domain.runtime import Clock
 
 
 def version_id(name: ConnectionName, *, generation: int, fence: int) -> str:

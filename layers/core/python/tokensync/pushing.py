@@ -10,29 +10,28 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tokensync import schedule
-from tokensync.answers import Failure, FailureClass
-from tokensync.connection import Status
 from tokensync.consumers import CONSUMERS
 from tokensync.consumers.standing import Standing, consumer_binding, from_bytes, to_bytes
-from tokensync.errors import FenceLost
-from tokensync.history import noted
+from tokensync.domain.connection import Status, noted
+from tokensync.domain.errors import FenceLost
+from tokensync.domain.messages import Failure, FailureClass
+from tokensync.domain.secret import Secret
+from tokensync.domain.work import Work
+from tokensync.oauth.http import present
+from tokensync.oauth.token_response import read_consumer
 from tokensync.outcome import Outcome, Result
-from tokensync.presenting import present
-from tokensync.reading import read_consumer
-from tokensync.secret import Secret
 from tokensync.transitions import released
-from tokensync.work import Work
 
 if TYPE_CHECKING:
-    from tokensync.app import App
     from tokensync.committing import Committer
-    from tokensync.connection import Connection
-    from tokensync.consumers.contract import Consumer
-    from tokensync.grant import Grant
-    from tokensync.ports import Connections, Sealer, WorkQueue
-    from tokensync.seams import Alerts, Clock, Failpoints, Log, Randomness
+    from tokensync.domain.app import App
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.ports import Connections, Sealer, WorkQueue
+    from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
+    from tokensync.oauth.consumer import Consumer
+    from tokensync.oauth.http import Wire
     from tokensync.session import Limits, Session
-    from tokensync.wire import Wire
 
 REASON_OWNED = "owned_by_consumer"
 _NO_ANSWER = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message="an earlier request got no answer")

@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING
 
 from tokensync.batch import count_attempts
 from tokensync.condition import condition
-from tokensync.connection import Phase, Status
-from tokensync.errors import FenceLost, StoreUnavailable, TokensyncError
+from tokensync.domain.authorization import NO_ACCOUNT
+from tokensync.domain.authorization import Outcome as Ended
+from tokensync.domain.connection import Phase, Status
+from tokensync.domain.errors import FenceLost, StoreUnavailable, TokensyncError
+from tokensync.domain.work import Work
 from tokensync.outcome import Outcome, Result
-from tokensync.pending import NO_ACCOUNT
-from tokensync.pending import Outcome as Ended
 from tokensync.redriving import Found
 from tokensync.session import Session
 from tokensync.transitions import released
-from tokensync.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
-    from tokensync.names import ConnectionName
+    from tokensync.domain.authorization import Pending
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import Connections, Pendings, WorkQueue
     from tokensync.operating import Operating
-    from tokensync.pending import Pending
-    from tokensync.ports import Connections, Pendings, WorkQueue
     from tokensync.redriving import Redriver
     from tokensync.session import Budget
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.errors import BadRequest, QueueUnavailable, TokensyncError
-from tokensync.pending import Outcome
-from tokensync.work import Work
+from tokensync.domain.authorization import Outcome
+from tokensync.domain.errors import BadRequest, QueueUnavailable, TokensyncError
+from tokensync.domain.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tokensync.domain.authorization import PendingKey
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import Connections, DeadLetters, WorkQueue
+    from tokensync.domain.runtime import Log
+    from tokensync.domain.work import DeadLetter
     from tokensync.keeping import Keeper
-    from tokensync.names import ConnectionName
-    from tokensync.pending import PendingKey
     from tokensync.placing import Placer
-    from tokensync.ports import Connections, DeadLetters, WorkQueue
-    from tokensync.seams import Log
     from tokensync.session import Budget
-    from tokensync.work import DeadLetter
 
     Conclude = Callable[[ConnectionName, Budget], "Found"]
 

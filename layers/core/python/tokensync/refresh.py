@@ -11,29 +11,29 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync import schedule, transitions
-from tokensync.answers import Failure, FailureClass
-from tokensync.connection import Attempt, Exemption, Phase
-from tokensync.errors import FenceLost, NewerSchema, StoreError, StoreUnavailable
+from tokensync.domain.connection import Attempt, Exemption, Phase
+from tokensync.domain.errors import FenceLost, NewerSchema, StoreError, StoreUnavailable
+from tokensync.domain.messages import Failure, FailureClass
+from tokensync.domain.sealing import answer_binding
+from tokensync.domain.work import Work
+from tokensync.oauth.http import present
+from tokensync.oauth.provider import GrantType
+from tokensync.oauth.token_request import renewal_request
+from tokensync.oauth.token_response import read_answer
 from tokensync.outcome import Outcome, Result
-from tokensync.presenting import present
-from tokensync.providers.contract import GrantType
-from tokensync.reading import read_answer
-from tokensync.token_request import renewal_request
-from tokensync.unsealing import answer_binding
-from tokensync.work import Work
 
 if TYPE_CHECKING:
-    from tokensync.answers import Answer
     from tokensync.committing import Committer
     from tokensync.concluding import Concluder
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.messages import Answer
+    from tokensync.domain.ports import Connections, WorkQueue
+    from tokensync.domain.runtime import Clock, Failpoints, Randomness
+    from tokensync.domain.sealing import Unsealer
     from tokensync.keeping import Keeper
-    from tokensync.ports import Connections, WorkQueue
-    from tokensync.seams import Clock, Failpoints, Randomness
+    from tokensync.oauth.http import Wire
     from tokensync.session import Budget, Limits, Session
-    from tokensync.unsealing import Unsealer
-    from tokensync.wire import Wire
 
 _EARLIER = 3  # presentations of one token whose answers are still looked for
 # RFC 6749 §4.4: what is minted is the app's own.

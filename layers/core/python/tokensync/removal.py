@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokensync import statuses
-from tokensync.errors import FenceLost, PublishError, SecretGone, SecretNotOurs
+from tokensync.domain.errors import FenceLost, PublishError, SecretGone, SecretNotOurs
+from tokensync.domain.work import Work
 from tokensync.outcome import Outcome, Result
-from tokensync.work import Work
 
 if TYPE_CHECKING:
     from tokensync.committing import Committer
-    from tokensync.connection import Connection
+    from tokensync.domain.connection import Connection
 
 # Secrets Manager's recovery window, https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
 SHORTEST_RECOVERY, LONGEST_RECOVERY = 7, 30  # days

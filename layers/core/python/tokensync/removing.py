@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync import schedule, statuses, transitions
-from tokensync.connection import REASON_REMOVED, Status
-from tokensync.errors import PublishUnavailable
+from tokensync.domain.connection import REASON_REMOVED, Status
+from tokensync.domain.errors import PublishUnavailable
 from tokensync.operating import RESTS
 from tokensync.outcome import Outcome, Result
 from tokensync.removal import LONGEST_RECOVERY, finished
@@ -15,9 +15,9 @@ from tokensync.session import Session
 
 if TYPE_CHECKING:
     from tokensync.committing import Committer
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
-    from tokensync.names import ConnectionName
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.names import ConnectionName
     from tokensync.operating import Operating
     from tokensync.schedule import Cadence
     from tokensync.session import Budget

@@ -14,18 +14,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync import statuses, transitions
-from tokensync.connection import Status
-from tokensync.errors import PublishUnavailable, SecretGone, SecretNotOurs
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs
 from tokensync.outcome import Outcome, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensync.committing import Committer
-    from tokensync.connection import Connection
-    from tokensync.pending import Pending
-    from tokensync.ports import Connections, Origin
-    from tokensync.seams import Alerts, Clock
+    from tokensync.domain.authorization import Pending
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.ports import Connections, Origin
+    from tokensync.domain.runtime import Alerts, Clock
 
     Answered = Callable[[Connection], bool]
 

@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokensync import transitions
-from tokensync.answers import Failure, FailureClass
-from tokensync.connection import Status
-from tokensync.errors import NotOffered
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import NotOffered
+from tokensync.domain.messages import Failure, FailureClass
+from tokensync.oauth.http import present
+from tokensync.oauth.token_request import revocation_request
+from tokensync.oauth.token_response import read_revocation
 from tokensync.outcome import Outcome, Result
-from tokensync.presenting import present
-from tokensync.reading import read_revocation
 from tokensync.session import Session
-from tokensync.token_request import revocation_request
 
 if TYPE_CHECKING:
     from tokensync.committing import Committer
     from tokensync.concluding import Concluder
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
-    from tokensync.names import ConnectionName
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.runtime import Failpoints
+    from tokensync.oauth.http import Wire
     from tokensync.operating import Operating
-    from tokensync.seams import Failpoints
     from tokensync.session import Budget, Limits
-    from tokensync.wire import Wire
 
 _RENEWED = (Status.ACTIVE, Status.HELD)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tokensync.app import App
-    from tokensync.connection import Connection
-    from tokensync.names import ConnectionName
+    from tokensync.domain.app import App
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.names import ConnectionName
 
 DAY = 86_400
 # Days before the refresh token's own end at which an operator is warned.

@@ -11,11 +11,11 @@ from tokensync.providers import provider_named
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tokensync.app import App, AppState
-    from tokensync.ports import Apps, DataKey, Sealer
-    from tokensync.providers.contract import Provider
-    from tokensync.seams import Clock
-    from tokensync.secret import Secret
+    from tokensync.domain.app import App, AppState
+    from tokensync.domain.ports import Apps, DataKey, Sealer
+    from tokensync.domain.runtime import Clock
+    from tokensync.domain.secret import Secret
+    from tokensync.oauth.provider import Provider
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tokensync.errors import BadRequest, InviteRefused
-from tokensync.pending import PendingKey, hashed
-from tokensync.secret import Secret
+from tokensync.domain.authorization import PendingKey, hashed
+from tokensync.domain.errors import BadRequest, InviteRefused
+from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

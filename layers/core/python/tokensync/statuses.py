@@ -9,17 +9,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokensync import schedule
-from tokensync.answers import FailureClass
-from tokensync.connection import Exemption, LastError, Status
-from tokensync.history import noted
-from tokensync.providers.contract import RefreshReuse
+from tokensync.domain.connection import Exemption, LastError, Status, noted
+from tokensync.domain.messages import FailureClass
+from tokensync.oauth.provider import RefreshReuse
 from tokensync.transitions import REASON_REFUSED, REASON_RESTORED_TABLE, released, unscheduled
 
 if TYPE_CHECKING:
-    from tokensync.answers import Failure
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
-    from tokensync.providers.contract import Provider
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.messages import Failure
+    from tokensync.oauth.provider import Provider
 
 TOMBSTONE = 90 * schedule.DAY
 

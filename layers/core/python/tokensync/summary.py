@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tokensync.condition import condition
-from tokensync.names import token_secret_name
+from tokensync.domain.names import token_secret_name
 
 if TYPE_CHECKING:
-    from tokensync.connection import Connection, LastError
+    from tokensync.domain.connection import Connection, LastError
 
 
 def summary(record: Connection, *, prefix: str, paused: str = "") -> dict[str, Any]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from tokensync.errors import BadRequest, InvalidName
+from tokensync.domain.errors import BadRequest, InvalidName
 
 if TYPE_CHECKING:
-    from tokensync.ports import Connections, WorkQueue
-    from tokensync.seams import Clock, Log
+    from tokensync.domain.ports import Connections, WorkQueue
+    from tokensync.domain.runtime import Clock, Log
+    from tokensync.domain.work import DueKey, Work
     from tokensync.session import Budget
-    from tokensync.work import DueKey, Work
 
 _AT_ONCE = 10  # what the queue takes in one call: more is never claimed without being queued
 _STOP_BEFORE = 5.0  # seconds: what is left over is found by the next tick

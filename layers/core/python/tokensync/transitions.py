@@ -9,17 +9,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokensync import schedule
-from tokensync.answers import Failure, FailureClass
-from tokensync.connection import Exemption, LastError, Phase, Status
-from tokensync.history import noted
-from tokensync.providers.contract import RefreshReuse
-from tokensync.reading import ASSUMED_LIFE
+from tokensync.domain.connection import Exemption, LastError, Phase, Status, noted
+from tokensync.domain.messages import Failure, FailureClass
+from tokensync.oauth.provider import RefreshReuse
+from tokensync.oauth.token_response import ASSUMED_LIFE
 
 if TYPE_CHECKING:
-    from tokensync.answers import Issued
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
-    from tokensync.providers.contract import Provider
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.messages import Issued
+    from tokensync.oauth.provider import Provider
 
 BREAKER_WINDOW = 600
 BREAKER_TRIED = 20

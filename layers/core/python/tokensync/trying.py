@@ -9,19 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.answers import Failure, FailureClass
-from tokensync.connection import Status
-from tokensync.errors import NotOffered
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import NotOffered
+from tokensync.domain.messages import Failure, FailureClass
+from tokensync.oauth.token_request import renewal_request
 from tokensync.outcome import Outcome, Result
 from tokensync.session import Session, Trial
-from tokensync.token_request import renewal_request
 from tokensync.transitions import released
 
 if TYPE_CHECKING:
     from tokensync.accounts import AccountReader
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
-    from tokensync.names import ConnectionName
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.names import ConnectionName
     from tokensync.operating import Operating
     from tokensync.session import Budget
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tokensync.accepting import Accepter
-from tokensync.answers import FailureClass
 from tokensync.brought import FIELDS, Brought
 from tokensync.commands import FAILED, LATER, NEEDS_SELLER, USAGE, refused, told_outcome
 from tokensync.condition import condition
-from tokensync.connection import Status
-from tokensync.errors import BadRequest
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import BadRequest
+from tokensync.domain.messages import FailureClass
+from tokensync.domain.names import ConnectionName
 from tokensync.importing import Importer
-from tokensync.names import ConnectionName
 from tokensync.outcome import Result
 from tokensync.proving import Prover
 from tokensync.removal import LONGEST_RECOVERY, SHORTEST_RECOVERY
@@ -24,18 +24,18 @@ from tokensync.transitions import REASON_RESTORED_TABLE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.answers import Failure
     from tokensync.commands import Command
     from tokensync.committing import Committer
     from tokensync.concluding import Concluder
+    from tokensync.domain.messages import Failure
+    from tokensync.domain.runtime import Failpoints
     from tokensync.establishing import Establisher
+    from tokensync.oauth.http import Wire
     from tokensync.operating import Operating
     from tokensync.outcome import Outcome
     from tokensync.schedule import Cadence
-    from tokensync.seams import Failpoints
     from tokensync.session import Budget, Limits
     from tokensync.verifying import Verifier
-    from tokensync.wire import Wire
 
     Words = dict[Result, tuple[int, str, str]]
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from tokensync import transitions
 from tokensync.accounts import kept_facts
-from tokensync.answers import Failure, FailureClass
-from tokensync.errors import PublishUnavailable, SecretGone, SecretNotOurs, StoreUnavailable
-from tokensync.history import noted
+from tokensync.domain.connection import noted
+from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs, StoreUnavailable
+from tokensync.domain.messages import Failure, FailureClass
+from tokensync.domain.sealing import grant_binding
 from tokensync.outcome import Outcome, Result
-from tokensync.unsealing import grant_binding
 
 if TYPE_CHECKING:
     from typing import Any
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from tokensync.accounts import AccountReader
     from tokensync.committing import Committer
     from tokensync.concluding import Concluder
-    from tokensync.connection import Connection
-    from tokensync.grant import Grant
-    from tokensync.names import ConnectionName
-    from tokensync.ports import Connections
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import Connections
+    from tokensync.domain.runtime import Alerts, Clock, Log, Randomness
     from tokensync.publishing import Publisher
     from tokensync.schedule import Cadence
-    from tokensync.seams import Alerts, Clock, Log, Randomness
     from tokensync.session import Session
 
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.callback_query import Query
-from tokensync.errors import (
+from tokensync.domain.authorization import Outcome
+from tokensync.domain.errors import (
     AlreadyConsumed,
     BadRequest,
     FenceLost,
@@ -18,10 +18,10 @@ from tokensync.errors import (
     StoreUnavailable,
     UnknownApp,
 )
-from tokensync.names import app_name
+from tokensync.domain.names import app_name
+from tokensync.domain.secret import Secret
+from tokensync.oauth.callback import Query
 from tokensync.pages import Page, page
-from tokensync.pending import Outcome
-from tokensync.secret import Secret
 from tokensync.session import Session
 from tokensync.signing import Invite, invite_url
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tokensync.connecting import Connector
+    from tokensync.domain.authorization import Pending
+    from tokensync.domain.ports import Apps, Sealer
+    from tokensync.domain.runtime import Clock, Log
     from tokensync.known import KnownApps, KnownNames
-    from tokensync.pending import Pending
-    from tokensync.ports import Apps, Sealer
-    from tokensync.seams import Clock, Log
     from tokensync.session import Budget
     from tokensync.signing import Signer
 

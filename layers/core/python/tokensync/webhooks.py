@@ -7,27 +7,27 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.errors import (
+from tokensync.domain.errors import (
     InvalidApp,
     InvalidName,
     NewerSchema,
     StoreUnavailable,
     UnknownApp,
 )
-from tokensync.names import app_name
+from tokensync.domain.names import app_name
 from tokensync.noticing import Taken
+from tokensync.oauth.strict_json import parse_object
 from tokensync.pages import Page
 from tokensync.providers import PROVIDERS, provider_named
-from tokensync.strict_json import parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.app import App
+    from tokensync.domain.app import App
+    from tokensync.domain.runtime import Log
     from tokensync.known import KnownApps, KnownNames
     from tokensync.noticing import Noticer
-    from tokensync.providers.notices import WebhookShape
-    from tokensync.seams import Log
+    from tokensync.oauth.provider import WebhookShape
 
 LONGEST_BODY = 64 * 1024
 

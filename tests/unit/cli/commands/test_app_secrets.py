@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cart import HOST, KEY, ScriptedCart
-from tokensync.secret import Secret
+from tokensync.domain.secret import Secret
 from world import APP, NAME
 
 NEW = "canary-new-secret"

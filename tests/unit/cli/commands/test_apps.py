@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tokensync.app import App
-from tokensync.connection import Status
-from tokensync.errors import StoreUnavailable, UnknownApp
-from tokensync.names import ConnectionName
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import StoreUnavailable, UnknownApp
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
 from tokensync.transitions import REASON_REFUSED
 from world import APP, NAME
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from scripted import ISSUER, ScriptedServer
+from tokensync.oauth.provider import GrantType
+from tokensync.oauth.shapes import ClientAuthentication
 from tokensync.providers import provider_named
-from tokensync.providers.contract import GrantType
-from tokensync.providers.shapes import ClientAuthentication
 from world import APP
 
 SECRET = "s3cr3t-canary"

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tokensync.errors import AlreadyConsumed
+from tokensync.domain.errors import AlreadyConsumed
 from tokensync_cli.commands import connecting
 from world import ACCOUNT, APP, NAME
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tokensync.app import App
-from tokensync.connection import LastError, Status
-from tokensync.errors import SealingUnavailable, StoreUnavailable
-from tokensync.names import ConnectionName, token_secret_name
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.connection import LastError, Status
+from tokensync.domain.errors import SealingUnavailable, StoreUnavailable
+from tokensync.domain.names import ConnectionName, token_secret_name
+from tokensync.domain.secret import Secret
 from tokensync.summary import summary
 from world import ACCOUNT, APP, NAME
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tokensync.connection import QUOTA, Status
-from tokensync.errors import InvalidApp, StoreUnavailable
-from tokensync.pending import NO_ACCOUNT, Outcome, Pending, PendingKey
+from tokensync.domain.authorization import NO_ACCOUNT, Outcome, Pending, PendingKey
+from tokensync.domain.connection import QUOTA, Status
+from tokensync.domain.errors import InvalidApp, StoreUnavailable
 from tokensync_cli.failure import CommandFailed
 from world import APP, NAME
 

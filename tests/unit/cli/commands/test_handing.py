@@ -12,9 +12,9 @@ import pytest
 
 from cart import HOST, KEY, ScriptedCart
 from scripted import OIDC
-from tokensync.connection import Status
-from tokensync.names import ConnectionName, token_secret_name
-from tokensync.secret import Secret
+from tokensync.domain.connection import Status
+from tokensync.domain.names import ConnectionName, token_secret_name
+from tokensync.domain.secret import Secret
 from world import APP, NAME
 
 SECRET = token_secret_name("tokensync", NAME)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tokensync.connection import Status
-from tokensync.names import ConnectionName
+from tokensync.domain.connection import Status
+from tokensync.domain.names import ConnectionName
 from tokensync_cli.failure import CommandFailed
 from tokensync_cli.import_rows import COLUMNS, LARGEST_FILE
 from world import ACCOUNT, APP, NAME

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tokensync.connection import Status
-from tokensync.errors import QueueUnavailable, StoreUnavailable
-from tokensync.names import ConnectionName
-from tokensync.work import Work
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import QueueUnavailable, StoreUnavailable
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.work import Work
 from world import APP, NAME
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tokensync.connection import Status
-from tokensync.errors import NoAnswer
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import NoAnswer
 from tokensync_cli.failure import CommandFailed
 from world import APP, NAME
 

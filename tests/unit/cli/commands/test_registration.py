@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tokensync.errors import InvalidName
+from tokensync.domain.errors import InvalidName
 from tokensync.providers import PROVIDERS
 from tokensync_cli.failure import UsageFailed
 from tokensync_cli.registration import Wanted, _scopes, _service_id, lifetime_warning, live_hosts

@@ -9,7 +9,7 @@ from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
 from tokensync.aws.failures import translated
-from tokensync.errors import (
+from tokensync.domain.errors import (
     AlreadyConsumed,
     FenceLost,
     InvalidApp,

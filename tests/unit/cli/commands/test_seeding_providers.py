@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripted import ScriptedServer
+from tokensync.oauth.provider import GrantType
 from tokensync.providers import PROVIDERS, provider_named
-from tokensync.providers.contract import GrantType
 from tokensync_cli.failure import CommandFailed, UsageFailed
 from tokensync_cli.invoking import FunctionRefused
 from tokensync_cli.registration import live_hosts

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tokensync.app import App
-from tokensync.connection import Status
-from tokensync.names import ConnectionName, token_secret_name
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.connection import Status
+from tokensync.domain.names import ConnectionName, token_secret_name
+from tokensync.domain.secret import Secret
 from visitors import Browser
 from world import APP, NAME
 

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from scripted import OIDC, ScriptedServer, oidc_token
-from tokensync.app import App
-from tokensync.errors import NoAnswer, NotSent
-from tokensync.secret import Secret
+from tokensync.domain.app import App
+from tokensync.domain.errors import NoAnswer, NotSent
+from tokensync.domain.secret import Secret
 
 MINTING = replace(
     OIDC, name="own", endpoints={"token": OIDC.endpoints["token"]}, settings={"grant": "client_credentials"}

@@ -8,14 +8,19 @@ from tokensync_cli.embedded.inputs import fingerprint
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A project in small."""
-    for name in ("template.yaml", "uv.lock", "functions/callback/app.py", "layers/core/python/tokensync/names.py"):
+    for name in (
+        "template.yaml",
+        "uv.lock",
+        "functions/callback/app.py",
+        "layers/core/python/tokensync/domain/names.py",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     return tmp_path
 
 
 @pytest.mark.parametrize(
-    "name", ["template.yaml", "uv.lock", "functions/callback/app.py", "layers/core/python/tokensync/names.py"]
+    "name", ["template.yaml", "uv.lock", "functions/callback/app.py", "layers/core/python/tokensync/domain/names.py"]
 )
 def test_a_changed_source_is_seen(root: Path, name: str) -> None:
     """Whatever the deployment is made from counts."""

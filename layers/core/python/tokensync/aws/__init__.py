@@ -1,1 +1,1 @@
-"""The only package that speaks to AWS: it implements `tokensync.ports`, and translates every foreign error."""
+"""The only package that speaks to AWS: it implements `tokensync.domain.ports`, and translates every foreign error."""

@@ -1,4 +1,4 @@
-"""Alerts: a message to the topic's subscribers, and a metric that an alarm watches, see `tokensync.ports.Alerts`."""
+"""Alerts, see `tokensync.domain.ports.Alerts`: a message to the subscribers, and a metric that an alarm watches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tokensync.aws.failures import FOREIGN, code_of
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
-    from tokensync.seams import Log
+    from tokensync.domain.runtime import Log
 
 NAMESPACE = "tokensync"
 METRIC = "Alert"

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from tokensync.aws.failures import translated
 from tokensync.aws.secrets import STACK_TAG
-from tokensync.errors import InvalidApp, StoreUnavailable, TokensyncError, UnknownApp
-from tokensync.names import app_secret_name
+from tokensync.domain.errors import InvalidApp, StoreUnavailable, TokensyncError, UnknownApp
+from tokensync.domain.names import app_secret_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from tokensync.app import App
+    from tokensync.domain.app import App
 
 
 class _Taken(TokensyncError):

@@ -1,4 +1,4 @@
-"""The registered apps, see `tokensync.ports.Apps`: registrations are secrets, their directory and state are items."""
+"""The registered apps, see `tokensync.domain.ports.Apps`: registrations are secrets, directory and state are items."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import secrets
 import threading
 from typing import TYPE_CHECKING
 
-from tokensync.app import App, AppState
 from tokensync.aws.dynamodb import Change, ConditionFailed, DynamoTable
 from tokensync.aws.items import from_attribute
-from tokensync.connection import SCHEMA
-from tokensync.errors import InvalidApp, StoreUnavailable, UnknownApp
+from tokensync.domain.app import App, AppState
+from tokensync.domain.connection import SCHEMA
+from tokensync.domain.errors import InvalidApp, StoreUnavailable, UnknownApp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tokensync.aws.app_secrets import AppSecrets
     from tokensync.aws.items import Item
-    from tokensync.seams import Clock
+    from tokensync.domain.runtime import Clock
 
 # A registration that was read stands for so long: a batch costs one read, and a new client secret is seen soon.
 CACHE_SECONDS = 60.0

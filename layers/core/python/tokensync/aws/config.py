@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.errors import TokensyncError
+from tokensync.domain.errors import TokensyncError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

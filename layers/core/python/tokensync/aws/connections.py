@@ -1,4 +1,4 @@
-"""The connections' records in DynamoDB, see `tokensync.ports.Connections`."""
+"""The connections' records in DynamoDB, see `tokensync.domain.ports.Connections`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tokensync.aws.items import (
     partition,
     schema_of,
 )
-from tokensync.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase, Status
-from tokensync.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
-from tokensync.names import ConnectionName
-from tokensync.work import DueKey
+from tokensync.domain.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase, Status
+from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.work import DueKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

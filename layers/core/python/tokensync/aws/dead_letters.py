@@ -1,12 +1,12 @@
-"""The dead-letter queue in SQS, see `tokensync.ports.DeadLetters`."""
+"""The dead-letter queue in SQS, see `tokensync.domain.ports.DeadLetters`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from tokensync.aws.failures import translated
-from tokensync.errors import QueueUnavailable
-from tokensync.work import DeadLetter
+from tokensync.domain.errors import QueueUnavailable
+from tokensync.domain.work import DeadLetter
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tokensync.aws.failures import translated
 from tokensync.aws.items import to_attribute
-from tokensync.errors import StoreUnavailable
+from tokensync.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,7 +11,7 @@ from botocore.parsers import ResponseParserError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tokensync.errors import TokensyncError
+    from tokensync.domain.errors import TokensyncError
 
 # All that a client call can raise: AWS refused, the network or our side failed, or the answer was no AWS answer.
 FOREIGN = (ClientError, BotoCoreError, ResponseParserError)

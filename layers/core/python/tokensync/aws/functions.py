@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tokensync.aws.log import PowertoolsLog
     from tokensync.batch import BatchRunner
     from tokensync.commands import CallbackCommands, RotationCommands
-    from tokensync.seams import Clock
+    from tokensync.domain.runtime import Clock
     from tokensync.tick import Ticker
     from tokensync.web import Web
     from tokensync.webhooks import Webhooks

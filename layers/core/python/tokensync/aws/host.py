@@ -9,15 +9,15 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from tokensync.addresses import AddressPolicy, PublicOnly
 from tokensync.aws.system import SystemClock
+from tokensync.oauth.addresses import AddressPolicy, PublicOnly
 
 if TYPE_CHECKING:
-    from tokensync.seams import Failpoints
+    from tokensync.domain.runtime import Failpoints
 
 
 class NoFailpoints:
-    """See `tokensync.ports.Failpoints`: nothing ever happens."""
+    """See `tokensync.domain.ports.Failpoints`: nothing ever happens."""
 
     def reached(self, name: str) -> None:
         """Do nothing."""

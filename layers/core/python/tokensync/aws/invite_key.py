@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal
 from botocore.exceptions import ClientError
 
 from tokensync.aws.failures import code_of, translated
-from tokensync.errors import StoreUnavailable
-from tokensync.secret import Secret
+from tokensync.domain.errors import StoreUnavailable
+from tokensync.domain.secret import Secret
 from tokensync.signing import Signer
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from tokensync.seams import Clock
+    from tokensync.domain.runtime import Clock
 
 # A warm function learns of a rotated key within this time; garbage requests never cause a look-up of their own.
 _KEPT_SECONDS = 300.0

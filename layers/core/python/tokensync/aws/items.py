@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from tokensync.connection import (
+from tokensync.domain.authorization import Outcome, Pending, PendingKey, hashed
+from tokensync.domain.connection import (
     SCHEMA,
     Attempt,
     Connection,
@@ -17,8 +18,7 @@ from tokensync.connection import (
     Published,
     Status,
 )
-from tokensync.names import ConnectionName
-from tokensync.pending import Outcome, Pending, PendingKey, hashed
+from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
     from collections.abc import Callable

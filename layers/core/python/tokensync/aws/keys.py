@@ -1,4 +1,4 @@
-"""Data keys from KMS, see `tokensync.sealing.KeyService`.
+"""Data keys from KMS, see `tokensync.domain.sealing.KeyService`.
 
 The grant key's policy gives GenerateDataKey to both functions and Decrypt to the rotation function alone.
 """
@@ -10,12 +10,12 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from tokensync.aws.failures import translated
-from tokensync.errors import SealingUnavailable
+from tokensync.domain.errors import SealingUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
-    from tokensync.seams import Clock
+    from tokensync.domain.runtime import Clock
 
 _HELD_KEYS = 64
 _HELD_SECONDS = 300.0

@@ -1,11 +1,11 @@
-"""The providers' notices that had their effect, in DynamoDB, see `tokensync.ports.Notices`."""
+"""The providers' notices that had their effect, in DynamoDB, see `tokensync.domain.ports.Notices`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from tokensync.aws.items import KEPT_NOTICE, notice_key
-from tokensync.connection import SCHEMA
+from tokensync.domain.connection import SCHEMA
 
 if TYPE_CHECKING:
     from tokensync.aws.dynamodb import DynamoTable

@@ -1,4 +1,4 @@
-"""Which table the items were written to, see `tokensync.ports.Origin`: a mark among them, and the table's own id."""
+"""Which table the items were written to, see `tokensync.domain.ports.Origin`: a mark among them, and its own id."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from tokensync.aws.dynamodb import Change, ConditionFailed, DynamoTable
 from tokensync.aws.items import from_attribute
-from tokensync.connection import SCHEMA
-from tokensync.errors import StoreUnavailable
+from tokensync.domain.connection import SCHEMA
+from tokensync.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from tokensync.seams import Clock
+    from tokensync.domain.runtime import Clock
 
 _MARK = ("table", "origin")
 _BEFORE = "before"  # a restored table whose backup is older than its mark

@@ -1,4 +1,4 @@
-"""The pending authorizations in DynamoDB, see `tokensync.ports.Pendings`."""
+"""The pending authorizations in DynamoDB, see `tokensync.domain.ports.Pendings`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tokensync.aws.items import (
     schema_of,
     to_attribute,
 )
-from tokensync.connection import SCHEMA
-from tokensync.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
-from tokensync.pending import Outcome, Pending, PendingKey
+from tokensync.domain.authorization import Outcome, Pending, PendingKey
+from tokensync.domain.connection import SCHEMA
+from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The refresh queue in SQS, see `tokensync.ports.WorkQueue`."""
+"""The refresh queue in SQS, see `tokensync.domain.ports.WorkQueue`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
-    from tokensync.seams import Log
-    from tokensync.work import Work
+    from tokensync.domain.runtime import Log
+    from tokensync.domain.work import Work
 
 # SendMessageBatch takes 10 entries, and all together as many bytes as one message of a default queue may have (1 MiB).
 # A quarter of that holds for a queue of any setting that takes one of our sealed answers at all.

@@ -1,12 +1,12 @@
-"""The secrets that workloads read, in Secrets Manager, see `tokensync.ports.TokenSecrets`."""
+"""The secrets that workloads read, in Secrets Manager, see `tokensync.domain.ports.TokenSecrets`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from tokensync.aws.failures import translated
-from tokensync.errors import PublishError, PublishUnavailable, QuotaReached, SecretGone, SecretNotOurs
-from tokensync.names import encoded_account, token_secret_name
+from tokensync.domain.errors import PublishError, PublishUnavailable, QuotaReached, SecretGone, SecretNotOurs
+from tokensync.domain.names import encoded_account, token_secret_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_secretsmanager.type_defs import DescribeSecretResponseTypeDef
 
-    from tokensync.names import ConnectionName
+    from tokensync.domain.names import ConnectionName
 
 STACK_TAG = "tokensync:stack"
 CONNECTION_TAG = "tokensync:connection"

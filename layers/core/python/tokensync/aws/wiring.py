@@ -24,8 +24,8 @@ from tokensync.aws.pendings import DynamoPendings
 from tokensync.aws.queue import SqsWorkQueue
 from tokensync.aws.secrets import SecretsManagerTokens
 from tokensync.aws.system import SystemRandomness
-from tokensync.sealing import EnvelopeSealer
-from tokensync.wire import HttpWire
+from tokensync.domain.sealing import EnvelopeSealer
+from tokensync.oauth.http import HttpWire
 
 if TYPE_CHECKING:
     from tokensync.aws.config import Config

@@ -9,18 +9,17 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from tokensync.answers import FailureClass
-from tokensync.consumers.contract import Consumer
-from tokensync.providers.shapes import ErrorReply
-from tokensync.request import Request
+from tokensync.domain.messages import FailureClass, Request
+from tokensync.oauth.consumer import Consumer
+from tokensync.oauth.shapes import ErrorReply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.app import App
-    from tokensync.grant import Grant
-    from tokensync.names import ConnectionName
-    from tokensync.secret import Secret
+    from tokensync.domain.app import App
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.secret import Secret
 
 _OK = 200
 

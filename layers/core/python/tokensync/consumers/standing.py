@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.secret import Secret
+from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.names import ConnectionName
+    from tokensync.domain.names import ConnectionName
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from tokensync.text import one_line
+from tokensync.domain.text import one_line
 
 _LONGEST_VALUE = 8192  # no link of ours is longer
 _TEMPLATES = files("tokensync.pages") / "templates"

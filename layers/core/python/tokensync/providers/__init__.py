@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokensync.errors import InvalidApp
+from tokensync.domain.errors import InvalidApp
 from tokensync.providers import (
     eshopbox,
     oauth2,
@@ -17,7 +17,7 @@ from tokensync.providers import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.providers.contract import Provider
+    from tokensync.oauth.provider import Provider
 
 PROVIDERS: Mapping[str, Provider] = {
     provider.name: provider

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tokensync.providers.contract import GrantType, Provider, RefreshReuse
-from tokensync.providers.shapes import AnswerShape, Encoding, ErrorReply, TokenShape
+from tokensync.oauth.provider import GrantType, Provider, RefreshReuse
+from tokensync.oauth.shapes import AnswerShape, Encoding, ErrorReply, TokenShape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,17 +12,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tokensync.answers import AccountReply, FailureClass
-from tokensync.providers.calls import AccountCall, names_no_account
-from tokensync.providers.contract import GrantType, Provider, RefreshReuse
-from tokensync.providers.shapes import ClientAuthentication, ErrorReply, Pkce, RevocationShape, no_account
-from tokensync.request import Request
+from tokensync.domain.messages import AccountReply, FailureClass, Request
+from tokensync.oauth.provider import AccountCall, GrantType, Provider, RefreshReuse, names_no_account
+from tokensync.oauth.shapes import ClientAuthentication, ErrorReply, Pkce, RevocationShape, no_account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.app import App
-    from tokensync.grant import Grant
+    from tokensync.domain.app import App
+    from tokensync.domain.grant import Grant
 
 _SEPARATORS = {"space": " ", "comma": ","}
 _MINTED_LIFE = 3600  # seconds; RFC 6749 §4.4.3's own example

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tokensync.answers import AccountReply
-from tokensync.providers.contract import Provider
-from tokensync.providers.shapes import (
+from tokensync.domain.messages import AccountReply
+from tokensync.oauth.provider import Provider
+from tokensync.oauth.shapes import (
     AnswerShape,
     AuthorizeShape,
     Encoding,

@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from tokensync.answers import AccountReply
-from tokensync.providers.calls import AccountCall
-from tokensync.providers.contract import Provider
-from tokensync.providers.shapes import (
+from tokensync.domain.messages import AccountReply, Request
+from tokensync.oauth.provider import AccountCall, Provider
+from tokensync.oauth.shapes import (
     AnswerShape,
     AuthorizeShape,
     CallbackShape,
@@ -22,13 +21,12 @@ from tokensync.providers.shapes import (
     numbered_error,
 )
 from tokensync.providers.tiktok_business_codes import BUSY_TEXTS, CALL_FAILURES, FAILURE_TEXTS, FAILURES
-from tokensync.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.app import App
-    from tokensync.grant import Grant
+    from tokensync.domain.app import App
+    from tokensync.domain.grant import Grant
 
 
 def _ids(values: object) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokensync.answers import FailureClass
+from tokensync.domain.messages import FailureClass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,11 +13,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.answers import AccountReply, FailureClass
-from tokensync.providers.calls import AccountCall
-from tokensync.providers.contract import GrantType, Provider, RefreshReuse
-from tokensync.providers.notices import Notice, NoticeKind, WebhookShape
-from tokensync.providers.shapes import (
+from tokensync.domain.messages import AccountReply, FailureClass, Request
+from tokensync.oauth.provider import AccountCall, GrantType, Notice, NoticeKind, Provider, RefreshReuse, WebhookShape
+from tokensync.oauth.shapes import (
     AnswerShape,
     AuthorizeShape,
     ErrorReply,
@@ -25,14 +23,13 @@ from tokensync.providers.shapes import (
     RevocationShape,
     TokenShape,
 )
-from tokensync.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.app import App
-    from tokensync.grant import Grant
-    from tokensync.secret import Secret
+    from tokensync.domain.app import App
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.secret import Secret
 
 _USER_INFO = "/v2/user/info/?fields=open_id,union_id,avatar_url,display_name"
 _FACTS = ("open_id", "union_id", "avatar_url", "display_name")

@@ -13,11 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from tokensync.answers import AccountReply, FailureClass
-from tokensync.providers.calls import AccountCall
-from tokensync.providers.contract import Provider
-from tokensync.providers.notices import Notice, NoticeKind, WebhookShape
-from tokensync.providers.shapes import (
+from tokensync.domain.messages import AccountReply, FailureClass, Request
+from tokensync.oauth.provider import AccountCall, Notice, NoticeKind, Provider, WebhookShape
+from tokensync.oauth.shapes import (
     AnswerShape,
     AuthorizeShape,
     CallbackShape,
@@ -26,14 +24,13 @@ from tokensync.providers.shapes import (
     TokenShape,
     numbered_error,
 )
-from tokensync.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.app import App
-    from tokensync.grant import Grant
-    from tokensync.secret import Secret
+    from tokensync.domain.app import App
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.secret import Secret
 
 _SHOPS = "/authorization/202309/shops"
 _KINDS = {"0": "seller", "1": "creator", "3": "partner"}

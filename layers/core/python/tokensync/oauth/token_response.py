@@ -6,22 +6,20 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.answer_times import expiry, provider_now, retry_after
-from tokensync.answers import AccountReply, Answer, Failure, FailureClass, Issued
-from tokensync.errors import InvalidName
-from tokensync.masking import masked
-from tokensync.names import account_id
-from tokensync.providers.shapes import ErrorReply
-from tokensync.secret import Secret, token_of
-from tokensync.strict_json import NotStrictJson, parse_object
-from tokensync.text import LABEL_LENGTH, MESSAGE_LENGTH, one_line
+from tokensync.domain.errors import InvalidName
+from tokensync.domain.messages import AccountReply, Answer, Failure, FailureClass, Issued
+from tokensync.domain.names import account_id
+from tokensync.domain.secret import Secret, token_of
+from tokensync.domain.text import LABEL_LENGTH, MESSAGE_LENGTH, masked, one_line
+from tokensync.oauth.expiry import expiry, provider_now, retry_after
+from tokensync.oauth.shapes import ErrorReply
+from tokensync.oauth.strict_json import NotStrictJson, parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tokensync.consumers.contract import Consumer
-    from tokensync.providers.calls import AccountCall
-    from tokensync.providers.contract import Provider
+    from tokensync.oauth.consumer import Consumer
+    from tokensync.oauth.provider import AccountCall, Provider
 
 _MOST_SCOPES = 200  # the published secret has 64 KB in all
 _TRACE_ID_LENGTH = 80

@@ -3,18 +3,29 @@
 A sealed value is: version (1 byte), length of the wrapped key (2 bytes, big-endian), wrapped key, nonce (12 bytes),
 ciphertext with its tag. The associated data is everything before the nonce, the app and the place: a value of which any
 bit was changed, or that was moved to another record, does not open (NIST SP 800-38D).
+
+Opens what a connection's record holds sealed, each for its own place.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-from typing import Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tokensync.errors import SealingUnavailable
+from tokensync.domain.errors import SealingUnavailable
+from tokensync.domain.grant import Grant
+from tokensync.domain.messages import Answer
+
+if TYPE_CHECKING:
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import Sealer
+
 
 VERSION = 1
 KEY_BYTES = 32
@@ -53,14 +64,14 @@ class EnvelopeKey:
         self._wrapped = wrapped
 
     def seal(self, plaintext: bytes, *, binding: str) -> bytes:
-        """Seal for one place, see `tokensync.ports.DataKey`."""
+        """Seal for one place, see `tokensync.domain.ports.DataKey`."""
         nonce = os.urandom(_NONCE_BYTES)
         head = _HEADER.pack(VERSION, len(self._wrapped)) + self._wrapped
         return head + nonce + self._cipher.encrypt(nonce, plaintext, _associated_data(head, self._app, binding))
 
 
 class EnvelopeSealer:
-    """Makes data keys and opens what they sealed, see `tokensync.ports.Sealer`."""
+    """Makes data keys and opens what they sealed, see `tokensync.domain.ports.Sealer`."""
 
     def __init__(self, keys: KeyService) -> None:
         self._keys = keys
@@ -100,3 +111,40 @@ def _parts(sealed: bytes) -> tuple[bytes, bytes, bytes]:
     if len(sealed) < ciphertext_at:
         raise SealingUnavailable("a sealed value is cut short")
     return sealed[:nonce_at], sealed[nonce_at:ciphertext_at], sealed[ciphertext_at:]
+
+
+def grant_binding(name: ConnectionName) -> str:
+    """Return the place that a connection's grant is sealed for."""
+    return f"{name}|grant|1"
+
+
+def answer_binding(name: ConnectionName) -> str:
+    """Return the place that a provider's answer for a connection is sealed for."""
+    return f"{name}|answer|1"
+
+
+@dataclass(frozen=True)
+class Unsealer:
+    """Opens grants and answers. Only the rotation function's key policy lets it."""
+
+    sealer: Sealer
+
+    def grant(self, record: Connection) -> Grant:
+        """Return a connection's grant.
+
+        Raises:
+            SealingUnavailable: there is none, or it cannot be opened now.
+        """
+        if record.sealed_grant is None:
+            raise SealingUnavailable("the connection has no grant")
+        binding = grant_binding(record.name)
+        return Grant.from_bytes(self.sealer.open(record.sealed_grant, app=record.name.app, binding=binding))
+
+    def answer(self, sealed: bytes, record: Connection) -> Answer:
+        """Return an answer that was kept for a connection.
+
+        Raises:
+            SealingUnavailable: it cannot be opened now.
+        """
+        binding = answer_binding(record.name)
+        return Answer.from_bytes(self.sealer.open(sealed, app=record.name.app, binding=binding))

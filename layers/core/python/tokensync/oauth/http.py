@@ -3,6 +3,8 @@
 httpcore and not httpx: its network backend is the seam at which a total deadline holds for every single read (httpx's
 timeouts are per read, so a drip outlives them), at which addresses are checked after name resolution, and which knows
 whether a byte has left. And it writes no URL into any log or exception.
+
+Presents a code or a refresh token to a provider: one request, sent again only where no byte of it left.
 """
 
 from __future__ import annotations
@@ -16,16 +18,17 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-from tokensync.addresses import AddressPolicy, PublicOnly
-from tokensync.answers import Answer
-from tokensync.errors import NoAnswer, NotSent
+from tokensync.domain.errors import NoAnswer, NotSent
+from tokensync.domain.messages import Answer, Failure, FailureClass
+from tokensync.oauth.addresses import AddressPolicy, PublicOnly
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
-    from tokensync.request import Request
-    from tokensync.seams import Clock
+    from tokensync.domain.messages import Request
+    from tokensync.domain.runtime import Clock, Failpoints
+
 
 # At DEBUG httpcore logs the headers of answers, and a Location may repeat the whole query of a request.
 logging.getLogger("httpcore").setLevel(logging.WARNING)
@@ -231,3 +234,25 @@ def _kept(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
         for name, value in headers
         if name.decode("ascii", "replace").lower() in _KEPT_HEADERS
     }
+
+
+_FIRST_PAUSE = 0.2
+
+
+def present(request: Request, *, wire: Wire, clock: Clock, seconds: float, failpoints: Failpoints) -> Answer | Failure:
+    """Return the raw answer, or the failure that stands for none, within a total of `seconds`."""
+    end = clock.monotonic() + seconds
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            answer = wire.send(request, seconds=end - clock.monotonic())
+        except NoAnswer as error:
+            return Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message=str(error))
+        except NotSent as error:
+            if clock.monotonic() + 2 * pause >= end:
+                return Failure(kind=FailureClass.NOT_SENT, code="not_sent", message=str(error))
+            clock.sleep(pause)
+            pause *= 2
+        else:
+            failpoints.reached("answered")
+            return answer

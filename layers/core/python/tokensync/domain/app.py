@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from tokensync.errors import InvalidApp
-from tokensync.names import app_name
-from tokensync.secret import Secret
+from tokensync.domain.errors import InvalidApp
+from tokensync.domain.names import app_name
+from tokensync.domain.secret import Secret
 
 APP_VERSION = 1
 _OPTIONAL: tuple[tuple[str, Any], ...] = (("scopes", []), ("endpoints", {}), ("settings", {}))

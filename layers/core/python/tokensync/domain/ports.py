@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tokensync.app import App, AppState
-    from tokensync.connection import Connection
-    from tokensync.names import ConnectionName
-    from tokensync.pending import Pending, PendingKey
-    from tokensync.work import DeadLetter, DueKey, Work
+    from tokensync.domain.app import App, AppState
+    from tokensync.domain.authorization import Pending, PendingKey
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.work import DeadLetter, DueKey, Work
 
 
 class Connections(Protocol):

@@ -1,19 +1,23 @@
-"""Takes secrets out of what a provider says before anybody reads it, however it spells them."""
+"""Takes secrets out of what a provider says before anybody reads it, however it spells them.
+
+Text that comes from outside and is shown to people: cleaned and cut before it goes anywhere.
+"""
 
 from __future__ import annotations
 
 import base64
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
-from tokensync.secret import MASK
-from tokensync.text import printable
+from tokensync.domain.secret import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tokensync.secret import Secret
+    from tokensync.domain.secret import Secret
+
 
 _SHORTEST = 2  # characters
 _SHORTEST_ENCODED = 6  # characters: a shorter piece of base64 stands in any word
@@ -55,3 +59,26 @@ def _spelled(char: str) -> str:
     if char in '/"\\':
         spellings.append(re.escape(f"\\{char}"))
     return f"(?:{'|'.join(spellings)})"
+
+
+LABEL_LENGTH = 100
+MESSAGE_LENGTH = 200
+
+# Cc control, Cf format (all bidi overrides and isolates), Cs lone surrogates, Co private use, Cn unassigned,
+# Zl and Zp line and paragraph separators: none of them belongs in one line of text.
+_DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def printable(text: str) -> str:
+    """Return the text without what is not seen, each break or tab a space."""
+    return "".join(" " if char in "\t\n\r" else char for char in text if char in "\t\n\r" or _kept(char))
+
+
+def one_line(text: str, *, length: int) -> str:
+    """Return the text as one printable line of at most `length` characters."""
+    cleaned = printable(text[: length * 4]).strip()
+    return cleaned if len(cleaned) <= length else f"{cleaned[: length - 1]}…"
+
+
+def _kept(char: str) -> bool:
+    return unicodedata.category(char) not in _DROPPED

@@ -1,4 +1,7 @@
-"""The record of a connection: what the table holds in clear, and the sealed grant beside it."""
+"""The record of a connection: what the table holds in clear, and the sealed grant beside it.
+
+The last events of a connection: what an operator reads on a bad day.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tokensync.answers import Failure
-    from tokensync.names import ConnectionName
+    from tokensync.domain.messages import Failure
+    from tokensync.domain.names import ConnectionName
+
 
 SCHEMA = 1
 HISTORY_LENGTH = 50
@@ -217,3 +221,9 @@ class Connection:
             return True
         stands = (self.published.generation, self.published.status, self.published.owner)
         return stands != (self.generation, self.status, self.owner)
+
+
+def noted(record: Connection, event: str, *, now: int, detail: str = "") -> Connection:
+    """Return the record with one more event, the oldest dropped beyond the last fifty."""
+    entry = HistoryEntry(at=now, event=event, generation=record.generation, detail=detail)
+    return replace(record, history=(*record.history, entry)[-HISTORY_LENGTH:])

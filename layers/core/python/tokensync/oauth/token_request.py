@@ -8,15 +8,15 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode
 
-from tokensync.providers.contract import GrantType
-from tokensync.providers.shapes import ClientAuthentication, Encoding, Pkce
-from tokensync.request import Request
+from tokensync.domain.messages import Request
+from tokensync.oauth.provider import GrantType
+from tokensync.oauth.shapes import ClientAuthentication, Encoding, Pkce
 
 if TYPE_CHECKING:
-    from tokensync.app import App
-    from tokensync.grant import Grant
-    from tokensync.providers.contract import Provider
-    from tokensync.secret import Secret
+    from tokensync.domain.app import App
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.secret import Secret
+    from tokensync.oauth.provider import Provider
 
 
 def authorize_url(

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tokensync.secret import Secret
+from tokensync.domain.secret import Secret
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,22 +1,26 @@
-"""What a provider file states: data, with the RFCs' behaviour as the default of every field."""
+"""What a provider file states: data, with the RFCs' behaviour as the default of every field.
+
+Calls with an access token: who authorized, what the account holds, and whether the token still works.
+
+Webhooks: what a provider tells of its own accord, and how such a notice is signed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tokensync.providers.shapes import OAUTH_FAILURES, AnswerShape, AuthorizeShape, CallbackShape, TokenShape
+from tokensync.oauth.shapes import OAUTH_FAILURES, AnswerShape, AuthorizeShape, CallbackShape, TokenShape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tokensync.answers import FailureClass
-    from tokensync.app import App
-    from tokensync.grant import Grant
-    from tokensync.providers.calls import AccountCall
-    from tokensync.providers.notices import WebhookShape
-    from tokensync.providers.shapes import RevocationShape
+    from tokensync.domain.app import App
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.messages import AccountReply, FailureClass, Request
+    from tokensync.domain.secret import Secret
+    from tokensync.oauth.shapes import ErrorReply, RevocationShape
 
 
 class GrantType(StrEnum):
@@ -117,3 +121,89 @@ class Provider:
     def for_app(self, app: App) -> Provider:
         """Return what the provider is for one app."""
         return self.configured(self, app)
+
+
+def names_no_account(facts: Mapping[str, Any], wanted: str) -> AccountReply | None:
+    """Tell that the facts name no account."""
+    del facts, wanted
+    return None
+
+
+def no_lookups(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Tell that nothing but its account id leads to a connection."""
+    del facts
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountCall:
+    """One call that fetches the account's facts with an access token, and by that verifies the token.
+
+    It is made at connect, at re-authorization and to verify; its failure never fails a connect or a refresh.
+
+    `request` gets the app, the URL of `endpoint`, the grant and the time. `read` gets the answer's JSON object (empty
+    where it is none) and its HTTP status; it returns the facts, or the error. `failures` and `failure_texts` class
+    errors as those of `Provider` do: REFUSED says that this access token works no more.
+
+    `carries_secret` tells that the request carries the client secret or is signed with it, so that its success proves
+    that secret as well. With `challenged` an error stands in the header WWW-Authenticate, RFC 6750 §3, and goes before
+    the body's.
+
+    `account` names the account from the facts, for providers whose token answers do not; it also gets the account
+    that the authorization was wanted for, empty where any will do. `lookups` lists what else, such as a shop's id,
+    notices name the account by.
+    """
+
+    request: Callable[[App, str, Grant, int], Request]
+    read: Callable[[Mapping[str, Any], int], dict[str, Any] | ErrorReply]
+    endpoint: str = "api"
+    failures: Mapping[str, FailureClass] = field(default_factory=dict)
+    failure_texts: tuple[tuple[str, FailureClass], ...] = ()
+    challenged: bool = False
+    carries_secret: bool = False
+    account: Callable[[Mapping[str, Any], str], AccountReply | None] = names_no_account
+    lookups: Callable[[Mapping[str, Any]], tuple[str, ...]] = no_lookups
+
+
+class NoticeKind(StrEnum):
+    """What a notice asks of us."""
+
+    DEAUTHORIZED = "deauthorized"
+    """The account ended its authorization."""
+
+    EXPIRING = "expiring"
+    """The authorization ends soon; only a new one helps."""
+
+    OTHER = "other"
+    """Nothing: it is acknowledged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """One notice. Times are Unix seconds, None where it states none.
+
+    `id` is the provider's own, empty where it gives none. The connection is found by `account`, or by `lookup`, one
+    of those that `AccountCall.lookups` lists. `detail` is why, in words that name nobody.
+    """
+
+    kind: NoticeKind
+    id: str = ""
+    at: int | None = None
+    account: str = ""
+    lookup: str = ""
+    expires_at: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookShape:
+    """How a provider signs and words its notices.
+
+    `signature` takes the signature from the headers (lower-case names), None where there is none of the right form: a
+    test that costs no call. `expected` returns what it must be for one client secret and the raw body, given the
+    headers. `read` gets the body's JSON object after the signature held; it raises ValueError where it is no notice.
+    """
+
+    signature: Callable[[Mapping[str, str]], str | None]
+    expected: Callable[[App, Secret, Mapping[str, str], bytes], str]
+    read: Callable[[Mapping[str, Any]], Notice]

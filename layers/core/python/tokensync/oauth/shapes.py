@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from tokensync.answers import AccountReply, FailureClass
+from tokensync.domain.messages import AccountReply, FailureClass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

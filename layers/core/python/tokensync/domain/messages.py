@@ -1,4 +1,7 @@
-"""What comes back from a provider: the raw answer first, then what was read from it."""
+"""One request to a provider. Its URL, headers and body may hold secrets, so it prints as its address alone.
+
+What comes back from a provider: the raw answer first, then what was read from it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,35 @@ import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from tokensync.secret import MASK, NeverPickled
+from tokensync.domain.secret import MASK, NeverPickled
 
 if TYPE_CHECKING:
-    from tokensync.secret import Secret
+    from tokensync.domain.secret import Secret
+
+
+# A token of 64 KB has to come in whole, so that the one beside it can be kept.
+MAX_BODY = 131_072
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Request(NeverPickled):
+    """The exact bytes that go on the wire, but for the headers that every request has.
+
+    Of an answer with more than `largest` bytes only so many are read, and it is told to be incomplete.
+    """
+
+    method: str
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    largest: int = MAX_BODY
+
+    def __repr__(self) -> str:
+        parts = urlsplit(self.url)
+        return f"Request({self.method} {parts.hostname}{parts.path})"
+
 
 # Numbers and the RFC's words; nobody's token is that short and plain.
 _PLAIN_CODE = re.compile(r"[0-9]{1,9}|[a-z_]{1,40}|http_[0-9]{3}")

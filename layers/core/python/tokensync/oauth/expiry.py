@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.answers import Answer
+    from tokensync.domain.messages import Answer
 
 _LONGEST_RETRY_AFTER = 3600
 # Above these a number is no duration: no provider grants 30 years in seconds, and none grants 30,000 in milliseconds.

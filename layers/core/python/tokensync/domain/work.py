@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tokensync.errors import BadRequest, InvalidName
-from tokensync.names import ConnectionName, app_name
-from tokensync.pending import PendingKey
+from tokensync.domain.authorization import PendingKey
+from tokensync.domain.errors import BadRequest, InvalidName
+from tokensync.domain.names import ConnectionName, app_name
 
 
 @dataclass(frozen=True)

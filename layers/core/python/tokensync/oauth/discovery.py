@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from tokensync.errors import BadMetadata, NoAnswer, NotSent
-from tokensync.providers.shapes import ClientAuthentication
-from tokensync.request import Request
-from tokensync.strict_json import NotStrictJson, parse_object
+from tokensync.domain.errors import BadMetadata, NoAnswer, NotSent
+from tokensync.domain.messages import Request
+from tokensync.oauth.shapes import ClientAuthentication
+from tokensync.oauth.strict_json import NotStrictJson, parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.wire import Wire
+    from tokensync.oauth.http import Wire
 
 _LONGEST_URL = 2048
 # Endpoint keys of an app, and what the metadata calls them; the UserInfo endpoint is OpenID's.

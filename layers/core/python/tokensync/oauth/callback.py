@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from tokensync.errors import BadRequest
-from tokensync.secret import NeverPickled, Secret
-from tokensync.text import one_line
+from tokensync.domain.errors import BadRequest
+from tokensync.domain.secret import NeverPickled, Secret
+from tokensync.domain.text import one_line
 
 if TYPE_CHECKING:
-    from tokensync.app import App
-    from tokensync.providers.contract import Provider
-    from tokensync.providers.shapes import CallbackShape
+    from tokensync.domain.app import App
+    from tokensync.oauth.provider import Provider
+    from tokensync.oauth.shapes import CallbackShape
 
 _LONGEST_QUERY = 8192
 _LONGEST_CODE = 4096

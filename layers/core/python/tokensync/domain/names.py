@@ -7,7 +7,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from tokensync.errors import InvalidName
+from tokensync.domain.errors import InvalidName
 
 _APP = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _ACCOUNT_BYTES = 900  # with the prefixes it stays below DynamoDB's 1024-byte sort key

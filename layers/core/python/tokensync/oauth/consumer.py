@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tokensync.answers import FailureClass
-    from tokensync.app import App
-    from tokensync.grant import Grant
-    from tokensync.names import ConnectionName
-    from tokensync.providers.shapes import ErrorReply
-    from tokensync.request import Request
-    from tokensync.secret import Secret
+    from tokensync.domain.app import App
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.messages import FailureClass, Request
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.secret import Secret
+    from tokensync.oauth.shapes import ErrorReply
 
 
 @dataclass(frozen=True, kw_only=True)

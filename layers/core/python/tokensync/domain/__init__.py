@@ -1,0 +1,1 @@
+"""Records, names, secrets, errors, ports."""
