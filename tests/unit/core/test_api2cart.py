@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tokensync.consumers import CONSUMERS
-from tokensync.consumers.standing import Standing, from_bytes, to_bytes
 from tokensync.domain.app import App
 from tokensync.domain.messages import Answer, Failure, FailureClass
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.oauth.token_response import read_consumer
+from tokensync.providers.api2cart import Standing, from_bytes, to_bytes
 
 if TYPE_CHECKING:
     from tokensync.domain.grant import Grant

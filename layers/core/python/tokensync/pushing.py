@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from tokensync import schedule
 from tokensync.consumers import CONSUMERS
-from tokensync.consumers.standing import Standing, consumer_binding, from_bytes, to_bytes
 from tokensync.domain.connection import Status, noted
 from tokensync.domain.errors import FenceLost
 from tokensync.domain.messages import Failure, FailureClass
@@ -20,6 +19,7 @@ from tokensync.domain.work import Work
 from tokensync.oauth.http import present
 from tokensync.oauth.token_response import read_consumer
 from tokensync.outcome import Outcome, Result
+from tokensync.providers.api2cart import Standing, consumer_binding, from_bytes, to_bytes
 from tokensync.transitions import released
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tokensync.consumers.api2cart import API2CART
+from tokensync.providers.api2cart import API2CART
 
 CONSUMERS = {API2CART.name: API2CART}
 

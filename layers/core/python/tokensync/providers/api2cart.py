@@ -1,15 +1,19 @@
 """API2Cart, which takes TikTok Shop pairs. Docs: https://api2cart.com/docs/.
 
 Its errors are numbers in the body, and an update takes its parameters, tokens included, in the query string.
+
+How a connection stands with the consumers that know it. It is sealed before it is stored.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from tokensync.domain.messages import FailureClass, Request
+from tokensync.domain.secret import Secret
 from tokensync.oauth.consumer import Consumer
 from tokensync.oauth.shapes import ErrorReply
 
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from tokensync.domain.app import App
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.domain.secret import Secret
+
 
 _OK = 200
 
@@ -95,3 +99,37 @@ API2CART = Consumer(
         "112": FailureClass.REFUSED,  # store not found
     },
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """The key that a consumer gave for a connection, None before it gave one, and whether a request got no answer.
+
+    A request that must not be made twice is marked as unanswered before it is sent: a second one could make a second
+    store, or overwrite a newer pair of the consumer's own.
+    """
+
+    key: Secret | None = None
+    unanswered: bool = False
+
+
+def consumer_binding(name: ConnectionName) -> str:
+    """Return the place that the standings of a connection are sealed for."""
+    return f"{name}|consumer|1"
+
+
+def to_bytes(standings: Mapping[str, Standing]) -> bytes:
+    """Return standings by the consumer's name as JSON, keys in clear: only ever for sealing."""
+    told = {
+        name: {"key": standing.key.reveal() if standing.key else "", "unanswered": standing.unanswered}
+        for name, standing in standings.items()
+    }
+    return json.dumps(told).encode("ascii")
+
+
+def from_bytes(data: bytes) -> dict[str, Standing]:
+    """Read what `to_bytes` wrote."""
+    return {
+        name: Standing(key=Secret(told["key"]) if told["key"] else None, unanswered=told["unanswered"])
+        for name, told in json.loads(data).items()
+    }
