@@ -34,15 +34,15 @@ from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import grant_binding
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
-from tokensync.schedule import scheduled
-from tokensync.session import Budget, Session
+from tokensync.refresh.schedule import scheduled
+from tokensync.refresh.session import Budget, Session
 from tokensync.signing import Invite, Signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensync.domain.messages import Request
-    from tokensync.outcome import Outcome
+    from tokensync.refresh.result import Outcome
 
 APP = "tiktok-shop"
 ACCOUNT = "7010736057180325637"

@@ -13,7 +13,7 @@ from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import PROVIDERS, provider_named
-from tokensync.schedule import FLOOR
+from tokensync.refresh.schedule import FLOOR
 from tokensync_cli.failure import UsageFailed
 from tokensync_cli.times import span
 

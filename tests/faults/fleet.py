@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tokensync import schedule
 from tokensync.aws.dynamodb import DUE
 from tokensync.aws.items import connection_attributes, connection_key, from_attribute, partition
 from tokensync.aws.keys import KmsKeys
@@ -27,7 +26,8 @@ from tokensync.domain.grant import Grant
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import EnvelopeSealer, Unsealer, grant_binding
 from tokensync.domain.secret import Secret
-from tokensync.publishing import Publisher
+from tokensync.refresh.attempt import schedule
+from tokensync.refresh.publish import Publisher
 from tokensync_cli.sandbox.mint import digest
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from fault_rows import fault
 from stack import Browser, Sandbox, Stack, eventually
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName, token_secret_name
-from tokensync.transitions import REASON_NOT_INVITED, REASON_RESTORED_TABLE
+from tokensync.refresh.transitions import REASON_NOT_INVITED, REASON_RESTORED_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from tokensync.brought import Brought
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import Notice, NoticeKind
-from tokensync.outcome import Result
+from tokensync.refresh.result import Result
 from tokensync.signing import Invite
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from model import people
 from model.stage import ALL, REST
 from tokensync.domain.connection import Connection, Phase, Status
 from tokensync.oauth.provider import RefreshReuse
-from tokensync.transitions import REASON_LAST_ATTEMPT_AMBIGUOUS
+from tokensync.refresh.transitions import REASON_LAST_ATTEMPT_AMBIGUOUS
 
 if TYPE_CHECKING:
     from model.server import Lineage

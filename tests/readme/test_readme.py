@@ -26,11 +26,11 @@ from readme.documented import (
     command_path,
     commands_in_blocks,
 )
-from tokensync.document import document
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.grant import Grant
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
+from tokensync.refresh.publish import document
 from tokensync_cli.browsing import Seller
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import typer
 
 from tokensync.domain.connection import Status
 from tokensync.domain.names import app_name
-from tokensync.transitions import REASON_REFUSED
+from tokensync.refresh.transitions import REASON_REFUSED
 from tokensync_cli.declaring import command
 from tokensync_cli.invoking import FunctionRefused, ask_rotation
 from tokensync_cli.output import Tell

@@ -9,8 +9,8 @@ from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import TokensyncError
 from tokensync.oauth.provider import GrantType
 from tokensync.providers import provider_named
-from tokensync.removal import LONGEST_RECOVERY, SHORTEST_RECOVERY
-from tokensync.transitions import REASON_RESTORED_TABLE
+from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
+from tokensync.refresh.transitions import REASON_RESTORED_TABLE
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import found, summarized, word
 from tokensync_cli.invoking import ask_rotation

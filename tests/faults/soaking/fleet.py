@@ -32,9 +32,9 @@ from tokensync.domain.grant import Grant
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import grant_binding
 from tokensync.domain.secret import Secret
-from tokensync.publishing import Publisher
-from tokensync.schedule import scheduled
-from tokensync.session import Budget
+from tokensync.refresh.publish import Publisher
+from tokensync.refresh.schedule import scheduled
+from tokensync.refresh.session import Budget
 from tokensync.signing import Signer
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from urllib.parse import parse_qs, quote, urlsplit
 from faults.chance import Fault
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName
-from tokensync.outcome import Result
+from tokensync.refresh.result import Result
 from tokensync.signing import Invite
 
 if TYPE_CHECKING:
     from faults.soaking.fleet import Fleet
     from faults.soaking.ledger import Account
     from tokensync.pages import Page
-    from tokensync.session import Budget
+    from tokensync.refresh.session import Budget
 
 BASE_URL = "https://connect.example"
 MINUTE, HOUR, DAY = 60, 3600, 86_400

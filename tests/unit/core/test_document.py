@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokensync.document import document
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.grant import Grant
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
+from tokensync.refresh.publish import document
 
 if TYPE_CHECKING:
     from typing import Any

@@ -11,7 +11,7 @@ from ports import FakeClock, InMemoryTokenSecrets
 from tokensync.domain.connection import Connection, Published, Status
 from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs
 from tokensync.domain.names import ConnectionName
-from tokensync.publishing import Publisher, version_id
+from tokensync.refresh.publish import Publisher, version_id
 
 if TYPE_CHECKING:
     from tokensync.domain.grant import Grant

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tokensync.domain.names import ConnectionName
-from tokensync.schedule import (
+from tokensync.refresh.schedule import (
     DAY,
     FLOOR,
     LAST_ATTEMPT_LEAD,

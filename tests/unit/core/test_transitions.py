@@ -10,9 +10,9 @@ from tokensync.domain.messages import AccountReply, Failure, FailureClass, Issue
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.providers import PROVIDERS
-from tokensync.schedule import DAY, Cadence, jitter
-from tokensync.statuses import refusal_stands, unpublishable
-from tokensync.transitions import (
+from tokensync.refresh.decisions import refusal_stands, unpublishable
+from tokensync.refresh.schedule import DAY, Cadence, jitter
+from tokensync.refresh.transitions import (
     BREAKER_WINDOW,
     PAUSED_RECHECK,
     REASON_AMBIGUOUS,

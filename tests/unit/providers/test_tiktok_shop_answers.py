@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rows import row
 
-from tokensync.accounts import missing_scopes
 from tokensync.domain.app import App
 from tokensync.domain.messages import AccountReply, Answer, Failure, FailureClass, Issued
 from tokensync.domain.secret import Secret
 from tokensync.oauth.token_response import read_answer
 from tokensync.providers.tiktok_shop import PROVIDER
+from tokensync.refresh.account import missing_scopes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

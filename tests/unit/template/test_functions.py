@@ -107,6 +107,6 @@ def test_the_clock_ticks_once_and_never_again(resources: Resources) -> None:
     clock = resources["Clock"]["Properties"]
     assert clock["ScheduleExpression"] == {"Ref": "ScheduleExpression"}
     assert clock["FlexibleTimeWindow"] == {"Mode": "OFF"}
-    assert clock["Target"]["Input"] == '{"source":"tokensync.schedule"}'
+    assert clock["Target"]["Input"] == '{"source":"tokensync.refresh.schedule"}'
     assert clock["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
     assert text(clock["Target"]["RoleArn"]) == "ClockRole.Arn"

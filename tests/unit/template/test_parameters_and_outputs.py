@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tokensync.session import Limits
+from tokensync.refresh.session import Limits
 
 OUTPUTS = {
     "ConnectUrl",

@@ -14,9 +14,9 @@ from tokensync.domain.connection import Exemption, Phase, Status
 from tokensync.domain.errors import NoAnswer, NotSent, PublishUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
-from tokensync.outcome import Result
-from tokensync.schedule import scheduled
-from tokensync.transitions import REASON_NOT_INVITED, REASON_OTHER_ACCOUNT, REASON_RESTORED_TABLE
+from tokensync.refresh.result import Result
+from tokensync.refresh.schedule import scheduled
+from tokensync.refresh.transitions import REASON_NOT_INVITED, REASON_OTHER_ACCOUNT, REASON_RESTORED_TABLE
 from visitors import Browser
 from world import APP, NAME, WEEK, World, killed
 

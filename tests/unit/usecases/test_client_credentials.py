@@ -13,7 +13,7 @@ from tokensync.domain.authorization import PendingKey, hashed
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NoAnswer, SealingUnavailable
 from tokensync.domain.secret import Secret
-from tokensync.outcome import Result
+from tokensync.refresh.result import Result
 from tokensync.signing import browser_of
 from visitors import Browser
 

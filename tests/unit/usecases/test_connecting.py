@@ -14,7 +14,7 @@ from tokensync.domain.authorization import LIFETIME
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import AlreadyConsumed, NoAnswer, NotSent, PublishUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
-from tokensync.outcome import Result
+from tokensync.refresh.result import Result
 from visitors import Browser
 from world import ACCOUNT, APP, NAME, SHOPS, World, killed
 

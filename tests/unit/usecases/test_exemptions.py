@@ -9,8 +9,8 @@ from scripted import OIDC, Staged
 from tokensync.domain.connection import Exemption, Status
 from tokensync.domain.errors import NoAnswer
 from tokensync.domain.names import ConnectionName
-from tokensync.schedule import scheduled
-from tokensync.transitions import REASON_LAST_ATTEMPT_AMBIGUOUS
+from tokensync.refresh.schedule import scheduled
+from tokensync.refresh.transitions import REASON_LAST_ATTEMPT_AMBIGUOUS
 
 if TYPE_CHECKING:
     from tokensync.domain.messages import Answer

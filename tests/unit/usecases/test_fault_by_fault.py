@@ -14,7 +14,7 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import NewerSchema, PublishUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import Work
-from tokensync.outcome import Result
+from tokensync.refresh.result import Result
 from world import APP, NAME, World, killed
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from tokensync.domain.authorization import Outcome, Pending
 from tokensync.domain.connection import Attempt, Exemption, Status
 from tokensync.domain.errors import InvalidApp, StoreUnavailable
 from tokensync.domain.work import Work
-from tokensync.outcome import Result
-from tokensync.transitions import REASON_LAST_ATTEMPT_AMBIGUOUS
+from tokensync.refresh.result import Result
+from tokensync.refresh.transitions import REASON_LAST_ATTEMPT_AMBIGUOUS
 from visitors import Browser
 from world import APP, NAME, World, killed
 

@@ -13,8 +13,8 @@ from tokensync.domain.connection import Exemption, Status
 from tokensync.domain.errors import FenceLost, NoAnswer, PublishUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import Work
-from tokensync.outcome import Result
-from tokensync.transitions import BREAKER_WINDOW
+from tokensync.refresh.result import Result
+from tokensync.refresh.transitions import BREAKER_WINDOW
 from world import ACCOUNT, APP, NAME, WEEK, World, killed
 
 if TYPE_CHECKING:

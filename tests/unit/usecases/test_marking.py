@@ -6,7 +6,7 @@ import pytest
 
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.errors import StoreUnavailable
-from tokensync.outcome import Result
+from tokensync.refresh.result import Result
 from world import World
 
 

@@ -14,7 +14,7 @@ from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import PublishUnavailable, SealingUnavailable, StoreUnavailable, UnknownApp
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
-from tokensync.outcome import Result
+from tokensync.refresh.result import Result
 from world import APP, NAME, World
 
 

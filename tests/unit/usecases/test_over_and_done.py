@@ -12,7 +12,7 @@ from fault_rows import fault
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import StoreUnavailable
 from tokensync.domain.secret import Secret
-from tokensync.outcome import Result
+from tokensync.refresh.result import Result
 from world import APP, NAME, WEEK, World
 
 if TYPE_CHECKING:

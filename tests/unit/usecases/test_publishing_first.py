@@ -11,8 +11,8 @@ from fault_rows import fault
 from tokensync.domain.connection import QUOTA, UNAVAILABLE, Status
 from tokensync.domain.errors import PublishUnavailable
 from tokensync.domain.names import ConnectionName
-from tokensync.outcome import Result
-from tokensync.schedule import DAY, QUOTA_RECHECK
+from tokensync.refresh.result import Result
+from tokensync.refresh.schedule import DAY, QUOTA_RECHECK
 from world import APP, NAME, WEEK, World
 
 HOUR = 3600

@@ -15,8 +15,8 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import FenceLost, NoAnswer, NotSent, PublishUnavailable, SealingUnavailable
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
-from tokensync.outcome import Result
-from tokensync.schedule import scheduled
+from tokensync.refresh.result import Result
+from tokensync.refresh.schedule import scheduled
 from world import APP, NAME, WEEK, World, killed
 
 if TYPE_CHECKING:

@@ -25,9 +25,9 @@ from tokensync.domain.errors import (
 )
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import Work
-from tokensync.outcome import Result
-from tokensync.schedule import scheduled
-from tokensync.transitions import BREAKER_WINDOW
+from tokensync.refresh.result import Result
+from tokensync.refresh.schedule import scheduled
+from tokensync.refresh.transitions import BREAKER_WINDOW
 from world import APP, NAME, WEEK, World, killed
 
 if TYPE_CHECKING:

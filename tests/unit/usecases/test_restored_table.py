@@ -15,8 +15,8 @@ from tokensync.domain.errors import NoAnswer, PublishUnavailable, StoreUnavailab
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import answer_binding
 from tokensync.domain.work import Work
-from tokensync.outcome import Result
-from tokensync.transitions import REASON_AMBIGUOUS, REASON_RESTORED_TABLE
+from tokensync.refresh.result import Result
+from tokensync.refresh.transitions import REASON_AMBIGUOUS, REASON_RESTORED_TABLE
 from visitors import Browser
 from world import APP, NAME, WEEK, World, killed
 

@@ -14,7 +14,7 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import PublishUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import DueKey, Work
-from tokensync.outcome import Result
+from tokensync.refresh.result import Result
 from world import ACCOUNT, APP, NAME, World
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from tokensync.domain.errors import NoAnswer
 from tokensync.domain.grant import Grant
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
-from tokensync.outcome import Result
 from tokensync.providers import PROVIDERS
+from tokensync.refresh.result import Result
 from world import APP, NAME, World
 
 if TYPE_CHECKING:

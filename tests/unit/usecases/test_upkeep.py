@@ -17,7 +17,7 @@ from tokensync.domain.errors import NoAnswer, NotSent, PublishUnavailable, Seali
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import grant_binding
 from tokensync.domain.secret import Secret
-from tokensync.outcome import Result
+from tokensync.refresh.result import Result
 from world import APP, NAME, World, killed
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from scripted import ADS, ADS_LIST, ADS_TOKEN, OIDC, Staged, Word, ads_token, ad
 from tokensync.domain.connection import Exemption, Phase, Status
 from tokensync.domain.errors import NoAnswer, PublishUnavailable, SealingUnavailable, StoreUnavailable
 from tokensync.domain.work import Work
-from tokensync.outcome import Outcome, Result
-from tokensync.schedule import DAY
+from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.schedule import DAY
 from world import NAME, World, killed
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
-    from tokensync.session import Session
+    from tokensync.refresh.session import Session
 
 ID = "7089362853240553474"
 REVOKED = {"code": 40105, "message": "Access token is incorrect or has been revoked.", "data": {}, "request_id": "t-9"}

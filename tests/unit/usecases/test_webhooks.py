@@ -19,7 +19,7 @@ from tokensync.domain.errors import PublishUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
-from tokensync.outcome import Result
+from tokensync.refresh.result import Result
 from tokensync.webhooks import LONGEST_BODY
 from world import ACCOUNT, APP, NAME, SHOPS, World
 

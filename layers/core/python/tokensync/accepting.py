@@ -9,20 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import statuses, transitions
 from tokensync.domain.connection import Exemption, Status
 from tokensync.oauth.provider import RefreshReuse
-from tokensync.outcome import Outcome, Result
-from tokensync.session import Session
+from tokensync.refresh.attempt import decisions, transitions
+from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
-    from tokensync.committing import Committer
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
     from tokensync.operating import Operating
-    from tokensync.schedule import Cadence
-    from tokensync.session import Budget
+    from tokensync.refresh.commit import Committer
+    from tokensync.refresh.schedule import Cadence
+    from tokensync.refresh.session import Budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class Accepter:
         One whose access token has ended is refreshed first, and stays quarantined until a new one came.
         """
         now, provider = self.operating.clock.now(), session.provider
-        after = statuses.accepted(record, grant, provider=provider, now=now, cadence=self.cadence.for_app(session.app))
+        after = decisions.accepted(record, grant, provider=provider, now=now, cadence=self.cadence.for_app(session.app))
         if session.app.push:
             after = replace(after, push_at=now)
         if grant.access_expires_at is None or grant.access_expires_at > now:

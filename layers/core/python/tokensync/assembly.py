@@ -6,34 +6,33 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tokensync.accounts import AccountReader
 from tokensync.batch import BatchRunner
-from tokensync.caretaker import Caretaker
 from tokensync.commands import CallbackCommands, RotationCommands
-from tokensync.committing import Committer
-from tokensync.concluding import Concluder
 from tokensync.connecting import Connector
 from tokensync.domain.sealing import Unsealer
 from tokensync.establishing import Establisher
 from tokensync.finishing import Finisher
 from tokensync.handing_commands import Handing, handing
-from tokensync.keeping import Keeper
 from tokensync.known import KnownApps, KnownNames
 from tokensync.noticing import Noticer
 from tokensync.operating import Operating
 from tokensync.placing import Placer
-from tokensync.publishing import Publisher
-from tokensync.pushing import Pusher
 from tokensync.recovering import Recoverer
 from tokensync.recovery import Recovery
 from tokensync.redriving import Redriver
-from tokensync.refresh import Refresher
-from tokensync.restored import RestoredTable
-from tokensync.schedule import Cadence
-from tokensync.session import Limits
+from tokensync.refresh.account import AccountReader, Verifier
+from tokensync.refresh.attempt import Refresher
+from tokensync.refresh.commit import Committer
+from tokensync.refresh.conclude import Concluder
+from tokensync.refresh.kept_answers import Keeper
+from tokensync.refresh.publish import Publisher
+from tokensync.refresh.push import Pusher
+from tokensync.refresh.restored_table import RestoredTable
+from tokensync.refresh.schedule import Cadence
+from tokensync.refresh.session import Limits
+from tokensync.refresh.worker import Caretaker
 from tokensync.tick import Ticker
 from tokensync.upkeep import Upkeep, upkeep
-from tokensync.verifying import Verifier
 from tokensync.web import Web
 from tokensync.webhooks import Webhooks
 

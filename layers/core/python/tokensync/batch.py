@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.errors import BadRequest, StoreUnavailable, TokensyncError, UnknownConnection
 from tokensync.domain.work import Work
-from tokensync.outcome import Outcome, Result
-from tokensync.session import Sessions
-from tokensync.transitions import BREAKER_WINDOW, breaker_trips
+from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.session import Sessions
+from tokensync.refresh.transitions import BREAKER_WINDOW, breaker_trips
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.caretaker import Caretaker
     from tokensync.domain.ports import Apps, Sealer
     from tokensync.domain.runtime import Alerts, Clock, Log
     from tokensync.finishing import Finisher
-    from tokensync.session import Budget, Limits
+    from tokensync.refresh.session import Budget, Limits
+    from tokensync.refresh.worker import Caretaker
 
 THREADS = 20
 

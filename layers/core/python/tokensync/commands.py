@@ -30,11 +30,11 @@ from tokensync.domain.errors import (
 )
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.oauth.discovery import discover
-from tokensync.outcome import Outcome, Result
-from tokensync.session import Session
+from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.session import Session
+from tokensync.refresh.transitions import REASON_RESTORED_TABLE
 from tokensync.signing import Invite
 from tokensync.summary import summary
-from tokensync.transitions import REASON_RESTORED_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from tokensync.domain.runtime import Clock
     from tokensync.oauth.http import Wire
     from tokensync.operating import Operating
-    from tokensync.session import Budget
+    from tokensync.refresh.session import Budget
     from tokensync.signing import Signer
     from tokensync.tick import Ticker
 

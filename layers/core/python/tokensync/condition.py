@@ -6,8 +6,8 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync import transitions
 from tokensync.domain.connection import QUOTA, Status
+from tokensync.refresh.attempt import transitions
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.finishing import Finisher
     from tokensync.oauth.http import Wire
-    from tokensync.restored import RestoredTable
-    from tokensync.session import Budget, Limits, Session
+    from tokensync.refresh.restored_table import RestoredTable
+    from tokensync.refresh.session import Budget, Limits, Session
     from tokensync.signing import Invite, Signer
 
 _PAUSE = 0.2  # seconds between tries to make an answer durable

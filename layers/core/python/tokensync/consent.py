@@ -8,7 +8,7 @@ from tokensync.domain.errors import InvalidApp
 from tokensync.oauth.provider import GrantType
 
 if TYPE_CHECKING:
-    from tokensync.session import Session
+    from tokensync.refresh.session import Session
 
 
 def check_consent(session: Session) -> None:

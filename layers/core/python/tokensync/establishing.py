@@ -7,21 +7,21 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import schedule
 from tokensync.domain.connection import Connection, Status, noted
 from tokensync.domain.errors import FenceLost
 from tokensync.domain.sealing import grant_binding
-from tokensync.outcome import Result
-from tokensync.transitions import REASON_NOT_INVITED
+from tokensync.refresh.attempt import schedule
+from tokensync.refresh.result import Result
+from tokensync.refresh.transitions import REASON_NOT_INVITED
 
 if TYPE_CHECKING:
-    from tokensync.committing import Committer
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Connections
     from tokensync.domain.runtime import Clock, Failpoints
-    from tokensync.restored import RestoredTable
-    from tokensync.session import Budget, Limits, Session
+    from tokensync.refresh.commit import Committer
+    from tokensync.refresh.restored_table import RestoredTable
+    from tokensync.refresh.session import Budget, Limits, Session
 
 
 @dataclass(frozen=True, kw_only=True)

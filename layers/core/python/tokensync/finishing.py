@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.accounts import missing_scopes, named_account, wrong_kind
 from tokensync.domain.authorization import NO_ACCOUNT, Outcome
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotLeased
@@ -20,23 +19,23 @@ from tokensync.domain.secret import Secret
 from tokensync.establishing import Authorization
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import read_answer
-from tokensync.outcome import Outcome as Looked
-from tokensync.outcome import Result
+from tokensync.refresh.account import missing_scopes, named_account, wrong_kind
+from tokensync.refresh.result import Outcome as Looked
+from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tokensync.accounts import AccountReader
-    from tokensync.concluding import Concluder
     from tokensync.domain.authorization import Pending, PendingKey
     from tokensync.domain.ports import Connections, Pendings, Sealer
     from tokensync.domain.runtime import Alerts, Clock, Log
     from tokensync.domain.work import Work
     from tokensync.establishing import Establisher
     from tokensync.placing import Placer
-    from tokensync.restored import RestoredTable
-    from tokensync.session import Budget, Limits, Session
-    from tokensync.verifying import Verifier
+    from tokensync.refresh.account import AccountReader, Verifier
+    from tokensync.refresh.conclude import Concluder
+    from tokensync.refresh.restored_table import RestoredTable
+    from tokensync.refresh.session import Budget, Limits, Session
 
 _LONGEST_NAMING = 86_400  # seconds for which a provider is asked again whose account a token is
 _NOT_NOW = Failure(kind=FailureClass.BUSY, code="app_paused", retry_after=600)

@@ -9,8 +9,8 @@ from tokensync.consumers import CONSUMERS
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
 from tokensync.operating import RESTS
-from tokensync.outcome import Outcome, Result
-from tokensync.session import Session
+from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
     from tokensync.domain.app import App
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
     from tokensync.oauth.consumer import Consumer
     from tokensync.operating import Operating
-    from tokensync.pushing import Pusher
-    from tokensync.session import Budget
+    from tokensync.refresh.push import Pusher
+    from tokensync.refresh.session import Budget
 
 
 @dataclass(frozen=True, kw_only=True)

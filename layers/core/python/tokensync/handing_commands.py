@@ -10,19 +10,19 @@ from tokensync.domain.connection import Status
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.handing import Handover
-from tokensync.outcome import Result
+from tokensync.refresh.result import Result
 from tokensync.trying import SecretTrial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.accounts import AccountReader
     from tokensync.commands import Command
     from tokensync.domain.messages import Failure
     from tokensync.operating import Operating
-    from tokensync.outcome import Outcome
-    from tokensync.pushing import Pusher
-    from tokensync.session import Budget
+    from tokensync.refresh.account import AccountReader
+    from tokensync.refresh.push import Pusher
+    from tokensync.refresh.result import Outcome
+    from tokensync.refresh.session import Budget
 
 _TRANSIENT = frozenset({FailureClass.BUSY, FailureClass.NOT_SENT, FailureClass.AMBIGUOUS})
 

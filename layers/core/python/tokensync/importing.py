@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
-from tokensync.accounts import kept_facts
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
 from tokensync.domain.grant import Grant
@@ -16,8 +15,9 @@ from tokensync.establishing import Authorization
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.operating import RESTS
-from tokensync.outcome import Outcome, Result
-from tokensync.session import Session
+from tokensync.refresh.account import kept_facts
+from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
     from typing import Any
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from tokensync.establishing import Establisher
     from tokensync.operating import Operating
     from tokensync.proving import Prover
-    from tokensync.session import Budget
-    from tokensync.verifying import Verifier
+    from tokensync.refresh.account import Verifier
+    from tokensync.refresh.session import Budget
 
 EVENT = "connection.imported"
 _READ = (Status.ACTIVE, Status.HELD)

@@ -9,18 +9,18 @@ from tokensync.batch import count_attempts
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import UnknownConnection
 from tokensync.domain.work import Work
-from tokensync.outcome import Outcome, Result
-from tokensync.session import Session
-from tokensync.transitions import released
+from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.session import Session
+from tokensync.refresh.transitions import released
 
 if TYPE_CHECKING:
-    from tokensync.caretaker import Act, Caretaker
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Apps, Connections, Sealer
     from tokensync.domain.runtime import Alerts, Clock, Log
-    from tokensync.session import Budget
+    from tokensync.refresh.session import Budget
+    from tokensync.refresh.worker import Act, Caretaker
 
 # Connections that no refresh can help. `force` presents the stored token all the same, but for those that are set
 # apart or disconnected: a refresh must not be what accepts them.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tokensync.domain.authorization import PendingKey
     from tokensync.domain.ports import Apps, Pendings
     from tokensync.domain.runtime import Clock
-    from tokensync.restored import RestoredTable
+    from tokensync.refresh.restored_table import RestoredTable
 
 
 @dataclass(frozen=True, kw_only=True)

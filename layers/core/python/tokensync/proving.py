@@ -9,17 +9,17 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import FailureClass
 from tokensync.operating import RESTS
-from tokensync.outcome import Outcome, Result
-from tokensync.session import Session
-from tokensync.transitions import released
+from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.session import Session
+from tokensync.refresh.transitions import released
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
     from tokensync.operating import Operating
-    from tokensync.session import Budget
-    from tokensync.verifying import Verifier
+    from tokensync.refresh.account import Verifier
+    from tokensync.refresh.session import Budget
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,10 +18,10 @@ from tokensync.domain.authorization import Outcome as Ended
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.errors import FenceLost, StoreUnavailable, TokensyncError
 from tokensync.domain.work import Work
-from tokensync.outcome import Outcome, Result
 from tokensync.redriving import Found
-from tokensync.session import Session
-from tokensync.transitions import released
+from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.session import Session
+from tokensync.refresh.transitions import released
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Connections, Pendings, WorkQueue
     from tokensync.operating import Operating
     from tokensync.redriving import Redriver
-    from tokensync.session import Budget
+    from tokensync.refresh.session import Budget
 
 _STOP_BEFORE = 15.0  # seconds: publishing and committing one answer must fit
 _AT_ONCE = 100

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tokensync.commands import Command
     from tokensync.recovering import Recoverer
-    from tokensync.session import Budget
+    from tokensync.refresh.session import Budget
 
 
 @dataclass(frozen=True)

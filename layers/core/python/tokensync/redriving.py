@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Connections, DeadLetters, WorkQueue
     from tokensync.domain.runtime import Log
     from tokensync.domain.work import DeadLetter
-    from tokensync.keeping import Keeper
     from tokensync.placing import Placer
-    from tokensync.session import Budget
+    from tokensync.refresh.kept_answers import Keeper
+    from tokensync.refresh.session import Budget
 
     Conclude = Callable[[ConnectionName, Budget], "Found"]
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import schedule, statuses, transitions
 from tokensync.domain.connection import REASON_REMOVED, Status
 from tokensync.domain.errors import PublishUnavailable
 from tokensync.operating import RESTS
-from tokensync.outcome import Outcome, Result
-from tokensync.removal import LONGEST_RECOVERY, finished
-from tokensync.session import Session
+from tokensync.refresh.attempt import decisions, schedule, transitions
+from tokensync.refresh.commit import LONGEST_RECOVERY, finished
+from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
-    from tokensync.committing import Committer
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
     from tokensync.operating import Operating
-    from tokensync.schedule import Cadence
-    from tokensync.session import Budget
+    from tokensync.refresh.commit import Committer
+    from tokensync.refresh.schedule import Cadence
+    from tokensync.refresh.session import Budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Remover:
         connections, now, published = self.operating.connections, self.operating.clock.now(), record.published
         # The mark first: a secret that we delete must never look like one that somebody else deleted.
         marked = replace(
-            statuses.disconnected(record, reason=REASON_REMOVED, now=now),
+            decisions.disconnected(record, reason=REASON_REMOVED, now=now),
             published=None if published is None else replace(published, removed=True),
             compare_at=None,
             lease_until=record.lease_until,
@@ -89,7 +89,7 @@ class Remover:
         after = transitions.released(record)
         if record.status is Status.ORPHANED:
             cadence = self.cadence.for_app(session.app)
-            after = statuses.republished(
+            after = decisions.republished(
                 record,
                 grant,
                 provider=session.provider,

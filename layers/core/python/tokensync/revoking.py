@@ -9,26 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync import transitions
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.http import present
 from tokensync.oauth.token_request import revocation_request
 from tokensync.oauth.token_response import read_revocation
-from tokensync.outcome import Outcome, Result
-from tokensync.session import Session
+from tokensync.refresh.attempt import transitions
+from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
-    from tokensync.committing import Committer
-    from tokensync.concluding import Concluder
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.runtime import Failpoints
     from tokensync.oauth.http import Wire
     from tokensync.operating import Operating
-    from tokensync.session import Budget, Limits
+    from tokensync.refresh.commit import Committer
+    from tokensync.refresh.conclude import Concluder
+    from tokensync.refresh.session import Budget, Limits
 
 _RENEWED = (Status.ACTIVE, Status.HELD)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Connections, WorkQueue
     from tokensync.domain.runtime import Clock, Log
     from tokensync.domain.work import DueKey, Work
-    from tokensync.session import Budget
+    from tokensync.refresh.session import Budget
 
 _AT_ONCE = 10  # what the queue takes in one call: more is never claimed without being queued
 _STOP_BEFORE = 5.0  # seconds: what is left over is found by the next tick

@@ -13,17 +13,17 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.token_request import renewal_request
-from tokensync.outcome import Outcome, Result
-from tokensync.session import Session, Trial
-from tokensync.transitions import released
+from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.session import Session, Trial
+from tokensync.refresh.transitions import released
 
 if TYPE_CHECKING:
-    from tokensync.accounts import AccountReader
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
     from tokensync.operating import Operating
-    from tokensync.session import Budget
+    from tokensync.refresh.account import AccountReader
+    from tokensync.refresh.session import Budget
 
 
 @dataclass(frozen=True, kw_only=True)

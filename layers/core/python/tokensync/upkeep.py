@@ -14,28 +14,28 @@ from tokensync.domain.errors import BadRequest
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import ConnectionName
 from tokensync.importing import Importer
-from tokensync.outcome import Result
 from tokensync.proving import Prover
-from tokensync.removal import LONGEST_RECOVERY, SHORTEST_RECOVERY
+from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
+from tokensync.refresh.result import Result
+from tokensync.refresh.transitions import REASON_RESTORED_TABLE
 from tokensync.removing import Remover
 from tokensync.revoking import Revoker
-from tokensync.transitions import REASON_RESTORED_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tokensync.commands import Command
-    from tokensync.committing import Committer
-    from tokensync.concluding import Concluder
     from tokensync.domain.messages import Failure
     from tokensync.domain.runtime import Failpoints
     from tokensync.establishing import Establisher
     from tokensync.oauth.http import Wire
     from tokensync.operating import Operating
-    from tokensync.outcome import Outcome
-    from tokensync.schedule import Cadence
-    from tokensync.session import Budget, Limits
-    from tokensync.verifying import Verifier
+    from tokensync.refresh.account import Verifier
+    from tokensync.refresh.commit import Committer
+    from tokensync.refresh.conclude import Concluder
+    from tokensync.refresh.result import Outcome
+    from tokensync.refresh.schedule import Cadence
+    from tokensync.refresh.session import Budget, Limits
 
     Words = dict[Result, tuple[int, str, str]]
 

@@ -22,7 +22,7 @@ from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
 from tokensync.oauth.callback import Query
 from tokensync.pages import Page, page
-from tokensync.session import Session
+from tokensync.refresh.session import Session
 from tokensync.signing import Invite, invite_url
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Apps, Sealer
     from tokensync.domain.runtime import Clock, Log
     from tokensync.known import KnownApps, KnownNames
-    from tokensync.session import Budget
+    from tokensync.refresh.session import Budget
     from tokensync.signing import Signer
 
 _COOKIE = "__Host-tokensync"

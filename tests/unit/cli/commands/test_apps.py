@@ -13,7 +13,7 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import StoreUnavailable, UnknownApp
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
-from tokensync.transitions import REASON_REFUSED
+from tokensync.refresh.transitions import REASON_REFUSED
 from world import APP, NAME
 
 SECRET = "s3cr3t-canary"

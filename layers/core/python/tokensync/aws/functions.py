@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from tokensync.aws.alerts import NAMESPACE
-from tokensync.session import Budget
+from tokensync.refresh.session import Budget
 
 if TYPE_CHECKING:
     from tokensync.aws.log import PowertoolsLog

@@ -1,23 +1,27 @@
-"""PUBLISH and COMMIT: how a lease ends, whatever it was taken for."""
+"""PUBLISH and COMMIT: how a lease ends, whatever it was taken for.
+
+The end of a removal: the secret's deletion, then what is left of the record. Any holder of the lease finishes it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import schedule, statuses, transitions
 from tokensync.domain.connection import QUOTA, UNAVAILABLE, Status, noted
 from tokensync.domain.errors import FenceLost, PublishError, QuotaReached, SecretGone, SecretNotOurs
 from tokensync.domain.work import Work
-from tokensync.outcome import Outcome, Result
+from tokensync.refresh.attempt import decisions, schedule, transitions
+from tokensync.refresh.result import Outcome, Result
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.ports import Connections, WorkQueue
     from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
-    from tokensync.keeping import Keeper
-    from tokensync.publishing import Publisher
+    from tokensync.refresh.kept_answers import Keeper
+    from tokensync.refresh.publish import Publisher
+
 
 _WITHHELD = 3  # failures, which make a wait of 3 to 5 minutes
 _WHY = {
@@ -136,7 +140,7 @@ class Committer:
         self, before: Connection, after: Connection, grant: Grant, *, reason: str = transitions.REASON_REFUSED
     ) -> Outcome:
         """COMMIT that the seller has to authorize again, and tell the operator."""
-        after = statuses.refusal_stands(after, now=self.clock.now(), reason=reason)
+        after = decisions.refusal_stands(after, now=self.clock.now(), reason=reason)
         outcome = self.publish(before, after, grant, Result.REAUTHORIZE)
         if outcome.result is Result.REAUTHORIZE:
             self.alerts.tell(
@@ -161,7 +165,7 @@ class Committer:
 
     def ended(self, record: Connection, grant: Grant, *, reason: str, result: Result) -> Outcome:
         """COMMIT that the authorization is over, and publish it where anything was published."""
-        after = statuses.disconnected(record, reason=reason, now=self.clock.now())
+        after = decisions.disconnected(record, reason=reason, now=self.clock.now())
         if record.status is Status.QUARANTINED:
             # Its number is no older than any that was published, should its secret be written some day.
             return Outcome(result, self.connections.write(record, replace(after, generation=record.allocated)))
@@ -172,7 +176,7 @@ class Committer:
 
     def orphaned(self, before: Connection, reason: str, after: Connection | None = None) -> Outcome:
         """COMMIT that the secret is gone or not ours: the grant is kept, nothing is restored in silence."""
-        gone = statuses.unpublishable(after or before, reason=reason, now=self.clock.now())
+        gone = decisions.unpublishable(after or before, reason=reason, now=self.clock.now())
         outcome = Outcome(Result.ORPHANED, self.connections.write(before, gone))
         if gone.status is Status.DISCONNECTED:  # nobody is to bring it back
             return outcome
@@ -189,3 +193,42 @@ class Committer:
         return schedule.retry_at(
             now=self.clock.now(), failures=failures, retry_after=None, fraction=self.randomness.fraction()
         )
+
+
+# Secrets Manager's recovery window, https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
+SHORTEST_RECOVERY, LONGEST_RECOVERY = 7, 30  # days
+
+
+def finished(marked: Connection, committer: Committer, *, days: int = LONGEST_RECOVERY) -> Outcome:
+    """Delete the secret of a leased connection that is marked as removed, then COMMIT what is left of it.
+
+    Raises:
+        PublishUnavailable: the secret may or may not be deleted, and the lease is still the caller's.
+        FenceLost: the account authorized again meanwhile, and its secret was given back.
+    """
+    now, published = committer.clock.now(), marked.published
+    if published is not None:
+        try:
+            committer.publisher.delete(published.arn, days=days)
+        except SecretGone:
+            pass
+        except SecretNotOurs:
+            after = decisions.removed(replace(marked, published=None), now=now)
+            return Outcome(Result.REMOVED, committer.connections.write(marked, after))
+    committer.failpoints.reached("deleted")
+    try:
+        return Outcome(Result.REMOVED, committer.connections.write(marked, decisions.removed(marked, now=now)))
+    except FenceLost:
+        # Its new token has to be readable.
+        _give_back(marked, committer)
+        raise
+
+
+def _give_back(marked: Connection, committer: Committer) -> None:
+    if marked.published is None:
+        return
+    try:
+        committer.publisher.restore(marked.published.arn)
+    except PublishError as error:
+        committer.log.warning("restoring.failed", connection=str(marked.name), error=str(error))
+    committer.queue.send([Work(connection=marked.name, compare=True)])

@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import schedule, statuses, transitions
 from tokensync.consumers import CONSUMERS
 from tokensync.domain.connection import LastError, Phase, Status, noted
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
 from tokensync.oauth.token_response import read_answer
-from tokensync.outcome import Outcome, Result
+from tokensync.refresh.attempt import decisions, schedule, transitions
+from tokensync.refresh.result import Outcome, Result
 
 if TYPE_CHECKING:
-    from tokensync.committing import Committer
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.messages import Answer, Issued
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Connections
     from tokensync.domain.runtime import Alerts, Clock, Log, Randomness
-    from tokensync.keeping import Keeper
-    from tokensync.session import Session
+    from tokensync.refresh.commit import Committer
+    from tokensync.refresh.kept_answers import Keeper
+    from tokensync.refresh.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +141,9 @@ class Concluder:
         if failure.kind is FailureClass.CONFIGURATION:
             self.pause(session, failure)
         refused = failure.kind is FailureClass.REFUSED
-        after = statuses.unaccepted(record, failure, previous=previous, provider=session.provider, now=self.clock.now())
+        after = decisions.unaccepted(
+            record, failure, previous=previous, provider=session.provider, now=self.clock.now()
+        )
         stands = self.connections.write(record, after)
         return Outcome(Result.REAUTHORIZE if refused else Result.POSTPONED, stands, failure=failure)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tokensync import schedule
 from tokensync.domain.connection import Exemption, LastError, Phase, Status, noted
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.oauth.token_response import ASSUMED_LIFE
+from tokensync.refresh.attempt import schedule
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection

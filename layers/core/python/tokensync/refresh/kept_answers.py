@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Connections, WorkQueue
     from tokensync.domain.runtime import Alerts, Clock, Log
-    from tokensync.session import Budget
+    from tokensync.refresh.session import Budget
 
 _PAUSE = 0.2
 

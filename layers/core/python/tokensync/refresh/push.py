@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync import schedule
 from tokensync.consumers import CONSUMERS
 from tokensync.domain.connection import Status, noted
 from tokensync.domain.errors import FenceLost
@@ -18,12 +17,12 @@ from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
 from tokensync.oauth.http import present
 from tokensync.oauth.token_response import read_consumer
-from tokensync.outcome import Outcome, Result
 from tokensync.providers.api2cart import Standing, consumer_binding, from_bytes, to_bytes
-from tokensync.transitions import released
+from tokensync.refresh.attempt import schedule
+from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.transitions import released
 
 if TYPE_CHECKING:
-    from tokensync.committing import Committer
     from tokensync.domain.app import App
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
@@ -31,7 +30,8 @@ if TYPE_CHECKING:
     from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.oauth.consumer import Consumer
     from tokensync.oauth.http import Wire
-    from tokensync.session import Limits, Session
+    from tokensync.refresh.commit import Committer
+    from tokensync.refresh.session import Limits, Session
 
 REASON_OWNED = "owned_by_consumer"
 _NO_ANSWER = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message="an earlier request got no answer")

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tokensync import schedule
 from tokensync.domain.connection import Exemption, LastError, Status, noted
 from tokensync.domain.messages import FailureClass
 from tokensync.oauth.provider import RefreshReuse
-from tokensync.transitions import REASON_REFUSED, REASON_RESTORED_TABLE, released, unscheduled
+from tokensync.refresh.attempt import schedule
+from tokensync.refresh.transitions import REASON_REFUSED, REASON_RESTORED_TABLE, released, unscheduled
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection

@@ -13,19 +13,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import statuses, transitions
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs
-from tokensync.outcome import Outcome, Result
+from tokensync.refresh.attempt import decisions, transitions
+from tokensync.refresh.result import Outcome, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.committing import Committer
     from tokensync.domain.authorization import Pending
     from tokensync.domain.connection import Connection
     from tokensync.domain.ports import Connections, Origin
     from tokensync.domain.runtime import Alerts, Clock
+    from tokensync.refresh.commit import Committer
 
     Answered = Callable[[Connection], bool]
 
@@ -135,7 +135,7 @@ class RestoredTable:
     def _set_apart(self, record: Connection, table: str | None) -> Outcome:
         # Under a reason that is final: nobody resumes from it.
         self.committer.keeper.set_aside(record, transitions.REASON_RESTORED_TABLE)
-        after = replace(statuses.set_apart(record, now=self.clock.now()), table=table)
+        after = replace(decisions.set_apart(record, now=self.clock.now()), table=table)
         stands = self.connections.write(record, after)
         self.alerts.tell(
             "connection.quarantined",

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import removal, schedule, statuses, transitions
 from tokensync.domain.connection import Exemption, Status
 from tokensync.domain.errors import (
     FenceLost,
@@ -18,25 +17,26 @@ from tokensync.domain.errors import (
     SecretNotOurs,
     UnknownApp,
 )
-from tokensync.outcome import Outcome, Result
+from tokensync.refresh.attempt import commit, decisions, schedule, transitions
+from tokensync.refresh.result import Outcome, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.committing import Committer
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.ports import Connections
     from tokensync.domain.runtime import Alerts, Clock, Failpoints
     from tokensync.domain.sealing import Unsealer
     from tokensync.domain.work import Work
-    from tokensync.keeping import Keeper
-    from tokensync.publishing import Publisher
-    from tokensync.pushing import Pusher
-    from tokensync.refresh import Refresher
-    from tokensync.restored import RestoredTable
-    from tokensync.session import Budget, Limits, Session
-    from tokensync.verifying import Verifier
+    from tokensync.refresh.account import Verifier
+    from tokensync.refresh.attempt import Refresher
+    from tokensync.refresh.commit import Committer
+    from tokensync.refresh.kept_answers import Keeper
+    from tokensync.refresh.publish import Publisher
+    from tokensync.refresh.push import Pusher
+    from tokensync.refresh.restored_table import RestoredTable
+    from tokensync.refresh.session import Budget, Limits, Session
 
     Act = Callable[[Connection, Grant, Session], Outcome]  # done under a lease, which it ends
 
@@ -103,7 +103,7 @@ class Caretaker:
     ) -> Outcome:
         """Go on with an unfinished attempt; else do what was asked for, else what is due."""
         if record.removed_at is not None:
-            after = statuses.removed(record, now=record.removed_at)
+            after = decisions.removed(record, now=record.removed_at)
             return Outcome(Result.REMOVED, self.connections.write(record, after))
         if record.is_half_removed:
             return self._finish_removal(record)
@@ -119,7 +119,7 @@ class Caretaker:
     def _finish_removal(self, record: Connection) -> Outcome:
         """End a removal whose process died; whatever else was asked for comes too late."""
         try:
-            return removal.finished(record, self.committer)
+            return commit.finished(record, self.committer)
         except PublishUnavailable as error:
             return self.committer.postponed(record, "removing.postponed", str(error), compare=True, backpressure=True)
 

@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync import schedule, transitions
 from tokensync.domain.connection import Attempt, Exemption, Phase
 from tokensync.domain.errors import FenceLost, NewerSchema, StoreError, StoreUnavailable
 from tokensync.domain.messages import Failure, FailureClass
@@ -20,20 +19,21 @@ from tokensync.oauth.http import present
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
 from tokensync.oauth.token_response import read_answer
-from tokensync.outcome import Outcome, Result
+from tokensync.refresh.attempt import schedule, transitions
+from tokensync.refresh.result import Outcome, Result
 
 if TYPE_CHECKING:
-    from tokensync.committing import Committer
-    from tokensync.concluding import Concluder
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.messages import Answer
     from tokensync.domain.ports import Connections, WorkQueue
     from tokensync.domain.runtime import Clock, Failpoints, Randomness
     from tokensync.domain.sealing import Unsealer
-    from tokensync.keeping import Keeper
     from tokensync.oauth.http import Wire
-    from tokensync.session import Budget, Limits, Session
+    from tokensync.refresh.commit import Committer
+    from tokensync.refresh.conclude import Concluder
+    from tokensync.refresh.kept_answers import Keeper
+    from tokensync.refresh.session import Budget, Limits, Session
 
 _EARLIER = 3  # presentations of one token whose answers are still looked for
 # RFC 6749 §4.4: what is minted is the app's own.

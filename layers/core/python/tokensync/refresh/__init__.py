@@ -1,0 +1,1 @@
+"""The protocol, and the state machine of a connection."""
