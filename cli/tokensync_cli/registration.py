@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
 
-from tokensync.consumers import CONSUMERS
 from tokensync.domain.app import ENDPOINT_KEYS, App
 from tokensync.domain.errors import InvalidApp
 from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType, Provider
-from tokensync.providers import PROVIDERS, provider_named
+from tokensync.providers import CONSUMERS, PROVIDERS, provider_named
 from tokensync.refresh.schedule import FLOOR
 from tokensync_cli.failure import UsageFailed
 from tokensync_cli.times import span

@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from tokensync.consumers import CONSUMERS
 from tokensync.domain.app import App
 from tokensync.domain.errors import UnknownApp
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import Provider
-from tokensync.providers import PROVIDERS, provider_named
+from tokensync.providers import CONSUMERS, PROVIDERS, provider_named
 from tokensync_cli.failure import CommandFailed, UsageFailed
 from tokensync_cli.invoking import ask_callback
 from tokensync_cli.registration import Wanted

@@ -26,7 +26,7 @@ from tokensync.domain.grant import Grant
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import EnvelopeSealer, Unsealer, grant_binding
 from tokensync.domain.secret import Secret
-from tokensync.refresh.attempt import schedule
+from tokensync.refresh import schedule
 from tokensync.refresh.publish import Publisher
 from tokensync_cli.sandbox.mint import digest
 

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from tokensync.consumers import CONSUMERS
 from tokensync.domain.app import App
 from tokensync.domain.connection import Status
 from tokensync.domain.secret import Secret
+from tokensync.providers import CONSUMERS
 from tokensync_cli import registration
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import named, registered

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensync.consumers import CONSUMERS
 from tokensync.domain.app import App
 from tokensync.domain.messages import Answer, Failure, FailureClass
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.oauth.token_response import read_consumer
+from tokensync.providers import CONSUMERS
 from tokensync.providers.api2cart import Standing, from_bytes, to_bytes
 
 if TYPE_CHECKING:

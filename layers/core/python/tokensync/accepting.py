@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Exemption, Status
 from tokensync.oauth.provider import RefreshReuse
-from tokensync.refresh.attempt import decisions, transitions
+from tokensync.refresh import decisions, transitions
 from tokensync.refresh.result import Outcome, Result
 from tokensync.refresh.session import Session
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import QUOTA, Status
-from tokensync.refresh.attempt import transitions
+from tokensync.refresh import transitions
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Connection, Status, noted
 from tokensync.domain.errors import FenceLost
 from tokensync.domain.sealing import grant_binding
-from tokensync.refresh.attempt import schedule
+from tokensync.refresh import schedule
 from tokensync.refresh.result import Result
 from tokensync.refresh.transitions import REASON_NOT_INVITED
 

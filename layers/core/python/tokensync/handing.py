@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.consumers import CONSUMERS
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
 from tokensync.operating import RESTS
+from tokensync.providers import CONSUMERS
 from tokensync.refresh.result import Outcome, Result
 from tokensync.refresh.session import Session
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import REASON_REMOVED, Status
 from tokensync.domain.errors import PublishUnavailable
 from tokensync.operating import RESTS
-from tokensync.refresh.attempt import decisions, schedule, transitions
+from tokensync.refresh import decisions, schedule, transitions
 from tokensync.refresh.commit import LONGEST_RECOVERY, finished
 from tokensync.refresh.result import Outcome, Result
 from tokensync.refresh.session import Session

@@ -15,7 +15,7 @@ from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.http import present
 from tokensync.oauth.token_request import revocation_request
 from tokensync.oauth.token_response import read_revocation
-from tokensync.refresh.attempt import transitions
+from tokensync.refresh import transitions
 from tokensync.refresh.result import Outcome, Result
 from tokensync.refresh.session import Session
 

@@ -1,4 +1,4 @@
-"""The registry of providers: explicit, one line each."""
+"""The registries of providers, and of the consumers that pairs can be handed to: explicit, one line each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.errors import InvalidApp
 from tokensync.providers import (
+    api2cart,
     eshopbox,
     oauth2,
     tiktok_accounts,
@@ -17,6 +18,7 @@ from tokensync.providers import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tokensync.oauth.consumer import Consumer
     from tokensync.oauth.provider import Provider
 
 PROVIDERS: Mapping[str, Provider] = {
@@ -30,6 +32,7 @@ PROVIDERS: Mapping[str, Provider] = {
         oauth2.PROVIDER,
     )
 }  # fmt: skip
+CONSUMERS: Mapping[str, Consumer] = {api2cart.API2CART.name: api2cart.API2CART}
 
 
 def provider_named(name: str) -> Provider:

@@ -16,7 +16,7 @@ from tokensync.domain.messages import AccountReply, Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import cleaned_account, read_account
-from tokensync.refresh.attempt import transitions
+from tokensync.refresh import transitions
 from tokensync.refresh.publish import cut
 from tokensync.refresh.result import Outcome, Result
 

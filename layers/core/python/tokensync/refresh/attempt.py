@@ -19,7 +19,7 @@ from tokensync.oauth.http import present
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
 from tokensync.oauth.token_response import read_answer
-from tokensync.refresh.attempt import schedule, transitions
+from tokensync.refresh import schedule, transitions
 from tokensync.refresh.result import Outcome, Result
 
 if TYPE_CHECKING:

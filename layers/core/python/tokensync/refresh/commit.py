@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import QUOTA, UNAVAILABLE, Status, noted
 from tokensync.domain.errors import FenceLost, PublishError, QuotaReached, SecretGone, SecretNotOurs
 from tokensync.domain.work import Work
-from tokensync.refresh.attempt import decisions, schedule, transitions
+from tokensync.refresh import decisions, schedule, transitions
 from tokensync.refresh.result import Outcome, Result
 
 if TYPE_CHECKING:

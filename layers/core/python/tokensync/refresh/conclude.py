@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.consumers import CONSUMERS
 from tokensync.domain.connection import LastError, Phase, Status, noted
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
 from tokensync.oauth.token_response import read_answer
-from tokensync.refresh.attempt import decisions, schedule, transitions
+from tokensync.providers import CONSUMERS
+from tokensync.refresh import decisions, schedule, transitions
 from tokensync.refresh.result import Outcome, Result
 
 if TYPE_CHECKING:

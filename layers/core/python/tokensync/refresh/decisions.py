@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Exemption, LastError, Status, noted
 from tokensync.domain.messages import FailureClass
 from tokensync.oauth.provider import RefreshReuse
-from tokensync.refresh.attempt import schedule
+from tokensync.refresh import schedule
 from tokensync.refresh.transitions import REASON_REFUSED, REASON_RESTORED_TABLE, released, unscheduled
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.consumers import CONSUMERS
 from tokensync.domain.connection import Status, noted
 from tokensync.domain.errors import FenceLost
 from tokensync.domain.messages import Failure, FailureClass
@@ -17,8 +16,9 @@ from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
 from tokensync.oauth.http import present
 from tokensync.oauth.token_response import read_consumer
+from tokensync.providers import CONSUMERS
 from tokensync.providers.api2cart import Standing, consumer_binding, from_bytes, to_bytes
-from tokensync.refresh.attempt import schedule
+from tokensync.refresh import schedule
 from tokensync.refresh.result import Outcome, Result
 from tokensync.refresh.transitions import released
 

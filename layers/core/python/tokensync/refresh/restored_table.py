@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs
-from tokensync.refresh.attempt import decisions, transitions
+from tokensync.refresh import decisions, transitions
 from tokensync.refresh.result import Outcome, Result
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from tokensync.domain.connection import Exemption, LastError, Phase, Status, not
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.oauth.token_response import ASSUMED_LIFE
-from tokensync.refresh.attempt import schedule
+from tokensync.refresh import schedule
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection

@@ -17,7 +17,7 @@ from tokensync.domain.errors import (
     SecretNotOurs,
     UnknownApp,
 )
-from tokensync.refresh.attempt import commit, decisions, schedule, transitions
+from tokensync.refresh import commit, decisions, schedule, transitions
 from tokensync.refresh.result import Outcome, Result
 
 if TYPE_CHECKING:
