@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import httpx
 
+from tokensync.authorize.links import Invite, Signer
 from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import AwsApps
 from tokensync.aws.connections import DynamoConnections
@@ -22,7 +23,6 @@ from tokensync.aws.system import SystemClock
 from tokensync.domain.app import App
 from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync.domain.secret import Secret
-from tokensync.signing import Invite, Signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

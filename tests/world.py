@@ -26,6 +26,7 @@ from ports import (
     Table,
 )
 from tokensync.assembly import CallbackParts, Ports, RotationParts
+from tokensync.authorize.links import Invite, Signer
 from tokensync.domain.app import App
 from tokensync.domain.connection import Connection
 from tokensync.domain.grant import Grant
@@ -36,7 +37,6 @@ from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
 from tokensync.refresh.schedule import scheduled
 from tokensync.refresh.session import Budget, Session
-from tokensync.signing import Invite, Signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from tokensync.authorize.links import Signer
 from tokensync.domain.app import App
 from tokensync.domain.ports import Apps, Connections, Pendings, Sealer
 from tokensync.domain.runtime import Clock
-from tokensync.signing import Signer
 from tokensync_cli.failure import CommandFailed
 
 # CloudFormation output → name in `StackOutputs`.

@@ -7,12 +7,12 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from model.server import LIFE
 from model.stage import ALL, NAMES, RECEIVES, REST, Consent, Stage
+from tokensync.authorize.links import Invite
 from tokensync.brought import Brought
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import Notice, NoticeKind
 from tokensync.refresh.result import Result
-from tokensync.signing import Invite
 
 if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName

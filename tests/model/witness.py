@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from tokensync.authorize.finish import pending_binding
 from tokensync.domain.authorization import Pending
 from tokensync.domain.connection import REASON_REMOVED, Connection, Exemption, Phase, Status
 from tokensync.domain.grant import Grant
@@ -13,7 +14,6 @@ from tokensync.domain.messages import Answer
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import answer_binding, grant_binding
 from tokensync.domain.work import Work
-from tokensync.finishing import pending_binding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tokensync.authorize.links import Invite, invite_url
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import BadRequest
 from tokensync.domain.names import ConnectionName
@@ -13,7 +14,6 @@ from tokensync.domain.text import LABEL_LENGTH, one_line
 from tokensync.oauth.callback import Query
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import provider_named
-from tokensync.signing import Invite, invite_url
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import found, named, registered, summarized, word
 from tokensync_cli.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, CommandFailed, UsageFailed, sentence

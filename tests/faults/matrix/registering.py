@@ -13,11 +13,11 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from stack import Browser, Sandbox, eventually
+from tokensync.authorize.links import browser_of
 from tokensync.domain.app import App
 from tokensync.domain.authorization import Outcome
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
-from tokensync.signing import browser_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

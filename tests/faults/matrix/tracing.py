@@ -7,9 +7,9 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
+from tokensync.authorize.finish import pending_binding
 from tokensync.domain.messages import Answer
 from tokensync.domain.sealing import answer_binding
-from tokensync.finishing import pending_binding
 
 if TYPE_CHECKING:
     from faults.matrix.scene import Played, Presented

@@ -25,6 +25,7 @@ from ports import (
     Table,
 )
 from tokensync.assembly import CallbackParts, Ports, RotationParts
+from tokensync.authorize.links import Signer
 from tokensync.domain.app import App
 from tokensync.domain.connection import Connection
 from tokensync.domain.errors import PublishUnavailable, SealingUnavailable, StoreUnavailable, TokensyncError
@@ -35,7 +36,6 @@ from tokensync.domain.secret import Secret
 from tokensync.refresh.publish import Publisher
 from tokensync.refresh.schedule import scheduled
 from tokensync.refresh.session import Budget
-from tokensync.signing import Signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlsplit
 
 from faults.chance import Fault
+from tokensync.authorize.links import Invite
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName
 from tokensync.refresh.result import Result
-from tokensync.signing import Invite
 
 if TYPE_CHECKING:
     from faults.soaking.fleet import Fleet

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tokensync.authorize.links import Invite, Signer, browser_of, verifier_of
 from tokensync.domain.authorization import PendingKey, hashed
 from tokensync.domain.errors import BadRequest, InviteRefused
 from tokensync.domain.secret import Secret
-from tokensync.signing import Invite, Signer, browser_of, verifier_of
 
 NOW = 1_700_000_000
 KEY = PendingKey("shop", hashed("browser"), hashed("nonce"))

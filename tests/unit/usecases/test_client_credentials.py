@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripted import OIDC, Staged, Word, id_token, oidc_token
+from tokensync.authorize.links import browser_of
 from tokensync.domain.app import App
 from tokensync.domain.authorization import PendingKey, hashed
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NoAnswer, SealingUnavailable
 from tokensync.domain.secret import Secret
 from tokensync.refresh.result import Result
-from tokensync.signing import browser_of
 from visitors import Browser
 
 if TYPE_CHECKING:

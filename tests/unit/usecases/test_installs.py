@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from tokensync.authorize.links import Signer
 from tokensync.domain.authorization import LIFETIME
 from tokensync.domain.errors import NoAnswer, SealingUnavailable
 from tokensync.domain.secret import Secret
-from tokensync.signing import Signer
 from visitors import Browser
 from world import ACCOUNT, APP, NAME, World, killed
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from scripted import OIDC, Staged, oidc_token
+from tokensync.authorize.links import Signer
 from tokensync.domain.secret import Secret
-from tokensync.signing import Signer
 from visitors import Browser
 from world import ACCOUNT, APP, World
 

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tokensync.authorize.establish import Establisher
+from tokensync.authorize.exchange import Connector
+from tokensync.authorize.finish import Finisher
+from tokensync.authorize.redelivery import Placer
 from tokensync.batch import BatchRunner
 from tokensync.commands import CallbackCommands, RotationCommands
-from tokensync.connecting import Connector
 from tokensync.domain.sealing import Unsealer
-from tokensync.establishing import Establisher
-from tokensync.finishing import Finisher
 from tokensync.handing_commands import Handing, handing
 from tokensync.known import KnownApps, KnownNames
 from tokensync.noticing import Noticer
 from tokensync.operating import Operating
-from tokensync.placing import Placer
 from tokensync.recovering import Recoverer
 from tokensync.recovery import Recovery
 from tokensync.redriving import Redriver
@@ -39,6 +39,7 @@ from tokensync.webhooks import Webhooks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tokensync.authorize.links import Signer
     from tokensync.domain.ports import (
         Apps,
         Connections,
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     )
     from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.oauth.http import Wire
-    from tokensync.signing import Signer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,9 @@ from tokensync.refresh.transitions import BREAKER_WINDOW, breaker_trips
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tokensync.authorize.finish import Finisher
     from tokensync.domain.ports import Apps, Sealer
     from tokensync.domain.runtime import Alerts, Clock, Log
-    from tokensync.finishing import Finisher
     from tokensync.refresh.session import Budget, Limits
     from tokensync.refresh.worker import Caretaker
 

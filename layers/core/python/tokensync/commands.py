@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tokensync.authorize.links import Invite
 from tokensync.condition import condition
 from tokensync.domain.authorization import LIFETIME
 from tokensync.domain.authorization import Outcome as Ended
@@ -33,20 +34,19 @@ from tokensync.oauth.discovery import discover
 from tokensync.refresh.result import Outcome, Result
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import REASON_RESTORED_TABLE
-from tokensync.signing import Invite
 from tokensync.summary import summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tokensync.connecting import Connector
+    from tokensync.authorize.exchange import Connector
+    from tokensync.authorize.links import Signer
     from tokensync.domain.authorization import Pending
     from tokensync.domain.ports import Apps, Sealer
     from tokensync.domain.runtime import Clock
     from tokensync.oauth.http import Wire
     from tokensync.operating import Operating
     from tokensync.refresh.session import Budget
-    from tokensync.signing import Signer
     from tokensync.tick import Ticker
 
     Command = Callable[[Mapping[str, Any], Budget], dict[str, Any]]

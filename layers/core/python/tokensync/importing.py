@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
+from tokensync.authorize.establish import Authorization
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Failure
 from tokensync.domain.secret import Secret
-from tokensync.establishing import Authorization
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.operating import RESTS
@@ -22,10 +22,10 @@ from tokensync.refresh.session import Session
 if TYPE_CHECKING:
     from typing import Any
 
+    from tokensync.authorize.establish import Establisher
     from tokensync.brought import Brought
     from tokensync.domain.connection import Connection
     from tokensync.domain.names import ConnectionName
-    from tokensync.establishing import Establisher
     from tokensync.operating import Operating
     from tokensync.proving import Prover
     from tokensync.refresh.account import Verifier

@@ -7,19 +7,19 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tokensync.authorize.links import Invite, invite_url
 from tokensync.domain.errors import InvalidName, StoreUnavailable, UnknownConnection
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import Work
 from tokensync.oauth.provider import NoticeKind
-from tokensync.signing import Invite, invite_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tokensync.authorize.links import Signer
     from tokensync.domain.ports import Connections, Notices, WorkQueue
     from tokensync.domain.runtime import Alerts, Clock, Randomness
     from tokensync.oauth.provider import Notice
-    from tokensync.signing import Signer
 
 _INVITE_LIFE = 7 * 86_400
 

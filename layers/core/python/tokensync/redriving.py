@@ -12,12 +12,12 @@ from tokensync.domain.work import Work
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tokensync.authorize.redelivery import Placer
     from tokensync.domain.authorization import PendingKey
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Connections, DeadLetters, WorkQueue
     from tokensync.domain.runtime import Log
     from tokensync.domain.work import DeadLetter
-    from tokensync.placing import Placer
     from tokensync.refresh.kept_answers import Keeper
     from tokensync.refresh.session import Budget
 

@@ -24,10 +24,10 @@ from tokensync.revoking import Revoker
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tokensync.authorize.establish import Establisher
     from tokensync.commands import Command
     from tokensync.domain.messages import Failure
     from tokensync.domain.runtime import Failpoints
-    from tokensync.establishing import Establisher
     from tokensync.oauth.http import Wire
     from tokensync.operating import Operating
     from tokensync.refresh.account import Verifier

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tokensync.authorize.links import Invite, invite_url
 from tokensync.domain.authorization import Outcome
 from tokensync.domain.errors import (
     AlreadyConsumed,
@@ -23,18 +24,17 @@ from tokensync.domain.secret import Secret
 from tokensync.oauth.callback import Query
 from tokensync.pages import Page, page
 from tokensync.refresh.session import Session
-from tokensync.signing import Invite, invite_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tokensync.connecting import Connector
+    from tokensync.authorize.exchange import Connector
+    from tokensync.authorize.links import Signer
     from tokensync.domain.authorization import Pending
     from tokensync.domain.ports import Apps, Sealer
     from tokensync.domain.runtime import Clock, Log
     from tokensync.known import KnownApps, KnownNames
     from tokensync.refresh.session import Budget
-    from tokensync.signing import Signer
 
 _COOKIE = "__Host-tokensync"
 _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{16,64}")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
+from tokensync.authorize.links import Signer
 from tokensync.aws.failures import code_of, translated
 from tokensync.domain.errors import StoreUnavailable
 from tokensync.domain.secret import Secret
-from tokensync.signing import Signer
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tokensync.authorize.establish import Authorization
 from tokensync.domain.authorization import NO_ACCOUNT, Outcome
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotLeased
@@ -16,7 +17,6 @@ from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Answer, Failure, FailureClass, Issued
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
-from tokensync.establishing import Authorization
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import read_answer
 from tokensync.refresh.account import missing_scopes, named_account, wrong_kind
@@ -26,12 +26,12 @@ from tokensync.refresh.result import Result
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tokensync.authorize.establish import Establisher
+    from tokensync.authorize.redelivery import Placer
     from tokensync.domain.authorization import Pending, PendingKey
     from tokensync.domain.ports import Connections, Pendings, Sealer
     from tokensync.domain.runtime import Alerts, Clock, Log
     from tokensync.domain.work import Work
-    from tokensync.establishing import Establisher
-    from tokensync.placing import Placer
     from tokensync.refresh.account import AccountReader, Verifier
     from tokensync.refresh.conclude import Concluder
     from tokensync.refresh.restored_table import RestoredTable

@@ -7,7 +7,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.consent import check_consent
+from tokensync.authorize.begin import check_consent
+from tokensync.authorize.finish import pending_binding
+from tokensync.authorize.links import browser_of, verifier_of
 from tokensync.domain.authorization import LIFETIME, Outcome, Pending, PendingKey, hashed
 from tokensync.domain.errors import (
     AlreadyConsumed,
@@ -21,21 +23,19 @@ from tokensync.domain.errors import (
 from tokensync.domain.messages import Failure
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
-from tokensync.finishing import pending_binding
 from tokensync.oauth.callback import Query, checked_code
 from tokensync.oauth.http import present
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import authorize_url, client_credentials_request, code_request
-from tokensync.signing import browser_of, verifier_of
 
 if TYPE_CHECKING:
+    from tokensync.authorize.finish import Finisher
+    from tokensync.authorize.links import Invite, Signer
     from tokensync.domain.ports import Pendings, WorkQueue
     from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
-    from tokensync.finishing import Finisher
     from tokensync.oauth.http import Wire
     from tokensync.refresh.restored_table import RestoredTable
     from tokensync.refresh.session import Budget, Limits, Session
-    from tokensync.signing import Invite, Signer
 
 _PAUSE = 0.2  # seconds between tries to make an answer durable
 

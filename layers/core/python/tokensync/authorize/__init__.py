@@ -1,0 +1,1 @@
+"""The seller's way in: begin, exchange, finish, establish."""
