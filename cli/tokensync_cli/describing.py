@@ -8,8 +8,8 @@ from tokensync.domain.app import App
 from tokensync.domain.connection import Connection
 from tokensync.domain.errors import InvalidName, UnknownApp, UnknownConnection
 from tokensync.domain.names import ConnectionName, app_name
+from tokensync.operate.summary import summary
 from tokensync.providers import provider_named
-from tokensync.summary import summary
 from tokensync_cli import registration
 from tokensync_cli.failure import CommandFailed, UsageFailed, sentence
 from tokensync_cli.target import Target

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tokensync.brought import FIELDS, Brought
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName
+from tokensync.operate.import_fields import FIELDS, Brought
 from tokensync_cli.failure import UsageFailed, sentence
 
 ACCOUNT = "account"

@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, quote, urlsplit
 from model.server import LIFE
 from model.stage import ALL, NAMES, RECEIVES, REST, Consent, Stage
 from tokensync.authorize.links import Invite
-from tokensync.brought import Brought
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import Notice, NoticeKind
+from tokensync.operate.import_fields import Brought
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass
 
 import typer
 
-from tokensync.condition import condition
 from tokensync.domain.authorization import NO_ACCOUNT
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import InvalidApp, TokensyncError, UnknownApp
+from tokensync.operate.recover import is_answered
+from tokensync.operate.summary import condition
 from tokensync.providers import provider_named
-from tokensync.recovering import is_answered
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import word
 from tokensync_cli.failure import FAILED, CommandFailed

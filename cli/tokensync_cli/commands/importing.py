@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tokensync.brought import Brought
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName, app_name
+from tokensync.operate.import_fields import Brought
 from tokensync_cli.declaring import command
 from tokensync_cli.describing import word
 from tokensync_cli.failure import CommandFailed, UsageFailed, sentence

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tokensync.condition import condition
 from tokensync.domain.connection import QUOTA, REASON_REMOVED, UNAVAILABLE, LastError, Status
 from tokensync.domain.names import ConnectionName
+from tokensync.operate.summary import condition
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection

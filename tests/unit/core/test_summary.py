@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import LastError, Status
-from tokensync.summary import summary
+from tokensync.operate.summary import summary
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection

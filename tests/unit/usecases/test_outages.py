@@ -9,11 +9,11 @@ import pytest
 
 from cart import HOST, KEY, ScriptedCart
 from fault_rows import fault
-from tokensync.condition import condition
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import PublishUnavailable, SealingUnavailable, StoreUnavailable, UnknownApp
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
+from tokensync.operate.summary import condition
 from tokensync.refresh.result import Result
 from world import APP, NAME, World
 

@@ -15,7 +15,7 @@ from tokensync.domain.errors import QueueUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import answer_binding
 from tokensync.domain.work import Work
-from tokensync.recovering import is_answered
+from tokensync.operate.recover import is_answered
 from world import ACCOUNT, APP, NAME, World
 
 DAY = 86_400

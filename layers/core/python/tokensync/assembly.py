@@ -16,10 +16,10 @@ from tokensync.domain.sealing import Unsealer
 from tokensync.handing_commands import Handing, handing
 from tokensync.known import KnownApps, KnownNames
 from tokensync.noticing import Noticer
-from tokensync.operating import Operating
-from tokensync.recovering import Recoverer
+from tokensync.operate.dead_letters import Redriver
+from tokensync.operate.on_demand import Operating
+from tokensync.operate.recover import Recoverer
 from tokensync.recovery import Recovery
-from tokensync.redriving import Redriver
 from tokensync.refresh.account import AccountReader, Verifier
 from tokensync.refresh.attempt import Refresher
 from tokensync.refresh.commit import Committer

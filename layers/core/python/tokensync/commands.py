@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tokensync.authorize.links import Invite
-from tokensync.condition import condition
 from tokensync.domain.authorization import LIFETIME
 from tokensync.domain.authorization import Outcome as Ended
 from tokensync.domain.connection import Status
@@ -31,10 +30,10 @@ from tokensync.domain.errors import (
 )
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.oauth.discovery import discover
+from tokensync.operate.summary import condition, summary
 from tokensync.refresh.result import Outcome, Result
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import REASON_RESTORED_TABLE
-from tokensync.summary import summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Apps, Sealer
     from tokensync.domain.runtime import Clock
     from tokensync.oauth.http import Wire
-    from tokensync.operating import Operating
+    from tokensync.operate.on_demand import Operating
     from tokensync.refresh.session import Budget
     from tokensync.tick import Ticker
 

@@ -9,16 +9,16 @@ from tokensync.commands import FAILED, LATER, refused, told_outcome
 from tokensync.domain.connection import Status
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import ConnectionName, app_name
-from tokensync.handing import Handover
+from tokensync.operate.push import Handover
+from tokensync.operate.rotate_secret import SecretTrial
 from tokensync.refresh.result import Result
-from tokensync.trying import SecretTrial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tokensync.commands import Command
     from tokensync.domain.messages import Failure
-    from tokensync.operating import Operating
+    from tokensync.operate.on_demand import Operating
     from tokensync.refresh.account import AccountReader
     from tokensync.refresh.push import Pusher
     from tokensync.refresh.result import Outcome

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tokensync.commands import Command
-    from tokensync.recovering import Recoverer
+    from tokensync.operate.recover import Recoverer
     from tokensync.refresh.session import Budget
 
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tokensync.accepting import Accepter
-from tokensync.brought import FIELDS, Brought
 from tokensync.commands import FAILED, LATER, NEEDS_SELLER, USAGE, refused, told_outcome
-from tokensync.condition import condition
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import BadRequest
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import ConnectionName
-from tokensync.importing import Importer
-from tokensync.proving import Prover
+from tokensync.operate.accept import Accepter
+from tokensync.operate.import_fields import FIELDS, Brought
+from tokensync.operate.imports import Importer
+from tokensync.operate.remove import Remover
+from tokensync.operate.revoke import Revoker
+from tokensync.operate.summary import condition
+from tokensync.operate.verify import Prover
 from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
 from tokensync.refresh.result import Result
 from tokensync.refresh.transitions import REASON_RESTORED_TABLE
-from tokensync.removing import Remover
-from tokensync.revoking import Revoker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tokensync.domain.messages import Failure
     from tokensync.domain.runtime import Failpoints
     from tokensync.oauth.http import Wire
-    from tokensync.operating import Operating
+    from tokensync.operate.on_demand import Operating
     from tokensync.refresh.account import Verifier
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder

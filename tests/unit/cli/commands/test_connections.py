@@ -14,7 +14,7 @@ from tokensync.domain.connection import LastError, Status
 from tokensync.domain.errors import SealingUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync.domain.secret import Secret
-from tokensync.summary import summary
+from tokensync.operate.summary import summary
 from world import ACCOUNT, APP, NAME
 
 SECRET = token_secret_name("tokensync", NAME)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import REASON_REMOVED, Status
 from tokensync.domain.errors import PublishUnavailable
-from tokensync.operating import RESTS
+from tokensync.operate.on_demand import RESTS
 from tokensync.refresh import decisions, schedule, transitions
 from tokensync.refresh.commit import LONGEST_RECOVERY, finished
 from tokensync.refresh.result import Outcome, Result
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.operating import Operating
+    from tokensync.operate.on_demand import Operating
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.schedule import Cadence
     from tokensync.refresh.session import Budget

@@ -12,13 +12,13 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from tokensync.batch import count_attempts
-from tokensync.condition import condition
 from tokensync.domain.authorization import NO_ACCOUNT
 from tokensync.domain.authorization import Outcome as Ended
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.errors import FenceLost, StoreUnavailable, TokensyncError
 from tokensync.domain.work import Work
-from tokensync.redriving import Found
+from tokensync.operate.dead_letters import Found
+from tokensync.operate.summary import condition
 from tokensync.refresh.result import Outcome, Result
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import released
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Connections, Pendings, WorkQueue
-    from tokensync.operating import Operating
-    from tokensync.redriving import Redriver
+    from tokensync.operate.dead_letters import Redriver
+    from tokensync.operate.on_demand import Operating
     from tokensync.refresh.session import Budget
 
 _STOP_BEFORE = 15.0  # seconds: publishing and committing one answer must fit

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.runtime import Failpoints
     from tokensync.oauth.http import Wire
-    from tokensync.operating import Operating
+    from tokensync.operate.on_demand import Operating
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder
     from tokensync.refresh.session import Budget, Limits

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
-from tokensync.operating import RESTS
+from tokensync.operate.on_demand import RESTS
 from tokensync.providers import CONSUMERS
 from tokensync.refresh.result import Outcome, Result
 from tokensync.refresh.session import Session
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
     from tokensync.oauth.consumer import Consumer
-    from tokensync.operating import Operating
+    from tokensync.operate.on_demand import Operating
     from tokensync.refresh.push import Pusher
     from tokensync.refresh.session import Budget
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.operating import Operating
+    from tokensync.operate.on_demand import Operating
     from tokensync.refresh.account import AccountReader
     from tokensync.refresh.session import Budget
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import FailureClass
-from tokensync.operating import RESTS
+from tokensync.operate.on_demand import RESTS
 from tokensync.refresh.result import Outcome, Result
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import released
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.operating import Operating
+    from tokensync.operate.on_demand import Operating
     from tokensync.refresh.account import Verifier
     from tokensync.refresh.session import Budget
 

@@ -1,17 +1,58 @@
-"""What keeps a connection from being simply active, in words: why, and the command that leads on. Said here alone."""
+"""A connection as operators see it: names, times and states, and no secret.
+
+What keeps a connection from being simply active, in words: why, and the command that leads on. Said here alone.
+"""
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.connection import QUOTA, Status
+from tokensync.domain.names import token_secret_name
 from tokensync.refresh import transitions
 
 if TYPE_CHECKING:
-    from tokensync.domain.connection import Connection
+    from tokensync.domain.connection import Connection, LastError
     from tokensync.domain.names import ConnectionName
+
+
+def summary(record: Connection, *, prefix: str, paused: str = "") -> dict[str, Any]:
+    """Return what `tokensync list` and `show` print of a connection; times in Unix seconds or None.
+
+    `reason`, `why` and `next` tell what keeps it from being simply active, `paused` why its app is paused.
+    """
+    told = condition(record, paused=paused)
+    return {
+        "connection": str(record.name),
+        "app": record.name.app,
+        "provider": record.provider,
+        "account_id": record.name.account,
+        "label": record.label,
+        "status": record.status.value,
+        "reason": record.reason or (told.word if told is not None else ""),
+        "why": told.why if told is not None else "",
+        "next": told.command(record.name) if told is not None else "",
+        "generation": record.generation,
+        "access_expires_at": record.access_expires_at,
+        "refresh_expires_at": record.refresh_expires_at,
+        "due_at": record.next_at,
+        "verified_at": record.verified_at,
+        "owner": record.owner,
+        "pushed": record.pushed or None,
+        "missing_scopes": list(record.missing_scopes),
+        "removed_at": record.removed_at,
+        "last_error": None if record.last_error is None else _told(record.last_error),
+        "secret": token_secret_name(prefix, record.name),
+    }
+
+
+def _told(error: LastError) -> dict[str, Any]:
+    told = asdict(error)
+    told["class"] = str(told.pop("failure"))
+    return told
+
 
 _INVITE = "tokensync invite {app} --for {name}"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.operating import Operating
+    from tokensync.operate.on_demand import Operating
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.schedule import Cadence
     from tokensync.refresh.session import Budget

@@ -14,7 +14,7 @@ from tokensync.domain.messages import Failure
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
-from tokensync.operating import RESTS
+from tokensync.operate.on_demand import RESTS
 from tokensync.refresh.account import kept_facts
 from tokensync.refresh.result import Outcome, Result
 from tokensync.refresh.session import Session
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tokensync.authorize.establish import Establisher
-    from tokensync.brought import Brought
     from tokensync.domain.connection import Connection
     from tokensync.domain.names import ConnectionName
-    from tokensync.operating import Operating
-    from tokensync.proving import Prover
+    from tokensync.operate.import_fields import Brought
+    from tokensync.operate.on_demand import Operating
+    from tokensync.operate.verify import Prover
     from tokensync.refresh.account import Verifier
     from tokensync.refresh.session import Budget
 

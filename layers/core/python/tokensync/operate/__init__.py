@@ -1,0 +1,1 @@
+"""What an operator asks of one connection or app, one file a command."""
