@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from tokensync.commands import CallbackCommands
 from tokensync.domain.app import App
 from tokensync.domain.messages import Answer
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
+from tokensync.entry.callback_commands import CallbackCommands
 from visitors import Browser
 from world import World
 
 if TYPE_CHECKING:
     from ports import FakeClock
     from tokensync.domain.messages import Request
-    from tokensync.pages import Page
+    from tokensync.entry.pages import Page
 
 # A JSON body in an HTTP 200, a bare status, a whole answer, an error of the wire, or what makes one from a request.
 Word = Mapping[str, Any] | int | Answer | Exception | Callable[["Request"], "Word"]

@@ -16,9 +16,9 @@ import httpx
 from tokensync.authorize.links import Invite, Signer
 from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import AwsApps
+from tokensync.aws.authorizations import DynamoPendings
 from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import DynamoTable
-from tokensync.aws.pendings import DynamoPendings
 from tokensync.aws.system import SystemClock
 from tokensync.domain.app import App
 from tokensync.domain.names import ConnectionName, token_secret_name

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlsplit
 
 if TYPE_CHECKING:
-    from tokensync.pages import Page
+    from tokensync.entry.pages import Page
     from world import World
 
 

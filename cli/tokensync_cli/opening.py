@@ -11,11 +11,11 @@ from botocore.exceptions import ClientError
 
 from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import AwsApps
+from tokensync.aws.authorizations import DynamoPendings
 from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import DynamoTable
 from tokensync.aws.invite_key import InviteKeys
-from tokensync.aws.keys import KmsKeys
-from tokensync.aws.pendings import DynamoPendings
+from tokensync.aws.kms import KmsKeys
 from tokensync.aws.system import SystemClock
 from tokensync.domain.sealing import EnvelopeSealer
 from tokensync_cli.aws_reach import LambdaFunctions, SecretValues, SqsQueues

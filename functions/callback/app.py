@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tokensync.aws.events import cookies_of, headers_of, http_answer, raw_body
+from tokensync.aws.handlers import cookies_of, headers_of, http_answer, raw_body
 from tokensync.aws.wiring import callback
 
 CALLBACK = callback()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensync.pages import page
+from tokensync.entry.pages import page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 360, "height": 740}
 PAGES = sorted(
     entry.name.removesuffix(".html")
-    for entry in (files("tokensync.pages") / "templates").iterdir()
+    for entry in (files("tokensync.entry.pages") / "templates").iterdir()
     if entry.name.endswith(".html") and entry.name != "base.html"
 )
 LABEL = "Jakarta Batik House"

@@ -17,9 +17,9 @@ import httpx
 
 from tokensync.aws.dynamodb import DUE
 from tokensync.aws.items import connection_attributes, connection_key, from_attribute, partition
-from tokensync.aws.keys import KmsKeys
-from tokensync.aws.secrets import SecretsManagerTokens
+from tokensync.aws.kms import KmsKeys
 from tokensync.aws.system import SystemClock
+from tokensync.aws.token_secrets import SecretsManagerTokens
 from tokensync.domain.app import App
 from tokensync.domain.connection import Connection
 from tokensync.domain.grant import Grant

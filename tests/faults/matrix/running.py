@@ -21,7 +21,7 @@ from faults.matrix.watching import Reader
 from faults.polling import Mail, at_rest
 from faults.proxy import FaultProxy
 from faults.workers import Workers
-from tokensync.aws.keys import KmsKeys
+from tokensync.aws.kms import KmsKeys
 from tokensync.aws.system import SystemClock
 from tokensync.domain.sealing import EnvelopeSealer, Unsealer
 

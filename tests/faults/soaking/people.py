@@ -15,7 +15,7 @@ from tokensync.refresh.result import Result
 if TYPE_CHECKING:
     from faults.soaking.fleet import Fleet
     from faults.soaking.ledger import Account
-    from tokensync.pages import Page
+    from tokensync.entry.pages import Page
     from tokensync.refresh.session import Budget
 
 BASE_URL = "https://connect.example"

@@ -13,17 +13,16 @@ from ports.recorders import RecordingLog
 from ports.strict_tokens import obey_client_request_tokens
 from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import AwsApps
+from tokensync.aws.authorizations import DynamoPendings
 from tokensync.aws.clients import Clients, aws_clients
 from tokensync.aws.connections import DynamoConnections
-from tokensync.aws.dead_letters import SqsDeadLetters
 from tokensync.aws.dynamodb import DynamoTable, key_of
 from tokensync.aws.items import from_attribute, to_attribute
-from tokensync.aws.keys import KmsKeys
+from tokensync.aws.kms import KmsKeys
 from tokensync.aws.notices import DynamoNotices
 from tokensync.aws.origin import DynamoOrigin
-from tokensync.aws.pendings import DynamoPendings
-from tokensync.aws.queue import SqsWorkQueue
-from tokensync.aws.secrets import SecretsManagerTokens
+from tokensync.aws.queue import SqsDeadLetters, SqsWorkQueue
+from tokensync.aws.token_secrets import SecretsManagerTokens
 from tokensync.domain.names import token_secret_name
 from tokensync.domain.sealing import EnvelopeSealer
 from tokensync.domain.work import Work

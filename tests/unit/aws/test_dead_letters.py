@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.stub import Stubber
 
-from tokensync.aws.dead_letters import SqsDeadLetters
+from tokensync.aws.queue import SqsDeadLetters
 from tokensync.domain.errors import QueueUnavailable
 from tokensync.domain.work import DeadLetter
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import ANY, Stubber
 
+from tokensync.aws.authorizations import DynamoPendings
 from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import Change, ConditionFailed, DynamoTable
 from tokensync.aws.items import to_attribute
-from tokensync.aws.pendings import DynamoPendings
 from tokensync.domain.authorization import PendingKey
 from tokensync.domain.errors import StoreUnavailable
 from tokensync.domain.names import ConnectionName

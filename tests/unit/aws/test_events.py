@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tokensync.aws.events import headers_of, raw_body
+from tokensync.aws.handlers import headers_of, raw_body
 from tokensync.domain.app import App
 from tokensync.domain.secret import Secret
 from tokensync.providers import PROVIDERS

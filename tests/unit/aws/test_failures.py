@@ -6,7 +6,7 @@ import pytest
 from botocore import exceptions, parsers
 from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError, ReadTimeoutError
 
-from tokensync.aws.failures import FOREIGN, code_of, translated
+from tokensync.aws.clients import FOREIGN, code_of, translated
 from tokensync.domain.errors import PublishUnavailable, SecretGone
 
 

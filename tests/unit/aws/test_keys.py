@@ -6,7 +6,7 @@ import pytest
 from botocore.stub import Stubber
 
 from ports import FakeClock
-from tokensync.aws.keys import KmsKeys
+from tokensync.aws.kms import KmsKeys
 from tokensync.domain.errors import SealingUnavailable
 
 if TYPE_CHECKING:

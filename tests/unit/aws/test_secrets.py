@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.stub import Stubber
 
-from tokensync.aws.secrets import SecretsManagerTokens
+from tokensync.aws.token_secrets import SecretsManagerTokens
 from tokensync.domain.errors import PublishError, PublishUnavailable, QuotaReached, SecretGone, SecretNotOurs
 from tokensync.domain.names import ConnectionName
 

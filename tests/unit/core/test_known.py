@@ -8,7 +8,7 @@ from ports import FakeClock, InMemoryApps
 from tokensync.domain.app import App
 from tokensync.domain.errors import InvalidApp, StoreUnavailable, UnknownApp
 from tokensync.domain.secret import Secret
-from tokensync.known import KnownApps, KnownNames
+from tokensync.entry.app_cache import KnownApps, KnownNames
 
 SHOP = App(name="shop", provider="tiktok_shop", client_id="29a39d", client_secret=Secret("canary"))
 

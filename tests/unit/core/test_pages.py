@@ -10,7 +10,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from tokensync.domain.authorization import Outcome
-from tokensync.pages import Page, page
+from tokensync.entry.pages import Page, page
 
 HOSTILE = (
     "<script>alert(1)</script>\"' onload=alert(1) &amp; {{ 6 * 7 }}"
@@ -20,7 +20,7 @@ RETURN = "https://app.example/done?a=1&b=2"
 AGAIN = "https://api.example/connect/shop?invite=x.y"
 TEMPLATES = sorted(
     entry.name.removesuffix(".html")
-    for entry in (files("tokensync.pages") / "templates").iterdir()
+    for entry in (files("tokensync.entry.pages") / "templates").iterdir()
     if entry.name.endswith(".html") and entry.name != "base.html"
 )
 ENDINGS = sorted(outcome.value for outcome in Outcome if outcome is not Outcome.WORKING)

@@ -10,6 +10,7 @@ from tokensync.domain.messages import AccountReply, Failure, FailureClass, Issue
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.providers import PROVIDERS
+from tokensync.refresh.breaker import breaker_trips
 from tokensync.refresh.decisions import refusal_stands, unpublishable
 from tokensync.refresh.schedule import DAY, Cadence, jitter
 from tokensync.refresh.transitions import (
@@ -18,7 +19,6 @@ from tokensync.refresh.transitions import (
     REASON_AMBIGUOUS,
     REASON_LAST_ATTEMPT_AMBIGUOUS,
     REASON_REFUSED,
-    breaker_trips,
     failed,
     merged,
     released,

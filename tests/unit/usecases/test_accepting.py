@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripted import ADS, ADS_LIST, ADS_TOKEN, OIDC, Staged, ads_token, advertisers, id_token, oidc_token
-from tokensync.commands import RotationCommands
 from tokensync.domain.app import App
 from tokensync.domain.connection import Exemption, Phase, Status
 from tokensync.domain.errors import NoAnswer, NotSent, PublishUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
+from tokensync.entry.callback_commands import RotationCommands
 from tokensync.refresh.result import Result
 from tokensync.refresh.schedule import scheduled
 from tokensync.refresh.transitions import REASON_NOT_INVITED, REASON_OTHER_ACCOUNT, REASON_RESTORED_TABLE

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripted import OIDC, Staged
-from tokensync.commands import RotationCommands
 from tokensync.domain.app import App
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import BadRequest, NoAnswer, PublishUnavailable, SealingUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
+from tokensync.entry.callback_commands import RotationCommands
 from tokensync.operate.import_fields import Brought
 from visitors import Browser
 from world import ACCOUNT, APP, NAME, SHOPS, WEEK, World, killed

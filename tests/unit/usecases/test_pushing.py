@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cart import HOST, KEY, ScriptedCart
-from tokensync.commands import RotationCommands
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import FenceLost, NoAnswer, NotSent, PublishUnavailable, SealingUnavailable
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
+from tokensync.entry.callback_commands import RotationCommands
 from tokensync.refresh.result import Result
 from tokensync.refresh.schedule import scheduled
 from world import APP, NAME, WEEK, World, killed

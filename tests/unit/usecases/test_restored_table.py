@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fault_rows import fault
-from tokensync.commands import RotationCommands
 from tokensync.domain.connection import Attempt, Exemption, Phase, Status
 from tokensync.domain.errors import NoAnswer, PublishUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import answer_binding
 from tokensync.domain.work import Work
+from tokensync.entry.callback_commands import RotationCommands
 from tokensync.refresh.result import Result
 from tokensync.refresh.transitions import REASON_AMBIGUOUS, REASON_RESTORED_TABLE
 from visitors import Browser

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fault_rows import fault
-from tokensync.commands import CallbackCommands, RotationCommands
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import PublishUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import DueKey, Work
+from tokensync.entry.callback_commands import CallbackCommands, RotationCommands
 from tokensync.refresh.result import Result
 from world import ACCOUNT, APP, NAME, World
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from tokensync.batch import Report
+    from tokensync.entry.queue import Report
 
 
 @pytest.fixture

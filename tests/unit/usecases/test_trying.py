@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from scripted import ISSUER, OIDC, Staged, id_token, oidc_token
-from tokensync.commands import RotationCommands
 from tokensync.domain.app import App
 from tokensync.domain.connection import Attempt, Exemption, Status
 from tokensync.domain.errors import NoAnswer
 from tokensync.domain.grant import Grant
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
+from tokensync.entry.callback_commands import RotationCommands
 from tokensync.providers import PROVIDERS
 from tokensync.refresh.result import Result
 from world import APP, NAME, World

@@ -10,13 +10,13 @@ from urllib.parse import parse_qs
 import pytest
 
 from fault_rows import fault
-from tokensync.commands import RotationCommands
 from tokensync.domain.app import App
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.errors import NoAnswer, NotSent, PublishUnavailable, SealingUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import grant_binding
 from tokensync.domain.secret import Secret
+from tokensync.entry.callback_commands import RotationCommands
 from tokensync.refresh.result import Result
 from world import APP, NAME, World, killed
 

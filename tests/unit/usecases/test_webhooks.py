@@ -12,21 +12,21 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from tokensync.aws.events import headers_of, raw_body
+from tokensync.aws.handlers import headers_of, raw_body
 from tokensync.domain.app import App
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import PublishUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
+from tokensync.entry.webhooks import LONGEST_BODY
 from tokensync.refresh.result import Result
-from tokensync.webhooks import LONGEST_BODY
 from world import ACCOUNT, APP, NAME, SHOPS, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.pages import Page
+    from tokensync.entry.pages import Page
 
 SHOP = SHOPS[0]["id"]
 LOGIN = App(name="tiktok", provider="tiktok_login", client_id="awx1", client_secret=Secret("login-secret"))

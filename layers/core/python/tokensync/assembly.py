@@ -10,16 +10,19 @@ from tokensync.authorize.establish import Establisher
 from tokensync.authorize.exchange import Connector
 from tokensync.authorize.finish import Finisher
 from tokensync.authorize.redelivery import Placer
-from tokensync.batch import BatchRunner
-from tokensync.commands import CallbackCommands, RotationCommands
 from tokensync.domain.sealing import Unsealer
-from tokensync.handing_commands import Handing, handing
-from tokensync.known import KnownApps, KnownNames
-from tokensync.noticing import Noticer
+from tokensync.entry.app_cache import KnownApps, KnownNames
+from tokensync.entry.callback_commands import CallbackCommands, RotationCommands
+from tokensync.entry.handing_commands import Handing, handing
+from tokensync.entry.queue import BatchRunner
+from tokensync.entry.recovery_commands import Recovery
+from tokensync.entry.seller_pages import Web
+from tokensync.entry.tick import Ticker
+from tokensync.entry.upkeep_commands import Upkeep, upkeep
+from tokensync.entry.webhooks import Noticer, Webhooks
 from tokensync.operate.dead_letters import Redriver
 from tokensync.operate.on_demand import Operating
 from tokensync.operate.recover import Recoverer
-from tokensync.recovery import Recovery
 from tokensync.refresh.account import AccountReader, Verifier
 from tokensync.refresh.attempt import Refresher
 from tokensync.refresh.commit import Committer
@@ -31,10 +34,6 @@ from tokensync.refresh.restored_table import RestoredTable
 from tokensync.refresh.schedule import Cadence
 from tokensync.refresh.session import Limits
 from tokensync.refresh.worker import Caretaker
-from tokensync.tick import Ticker
-from tokensync.upkeep import Upkeep, upkeep
-from tokensync.web import Web
-from tokensync.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from typer.testing import CliRunner
 
-from tokensync.commands import CallbackCommands
+from tokensync.entry.callback_commands import CallbackCommands
 from tokensync_cli.failure import CommandFailed
 from tokensync_cli.main import app
 from tokensync_cli.run import Run

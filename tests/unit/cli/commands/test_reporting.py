@@ -8,7 +8,7 @@ import pytest
 from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
-from tokensync.aws.failures import translated
+from tokensync.aws.clients import translated
 from tokensync.domain.errors import (
     AlreadyConsumed,
     FenceLost,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from tokensync.aws.failures import FOREIGN, code_of
+from tokensync.aws.clients import FOREIGN, code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

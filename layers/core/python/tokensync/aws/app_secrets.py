@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokensync.aws.failures import translated
-from tokensync.aws.secrets import STACK_TAG
+from tokensync.aws.clients import translated
+from tokensync.aws.token_secrets import STACK_TAG
 from tokensync.domain.errors import InvalidApp, StoreUnavailable, TokensyncError, UnknownApp
 from tokensync.domain.names import app_secret_name
 

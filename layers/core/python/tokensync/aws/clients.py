@@ -1,19 +1,30 @@
-"""The boto3 clients, with timeouts that fit into a function's life."""
+"""The boto3 clients, with timeouts that fit into a function's life.
+
+Foreign errors become ours here. Only AWS's code goes into the text: its message may quote what was sent.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import boto3  # noqa: TID251 -- the one place where the core makes AWS clients
 from botocore.config import Config as ClientConfig
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+
+    from tokensync.domain.errors import TokensyncError
+
 
 # Seconds. Three tries of connect and read, with waits of at most 1 and 2 seconds between them, take 18 seconds at
 # worst: less than the shortest life of a function, and the lease outlives the function in any case.
@@ -47,3 +58,27 @@ def aws_clients(session: boto3.Session | None = None, *, endpoint_url: str | Non
         sns=source.client("sns", config=_CONFIG, endpoint_url=endpoint_url),
         sqs=source.client("sqs", config=_CONFIG, endpoint_url=endpoint_url),
     )
+
+
+# All that a client call can raise: AWS refused, the network or our side failed, or the answer was no AWS answer.
+FOREIGN = (ClientError, BotoCoreError, ResponseParserError)
+
+
+def code_of(error: ClientError | BotoCoreError | ResponseParserError) -> str:
+    """Return AWS's error code, or the type's name where no answer of AWS was read."""
+    if isinstance(error, ClientError):
+        return error.response["Error"].get("Code") or "NoCode"
+    return type(error).__name__
+
+
+@contextmanager
+def translated(
+    operation: str, by_code: Mapping[str, type[TokensyncError]], otherwise: type[TokensyncError]
+) -> Iterator[None]:
+    """Raise our error for a foreign one: the one that `by_code` names for AWS's code, else `otherwise`."""
+    try:
+        yield
+    except FOREIGN as error:
+        code = code_of(error)
+        # from None: a ParamValidationError repeats its parameters, and those may hold a secret.
+        raise by_code.get(code, otherwise)(f"{operation}: {code}") from None

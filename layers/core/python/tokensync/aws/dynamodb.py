@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from tokensync.aws.failures import translated
+from tokensync.aws.clients import translated
 from tokensync.aws.items import to_attribute
 from tokensync.domain.errors import StoreUnavailable
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from botocore.exceptions import ClientError
 
 from tokensync.authorize.links import Signer
-from tokensync.aws.failures import code_of, translated
+from tokensync.aws.clients import code_of, translated
 from tokensync.domain.errors import StoreUnavailable
 from tokensync.domain.secret import Secret
 

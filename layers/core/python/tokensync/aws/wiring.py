@@ -8,22 +8,21 @@ from tokensync.assembly import CallbackParts, Ports, RotationParts
 from tokensync.aws.alerts import SnsAlerts
 from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import AwsApps
+from tokensync.aws.authorizations import DynamoPendings
 from tokensync.aws.clients import Clients, aws_clients
 from tokensync.aws.config import CallbackConfig, RotationConfig, callback_config, rotation_config
 from tokensync.aws.connections import DynamoConnections
-from tokensync.aws.dead_letters import SqsDeadLetters
 from tokensync.aws.dynamodb import DynamoTable
-from tokensync.aws.functions import Callback, Rotation
+from tokensync.aws.handlers import Callback, Rotation
 from tokensync.aws.host import seams
 from tokensync.aws.invite_key import InviteKeys
-from tokensync.aws.keys import KmsKeys
+from tokensync.aws.kms import KmsKeys
 from tokensync.aws.log import PowertoolsLog
 from tokensync.aws.notices import DynamoNotices
 from tokensync.aws.origin import DynamoOrigin
-from tokensync.aws.pendings import DynamoPendings
-from tokensync.aws.queue import SqsWorkQueue
-from tokensync.aws.secrets import SecretsManagerTokens
+from tokensync.aws.queue import SqsDeadLetters, SqsWorkQueue
 from tokensync.aws.system import SystemRandomness
+from tokensync.aws.token_secrets import SecretsManagerTokens
 from tokensync.domain.sealing import EnvelopeSealer
 from tokensync.oauth.http import HttpWire
 

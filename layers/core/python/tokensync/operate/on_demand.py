@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.batch import count_attempts
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import UnknownConnection
 from tokensync.domain.work import Work
+from tokensync.refresh.breaker import count_attempts
 from tokensync.refresh.result import Outcome, Result
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import released

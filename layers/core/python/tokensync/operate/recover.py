@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from tokensync.batch import count_attempts
 from tokensync.domain.authorization import NO_ACCOUNT
 from tokensync.domain.authorization import Outcome as Ended
 from tokensync.domain.connection import Phase, Status
@@ -19,6 +18,7 @@ from tokensync.domain.errors import FenceLost, StoreUnavailable, TokensyncError
 from tokensync.domain.work import Work
 from tokensync.operate.dead_letters import Found
 from tokensync.operate.summary import condition
+from tokensync.refresh.breaker import count_attempts
 from tokensync.refresh.result import Outcome, Result
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import released

@@ -10,7 +10,7 @@ from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
 from tokensync.oauth.token_response import read_answer
 from tokensync.providers import CONSUMERS
-from tokensync.refresh import decisions, schedule, transitions
+from tokensync.refresh import breaker, decisions, schedule, transitions
 from tokensync.refresh.result import Outcome, Result
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Concluder:
             self.pause(session, failure)
         if failure.kind is FailureClass.REFUSED:
             session.tally.add(refused=True)
-            if self.connections.fewer_than(record.name.app, transitions.BREAKER_TRIED):
+            if self.connections.fewer_than(record.name.app, breaker.BREAKER_TRIED):
                 return self.committer.reauthorize(record, after, grant)
         if failure.kind is FailureClass.UNKNOWN and record.failures == 0:
             self.alerts.tell(

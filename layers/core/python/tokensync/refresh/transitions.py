@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tokensync.oauth.provider import Provider
 
 BREAKER_WINDOW = 600
-BREAKER_TRIED = 20
 PAUSED_RECHECK = 600
 GRACE_RETRY = 1
 
@@ -223,8 +222,3 @@ def unverified(record: Connection, failure: Failure, *, renews: bool, now: int, 
         told = failure.kind in (FailureClass.REFUSED, FailureClass.UNKNOWN)
         after = replace(after, verify_at=None if told else again)
     return released(noted(after, f"verification.{failure.kind}", now=now, detail=failure.code))
-
-
-def breaker_trips(*, tried: int, refused: int) -> bool:
-    """Return whether so many were refused that the cause is not the sellers: 20 tried, more than half refused."""
-    return tried >= BREAKER_TRIED and refused * 2 > tried

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokensync.aws.failures import translated
+from tokensync.aws.clients import translated
 from tokensync.domain.errors import PublishError, PublishUnavailable, QuotaReached, SecretGone, SecretNotOurs
 from tokensync.domain.names import encoded_account, token_secret_name
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tokensync.commands import FAILED, LATER, refused, told_outcome
 from tokensync.domain.connection import Status
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import ConnectionName, app_name
+from tokensync.entry.callback_commands import FAILED, LATER, refused, told_outcome
 from tokensync.operate.push import Handover
 from tokensync.operate.rotate_secret import SecretTrial
 from tokensync.refresh.result import Result
@@ -16,8 +16,8 @@ from tokensync.refresh.result import Result
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.commands import Command
     from tokensync.domain.messages import Failure
+    from tokensync.entry.callback_commands import Command
     from tokensync.operate.on_demand import Operating
     from tokensync.refresh.account import AccountReader
     from tokensync.refresh.push import Pusher

@@ -10,7 +10,7 @@ from tokensync.domain.names import ConnectionName
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.commands import Command
+    from tokensync.entry.callback_commands import Command
     from tokensync.operate.recover import Recoverer
     from tokensync.refresh.session import Budget
 

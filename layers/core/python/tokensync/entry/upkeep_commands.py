@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tokensync.commands import FAILED, LATER, NEEDS_SELLER, USAGE, refused, told_outcome
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import BadRequest
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import ConnectionName
+from tokensync.entry.callback_commands import FAILED, LATER, NEEDS_SELLER, USAGE, refused, told_outcome
 from tokensync.operate.accept import Accepter
 from tokensync.operate.import_fields import FIELDS, Brought
 from tokensync.operate.imports import Importer
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tokensync.authorize.establish import Establisher
-    from tokensync.commands import Command
     from tokensync.domain.messages import Failure
     from tokensync.domain.runtime import Failpoints
+    from tokensync.entry.callback_commands import Command
     from tokensync.oauth.http import Wire
     from tokensync.operate.on_demand import Operating
     from tokensync.refresh.account import Verifier

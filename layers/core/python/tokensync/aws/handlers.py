@@ -1,7 +1,11 @@
-"""The two functions as their handlers see them: what an invocation has left, what is done, what is measured."""
+"""The two functions as their handlers see them: what an invocation has left, what is done, what is measured.
+
+API Gateway's HTTP API, payload format 2.0, both ways.
+"""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -13,13 +17,17 @@ from tokensync.aws.alerts import NAMESPACE
 from tokensync.refresh.session import Budget
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tokensync.aws.log import PowertoolsLog
-    from tokensync.batch import BatchRunner
-    from tokensync.commands import CallbackCommands, RotationCommands
     from tokensync.domain.runtime import Clock
-    from tokensync.tick import Ticker
-    from tokensync.web import Web
-    from tokensync.webhooks import Webhooks
+    from tokensync.entry.callback_commands import CallbackCommands, RotationCommands
+    from tokensync.entry.pages import Page
+    from tokensync.entry.queue import BatchRunner
+    from tokensync.entry.seller_pages import Web
+    from tokensync.entry.tick import Ticker
+    from tokensync.entry.webhooks import Webhooks
+
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -88,3 +96,43 @@ class Rotation(_Shared):
 
 def _metric_name(result: str) -> str:
     return "".join(word.capitalize() for word in result.split("_"))
+
+
+def cookies_of(event: Mapping[str, Any]) -> list[str]:
+    """Return the request's cookies, each as `name=value`.
+
+    AWS sends them in `cookies`; the embedded stack leaves them in the header.
+    """
+    cookies: list[str] = list(event.get("cookies") or ())
+    header = (event.get("headers") or {}).get("cookie", "")
+    return cookies or [part.strip() for part in header.split(";") if part.strip()]
+
+
+def headers_of(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the request's headers, names in lower case: AWS sends them so, the embedded stack as they came."""
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+
+
+def raw_body(event: Mapping[str, Any]) -> bytes:
+    """Return the request's body, byte for byte as it was sent: signatures are over these bytes.
+
+    API Gateway encodes what it does not take for text. What claims to be encoded and is not, becomes an empty body,
+    which no signature holds for.
+    """
+    body: str = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return body.encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except ValueError:
+        return b""
+
+
+def http_answer(page: Page) -> dict[str, Any]:
+    """Return a page as the HTTP API takes it."""
+    return {
+        "statusCode": page.status,
+        "headers": page.all_headers(),
+        "cookies": list(page.cookies),
+        "body": page.body,
+    }

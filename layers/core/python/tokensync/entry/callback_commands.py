@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from tokensync.domain.authorization import Pending
     from tokensync.domain.ports import Apps, Sealer
     from tokensync.domain.runtime import Clock
+    from tokensync.entry.tick import Ticker
     from tokensync.oauth.http import Wire
     from tokensync.operate.on_demand import Operating
     from tokensync.refresh.session import Budget
-    from tokensync.tick import Ticker
 
     Command = Callable[[Mapping[str, Any], Budget], dict[str, Any]]
 

@@ -21,8 +21,8 @@ from tokensync.domain.errors import (
 )
 from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
+from tokensync.entry.pages import Page, page
 from tokensync.oauth.callback import Query
-from tokensync.pages import Page, page
 from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tokensync.domain.authorization import Pending
     from tokensync.domain.ports import Apps, Sealer
     from tokensync.domain.runtime import Clock, Log
-    from tokensync.known import KnownApps, KnownNames
+    from tokensync.entry.app_cache import KnownApps, KnownNames
     from tokensync.refresh.session import Budget
 
 _COOKIE = "__Host-tokensync"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.errors import BadRequest, StoreUnavailable, TokensyncError, UnknownConnection
 from tokensync.domain.work import Work
+from tokensync.refresh.breaker import count_attempts
 from tokensync.refresh.result import Outcome, Result
 from tokensync.refresh.session import Sessions
-from tokensync.refresh.transitions import BREAKER_WINDOW, breaker_trips
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,22 +110,3 @@ class BatchRunner:
                     clock=self.clock,
                     log=self.log,
                 )
-
-
-def count_attempts(name: str, *, tried: int, refused: int, apps: Apps, alerts: Alerts, clock: Clock, log: Log) -> None:
-    """Count answered attempts on the app's record; pause the app and alarm once when the breaker trips."""
-    now = clock.now()
-    try:
-        state = apps.count(name, tried=tried, refused=refused, now=now, window=BREAKER_WINDOW)
-        if not breaker_trips(tried=state.tried, refused=state.refused):
-            return
-        why = f"{state.refused} of {state.tried} refreshes refused within {BREAKER_WINDOW // 60} minutes"
-        if apps.pause(name, why=why, now=now):
-            alerts.tell(
-                "app.breaker_tripped",
-                name,
-                detail=f"{why}; no seller was asked to come back, and the app is paused",
-                next_command=f"tokensync app show {name}",
-            )
-    except TokensyncError as error:
-        log.warning("breaker.not_counted", app=name, error=str(error))

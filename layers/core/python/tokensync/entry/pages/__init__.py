@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from tokensync.domain.text import one_line
 
 _LONGEST_VALUE = 8192  # no link of ours is longer
-_TEMPLATES = files("tokensync.pages") / "templates"
+_TEMPLATES = files("tokensync.entry.pages") / "templates"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from tokensync.aws.failures import translated
+from tokensync.aws.clients import translated
 from tokensync.domain.errors import SealingUnavailable
 
 if TYPE_CHECKING:

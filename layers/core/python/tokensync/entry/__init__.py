@@ -1,0 +1,1 @@
+"""The doors: seller pages, webhooks, queue batch, tick, command dispatch and its wording."""
