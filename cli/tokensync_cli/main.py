@@ -12,22 +12,22 @@ from typer.core import TyperGroup
 
 from tokensync_cli.commands import (
     apps,
-    connecting,
+    connect,
     connections,
     doctor,
-    handing,
-    importing,
+    handover,
+    imports,
     provider,
-    recovering,
-    refreshing,
+    recover,
+    refresh,
     stack,
-    upkeeping,
+    upkeep,
 )
-from tokensync_cli.declaring import Profile, Region, Stack, choose
-from tokensync_cli.embedded_project import EmbeddedProject
-from tokensync_cli.failure import INTERRUPTED
-from tokensync_cli.reporting import Failure, failure_of, show_trace
-from tokensync_cli.run import Run
+from tokensync_cli.commands.declare import Profile, Region, Stack, choose
+from tokensync_cli.commands.run import Run
+from tokensync_cli.output.failure import INTERRUPTED
+from tokensync_cli.output.report import Failure, failure_of, show_trace
+from tokensync_cli.stack.embedded_project import EmbeddedProject
 
 
 class CommandLine(TyperGroup):
@@ -85,7 +85,7 @@ def before(
 
 
 for part in (
-    stack, provider, apps, connecting, importing, connections, refreshing, upkeeping, handing, doctor, recovering,
+    stack, provider, apps, connect, imports, connections, refresh, upkeep, handover, doctor, recover,
 ):  # fmt: skip
     part.add_to(app)
 

@@ -11,7 +11,7 @@ import pytest
 
 from canary import leaked
 from stack import Sandbox, Stack, eventually
-from tokensync_cli.browsing import Seller
+from tokensync_cli.demo.browser import Seller
 
 if TYPE_CHECKING:
     from collections.abc import Callable

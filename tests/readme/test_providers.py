@@ -22,7 +22,7 @@ from tokensync.oauth.provider import AccountCall, GrantType, Provider, WebhookSh
 from tokensync.oauth.shapes import AnswerShape, AuthorizeShape, CallbackShape, RevocationShape, TokenShape
 from tokensync.providers import PROVIDERS
 from tokensync_cli.main import app as command_line
-from tokensync_cli.registration import Wanted
+from tokensync_cli.stack.registration import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -31,7 +31,7 @@ from tokensync.domain.grant import Grant
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.refresh.publish import document
-from tokensync_cli.browsing import Seller
+from tokensync_cli.demo.browser import Seller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

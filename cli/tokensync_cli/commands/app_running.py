@@ -9,11 +9,11 @@ import typer
 from tokensync.domain.connection import Status
 from tokensync.domain.names import app_name
 from tokensync.refresh.transitions import REASON_REFUSED
-from tokensync_cli.declaring import command
-from tokensync_cli.invoking import FunctionRefused, ask_rotation
-from tokensync_cli.output import Tell
-from tokensync_cli.run import Run
-from tokensync_cli.target import Target
+from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.run import Run
+from tokensync_cli.output.console import Tell
+from tokensync_cli.stack.invoke import FunctionRefused, ask_rotation
+from tokensync_cli.stack.target import Target
 
 Name = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
 

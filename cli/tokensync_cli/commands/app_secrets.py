@@ -10,13 +10,13 @@ from tokensync.domain.app import App
 from tokensync.domain.connection import Status
 from tokensync.domain.secret import Secret
 from tokensync.providers import CONSUMERS
-from tokensync_cli import registration
-from tokensync_cli.declaring import command
-from tokensync_cli.describing import named, registered
-from tokensync_cli.failure import CommandFailed, UsageFailed
-from tokensync_cli.invoking import FunctionRefused, ask_rotation
-from tokensync_cli.run import Run
-from tokensync_cli.target import Target
+from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.describe import named, registered
+from tokensync_cli.commands.run import Run
+from tokensync_cli.output.failure import CommandFailed, UsageFailed
+from tokensync_cli.stack import registration
+from tokensync_cli.stack.invoke import FunctionRefused, ask_rotation
+from tokensync_cli.stack.target import Target
 
 Name = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
 Pairs = Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="Its settings.", show_default=False)]

@@ -12,17 +12,17 @@ from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.providers import provider_named
-from tokensync_cli import registration
 from tokensync_cli.commands import app_running, app_secrets
-from tokensync_cli.declaring import command
-from tokensync_cli.describing import registered
-from tokensync_cli.failure import CommandFailed, UsageFailed
-from tokensync_cli.invoking import FunctionRefused, ask_callback
-from tokensync_cli.registration import Wanted
-from tokensync_cli.run import Run
-from tokensync_cli.seeding import sandboxed
-from tokensync_cli.target import Target
-from tokensync_cli.times import moment
+from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.describe import registered
+from tokensync_cli.commands.run import Run
+from tokensync_cli.output.failure import CommandFailed, UsageFailed
+from tokensync_cli.output.times import moment
+from tokensync_cli.stack import registration
+from tokensync_cli.stack.invoke import FunctionRefused, ask_callback
+from tokensync_cli.stack.registration import Wanted
+from tokensync_cli.stack.seeding import sandboxed
+from tokensync_cli.stack.target import Target
 
 _GRANT = "grant"  # the setting by which an app chooses where its tokens come from
 

@@ -12,8 +12,8 @@ from tokensync.domain.errors import SealingUnavailable, TokensyncError
 from tokensync.domain.grant import Grant
 from tokensync.domain.names import app_name
 from tokensync.domain.sealing import grant_binding
-from tokensync_cli.declaring import command
-from tokensync_cli.describing import (
+from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.describe import (
     COLUMNS,
     fields,
     first_connection,
@@ -24,11 +24,11 @@ from tokensync_cli.describing import (
     summarized,
     word,
 )
-from tokensync_cli.failure import FAILED, LATER, CommandFailed
-from tokensync_cli.published import published
-from tokensync_cli.run import Run
-from tokensync_cli.target import Target
-from tokensync_cli.times import moment
+from tokensync_cli.commands.published import published
+from tokensync_cli.commands.run import Run
+from tokensync_cli.output.failure import FAILED, LATER, CommandFailed
+from tokensync_cli.output.times import moment
+from tokensync_cli.stack.target import Target
 
 Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
 OfStatus = Annotated[Status | None, typer.Option("--status", help="Only those of this status.", show_default=False)]

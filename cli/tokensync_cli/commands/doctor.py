@@ -11,14 +11,14 @@ from tokensync.domain.errors import InvalidApp, TokensyncError, UnknownApp
 from tokensync.operate.recover import is_answered
 from tokensync.operate.summary import condition
 from tokensync.providers import provider_named
-from tokensync_cli.declaring import command
-from tokensync_cli.describing import word
-from tokensync_cli.failure import FAILED, CommandFailed
-from tokensync_cli.invoking import FunctionRefused, ask_callback, ask_rotation
-from tokensync_cli.reporting import failure_of
-from tokensync_cli.run import Run
-from tokensync_cli.target import Target
-from tokensync_cli.times import moment, span
+from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.describe import word
+from tokensync_cli.commands.run import Run
+from tokensync_cli.output.failure import FAILED, CommandFailed
+from tokensync_cli.output.report import failure_of
+from tokensync_cli.output.times import moment, span
+from tokensync_cli.stack.invoke import FunctionRefused, ask_callback, ask_rotation
+from tokensync_cli.stack.target import Target
 
 # Seconds after which a due connection should long have been worked on: a claim and a tick.
 _OVERDUE = 1800

@@ -4,8 +4,8 @@ import typer
 
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import PROVIDERS
-from tokensync_cli.declaring import command
-from tokensync_cli.run import Run
+from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.run import Run
 
 # What an app must be given, by the fields that a provider requires.
 _OPTIONS = {"service_id": "--service-id", "scopes": "--scope"}

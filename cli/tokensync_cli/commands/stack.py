@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from tokensync_cli.declaring import command
+from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.run import Run
 from tokensync_cli.embedded.ports import Ports
-from tokensync_cli.failure import CommandFailed
-from tokensync_cli.run import Run
-from tokensync_cli.seeding import seed
-from tokensync_cli.target import StackOutputs
+from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.stack.seeding import seed
+from tokensync_cli.stack.target import StackOutputs
 
 _LOOK_SECONDS = 2.0
 _HIGHEST_PORT = 65_535

@@ -6,7 +6,7 @@ from typing import Any
 
 from tokensync_cli.embedded.environment_variables import REGION
 from tokensync_cli.embedded.ports import ChosenPorts
-from tokensync_cli.target import FROM_STACK
+from tokensync_cli.stack.target import FROM_STACK
 
 FILE = "outputs.json"
 

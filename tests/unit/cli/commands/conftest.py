@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from tokensync.entry.callback_commands import CallbackCommands
-from tokensync_cli.failure import CommandFailed
+from tokensync_cli.commands.run import Run
 from tokensync_cli.main import app
-from tokensync_cli.run import Run
-from tokensync_cli.target import Choice, StackOutputs, Target
+from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.stack.target import Choice, StackOutputs, Target
 from world import World
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typer.testing import Result
 
     from tokensync_cli.embedded.ports import Ports
-    from tokensync_cli.output import Tell
+    from tokensync_cli.output.console import Tell
 
 
 def outputs(base_url: str = "https://connect.example", **change: Any) -> StackOutputs:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tokensync.domain.errors import AlreadyConsumed
-from tokensync_cli.commands import connecting
+from tokensync_cli.commands import connect
 from world import ACCOUNT, APP, NAME
 
 
@@ -176,7 +176,7 @@ def test_a_code_is_pasted_once(desk: Any) -> None:
     [
         (2, APP, ""),
         (2, APP, "  \n"),
-        (2, APP, "x" * (connecting._LONGEST_PASTED + 1)),
+        (2, APP, "x" * (connect._LONGEST_PASTED + 1)),
         (2, APP, b"\xff\xfe\xff"),
         (2, APP, "a\0b"),
         (4, APP, "a-code-that-nobody-gave"),

@@ -11,7 +11,7 @@ import pytest
 from tokensync.domain.authorization import NO_ACCOUNT, Outcome, Pending, PendingKey
 from tokensync.domain.connection import QUOTA, Status
 from tokensync.domain.errors import InvalidApp, StoreUnavailable
-from tokensync_cli.failure import CommandFailed
+from tokensync_cli.output.failure import CommandFailed
 from world import APP, NAME
 
 

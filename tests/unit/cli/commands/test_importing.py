@@ -9,8 +9,8 @@ import pytest
 
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName
-from tokensync_cli.failure import CommandFailed
-from tokensync_cli.import_rows import COLUMNS, LARGEST_FILE
+from tokensync_cli.commands.import_rows import COLUMNS, LARGEST_FILE
+from tokensync_cli.output.failure import CommandFailed
 from world import ACCOUNT, APP, NAME
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from botocore.exceptions import NoCredentialsError, ReadTimeoutError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from tokensync_cli import opening
-from tokensync_cli.aws_reach import LambdaFunctions, SecretValues, SqsQueues
-from tokensync_cli.failure import CommandFailed
-from tokensync_cli.target import Choice, StackOutputs
+from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.stack import opener
+from tokensync_cli.stack.reach import LambdaFunctions, SecretValues, SqsQueues
+from tokensync_cli.stack.target import Choice, StackOutputs
 
 EMBEDDED = {
     "endpoint": "http://127.0.0.1:8402",
@@ -58,7 +58,7 @@ def test_the_embedded_stack_ignores_the_users_aws_settings(monkeypatch: pytest.M
     }.items():
         monkeypatch.setenv(name, value)
 
-    target = opening.open_embedded(StackOutputs.of_embedded(EMBEDDED))
+    target = opener.open_embedded(StackOutputs.of_embedded(EMBEDDED))
 
     reached: Any = target.functions
     meta = reached._client.meta
@@ -77,7 +77,7 @@ def test_a_stack_needs_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
 
     with pytest.raises(CommandFailed, match="No AWS Region"):
-        opening.open_deployed(Choice(stack="prod"))
+        opener.open_deployed(Choice(stack="prod"))
 
 
 def test_the_region_is_found_as_the_aws_cli_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_the_region_is_found_as_the_aws_cli_finds_it(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
     with pytest.raises(NoCredentialsError):
-        opening.open_deployed(Choice(stack="prod"))
+        opener.open_deployed(Choice(stack="prod"))
 
 
 def test_a_stack_that_does_not_exist() -> None:
@@ -100,7 +100,7 @@ def test_a_stack_that_does_not_exist() -> None:
     with Stubber(cloudformation) as stub:
         stub.add_client_error("describe_stacks", "ValidationError", "Stack with id prod does not exist")
         with pytest.raises(CommandFailed) as failed:
-            opening._described(cloudformation, "prod", "eu-central-1")
+            opener._described(cloudformation, "prod", "eu-central-1")
 
     assert (3, "UnknownStack") == (failed.value.exit_code, failed.value.kind)
 

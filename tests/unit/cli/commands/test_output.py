@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tokensync_cli.failure import UsageFailed, sentence
-from tokensync_cli.output import Output, cell, shown
-from tokensync_cli.times import DAY, HOUR, moment, seconds_of, span
+from tokensync_cli.output.console import Output, cell, shown
+from tokensync_cli.output.failure import UsageFailed, sentence
+from tokensync_cli.output.times import DAY, HOUR, moment, seconds_of, span
 
 
 def test_tables_are_plain_where_no_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:

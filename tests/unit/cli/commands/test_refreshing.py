@@ -9,7 +9,7 @@ import pytest
 
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NoAnswer
-from tokensync_cli.failure import CommandFailed
+from tokensync_cli.output.failure import CommandFailed
 from world import APP, NAME
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tokensync_cli.seeding import ACCESS_TOKEN_SECONDS, seed
+from tokensync_cli.stack.seeding import ACCESS_TOKEN_SECONDS, seed
 from world import APP
 
 if TYPE_CHECKING:
-    from tokensync_cli.target import Target
+    from tokensync_cli.stack.target import Target
 
 
 @pytest.fixture

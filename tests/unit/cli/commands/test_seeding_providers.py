@@ -10,14 +10,14 @@ import pytest
 from scripted import ScriptedServer
 from tokensync.oauth.provider import GrantType
 from tokensync.providers import PROVIDERS, provider_named
-from tokensync_cli.failure import CommandFailed, UsageFailed
-from tokensync_cli.invoking import FunctionRefused
-from tokensync_cli.registration import live_hosts
-from tokensync_cli.seeding import sandboxed, seed
+from tokensync_cli.output.failure import CommandFailed, UsageFailed
+from tokensync_cli.stack.invoke import FunctionRefused
+from tokensync_cli.stack.registration import live_hosts
+from tokensync_cli.stack.seeding import sandboxed, seed
 from world import APP
 
 if TYPE_CHECKING:
-    from tokensync_cli.target import Target
+    from tokensync_cli.stack.target import Target
 
 NAMES = sorted(name.replace("_", "-") for name in PROVIDERS)
 

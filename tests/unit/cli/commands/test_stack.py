@@ -8,7 +8,7 @@ from typing import Any
 
 from tokensync_cli.embedded.errors import EmbeddedStackError
 from tokensync_cli.embedded.ports import Ports
-from tokensync_cli.target import Choice
+from tokensync_cli.stack.target import Choice
 from world import APP
 
 

@@ -9,10 +9,10 @@ from typing import Protocol
 import typer
 
 from tokensync_cli.embedded.ports import Ports
-from tokensync_cli.failure import CommandFailed, UsageFailed
-from tokensync_cli.output import Output, Tell
-from tokensync_cli.project import VARIABLE
-from tokensync_cli.target import Choice, StackOutputs, Target
+from tokensync_cli.output.console import Output, Tell
+from tokensync_cli.output.failure import CommandFailed, UsageFailed
+from tokensync_cli.stack.project import VARIABLE
+from tokensync_cli.stack.target import Choice, StackOutputs, Target
 
 
 class Embedded(Protocol):
@@ -48,15 +48,15 @@ class AwsOpener:
 
     def embedded(self, outputs: StackOutputs) -> Target:
         """Return the embedded stack."""
-        from tokensync_cli import opening  # noqa: PLC0415 - see the class
+        from tokensync_cli.stack import opener  # noqa: PLC0415 - see the class
 
-        return opening.open_embedded(outputs)
+        return opener.open_embedded(outputs)
 
     def deployed(self, choice: Choice) -> Target:
         """Return a stack on AWS."""
-        from tokensync_cli import opening  # noqa: PLC0415 - see the class
+        from tokensync_cli.stack import opener  # noqa: PLC0415 - see the class
 
-        return opening.open_deployed(choice)
+        return opener.open_deployed(choice)
 
 
 @dataclass

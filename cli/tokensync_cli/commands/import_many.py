@@ -7,11 +7,11 @@ from typing import Any
 
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName
-from tokensync_cli.failure import LATER, CommandFailed
-from tokensync_cli.import_rows import Row, problem_sentence
-from tokensync_cli.invoking import ask_rotation
-from tokensync_cli.reporting import failure_of
-from tokensync_cli.target import Target
+from tokensync_cli.commands.import_rows import Row, problem_sentence
+from tokensync_cli.output.failure import LATER, CommandFailed
+from tokensync_cli.output.report import failure_of
+from tokensync_cli.stack.invoke import ask_rotation
+from tokensync_cli.stack.target import Target
 
 AT_ONCE = 4
 INTERRUPTED = "interrupted"

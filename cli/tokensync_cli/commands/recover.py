@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tokensync_cli.declaring import command
-from tokensync_cli.describing import found
-from tokensync_cli.failure import FAILED, LATER, NEEDS_SELLER
-from tokensync_cli.invoking import ask_rotation
-from tokensync_cli.run import Run
+from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.describe import found
+from tokensync_cli.commands.run import Run
+from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER
+from tokensync_cli.stack.invoke import ask_rotation
 
 Name = Annotated[str | None, typer.Argument(metavar="CONNECTION", help="Of this connection alone.", show_default=False)]
 _COLUMNS = ("WHAT", "OF", "RESULT", "WHY", "NEXT")

@@ -8,7 +8,7 @@ from tokensync.authorize.links import Signer
 from tokensync.domain.app import App
 from tokensync.domain.ports import Apps, Connections, Pendings, Sealer
 from tokensync.domain.runtime import Clock
-from tokensync_cli.failure import CommandFailed
+from tokensync_cli.output.failure import CommandFailed
 
 # CloudFormation output → name in `StackOutputs`.
 FROM_STACK = {
@@ -164,7 +164,7 @@ class Queues(Protocol):
 
 
 class Sandbox(Protocol):
-    """The sandbox of the embedded stack. See `tokensync_cli.sandbox_control`."""
+    """The sandbox of the embedded stack. See `tokensync_cli.stack.sandbox_control`."""
 
     @property
     def url(self) -> str:

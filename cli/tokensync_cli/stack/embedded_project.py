@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tokensync_cli.embedded.ports import Ports
-from tokensync_cli.failure import CommandFailed
-from tokensync_cli.output import Tell
-from tokensync_cli.project import VARIABLE, project_root
-from tokensync_cli.target import StackOutputs
+from tokensync_cli.output.console import Tell
+from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.stack.project import VARIABLE, project_root
+from tokensync_cli.stack.target import StackOutputs
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from tokensync_cli.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE, CommandFailed, sentence
-from tokensync_cli.target import Target
+from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE, CommandFailed, sentence
+from tokensync_cli.stack.target import Target
 
 _CODES = frozenset({FAILED, USAGE, NOT_FOUND, NEEDS_SELLER, LATER})
 

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from tokensync.domain.names import ConnectionName
-from tokensync_cli.declaring import command
-from tokensync_cli.describing import found, named, registered, word
-from tokensync_cli.failure import CommandFailed
-from tokensync_cli.invoking import ask_rotation
-from tokensync_cli.published import published
-from tokensync_cli.run import Run
-from tokensync_cli.target import Target
+from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.describe import found, named, registered, word
+from tokensync_cli.commands.published import published
+from tokensync_cli.commands.run import Run
+from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.stack.invoke import ask_rotation
+from tokensync_cli.stack.target import Target
 
 _OWOX_PROVIDER = "tiktok_ads"
 

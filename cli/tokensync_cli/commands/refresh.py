@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from tokensync_cli.declaring import command
-from tokensync_cli.describing import found
-from tokensync_cli.failure import LATER
-from tokensync_cli.invoking import FunctionRefused, ask_rotation
-from tokensync_cli.run import Run
-from tokensync_cli.target import Target
-from tokensync_cli.times import HOUR, moment, seconds_of
+from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.describe import found
+from tokensync_cli.commands.run import Run
+from tokensync_cli.output.failure import LATER
+from tokensync_cli.output.times import HOUR, moment, seconds_of
+from tokensync_cli.stack.invoke import FunctionRefused, ask_rotation
+from tokensync_cli.stack.target import Target
 
 _PAUSE_SECONDS = 2.0
 # With these nothing was presented to the provider, so an operator's --force still stands.

@@ -22,8 +22,17 @@ from tokensync.domain.errors import (
     UnknownConnection,
 )
 from tokensync_cli.embedded.errors import EmbeddedStackError
-from tokensync_cli.failure import FAILED, INTERRUPTED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE, CommandFailed, sentence
-from tokensync_cli.output import shown
+from tokensync_cli.output.console import shown
+from tokensync_cli.output.failure import (
+    FAILED,
+    INTERRUPTED,
+    LATER,
+    NEEDS_SELLER,
+    NOT_FOUND,
+    USAGE,
+    CommandFailed,
+    sentence,
+)
 
 DEBUG = "TOKENSYNC_DEBUG"
 _AGAIN = "the same command again in a minute"
@@ -112,7 +121,7 @@ def _refused_by_aws(error: Exception) -> Failure | None:
         return None
     if "botocore" not in sys.modules:
         return None
-    from tokensync_cli import aws_failures  # noqa: PLC0415 - botocore is loaded only by commands that need it
+    from tokensync_cli.output import aws_failures  # noqa: PLC0415 - botocore is loaded only where it is needed
 
     cause: BaseException | None = error
     while cause is not None:

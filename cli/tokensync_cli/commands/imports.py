@@ -10,15 +10,15 @@ import typer
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.operate.import_fields import Brought
-from tokensync_cli.declaring import command
-from tokensync_cli.describing import word
-from tokensync_cli.failure import CommandFailed, UsageFailed, sentence
-from tokensync_cli.import_rows import LARGEST_FILE, read_rows, unknown_fields
-from tokensync_cli.importing_many import INTERRUPTED, Done, after, bring_all, foresee
-from tokensync_cli.invoking import ask_rotation
-from tokensync_cli.run import Run
-from tokensync_cli.target import Target
-from tokensync_cli.times import moment
+from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.describe import word
+from tokensync_cli.commands.import_many import INTERRUPTED, Done, after, bring_all, foresee
+from tokensync_cli.commands.import_rows import LARGEST_FILE, read_rows, unknown_fields
+from tokensync_cli.commands.run import Run
+from tokensync_cli.output.failure import CommandFailed, UsageFailed, sentence
+from tokensync_cli.output.times import moment
+from tokensync_cli.stack.invoke import ask_rotation
+from tokensync_cli.stack.target import Target
 
 _LONGEST_INPUT = 65_536  # characters: two tokens of the longest kind as JSON
 _STDIN = "-"

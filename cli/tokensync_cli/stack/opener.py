@@ -18,10 +18,10 @@ from tokensync.aws.invite_key import InviteKeys
 from tokensync.aws.kms import KmsKeys
 from tokensync.aws.system import SystemClock
 from tokensync.domain.sealing import EnvelopeSealer
-from tokensync_cli.aws_reach import LambdaFunctions, SecretValues, SqsQueues
-from tokensync_cli.failure import NOT_FOUND, CommandFailed
-from tokensync_cli.sandbox_control import SandboxControl
-from tokensync_cli.target import Choice, StackOutputs, Target
+from tokensync_cli.output.failure import NOT_FOUND, CommandFailed
+from tokensync_cli.stack.reach import LambdaFunctions, SecretValues, SqsQueues
+from tokensync_cli.stack.sandbox_control import SandboxControl
+from tokensync_cli.stack.target import Choice, StackOutputs, Target
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

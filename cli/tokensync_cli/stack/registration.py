@@ -13,8 +13,8 @@ from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import CONSUMERS, PROVIDERS, provider_named
 from tokensync.refresh.schedule import FLOOR
-from tokensync_cli.failure import UsageFailed
-from tokensync_cli.times import span
+from tokensync_cli.output.failure import UsageFailed
+from tokensync_cli.output.times import span
 
 LONGEST_SECRET = 2048  # characters
 _LONGEST_TEXT = 512

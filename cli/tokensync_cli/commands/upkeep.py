@@ -11,12 +11,12 @@ from tokensync.oauth.provider import GrantType
 from tokensync.providers import provider_named
 from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
 from tokensync.refresh.transitions import REASON_RESTORED_TABLE
-from tokensync_cli.declaring import command
-from tokensync_cli.describing import found, summarized, word
-from tokensync_cli.invoking import ask_rotation
-from tokensync_cli.run import Run
-from tokensync_cli.target import Target
-from tokensync_cli.times import moment
+from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.describe import found, summarized, word
+from tokensync_cli.commands.run import Run
+from tokensync_cli.output.times import moment
+from tokensync_cli.stack.invoke import ask_rotation
+from tokensync_cli.stack.target import Target
 
 Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

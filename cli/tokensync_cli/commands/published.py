@@ -5,11 +5,11 @@ from typing import Any
 
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.names import ConnectionName, token_secret_name
-from tokensync_cli.describing import found, word
-from tokensync_cli.failure import FAILED, LATER, NEEDS_SELLER, CommandFailed
-from tokensync_cli.run import Run
-from tokensync_cli.target import Target
-from tokensync_cli.times import moment
+from tokensync_cli.commands.describe import found, word
+from tokensync_cli.commands.run import Run
+from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER, CommandFailed
+from tokensync_cli.output.times import moment
+from tokensync_cli.stack.target import Target
 
 # What a seller's authorization alone can mend.
 _LOST = frozenset({Status.REAUTHORIZE, Status.DISCONNECTED})

@@ -14,13 +14,13 @@ from tokensync.domain.text import LABEL_LENGTH, one_line
 from tokensync.oauth.callback import Query
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import provider_named
-from tokensync_cli.declaring import command
-from tokensync_cli.describing import found, named, registered, summarized, word
-from tokensync_cli.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, CommandFailed, UsageFailed, sentence
-from tokensync_cli.invoking import ask_callback
-from tokensync_cli.run import Run
-from tokensync_cli.target import Target
-from tokensync_cli.times import DAY, HOUR, moment, seconds_of, span
+from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.describe import found, named, registered, summarized, word
+from tokensync_cli.commands.run import Run
+from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, CommandFailed, UsageFailed, sentence
+from tokensync_cli.output.times import DAY, HOUR, moment, seconds_of, span
+from tokensync_cli.stack.invoke import ask_callback
+from tokensync_cli.stack.target import Target
 
 _AUTHORIZED = "connection.authorized"  # the event by which a connection's history tells a new authorization
 _LOOK_SECONDS = 1.0

@@ -7,8 +7,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from tokensync_cli.run import Run
-from tokensync_cli.target import Choice
+from tokensync_cli.commands.run import Run
+from tokensync_cli.stack.target import Choice
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; errors are JSON on stderr.")]
 Stack = Annotated[

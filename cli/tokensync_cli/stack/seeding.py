@@ -10,10 +10,10 @@ from tokensync.domain.errors import UnknownApp
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import Provider
 from tokensync.providers import CONSUMERS, PROVIDERS, provider_named
-from tokensync_cli.failure import CommandFailed, UsageFailed
-from tokensync_cli.invoking import ask_callback
-from tokensync_cli.registration import Wanted
-from tokensync_cli.target import Sandbox, Target
+from tokensync_cli.output.failure import CommandFailed, UsageFailed
+from tokensync_cli.stack.invoke import ask_callback
+from tokensync_cli.stack.registration import Wanted
+from tokensync_cli.stack.target import Sandbox, Target
 
 # Seconds: short enough for a newcomer to see a scheduled refresh, long enough for three tries.
 ACCESS_TOKEN_SECONDS = 200

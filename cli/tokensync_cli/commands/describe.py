@@ -10,10 +10,10 @@ from tokensync.domain.errors import InvalidName, UnknownApp, UnknownConnection
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.operate.summary import summary
 from tokensync.providers import provider_named
-from tokensync_cli import registration
-from tokensync_cli.failure import CommandFailed, UsageFailed, sentence
-from tokensync_cli.target import Target
-from tokensync_cli.times import moment
+from tokensync_cli.output.failure import CommandFailed, UsageFailed, sentence
+from tokensync_cli.output.times import moment
+from tokensync_cli.stack import registration
+from tokensync_cli.stack.target import Target
 
 COLUMNS = (
     "CONNECTION", "LABEL", "STATUS", "GENERATION", "ACCESS EXPIRES", "REFRESH EXPIRES", "DUE", "REASON", "LAST ERROR",

@@ -17,8 +17,8 @@ from typing import Any
 import boto3
 import httpx
 
-from tokensync_cli.browsing import Seller
-from tokensync_cli.output import Output
+from tokensync_cli.demo.browser import Seller
+from tokensync_cli.output.console import Output
 
 APP = "tiktok-shop"  # whose secret is read
 # The sandbox's apps, one for each provider; the last has no consent page, so its account is imported.

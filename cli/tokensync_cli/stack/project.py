@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from tokensync_cli.failure import CommandFailed
+from tokensync_cli.output.failure import CommandFailed
 
 VARIABLE = "TOKENSYNC_PROJECT"
 

@@ -1,0 +1,1 @@
+"""`make demo`: the product's main job from end to end, on this machine."""

@@ -1,0 +1,1 @@
+"""How a command reaches a stack: the target, its functions, registrations, the sandbox."""
