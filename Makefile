@@ -55,20 +55,20 @@ unit: setup
 	@$(RUN)/pytest tests/unit --numprocesses auto
 
 # What needs no embedded stack, on all processors; everything else shares one stack.
-ALONE := tests/unit tests/model
+ALONE := tests/unit tests/resilience/model
 
 test: check
-	@tests/browser/install-chromium
+	@tests/system/browser/install-chromium
 	@$(RUN)/pytest $(ALONE) --numprocesses auto --cov --cov-report=
 	@$(RUN)/pytest $(ALONE:%=--ignore=%) --cov --cov-append --cov-report=term --cov-fail-under=95
 
 WORDS ?=
 faults: setup
-	@PYTHONPATH=tests $(RUN)/python -m faults.matrix $(WORDS)
-	@$(if $(WORDS),,PYTHONPATH=tests $(RUN)/python -m faults.outages)
-	@$(if $(WORDS),,PYTHONPATH=tests $(RUN)/python -m model)
-	@$(if $(WORDS),,PYTHONPATH=tests $(RUN)/python -m faults.soak)
-	@$(if $(WORDS),,PYTHONPATH=tests $(RUN)/python -m faults.soak --losses)
+	@PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m faults.matrix $(WORDS)
+	@$(if $(WORDS),,PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m faults.outages)
+	@$(if $(WORDS),,PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m model)
+	@$(if $(WORDS),,PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m faults.soak)
+	@$(if $(WORDS),,PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m faults.soak --losses)
 
 clean: down
 	@rm -rf $(VENV) .tokensync .aws-sam .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

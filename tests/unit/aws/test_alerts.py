@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.stub import Stubber
 
-from ports import RecordingLog
+from fakes import RecordingLog
 from tokensync.aws.alerts import SnsAlerts
 
 if TYPE_CHECKING:

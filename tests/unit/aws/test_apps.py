@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.stub import Stubber
 
-from ports import FakeClock
+from fakes import FakeClock
 from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import CACHE_SECONDS, AwsApps
 from tokensync.aws.dynamodb import DynamoTable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import Stubber
 
-from ports import FakeClock
+from fakes import FakeClock
 from tokensync.aws.dynamodb import DynamoTable
 from tokensync.aws.origin import DynamoOrigin
 from tokensync.domain.errors import StoreUnavailable

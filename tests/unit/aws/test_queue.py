@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.stub import Stubber
 
-from ports import RecordingLog
+from fakes import RecordingLog
 from tokensync.aws.queue import SqsWorkQueue
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import Work

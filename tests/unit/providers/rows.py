@@ -242,16 +242,18 @@ ROWS = frozenset(f"{section} {name}" for section, names in SECTIONS.items() for 
 # Rows that another layer holds: the file below `tests/` and the test.
 ELSEWHERE: Mapping[str, str] = {
     "1 a code is presented once": (
-        "unit/usecases/test_connecting.py::test_a_code_is_presented_once_whatever_comes_back"
+        "unit/authorize/test_exchange.py::test_a_code_is_presented_once_whatever_comes_back"
     ),
-    "4.4 OWOX Data Marts": "unit/cli/commands/test_handing.py::test_export_for_owox",
-    "8 2 URLs in logs and exceptions": "unit/core/test_wire.py::test_no_secret_is_logged_or_told",
-    "8 8 a refresh of what never expires": "unit/core/test_schedule.py::test_a_token_that_never_expires_is_not_renewed",
-    "8 10 two concurrent refreshes": "unit/usecases/test_rotation.py::test_rotation_and_two_operators_make_one_call",
-    "8 11 a skewed clock marks sellers dead": "unit/usecases/test_refresh.py::test_a_wrong_clock_shifts_no_expiry",
-    "8 18 an exchange that times out": "unit/usecases/test_connecting.py::test_a_failing_exchange_is_not_repeated",
+    "4.4 OWOX Data Marts": "unit/cli/commands/test_handover.py::test_export_for_owox",
+    "8 2 URLs in logs and exceptions": "unit/oauth/test_http.py::test_no_secret_is_logged_or_told",
+    "8 8 a refresh of what never expires": (
+        "unit/refresh/test_schedule.py::test_a_token_that_never_expires_is_not_renewed"
+    ),
+    "8 10 two concurrent refreshes": "unit/entry/test_queue.py::test_rotation_and_two_operators_make_one_call",
+    "8 11 a skewed clock marks sellers dead": "unit/refresh/test_worker.py::test_a_wrong_clock_shifts_no_expiry",
+    "8 18 an exchange that times out": "unit/authorize/test_exchange.py::test_a_failing_exchange_is_not_repeated",
     "8 20 refresh tokens that die early": (
-        "unit/usecases/test_refresh.py::test_a_refusal_in_a_small_app_asks_the_seller_at_once"
+        "unit/refresh/test_worker.py::test_a_refusal_in_a_small_app_asks_the_seller_at_once"
     ),
 }
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cart import HOST, KEY, ScriptedCart
+from fakes.cart import HOST, KEY, ScriptedCart
+from fakes.world import APP, NAME
 from tokensync.domain.secret import Secret
-from world import APP, NAME
 
 NEW = "canary-new-secret"
 OLD = "e59af819cc"

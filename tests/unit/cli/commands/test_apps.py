@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from fakes.world import APP, NAME
 from tokensync.domain.app import App
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import StoreUnavailable, UnknownApp
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.refresh.transitions import REASON_REFUSED
-from world import APP, NAME
 
 SECRET = "s3cr3t-canary"
 ADD = ("app", "add", "shop", "--provider", "tiktok_shop", "--client-id", "29a39d", "--service-id", "7172")

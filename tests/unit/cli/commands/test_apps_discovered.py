@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from scripted import ISSUER, ScriptedServer
+from fakes.scripted import ISSUER, ScriptedServer
+from fakes.world import APP
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.shapes import ClientAuthentication
 from tokensync.providers import provider_named
-from world import APP
 
 SECRET = "s3cr3t-canary"
 METADATA = "/.well-known/oauth-authorization-server"

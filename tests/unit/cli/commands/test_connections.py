@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from fakes.world import ACCOUNT, APP, NAME
 from tokensync.domain.app import App
 from tokensync.domain.connection import LastError, Status
 from tokensync.domain.errors import SealingUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync.domain.secret import Secret
 from tokensync.operate.summary import summary
-from world import ACCOUNT, APP, NAME
 
 SECRET = token_secret_name("tokensync", NAME)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from fakes.world import APP, NAME
 from tokensync.domain.authorization import NO_ACCOUNT, Outcome, Pending, PendingKey
 from tokensync.domain.connection import QUOTA, Status
 from tokensync.domain.errors import InvalidApp, StoreUnavailable
 from tokensync_cli.output.failure import CommandFailed
-from world import APP, NAME
 
 
 def wrong(desk: Any) -> list[dict[str, Any]]:

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fakes.world import APP
 from tokensync_cli.embedded.errors import EmbeddedStackError
 from tokensync_cli.embedded.ports import Ports
 from tokensync_cli.stack.target import Choice
-from world import APP
 
 
 def test_up_brings_the_stack_and_seeds_an_app(desk: Any) -> None:

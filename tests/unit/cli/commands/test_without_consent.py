@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from scripted import OIDC, ScriptedServer, oidc_token
+from fakes.scripted import OIDC, ScriptedServer, oidc_token
 from tokensync.domain.app import App
 from tokensync.domain.errors import NoAnswer, NotSent
 from tokensync.domain.secret import Secret

@@ -1,0 +1,592 @@
+"""The contract of `tokensync.domain.ports.Connections`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from contracts.world import DAY, NOW, THREADS, at_once, winners
+from fault_rows import fault
+from tokensync.domain.authorization import PendingKey
+from tokensync.domain.connection import (
+    HISTORY_LENGTH,
+    Attempt,
+    Connection,
+    Exemption,
+    HistoryEntry,
+    LastError,
+    Phase,
+    Published,
+    Status,
+)
+from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
+from tokensync.domain.names import ConnectionName
+
+if TYPE_CHECKING:
+    from contracts.world import Key, World
+
+SOON = NOW + 60
+
+
+def fresh(name: ConnectionName, **fields: object) -> Connection:
+    """Return the record that brings a new grant, due now."""
+    standing = Connection(
+        name=name,
+        provider="tiktok_shop",
+        label="Acme GmbH",
+        sealed_grant=b"\x00sealed\xff",
+        refresh_at=NOW,
+        renew_at=NOW,
+        next_at=NOW,
+        obtained_at=NOW - 10,
+        history=(HistoryEntry(NOW - 10, "connection.authorized", 1),),
+    )
+    return replace(standing, **fields)  # type: ignore[arg-type]  # fields of a record, by name
+
+
+def key(name: ConnectionName) -> Key:
+    """Return where a connection's record stands."""
+    return f"app#{name.app}", f"connection#{name.account}"
+
+
+class ConnectionsContract:
+    """What every implementation does."""
+
+    @pytest.fixture
+    def name(self, world: World) -> ConnectionName:
+        """Return a connection that is nobody else's."""
+        return ConnectionName(world.app, "7010736057180325637")
+
+    @pytest.fixture
+    def idle(self, world: World, name: ConnectionName) -> Connection:
+        """Return a stored connection that is due and that nobody holds."""
+        taken, _ = world.connections.take_over(fresh(name), until=SOON)
+        return world.connections.write(taken, replace(taken, lease_until=None))
+
+    # ------------------------------------------------------------------------------------------------ reading
+
+    def test_a_connection_that_is_not_there(self, world: World, name: ConnectionName) -> None:
+        """Reading what does not stand gives None."""
+        assert world.connections.get(name) is None
+
+    def test_every_field_comes_back(self, world: World, idle: Connection) -> None:
+        """A record comes back from the store with every field as it was written."""
+        full = replace(
+            idle,
+            status=Status.HELD,
+            reason="refused",
+            phase=Phase.RECEIVED,
+            lease_until=SOON,
+            attempt=Attempt(id="a1", fence=1, at=NOW, exemption=Exemption.GRACE),
+            exemption=Exemption.LAST_ATTEMPT,
+            generation=3,
+            allocated=4,
+            sealed_grant=bytes(range(256)),
+            sealed_answer=b"\x00",
+            published=Published(arn="arn:x", version_id="v", generation=3, status=Status.ACTIVE, at=NOW),
+            label="Ünïcode ✓",
+            refresh_at=NOW + 1,
+            renew_at=NOW + 2,
+            compare_at=NOW + 3,
+            warn_at=NOW + 4,
+            next_at=NOW + 1,
+            obtained_at=NOW + 5,
+            access_expires_at=NOW + 6,
+            refresh_expires_at=NOW + 7,
+            table="table-2",
+            failures=8,
+            last_error=LastError("ambiguous", "timeout", "no answer", "t1", NOW),
+            history=(HistoryEntry(NOW, "one", 1), HistoryEntry(NOW, "two", 2, "detail")),
+        )
+        written = world.connections.write(idle, full)
+        assert full == written
+        assert full == world.connections.get(idle.name)
+
+    def test_listing_is_in_order_of_account(self, world: World) -> None:
+        """Listing gives every connection of one app in order of account, whatever stands in the account's name."""
+        accounts = ["a", "a#1", "a/b", "b", "é", "日本"]
+        for account in reversed(accounts):
+            world.connections.take_over(fresh(ConnectionName(world.app, account)), until=SOON)
+        world.connections.set_aside(ConnectionName(world.app, "a"), fence=1, why="superseded", sealed=b"x", now=NOW)
+        assert accounts == [record.name.account for record in world.connections.list(world.app)]
+        assert [] == list(world.connections.list(f"{world.app}-2"))
+
+    def test_fewer_than(self, world: World) -> None:
+        """Counting stops at the number asked for, and counts connections only."""
+        for account in ("a", "b", "c"):
+            world.connections.take_over(fresh(ConnectionName(world.app, account)), until=SOON)
+        world.connections.set_aside(ConnectionName(world.app, "a"), fence=1, why="superseded", sealed=b"x", now=NOW)
+        assert [False, False, True] == [world.connections.fewer_than(world.app, count) for count in (2, 3, 4)]
+
+    def test_fewer_than_passes_over_what_was_removed(self, world: World) -> None:
+        """What is left of a removed connection is no connection, however many of them come first."""
+        for account in ("a", "b", "c", "d", "e", "f"):
+            taken, _ = world.connections.take_over(fresh(ConnectionName(world.app, account)), until=SOON)
+            if account not in ("c", "f"):
+                world.connections.write(taken, replace(taken, removed_at=NOW, lease_until=None))
+        assert [False, False, True] == [world.connections.fewer_than(world.app, count) for count in (1, 2, 3)]
+
+    # -------------------------------------------------------------------------------------------------- lease
+
+    def test_leasing_what_is_due(self, world: World, idle: Connection) -> None:
+        """A lease of a due connection counts the fence up, and the answer is the stored record."""
+        leased = world.connections.lease(idle.name, now=NOW, until=SOON)
+        assert replace(idle, fence=idle.fence + 1, lease_until=SOON) == leased
+        assert leased == world.connections.get(idle.name)
+
+    def test_not_due(self, world: World, idle: Connection) -> None:
+        """What is not due is not leased, unless it is asked for whether due or not."""
+        with pytest.raises(NotLeased) as refused:
+            world.connections.lease(idle.name, now=NOW - 1, until=SOON)
+        assert refused.value.leased_until is None
+        leased = world.connections.lease(idle.name, now=NOW - 1, until=SOON, even_if_not_due=True)
+        assert idle.fence + 1 == leased.fence
+
+    def test_never_due(self, world: World, idle: Connection) -> None:
+        """Where nothing is due at any time, nothing is leased."""
+        world.connections.write(idle, replace(idle, refresh_at=None))
+        with pytest.raises(NotLeased):
+            world.connections.lease(idle.name, now=NOW + 1000 * DAY, until=NOW + 1001 * DAY)
+
+    def test_a_standing_lease(self, world: World, idle: Connection) -> None:
+        """A lease stands through its last second, tells until when, and falls free after it."""
+        world.connections.lease(idle.name, now=NOW, until=SOON)
+        for asked in (NOW, SOON):
+            with pytest.raises(NotLeased) as refused:
+                world.connections.lease(idle.name, now=asked, until=SOON + 60, even_if_not_due=True)
+            assert refused.value.leased_until == SOON
+        assert idle.fence + 2 == world.connections.lease(idle.name, now=SOON + 1, until=SOON + 60).fence
+
+    def test_leasing_the_unknown(self, world: World, name: ConnectionName) -> None:
+        """Leasing what does not stand says so, and creates nothing."""
+        with pytest.raises(UnknownConnection):
+            world.connections.lease(name, now=NOW, until=SOON)
+        assert world.connections.get(name) is None
+
+    def test_one_of_many_leases(self, world: World, idle: Connection) -> None:
+        """Of many that ask for the lease at once, one gets it."""
+        won = winners(at_once(lambda _: world.connections.lease(idle.name, now=NOW, until=SOON)), NotLeased)
+        assert [idle.fence + 1] == [record.fence for record in won]
+
+    @pytest.mark.parametrize("phase", list(Phase))
+    def test_the_next_holder_finds_what_a_dead_one_left(self, world: World, idle: Connection, phase: Phase) -> None:
+        """Whoever leases after a crash finds the phase, the attempt and the stored answer of the dead holder."""
+        leased = world.connections.lease(idle.name, now=NOW, until=SOON)
+        attempt = None if phase is Phase.IDLE else Attempt(id="a1", fence=leased.fence, at=NOW)
+        answer = b"raw" if phase is Phase.RECEIVED else None
+        world.connections.write(leased, replace(leased, phase=phase, attempt=attempt, sealed_answer=answer))
+        found = world.connections.lease(idle.name, now=SOON + 1, until=SOON + 60)
+        assert (phase, attempt, answer, leased.fence + 1) == (
+            found.phase,
+            found.attempt,
+            found.sealed_answer,
+            found.fence,
+        )
+
+    # -------------------------------------------------------------------------------------------------- write
+
+    def test_writing_under_a_lost_fence(self, world: World, idle: Connection) -> None:
+        """A holder whose fence is older than the record's writes nothing."""
+        newer = world.connections.lease(idle.name, now=NOW, until=SOON)
+        with pytest.raises(FenceLost):
+            world.connections.write(idle, replace(idle, label="late"))
+        assert newer == world.connections.get(idle.name)
+
+    def test_writing_what_is_gone(self, world: World, idle: Connection) -> None:
+        """A record that was removed is not brought back by a write."""
+        world.erase(key(idle.name))
+        with pytest.raises(FenceLost):
+            world.connections.write(idle, replace(idle, label="late"))
+        assert world.connections.get(idle.name) is None
+
+    @fault("F15")
+    def test_writing_leaves_the_rest(self, world: World, idle: Connection) -> None:
+        """A write changes what differs; what others changed, and fields it does not know, stay."""
+        world.plant(key(idle.name), "colour", "blue")
+        world.plant(key(idle.name), "failures", 7)
+        written = world.connections.write(idle, replace(idle, label="New", sealed_grant=None))
+        assert ("New", None, 7) == (written.label, written.sealed_grant, written.failures)
+        assert world.attribute(key(idle.name), "colour") == "blue"
+        assert written == world.connections.get(idle.name)
+
+    def test_writing_nothing(self, world: World, idle: Connection) -> None:
+        """A write without a difference still tells whether the fence stands."""
+        assert idle == world.connections.write(idle, idle)
+        world.connections.lease(idle.name, now=NOW, until=SOON)
+        with pytest.raises(FenceLost):
+            world.connections.write(idle, idle)
+
+    def test_history_is_cut(self, world: World, idle: Connection) -> None:
+        """A write keeps the last entries of the history."""
+        long = tuple(HistoryEntry(NOW, f"event.{number}", 1) for number in range(HISTORY_LENGTH + 5))
+        written = world.connections.write(idle, replace(idle, history=long))
+        assert long[5:] == written.history
+
+    def test_history_that_takeovers_made_long_is_cut(self, world: World, idle: Connection) -> None:
+        """The write after a takeover cuts what the takeover appended to a full history."""
+        full = tuple(HistoryEntry(NOW, f"event.{number}", 1) for number in range(HISTORY_LENGTH))
+        world.connections.write(idle, replace(idle, history=full))
+        taken, _ = world.connections.take_over(fresh(idle.name), until=SOON)
+        assert len(taken.history) == HISTORY_LENGTH + 1
+        assert taken.history[1:] == world.connections.write(taken, replace(taken, lease_until=None)).history
+
+    # ----------------------------------------------------------------------------------------------- takeover
+
+    def test_taking_over_creates(self, world: World, name: ConnectionName) -> None:
+        """The first grant of an account creates its record: fence 1, number 1, and the lease is ours."""
+        taken, stood = world.connections.take_over(fresh(name), until=SOON)
+        assert (stood and stood.lease_until) is None
+        assert replace(fresh(name), fence=1, generation=1, allocated=1, lease_until=SOON, compare_at=1) == taken
+        assert taken == world.connections.get(name)
+
+    def test_taking_over_from_a_holder(self, world: World, idle: Connection) -> None:
+        """A takeover clears the attempt in flight, keeps what was published, and takes the next number and fence."""
+        leased = world.connections.lease(idle.name, now=NOW, until=SOON)
+        published = Published(arn="arn:x", version_id="v", generation=1, status=Status.ACTIVE, at=NOW)
+        held = world.connections.write(
+            leased,
+            replace(
+                leased,
+                phase=Phase.RECEIVED,
+                status=Status.HELD,
+                reason="refused",
+                attempt=Attempt(id="a1", fence=leased.fence, at=NOW),
+                exemption=Exemption.GRACE,
+                sealed_answer=b"raw",
+                allocated=5,
+                published=published,
+                unpublished="quota",
+                failures=3,
+                last_error=LastError("refused", "105", "no", "t1", NOW),
+                compare_at=NOW,
+                warn_at=NOW,
+            ),
+        )
+        world.plant(key(idle.name), "colour", "blue")
+        brought = fresh(idle.name, sealed_grant=b"new", next_at=NOW + 9)
+        taken, stood = world.connections.take_over(brought, until=SOON + 60)
+        assert (stood and stood.lease_until) == SOON
+        expected = replace(
+            brought,
+            fence=held.fence + 1,
+            allocated=6,
+            generation=6,
+            lease_until=SOON + 60,
+            published=published,
+            compare_at=SOON + 1,
+            history=(*held.history, *brought.history),
+        )
+        assert expected == taken
+        assert expected == world.connections.get(idle.name)
+        assert world.attribute(key(idle.name), "colour") == "blue"
+        with pytest.raises(FenceLost):
+            world.connections.write(held, replace(held, label="late"))
+
+    def test_a_takeover_of_what_was_removed(self, world: World, idle: Connection) -> None:
+        """Who comes back is no longer removed, and is not deleted with time; the old secret is still known."""
+        published = Published(arn="arn:x", version_id="v", generation=1, status=Status.ACTIVE, at=NOW, removed=True)
+        gone = replace(idle, published=published, removed_at=NOW, ttl=NOW + DAY, sealed_grant=None)
+        assert gone == world.connections.write(idle, gone) == world.connections.get(idle.name)
+        taken, stood = world.connections.take_over(fresh(idle.name), until=SOON)
+        assert gone == stood
+        assert (None, None, published) == (taken.removed_at, taken.ttl, taken.published)
+        assert taken == world.connections.get(idle.name)
+
+    def test_a_takeover_of_what_was_given_away(self, world: World, idle: Connection) -> None:
+        """A new grant is ours again; what its consumer knows it by stays, and the consumer has nothing of the new."""
+        given = replace(idle, handed_over_at=NOW, sealed_consumer=b"keys", pushed=1, push_failures=2, push_at=NOW)
+        world.connections.write(idle, given)
+        taken, _ = world.connections.take_over(fresh(idle.name), until=SOON)
+        assert (None, b"keys", 0, 0, None) == (
+            taken.handed_over_at,
+            taken.sealed_consumer,
+            taken.pushed,
+            taken.push_failures,
+            taken.push_at,
+        )
+        assert taken == world.connections.get(idle.name)
+
+    @pytest.mark.parametrize("sealed", [b"key", None])
+    def test_a_consumers_standing_outlives_the_fence(
+        self, world: World, idle: Connection, sealed: bytes | None
+    ) -> None:
+        """It is replaced under whatever fence, lease and grant, and nothing else of the record is."""
+        world.connections.write(idle, replace(idle, sealed_consumer=b"marked"))
+        taken, _ = world.connections.take_over(fresh(idle.name), until=SOON)
+
+        assert world.connections.replace_standing(idle.name, seen=b"marked", sealed=sealed)
+        assert replace(taken, sealed_consumer=sealed) == world.connections.get(idle.name)
+
+    def test_a_consumers_standing_that_changed(self, world: World, idle: Connection) -> None:
+        """Whoever marked it since is not undone; what a repeated request finds written stands."""
+        stands = world.connections.write(idle, replace(idle, sealed_consumer=b"newer"))
+
+        assert not world.connections.replace_standing(idle.name, seen=b"marked", sealed=b"key")
+        assert world.connections.replace_standing(idle.name, seen=b"marked", sealed=b"newer")
+        assert stands == world.connections.get(idle.name)
+
+    def test_a_standing_of_the_unknown(self, world: World, name: ConnectionName) -> None:
+        """There is nothing to replace, and nothing is made."""
+        assert not world.connections.replace_standing(name, seen=b"marked", sealed=b"key")
+        assert world.connections.get(name) is None
+
+    def test_the_same_authorization_never_replaces_itself(self, world: World, name: ConnectionName) -> None:
+        """What was refreshed since stands, however late the same authorization comes again."""
+        taken, _ = world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
+        with pytest.raises(FenceLost):
+            world.connections.take_over(fresh(name, authorized_at=NOW + 5, authorized_by="a"), until=SOON)
+        assert taken == world.connections.get(name)
+
+    @pytest.mark.parametrize(("at", "by"), [(NOW, "a"), (NOW - 1, "a"), (NOW - 1, "b")])
+    def test_no_authorization_from_before_revives_what_was_removed(
+        self, world: World, name: ConnectionName, at: int, by: str
+    ) -> None:
+        """What was removed gives way to the same authorization only where that was given anew."""
+        taken, _ = world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
+        gone = world.connections.write(taken, replace(taken, removed_at=NOW, lease_until=None))
+        with pytest.raises(FenceLost):
+            world.connections.take_over(fresh(name, authorized_at=at, authorized_by=by), until=SOON)
+        assert gone == world.connections.get(name)
+        _, stood = world.connections.take_over(fresh(name, authorized_at=NOW + 1, authorized_by="a"), until=SOON)
+        assert gone == stood
+
+    def test_taking_over_one_record_alone(self, world: World, name: ConnectionName) -> None:
+        """Where nothing may stand, or only the record that was seen, whatever else came in between stands."""
+        with pytest.raises(FenceLost):
+            world.connections.take_over(fresh(name), until=SOON, over=1)
+        assert world.connections.get(name) is None
+        taken, _ = world.connections.take_over(fresh(name), until=SOON, over=0)
+        for other in (0, taken.fence + 1):
+            with pytest.raises(FenceLost):
+                world.connections.take_over(fresh(name), until=SOON, over=other)
+        assert taken == world.connections.get(name)
+        _, stood = world.connections.take_over(fresh(name), until=SOON, over=taken.fence)
+        assert taken == stood
+
+    def test_many_takeovers(self, world: World, name: ConnectionName) -> None:
+        """Of many takeovers at once, no two get the same number or the same fence."""
+        taken = winners(at_once(lambda _: world.connections.take_over(fresh(name), until=SOON)[0]), FenceLost)
+        numbers = list(range(1, THREADS + 1))
+        assert numbers == sorted(record.generation for record in taken)
+        assert numbers == sorted(record.fence for record in taken)
+
+    @pytest.mark.parametrize("over", [None, 0])
+    def test_a_first_grant_above_a_floor(self, world: World, name: ConnectionName, over: int | None) -> None:
+        """What a restored table does not know of may have been numbered: its first grant begins at the floor."""
+        taken, stood = world.connections.take_over(fresh(name, table="table-2"), until=SOON, over=over, floor=NOW)
+        assert (NOW, NOW, NOW, "table-2", None) == (taken.fence, taken.generation, taken.allocated, taken.table, stood)
+        assert taken == world.connections.get(name)
+
+    def test_taking_over_below_a_floor(self, world: World, idle: Connection) -> None:
+        """Numbers below the floor are raised to it; those at it or above go on one by one."""
+        first, stood = world.connections.take_over(fresh(idle.name), until=SOON, floor=NOW)
+        assert (idle, NOW, NOW) == (stood, first.fence, first.generation)
+        second, _ = world.connections.take_over(fresh(idle.name), until=SOON, floor=NOW)
+        assert (NOW + 1, NOW + 1, NOW + 1) == (second.fence, second.generation, second.allocated)
+        leased = world.connections.write(second, replace(second, allocated=NOW + 9, lease_until=None))
+        third, _ = world.connections.take_over(fresh(idle.name), until=SOON, floor=NOW + 5)
+        assert (leased.fence + 1, NOW + 10) == (third.fence, third.generation)
+        assert third == world.connections.get(idle.name)
+
+    def test_many_takeovers_above_a_floor(self, world: World, name: ConnectionName) -> None:
+        """Of many at once, no two get the same number, and none one below the floor."""
+        taken = winners(
+            at_once(lambda _: world.connections.take_over(fresh(name), until=SOON, floor=NOW)[0]), FenceLost
+        )
+        numbers = list(range(NOW, NOW + THREADS))
+        assert numbers == sorted(record.generation for record in taken)
+        assert numbers == sorted(record.fence for record in taken)
+
+    def test_an_older_authorization_above_a_floor(self, world: World, name: ConnectionName) -> None:
+        """The floor lets none through that a later one forbids."""
+        taken, _ = world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
+        with pytest.raises(FenceLost):
+            world.connections.take_over(fresh(name, authorized_at=NOW - 1, authorized_by="b"), until=SOON, floor=NOW)
+        assert taken == world.connections.get(name)
+
+    def test_raising_the_numbers(self, world: World, idle: Connection) -> None:
+        """A holder raises its own fence: from then on it is the one that counts."""
+        leased = world.connections.lease(idle.name, now=NOW, until=SOON)
+        raised = world.connections.write(leased, replace(leased, fence=NOW, allocated=NOW))
+        assert replace(leased, fence=NOW, allocated=NOW) == raised == world.connections.get(idle.name)
+        with pytest.raises(FenceLost):
+            world.connections.write(leased, replace(leased, label="late"))
+        written = world.connections.write(raised, replace(raised, label="New", lease_until=None))
+        assert ("New", NOW + 1) == (written.label, world.connections.lease(idle.name, now=NOW, until=SOON).fence)
+
+    # ------------------------------------------------------------------------------------------- newer schema
+
+    @fault("F15")
+    def test_a_newer_schema_is_left_alone(self, world: World, idle: Connection) -> None:
+        """A record of a newer version is neither leased, nor written, nor taken over, nor made due."""
+        world.plant(key(idle.name), "schema", 2)
+        before = world.connections.get(idle.name)
+        with pytest.raises(NewerSchema):
+            world.connections.lease(idle.name, now=NOW, until=SOON)
+        with pytest.raises(NewerSchema):
+            world.connections.write(idle, replace(idle, label="old"))
+        with pytest.raises(NewerSchema):
+            world.connections.take_over(fresh(idle.name), until=SOON)
+        with pytest.raises(NewerSchema):
+            world.connections.request_refresh(idle.name, generation=idle.generation, now=NOW)
+        with pytest.raises(NewerSchema):
+            world.connections.replace_standing(idle.name, seen=b"marked", sealed=b"key")
+        assert before == world.connections.get(idle.name)
+
+    # ------------------------------------------------------------------------------------------ due and claim
+
+    def _due(self, world: World, now: int) -> list[tuple[str, int]]:
+        return [
+            (due.sort_key, due.next_at)
+            for due in world.connections.due(now=now)
+            if due.partition_key == f"app#{world.app}"
+        ]
+
+    def test_the_due_index(self, world: World) -> None:
+        """The index gives what is due by now, oldest first, and nothing that is due later or never."""
+        for account, next_at in (("a", NOW), ("b", NOW - 5), ("c", NOW + 1), ("d", None)):
+            world.connections.take_over(fresh(ConnectionName(world.app, account), next_at=next_at), until=SOON)
+        assert [("connection#b", NOW - 5), ("connection#a", NOW)] == self._due(world, NOW)
+
+    def test_leaving_and_entering_the_index(self, world: World, idle: Connection) -> None:
+        """A record without a next time leaves the index, and comes back when it has one."""
+        out = world.connections.write(idle, replace(idle, next_at=None))
+        assert [] == self._due(world, NOW)
+        assert world.attribute(key(idle.name), "due") is None
+        world.connections.write(out, replace(out, next_at=NOW - 1))
+        assert [(f"connection#{idle.name.account}", NOW - 1)] == self._due(world, NOW)
+
+    def test_a_takeover_moves_in_the_index(self, world: World, idle: Connection) -> None:
+        """A takeover sets the next time, and one without a next time leaves the index."""
+        world.connections.take_over(fresh(idle.name, next_at=NOW - 3), until=SOON)
+        assert [(f"connection#{idle.name.account}", NOW - 3)] == self._due(world, NOW)
+        world.connections.take_over(fresh(idle.name, next_at=None), until=SOON)
+        assert [] == self._due(world, NOW)
+
+    def test_claiming(self, world: World, idle: Connection) -> None:
+        """A claim moves the next time on once; who saw the old time comes too late."""
+        (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
+        assert idle.name == due.work().connection
+        assert world.connections.claim(due, until=NOW + 720)
+        assert not world.connections.claim(due, until=NOW + 720)
+        assert [] == self._due(world, NOW)
+        assert [(f"connection#{idle.name.account}", NOW + 720)] == self._due(world, NOW + 720)
+        claimed = world.connections.get(idle.name)
+        assert replace(idle, next_at=NOW + 720) == claimed
+
+    def test_a_claim_outlives_a_write_that_does_not_move_it(self, world: World, idle: Connection) -> None:
+        """A holder that read the next time before a claim, and leaves it as it was, does not undo the claim."""
+        leased = world.connections.lease(idle.name, now=NOW, until=SOON)
+        (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
+        world.connections.claim(due, until=NOW + 720)
+        assert NOW + 720 == world.connections.write(leased, replace(leased, phase=Phase.SENT)).next_at
+
+    def test_one_of_many_claims(self, world: World, idle: Connection) -> None:
+        """Of many that claim one key at once, one does; a claim of what is gone does nothing."""
+        (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
+        assert [True] == [won for won in at_once(lambda n: world.connections.claim(due, until=NOW + n + 1)) if won]
+        world.erase(key(idle.name))
+        assert not world.connections.claim(due, until=NOW + 720)
+        assert world.connections.get(idle.name) is None
+
+    def test_pending_authorizations_stand_in_the_same_index(self, world: World) -> None:
+        """An answered authorization is found by the tick like a connection."""
+        from contracts.pendings import waiting  # noqa: PLC0415 -- the two contracts share it
+
+        pending = waiting(PendingKey(world.app, "browser", "nonce"))
+        world.pendings.put(pending)
+        used = world.pendings.consume(pending.key, now=NOW, lease_until=SOON, code="")
+        world.pendings.write(used, replace(used, sealed_answer=b"raw", received_at=NOW), next_at=NOW)
+        (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
+        assert pending.key == due.work().pending
+        assert world.connections.claim(due, until=NOW + 720)
+        assert [] == self._due(world, NOW)
+
+    # ------------------------------------------------------------------------------------- requests and asides
+
+    def test_requesting_a_refresh(self, world: World, idle: Connection) -> None:
+        """A request makes the refresh due now, where the generation is still the one that was seen."""
+        rested = world.connections.write(
+            idle, replace(idle, refresh_at=NOW + DAY, renew_at=NOW + DAY, next_at=NOW + DAY)
+        )
+        assert not world.connections.request_refresh(idle.name, generation=rested.generation + 1, now=NOW)
+        assert rested == world.connections.get(idle.name)
+        assert world.connections.request_refresh(idle.name, generation=rested.generation, now=NOW)
+        assert replace(rested, refresh_at=NOW, renew_at=NOW, next_at=NOW) == world.connections.get(idle.name)
+        assert [(f"connection#{idle.name.account}", NOW)] == self._due(world, NOW)
+
+    def test_requesting_a_refresh_of_the_unknown(self, world: World, name: ConnectionName) -> None:
+        """A request for what does not stand says so, and creates nothing."""
+        with pytest.raises(UnknownConnection):
+            world.connections.request_refresh(name, generation=0, now=NOW)
+        assert world.connections.get(name) is None
+
+    def test_answers_set_aside(self, world: World, idle: Connection) -> None:
+        """An answer without a place is kept under its fence for 30 days, beside those of other fences."""
+        world.connections.set_aside(idle.name, fence=1, why="superseded", sealed=b"\x00one", now=NOW)
+        world.connections.set_aside(idle.name, fence=2, why="unplaced", sealed=b"\xfftwo", now=NOW)
+        assert [b"\x00one", b"\xfftwo", None] == [world.connections.aside(idle.name, fence=n) for n in (1, 2, 3)]
+        assert NOW + 30 * DAY == world.attribute((f"app#{world.app}", f"aside#{idle.name.account}#1"), "ttl")
+
+    # ------------------------------------------------------------------------------------------------ notices
+
+    def test_marking_an_end(self, world: World, idle: Connection) -> None:
+        """A mark makes the connection due now, and stands in the record."""
+        rested = world.connections.write(idle, replace(idle, refresh_at=None, renew_at=None, next_at=None))
+        assert world.connections.note_deauthorized(idle.name, at=NOW - 5, now=NOW)
+        marked = replace(rested, deauthorized_at=NOW - 5, refresh_at=NOW, next_at=NOW)
+        assert marked == world.connections.get(idle.name)
+        assert [(f"connection#{idle.name.account}", NOW)] == self._due(world, NOW)
+
+    def test_a_mark_outlives_a_holders_write(self, world: World, idle: Connection) -> None:
+        """A holder that read the record before the mark does not undo it."""
+        leased = world.connections.lease(idle.name, now=NOW, until=SOON)
+        assert world.connections.note_deauthorized(idle.name, at=NOW, now=NOW)
+        done = replace(leased, lease_until=None, label="New", refresh_at=NOW + DAY, next_at=NOW + DAY)
+        assert NOW == world.connections.write(leased, done).deauthorized_at
+
+    @pytest.mark.parametrize(("at", "marked"), [(NOW - 1, False), (NOW, False), (NOW + 1, True)])
+    def test_an_end_before_the_grant(self, world: World, name: ConnectionName, at: int, *, marked: bool) -> None:
+        """Only an end after the authorization that stands ends it."""
+        world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
+        before = world.connections.get(name)
+        assert marked == world.connections.note_deauthorized(name, at=at, now=NOW)
+        assert marked == (before != world.connections.get(name))
+
+    def test_a_takeover_clears_a_mark(self, world: World, name: ConnectionName) -> None:
+        """A new authorization stands, whatever was said of the one before."""
+        world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
+        assert world.connections.note_deauthorized(name, at=NOW + 1, now=NOW + 1)
+        taken, _ = world.connections.take_over(fresh(name, authorized_at=NOW + 2, authorized_by="b"), until=SOON)
+        assert taken.deauthorized_at is None
+        assert taken == world.connections.get(name)
+
+    def test_a_disconnected_connection_is_not_marked(self, world: World, idle: Connection) -> None:
+        """What has ended does not end again, and is not made due."""
+        ended = world.connections.write(idle, replace(idle, status=Status.DISCONNECTED, refresh_at=None, next_at=None))
+        assert not world.connections.note_deauthorized(idle.name, at=NOW, now=NOW)
+        assert ended == world.connections.get(idle.name)
+
+    def test_marking_the_unknown(self, world: World, name: ConnectionName) -> None:
+        """A mark for what does not stand says so, and creates nothing; a newer version's record is left alone."""
+        with pytest.raises(UnknownConnection):
+            world.connections.note_deauthorized(name, at=NOW, now=NOW)
+        assert world.connections.get(name) is None
+        world.connections.take_over(fresh(name), until=SOON)
+        world.plant(key(name), "schema", 2)
+        with pytest.raises(NewerSchema):
+            world.connections.note_deauthorized(name, at=NOW, now=NOW)
+
+    def test_finding_by_a_key(self, world: World) -> None:
+        """A connection is found by each of its keys, of any length and alphabet; the last one named stands."""
+        one, other = ConnectionName(world.app, "a"), ConnectionName(world.app, "é/b")
+        keys = ["7000714532876273420", "s" * 60_000, "\ud800", ""]
+        for _ in range(2):
+            world.connections.index(one, keys)
+        world.connections.index(other, keys[:1])
+        assert [other, one, one, one] == [world.connections.find(world.app, key) for key in keys]
+        assert world.connections.find(world.app, "another") is None
+        assert world.connections.find(f"{world.app}-2", keys[0]) is None
+        assert [] == list(world.connections.list(world.app))

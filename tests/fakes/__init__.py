@@ -1,0 +1,34 @@
+"""In-memory twins of the ports in `tokensync.domain.ports`: thread-safe, deterministic, and able to be told to fail."""
+
+from fakes.apps import InMemoryApps
+from fakes.clock import FakeClock
+from fakes.connections import InMemoryConnections
+from fakes.dead_letters import InMemoryDeadLetters
+from fakes.notices import InMemoryNotices
+from fakes.origin import InMemoryOrigin
+from fakes.pendings import InMemoryPendings
+from fakes.randomness import SeededRandomness
+from fakes.recorders import RecordingAlerts, RecordingLog, ScriptedFailpoints
+from fakes.sealer import FakeKeyService, InMemorySealer
+from fakes.table import Table
+from fakes.token_secrets import InMemoryTokenSecrets
+from fakes.work_queue import InMemoryWorkQueue
+
+__all__ = [
+    "FakeClock",
+    "FakeKeyService",
+    "InMemoryApps",
+    "InMemoryConnections",
+    "InMemoryDeadLetters",
+    "InMemoryNotices",
+    "InMemoryOrigin",
+    "InMemoryPendings",
+    "InMemorySealer",
+    "InMemoryTokenSecrets",
+    "InMemoryWorkQueue",
+    "RecordingAlerts",
+    "RecordingLog",
+    "ScriptedFailpoints",
+    "SeededRandomness",
+    "Table",
+]

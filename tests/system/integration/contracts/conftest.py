@@ -1,0 +1,81 @@
+"""The contracts over the real adapters: a MiniStack of their own, on a free port, gone with the session."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.register_assert_rewrite("contracts")
+
+from contracts.aws import AwsWorld, Resources, deploy  # noqa: E402 -- after its asserts are registered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[4]
+PYTHON = ROOT / ".venv" / "ministack" / "bin" / "python"
+STARTED = "Running on http"
+PATIENCE = 60  # seconds until MiniStack has to answer
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """Start MiniStack and return its address.
+
+    Its own command binds every interface, so it is started through its server.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "AUTH": "false",
+        "LOG_LEVEL": "WARNING",
+    }
+    command = [str(PYTHON), "-m", "hypercorn", "ministack.app:app", "--bind", f"127.0.0.1:{port}"]
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        started = threading.Event()
+        # It blocks once the pipe is full, so its lines are read until it ends.
+        threading.Thread(target=_read_lines, args=(process, started), daemon=True).start()
+        try:
+            assert started.wait(PATIENCE), "MiniStack did not start"
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def resources(endpoint: str) -> Resources:
+    """Return the table, key, queue and topic that all contracts share."""
+    return deploy(endpoint)
+
+
+@pytest.fixture
+def world(resources: Resources) -> AwsWorld:
+    """Return the real adapters under an app's name of their own."""
+    return AwsWorld(resources)
+
+
+def _read_lines(process: subprocess.Popen[str], started: threading.Event) -> None:
+    if process.stdout is None:
+        return
+    for line in process.stdout:
+        if STARTED in line:
+            started.set()

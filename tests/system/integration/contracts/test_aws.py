@@ -1,0 +1,49 @@
+"""The real adapters keep the contracts."""
+
+from __future__ import annotations
+
+from contracts.apps import AppsContract
+from contracts.connections import ConnectionsContract
+from contracts.dead_letters import DeadLettersContract
+from contracts.notices import NoticesContract
+from contracts.origin import OriginContract
+from contracts.pendings import PendingsContract
+from contracts.sealing import SealerContract
+from contracts.token_secrets import TokenSecretsContract
+from contracts.work_queue import WorkQueueContract
+
+
+class TestConnections(ConnectionsContract):
+    """The connections' records in DynamoDB."""
+
+
+class TestPendings(PendingsContract):
+    """The pending authorizations in DynamoDB."""
+
+
+class TestNotices(NoticesContract):
+    """The notices that had their effect, in DynamoDB."""
+
+
+class TestOrigin(OriginContract):
+    """The table's origin in DynamoDB."""
+
+
+class TestApps(AppsContract):
+    """The apps in Secrets Manager and DynamoDB."""
+
+
+class TestSealer(SealerContract):
+    """Sealing under a KMS key."""
+
+
+class TestTokenSecrets(TokenSecretsContract):
+    """Secrets in Secrets Manager."""
+
+
+class TestWorkQueue(WorkQueueContract):
+    """The queue in SQS."""
+
+
+class TestDeadLetters(DeadLettersContract):
+    """The dead letters in SQS."""

@@ -1,0 +1,295 @@
+"""Apps that act for themselves, RFC 6749 §4.4, and apps whose connections are imported: nobody is asked for consent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fakes.scripted import OIDC, Staged, Word, id_token, oidc_token
+from fakes.visitors import Browser
+from tokensync.authorize.links import browser_of
+from tokensync.domain.app import App
+from tokensync.domain.authorization import PendingKey, hashed
+from tokensync.domain.connection import Status
+from tokensync.domain.errors import NoAnswer, SealingUnavailable
+from tokensync.domain.secret import Secret
+from tokensync.refresh.result import Result
+
+if TYPE_CHECKING:
+    from fakes.world import World
+
+MINTING = {"grant": "client_credentials"}
+GENERIC = replace(OIDC, endpoints={"token": OIDC.endpoints["token"]}, settings=MINTING, scopes=("api.read",))
+LOGIN = App(
+    name="research",
+    provider="tiktok_login",
+    client_id="ck-1",
+    client_secret=Secret("canary-login-secret"),
+    settings=MINTING,
+    scopes=("research.data.basic",),
+)
+ESHOPBOX = App(name="eshopbox", provider="eshopbox", client_id="c-1", client_secret=Secret("canary-eshopbox-secret"))
+PATHS = {"oidc": "/token", "research": "/v2/oauth/token/"}
+
+
+def minted(app: App, *words: Word) -> Staged:
+    """Return a stage whose app is minted its tokens in these words."""
+    stage = Staged.of(app)
+    stage.server.says(PATHS[app.name], *words)
+    return stage
+
+
+def answer(number: int = 1, **fields: Any) -> dict[str, Any]:
+    """Return a minted token."""
+    return {"access_token": f"clt.{number}", "expires_in": 7200, "token_type": "Bearer", **fields}
+
+
+def refresh(stage: Staged) -> Any:
+    """Let the next refresh be due, and made."""
+    name = stage.name(stage.world.app.client_id)
+    stage.world.clock.advance(max(0, (stage.world.stored(name).next_at or 0) - stage.world.clock.now()))
+    return stage.world.look_after(name)
+
+
+@pytest.mark.parametrize("app", [GENERIC, LOGIN], ids=lambda app: app.provider)
+def test_the_first_token_is_minted_on_demand(app: App) -> None:
+    """The connection is named by the client id, published, and due to be renewed."""
+    stage = minted(app, answer())
+    told = stage.command("mint", label="Ours")
+    name = stage.name(app.client_id)
+
+    assert (True, "connected", str(name)) == (told["ok"], told["outcome"], told["connection"])
+    document = stage.world.document(name)
+    assert ("clt.1", 1, "active", "Ours") == (
+        document["access_token"],
+        document["generation"],
+        document["status"],
+        document["label"],
+    )
+    assert stage.world.clock.now() + 7200 == document["expires_at"]
+    record = stage.world.stored(name)
+    assert record.renew_at is not None
+    assert None is record.verify_at
+    assert [] == stage.alerts()
+    (form,) = stage.server.forms(PATHS[app.name])
+    assert ("client_credentials", app.scopes[0]) == (form["grant_type"], form["scope"])
+    assert not {"code", "redirect_uri", "refresh_token", "code_verifier"} & form.keys()
+    assert None is stage.world.grant(name).refresh_token
+
+
+@pytest.mark.parametrize("app", [GENERIC, LOGIN], ids=lambda app: app.provider)
+def test_it_is_renewed_by_the_schedule(app: App) -> None:
+    """As any other token, with the app's own credentials."""
+    stage = minted(app, *(answer(number) for number in range(1, 9)))
+    stage.command("mint")
+    stage.world.settle(ticks=9, every=1800)
+    document = stage.world.document(stage.name(app.client_id))
+
+    assert document["generation"] >= 3
+    assert f"clt.{document['generation']}" == document["access_token"]
+    assert document["generation"] == stage.server.times(PATHS[app.name])
+
+
+@pytest.mark.parametrize("word", [NoAnswer("slow"), 500, 502, 504], ids=str)
+def test_minting_without_an_answer_is_asked_again(word: Word) -> None:
+    """Nothing is spent by it: never held, never dead, and asked until it works."""
+    stage = minted(GENERIC, answer(), *([word] * 5), answer(2))
+    stage.command("mint")
+    for _ in range(5):
+        assert Result.POSTPONED is refresh(stage).result
+        assert Status.ACTIVE is stage.world.stored(stage.name("client-1")).status
+    assert Result.REFRESHED is refresh(stage).result
+
+    assert "clt.2" == stage.world.document(stage.name("client-1"))["access_token"]
+    assert [] == stage.alerts()
+
+
+def test_wrong_credentials_pause_the_app() -> None:
+    """`invalid_client` is the operator's to mend; the connection stays as it is."""
+    stage = minted(GENERIC, answer(), {"error": "invalid_client"})
+    stage.command("mint")
+    refresh(stage)
+
+    assert stage.world.apps.state("oidc").paused
+    assert Status.ACTIVE is stage.world.stored(stage.name("client-1")).status
+    assert ["app.paused"] == stage.alerts()
+
+
+def test_wrong_credentials_at_the_first_minting_pause_the_app_too() -> None:
+    """Nothing is made, and the operator is told what the provider said."""
+    stage = minted(GENERIC, {"error": "invalid_client", "error_description": "unknown client"})
+    told = stage.command("mint")
+
+    assert (False, "failed", None) == (told["ok"], told["outcome"], told["connection"])
+    assert "invalid_client" in told["error"]["message"]
+    assert (1, "tokensync app rotate-secret oidc") == (told["exit"], told["error"]["next"])
+    assert "oidc is paused now" in told["error"]["message"]
+    assert stage.world.apps.state("oidc").paused
+    again = stage.command("mint")
+    assert ("InvalidApp", "tokensync app show APP") == (again["error"]["class"], again["error"]["next"])
+    assert 1 == stage.server.times("/token")
+
+
+@pytest.mark.parametrize("word", [NoAnswer("slow"), 500, 429, {"error": "invalid_scope"}, {"token_type": "x"}], ids=str)
+def test_a_first_minting_that_fails_can_be_asked_for_again(word: Word) -> None:
+    """Each is an authorization of its own."""
+    stage = minted(GENERIC, word, answer())
+
+    assert not stage.command("mint")["ok"]
+    assert stage.command("mint")["ok"]
+
+
+def test_minted_anew_it_is_the_same_connection() -> None:
+    """A second minting takes the connection over, with a new generation."""
+    stage = minted(GENERIC, answer(1), answer(2))
+    stage.command("mint")
+    stage.command("mint")
+
+    assert ("clt.2", 2) == (
+        stage.world.document(stage.name("client-1"))["access_token"],
+        stage.world.document(stage.name("client-1"))["generation"],
+    )
+
+
+def test_whatever_the_answer_names_the_account_is_the_app() -> None:
+    """A server that names a service account in its answer does not get the connection held at its first renewal."""
+    named = replace(GENERIC, settings={**MINTING, "account_field": "sub"})
+    stage = minted(named, answer(1, sub="service-1"), answer(2, sub="service-1"))
+    stage.command("mint")
+
+    assert Result.REFRESHED is refresh(stage).result
+    assert "clt.2" == stage.world.document(stage.name("client-1"))["access_token"]
+
+
+def test_scopes_that_were_not_minted_are_the_operators_to_mend() -> None:
+    """There is no account to ask for more: the alert names the registration."""
+    stage = minted(GENERIC, answer(scope="other"))
+    stage.command("mint")
+
+    (alert,) = stage.world.alerts.told
+    assert ("authorization.scopes_missing", "tokensync app show oidc") == (alert.kind, alert.next_command)
+    assert ("api.read",) == stage.world.stored(stage.name("client-1")).missing_scopes
+
+
+def test_a_minted_token_that_states_no_life_is_renewed_all_the_same() -> None:
+    """RFC 6749 §5.1 only recommends `expires_in`; a token without it is not taken to live for ever."""
+    silent = {"access_token": "clt.1", "token_type": "Bearer"}
+    stage = minted(GENERIC, silent, {**silent, "access_token": "clt.2"}, {**silent, "access_token": "clt.3"})
+    stage.command("mint")
+    for number in (2, 3):
+        assert Result.REFRESHED is refresh(stage).result
+        assert f"clt.{number}" == stage.world.document(stage.name("client-1"))["access_token"]
+
+
+def test_a_refresh_token_that_comes_along_is_not_presented() -> None:
+    """RFC 6749 §4.4.3: there should be none; the credentials are what renews."""
+    stage = minted(GENERIC, answer(1, refresh_token="R"), answer(2))
+    stage.command("mint")
+    refresh(stage)
+
+    assert ["client_credentials"] * 2 == [form["grant_type"] for form in stage.server.forms("/token")]
+
+
+def test_an_account_that_consented_is_never_given_the_apps_token() -> None:
+    """An app that mints from now on gets tokens for itself: the seller's connection is postponed, and says why."""
+    stage = Staged.of(OIDC)
+    subject = id_token(sub="alice", aud="client-1", iss=OIDC.settings["issuer"])
+    stage.server.says("/token", oidc_token(id_token=subject))
+    stage.server.says("/userinfo", {"sub": "alice"})
+    stage.connect()
+    world, name = stage.world, stage.name("alice")
+    stood = world.document(name)
+    world.apps.update(replace(OIDC, settings={**OIDC.settings, **MINTING}))
+    asked = stage.server.times("/token")
+
+    for _ in range(3):
+        record = world.stored(name)
+        world.clock.advance(max(0, (record.next_at or 0) - world.clock.now()))
+        assert Result.POSTPONED is world.look_after(name).result
+    forced = world.operating.refresh(name, world.budget(), force=True)
+
+    assert Result.POSTPONED is forced.result
+    assert asked == stage.server.times("/token")
+    assert stood == world.document(name)
+    error = world.stored(name).last_error
+    assert error is not None
+    assert "minted_for_the_app" == error.code
+    assert "the app mints tokens for itself" in error.message
+
+    world.apps.update(OIDC)
+    stage.server.says("/token", oidc_token(access_token="OA-2"))
+    assert Result.REFRESHED is world.operating.refresh(name, world.budget()).result
+    assert "OA-2" == world.document(name)["access_token"]
+
+
+def test_without_a_key_nothing_is_asked_for() -> None:
+    """The same command works later."""
+    stage = minted(GENERIC, answer())
+    stage.world.sealer.fail_next("new_key", SealingUnavailable)
+
+    told = stage.command("mint")
+    assert (False, 5) == (told["ok"], told["exit"])
+    assert 0 == stage.server.times("/token")
+
+
+def test_others_are_not_minted() -> None:
+    """An app with a consent page has its tokens from there."""
+    told = Staged.of(OIDC).command("mint")
+
+    assert (False, "InvalidApp") == (told["ok"], told["error"]["class"])
+    assert "does not use client credentials" in told["error"]["message"]
+
+
+@pytest.mark.parametrize("app", [GENERIC, LOGIN, ESHOPBOX], ids=lambda app: app.provider)
+def test_without_consent_there_is_no_way_in(app: App) -> None:
+    """The consent link and the callback say the fixed page, and nothing is stored, consumed or presented."""
+    stage = Staged.of(app)
+    ours = Browser(stage.world)
+    assert 503 == ours.connect().status
+    cookie = stage.world.signer.operator(app.name).reveal()
+    ours.cookies = (f"__Host-tokensync={cookie}",)
+    ours.state = _state(stage.world, cookie)
+    page = ours.back()
+
+    assert 503 == page.status
+    assert "Please try again in a minute" in page.body
+    assert (0, 0) == (stage.world.pendings.calls["put"], stage.world.pendings.calls["consume"])
+    assert [] == stage.server.asked
+    assert 400 == ours.arrive("code=code-1").status
+
+
+def _state(world: World, cookie: str) -> str:
+    """Return a state of ours for this browser, as from a time when the app was registered otherwise."""
+    key = PendingKey(world.app.name, browser_of(Secret(cookie)), hashed("nonce"))
+    return world.signer.state(key, expires_at=world.clock.now() + 60)
+
+
+@pytest.mark.parametrize("app", [GENERIC, LOGIN, ESHOPBOX], ids=lambda app: app.provider)
+@pytest.mark.parametrize(("command", "asked"), [("paste", {"text": "code-1"}), ("begin", {})])
+def test_without_consent_nothing_is_pasted(app: App, command: str, asked: dict[str, str]) -> None:
+    """It says why, and presents nothing."""
+    stage = Staged.of(app)
+    told = stage.command(command, **asked)
+
+    assert (False, "InvalidApp") == (told["ok"], told["error"]["class"])
+    assert "imported" in told["error"]["message"] or "acts for itself" in told["error"]["message"]
+    assert [] == stage.server.asked
+
+
+def test_an_app_without_a_consent_page_of_its_own_says_so() -> None:
+    """A generic app that lost its authorize endpoint is unavailable, not broken."""
+    stage = Staged.of(replace(OIDC, endpoints={"token": OIDC.endpoints["token"]}))
+
+    assert 503 == stage.browser.connect().status
+    assert "lacks the endpoint authorize" in stage.command("begin")["error"]["message"]
+
+
+def test_the_table_counts_one_code_for_each_minting() -> None:
+    """What stands for the code is random, so that no two mintings are taken for one."""
+    stage = minted(GENERIC, oidc_token(), oidc_token(), oidc_token())
+    for _ in range(3):
+        assert stage.command("mint")["ok"]
+
+    assert 3 == stage.server.times("/token")

@@ -1,0 +1,242 @@
+"""Answers that are odd, late or worthless, and the pages around them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fakes.scripted import OIDC, Staged, id_token, oidc_token
+from fakes.visitors import Browser
+from fakes.world import APP, NAME, World, killed
+from fault_rows import fault
+from tokensync.domain.authorization import Outcome, Pending
+from tokensync.domain.connection import Attempt, Exemption, Status
+from tokensync.domain.errors import InvalidApp, StoreUnavailable
+from tokensync.domain.work import Work
+from tokensync.refresh.result import Result
+from tokensync.refresh.transitions import REASON_LAST_ATTEMPT_AMBIGUOUS
+
+COOKIE = f"__Host-tokensync={'a' * 32}"
+
+
+@pytest.fixture
+def stage() -> Staged:
+    """An OpenID provider."""
+    made = Staged.of(OIDC)
+    made.server.says("/userinfo", {"sub": "u-1"})
+    return made
+
+
+def pending_of(world: World) -> Pending:
+    """Return the only authorization."""
+    (pending,) = [row.record for key, row in world.table.rows.items() if key[1].startswith("pending#")]
+    assert isinstance(pending, Pending)
+    return pending
+
+
+@pytest.mark.parametrize("token", ["", "a\nb", "ä", 7, {}, "x" * 16_385], ids=["empty", "line", "ä", "7", "{}", "long"])
+def test_an_access_token_that_nobody_can_carry_makes_no_connection(stage: Staged, token: object) -> None:
+    """The answer is kept: its refresh token may still be good."""
+    stage.server.says("/token", oidc_token(access_token=token))
+
+    assert "could not be connected" in stage.connect().body
+    assert ["authorization.unusable"] == stage.alerts()
+    assert pending_of(stage.world).sealed_answer is not None
+    assert 0 == stage.server.times("/userinfo")
+
+
+@pytest.mark.parametrize("expires_in", ["3600", 3600.5, -1, "soon", 10**10])
+def test_an_odd_answer_is_used_and_told(stage: Staged, expires_in: object) -> None:
+    """What is usable of it is used: the pair is real."""
+    stage.server.says("/token", oidc_token(expires_in=expires_in))
+
+    assert "Your account is connected" in stage.connect().body
+    assert ["answer.odd"] == stage.alerts()
+    assert "OA" == stage.world.document(stage.name("u-1"))["access_token"]
+
+
+@pytest.mark.parametrize("aud", ["client-2", ["client-2"], None])
+def test_an_id_token_for_another_client_names_nobody(stage: Staged, aud: object) -> None:
+    """OpenID Connect Core §3.1.3.7(3): the UserInfo does, and the stranger's claims are nowhere."""
+    stage.server.says("/token", oidc_token(id_token=id_token(iss="https://id.example", aud=aud, sub="u-2", name="Eve")))
+    stage.connect()
+
+    assert {"sub": "u-1"} == stage.world.document(stage.name("u-1"))["account"]
+
+
+def test_a_message_whose_answer_has_its_place_already_changes_nothing(stage: Staged) -> None:
+    """It came twice, or of a holder that lost it."""
+    stage.server.says("/token", oidc_token())
+    stage.connect()
+    before = pending_of(stage.world)
+    for fence in (before.fence, 99):
+        work = Work(pending=before.key, answer=b"sealed", fence=fence)
+        looked = stage.world.finisher.take_up(work, stage.world.session(), stage.world.budget())
+        assert Result.NOTHING_DUE is looked.result
+
+    assert before == pending_of(stage.world)
+
+
+def answered_in_a_message(world: World, browser: Browser) -> Work:
+    """Let the table be down after a code was answered, and its authorization be gone when the message is read."""
+    world.failpoints.run_at("answered", lambda: world.pendings.fail_next("write", StoreUnavailable))
+    browser.connect()
+    assert 503 == browser.back().status
+    (message,) = world.queue.drain()
+    assert message.pending is not None
+    del world.table.rows[f"app#{APP}", message.pending.sort_key]
+    return message
+
+
+@fault("F8")
+def test_an_answer_outlives_its_authorization_in_the_queue() -> None:
+    """The worker makes a connection of it, without a call; the same message once more changes nothing."""
+    world = World()
+    message = answered_in_a_message(world, Browser(world))
+    world.batches.run({"1": message.to_json()}, world.budget())
+    stands = world.stored()
+    again = world.batches.run({"2": message.to_json()}, world.budget())
+
+    assert (Status.ACTIVE, "A1", ["code-1"]) == (stands.status, world.document()["access_token"], world.shop.ledger)
+    assert ((), stands) == (again.again, world.stored())
+
+
+@pytest.mark.parametrize("port", ["get", "put", "write", "lease"])
+@pytest.mark.parametrize("after_commit", [False, True])
+def test_an_answer_that_finds_no_place_comes_again(port: str, *, after_commit: bool) -> None:
+    """The table fails at any step: the message stays in the queue, and the next time its connection stands."""
+    world = World()
+    message = answered_in_a_message(world, Browser(world))
+    world.pendings.fail_next(port, StoreUnavailable, after_commit=after_commit)
+    first = world.batches.run({"1": message.to_json()}, world.budget())
+    world.after_lease()
+    world.batches.run({"1": message.to_json()}, world.budget())
+    world.settle(ticks=3)
+
+    assert (("1",), ["code-1"]) == (first.again, world.shop.ledger)
+    assert "A1" == world.document()["access_token"]
+
+
+def test_an_answer_that_outlived_its_authorization_replaces_nothing_in_the_queue() -> None:
+    """When it was given nobody knows: what stands is not replaced by it."""
+    world = World()
+    message = answered_in_a_message(world, Browser(world))
+    before = world.connections.seed(replace(world.connected(), authorized_at=1, authorized_by="later"))
+    world.batches.run({"1": message.to_json()}, world.budget())
+
+    assert before == world.stored()
+
+
+def test_an_answer_of_a_holder_that_lost_it_is_not_brought_back(stage: Staged) -> None:
+    """Another callback consumed it since: its own answer counts."""
+    stage.server.says("/token", oidc_token())
+    stage.world.failpoints.raise_at("exchange.sent", killed())
+    stage.browser.connect()
+    with pytest.raises(KeyboardInterrupt):
+        stage.browser.back()
+    pending = pending_of(stage.world)
+
+    work = Work(pending=pending.key, answer=b"sealed", fence=pending.fence + 1)
+    stage.world.finisher.take_up(work, stage.world.session(), stage.world.budget())
+    assert None is pending_of(stage.world).sealed_answer
+
+
+def test_an_account_of_another_provider_id_than_invited_keeps_its_invite(stage: Staged) -> None:
+    """A quarantined authorization uses nothing up: the right account may still come by the same link."""
+    stage.server.says("/token", oidc_token())
+    query = stage.world.invite(for_account="u-7")
+    stage.browser.connect(query)
+    stage.browser.back()
+
+    assert Outcome.QUARANTINED is pending_of(stage.world).outcome
+    assert 302 == stage.browser.connect(query).status
+
+
+@pytest.mark.parametrize("query", ["invite=a&invite=b", "invite=%zz", f"x={'y' * 9000}"])
+def test_an_invite_link_that_is_none_is_refused(query: str) -> None:
+    """Twice, undecodable, too long: the fixed page."""
+    world = World()
+
+    assert 400 == world.web.connect(APP, query, (), base_url=world.base_url).status
+    assert 404 == world.web.connect("nobody", query, (), base_url=world.base_url).status
+
+
+def test_a_result_of_an_app_that_is_gone_is_not_found() -> None:
+    """Unknown and impossible names alike."""
+    world = World()
+    browser = Browser(world)
+    browser.connect()
+
+    assert 404 == browser.result(app="../x").status
+    assert 404 == browser.result(app="nobody").status
+
+
+@pytest.mark.parametrize(
+    ("port", "method", "error"), [("pendings", "of_browser", StoreUnavailable), ("apps", "get", InvalidApp)]
+)
+def test_a_result_that_cannot_be_read_is_for_later(port: str, method: str, error: type[Exception]) -> None:
+    """The page says so, and the next look works."""
+    world = World()
+    browser = Browser(world)
+    browser.connect()
+    getattr(world, port).fail_next(method, error)
+    assert 503 == browser.result().status
+
+    assert 200 == browser.result().status
+
+
+@pytest.mark.parametrize(
+    "cookies",
+    [("other=1", COOKIE), (f" {COOKIE} ",), ("__Host-tokensync=short", COOKIE), ("__Host-tokensync", COOKIE)],
+)
+def test_our_cookie_is_found_among_others(cookies: tuple[str, ...]) -> None:
+    """And what is not of our making is none."""
+    world = World()
+    page = world.web.connect(APP, world.invite(), cookies, base_url=world.base_url)
+
+    assert (f"{COOKIE};") == page.cookies[0].partition(" ")[0]
+
+
+def test_a_cookie_that_is_not_of_our_making_is_replaced() -> None:
+    """Nobody chooses what binds a browser."""
+    world = World()
+    page = world.web.connect(APP, world.invite(), ("__Host-tokensync=../../x",), base_url=world.base_url)
+
+    assert "../" not in page.cookies[0]
+    assert 400 == world.web.result(APP, ("__Host-tokensync=../../x",), base_url=world.base_url).status
+
+
+def held(**change: Any) -> World:
+    """Return a world with a held connection whose time has come."""
+    world = World()
+    record = world.connected()
+    attempt = Attempt(id="a", fence=2, at=world.clock.now() - 60)
+    world.connections.seed(replace(record, **{"status": Status.HELD, "attempt": attempt, **change}))
+    return world
+
+
+def test_a_last_attempt_without_an_answer_rests() -> None:
+    """However its time came again, only an operator presents that token once more."""
+    world = held(reason=REASON_LAST_ATTEMPT_AMBIGUOUS)
+
+    assert Result.HELD is world.look_after().result
+    assert (None, []) == (world.stored().renew_at, world.shop.ledger)
+
+
+def test_a_held_token_that_may_be_presented_is() -> None:
+    """A declared exemption stands on the record before it is used."""
+    world = held(reason="ambiguous", exemption=Exemption.NOT_PROCESSED)
+
+    assert Result.REFRESHED is world.look_after().result
+    assert ["R0"] == world.shop.ledger
+
+
+def test_a_record_without_a_grant_is_put_off() -> None:
+    """Nothing is presented of what is not there."""
+    world = World()
+    world.connections.seed(replace(world.connected(), sealed_grant=None))
+
+    assert Result.POSTPONED is world.look_after(NAME).result
+    assert [] == world.shop.ledger

@@ -1,0 +1,220 @@
+"""Authorizations that an operator finishes by hand: with PKCE only what was begun by hand, without it any redirect."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import replace
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+
+from fakes.scripted import OIDC, Staged, oidc_token
+from fakes.visitors import Browser
+from fakes.world import ACCOUNT, APP, World
+from tokensync.authorize.links import Signer
+from tokensync.domain.secret import Secret
+
+LOOPBACK = "http://localhost:7777/done"
+ISSUER_APP = replace(OIDC, settings={**OIDC.settings, "iss": "required"})
+
+
+@pytest.fixture
+def stage() -> Staged:
+    """An OpenID provider with PKCE."""
+    return answering(Staged.of(OIDC))
+
+
+def answering(stage: Staged) -> Staged:
+    """Let the server answer every code."""
+    stage.server.says("/token", oidc_token())
+    stage.server.says("/userinfo", {"sub": "u-1"})
+    return stage
+
+
+def begun(stage: Staged, **asked: str) -> dict[str, str]:
+    """Begin by hand, and return what the consent link carries."""
+    told = stage.command("begin", **asked)
+    assert told["ok"], told
+    assert told["expires_at"] == stage.world.clock.now() + 3600
+    return {name: values[0] for name, values in parse_qs(urlsplit(told["url"]).query).items()}
+
+
+def redirected(state: str, query: str = "code=code-1") -> str:
+    """Return where a browser is sent with this state."""
+    return f"{LOOPBACK}?{query}&state={quote(state)}"
+
+
+def s256(verifier: str) -> str:
+    """Return the challenge of RFC 7636 §4.2."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def test_what_was_begun_by_hand_is_finished_by_hand(stage: Staged) -> None:
+    """The verifier that is sent belongs to the challenge of the link, and the redirect URI is the same."""
+    link = begun(stage, label="Ada", redirect_uri=LOOPBACK)
+    told = stage.command("paste", text=redirected(link["state"]), redirect_uri="https://other.example")
+
+    assert (True, "oidc/u-1") == (told["ok"], told["connection"])
+    (form,) = stage.server.forms("/token")
+    assert ("S256", link["code_challenge"]) == (link["code_challenge_method"], s256(form["code_verifier"]))
+    assert (LOOPBACK, LOOPBACK) == (link["redirect_uri"], form["redirect_uri"])
+    assert "Ada" == stage.world.document(stage.name("u-1"))["label"]
+
+
+def test_the_redirect_uri_is_the_callbacks_unless_another_is_named(stage: Staged) -> None:
+    """The one that is registered with the provider."""
+    assert "https://connect.example/callback/oidc" == begun(stage)["redirect_uri"]
+
+
+def test_two_that_were_begun_have_verifiers_of_their_own(stage: Staged) -> None:
+    """The operator's cookie is one for the app; the verifier is not."""
+    first, second = begun(stage), begun(stage)
+    assert first["code_challenge"] != second["code_challenge"]
+    stage.command("paste", text=redirected(second["state"], "code=code-2"))
+    stage.command("paste", text=redirected(first["state"]))
+
+    assert [second["code_challenge"], first["code_challenge"]] == [
+        s256(form["code_verifier"]) for form in stage.server.forms("/token")
+    ]
+
+
+def test_it_is_finished_once(stage: Staged) -> None:
+    """The same redirect URL again presents nothing."""
+    link = begun(stage)
+    stage.command("paste", text=redirected(link["state"]))
+    again = stage.command("paste", text=redirected(link["state"]))
+
+    assert "AlreadyConsumed" == again["error"]["class"]
+    assert 1 == stage.server.times("/token")
+
+
+def test_a_bare_code_is_refused_with_the_command_that_begins(stage: Staged) -> None:
+    """Nobody here holds its verifier; nothing is stored or presented."""
+    for text in ("code-1", f"{LOOPBACK}?code=code-1"):
+        told = stage.command("paste", text=text)
+        assert ("BeginFirst", "tokensync paste APP --begin", 2) == (
+            told["error"]["class"],
+            told["error"]["next"],
+            told["exit"],
+        )
+    assert 0 == stage.world.pendings.calls["put"]
+    assert [] == stage.server.asked
+
+
+def test_a_state_begun_in_a_browser_is_refused_and_not_consumed(stage: Staged) -> None:
+    """Only that browser can finish it, and it still can."""
+    stage.browser.connect()
+    told = stage.command("paste", text=redirected(stage.browser.state))
+    assert "BeginFirst" == told["error"]["class"]
+    assert [] == stage.server.asked
+
+    assert 303 == stage.browser.back().status
+    assert "Your account is connected" in stage.browser.result().body
+
+
+def test_a_browser_cannot_finish_what_was_begun_by_hand(stage: Staged) -> None:
+    """The operator's link, finished by a browser's callback: it has not the cookie, and nothing is consumed."""
+    link = begun(stage)
+    stage.browser.connect()
+    stage.browser.state = link["state"]
+    assert 400 == stage.browser.back().status
+
+    assert stage.command("paste", text=redirected(link["state"]))["ok"]
+
+
+@pytest.mark.parametrize("state", ["x.y", "x", "é.x", "."])
+def test_a_state_that_is_not_ours_is_refused(stage: Staged, state: str) -> None:
+    """Its signature is checked, pasted or not."""
+    told = stage.command("paste", text=redirected(state))
+
+    assert ("BadRequest", "tokensync paste --help") == (told["error"]["class"], told["error"]["next"])
+    assert [] == stage.server.asked
+
+
+def test_another_apps_state_is_refused(stage: Staged) -> None:
+    """One operator, two apps."""
+    link = begun(stage)
+    stage.world.apps.register(replace(OIDC, name="second"))
+
+    told = stage.command("paste", app="second", text=redirected(link["state"]))
+    assert "BadRequest" == told["error"]["class"]
+
+
+def test_an_expired_state_is_refused(stage: Staged) -> None:
+    """After an hour it is over."""
+    link = begun(stage)
+    stage.world.clock.advance(3600)
+
+    assert "BadRequest" == stage.command("paste", text=redirected(link["state"]))["error"]["class"]
+
+
+def test_a_denial_is_told(stage: Staged) -> None:
+    """The seller declined; there is nothing to exchange."""
+    link = begun(stage)
+    told = stage.command("paste", text=redirected(link["state"], "error=access_denied"))
+
+    assert ("cancelled", 4) == (told["outcome"], told["exit"])
+    assert "access_denied" in told["error"]["message"]
+    assert [] == stage.server.asked
+
+
+def test_an_account_that_could_not_be_asked_for_is_told_as_unfinished(stage: Staged) -> None:
+    """The code is spent and its answer stored: it is a matter of time, and of no new authorization."""
+    stage.server.says("/userinfo", 500, {"sub": "u-1"})
+    told = stage.command("paste", text=redirected(begun(stage)["state"]))
+
+    assert ("working", 5, "tokensync list --app oidc") == (told["outcome"], told["exit"], told["error"]["next"])
+    stage.world.settle(ticks=3)
+    assert "active" == stage.world.document(stage.name("u-1"))["status"]
+
+
+def test_the_issuer_is_checked_in_what_is_pasted() -> None:
+    """RFC 9207: a pasted redirect URL is a callback like any other."""
+    stage = answering(Staged.of(ISSUER_APP))
+    link = begun(stage)
+    for query in ("code=code-1", "code=code-1&iss=https://evil.example"):
+        assert "BadRequest" == stage.command("paste", text=redirected(link["state"], query))["error"]["class"]
+    assert [] == stage.server.asked
+
+    assert stage.command("paste", text=redirected(link["state"], "code=code-1&iss=https://id.example"))["ok"]
+
+
+def test_a_paused_app_begins_nothing(stage: Staged) -> None:
+    """It would end in vain."""
+    stage.world.apps.pause("oidc", why="invalid_client", now=1)
+
+    assert "InvalidApp" == stage.command("begin")["error"]["class"]
+
+
+def test_without_pkce_a_browsers_state_and_a_bare_code_will_do() -> None:
+    """TikTok Shop knows no verifier: what a seller's browser could not deliver, an operator pastes."""
+    stage = Staged(World(), Staged.of(OIDC).server, Staged.of(OIDC).browser)
+    browser = Browser(stage.world)
+    browser.connect()
+
+    assert stage.command("paste", text=redirected(browser.state))["ok"]
+    told = stage.command("paste", text="code-2")
+    assert f"{APP}/{ACCOUNT}" == told["connection"]
+    assert ["code-1", "code-2"] == stage.world.shop.ledger
+
+
+def test_without_pkce_it_may_be_begun_by_hand_too() -> None:
+    """The link and the paste belong together."""
+    stage = Staged(World(), Staged.of(OIDC).server, Staged.of(OIDC).browser)
+    link = begun(stage)
+
+    assert "code_challenge" not in link
+    assert stage.command("paste", text=redirected(link["state"]))["ok"]
+
+
+def test_the_operators_cookie_is_of_the_app_and_of_the_stack() -> None:
+    """It is derived from the stack's key: whoever knows names and code alone cannot make it."""
+    ours, theirs = Signer([Secret("k" * 64)]), Signer([Secret("j" * 64)])
+    made = {signer.operator(app).reveal() for signer in (ours, theirs) for app in ("a", "b")}
+
+    assert 4 == len(made)
+    assert ours.operator("a").reveal() in made
+    constants = ("operator", "operator.a", "a")
+    digests = {hashlib.sha256(text.encode()).digest() for text in constants}
+    assert not {base64.urlsafe_b64encode(digest).rstrip(b"=").decode() for digest in digests} & made

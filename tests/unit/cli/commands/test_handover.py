@@ -1,0 +1,262 @@
+"""`export`, `push`, `app set`, `app set-consumer-key`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fakes.cart import HOST, KEY, ScriptedCart
+from fakes.scripted import OIDC
+from fakes.world import APP, NAME
+from tokensync.domain.connection import Status
+from tokensync.domain.names import ConnectionName, token_secret_name
+from tokensync.domain.secret import Secret
+
+SECRET = token_secret_name("tokensync", NAME)
+ADVERTISERS = ["7000000000000000001", "7000000000000000002"]
+
+
+def write(desk: Any, **change: Any) -> None:
+    """Change what the published secret holds."""
+    stored = desk.world.secrets.secret(NAME)
+    stored.versions[stored.current] = json.dumps({**desk.world.document(), **change})
+
+
+def ads(desk: Any, **account: Any) -> None:
+    """Publish a connection of TikTok Ads."""
+    desk.world.connected()
+    write(desk, provider="tiktok_ads", account={"advertiser_ids": ADVERTISERS, **account})
+
+
+@pytest.fixture
+def cart(desk: Any) -> ScriptedCart:
+    """API2Cart, behind an app that has its key."""
+    made = ScriptedCart(desk.world.clock)
+    desk.world.shop.others[HOST] = made
+    desk.world.apps.update(replace(desk.world.app, api2cart_key=Secret(KEY)))
+    desk.world.connected()
+    return made
+
+
+def test_export_for_a_shell(desk: Any) -> None:
+    """Lines that a shell can read, and nothing else on stdout."""
+    desk.world.connected()
+
+    result = desk.run("export", str(NAME), "--format", "env")
+
+    assert 0 == result.exit_code
+    assert [
+        f"TOKENSYNC_CONNECTION='{NAME}'",
+        "TOKENSYNC_PROVIDER='tiktok_shop'",
+        f"TOKENSYNC_ACCOUNT_ID='{NAME.account}'",
+        "TOKENSYNC_STATUS='active'",
+        "TOKENSYNC_TOKEN_TYPE='Bearer'",
+        "TOKENSYNC_SCOPES='seller.authorization.info'",
+        f"TOKENSYNC_EXPIRES_AT='{desk.world.document()['expires_at']}'",
+        "TOKENSYNC_ACCESS_TOKEN='A0'",
+    ] == result.stdout.splitlines()
+    assert result.stdout == desk.run("export", str(NAME)).stdout
+
+
+@pytest.mark.parametrize("token", ["plain", "it's", "$(id)`id`", 'a"b', "a\\b", "a b;c&d", "a!b*c~", "''"])
+def test_a_shell_reads_the_token_as_it_is(desk: Any, token: str) -> None:
+    """Whatever a token is made of, a POSIX shell gets exactly that and runs nothing."""
+    desk.world.connected()
+    write(desk, access_token=token)
+
+    lines = desk.run("export", str(NAME)).stdout
+    script = f'{lines}printf %s "$TOKENSYNC_ACCESS_TOKEN"'
+    shell = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True, timeout=30)
+
+    assert token == shell.stdout
+    assert 8 == len(shlex.split(lines))
+
+
+def test_export_of_what_never_expires(desk: Any) -> None:
+    """Nothing stands where there is no end."""
+    desk.world.connected()
+    write(desk, expires_at=None)
+
+    assert "TOKENSYNC_EXPIRES_AT=''" in desk.run("export", str(NAME)).stdout
+
+
+def test_export_as_json(desk: Any) -> None:
+    """The published secret as workloads read it; --json makes JSON of the lines too."""
+    desk.world.connected()
+
+    assert desk.world.document() == json.loads(desk.run("export", str(NAME), "--format", "json").stdout)
+    assert "A0" == desk.json("export", str(NAME))["TOKENSYNC_ACCESS_TOKEN"]
+
+
+def test_export_for_owox(desk: Any) -> None:
+    """The names that its connector wants, and its list of advertisers as one text."""
+    ads(desk)
+
+    assert {
+        "AuthType": {"oauth2": {"AccessToken": "A0", "AppId": "29a39d", "AppSecret": "e59af819cc"}},
+        "AdvertiserIDs": ",".join(ADVERTISERS),
+    } == json.loads(desk.run("export", str(NAME), "--format", "owox").stdout)
+
+
+def test_owox_takes_tiktok_ads_alone(desk: Any) -> None:
+    """A shop's token is of no use to it, and no app secret is read."""
+    desk.world.connected()
+
+    code, error = desk.error("export", str(NAME), "--format", "owox")
+
+    assert (1, "WrongProvider") == (code, error["class"])
+
+
+@pytest.mark.parametrize("account", [{"advertiser_ids": []}, {"advertiser_ids": None}, {"truncated": True}])
+def test_owox_needs_all_advertisers(desk: Any, account: dict[str, Any]) -> None:
+    """A list that is cut or missing is not handed over as if it were whole."""
+    ads(desk, **account)
+
+    code, error = desk.error("export", str(NAME), "--format", "owox")
+
+    assert (1, "NoAdvertisers", f"tokensync verify {NAME}") == (code, error["class"], error["next"])
+
+
+def test_export_of_what_is_lost_or_was_never_published(desk: Any) -> None:
+    """The same exit codes as `token` has."""
+    desk.world.connected()
+    write(desk, status="reauthorize")
+    assert 4 == desk.error("export", str(NAME))[0]
+    assert 3 == desk.error("export", f"{APP}/nobody")[0]
+
+    write(desk, status="held")
+    assert "is held" in desk.run("export", str(NAME)).stderr
+
+
+def test_no_function_sees_an_export(desk: Any) -> None:
+    """It is read with the operator's own credentials."""
+    desk.world.connected()
+    desk.run("export", str(NAME))
+
+    assert [] == desk.functions.asked
+
+
+def test_push_explains_the_one_owner(desk: Any, cart: ScriptedCart) -> None:
+    """Nothing is handed over until the app says who refreshes."""
+    code, error = desk.error("push", str(NAME), "--to", "api2cart")
+
+    assert (1, "NotOffered", f"tokensync app set {APP} push=api2cart") == (code, error["class"], error["next"])
+    assert "owner=consumer" in error["message"]
+    assert [] == cart.requests
+
+
+def test_push_hands_the_pair_over(desk: Any, cart: ScriptedCart) -> None:
+    """It tells which generation the consumer has now."""
+    desk.run("app", "set", APP, "push=api2cart")
+
+    assert {"result": "pushed", "pushed": 1, "owner": "tokensync"} == desk.json("push", str(NAME), "--to", "api2cart")
+    assert "api2cart has generation 1" in desk.run("push", str(NAME), "--to", "api2cart").stdout
+    assert ["A0", "A0"] == cart.handed
+
+
+def test_push_gives_away(desk: Any, cart: ScriptedCart) -> None:
+    """With owner=consumer the operator is told what that means, and `refresh` refuses from then on."""
+    desk.run("app", "set", APP, "owner=consumer")
+
+    result = desk.run("push", str(NAME), "--to", "api2cart")
+    code, error = desk.error("refresh", str(NAME))
+
+    assert "nothing here presents its refresh token" in result.stderr
+    assert (1, "owned_by_consumer", f"tokensync invite {APP} --for {NAME}") == (code, error["class"], error["next"])
+    assert ["A0"] == cart.handed
+    assert Status.ACTIVE is desk.world.stored().status
+
+
+def test_push_to_nobody_known(desk: Any) -> None:
+    """Usage, before anything is asked."""
+    assert 2 == desk.error("push", str(NAME), "--to", "elsewhere")[0]
+    assert 2 == desk.error("push", str(NAME))[0]
+
+
+def test_settings_are_changed_one_by_one(desk: Any) -> None:
+    """What is not named stays, and the app's secret with it."""
+    desk.run("app", "set", APP, "account_kind=creator")
+
+    told = desk.json("app", "set", APP, "push=api2cart")
+
+    assert {"account_kind": "creator", "push": "api2cart"} == told["settings"]
+    assert "e59af819cc" == desk.world.apps.get(APP).client_secret.reveal()
+    assert f"tokensync app set-consumer-key {APP}" in desk.run("app", "set", APP, "push=api2cart").stderr
+
+
+@pytest.mark.parametrize("pair", ["push=elsewhere", "owner=me", "colour=red", "push", "return_url=javascript:1"])
+def test_a_setting_that_does_not_fit(desk: Any, pair: str) -> None:
+    """Nothing is changed."""
+    assert 2 == desk.error("app", "set", APP, pair)[0]
+    assert desk.world.app == desk.world.apps.get(APP)
+
+
+@pytest.mark.parametrize("pair", ["grant=client_credentials", "account_field=user_id", "issuer=https://other.example"])
+def test_whose_tokens_they_are_stays_while_connections_stand(desk: Any, pair: str) -> None:
+    """Under another grant, name or issuer the connections would be given tokens of somebody else."""
+    desk.world.apps.register(OIDC)
+    name = ConnectionName("oidc", "alice")
+    desk.world.connected(name, refresh_token="OR")
+
+    code, error = desk.error("app", "set", "oidc", pair)
+
+    assert (1, "ConnectionsStand") == (code, error["class"])
+    assert f"tokensync app add NAME --provider oauth2 --set {pair}" == error["next"]
+    assert "1 connection of oidc" in error["message"]
+    assert OIDC == desk.world.apps.get("oidc")
+
+    same = pair.partition("=")[0] + "=" + OIDC.settings.get(pair.partition("=")[0], "")
+    others = ("iss=required",) if same.endswith("=") else ("iss=required", same)
+    assert 0 == desk.run("app", "set", "oidc", *others).exit_code
+    desk.world.connections.seed(replace(desk.world.stored(name), removed_at=1))
+    assert 0 == desk.run("app", "set", "oidc", pair).exit_code
+
+
+def test_taking_the_ownership_back_says_what_it_needs(desk: Any) -> None:
+    """What was handed over does not come back by a setting."""
+    desk.run("app", "set", APP, "owner=consumer")
+
+    assert "authorize again" in desk.run("app", "set", APP, "owner=tokensync").stderr
+
+
+def test_the_consumers_key_comes_from_stdin_or_a_prompt(desk: Any) -> None:
+    """Never from the command line, and it is printed nowhere."""
+    result = desk.run("app", "set-consumer-key", APP, "--key-stdin", stdin=f"{KEY}\n")
+    assert 0 == result.exit_code
+    assert KEY not in result.output
+    assert KEY == desk.world.apps.get(APP).api2cart_key.reveal()
+    assert f"tokensync app set {APP} push=api2cart" in result.stderr
+
+    desk.is_interactive = True
+    assert KEY not in desk.run("app", "set-consumer-key", APP, stdin=f"{KEY}2\n").output
+    assert f"{KEY}2" == desk.world.apps.get(APP).api2cart_key.reveal()
+    assert KEY not in desk.run("app", "show", APP).output
+
+
+def test_a_key_that_nobody_can_be_asked_for(desk: Any) -> None:
+    """Without a terminal the option has to say that it is on stdin."""
+    code, error = desk.error("app", "set-consumer-key", APP, stdin=KEY)
+
+    assert 2 == code
+    assert "--key-stdin" in error["next"]
+
+
+def test_a_key_for_a_provider_that_has_no_use_for_it(desk: Any) -> None:
+    """API2Cart takes TikTok Shop alone."""
+    desk.world.apps.update(replace(desk.world.app, provider="eshopbox"))
+
+    assert "WrongProvider" == desk.error("app", "set-consumer-key", APP, "--key-stdin", stdin=KEY)[1]["class"]
+
+
+def test_an_app_that_is_to_push_is_told_of_the_key(desk: Any) -> None:
+    """`app add` takes the setting, and names the command that brings the key."""
+    add = ("app", "add", "shop", "--provider", "tiktok_shop", "--client-id", "1", "--service-id", "2")
+    result = desk.run(*add, "--client-secret-stdin", "--set", "push=api2cart", stdin="s3cr3t")
+
+    assert 0 == result.exit_code
+    assert "tokensync app set-consumer-key shop" in result.stderr

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fakes import FakeClock, InMemoryTokenSecrets
+from fault_rows import fault
+from tokensync.domain.connection import Connection, Published, Status
+from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs
+from tokensync.domain.names import ConnectionName
+from tokensync.refresh.publish import Publisher, version_id
+
+if TYPE_CHECKING:
+    from tokensync.domain.grant import Grant
+
+NAME = ConnectionName("shop", "account-1")
+
+
+@pytest.fixture
+def secrets() -> InMemoryTokenSecrets:
+    """Return an empty Secrets Manager."""
+    return InMemoryTokenSecrets()
+
+
+@pytest.fixture
+def publisher(secrets: InMemoryTokenSecrets, now: int) -> Publisher:
+    """Return a publisher to it."""
+    return Publisher(secrets, FakeClock(now))
+
+
+def test_a_version_id_is_what_secrets_manager_takes() -> None:
+    """The id is a UUID, the same one for the same publication."""
+    token = version_id(NAME, generation=1, fence=2)
+
+    assert str(uuid.UUID(token)) == token
+    assert 32 <= len(token) <= 64
+    assert token == version_id(NAME, generation=1, fence=2)
+
+
+def test_every_publication_has_a_version_of_its_own() -> None:
+    """Another connection, generation or fence makes another id, digits never run into each other."""
+    tokens = [
+        version_id(NAME, generation=1, fence=11),
+        version_id(NAME, generation=11, fence=1),
+        version_id(NAME, generation=1, fence=1),
+        version_id(ConnectionName("shop", "account-1|1"), generation=1, fence=1),
+        version_id(ConnectionName("shop-2", "account-1"), generation=1, fence=1),
+    ]
+
+    assert len(set(tokens)) == len(tokens)
+
+
+def test_the_first_publication_creates_the_secret(
+    record: Connection, grant: Grant, secrets: InMemoryTokenSecrets, publisher: Publisher, now: int
+) -> None:
+    """A connection that was never published gets its secret, and the record learns its ARN and version."""
+    published = publisher.publish(record, grant)
+
+    stored = secrets.document(NAME)
+    assert stored is not None
+    assert stored["access_token"] == "canary-access"
+    assert published == Published(
+        arn=secrets.secret(NAME).arn,
+        version_id=version_id(NAME, generation=3, fence=7),
+        generation=3,
+        status=Status.ACTIVE,
+        at=now,
+    )
+
+
+def test_later_publications_write_the_same_secret(
+    record: Connection, grant: Grant, secrets: InMemoryTokenSecrets, publisher: Publisher
+) -> None:
+    """A new generation becomes the current version of the secret that stands."""
+    first = publisher.publish(record, grant)
+
+    second = publisher.publish(replace(record, generation=4, fence=8, published=first), grant)
+
+    assert second.arn == first.arn
+    assert secrets.secret(NAME).current == second.version_id
+    assert secrets.secret(NAME).previous == first.version_id
+
+
+@fault("F4")
+def test_a_replay_changes_nothing(
+    record: Connection, grant: Grant, secrets: InMemoryTokenSecrets, publisher: Publisher
+) -> None:
+    """The same holder's second write of the same grant makes no version."""
+    first = publisher.publish(record, grant)
+
+    assert publisher.publish(record, grant) == first
+    assert len(secrets.secret(NAME).versions) == 1
+
+
+def test_a_foreign_secret_is_not_overwritten(
+    record: Connection, grant: Grant, secrets: InMemoryTokenSecrets, publisher: Publisher
+) -> None:
+    """A secret of that name that somebody else made stays as it was."""
+    secrets.plant(NAME, '{"theirs": true}')
+
+    with pytest.raises(SecretNotOurs):
+        publisher.publish(record, grant)
+    assert secrets.document(NAME) == {"theirs": True}
+
+
+@pytest.mark.parametrize("gone", [InMemoryTokenSecrets.schedule_deletion, InMemoryTokenSecrets.destroy])
+def test_a_deleted_secret_is_not_recreated(
+    record: Connection, grant: Grant, secrets: InMemoryTokenSecrets, publisher: Publisher, gone: object
+) -> None:
+    """A secret that was published once and is gone now is never restored or created anew in silence."""
+    assert callable(gone)
+    published = replace(record, published=publisher.publish(record, grant), fence=8)
+    gone(secrets, secrets.secret(NAME).arn)
+
+    with pytest.raises(SecretGone):
+        publisher.publish(published, grant)
+    with pytest.raises(SecretGone):
+        publisher.is_current(published)
+    assert secrets.document(NAME) is None
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["in its recovery window", "gone for good"])
+def test_what_we_deleted_ourselves_comes_back(
+    record: Connection, grant: Grant, secrets: InMemoryTokenSecrets, publisher: Publisher, *, is_gone: bool
+) -> None:
+    """A secret that was removed by an operator's word is restored and written, or made anew; then it is as any."""
+    published = publisher.publish(record, grant)
+    secrets.delete(published.arn, days=7)
+    if is_gone:
+        secrets.destroy(published.arn)
+    again = publisher.publish(replace(record, published=replace(published, removed=True), fence=8), grant)
+
+    assert (is_gone, False) == (again.arn != published.arn, again.removed)
+    assert secrets.document(NAME) is not None
+
+
+def test_throttling_is_told(record: Connection, grant: Grant, secrets: InMemoryTokenSecrets) -> None:
+    """A write that Secrets Manager did not take is an error to come back to."""
+    secrets.fail_next("create", PublishUnavailable)
+
+    with pytest.raises(PublishUnavailable):
+        Publisher(secrets, FakeClock()).publish(record, grant)
+
+
+def test_a_secret_is_current_while_its_version_is(record: Connection, grant: Grant, publisher: Publisher) -> None:
+    """Somebody else's later version makes the comparison fail; a connection never published is not current."""
+    published = replace(record, published=publisher.publish(record, grant))
+
+    assert publisher.is_current(published)
+    assert not publisher.is_current(record)
+    publisher.publish(replace(published, fence=9), grant)
+    assert not publisher.is_current(published)
+
+
+PUBLISHED = Published(arn="arn", version_id="v", generation=3, status=Status.ACTIVE, at=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [
+        ({"published": PUBLISHED}, False),
+        ({"published": None}, True),
+        ({"published": replace(PUBLISHED, generation=2)}, True),
+        ({"published": PUBLISHED, "status": Status.HELD}, True),
+        ({"published": replace(PUBLISHED, status=Status.HELD), "status": Status.HELD}, False),
+        ({"published": None, "status": Status.QUARANTINED}, False),
+        ({"published": replace(PUBLISHED, generation=2), "status": Status.ORPHANED}, False),
+        ({"published": None, "sealed_grant": None}, False),
+        ({"published": None, "status": Status.DISCONNECTED}, False),
+        ({"published": PUBLISHED, "status": Status.DISCONNECTED}, True),
+    ],
+)
+def test_publishing_is_due_where_secret_and_grant_differ(
+    record: Connection, changes: dict[str, object], due: object
+) -> None:
+    """A difference in generation or status is to be published, but never for a quarantined or orphaned connection.
+
+    Nor is there to be a new secret for one that has ended.
+    """
+    assert replace(record, **changes).publishing_is_due() is due  # type: ignore[arg-type]

@@ -1,0 +1,65 @@
+"""Every fault that must lose nothing is held by a test that names it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fault_rows import ROWS, fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TESTS = Path(__file__).parents[1]
+COLLECTED = ("test_*.py", "contracts/*.py")  # the classes of the latter are run by the adapters' tests
+
+
+def named(source: str) -> Iterator[str]:
+    """Yield the rows that a file's tests name: by a decorator `fault(...)`, or by the `marks` of one of their cases."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            for decorator in node.decorator_list:
+                yield from rows(decorator)
+                for inner in ast.walk(decorator):
+                    if isinstance(inner, ast.keyword) and inner.arg == "marks":
+                        yield from rows(inner.value)
+
+
+def rows(mark: ast.expr) -> Iterator[str]:
+    """Yield the rows of a mark, none where it is another one."""
+    if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == "fault":
+        yield from (argument.value for argument in mark.args if isinstance(argument, ast.Constant))
+
+
+def test_every_row_is_held() -> None:
+    """Some test of some layer names each row: it is read from the files, as no run collects every layer."""
+    files = [file for files in COLLECTED for file in TESTS.rglob(files)]
+    held = {name for file in files for name in named(file.read_text())}
+
+    assert sorted(ROWS.keys() - held) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("@fault('F1', 'F2')\ndef test_it(): ...", ["F1", "F2"]),
+        ("class Contract:\n    @fault('F1')\n    def test_it(self): ...", ["F1"]),
+        ("@pytest.mark.parametrize('x', [pytest.param(1, marks=fault('F1'))])\ndef test_it(x): ...", ["F1"]),
+        ("@fault('F1')\ndef helper(): ...", []),
+        ("def test_it():\n    fault('F1')", []),
+        ("@pytest.mark.parametrize('x', [fault('F1')])\ndef test_it(x): ...", []),
+    ],
+    ids=["decorator", "method", "case", "no test", "inside", "no mark"],
+)
+def test_only_a_mark_on_a_test_holds_a_row(source: str, expected: list[str]) -> None:
+    """A call elsewhere, or on something that is not run, holds nothing."""
+    assert expected == list(named(source))
+
+
+def test_a_row_that_nobody_wrote_cannot_be_named() -> None:
+    """A test that names a row by a slip of the pen is not collected."""
+    with pytest.raises(ValueError, match="F99"):
+        fault("F99")
