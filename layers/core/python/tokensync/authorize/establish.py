@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Authorization:
+class Authorized:
     """What a new grant came from. `at` and `by` decide between two: an older one, or the same again, never replaces.
 
     `life` is the seconds that the access token has left, None where it states none. `event` stands in the history.
@@ -59,7 +59,7 @@ class Establisher:
         self,
         name: ConnectionName,
         grant: Grant,
-        authorization: Authorization,
+        authorized: Authorized,
         session: Session,
         budget: Budget,
         *,
@@ -78,7 +78,7 @@ class Establisher:
         """
         until = self.clock.now() + math.ceil(budget.left()) + self.limits.lease_margin
         table = self.restored.id()
-        holder = replace(self._holder(name, grant, authorization, session, until=until), table=table)
+        holder = replace(self._holder(name, grant, authorized, session, until=until), table=table)
         floor = 0 if table is None else self.clock.now()
         try:
             record, stood = self.connections.take_over(holder, until=until, over=over, floor=floor)
@@ -87,7 +87,7 @@ class Establisher:
             now_stands = self.connections.get(name)
             if now_stands is None or now_stands.removed_at is not None:
                 return False
-            return now_stands.authorized_by == authorization.by
+            return now_stands.authorized_by == authorized.by
         self.failpoints.reached("exchange.taken_over")
         if stood is not None and stood.sealed_answer is not None:
             self.committer.keeper.superseded(stood.name, stood.fence, stood.sealed_answer)
@@ -104,17 +104,17 @@ class Establisher:
         return True
 
     def _holder(
-        self, name: ConnectionName, grant: Grant, authorization: Authorization, session: Session, *, until: int
+        self, name: ConnectionName, grant: Grant, authorized: Authorized, session: Session, *, until: int
     ) -> Connection:
         """Return what the account's record becomes, due as soon as the lease of this take-over ends."""
         now, provider, cadence = self.clock.now(), session.provider, self.cadence.for_app(session.app)
         has_token = bool(grant.access_token.reveal())
         renew_at = verify_at = None
-        if authorization.unproved or not has_token:
+        if authorized.unproved or not has_token:
             renew_at = now
         elif provider.renews(grant):
-            renew_at = schedule.renew_at(name, now=grant.obtained_at, life=authorization.life, cadence=cadence)
-            if provider.account_call is not None and not authorization.verified:
+            renew_at = schedule.renew_at(name, now=grant.obtained_at, life=authorized.life, cadence=cadence)
+            if provider.account_call is not None and not authorized.verified:
                 # The account's facts are still wanted, and the names that notices call it by.
                 verify_at = schedule.retry_at(now=now, failures=0, retry_after=None, fraction=schedule.jitter(name))
         elif provider.account_call is not None:
@@ -124,8 +124,8 @@ class Establisher:
         holder = Connection(
             name=name,
             provider=provider.name,
-            status=authorization.status,
-            reason=REASON_NOT_INVITED if authorization.status is Status.QUARANTINED else "",
+            status=authorized.status,
+            reason=REASON_NOT_INVITED if authorized.status is Status.QUARANTINED else "",
             label=grant.label,
             sealed_grant=session.key.seal(grant.to_bytes(), binding=grant_binding(name)),
             obtained_at=grant.obtained_at if has_token else None,
@@ -133,16 +133,16 @@ class Establisher:
             refresh_expires_at=grant.refresh_expires_at,
             renew_at=renew_at,
             verify_at=verify_at,
-            verified_at=now if authorization.verified else None,
+            verified_at=now if authorized.verified else None,
             push_at=now if has_token and session.app.push else None,
             warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-            missing_scopes=authorization.missing_scopes,
-            authorized_at=authorization.at,
-            authorized_by=authorization.by,
+            missing_scopes=authorized.missing_scopes,
+            authorized_at=authorized.at,
+            authorized_by=authorized.by,
             refresh_at=until + 1,
             next_at=until + 1,
         )
-        return noted(holder, authorization.event, now=now, detail=authorization.detail)
+        return noted(holder, authorized.event, now=now, detail=authorized.detail)
 
 
 def _compare_at(stood: Connection | None, now: int) -> int | None:

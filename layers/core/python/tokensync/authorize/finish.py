@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.authorize.establish import Authorization
+from tokensync.authorize.establish import Authorized
 from tokensync.domain.authorization import NO_ACCOUNT, Outcome
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotLeased
@@ -149,7 +149,7 @@ class Finisher:
             return self._end(pending, Outcome.QUARANTINED, "another account", keep=True)
         self.verifier.index(name, grant.account, session)
         missing = missing_scopes(session.app, read)
-        authorization = Authorization(
+        authorized = Authorized(
             at=pending.consumed_at or 0,
             by=pending.key.nonce,
             life=read.life,
@@ -158,7 +158,7 @@ class Finisher:
             missing_scopes=missing,
             detail=f"the invite was for {pending.for_account}" if strange else "",
         )
-        stands = self.establisher.establish(name, grant, authorization, session, budget)
+        stands = self.establisher.establish(name, grant, authorized, session, budget)
         if strange:
             self._tell_strange(pending, name, following=f"tokensync accept {name}")
             return self._end(pending, Outcome.QUARANTINED, "another account", connection=str(name))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
-from tokensync.authorize.establish import Authorization
+from tokensync.authorize.establish import Authorized
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
 from tokensync.domain.grant import Grant
@@ -86,9 +86,9 @@ class Importer:
             grant = _with_facts(grant, facts)
             self.verifier.index(name, grant.account, session)
         verified = bool(facts) and not isinstance(facts, Failure)
-        authorization = Authorization(at=now, by=mark, life=life, event=EVENT, verified=verified, unproved=unproved)
+        authorized = Authorized(at=now, by=mark, life=life, event=EVENT, verified=verified, unproved=unproved)
         over = None if replace else 0 if stands is None else stands.fence
-        if not self.establisher.establish(name, grant, authorization, session, budget, over=over):
+        if not self.establisher.establish(name, grant, authorized, session, budget, over=over):
             if not replace:
                 raise AlreadyStands(f"the connection {name} came to stand meanwhile; nothing was touched")
             return Import(outcome=Outcome(Result.TAKEN_OVER, operating.connections.get(name)))
