@@ -13,7 +13,7 @@ from fakes.recorders import RecordingLog
 from fakes.strict_tokens import obey_client_request_tokens
 from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import AwsApps
-from tokensync.aws.authorizations import DynamoPendings
+from tokensync.aws.authorizations import DynamoAuthorizations
 from tokensync.aws.clients import Clients, aws_clients
 from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import DynamoTable, key_of
@@ -92,7 +92,7 @@ class AwsWorld:
         self._raw = resources.raw
         table = DynamoTable(resources.clients.dynamodb, resources.table)
         self.connections = DynamoConnections(table)
-        self.pendings = DynamoPendings(table)
+        self.authorizations = DynamoAuthorizations(table)
         self.notices = DynamoNotices(table)
         self.origin = DynamoOrigin(table, self.clock)
         app_secrets = AppSecrets(resources.clients.secrets, prefix=STACK, stack=STACK)

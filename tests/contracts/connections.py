@@ -9,7 +9,7 @@ import pytest
 
 from contracts.world import DAY, NOW, THREADS, at_once, winners
 from fault_rows import fault
-from tokensync.domain.authorization import PendingKey
+from tokensync.domain.authorization import AuthorizationKey
 from tokensync.domain.connection import (
     HISTORY_LENGTH,
     Attempt,
@@ -493,14 +493,14 @@ class ConnectionsContract:
 
     def test_pending_authorizations_stand_in_the_same_index(self, world: World) -> None:
         """An answered authorization is found by the tick like a connection."""
-        from contracts.pendings import waiting  # noqa: PLC0415 -- the two contracts share it
+        from contracts.authorizations import waiting  # noqa: PLC0415 -- the two contracts share it
 
-        pending = waiting(PendingKey(world.app, "browser", "nonce"))
-        world.pendings.put(pending)
-        used = world.pendings.consume(pending.key, now=NOW, lease_until=SOON, code="")
-        world.pendings.write(used, replace(used, sealed_answer=b"raw", received_at=NOW), next_at=NOW)
+        authorization = waiting(AuthorizationKey(world.app, "browser", "nonce"))
+        world.authorizations.put(authorization)
+        used = world.authorizations.consume(authorization.key, now=NOW, lease_until=SOON, code="")
+        world.authorizations.write(used, replace(used, sealed_answer=b"raw", received_at=NOW), next_at=NOW)
         (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
-        assert pending.key == due.work().pending
+        assert authorization.key == due.work().authorization
         assert world.connections.claim(due, until=NOW + 720)
         assert [] == self._due(world, NOW)
 

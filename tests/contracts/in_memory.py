@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from fakes import (
     FakeClock,
     InMemoryApps,
+    InMemoryAuthorizations,
     InMemoryConnections,
     InMemoryDeadLetters,
     InMemoryNotices,
     InMemoryOrigin,
-    InMemoryPendings,
     InMemorySealer,
     InMemoryTokenSecrets,
     InMemoryWorkQueue,
@@ -35,7 +35,7 @@ class InMemoryWorld:
         self._table = Table()
         self._sealer = InMemorySealer()
         self.connections = InMemoryConnections(self._table)
-        self.pendings = InMemoryPendings(self._table)
+        self.authorizations = InMemoryAuthorizations(self._table)
         self.notices = InMemoryNotices(self._table)
         self.origin = InMemoryOrigin(self._table)
         self.apps = InMemoryApps(table=self._table)

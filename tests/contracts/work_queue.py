@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokensync.domain.authorization import PendingKey
+from tokensync.domain.authorization import AuthorizationKey
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import Work
 
@@ -34,7 +34,7 @@ class WorkQueueContract:
         """A comparison, an authorization and a sealed answer arrive as they were sent."""
         works = [
             Work(connection=ConnectionName(world.app, "a"), compare=True),
-            Work(pending=PendingKey(world.app, "browser", "nonce")),
+            Work(authorization=AuthorizationKey(world.app, "browser", "nonce")),
             Work(connection=ConnectionName(world.app, "Ünï/code"), answer=bytes(range(256)), fence=7),
         ]
         assert [] == world.queue.send(works)

@@ -47,7 +47,7 @@ class World(Protocol):
 
     app: str
     connections: ports.Connections
-    pendings: ports.Pendings
+    authorizations: ports.Authorizations
     notices: ports.Notices
     origin: ports.Origin
     apps: Registry

@@ -1,12 +1,12 @@
 """In-memory twins of the ports in `tokensync.domain.ports`: thread-safe, deterministic, and able to be told to fail."""
 
 from fakes.apps import InMemoryApps
+from fakes.authorizations import InMemoryAuthorizations
 from fakes.clock import FakeClock
 from fakes.connections import InMemoryConnections
 from fakes.dead_letters import InMemoryDeadLetters
 from fakes.notices import InMemoryNotices
 from fakes.origin import InMemoryOrigin
-from fakes.pendings import InMemoryPendings
 from fakes.randomness import SeededRandomness
 from fakes.recorders import RecordingAlerts, RecordingLog, ScriptedFailpoints
 from fakes.sealer import FakeKeyService, InMemorySealer
@@ -18,11 +18,11 @@ __all__ = [
     "FakeClock",
     "FakeKeyService",
     "InMemoryApps",
+    "InMemoryAuthorizations",
     "InMemoryConnections",
     "InMemoryDeadLetters",
     "InMemoryNotices",
     "InMemoryOrigin",
-    "InMemoryPendings",
     "InMemorySealer",
     "InMemoryTokenSecrets",
     "InMemoryWorkQueue",

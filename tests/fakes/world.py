@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 from fakes import (
     FakeClock,
     InMemoryApps,
+    InMemoryAuthorizations,
     InMemoryConnections,
     InMemoryDeadLetters,
     InMemoryNotices,
     InMemoryOrigin,
-    InMemoryPendings,
     InMemorySealer,
     InMemoryTokenSecrets,
     InMemoryWorkQueue,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensync.domain.messages import Request
-    from tokensync.refresh.result import Outcome
+    from tokensync.refresh.result import WorkResult
 
 APP = "tiktok-shop"
 ACCOUNT = "7010736057180325637"
@@ -147,7 +147,7 @@ class World:
         self.sealer = InMemorySealer()
         self.keys = self.sealer.keys
         self.connections = InMemoryConnections(self.table)
-        self.pendings = InMemoryPendings(self.table)
+        self.authorizations = InMemoryAuthorizations(self.table)
         self.origin = InMemoryOrigin(self.table)
         self.app = app or App(
             name=APP,
@@ -167,7 +167,7 @@ class World:
         self.notices = InMemoryNotices(self.table)
         self.ports = Ports(
             connections=self.connections,
-            pendings=self.pendings,
+            authorizations=self.authorizations,
             origin=self.origin,
             apps=self.apps,
             sealer=self.sealer,
@@ -241,7 +241,7 @@ class World:
         published = self.publisher.publish(record, grant)
         return self.connections.seed(scheduled(replace(record, published=published)))
 
-    def look_after(self, name: ConnectionName = NAME, *, force: bool = False, compare: bool = False) -> Outcome:
+    def look_after(self, name: ConnectionName = NAME, *, force: bool = False, compare: bool = False) -> WorkResult:
         """Let one worker look after a connection."""
         work = Work(connection=name, compare=compare)
         return self.caretaker.look_after(work, self.session(name.app), self.budget(), force=force)

@@ -16,7 +16,7 @@ import httpx
 from tokensync.authorize.links import Invite, Signer
 from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import AwsApps
-from tokensync.aws.authorizations import DynamoPendings
+from tokensync.aws.authorizations import DynamoAuthorizations
 from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import DynamoTable
 from tokensync.aws.system import SystemClock
@@ -157,9 +157,9 @@ class Stack:
         return DynamoConnections(self.table)
 
     @cached_property
-    def pendings(self) -> DynamoPendings:
+    def authorizations(self) -> DynamoAuthorizations:
         """The pending authorizations."""
-        return DynamoPendings(self.table)
+        return DynamoAuthorizations(self.table)
 
     @cached_property
     def apps(self) -> AwsApps:

@@ -237,7 +237,7 @@ def _awaited(
     clock = target.clock
     until = clock.monotonic() + seconds
     while True:
-        used = target.pendings.invite_is_used(made.app, made.id)
+        used = target.authorizations.invite_is_used(made.app, made.id)
         changed = [
             record
             for record in target.connections.list(made.app)

@@ -162,7 +162,7 @@ def _dead_letters(target: Target) -> Iterator[Finding]:
 def _authorizations(target: Target) -> Iterator[Finding]:
     """Sellers who authorized, and whose account nobody could name within a day."""
     unnamed = {
-        name: sum(pending.detail == NO_ACCOUNT for pending in target.pendings.given_up(name))
+        name: sum(authorization.detail == NO_ACCOUNT for authorization in target.authorizations.given_up(name))
         for name in target.apps.names()
     }
     for name, count in unnamed.items():

@@ -80,10 +80,10 @@ def _unpublished(record: Connection) -> CommandFailed:
             exit_code=LATER,
             kind="NotProved",
         )
-    pending = record.publishing_is_due()
+    authorization = record.publishing_is_due()
     return CommandFailed(
-        f"{name} has no secret{' yet' if pending else ''}: it is {record.status.value}.",
+        f"{name} has no secret{' yet' if authorization else ''}: it is {record.status.value}.",
         next_command=f"tokensync show {word(name)}",
-        exit_code=LATER if pending else FAILED,
+        exit_code=LATER if authorization else FAILED,
         kind="NotPublished",
     )

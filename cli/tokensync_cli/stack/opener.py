@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import AwsApps
-from tokensync.aws.authorizations import DynamoPendings
+from tokensync.aws.authorizations import DynamoAuthorizations
 from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import DynamoTable
 from tokensync.aws.invite_key import InviteKeys
@@ -104,7 +104,7 @@ def _target(
         outputs=outputs,
         apps=AwsApps(AppSecrets(secrets, prefix=outputs.secret_prefix, stack=outputs.stack), table, clock),
         connections=DynamoConnections(table),
-        pendings=DynamoPendings(table),
+        authorizations=DynamoAuthorizations(table),
         functions=LambdaFunctions(client("lambda", _INVOCATIONS)),
         secrets=SecretValues(secrets),
         queues=SqsQueues(client("sqs")),

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from tokensync.authorize.links import Signer
 from tokensync.domain.app import App
-from tokensync.domain.ports import Apps, Connections, Pendings, Sealer
+from tokensync.domain.ports import Apps, Authorizations, Connections, Sealer
 from tokensync.domain.runtime import Clock
 from tokensync_cli.output.failure import CommandFailed
 
@@ -196,7 +196,7 @@ class Target:
     outputs: StackOutputs
     apps: Registry
     connections: Connections
-    pendings: Pendings
+    authorizations: Authorizations
     functions: Functions
     secrets: Secrets
     queues: Queues

@@ -10,7 +10,7 @@ from fakes.world import World
 from model.server import Server
 from model.witness import Witness
 from tokensync.domain.app import App
-from tokensync.domain.authorization import Pending
+from tokensync.domain.authorization import Authorization
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
@@ -131,11 +131,11 @@ class Stage:
         world = self.world
         world.clock.advance(seconds)
         rows, now = world.table.rows, world.clock.now()
-        over = {key for key, row in rows.items() if isinstance(row.record, Pending) and (row.ttl or now) < now}
+        over = {key for key, row in rows.items() if isinstance(row.record, Authorization) and (row.ttl or now) < now}
         for key in over:
             del rows[key]
         gone = self.witness.carried(
-            unless=lambda work: work.pending is None or (f"app#{work.app}", work.pending.sort_key) in rows
+            unless=lambda work: work.authorization is None or (f"app#{work.app}", work.authorization.sort_key) in rows
         )
         # When those were given nobody knows any more: they take the place of no other.
         for name, consents in self.authorized.items():
@@ -183,7 +183,7 @@ class Stage:
     def forget(self) -> None:
         """Drop every fault that was scripted and did not come about."""
         world = self.world
-        for port in (world.connections, world.pendings, world.queue, world.secrets, world.sealer, world.apps):
+        for port in (world.connections, world.authorizations, world.queue, world.secrets, world.sealer, world.apps):
             port._failures.clear()
             port._actions.clear()
         world.failpoints._script.clear()

@@ -6,8 +6,8 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from tokensync.authorize.finish import pending_binding
-from tokensync.domain.authorization import Pending
+from tokensync.authorize.finish import authorization_binding
+from tokensync.domain.authorization import Authorization
 from tokensync.domain.connection import REASON_REMOVED, Connection, Exemption, Phase, Status
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Answer
@@ -52,7 +52,7 @@ class Witness:
         self._versions: set[tuple[str, str]] = set()
         for port, methods in (
             (world.connections, ("write", "take_over", "set_aside")),
-            (world.pendings, ("write",)),
+            (world.authorizations, ("write",)),
             (world.queue, ("send",)),
             (world.secrets, ("put", "create")),
         ):
@@ -84,9 +84,9 @@ class Witness:
         """Return the answers to codes that messages and dead letters carry, with their apps."""
         works = (*self.world.queue.works, *map(Work.from_json, self.world.dead_letters.bodies))
         return {
-            (work.app, self._opened(work.answer, work.app, pending_binding(work.pending)))
+            (work.app, self._opened(work.answer, work.app, authorization_binding(work.authorization)))
             for work in works
-            if work.pending is not None and work.answer is not None and not unless(work)
+            if work.authorization is not None and work.answer is not None and not unless(work)
         }
 
     def look(self, *, messages: bool = True) -> None:
@@ -96,16 +96,16 @@ class Witness:
             if isinstance(record, Connection):
                 self._look_at(record)
                 self._look_for_rest(record)
-            elif isinstance(record, Pending) and record.sealed_answer is not None:
-                self._keep(record.sealed_answer, app, pending_binding(record.key))
+            elif isinstance(record, Authorization) and record.sealed_answer is not None:
+                self._keep(record.sealed_answer, app, authorization_binding(record.key))
             elif sort.startswith("aside#"):
                 account = sort.split("#")[1]
                 self._keep(record.sealed, app, answer_binding(ConnectionName(app, account)))
         for work in self.world.queue.works if messages else ():
             if work.answer is not None and work.connection is not None:
                 self._keep(work.answer, work.app, answer_binding(work.connection))
-            elif work.answer is not None and work.pending is not None:
-                self._keep(work.answer, work.app, pending_binding(work.pending))
+            elif work.answer is not None and work.authorization is not None:
+                self._keep(work.answer, work.app, authorization_binding(work.authorization))
         for name, stored in self.world.secrets._by_name.items():
             for version in stored.versions.keys() - {seen for at, seen in self._versions if at == name}:
                 self._versions.add((name, version))

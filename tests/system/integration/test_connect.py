@@ -338,9 +338,9 @@ def test_garbage_costs_neither_aws_nor_the_provider(stack: Stack, browser: Brows
     """Requests with a forged state touch neither table nor provider once the function is warm."""
     browser.get(callback(stack, "code=c&state=warm.up"))
     before = len(sandbox.entries())
-    pendings = stack.client("dynamodb").scan(TableName=stack.outputs.table, Select="COUNT")["Count"]
+    authorizations = stack.client("dynamodb").scan(TableName=stack.outputs.table, Select="COUNT")["Count"]
     for index in range(100):
         browser.get(callback(stack, f"code=c&state=x{index}.y"))
 
     assert before == len(sandbox.entries())
-    assert pendings == stack.client("dynamodb").scan(TableName=stack.outputs.table, Select="COUNT")["Count"]
+    assert authorizations == stack.client("dynamodb").scan(TableName=stack.outputs.table, Select="COUNT")["Count"]

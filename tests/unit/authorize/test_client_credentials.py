@@ -11,7 +11,7 @@ from fakes.scripted import OIDC, Staged, Word, id_token, oidc_token
 from fakes.visitors import Browser
 from tokensync.authorize.links import browser_of
 from tokensync.domain.app import App
-from tokensync.domain.authorization import PendingKey, hashed
+from tokensync.domain.authorization import AuthorizationKey, hashed
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NoAnswer, SealingUnavailable
 from tokensync.domain.secret import Secret
@@ -255,14 +255,14 @@ def test_without_consent_there_is_no_way_in(app: App) -> None:
 
     assert 503 == page.status
     assert "Please try again in a minute" in page.body
-    assert (0, 0) == (stage.world.pendings.calls["put"], stage.world.pendings.calls["consume"])
+    assert (0, 0) == (stage.world.authorizations.calls["put"], stage.world.authorizations.calls["consume"])
     assert [] == stage.server.asked
     assert 400 == ours.arrive("code=code-1").status
 
 
 def _state(world: World, cookie: str) -> str:
     """Return a state of ours for this browser, as from a time when the app was registered otherwise."""
-    key = PendingKey(world.app.name, browser_of(Secret(cookie)), hashed("nonce"))
+    key = AuthorizationKey(world.app.name, browser_of(Secret(cookie)), hashed("nonce"))
     return world.signer.state(key, expires_at=world.clock.now() + 60)
 
 

@@ -38,7 +38,7 @@ def browser(world: World) -> Browser:
 
 def aws_calls(world: World) -> int:
     """Return how many calls went to the table, to secrets and to keys."""
-    ports = (world.connections, world.pendings, world.apps, world.secrets, world.keys, world.queue)
+    ports = (world.connections, world.authorizations, world.apps, world.secrets, world.keys, world.queue)
     return sum(sum(port.calls.values()) for port in ports)
 
 
@@ -346,7 +346,7 @@ def test_killed_anywhere_the_rotation_finishes_what_was_stored(world: World, bro
 
 def test_an_answer_that_the_table_did_not_take_comes_back_by_message(world: World, browser: Browser) -> None:
     """RECEIVED was not acknowledged: a sealed message brings the answer back and the connection is made."""
-    world.failpoints.run_at("answered", lambda: world.pendings.fail_next("write", StoreUnavailable))
+    world.failpoints.run_at("answered", lambda: world.authorizations.fail_next("write", StoreUnavailable))
     browser.connect()
     assert 503 == browser.back().status
     assert "access_token" not in world.queue.works[0].to_json()
@@ -637,7 +637,7 @@ def test_the_start_again_link_works(browser: Browser) -> None:
 def test_a_table_that_is_down_loses_nothing(world: World, browser: Browser) -> None:
     """Before anything is consumed an outage costs only time: the same callback works later."""
     browser.connect()
-    world.pendings.fail_next("consume", StoreUnavailable)
+    world.authorizations.fail_next("consume", StoreUnavailable)
     assert 503 == browser.back().status
 
     assert 303 == browser.back().status
@@ -668,11 +668,11 @@ def test_a_pasted_redirect_url_connects(world: World, browser: Browser) -> None:
     """What a seller's browser could not deliver, an operator pastes."""
     browser.connect()
     url = f"https://unreachable.example/callback/{APP}?code=code-1&state={quote(browser.state)}"
-    pending = world.connector.pasted(
+    authorization = world.connector.pasted(
         url, world.session(), world.signer, world.budget(), redirect_uri="https://unreachable.example"
     )
 
-    assert ("connected", str(NAME)) == (pending.outcome, pending.connection)
+    assert ("connected", str(NAME)) == (authorization.outcome, authorization.connection)
 
 
 def test_a_pasted_bare_code_connects_once(world: World) -> None:

@@ -11,7 +11,7 @@ from fakes.scripted import OIDC, Staged, id_token, oidc_token
 from fakes.visitors import Browser
 from fakes.world import APP, NAME, World, killed
 from fault_rows import fault
-from tokensync.domain.authorization import Outcome, Pending
+from tokensync.domain.authorization import Authorization, AuthorizationState
 from tokensync.domain.connection import Attempt, Exemption, Status
 from tokensync.domain.errors import InvalidApp, StoreUnavailable
 from tokensync.domain.work import Work
@@ -29,11 +29,11 @@ def stage() -> Staged:
     return made
 
 
-def pending_of(world: World) -> Pending:
+def pending_of(world: World) -> Authorization:
     """Return the only authorization."""
-    (pending,) = [row.record for key, row in world.table.rows.items() if key[1].startswith("pending#")]
-    assert isinstance(pending, Pending)
-    return pending
+    (authorization,) = [row.record for key, row in world.table.rows.items() if key[1].startswith("pending#")]
+    assert isinstance(authorization, Authorization)
+    return authorization
 
 
 @pytest.mark.parametrize("token", ["", "a\nb", "ä", 7, {}, "x" * 16_385], ids=["empty", "line", "ä", "7", "{}", "long"])
@@ -72,7 +72,7 @@ def test_a_message_whose_answer_has_its_place_already_changes_nothing(stage: Sta
     stage.connect()
     before = pending_of(stage.world)
     for fence in (before.fence, 99):
-        work = Work(pending=before.key, answer=b"sealed", fence=fence)
+        work = Work(authorization=before.key, answer=b"sealed", fence=fence)
         looked = stage.world.finisher.take_up(work, stage.world.session(), stage.world.budget())
         assert Result.NOTHING_DUE is looked.result
 
@@ -81,12 +81,12 @@ def test_a_message_whose_answer_has_its_place_already_changes_nothing(stage: Sta
 
 def answered_in_a_message(world: World, browser: Browser) -> Work:
     """Let the table be down after a code was answered, and its authorization be gone when the message is read."""
-    world.failpoints.run_at("answered", lambda: world.pendings.fail_next("write", StoreUnavailable))
+    world.failpoints.run_at("answered", lambda: world.authorizations.fail_next("write", StoreUnavailable))
     browser.connect()
     assert 503 == browser.back().status
     (message,) = world.queue.drain()
-    assert message.pending is not None
-    del world.table.rows[f"app#{APP}", message.pending.sort_key]
+    assert message.authorization is not None
+    del world.table.rows[f"app#{APP}", message.authorization.sort_key]
     return message
 
 
@@ -109,7 +109,7 @@ def test_an_answer_that_finds_no_place_comes_again(port: str, *, after_commit: b
     """The table fails at any step: the message stays in the queue, and the next time its connection stands."""
     world = World()
     message = answered_in_a_message(world, Browser(world))
-    world.pendings.fail_next(port, StoreUnavailable, after_commit=after_commit)
+    world.authorizations.fail_next(port, StoreUnavailable, after_commit=after_commit)
     first = world.batches.run({"1": message.to_json()}, world.budget())
     world.after_lease()
     world.batches.run({"1": message.to_json()}, world.budget())
@@ -136,9 +136,9 @@ def test_an_answer_of_a_holder_that_lost_it_is_not_brought_back(stage: Staged) -
     stage.browser.connect()
     with pytest.raises(KeyboardInterrupt):
         stage.browser.back()
-    pending = pending_of(stage.world)
+    authorization = pending_of(stage.world)
 
-    work = Work(pending=pending.key, answer=b"sealed", fence=pending.fence + 1)
+    work = Work(authorization=authorization.key, answer=b"sealed", fence=authorization.fence + 1)
     stage.world.finisher.take_up(work, stage.world.session(), stage.world.budget())
     assert None is pending_of(stage.world).sealed_answer
 
@@ -150,7 +150,7 @@ def test_an_account_of_another_provider_id_than_invited_keeps_its_invite(stage: 
     stage.browser.connect(query)
     stage.browser.back()
 
-    assert Outcome.QUARANTINED is pending_of(stage.world).outcome
+    assert AuthorizationState.QUARANTINED is pending_of(stage.world).outcome
     assert 302 == stage.browser.connect(query).status
 
 

@@ -31,7 +31,7 @@ def browser(world: World) -> Browser:
 
 def aws_calls(world: World) -> int:
     """Return how many calls went to the table, to secrets and to keys."""
-    ports = (world.connections, world.pendings, world.apps, world.secrets, world.keys, world.queue)
+    ports = (world.connections, world.authorizations, world.apps, world.secrets, world.keys, world.queue)
     return sum(sum(port.calls.values()) for port in ports)
 
 
@@ -144,7 +144,7 @@ def test_what_no_provider_sends_is_refused(world: World, browser: Browser, query
 
     assert (400, ()) == (page.status, page.cookies)
     assert [] == world.shop.ledger
-    assert 0 == world.pendings.calls["put"]
+    assert 0 == world.authorizations.calls["put"]
 
 
 def test_a_foreign_state_is_refused_all_the_same(world: World, browser: Browser) -> None:

@@ -39,7 +39,7 @@ def test_where_it_is_announced_no_other_answer_counts(response: str, wrong: str)
     made = stage(iss="required")
     assert 400 == made.browser.back(f"{response}{wrong}").status
     assert [] == made.server.asked
-    assert 0 == made.world.pendings.calls["consume"]
+    assert 0 == made.world.authorizations.calls["consume"]
 
     assert 303 == made.browser.back(f"code=code-1&{OURS}").status
     assert "Your account is connected" in made.browser.result().body

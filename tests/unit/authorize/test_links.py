@@ -10,12 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tokensync.authorize.links import Invite, Signer, browser_of, verifier_of
-from tokensync.domain.authorization import PendingKey, hashed
+from tokensync.domain.authorization import AuthorizationKey, hashed
 from tokensync.domain.errors import BadRequest, InviteRefused
 from tokensync.domain.secret import Secret
 
 NOW = 1_700_000_000
-KEY = PendingKey("shop", hashed("browser"), hashed("nonce"))
+KEY = AuthorizationKey("shop", hashed("browser"), hashed("nonce"))
 INVITE = Invite(id="invite-1", app="shop", expires_at=NOW + 60, label="Acme GmbH", for_account="701")
 SIGNER = Signer([Secret("first key"), Secret("second key")])
 WORDS = st.text(st.characters(codec="utf-8"), max_size=30)

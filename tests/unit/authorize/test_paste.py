@@ -98,7 +98,7 @@ def test_a_bare_code_is_refused_with_the_command_that_begins(stage: Staged) -> N
             told["error"]["next"],
             told["exit"],
         )
-    assert 0 == stage.world.pendings.calls["put"]
+    assert 0 == stage.world.authorizations.calls["put"]
     assert [] == stage.server.asked
 
 

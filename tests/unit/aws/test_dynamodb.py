@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import ANY, Stubber
 
-from tokensync.aws.authorizations import DynamoPendings
+from tokensync.aws.authorizations import DynamoAuthorizations
 from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import Change, ConditionFailed, DynamoTable
 from tokensync.aws.items import to_attribute
-from tokensync.domain.authorization import PendingKey
+from tokensync.domain.authorization import AuthorizationKey
 from tokensync.domain.errors import StoreUnavailable
 from tokensync.domain.names import ConnectionName
 
@@ -116,7 +116,7 @@ def test_a_read_that_fails_consumes_nothing(stub: Stubber, table: DynamoTable) -
     """An authorization that cannot be read is not consumed: there is no transaction without its record."""
     stub.add_client_error("get_item", "ThrottlingException")
     with pytest.raises(StoreUnavailable):
-        DynamoPendings(table).consume(PendingKey("demo", "b", "n"), now=NOW, lease_until=NOW + 1, code="c")
+        DynamoAuthorizations(table).consume(AuthorizationKey("demo", "b", "n"), now=NOW, lease_until=NOW + 1, code="c")
 
 
 @pytest.mark.parametrize("sealed", [b"key", None])

@@ -194,7 +194,7 @@ class Desk:
             outputs=found,
             apps=self.world.apps,
             connections=self.world.connections,
-            pendings=self.world.pendings,
+            authorizations=self.world.authorizations,
             functions=self.functions,
             secrets=self.secrets,
             queues=self.queues,

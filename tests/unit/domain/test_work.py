@@ -6,20 +6,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tokensync.domain.authorization import PendingKey, hashed
+from tokensync.domain.authorization import AuthorizationKey, hashed
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import DueKey, Work
 
 NAME = ConnectionName("shop", "a/b#c")
-KEY = PendingKey("shop", "b" * 40, "0" * 40)
+KEY = AuthorizationKey("shop", "b" * 40, "0" * 40)
 WORKS = [
     Work(connection=NAME),
     Work(connection=NAME, compare=True),
     Work(connection=NAME, push=True),
     Work(connection=NAME, answer=b"\x00sealed\xff", fence=12),
-    Work(pending=KEY),
-    Work(pending=KEY, answer=b"", fence=3),
+    Work(authorization=KEY),
+    Work(authorization=KEY, answer=b"", fence=3),
 ]
 
 
@@ -39,7 +39,7 @@ def test_a_message_names_its_app() -> None:
 def test_a_message_carries_a_name_and_nothing_else() -> None:
     """A plain message holds the connection's name in clear, and no other field."""
     assert json.loads(Work(connection=NAME).to_json()) == {"connection": "shop/a/b#c"}
-    assert json.loads(Work(pending=KEY).to_json()) == {"app": "shop", "pending": KEY.sort_key}
+    assert json.loads(Work(authorization=KEY).to_json()) == {"app": "shop", "pending": KEY.sort_key}
 
 
 NOT_OURS = [
@@ -98,7 +98,7 @@ def test_no_message_raises_anything_else(body: dict[str, object]) -> None:
         work = Work.from_json(json.dumps(body))
     except BadRequest:
         return
-    assert (work.connection is None) != (work.pending is None)
+    assert (work.connection is None) != (work.authorization is None)
 
 
 def test_a_due_key_of_a_connection_asks_for_a_refresh() -> None:
@@ -108,7 +108,7 @@ def test_a_due_key_of_a_connection_asks_for_a_refresh() -> None:
 
 def test_a_due_key_of_an_authorization_asks_to_finish_it() -> None:
     """The index's key of an answered authorization becomes a message of that key."""
-    assert DueKey("app#shop", KEY.sort_key, 5).work() == Work(pending=KEY)
+    assert DueKey("app#shop", KEY.sort_key, 5).work() == Work(authorization=KEY)
 
 
 @pytest.mark.parametrize("sort_key", ["webhook#1", "connection", "", "aside#account#3"])
@@ -122,4 +122,4 @@ def test_an_authorization_stands_under_hashes() -> None:
     """A hash has 40 hex digits, and neither browser nor nonce can be read from it."""
     assert hashed("cookie") == hashed("cookie") != hashed("cookie2")
     assert len(hashed("\ud800")) == 40
-    assert PendingKey.parse("shop", KEY.sort_key) == KEY
+    assert AuthorizationKey.parse("shop", KEY.sort_key) == KEY

@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 from jinja2 import UndefinedError
 
-from tokensync.domain.authorization import Outcome
+from tokensync.domain.authorization import AuthorizationState
 from tokensync.entry.pages import Page, page
 
 HOSTILE = (
@@ -23,7 +23,7 @@ TEMPLATES = sorted(
     for entry in (files("tokensync.entry.pages") / "templates").iterdir()
     if entry.name.endswith(".html") and entry.name != "base.html"
 )
-ENDINGS = sorted(outcome.value for outcome in Outcome if outcome is not Outcome.WORKING)
+ENDINGS = sorted(outcome.value for outcome in AuthorizationState if outcome is not AuthorizationState.WORKING)
 
 
 class Seen(HTMLParser):
@@ -126,8 +126,8 @@ def test_starting_again_is_offered_only_when_possible(name: str) -> None:
     assert "ask for a new one" in without.text
 
 
-@pytest.mark.parametrize("outcome", Outcome)
-def test_every_outcome_has_its_page(outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", AuthorizationState)
+def test_every_outcome_has_its_page(outcome: AuthorizationState) -> None:
     """The result page has something to say for each way in which an authorization can end."""
     assert outcome.value in TEMPLATES
 

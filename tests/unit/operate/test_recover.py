@@ -10,7 +10,7 @@ import pytest
 
 from fakes.world import ACCOUNT, APP, NAME, World
 from fault_rows import fault
-from tokensync.domain.authorization import Outcome, PendingKey
+from tokensync.domain.authorization import AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import REASON_REMOVED, Attempt, Status
 from tokensync.domain.errors import QueueUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
@@ -367,7 +367,7 @@ def authorize(world: World) -> int:
 
 def authorization_in_a_message(world: World) -> Work:
     """Let the table be down after a code was answered: a sealed message keeps the bytes."""
-    world.failpoints.run_at("answered", lambda: world.pendings.fail_next("write", StoreUnavailable))
+    world.failpoints.run_at("answered", lambda: world.authorizations.fail_next("write", StoreUnavailable))
     assert 503 == authorize(world)
     (message,) = world.queue.drain()
     world.after_lease()
@@ -389,8 +389,8 @@ def test_an_answered_code_outlives_its_authorization() -> None:
     """The authorization has expired and is gone: the tokens are real, and become a connection all the same."""
     world = World()
     message = authorization_in_a_message(world)
-    assert message.pending is not None
-    del world.table.rows[f"app#{APP}", message.pending.sort_key]
+    assert message.authorization is not None
+    del world.table.rows[f"app#{APP}", message.authorization.sort_key]
     world.dead_letters.bury(message.to_json())
     recover(world)
     world.drain()
@@ -402,8 +402,8 @@ def test_an_answered_code_that_outlived_its_authorization_replaces_nothing() -> 
     """When it was given nobody knows: what stands is not replaced by it."""
     world = World()
     message = authorization_in_a_message(world)
-    assert message.pending is not None
-    del world.table.rows[f"app#{APP}", message.pending.sort_key]
+    assert message.authorization is not None
+    del world.table.rows[f"app#{APP}", message.authorization.sort_key]
     world.connections.seed(replace(world.connected(), authorized_at=world.clock.now(), authorized_by="later"))
     world.dead_letters.bury(message.to_json())
     recover(world)
@@ -429,26 +429,30 @@ def test_a_letter_of_an_authorization_that_ended_is_dropped() -> None:
 def test_a_letter_of_an_answered_authorization_is_queued() -> None:
     """A worker could not finish it in five tries: it is tried again."""
     world = World()
-    key = PendingKey(APP, "browser", "nonce")
-    world.dead_letters.bury(Work(pending=key).to_json())
+    key = AuthorizationKey(APP, "browser", "nonce")
+    world.dead_letters.bury(Work(authorization=key).to_json())
 
     assert [("dead_letter", APP, "queued")] == found(recover(world))
-    assert [Work(pending=key)] == world.queue.works
+    assert [Work(authorization=key)] == world.queue.works
 
 
-def unnamed(world: World, detail: str = "no_account") -> PendingKey:
+def unnamed(world: World, detail: str = "no_account") -> AuthorizationKey:
     """Let an authorization be given up after a day, because nobody could tell whose account it is."""
     message = authorization_in_a_message(world)
-    assert message.pending is not None
-    pending = world.pendings.get(message.pending)
-    assert pending is not None
+    assert message.authorization is not None
+    authorization = world.authorizations.get(message.authorization)
+    assert authorization is not None
     ended = replace(
-        pending, outcome=Outcome.FAILED, detail=detail, sealed_answer=message.answer, received_at=world.clock.now(),
+        authorization,
+        outcome=AuthorizationState.FAILED,
+        detail=detail,
+        sealed_answer=message.answer,
+        received_at=world.clock.now(),
         lease_until=None,
     )  # fmt: skip
-    world.pendings.seed(ended)
+    world.authorizations.seed(ended)
     world.clock.advance(2 * DAY)
-    return pending.key
+    return authorization.key
 
 
 def test_an_authorization_that_was_given_up_is_asked_for_again() -> None:
@@ -467,17 +471,17 @@ def test_many_authorizations_take_several_runs() -> None:
     """A run that ends among them is followed by another, and each is asked for once."""
     world = World(seconds=20)
     key = unnamed(world)
-    pending = world.pendings.get(key)
-    assert pending is not None
+    authorization = world.authorizations.get(key)
+    assert authorization is not None
     for index in range(6):
-        world.pendings.seed(replace(pending, key=PendingKey(APP, "browser", f"nonce-{index}")))
-    honest = world.pendings.write
+        world.authorizations.seed(replace(authorization, key=AuthorizationKey(APP, "browser", f"nonce-{index}")))
+    honest = world.authorizations.write
 
     def slow(*records: Any, **due: Any) -> Any:
         world.clock.advance(2)
         return honest(*records, **due)
 
-    world.pendings.write = slow  # type: ignore[method-assign]
+    world.authorizations.write = slow  # type: ignore[method-assign]
     answers = [recover(world)]
     while answers[-1]["more"]:
         answers.append(recover(world, cursor=answers[-1]["cursor"]))
@@ -502,7 +506,7 @@ def test_an_authorization_that_cannot_be_reopened_now_stays() -> None:
     """The table is down: the same command does it later."""
     world = World()
     unnamed(world)
-    world.pendings.fail_next("write", StoreUnavailable)
+    world.authorizations.fail_next("write", StoreUnavailable)
     (one,) = recover(world)["found"]
 
     assert ("stays", True, "tokensync recover") == (one["result"], one["later"], one["next"])
@@ -515,11 +519,11 @@ def test_an_authorization_that_another_worker_reopened() -> None:
     key = unnamed(world)
 
     def other() -> None:
-        pending = world.pendings.get(key)
-        assert pending is not None
-        world.pendings.seed(replace(pending, fence=pending.fence + 1))
+        authorization = world.authorizations.get(key)
+        assert authorization is not None
+        world.authorizations.seed(replace(authorization, fence=authorization.fence + 1))
 
-    world.pendings.before_next("write", other)
+    world.authorizations.before_next("write", other)
 
     assert ["queued"] == [one["result"] for one in recover(world)["found"]]
 

@@ -23,13 +23,13 @@ from fakes.scripted import (
 )
 from fakes.visitors import Browser
 from fakes.world import NAME, World
-from tokensync.domain.authorization import Outcome
+from tokensync.domain.authorization import AuthorizationState
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NoAnswer, StoreUnavailable
 from tokensync.domain.work import Work
 
 if TYPE_CHECKING:
-    from tokensync.domain.authorization import Pending
+    from tokensync.domain.authorization import Authorization
     from tokensync.domain.messages import Answer
 
 BIG = "7089362853240553474"  # beyond 2^53
@@ -47,11 +47,11 @@ def subject(sub: Any, **claims: Any) -> str:
     return id_token(iss=ISSUER, aud="client-1", sub=sub, **claims)
 
 
-def pending_of(stage: Staged) -> Pending:
+def pending_of(stage: Staged) -> Authorization:
     """Return the browser's latest authorization."""
     (row,) = [row for key, row in stage.world.table.rows.items() if key[1].startswith("pending#")]
-    pending: Pending = row.record
-    return pending
+    authorization: Authorization = row.record
+    return authorization
 
 
 def test_the_token_answer_names_the_account() -> None:
@@ -97,9 +97,9 @@ def test_where_nobody_names_the_account_the_answer_is_kept() -> None:
     stage.server.says("/userinfo", {"email": "ada@example.com"})
 
     assert "could not be connected" in stage.connect().body
-    pending = pending_of(stage)
-    assert (Outcome.FAILED, "no_account") == (pending.outcome, pending.detail)
-    assert pending.sealed_answer is not None
+    authorization = pending_of(stage)
+    assert (AuthorizationState.FAILED, "no_account") == (authorization.outcome, authorization.detail)
+    assert authorization.sealed_answer is not None
     assert ["authorization.unusable"] == stage.alerts()
     assert 1 == stage.server.times("/token")
 
@@ -151,7 +151,7 @@ def test_an_account_that_could_not_be_asked_for_is_named_later(word: Word) -> No
     stage.server.says(ADS_LIST, word, word, advertisers(BIG))
 
     assert "Connecting your account" in stage.connect().body
-    assert Outcome.WORKING is pending_of(stage).outcome
+    assert AuthorizationState.WORKING is pending_of(stage).outcome
     assert [] == stage.alerts()
     stage.world.settle(ticks=5)
 
@@ -177,9 +177,9 @@ def test_an_account_that_nobody_names_for_a_day_is_given_up() -> None:
 
     assert "could not be connected" in stage.browser.result().body
     assert ["authorization.unusable"] == stage.alerts()
-    pending = pending_of(stage)
-    assert (Outcome.FAILED, "no_account") == (pending.outcome, pending.detail)
-    assert pending.sealed_answer is not None
+    authorization = pending_of(stage)
+    assert (AuthorizationState.FAILED, "no_account") == (authorization.outcome, authorization.detail)
+    assert authorization.sealed_answer is not None
     asked = stage.server.times(ADS_LIST)
     stage.world.settle(ticks=3, every=3600)
     assert asked == stage.server.times(ADS_LIST)
@@ -215,14 +215,14 @@ def test_an_unnamed_authorization_is_reported_as_unfinished() -> None:
     stage.server.says(ADS_LIST, 500)
     stage.connect()
     stage.world.clock.advance(60)
-    work = Work(pending=pending_of(stage).key)
+    work = Work(authorization=pending_of(stage).key)
 
     looked = stage.world.finisher.take_up(work, stage.world.session(), stage.world.budget())
     assert "postponed" == looked.result
     assert (
         "nothing_due"
         == stage.world.finisher.take_up(
-            Work(pending=replace(work.pending, nonce="0")),  # type: ignore[type-var]
+            Work(authorization=replace(work.authorization, nonce="0")),  # type: ignore[type-var]
             stage.world.session(),
             stage.world.budget(),
         ).result

@@ -42,7 +42,7 @@ def authorize(world: World, code: str, invite: str = "one") -> int:
 def test_an_authorization_finished_twice_does_not_bring_back_its_old_grant() -> None:
     """The connection stands but the end could not be written; refreshed since, it is not taken back."""
     world = World()
-    world.failpoints.run_at("committed", lambda: world.pendings.fail_next("write", StoreUnavailable))
+    world.failpoints.run_at("committed", lambda: world.authorizations.fail_next("write", StoreUnavailable))
     assert 503 == authorize(world, "code-1")
     world.operating.refresh(NAME, world.budget())
     world.clock.advance(120)
@@ -245,7 +245,7 @@ def test_force_accepts_no_quarantined_connection(world: World) -> None:
 def test_an_answered_code_is_kept_trying_until_the_function_ends() -> None:
     """Table and queue fail for a while: the answer becomes durable when one of them comes back."""
     world = World()
-    world.failpoints.run_at("answered", lambda: world.pendings.fail_next("write", StoreUnavailable, times=3))
+    world.failpoints.run_at("answered", lambda: world.authorizations.fail_next("write", StoreUnavailable, times=3))
     world.queue.refuse = lambda _work: True
 
     assert 303 == authorize(world, "code-1")
@@ -255,7 +255,7 @@ def test_an_answered_code_is_kept_trying_until_the_function_ends() -> None:
 def test_an_answered_code_that_nothing_takes_is_told() -> None:
     """When nothing takes it until the function ends, an alert says so."""
     world = World()
-    world.failpoints.run_at("answered", lambda: world.pendings.fail_next("write", StoreUnavailable, times=10_000))
+    world.failpoints.run_at("answered", lambda: world.authorizations.fail_next("write", StoreUnavailable, times=10_000))
     world.queue.refuse = lambda _work: True
 
     assert 503 == authorize(world, "code-1")
@@ -305,7 +305,7 @@ def test_a_deleted_secret_beside_a_lost_fence_breaks_no_callback(world: World) -
 def test_an_invite_is_used_up_even_if_the_end_could_not_be_written() -> None:
     """The seller connected: whatever fails afterwards, the link opens nothing any more."""
     world = World()
-    world.failpoints.run_at("committed", lambda: world.pendings.fail_next("write", StoreUnavailable))
+    world.failpoints.run_at("committed", lambda: world.authorizations.fail_next("write", StoreUnavailable))
     authorize(world, "code-1", "only")
 
     page = world.web.connect(APP, world.invite(id="only"), (), base_url=world.base_url)
@@ -315,7 +315,7 @@ def test_an_invite_is_used_up_even_if_the_end_could_not_be_written() -> None:
 def test_a_message_that_brings_a_code_is_taken_up_when_the_callbacks_lease_ends() -> None:
     """Not a claim period later."""
     world = World()
-    world.failpoints.run_at("answered", lambda: world.pendings.fail_next("write", StoreUnavailable))
+    world.failpoints.run_at("answered", lambda: world.authorizations.fail_next("write", StoreUnavailable))
     authorize(world, "code-1")
     world.drain()
     world.after_lease()

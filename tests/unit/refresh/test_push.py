@@ -126,12 +126,12 @@ def test_a_new_authorization_updates_the_same_store(world: World) -> None:
     """The callback function cannot open a grant, and the store's key outlives the grant."""
     refresh(world)
 
-    pending = world.connector.pasted(
+    authorization = world.connector.pasted(
         "code-1", world.session(), world.signer, world.budget(), redirect_uri="https://connect.example/callback"
     )
     world.drain()
 
-    assert str(NAME) == pending.connection
+    assert str(NAME) == authorization.connection
     assert ["A1", "A2"] == cart(world).handed
     assert ["store-1"] == list(cart(world).stores)
 

@@ -491,7 +491,7 @@ def test_an_answer_of_before_is_not_finished(world: World) -> None:
 
 def _answered_in_a_message(world: World, browser: Browser) -> None:
     """Let the table be down after a code was answered: a sealed message in the queue keeps the bytes."""
-    world.failpoints.run_at("answered", lambda: world.pendings.fail_next("write", StoreUnavailable))
+    world.failpoints.run_at("answered", lambda: world.authorizations.fail_next("write", StoreUnavailable))
     assert 503 == browser.back().status
 
 

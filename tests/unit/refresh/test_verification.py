@@ -12,7 +12,7 @@ from fakes.world import NAME, World, killed
 from tokensync.domain.connection import Exemption, Phase, Status
 from tokensync.domain.errors import NoAnswer, PublishUnavailable, SealingUnavailable, StoreUnavailable
 from tokensync.domain.work import Work
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.schedule import DAY
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def due(stage: Staged) -> Staged:
     return stage
 
 
-def look(stage: Staged, **how: bool) -> Outcome:
+def look(stage: Staged, **how: bool) -> WorkResult:
     """Let one worker look after the connection."""
     return stage.world.look_after(stage.name(ID), **how)
 
@@ -412,7 +412,7 @@ def test_a_refresh_in_vain_of_such_a_token_is_due_at_one_time_alone(ads: Staged)
     assert before == ads.server.times(ADS_LIST)
 
 
-def act(world: World, record: Connection) -> Outcome:
+def act(world: World, record: Connection) -> WorkResult:
     """Verify a connection of TikTok Shop under a lease, as an operator asks for it."""
     return world.caretaker.look_after(
         Work(connection=record.name), world.session(), world.budget(), act=world.verifier.verify
@@ -511,7 +511,7 @@ def test_an_act_that_fails_is_postponed_with_its_lease_released() -> None:
     world = World()
     record = world.connected()
 
-    def fails(record: Connection, grant: Grant, session: Session) -> Outcome:
+    def fails(record: Connection, grant: Grant, session: Session) -> WorkResult:
         del record, grant, session
         raise SealingUnavailable("no key")
 

@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from tokensync.authorize.links import Signer
     from tokensync.domain.ports import (
         Apps,
+        Authorizations,
         Connections,
         DeadLetters,
         Notices,
         Origin,
-        Pendings,
         Sealer,
         TokenSecrets,
         WorkQueue,
@@ -59,7 +59,7 @@ class Ports:
     """The world as both functions see it, and the times that bound them."""
 
     connections: Connections
-    pendings: Pendings
+    authorizations: Authorizations
     origin: Origin
     apps: Apps
     sealer: Sealer
@@ -178,7 +178,7 @@ class _Shared:
     def placer(self) -> Placer:
         """Return what gives answers to codes their place."""
         ports = self.ports
-        return Placer(pendings=ports.pendings, apps=ports.apps, restored=self.restored, clock=ports.clock)
+        return Placer(authorizations=ports.authorizations, apps=ports.apps, restored=self.restored, clock=ports.clock)
 
     @cached_property
     def finisher(self) -> Finisher:
@@ -186,7 +186,7 @@ class _Shared:
         ports = self.ports
         return Finisher(
             connections=ports.connections,
-            pendings=ports.pendings,
+            authorizations=ports.authorizations,
             concluder=self.concluder,
             accounts=self.accounts,
             establisher=self.establisher,
@@ -342,7 +342,9 @@ class RotationParts(_Shared):
             log=ports.log,
         )
         return Recovery(
-            Recoverer(operating=self.operating, redriver=redriver, pendings=ports.pendings, queue=ports.queue)
+            Recoverer(
+                operating=self.operating, redriver=redriver, authorizations=ports.authorizations, queue=ports.queue
+            )
         )
 
     @cached_property
@@ -365,7 +367,7 @@ class CallbackParts(_Shared):
         """Return what begins and answers authorizations."""
         ports = self.ports
         return Connector(
-            pendings=ports.pendings,
+            authorizations=ports.authorizations,
             finisher=self.finisher,
             restored=self.restored,
             queue=ports.queue,

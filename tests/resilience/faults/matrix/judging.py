@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from faults.matrix.cases import Company, Mishap, Subject
 from faults.matrix.tracing import chains_of, digest, traced
-from tokensync.domain.authorization import Outcome
+from tokensync.domain.authorization import AuthorizationState
 from tokensync.domain.connection import Exemption, Phase, Status
 from tokensync.oauth.provider import RefreshReuse
 
@@ -99,15 +99,15 @@ class Judge:
         if played.case.subject is not Subject.CODE or callback is None:
             verdict.broken.append("the connection is gone")
             return
-        pending = callback.pending()
-        verdict.status, verdict.reason = pending.outcome, pending.detail
+        authorization = callback.authorization()
+        verdict.status, verdict.reason = authorization.outcome, authorization.detail
         verdict.spent = any(entry["committed"] for entry in entries)
         if any(entry["committed"] and entry["stored"] for entry in entries):
             verdict.lost = True
             verdict.broken.append("I1: the answer to a code was stored, and no connection stands")
         elif not _may_be_lost(played.case, [entry for entry in entries if entry["committed"]]):
             verdict.broken.append("I1: the answer to a code got lost where it need not")
-        if pending.sealed_answer is not None and pending.outcome is Outcome.WORKING:
+        if authorization.sealed_answer is not None and authorization.outcome is AuthorizationState.WORKING:
             verdict.broken.append("I1: an answer waits, and nobody comes for it")
 
     def _chain(self, verdict: Verdict, played: Played, entries: list[Entry], final: Connection) -> None:

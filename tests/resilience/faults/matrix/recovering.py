@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from faults.polling import Letter, batch, scheduled
-from tokensync.aws.items import connection_key, from_attribute, pending_key
+from tokensync.aws.items import authorization_key, connection_key, from_attribute
 from tokensync.domain.connection import Status
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ class Recovery:
             }
         }
         for callback in self._scene.registration.callbacks:
-            pending = callback.key()
-            keys[pending_key(pending)] = {"app": pending.app, "pending": pending.sort_key}
+            authorization = callback.key()
+            keys[authorization_key(authorization)] = {"app": authorization.app, "pending": authorization.sort_key}
         for key, work in keys.items():
             item = table.get(key)
             if item is None or "due" not in item or "next_at" not in item:

@@ -15,7 +15,7 @@ import httpx
 from stack import Browser, Sandbox, eventually
 from tokensync.authorize.links import browser_of
 from tokensync.domain.app import App
-from tokensync.domain.authorization import Outcome
+from tokensync.domain.authorization import AuthorizationState
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stack import Stack
-    from tokensync.domain.authorization import Pending, PendingKey
+    from tokensync.domain.authorization import Authorization, AuthorizationKey
     from tokensync.oauth.provider import RefreshReuse
 
 PROVIDER = "oauth2"
@@ -53,15 +53,15 @@ class Callback:
         event["pathParameters"] = {"app": self.app}
         return event
 
-    def pending(self) -> Pending:
+    def authorization(self) -> Authorization:
         """Return what stands in the table for it."""
         cookie = Secret(self.browser.cookie.partition("=")[2])
-        (found,) = self.browser.stack.pendings.of_browser(self.app, browser_of(cookie))
+        (found,) = self.browser.stack.authorizations.of_browser(self.app, browser_of(cookie))
         return found
 
-    def key(self) -> PendingKey:
+    def key(self) -> AuthorizationKey:
         """Return where it stands in the table."""
-        return self.pending().key
+        return self.authorization().key
 
 
 @dataclass
@@ -104,8 +104,8 @@ class Registration:
         callback = self.consented(again=again)
         # A machine that is too busy for the API's answer may still see the function end.
         if callback.browser.get(callback.location).is_server_error:
-            eventually(lambda: callback.pending().outcome is not Outcome.WORKING, seconds=_PATIENCE)
-        assert callback.pending().outcome is Outcome.CONNECTED, callback.pending()
+            eventually(lambda: callback.authorization().outcome is not AuthorizationState.WORKING, seconds=_PATIENCE)
+        assert callback.authorization().outcome is AuthorizationState.CONNECTED, callback.authorization()
         return callback
 
     def fault(self, endpoint: str, fault: str, **more: Any) -> None:

@@ -65,7 +65,12 @@ def judge(world: World) -> Judge:
 def run(world: World, cases: Sequence[Case], *, side_by_side: int = SIDE_BY_SIDE) -> Iterator[tuple[Case, Verdict]]:
     """Play and judge cases, several at once; yield each as it ends."""
     judging = judge(world)
-    _ = (world.stack.secrets, world.stack.connections, world.stack.pendings, world.stack.apps)  # made by one thread
+    _ = (
+        world.stack.secrets,
+        world.stack.connections,
+        world.stack.authorizations,
+        world.stack.apps,
+    )  # made by one thread
     stopped = threading.Event()
 
     def one(case: Case, app: str) -> Verdict:

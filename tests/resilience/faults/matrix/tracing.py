@@ -7,7 +7,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from tokensync.authorize.finish import pending_binding
+from tokensync.authorize.finish import authorization_binding
 from tokensync.domain.messages import Answer
 from tokensync.domain.sealing import answer_binding
 
@@ -47,7 +47,11 @@ def _kept(played: Played, unsealer: Unsealer) -> set[str]:
     """Return the digests of all strings in the answers that stood beside the record, or in the queue."""
     bodies = []
     for work in played.kept:
-        binding = pending_binding(work.pending) if work.pending else answer_binding(played.registration.connection)
+        binding = (
+            authorization_binding(work.authorization)
+            if work.authorization
+            else answer_binding(played.registration.connection)
+        )
         opened = unsealer.sealer.open(work.answer or b"", app=work.app, binding=binding)
         bodies.append(Answer.from_bytes(opened).body)
     return {digest(word) for body in bodies for word in body.decode("utf-8", "replace").split('"')}

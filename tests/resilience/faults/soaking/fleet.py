@@ -172,7 +172,7 @@ class Fleet:
 
         return Ports(
             connections=chancy(self.connections, "connections", StoreUnavailable, judge.wrote),
-            pendings=chancy(IndexedPendings(self.index), "pendings", StoreUnavailable, judge.wrote_pending),
+            authorizations=chancy(IndexedPendings(self.index), "pendings", StoreUnavailable, judge.wrote_pending),
             apps=chancy(self.apps, "apps", StoreUnavailable),
             origin=chancy(InMemoryOrigin(self.table), "origin", StoreUnavailable),
             sealer=chancy(self.sealer, "sealer", SealingUnavailable),

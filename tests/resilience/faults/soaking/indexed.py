@@ -5,13 +5,13 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, Any
 
-from fakes import InMemoryConnections, InMemoryPendings, Table
+from fakes import InMemoryAuthorizations, InMemoryConnections, Table
 from tokensync.domain.work import DueKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokensync.domain.authorization import Pending
+    from tokensync.domain.authorization import Authorization
     from tokensync.domain.connection import Connection
     from tokensync.domain.names import ConnectionName
 
@@ -91,14 +91,14 @@ class IndexedConnections(InMemoryConnections):
         self._index.note(f"app#{name.app}", f"connection#{name.account}")
 
 
-class IndexedPendings(InMemoryPendings):
-    """See `ports.InMemoryPendings`."""
+class IndexedPendings(InMemoryAuthorizations):
+    """See `ports.InMemoryAuthorizations`."""
 
     def __init__(self, index: DueIndex) -> None:
         super().__init__(index.table)
         self._index = index
 
-    def write(self, before: Pending, after: Pending, *, next_at: int | None) -> Pending:
+    def write(self, before: Authorization, after: Authorization, *, next_at: int | None) -> Authorization:
         """Write what differs, on condition of the fence."""
         stands = super().write(before, after, next_at=next_at)
         self._index.note(f"app#{before.key.app}", before.key.sort_key)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contracts.apps import AppsContract
+from contracts.authorizations import AuthorizationsContract
 from contracts.connections import ConnectionsContract
 from contracts.dead_letters import DeadLettersContract
 from contracts.notices import NoticesContract
 from contracts.origin import OriginContract
-from contracts.pendings import PendingsContract
 from contracts.sealing import SealerContract
 from contracts.token_secrets import TokenSecretsContract
 from contracts.work_queue import WorkQueueContract
@@ -17,7 +17,7 @@ class TestConnections(ConnectionsContract):
     """The connections' records in DynamoDB."""
 
 
-class TestPendings(PendingsContract):
+class TestAuthorizations(AuthorizationsContract):
     """The pending authorizations in DynamoDB."""
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.httpsession import URLLib3Session
 
+from contracts.authorizations import waiting
 from contracts.connections import fresh
-from contracts.pendings import waiting
 from contracts.world import NOW
 from tokensync.domain.app import App
-from tokensync.domain.authorization import Outcome, PendingKey
+from tokensync.domain.authorization import AuthorizationKey, AuthorizationState
 from tokensync.domain.errors import NotLeased
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
@@ -113,22 +113,22 @@ def test_a_takeover(world: AwsWorld, name: ConnectionName) -> None:
 
 def test_a_consumed_authorization(world: AwsWorld) -> None:
     """Who consumed an authorization and lost the answer may present the code: the repetition is the same request."""
-    key = PendingKey(world.app, "browser", "nonce")
-    world.pendings.put(waiting(key))
+    key = AuthorizationKey(world.app, "browser", "nonce")
+    world.authorizations.put(waiting(key))
     with answer_lost(world, "TransactWriteItems"):
-        used = world.pendings.consume(key, now=NOW, lease_until=SOON, code="code")
-    assert (1, Outcome.WORKING) == (used.fence, used.outcome)
-    assert used == world.pendings.get(key)
+        used = world.authorizations.consume(key, now=NOW, lease_until=SOON, code="code")
+    assert (1, AuthorizationState.WORKING) == (used.fence, used.outcome)
+    assert used == world.authorizations.get(key)
 
 
 def test_a_dead_callback_taken_over(world: AwsWorld) -> None:
     """Who took a dead callback's authorization over and lost the answer holds it."""
-    key = PendingKey(world.app, "browser", "nonce")
-    world.pendings.put(waiting(key))
-    used = world.pendings.consume(key, now=NOW, lease_until=SOON, code="code")
-    world.pendings.write(used, replace(used, sealed_answer=b"raw", received_at=NOW), next_at=SOON)
+    key = AuthorizationKey(world.app, "browser", "nonce")
+    world.authorizations.put(waiting(key))
+    used = world.authorizations.consume(key, now=NOW, lease_until=SOON, code="code")
+    world.authorizations.write(used, replace(used, sealed_answer=b"raw", received_at=NOW), next_at=SOON)
     with answer_lost(world, "UpdateItem"):
-        taken = world.pendings.lease(key, now=SOON + 1, until=SOON + 60)
+        taken = world.authorizations.lease(key, now=SOON + 1, until=SOON + 60)
     assert (2, SOON + 60) == (taken.fence, taken.lease_until)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fakes.world import APP, NAME
-from tokensync.domain.authorization import NO_ACCOUNT, Outcome, Pending, PendingKey
+from tokensync.domain.authorization import NO_ACCOUNT, Authorization, AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import QUOTA, Status
 from tokensync.domain.errors import InvalidApp, StoreUnavailable
 from tokensync_cli.output.failure import CommandFailed
@@ -156,14 +156,15 @@ def test_a_secret_that_takes_no_version(desk: Any) -> None:
 
 def test_authorizations_that_were_given_up(desk: Any) -> None:
     """Sellers authorized, and nobody could tell whose account it is: one command asks once more."""
-    given_up = Pending(
-        key=PendingKey(APP, "browser", "nonce"), provider="tiktok_shop", token_endpoint="", redirect_uri="",
-        invite_id="", created_at=1, expires_at=2, outcome=Outcome.FAILED, detail=NO_ACCOUNT, sealed_answer=b"sealed",
+    given_up = Authorization(
+        key=AuthorizationKey(APP, "browser", "nonce"), provider="tiktok_shop", token_endpoint="", redirect_uri="",
+        invite_id="", created_at=1, expires_at=2, outcome=AuthorizationState.FAILED, detail=NO_ACCOUNT,
+        sealed_answer=b"sealed",
     )  # fmt: skip
-    desk.world.pendings.seed(given_up)
+    desk.world.authorizations.seed(given_up)
 
     assert [("authorizations", "tokensync recover")] == [(finding["check"], finding["next"]) for finding in wrong(desk)]
-    desk.world.pendings.seed(replace(given_up, detail="unusable_answer"))
+    desk.world.authorizations.seed(replace(given_up, detail="unusable_answer"))
     assert [] == wrong(desk)
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.authorize.begin import check_consent
-from tokensync.authorize.finish import pending_binding
+from tokensync.authorize.finish import authorization_binding
 from tokensync.authorize.links import browser_of, verifier_of
-from tokensync.domain.authorization import LIFETIME, Outcome, Pending, PendingKey, hashed
+from tokensync.domain.authorization import LIFETIME, Authorization, AuthorizationKey, AuthorizationState, hashed
 from tokensync.domain.errors import (
     AlreadyConsumed,
     BadRequest,
@@ -31,7 +31,7 @@ from tokensync.oauth.token_request import authorize_url, client_credentials_requ
 if TYPE_CHECKING:
     from tokensync.authorize.finish import Finisher
     from tokensync.authorize.links import Invite, Signer
-    from tokensync.domain.ports import Pendings, WorkQueue
+    from tokensync.domain.ports import Authorizations, WorkQueue
     from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.oauth.http import Wire
     from tokensync.refresh.restored_table import RestoredTable
@@ -53,7 +53,7 @@ class Begun:
 class Connector:
     """Begins authorizations and exchanges their codes. Thread-safe: it holds ports and no state."""
 
-    pendings: Pendings
+    authorizations: Authorizations
     finisher: Finisher
     restored: RestoredTable
     queue: WorkQueue
@@ -75,7 +75,7 @@ class Connector:
             InvalidApp: the app is paused, or its provider has no consent page.
             UnknownApp, StoreUnavailable: as the ports.
         """
-        if self.pendings.invite_is_used(invite.app, invite.id):
+        if self.authorizations.invite_is_used(invite.app, invite.id):
             raise InviteRefused("this invite was used", signed=True)
         provider, app = session.provider, session.app
         if session.state.paused:
@@ -83,8 +83,8 @@ class Connector:
         check_consent(session)
         cookie = cookie or Secret(self.randomness.token())
         now = self.clock.now()
-        pending = Pending(
-            key=PendingKey(app.name, browser_of(cookie), hashed(self.randomness.token())),
+        authorization = Authorization(
+            key=AuthorizationKey(app.name, browser_of(cookie), hashed(self.randomness.token())),
             provider=provider.name,
             token_endpoint=provider.endpoint(app, "token"),
             redirect_uri=redirect_uri,
@@ -96,20 +96,20 @@ class Connector:
             for_account=invite.for_account,
             table=self.restored.id(),
         )
-        self.pendings.put(pending)
+        self.authorizations.put(authorization)
         self.log.info("authorization.begun", app=app.name)
         url = authorize_url(
             provider,
             app,
-            state=signer.state(pending.key, expires_at=pending.expires_at),
+            state=signer.state(authorization.key, expires_at=authorization.expires_at),
             redirect_uri=redirect_uri,
-            verifier=verifier_of(pending.key, cookie),
+            verifier=verifier_of(authorization.key, cookie),
         )
-        return Begun(url=url, cookie=cookie, expires_at=pending.expires_at)
+        return Begun(url=url, cookie=cookie, expires_at=authorization.expires_at)
 
     def authorized(
         self, query: Query, session: Session, signer: Signer, budget: Budget, *, cookie: Secret | None
-    ) -> Pending:
+    ) -> Authorization:
         """Take a callback: consume its authorization, exchange the code, finish. Return how it ended.
 
         Raises:
@@ -152,13 +152,13 @@ class Connector:
             raise InvalidApp(f"app {app.name} is paused")
         cookie = cookie or signer.installer(app.name, code)
         # One code, one authorization: fifty copies of the request find the same one.
-        key = PendingKey(app.name, browser_of(cookie), hashed(f"installed.{app.name}.{code.reveal()}"))
+        key = AuthorizationKey(app.name, browser_of(cookie), hashed(f"installed.{app.name}.{code.reveal()}"))
         self._begin_unasked(session, key, redirect_uri=redirect_uri)
         with contextlib.suppress(AlreadyConsumed):
             self._exchange(key, code, session, budget=budget, cookie=cookie)
         return cookie
 
-    def minted(self, session: Session, signer: Signer, budget: Budget, *, label: str) -> Pending:
+    def minted(self, session: Session, signer: Signer, budget: Budget, *, label: str) -> Authorization:
         """Mint the first token of an app that acts for itself, RFC 6749 §4.4: nobody is asked.
 
         Raises:
@@ -171,11 +171,13 @@ class Connector:
             raise InvalidApp(f"app {session.name} is paused")
         cookie = signer.operator(session.name)
         nonce = Secret(self.randomness.token())
-        key = PendingKey(session.name, browser_of(cookie), hashed(nonce.reveal()))
+        key = AuthorizationKey(session.name, browser_of(cookie), hashed(nonce.reveal()))
         self._begin_unasked(session, key, redirect_uri="", label=label)
         return self._exchange(key, nonce, session, budget=budget, cookie=cookie)
 
-    def pasted(self, text: str, session: Session, signer: Signer, budget: Budget, *, redirect_uri: str) -> Pending:
+    def pasted(
+        self, text: str, session: Session, signer: Signer, budget: Budget, *, redirect_uri: str
+    ) -> Authorization:
         """Take a redirect URL or a bare code that an operator pasted.
 
         Raises:
@@ -193,19 +195,19 @@ class Connector:
         if session.provider.authorize.pkce is not None and (key is None or key.browser != browser):
             raise BeginFirst("only the browser that began this can finish it")
         if key is None:
-            key = PendingKey(session.name, browser, hashed(self.randomness.token()))
+            key = AuthorizationKey(session.name, browser, hashed(self.randomness.token()))
             self._begin_unasked(session, key, redirect_uri=redirect_uri)
         return self._called_back(key, query, session, budget=budget, cookie=operator)
 
-    def outcome(self, app: str, cookie: Secret) -> Pending | None:
+    def outcome(self, app: str, cookie: Secret) -> Authorization | None:
         """Return this browser's latest authorization with an app, or None."""
-        found = self.pendings.of_browser(app, browser_of(cookie))
+        found = self.authorizations.of_browser(app, browser_of(cookie))
         return found[-1] if found else None
 
-    def _begin_unasked(self, session: Session, key: PendingKey, *, redirect_uri: str, label: str = "") -> None:
+    def _begin_unasked(self, session: Session, key: AuthorizationKey, *, redirect_uri: str, label: str = "") -> None:
         """Store a pending authorization for which nobody opened an invite; one that stands there stays."""
         now = self.clock.now()
-        pending = Pending(
+        authorization = Authorization(
             key=key,
             provider=session.provider.name,
             token_endpoint=session.provider.endpoint(session.app, "token"),
@@ -216,17 +218,17 @@ class Connector:
             label=label,
             table=self.restored.id(),
         )
-        self.pendings.put(pending)
+        self.authorizations.put(authorization)
 
     def _called_back(
-        self, key: PendingKey, query: Query, session: Session, *, budget: Budget, cookie: Secret
-    ) -> Pending:
+        self, key: AuthorizationKey, query: Query, session: Session, *, budget: Budget, cookie: Secret
+    ) -> Authorization:
         """Exchange the code of a callback, or note that there is none."""
         code = query.code(session.provider, session.app)
         if code is not None:
             return self._exchange(key, code, session, budget=budget, cookie=cookie)
         table = self.restored.id()
-        pending = self.pendings.consume(key, now=self.clock.now(), lease_until=None, code="", table=table)
+        authorization = self.authorizations.consume(key, now=self.clock.now(), lease_until=None, code="", table=table)
         if query.is_our_mistake:
             self.alerts.tell(
                 "authorization.refused",
@@ -235,21 +237,23 @@ class Connector:
                 f"{query.denied}",
                 next_command=f"tokensync app show {key.app}",
             )
-            return self._failed(pending, query.denied)
+            return self._failed(authorization, query.denied)
         self.log.info("authorization.cancelled", app=key.app, error=query.denied)
-        return self.pendings.write(
-            pending, replace(pending, outcome=Outcome.CANCELLED, detail=query.denied), next_at=None
+        return self.authorizations.write(
+            authorization,
+            replace(authorization, outcome=AuthorizationState.CANCELLED, detail=query.denied),
+            next_at=None,
         )
 
     def _exchange(
         self,
-        key: PendingKey,
+        key: AuthorizationKey,
         code: Secret,
         session: Session,
         *,
         budget: Budget,
         cookie: Secret,
-    ) -> Pending:
+    ) -> Authorization:
         """LEASE and SENT in one write, then RECEIVED. A code is presented once, whatever comes back."""
         now = self.clock.now()
         if budget.left() < self.limits.provider + self.limits.storing:
@@ -260,39 +264,41 @@ class Connector:
         # Bound to app and code: the same code under another state is the same code.
         mark = hashed(f"{key.app}.{code.reveal()}")
         table = self.restored.id()
-        pending = self.pendings.consume(key, now=now, lease_until=lease_until, code=mark, table=table)
+        authorization = self.authorizations.consume(key, now=now, lease_until=lease_until, code=mark, table=table)
         self.failpoints.reached("exchange.sent")
-        if pending.token_endpoint != provider.endpoint(app, "token"):
+        if authorization.token_endpoint != provider.endpoint(app, "token"):
             # The app was changed on the way: its code belongs to the old endpoint and goes to no other.
-            return self._failed(pending, "app_changed")
+            return self._failed(authorization, "app_changed")
         verifier = verifier_of(key, cookie)
         if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
             request = client_credentials_request(provider, app)
         else:
-            request = code_request(provider, app, code, redirect_uri=pending.redirect_uri, verifier=verifier)
+            request = code_request(provider, app, code, redirect_uri=authorization.redirect_uri, verifier=verifier)
         answer = present(
             request, wire=self.wire, clock=self.clock, seconds=self.limits.provider, failpoints=self.failpoints
         )
         if isinstance(answer, Failure):
-            return self._failed(pending, answer.code)
-        sealed = session.key.seal(answer.to_bytes(), binding=pending_binding(key))
-        received = replace(pending, sealed_answer=sealed, received_at=self.clock.now())
-        received = self._received(pending, received, budget)
+            return self._failed(authorization, answer.code)
+        sealed = session.key.seal(answer.to_bytes(), binding=authorization_binding(key))
+        received = replace(authorization, sealed_answer=sealed, received_at=self.clock.now())
+        received = self._received(authorization, received, budget)
         self.failpoints.reached("exchange.received")
         return self.finisher.finish(received, answer, session, budget, shown=(code, verifier))
 
-    def _received(self, pending: Pending, received: Pending, budget: Budget) -> Pending:
+    def _received(self, authorization: Authorization, received: Authorization, budget: Budget) -> Authorization:
         """Make an answer durable: on its authorization, else in a sealed message, until the function's life ends.
 
         Raises:
             StoreUnavailable: the authorization did not take it; a message has it, or an alert says that it is lost.
         """
-        key = pending.key
+        key = authorization.key
         while True:
             try:
-                return self.pendings.write(pending, received, next_at=(pending.lease_until or 0) + 1)
+                return self.authorizations.write(authorization, received, next_at=(authorization.lease_until or 0) + 1)
             except StoreUnavailable:
-                if not self.queue.send([Work(pending=key, answer=received.sealed_answer, fence=pending.fence)]):
+                if not self.queue.send(
+                    [Work(authorization=key, answer=received.sealed_answer, fence=authorization.fence)]
+                ):
                     raise
                 if budget.left() < 1:
                     self.alerts.tell(
@@ -304,6 +310,8 @@ class Connector:
                     raise
                 self.clock.sleep(_PAUSE)
 
-    def _failed(self, pending: Pending, code: str) -> Pending:
-        self.log.warning("authorization.failed", app=pending.key.app, code=code)
-        return self.pendings.write(pending, replace(pending, outcome=Outcome.FAILED, detail=code), next_at=None)
+    def _failed(self, authorization: Authorization, code: str) -> Authorization:
+        self.log.warning("authorization.failed", app=authorization.key.app, code=code)
+        return self.authorizations.write(
+            authorization, replace(authorization, outcome=AuthorizationState.FAILED, detail=code), next_at=None
+        )

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tokensync.domain.authorization import PendingKey, hashed
+from tokensync.domain.authorization import AuthorizationKey, hashed
 from tokensync.domain.errors import BadRequest, InviteRefused
 from tokensync.domain.secret import Secret
 
@@ -34,7 +34,7 @@ class Invite:
 class State:
     """What `state` carries (RFC 6749 §10.12): the authorization it belongs to, and when it ends."""
 
-    key: PendingKey
+    key: AuthorizationKey
     expires_at: int
 
 
@@ -66,7 +66,7 @@ class Signer:
         body = self._verified("invite", text, app=app, now=now, refused=InviteRefused)
         return Invite(id=body["i"], app=app, expires_at=body["e"], label=body["l"], for_account=body["f"])
 
-    def state(self, key: PendingKey, *, expires_at: int) -> str:
+    def state(self, key: AuthorizationKey, *, expires_at: int) -> str:
         """Return the `state` of a pending authorization."""
         return self._signed("state", {"a": key.app, "e": expires_at, "n": key.nonce, "b": key.browser})
 
@@ -77,7 +77,7 @@ class Signer:
             BadRequest: one of them does not hold.
         """
         body = self._verified("state", text, app=app, now=now, refused=BadRequest)
-        return State(key=PendingKey(app, body["b"], body["n"]), expires_at=body["e"])
+        return State(key=AuthorizationKey(app, body["b"], body["n"]), expires_at=body["e"])
 
     def operator(self, app: str) -> Secret:
         """Return what stands for a browser's cookie where an operator, known by AWS credentials, authorizes by hand."""
@@ -120,7 +120,7 @@ def invite_url(base_url: str, signer: Signer, invite: Invite) -> str:
     return f"{base_url}/connect/{invite.app}?invite={signer.invite(invite)}"
 
 
-def verifier_of(key: PendingKey, cookie: Secret) -> Secret:
+def verifier_of(key: AuthorizationKey, cookie: Secret) -> Secret:
     """Return the PKCE verifier of an authorization (RFC 7636 §4.1).
 
     It is derived, not stored: from the browser's own 128 random bits, which the table knows as a hash alone.

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.authorization import LIFETIME, Outcome, Pending
+from tokensync.domain.authorization import LIFETIME, Authorization, AuthorizationState
 
 if TYPE_CHECKING:
-    from tokensync.domain.authorization import PendingKey
-    from tokensync.domain.ports import Apps, Pendings
+    from tokensync.domain.authorization import AuthorizationKey
+    from tokensync.domain.ports import Apps, Authorizations
     from tokensync.domain.runtime import Clock
     from tokensync.refresh.restored_table import RestoredTable
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 class Placer:
     """Places answers to codes. Thread-safe: it holds ports and no state."""
 
-    pendings: Pendings
+    authorizations: Authorizations
     apps: Apps
     restored: RestoredTable
     clock: Clock
 
-    def place(self, key: PendingKey, answer: bytes, *, fence: int) -> Outcome:
+    def place(self, key: AuthorizationKey, answer: bytes, *, fence: int) -> AuthorizationState:
         """Place the sealed answer that the holder of `fence` got; return how its authorization stands.
 
         Anything but WORKING: it ended by an answer that found its place after all.
@@ -36,28 +36,34 @@ class Placer:
             FenceLost, StoreUnavailable, UnknownApp, InvalidApp: the message has to come again.
         """
         now = self.clock.now()
-        pending = self.pendings.get(key)
-        if pending is None:
-            pending = self._made_anew(key, fence=fence)
-            self.pendings.put(pending)
-        working = pending
-        if pending.outcome is Outcome.WAITING and pending.fence < fence:
+        authorization = self.authorizations.get(key)
+        if authorization is None:
+            authorization = self._made_anew(key, fence=fence)
+            self.authorizations.put(authorization)
+        working = authorization
+        if authorization.outcome is AuthorizationState.WAITING and authorization.fence < fence:
             # The table comes from a backup of before the code was presented: it was after the beginning.
-            working = replace(pending, fence=fence, consumed_at=pending.created_at, outcome=Outcome.WORKING)
-        if working.outcome is not Outcome.WORKING or working.sealed_answer is not None or working.fence != fence:
+            working = replace(
+                authorization, fence=fence, consumed_at=authorization.created_at, outcome=AuthorizationState.WORKING
+            )
+        if (
+            working.outcome is not AuthorizationState.WORKING
+            or working.sealed_answer is not None
+            or working.fence != fence
+        ):
             return working.outcome
         # Due when the callback's own lease ends; before that nobody could take it up.
         due = max(now, (working.lease_until or 0) + 1)
         placed = replace(working, sealed_answer=answer, received_at=now, table=self.restored.id())
-        return self.pendings.write(pending, placed, next_at=due).outcome
+        return self.authorizations.write(authorization, placed, next_at=due).outcome
 
-    def _made_anew(self, key: PendingKey, *, fence: int) -> Pending:
+    def _made_anew(self, key: AuthorizationKey, *, fence: int) -> Authorization:
         """Return the authorization of an answer whose own has expired, or is younger than the table's backup.
 
         When it was given is not known any more: it takes the place of no other authorization.
         """
         app, now = self.apps.get(key.app), self.clock.now()
-        return Pending(
+        return Authorization(
             key=key,
             provider=app.provider,
             token_endpoint="",
@@ -67,5 +73,5 @@ class Placer:
             expires_at=now + LIFETIME,
             fence=fence,
             consumed_at=0,
-            outcome=Outcome.WORKING,
+            outcome=AuthorizationState.WORKING,
         )

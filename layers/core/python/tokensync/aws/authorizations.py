@@ -1,4 +1,4 @@
-"""The pending authorizations in DynamoDB, see `tokensync.domain.ports.Pendings`."""
+"""The pending authorizations in DynamoDB, see `tokensync.domain.ports.Authorizations`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from tokensync.aws.dynamodb import DUE, Change, ConditionFailed, DynamoTable, difference, key_of
 from tokensync.aws.items import (
     DAY,
+    authorization_attributes,
+    authorization_from,
+    authorization_key,
     from_attribute,
     partition,
-    pending_attributes,
-    pending_from,
-    pending_key,
     schema_of,
     to_attribute,
 )
-from tokensync.domain.authorization import Outcome, Pending, PendingKey
+from tokensync.domain.authorization import Authorization, AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import SCHEMA
 from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
 
@@ -32,32 +32,38 @@ if TYPE_CHECKING:
 _SCHEMA_IS_OURS = "(attribute_not_exists(#schema) OR #schema <= :ours)"
 
 
-class DynamoPendings:
+class DynamoAuthorizations:
     """Used up, codes marked and invites checked in one transaction."""
 
     def __init__(self, table: DynamoTable) -> None:
         self._table = table
 
-    def put(self, pending: Pending) -> None:
+    def put(self, authorization: Authorization) -> None:
         """Store a new pending authorization; one that stands under its key stays as it is."""
         with contextlib.suppress(ConditionFailed):
-            self._table.put(pending_key(pending.key), pending_attributes(pending), only_new=True)
+            self._table.put(
+                authorization_key(authorization.key), authorization_attributes(authorization), only_new=True
+            )
 
-    def get(self, key: PendingKey) -> Pending | None:
+    def get(self, key: AuthorizationKey) -> Authorization | None:
         """Return it, strongly consistent, or None."""
-        item = self._table.get(pending_key(key))
-        return None if item is None else pending_from(item)
+        item = self._table.get(authorization_key(key))
+        return None if item is None else authorization_from(item)
 
-    def of_browser(self, app: str, browser: str) -> list[Pending]:
+    def of_browser(self, app: str, browser: str) -> list[Authorization]:
         """Return all that one browser has with an app, the latest consumed or created last."""
-        found = map(pending_from, self._table.in_order(partition(app), f"pending#{browser}#"))
+        found = map(authorization_from, self._table.in_order(partition(app), f"pending#{browser}#"))
         return sorted(
-            found, key=lambda pending: (pending.consumed_at is not None, pending.consumed_at or pending.created_at)
+            found,
+            key=lambda authorization: (
+                authorization.consumed_at is not None,
+                authorization.consumed_at or authorization.created_at,
+            ),
         )
 
     def consume(
-        self, key: PendingKey, *, now: int, lease_until: int | None, code: str, table: str | None = None
-    ) -> Pending:
+        self, key: AuthorizationKey, *, now: int, lease_until: int | None, code: str, table: str | None = None
+    ) -> Authorization:
         """Use it up in one write that also marks the code as presented.
 
         It is read first: most repetitions end there, and the transaction needs to know its invite.
@@ -66,45 +72,49 @@ class DynamoPendings:
             AlreadyConsumed: as the port says.
             NewerSchema: its schema is newer than ours; nothing was written.
         """
-        item = self._table.get(pending_key(key))
+        item = self._table.get(authorization_key(key))
         if item is None:
             raise AlreadyConsumed("there is no such authorization")
         _check_schema(item)
-        pending = pending_from(item)
-        if pending.consumed_at is not None or pending.expires_at <= now:
+        authorization = authorization_from(item)
+        if authorization.consumed_at is not None or authorization.expires_at <= now:
             raise AlreadyConsumed("the authorization was used before, or it expired")
-        if table is not None and pending.table != table:
+        if table is not None and authorization.table != table:
             raise AlreadyConsumed("the authorization was begun before the table was restored")
         after = replace(
-            pending, consumed_at=now, lease_until=lease_until, outcome=Outcome.WORKING, fence=pending.fence + 1
+            authorization,
+            consumed_at=now,
+            lease_until=lease_until,
+            outcome=AuthorizationState.WORKING,
+            fence=authorization.fence + 1,
         )
-        changed, removed = difference(pending_attributes(pending), pending_attributes(after))
+        changed, removed = difference(authorization_attributes(authorization), authorization_attributes(after))
         change = Change(
             condition="attribute_exists(#pk) AND attribute_not_exists(#consumed_at) AND #expires_at > :now"
             f" AND #fence = :fence AND {_SCHEMA_IS_OURS}",
             set=changed,
             remove=removed,
-            values={"now": now, "fence": pending.fence, "ours": SCHEMA},
+            values={"now": now, "fence": authorization.fence, "ours": SCHEMA},
         )
-        parts = [self._table.part_of_transaction(pending_key(key), change)]
+        parts = [self._table.part_of_transaction(authorization_key(key), change)]
         if code:
             parts.append(self._code_is_new(key.app, code, now))
-        if pending.invite_id:
-            parts.append(self._invite_is_unused(key.app, pending.invite_id))
+        if authorization.invite_id:
+            parts.append(self._invite_is_unused(key.app, authorization.invite_id))
         try:
             self._table.transact(parts)
         except ConditionFailed:
             raise AlreadyConsumed("the authorization, its invite or its code was used before") from None
         return after
 
-    def write(self, before: Pending, after: Pending, *, next_at: int | None) -> Pending:
+    def write(self, before: Authorization, after: Authorization, *, next_at: int | None) -> Authorization:
         """Write what differs, on condition of the fence.
 
         Raises:
             FenceLost: as the port says.
             NewerSchema: a newer version wrote it under the same fence.
         """
-        changed, removed = difference(pending_attributes(before), pending_attributes(after))
+        changed, removed = difference(authorization_attributes(before), authorization_attributes(after))
         if next_at is None:
             removed = (*removed, "next_at", DUE)
         else:
@@ -116,13 +126,13 @@ class DynamoPendings:
             values={"fence": before.fence, "ours": SCHEMA},
         )
         try:
-            return pending_from(self._table.update(pending_key(before.key), change))
+            return authorization_from(self._table.update(authorization_key(before.key), change))
         except ConditionFailed as failed:
-            if failed.item is not None and pending_from(failed.item).fence == before.fence:
+            if failed.item is not None and authorization_from(failed.item).fence == before.fence:
                 raise NewerSchema("a newer version wrote the authorization") from None
             raise FenceLost("another holder took the authorization over") from None
 
-    def lease(self, key: PendingKey, *, now: int, until: int) -> Pending:
+    def lease(self, key: AuthorizationKey, *, now: int, until: int) -> Authorization:
         """Take over an answered authorization whose callback died.
 
         Raises:
@@ -135,27 +145,27 @@ class DynamoPendings:
             f" AND (attribute_not_exists(#lease_until) OR #lease_until < :now) AND {_SCHEMA_IS_OURS}",
             set={"lease_until": until, "lease_mark": mark},
             compute={"fence": "#fence + :one"},
-            values={"working": Outcome.WORKING, "now": now, "one": 1, "ours": SCHEMA},
+            values={"working": AuthorizationState.WORKING, "now": now, "one": 1, "ours": SCHEMA},
         )
         try:
-            return pending_from(self._table.update(pending_key(key), change))
+            return authorization_from(self._table.update(authorization_key(key), change))
         except ConditionFailed as failed:
             item = failed.item
         if item is None:
             raise NotLeased("there is no such authorization")
         _check_schema(item)
-        pending = pending_from(item)
+        authorization = authorization_from(item)
         if "lease_mark" in item and from_attribute(item["lease_mark"]) == mark:
-            return pending
-        if pending.sealed_answer is None or pending.outcome is not Outcome.WORKING:
+            return authorization
+        if authorization.sealed_answer is None or authorization.outcome is not AuthorizationState.WORKING:
             raise NotLeased("nothing was answered, or it is finished")
-        raise NotLeased("the authorization is leased by another", pending.lease_until)
+        raise NotLeased("the authorization is leased by another", authorization.lease_until)
 
-    def given_up(self, app: str) -> Iterator[Pending]:
+    def given_up(self, app: str) -> Iterator[Authorization]:
         """Yield the authorizations of an app that failed although they were answered, and whose answer is kept."""
-        for pending in map(pending_from, self._table.in_order(partition(app), "pending#")):
-            if pending.outcome is Outcome.FAILED and pending.sealed_answer is not None:
-                yield pending
+        for authorization in map(authorization_from, self._table.in_order(partition(app), "pending#")):
+            if authorization.outcome is AuthorizationState.FAILED and authorization.sealed_answer is not None:
+                yield authorization
 
     def invite_is_used(self, app: str, invite_id: str) -> bool:
         """Return whether a connection stands through this invite."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from tokensync.domain.authorization import Outcome, Pending, PendingKey, hashed
+from tokensync.domain.authorization import Authorization, AuthorizationKey, AuthorizationState, hashed
 from tokensync.domain.connection import (
     SCHEMA,
     Attempt,
@@ -62,7 +62,7 @@ def notice_key(app: str, notice: str) -> tuple[str, str]:
     return partition(app), f"notice#{hashed(notice)}"
 
 
-def pending_key(key: PendingKey) -> tuple[str, str]:
+def authorization_key(key: AuthorizationKey) -> tuple[str, str]:
     """Return the key of a pending authorization."""
     return partition(key.app), key.sort_key
 
@@ -127,20 +127,20 @@ def connection_from(item: Item) -> Connection:
     return Connection(name=ConnectionName(app, account), **_known(Connection, item))
 
 
-def pending_attributes(record: Pending) -> dict[str, Any]:
+def authorization_attributes(record: Authorization) -> dict[str, Any]:
     """Return a pending authorization's attributes, its key left out."""
     attributes = plain(record)
     del attributes["key"]
-    return {**attributes, "schema": SCHEMA, "ttl": pending_ttl(record)}
+    return {**attributes, "schema": SCHEMA, "ttl": authorization_ttl(record)}
 
 
-def pending_from(item: Item) -> Pending:
+def authorization_from(item: Item) -> Authorization:
     """Read a pending authorization."""
     app = from_attribute(item["pk"]).removeprefix(_APP_PREFIX)
-    return Pending(key=PendingKey.parse(app, from_attribute(item["sk"])), **_known(Pending, item))
+    return Authorization(key=AuthorizationKey.parse(app, from_attribute(item["sk"])), **_known(Authorization, item))
 
 
-def pending_ttl(record: Pending) -> int:
+def authorization_ttl(record: Authorization) -> int:
     """Return when DynamoDB may delete a pending authorization: an answer nobody finished stays for 30 days."""
     if record.sealed_answer is None:
         return record.expires_at + DAY
@@ -161,7 +161,7 @@ def _nested(kind: type[_Record]) -> Callable[[Any], _Record]:
     return read
 
 
-def _known(kind: type[Connection | Pending], item: Item) -> dict[str, Any]:
+def _known(kind: type[Connection | Authorization], item: Item) -> dict[str, Any]:
     names = {field.name for field in fields(kind)} - {"name", "key"}
     return {name: _read(name, from_attribute(item[name])) for name in names & item.keys()}
 
@@ -175,7 +175,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "status": Status,
     "phase": Phase,
     "exemption": Exemption,
-    "outcome": Outcome,
+    "outcome": AuthorizationState,
     "attempt": _nested(Attempt),
     "earlier": tuple,
     "published": _nested(Published),

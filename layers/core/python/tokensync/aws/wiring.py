@@ -8,7 +8,7 @@ from tokensync.assembly import CallbackParts, Ports, RotationParts
 from tokensync.aws.alerts import SnsAlerts
 from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import AwsApps
-from tokensync.aws.authorizations import DynamoPendings
+from tokensync.aws.authorizations import DynamoAuthorizations
 from tokensync.aws.clients import Clients, aws_clients
 from tokensync.aws.config import CallbackConfig, RotationConfig, callback_config, rotation_config
 from tokensync.aws.connections import DynamoConnections
@@ -60,7 +60,7 @@ def _ports(config: Config, clients: Clients, table: DynamoTable, log: Powertools
     policy, failpoints, clock = seams()
     return Ports(
         connections=DynamoConnections(table),
-        pendings=DynamoPendings(table),
+        authorizations=DynamoAuthorizations(table),
         origin=DynamoOrigin(table, clock),
         apps=AwsApps(AppSecrets(clients.secrets, prefix=config.prefix, stack=config.stack), table, clock),
         sealer=EnvelopeSealer(KmsKeys(clients.kms, config.key_arn, clock)),

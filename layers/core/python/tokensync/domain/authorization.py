@@ -11,7 +11,7 @@ NO_ACCOUNT = "no_account"
 LIFETIME = 3600  # seconds: a seller logs in, chooses a duration and confirms
 
 
-class Outcome(StrEnum):
+class AuthorizationState(StrEnum):
     """How an authorization ended, as the result page tells it."""
 
     WAITING = "waiting"
@@ -23,7 +23,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class PendingKey:
+class AuthorizationKey:
     """Where a pending authorization stands. Browser and nonce stand there as hashes only."""
 
     app: str
@@ -36,7 +36,7 @@ class PendingKey:
         return f"pending#{self.browser}#{self.nonce}"
 
     @classmethod
-    def parse(cls, app: str, sort_key: str) -> PendingKey:
+    def parse(cls, app: str, sort_key: str) -> AuthorizationKey:
         """Read a sort key as the due index gives it.
 
         Raises:
@@ -49,7 +49,7 @@ class PendingKey:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pending:
+class Authorization:
     """One pending authorization. All times are Unix seconds.
 
     It is bound to app, provider, token endpoint, redirect URI, invite and browser. `for_account` is set where an
@@ -58,7 +58,7 @@ class Pending:
     in a table that was never restored.
     """
 
-    key: PendingKey
+    key: AuthorizationKey
     provider: str
     token_endpoint: str
     redirect_uri: str
@@ -73,7 +73,7 @@ class Pending:
     lease_until: int | None = None
     sealed_answer: bytes | None = None
     received_at: int | None = None
-    outcome: Outcome = Outcome.WAITING
+    outcome: AuthorizationState = AuthorizationState.WAITING
     detail: str = ""
     connection: str = ""
     missing_scopes: tuple[str, ...] = ()

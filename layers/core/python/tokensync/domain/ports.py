@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tokensync.domain.app import App, AppState
-    from tokensync.domain.authorization import Pending, PendingKey
+    from tokensync.domain.authorization import Authorization, AuthorizationKey
     from tokensync.domain.connection import Connection
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.work import DeadLetter, DueKey, Work
@@ -138,24 +138,24 @@ class Connections(Protocol):
         ...
 
 
-class Pendings(Protocol):
+class Authorizations(Protocol):
     """The pending authorizations. Each method may raise StoreUnavailable."""
 
-    def put(self, pending: Pending) -> None:
+    def put(self, authorization: Authorization) -> None:
         """Store a new pending authorization; one that stands under its key stays as it is."""
         ...
 
-    def get(self, key: PendingKey) -> Pending | None:
+    def get(self, key: AuthorizationKey) -> Authorization | None:
         """Return it, strongly consistent, or None when there is none (any more)."""
         ...
 
-    def of_browser(self, app: str, browser: str) -> list[Pending]:
+    def of_browser(self, app: str, browser: str) -> list[Authorization]:
         """Return all that one browser has with an app: those only begun first, then those consumed, the latest last."""
         ...
 
     def consume(
-        self, key: PendingKey, *, now: int, lease_until: int | None, code: str, table: str | None = None
-    ) -> Pending:
+        self, key: AuthorizationKey, *, now: int, lease_until: int | None, code: str, table: str | None = None
+    ) -> Authorization:
         """Use it up: one write that also marks the code's hash `code` as presented, unless `code` is empty.
 
         `table` is the id of the restored table in which it must have been begun, None where none was restored.
@@ -166,7 +166,7 @@ class Pendings(Protocol):
         """
         ...
 
-    def write(self, before: Pending, after: Pending, *, next_at: int | None) -> Pending:
+    def write(self, before: Authorization, after: Authorization, *, next_at: int | None) -> Authorization:
         """Write what differs, on condition that the fence is still `before.fence`; due at `next_at`, None: never.
 
         Raises:
@@ -174,7 +174,7 @@ class Pendings(Protocol):
         """
         ...
 
-    def lease(self, key: PendingKey, *, now: int, until: int) -> Pending:
+    def lease(self, key: AuthorizationKey, *, now: int, until: int) -> Authorization:
         """Take over an answered authorization whose callback died: fence + 1.
 
         Raises:
@@ -182,7 +182,7 @@ class Pendings(Protocol):
         """
         ...
 
-    def given_up(self, app: str) -> Iterator[Pending]:
+    def given_up(self, app: str) -> Iterator[Authorization]:
         """Yield the authorizations of an app that failed although they were answered, and whose answer is kept."""
         ...
 

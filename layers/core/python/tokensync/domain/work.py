@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tokensync.domain.authorization import PendingKey
+from tokensync.domain.authorization import AuthorizationKey
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName, app_name
 
@@ -31,7 +31,7 @@ class DueKey:
         if kind == "connection":
             return Work(connection=ConnectionName(app, rest))
         if kind == "pending":
-            return Work(pending=PendingKey.parse(app, self.sort_key))
+            return Work(authorization=AuthorizationKey.parse(app, self.sort_key))
         raise BadRequest(f"a due record of unknown kind {kind}")
 
 
@@ -53,7 +53,7 @@ class Work:
     """
 
     connection: ConnectionName | None = None
-    pending: PendingKey | None = None
+    authorization: AuthorizationKey | None = None
     compare: bool = False
     push: bool = False
     answer: bytes | None = None
@@ -64,8 +64,8 @@ class Work:
         """Return the app that this work belongs to."""
         if self.connection is not None:
             return self.connection.app
-        if self.pending is not None:
-            return self.pending.app
+        if self.authorization is not None:
+            return self.authorization.app
         raise BadRequest("a message names neither a connection nor an authorization")
 
     def to_json(self) -> str:
@@ -73,9 +73,9 @@ class Work:
         body: dict[str, Any] = {}
         if self.connection is not None:
             body["connection"] = str(self.connection)
-        if self.pending is not None:
-            body["app"] = self.pending.app
-            body["pending"] = self.pending.sort_key
+        if self.authorization is not None:
+            body["app"] = self.authorization.app
+            body["pending"] = self.authorization.sort_key
         if self.compare:
             body["compare"] = True
         if self.push:
@@ -96,7 +96,9 @@ class Work:
             body = json.loads(text)
             work = cls(
                 connection=ConnectionName.parse(body["connection"]) if "connection" in body else None,
-                pending=PendingKey.parse(app_name(body["app"]), body["pending"]) if "pending" in body else None,
+                authorization=AuthorizationKey.parse(app_name(body["app"]), body["pending"])
+                if "pending" in body
+                else None,
                 compare=body.get("compare") is True,
                 push=body.get("push") is True,
                 answer=base64.b64decode(body["answer"], validate=True) if "answer" in body else None,
@@ -104,6 +106,6 @@ class Work:
             )
         except (ValueError, KeyError, TypeError, AttributeError, InvalidName, RecursionError, OverflowError):
             raise BadRequest("a message that is not ours") from None
-        if (work.connection is None) == (work.pending is None):
+        if (work.connection is None) == (work.authorization is None):
             raise BadRequest("a message names one connection or one authorization")
         return work

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tokensync.authorize.links import Invite
-from tokensync.domain.authorization import LIFETIME
-from tokensync.domain.authorization import Outcome as Ended
+from tokensync.domain.authorization import LIFETIME, AuthorizationState
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import (
     AlreadyConsumed,
@@ -31,7 +30,7 @@ from tokensync.domain.errors import (
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.oauth.discovery import discover
 from tokensync.operate.summary import condition, summary
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import REASON_RESTORED_TABLE
 
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 
     from tokensync.authorize.exchange import Connector
     from tokensync.authorize.links import Signer
-    from tokensync.domain.authorization import Pending
+    from tokensync.domain.authorization import Authorization
     from tokensync.domain.ports import Apps, Sealer
     from tokensync.domain.runtime import Clock
     from tokensync.entry.tick import Ticker
@@ -131,7 +130,7 @@ class RotationCommands:
         return {"ok": True, "due": ticked.due, "queued": ticked.queued}
 
 
-def _worded(outcome: Outcome, otherwise: Mapping[Result, tuple[int, str, str]]) -> tuple[int, str, str] | None:
+def _worded(outcome: WorkResult, otherwise: Mapping[Result, tuple[int, str, str]]) -> tuple[int, str, str] | None:
     """Word an outcome by its connection's condition, where that tells more than the command's own words."""
     record = outcome.record
     if outcome.withheld and (not otherwise or Result.NO_TIME in otherwise):
@@ -155,7 +154,7 @@ def _worded(outcome: Outcome, otherwise: Mapping[Result, tuple[int, str, str]]) 
 
 def told_outcome(
     name: ConnectionName,
-    outcome: Outcome,
+    outcome: WorkResult,
     *,
     prefix: str,
     otherwise: Mapping[Result, tuple[int, str, str]] | None = None,
@@ -199,8 +198,10 @@ class CallbackCommands:
         name = app_name(str(event["app"]))
         session = Session(name, apps=self.apps, sealer=self.sealer, fresh=True)
         redirect_uri = str(event.get("redirect_uri") or f"{self.base_url}/callback/{name}")
-        pending = self.connector.pasted(str(event["text"]), session, self.signer(), budget, redirect_uri=redirect_uri)
-        return _told_pending(name, pending)
+        authorization = self.connector.pasted(
+            str(event["text"]), session, self.signer(), budget, redirect_uri=redirect_uri
+        )
+        return _told_authorization(name, authorization)
 
     def _begin(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         """Begin an authorization that the operator finishes by pasting the redirect URL."""
@@ -221,45 +222,45 @@ class CallbackCommands:
     def _mint(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = app_name(str(event["app"]))
         session = Session(name, apps=self.apps, sealer=self.sealer, fresh=True)
-        pending = self.connector.minted(session, self.signer(), budget, label=str(event.get("label") or ""))
-        paused = pending.outcome is Ended.FAILED and bool(self.apps.state(name).paused)
-        return _told_minted(name, pending, paused=paused)
+        authorization = self.connector.minted(session, self.signer(), budget, label=str(event.get("label") or ""))
+        paused = authorization.outcome is AuthorizationState.FAILED and bool(self.apps.state(name).paused)
+        return _told_minted(name, authorization, paused=paused)
 
 
-def _told_minted(name: str, pending: Pending, *, paused: bool) -> dict[str, Any]:
+def _told_minted(name: str, authorization: Authorization, *, paused: bool) -> dict[str, Any]:
     """Return how the minting of a first token ended: no seller can mend what went wrong, and asking again is free.
 
     `paused` tells that the app is paused now, which it was not before: its provider refuses its own credentials.
     """
-    if pending.outcome is not Ended.FAILED:
-        return _told_pending(name, pending)
-    detail = f" ({pending.detail})" if pending.detail else ""
+    if authorization.outcome is not AuthorizationState.FAILED:
+        return _told_authorization(name, authorization)
+    detail = f" ({authorization.detail})" if authorization.detail else ""
     if paused:
         message = f"the provider refuses the app's credentials{detail}, and {name} is paused now"
         answer = refused("app_paused", message, f"tokensync app rotate-secret {name}", FAILED)
-    elif pending.detail in _TRANSIENT:
-        message = f"{_TRANSIENT[pending.detail]}{detail}; nothing was changed"
-        answer = refused(pending.outcome.value, message, f"tokensync connect {name}", LATER)
+    elif authorization.detail in _TRANSIENT:
+        message = f"{_TRANSIENT[authorization.detail]}{detail}; nothing was changed"
+        answer = refused(authorization.outcome.value, message, f"tokensync connect {name}", LATER)
     else:
         message = f"the provider gave no token{detail}"
-        answer = refused(pending.outcome.value, message, f"tokensync app show {name}", FAILED)
-    return {**answer, "outcome": pending.outcome.value, "connection": pending.connection or None}
+        answer = refused(authorization.outcome.value, message, f"tokensync app show {name}", FAILED)
+    return {**answer, "outcome": authorization.outcome.value, "connection": authorization.connection or None}
 
 
-def _told_pending(name: str, pending: Pending) -> dict[str, Any]:
+def _told_authorization(name: str, authorization: Authorization) -> dict[str, Any]:
     """Return how an authorization ended."""
-    told = {"outcome": pending.outcome.value, "connection": pending.connection or None}
-    if pending.outcome is Ended.CONNECTED:
+    told = {"outcome": authorization.outcome.value, "connection": authorization.connection or None}
+    if authorization.outcome is AuthorizationState.CONNECTED:
         return {"ok": True, **told}
-    if pending.outcome is Ended.WORKING:
+    if authorization.outcome is AuthorizationState.WORKING:
         message = "the tokens are stored; whose account they are is asked again by itself"
-        return {**refused(pending.outcome.value, message, f"tokensync list --app {name}", LATER), **told}
+        return {**refused(authorization.outcome.value, message, f"tokensync list --app {name}", LATER), **told}
     message = {
-        Ended.CANCELLED: "the seller declined",
-        Ended.QUARANTINED: "the seller authorized another account than the invite was for",
-    }.get(pending.outcome, "the provider gave no token")
-    detail = f" ({pending.detail})" if pending.detail else ""
-    return {**refused(pending.outcome.value, message + detail, f"tokensync invite {name}", NEEDS_SELLER), **told}
+        AuthorizationState.CANCELLED: "the seller declined",
+        AuthorizationState.QUARANTINED: "the seller authorized another account than the invite was for",
+    }.get(authorization.outcome, "the provider gave no token")
+    detail = f" ({authorization.detail})" if authorization.detail else ""
+    return {**refused(authorization.outcome.value, message + detail, f"tokensync invite {name}", NEEDS_SELLER), **told}
 
 
 def _answered(

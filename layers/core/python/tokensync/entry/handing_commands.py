@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tokensync.operate.on_demand import Operating
     from tokensync.refresh.account import AccountReader
     from tokensync.refresh.push import Pusher
-    from tokensync.refresh.result import Outcome
+    from tokensync.refresh.result import WorkResult
     from tokensync.refresh.session import Budget
 
 _TRANSIENT = frozenset({FailureClass.BUSY, FailureClass.NOT_SENT, FailureClass.AMBIGUOUS})
@@ -98,7 +98,7 @@ def _words(failure: Failure) -> str:
     return " ".join(filter(None, (failure.kind, failure.code, failure.message)))
 
 
-def _not_pushed(name: ConnectionName, to: str, outcome: Outcome, failure: Failure) -> dict[str, Any]:
+def _not_pushed(name: ConnectionName, to: str, outcome: WorkResult, failure: Failure) -> dict[str, Any]:
     again = f"tokensync push {name} --to {to}"
     record = outcome.record
     is_lost = failure.kind is FailureClass.AMBIGUOUS and record is not None and record.push_at is None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.errors import BadRequest, StoreUnavailable, TokensyncError, UnknownConnection
 from tokensync.domain.work import Work
 from tokensync.refresh.breaker import count_attempts
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Sessions
 
 if TYPE_CHECKING:
@@ -67,33 +67,33 @@ class BatchRunner:
         self._count(sessions)
         return Report(tuple(again), results)
 
-    def _one(self, body: str, sessions: Sessions, budget: Budget, stop: threading.Event) -> Outcome:
+    def _one(self, body: str, sessions: Sessions, budget: Budget, stop: threading.Event) -> WorkResult:
         if stop.is_set() or budget.left() < self.limits.provider + self.limits.storing:
-            return Outcome(Result.NO_TIME, again=True)
+            return WorkResult(Result.NO_TIME, again=True)
         try:
             outcome = self._work(Work.from_json(body), sessions, budget)
         except (BadRequest, UnknownConnection) as error:
             # It will be no better next time: a removed connection, or a message that is not ours.
             self.log.warning("work.dropped", error=str(error))
-            return Outcome(Result.NOTHING_DUE)
+            return WorkResult(Result.NOTHING_DUE)
         except StoreUnavailable as error:
             self.log.warning("work.failed", error=str(error))
-            outcome = Outcome(Result.POSTPONED, again=True, backpressure=True)
+            outcome = WorkResult(Result.POSTPONED, again=True, backpressure=True)
         except TokensyncError as error:
             self.log.warning("work.failed", error=str(error), kind=type(error).__name__)
-            return Outcome(Result.POSTPONED, again=True)
+            return WorkResult(Result.POSTPONED, again=True)
         except Exception as error:  # noqa: BLE001 - one poison connection must not take the batch with it
             # The type and place alone: an unforeseen error's text may hold anything.
             self.log.failure("work.broken", error)
-            return Outcome(Result.POSTPONED, again=True)
+            return WorkResult(Result.POSTPONED, again=True)
         if outcome.backpressure:
             stop.set()
             sessions.close()
         return outcome
 
-    def _work(self, work: Work, sessions: Sessions, budget: Budget) -> Outcome:
+    def _work(self, work: Work, sessions: Sessions, budget: Budget) -> WorkResult:
         session = sessions.of(work.app)
-        if work.pending is not None:
+        if work.authorization is not None:
             return self.finisher.take_up(work, session, budget)
         return self.caretaker.look_after(work, session, budget)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokensync.authorize.links import Invite, invite_url
-from tokensync.domain.authorization import Outcome
+from tokensync.domain.authorization import AuthorizationState
 from tokensync.domain.errors import (
     AlreadyConsumed,
     BadRequest,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tokensync.authorize.exchange import Connector
     from tokensync.authorize.links import Signer
-    from tokensync.domain.authorization import Pending
+    from tokensync.domain.authorization import Authorization
     from tokensync.domain.ports import Apps, Sealer
     from tokensync.domain.runtime import Clock, Log
     from tokensync.entry.app_cache import KnownApps, KnownNames
@@ -115,43 +115,43 @@ class Web:
             return self._refused(name, "no_browser", 400, BadRequest("no cookie"))
         try:
             session = self._session(name, fresh=False)  # a waiting browser asks every few seconds
-            pending = self.connector.outcome(name, cookie)
-            if pending is None:
+            authorization = self.connector.outcome(name, cookie)
+            if authorization is None:
                 return page("not_found", 404)
-            return self._told(pending, session, base_url)
+            return self._told(authorization, session, base_url)
         except (InvalidName, UnknownApp):
             return page("not_found", 404)
         except (InvalidApp, StoreUnavailable) as error:
             self.log.warning("result.failed", app=name, error=str(error))
             return page("unavailable", 503)
 
-    def _told(self, pending: Pending, session: Session, base_url: str) -> Page:
-        outcome = pending.outcome
-        lease_over = pending.lease_until is not None and pending.lease_until < self.clock.now()
-        if outcome is Outcome.WORKING and lease_over and pending.received_at is None:
-            outcome = Outcome.FAILED
-        if outcome is Outcome.WORKING:
+    def _told(self, authorization: Authorization, session: Session, base_url: str) -> Page:
+        outcome = authorization.outcome
+        lease_over = authorization.lease_until is not None and authorization.lease_until < self.clock.now()
+        if outcome is AuthorizationState.WORKING and lease_over and authorization.received_at is None:
+            outcome = AuthorizationState.FAILED
+        if outcome is AuthorizationState.WORKING:
             return page("working", 200, refresh=3)
         return page(
             outcome.value,
             200,
-            label=pending.label,
+            label=authorization.label,
             provider=session.provider.title,
-            again=self._again(pending, base_url) if outcome in _MAY_START_AGAIN else "",
+            again=self._again(authorization, base_url) if outcome in _MAY_START_AGAIN else "",
             return_url=session.app.return_url,
-            missing=", ".join(pending.missing_scopes),
+            missing=", ".join(authorization.missing_scopes),
         )
 
-    def _again(self, pending: Pending, base_url: str) -> str:
+    def _again(self, authorization: Authorization, base_url: str) -> str:
         """Return the invite's own link once more, while it lasts."""
-        if not pending.invite_id or pending.invite_expires_at <= self.clock.now():
+        if not authorization.invite_id or authorization.invite_expires_at <= self.clock.now():
             return ""
         invite = Invite(
-            id=pending.invite_id,
-            app=pending.key.app,
-            expires_at=pending.invite_expires_at,
-            label=pending.label,
-            for_account=pending.for_account,
+            id=authorization.invite_id,
+            app=authorization.key.app,
+            expires_at=authorization.invite_expires_at,
+            label=authorization.label,
+            for_account=authorization.for_account,
         )
         return invite_url(base_url, self.signer(), invite)
 
@@ -179,7 +179,7 @@ class Web:
         return page(text, status)
 
 
-_MAY_START_AGAIN = frozenset({Outcome.WAITING, Outcome.FAILED, Outcome.CANCELLED})
+_MAY_START_AGAIN = frozenset({AuthorizationState.WAITING, AuthorizationState.FAILED, AuthorizationState.CANCELLED})
 
 
 def _set_cookie(cookie: Secret) -> str:

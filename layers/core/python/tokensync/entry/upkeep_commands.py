@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tokensync.refresh.account import Verifier
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder
-    from tokensync.refresh.result import Outcome
+    from tokensync.refresh.result import WorkResult
     from tokensync.refresh.schedule import Cadence
     from tokensync.refresh.session import Budget, Limits
 
@@ -167,7 +167,7 @@ def _waiting(command: str) -> Words:
     }
 
 
-def _not_accepted(outcome: Outcome, *, force: bool) -> Words:
+def _not_accepted(outcome: WorkResult, *, force: bool) -> Words:
     """Word what kept a connection from being accepted."""
     record = outcome.record
     if record is None:
@@ -199,7 +199,7 @@ def _not_accepted(outcome: Outcome, *, force: bool) -> Words:
     }
 
 
-def _not_proved(outcome: Outcome) -> Words:
+def _not_proved(outcome: WorkResult) -> Words:
     """Word an import whose token the provider did not confirm; the connection is kept, and says why."""
     record = outcome.record
     is_refused = (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Exemption, Status
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.refresh import decisions, transitions
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Accepter:
     committer: Committer
     cadence: Cadence
 
-    def accept(self, name: ConnectionName, budget: Budget, *, force: bool = False) -> Outcome:
+    def accept(self, name: ConnectionName, budget: Budget, *, force: bool = False) -> WorkResult:
         """Make a quarantined connection active.
 
         `force` presents a refresh token that may be spent, and publishes what a restored table held where nobody can
@@ -49,10 +49,10 @@ class Accepter:
         operating = self.operating
         seen = operating.standing(name)
         if seen.status is not Status.QUARANTINED:
-            return Outcome(Result.NOTHING_DUE, seen)
+            return WorkResult(Result.NOTHING_DUE, seen)
         session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
 
-        def act(record: Connection, grant: Grant, session: Session) -> Outcome:
+        def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             if record.status is not Status.QUARANTINED:
                 return self._left(record, Result.NOTHING_DUE)
             if record.reason == transitions.REASON_RESTORED_TABLE:
@@ -61,7 +61,9 @@ class Accepter:
 
         return operating.under_lease(name, session, budget, act, even_quarantined=True)
 
-    def _welcomed(self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool) -> Outcome:
+    def _welcomed(
+        self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool
+    ) -> WorkResult:
         """Publish the grant of an account that nobody invited.
 
         One whose access token has ended is refreshed first, and stays quarantined until a new one came.
@@ -81,7 +83,9 @@ class Accepter:
             record = self.operating.connections.write(record, replace(record, exemption=Exemption.OPERATOR))
         return self.operating.caretaker.renew(record, session, budget)
 
-    def _readopted(self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool) -> Outcome:
+    def _readopted(
+        self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool
+    ) -> WorkResult:
         """Ask for a new token with what a restored table held, where that cannot be spent or an operator insists.
 
         Whatever else comes of it, the connection stays quarantined, and its secret as it is.
@@ -106,5 +110,5 @@ class Accepter:
             return self.operating.caretaker.renew(record, session, budget)
         return self._welcomed(record, grant, session, budget, force=force)
 
-    def _left(self, record: Connection, result: Result) -> Outcome:
-        return Outcome(result, self.operating.connections.write(record, transitions.released(record)))
+    def _left(self, record: Connection, result: Result) -> WorkResult:
+        return WorkResult(result, self.operating.connections.write(record, transitions.released(record)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.domain.authorization import Outcome
+from tokensync.domain.authorization import AuthorizationState
 from tokensync.domain.errors import BadRequest, QueueUnavailable, TokensyncError
 from tokensync.domain.work import Work
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tokensync.authorize.redelivery import Placer
-    from tokensync.domain.authorization import PendingKey
+    from tokensync.domain.authorization import AuthorizationKey
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Connections, DeadLetters, WorkQueue
     from tokensync.domain.runtime import Log
@@ -93,8 +93,8 @@ class Redriver:
         Raises:
             TokensyncError: it has none yet.
         """
-        if work.pending is not None:
-            return self._authorization(work.pending, work)
+        if work.authorization is not None:
+            return self._authorization(work.authorization, work)
         if work.connection is None:
             raise BadRequest("a message names neither a connection nor an authorization")
         record = self.connections.get(work.connection)
@@ -116,13 +116,13 @@ class Redriver:
         queued = self._queued(Work(connection=work.connection, compare=True), found.why)
         return found if queued.result == "queued" else queued
 
-    def _authorization(self, key: PendingKey, work: Work) -> Found:
+    def _authorization(self, key: AuthorizationKey, work: Work) -> Found:
         """Give an answered authorization its answer, and have it finished."""
         if work.answer is not None:
             stands = self.placer.place(key, work.answer, fence=work.fence)
-            if stands is not Outcome.WORKING:
+            if stands is not AuthorizationState.WORKING:
                 return Found("dead_letter", key.app, "dropped", f"its authorization ended: {stands.value}")
-        return self._queued(Work(pending=key), "its authorization is finished by the next worker")
+        return self._queued(Work(authorization=key), "its authorization is finished by the next worker")
 
     def _queued(self, work: Work, why: str) -> Found:
         if self.queue.send([work]):

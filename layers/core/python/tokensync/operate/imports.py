@@ -16,7 +16,7 @@ from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.operate.on_demand import RESTS
 from tokensync.refresh.account import kept_facts
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _READ = (Status.ACTIVE, Status.HELD)
 class Import:
     """How an import ended. `again` tells that this very token had been imported before."""
 
-    outcome: Outcome
+    outcome: WorkResult
     again: bool = False
 
 
@@ -91,7 +91,7 @@ class Importer:
         if not self.establisher.establish(name, grant, authorized, session, budget, over=over):
             if not replace:
                 raise AlreadyStands(f"the connection {name} came to stand meanwhile; nothing was touched")
-            return Import(outcome=Outcome(Result.TAKEN_OVER, operating.connections.get(name)))
+            return Import(outcome=WorkResult(Result.TAKEN_OVER, operating.connections.get(name)))
         self._tell_its_end(name, grant, session)
         return Import(outcome=self._proved(operating.standing(name), session, budget, verified=verified))
 
@@ -157,29 +157,29 @@ class Importer:
             # A provider whose answers tell of refresh tokens gives access tokens that end.
             raise BadRequest(f"access tokens of {provider.title} expire: bring the refresh_token, or expires_at")
 
-    def _again(self, stands: Connection, budget: Budget) -> Outcome:
+    def _again(self, stands: Connection, budget: Budget) -> WorkResult:
         """Go on with an import that came before: what it did not prove is proved now."""
         if stands.status not in (Status.ACTIVE, Status.HELD):
-            return Outcome(RESTS[stands.status], stands)
+            return WorkResult(RESTS[stands.status], stands)
         if self._is_unproved(stands):
             return self.operating.refresh(stands.name, budget)
-        return Outcome(Result.NOTHING_DUE, stands)
+        return WorkResult(Result.NOTHING_DUE, stands)
 
     def _is_unproved(self, record: Connection) -> bool:
         return record.obtained_at is None or (
             record.renew_at is not None and record.renew_at <= self.operating.clock.now()
         )
 
-    def _proved(self, record: Connection, session: Session, budget: Budget, *, verified: bool) -> Outcome:
+    def _proved(self, record: Connection, session: Session, budget: Budget, *, verified: bool) -> WorkResult:
         """Refresh where no access token came, verify one that nothing else will prove."""
         if record.status is not Status.ACTIVE:
-            return Outcome(RESTS.get(record.status, Result.HELD), record)
+            return WorkResult(RESTS.get(record.status, Result.HELD), record)
         if self._is_unproved(record):
             return self.operating.refresh(record.name, budget)
         if record.renew_at is None and session.provider.account_call is not None and not verified:
             return self.prover.verify(record.name, budget).outcome
         done = Result.VERIFIED if record.renew_at is None and verified else Result.PUBLISHED
-        return Outcome(Result.POSTPONED if record.publishing_is_due() else done, record)
+        return WorkResult(Result.POSTPONED if record.publishing_is_due() else done, record)
 
 
 def _with_facts(grant: Grant, facts: dict[str, Any] | Failure) -> Grant:

@@ -9,7 +9,7 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import UnknownConnection
 from tokensync.domain.work import Work
 from tokensync.refresh.breaker import count_attempts
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import released
 
@@ -49,7 +49,7 @@ class Operating:
 
     def refresh(
         self, name: ConnectionName, budget: Budget, *, generation: int | None = None, force: bool = False
-    ) -> Outcome:
+    ) -> WorkResult:
         """Refresh a connection now. `generation` is the one the operator saw: is there a newer one, that one is given.
 
         Raises:
@@ -58,15 +58,15 @@ class Operating:
         seen = self.standing(name)
         wanted = seen.generation if generation is None else generation
         if seen.generation > wanted:
-            return Outcome(Result.REFRESHED, seen)
+            return WorkResult(Result.REFRESHED, seen)
         rests = RESTS.get(seen.status)
         forced = force and seen.status in (Status.REAUTHORIZE, Status.ORPHANED)
         if seen.handed_over_at is not None:
             rests, forced = Result.OWNED_BY_CONSUMER, False
         if rests is not None and not forced:
-            return Outcome(rests, seen)
+            return WorkResult(rests, seen)
         if not self.connections.request_refresh(name, generation=wanted, now=self.clock.now()):
-            return Outcome(Result.REFRESHED, self._get(name))
+            return WorkResult(Result.REFRESHED, self._get(name))
         session = Session(name.app, apps=self.apps, sealer=self.sealer)
         published_first = 0
         while True:
@@ -78,17 +78,17 @@ class Operating:
                 break
             now = self._get(name)
             if now.generation > wanted:
-                return Outcome(Result.REFRESHED, now)
+                return WorkResult(Result.REFRESHED, now)
             if budget.left() < _ANSWER_BEFORE or now.lease_until is None:
                 # Not leased and not due any more: its holder has just ended without a new token.
-                return Outcome(outcome.result, now)
+                return WorkResult(outcome.result, now)
             self.clock.sleep(_POLL)
         self._count(session)
-        return Outcome(outcome.result, outcome.record or self._get(name), withheld=outcome.withheld)
+        return WorkResult(outcome.result, outcome.record or self._get(name), withheld=outcome.withheld)
 
     def under_lease(
         self, name: ConnectionName, session: Session, budget: Budget, act: Act, *, even_quarantined: bool = False
-    ) -> Outcome:
+    ) -> WorkResult:
         """Do `act` under the connection's lease: after whoever holds it, and after an attempt that is unfinished.
 
         It is not done for a quarantined connection, and the outcome is HELD, unless `even_quarantined`.
@@ -101,13 +101,13 @@ class Operating:
         """
         limits, is_done = self.caretaker.limits, False
 
-        def once(record: Connection, grant: Grant, session: Session) -> Outcome:
+        def once(record: Connection, grant: Grant, session: Session) -> WorkResult:
             nonlocal is_done
             is_done = True
             if record.status is Status.QUARANTINED and not even_quarantined:
-                return Outcome(Result.HELD, self.connections.write(record, released(record)))
+                return WorkResult(Result.HELD, self.connections.write(record, released(record)))
             if budget.left() < limits.provider + limits.storing:
-                return Outcome(Result.NO_TIME, self.connections.write(record, released(record)))
+                return WorkResult(Result.NO_TIME, self.connections.write(record, released(record)))
             return act(record, grant, session)
 
         resumed = 0

@@ -9,7 +9,7 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
 from tokensync.operate.on_demand import RESTS
 from tokensync.providers import CONSUMERS
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Handover:
     operating: Operating
     pusher: Pusher
 
-    def push(self, name: ConnectionName, to: str, budget: Budget, *, again: bool = False) -> Outcome:
+    def push(self, name: ConnectionName, to: str, budget: Budget, *, again: bool = False) -> WorkResult:
         """Hand the newest pair to the consumer `to`; `again` repeats a request that got no answer.
 
         Raises:
@@ -42,11 +42,11 @@ class Handover:
         # As it stands now: its owner may just have said who refreshes, or replaced its secret.
         consumer = _agreed(operating.apps.get(name.app, fresh=True), to)
         if seen.status not in (Status.ACTIVE, Status.HELD):
-            return Outcome(RESTS[seen.status], seen)
+            return WorkResult(RESTS[seen.status], seen)
         if seen.obtained_at is None:
-            return Outcome(Result.NOTHING_DUE, seen)
+            return WorkResult(Result.NOTHING_DUE, seen)
 
-        def act(record: Connection, grant: Grant, session: Session) -> Outcome:
+        def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             return self.pusher.push(record, grant, session, consumer, again=again)
 
         session = Session(name.app, apps=operating.apps, sealer=operating.sealer)

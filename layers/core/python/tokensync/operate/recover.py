@@ -11,26 +11,25 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from tokensync.domain.authorization import NO_ACCOUNT
-from tokensync.domain.authorization import Outcome as Ended
+from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.errors import FenceLost, StoreUnavailable, TokensyncError
 from tokensync.domain.work import Work
 from tokensync.operate.dead_letters import Found
 from tokensync.operate.summary import condition
 from tokensync.refresh.breaker import count_attempts
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import released
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tokensync.domain.authorization import Pending
+    from tokensync.domain.authorization import Authorization
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.domain.ports import Connections, Pendings, WorkQueue
+    from tokensync.domain.ports import Authorizations, Connections, WorkQueue
     from tokensync.operate.dead_letters import Redriver
     from tokensync.operate.on_demand import Operating
     from tokensync.refresh.session import Budget
@@ -59,7 +58,7 @@ class Recoverer:
 
     operating: Operating
     redriver: Redriver
-    pendings: Pendings
+    authorizations: Authorizations
     queue: WorkQueue
 
     def recover(self, budget: Budget, *, only: ConnectionName | None = None, cursor: str = "") -> Recovered:
@@ -124,9 +123,9 @@ class Recoverer:
         operating = self.operating
         session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
 
-        def rests(record: Connection, grant: Grant, session: Session) -> Outcome:
+        def rests(record: Connection, grant: Grant, session: Session) -> WorkResult:
             del grant, session
-            return Outcome(Result.NOTHING_DUE, operating.connections.write(record, released(record)))
+            return WorkResult(Result.NOTHING_DUE, operating.connections.write(record, released(record)))
 
         try:
             outcome = operating.caretaker.look_after(Work(connection=name), session, budget, act=rests)
@@ -157,30 +156,30 @@ class Recoverer:
         found: list[Found] = []
         others: Counter[tuple[str, str]] = Counter()
         for app in sorted(self.operating.apps.names()):
-            for pending in self.pendings.given_up(app):
+            for authorization in self.authorizations.given_up(app):
                 if budget.left() < _STOP_BEFORE:
                     return found
-                if pending.detail == NO_ACCOUNT:
-                    found.append(self._reopened(pending))
+                if authorization.detail == NO_ACCOUNT:
+                    found.append(self._reopened(authorization))
                 else:
-                    others[app, pending.detail] += 1
+                    others[app, authorization.detail] += 1
         for (app, detail), count in others.items():
             why = f"{count} answered, kept sealed, and no connection can come of it: {detail}"
             found.append(Found("authorization", app, "stays", why, f"tokensync invite {app}"))
         return found
 
-    def _reopened(self, pending: Pending) -> Found:
+    def _reopened(self, authorization: Authorization) -> Found:
         """Make an authorization due again, for another day: its tokens are real, and only a name is missing."""
-        app, now = pending.key.app, self.operating.clock.now()
-        after = replace(pending, outcome=Ended.WORKING, detail="", received_at=now, lease_until=None)
+        app, now = authorization.key.app, self.operating.clock.now()
+        after = replace(authorization, outcome=AuthorizationState.WORKING, detail="", received_at=now, lease_until=None)
         try:
-            self.pendings.write(pending, after, next_at=now)
+            self.authorizations.write(authorization, after, next_at=now)
         except FenceLost:
             return Found("authorization", app, "queued", "another worker is at it")
         except StoreUnavailable as error:
             return Found("authorization", app, "stays", str(error), _AGAIN, later=True)
         # Should the queue refuse it: it stands in the due index.
-        self.queue.send([Work(pending=pending.key)])
+        self.queue.send([Work(authorization=authorization.key)])
         return Found("authorization", app, "queued", "whose account it is is asked again, for a day")
 
     def _compare(self, works: list[Work], done: Recovered) -> None:
@@ -217,7 +216,7 @@ def _place(name: str) -> tuple[str, bytes]:
     return app, account.encode("utf-8", "surrogatepass")
 
 
-def _told(name: ConnectionName, outcome: Outcome) -> Found:
+def _told(name: ConnectionName, outcome: WorkResult) -> Found:
     """Return what became of a connection whose answer was found."""
     if outcome.result is Result.REFRESHED:
         record = outcome.record

@@ -10,7 +10,7 @@ from tokensync.domain.errors import PublishUnavailable
 from tokensync.operate.on_demand import RESTS
 from tokensync.refresh import decisions, schedule, transitions
 from tokensync.refresh.commit import LONGEST_RECOVERY, finished
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Remover:
     committer: Committer
     cadence: Cadence
 
-    def remove(self, name: ConnectionName, budget: Budget, *, days: int = LONGEST_RECOVERY) -> Outcome:
+    def remove(self, name: ConnectionName, budget: Budget, *, days: int = LONGEST_RECOVERY) -> WorkResult:
         """Schedule the secret's deletion, then leave of the record what a return needs. May be repeated.
 
         A secret that is not ours is left alone. Nothing is asked of the provider.
@@ -43,13 +43,13 @@ class Remover:
         operating.standing(name)
         session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
 
-        def act(record: Connection, grant: Grant, session: Session) -> Outcome:
+        def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             del grant, session
             return self._removed(record, days)
 
         return operating.under_lease(name, session, budget, act, even_quarantined=True)
 
-    def _removed(self, record: Connection, days: int) -> Outcome:
+    def _removed(self, record: Connection, days: int) -> WorkResult:
         connections, now, published = self.operating.connections, self.operating.clock.now(), record.published
         # The mark first: a secret that we delete must never look like one that somebody else deleted.
         marked = replace(
@@ -66,9 +66,9 @@ class Remover:
             self.committer.log.warning("removing.postponed", connection=str(record.name), error=str(error))
             # The deletion may have been made and only its answer lost: then the next holder takes it back.
             after = replace(record, published=marked.published, compare_at=now if published else record.compare_at)
-            return Outcome(Result.POSTPONED, connections.write(marked, transitions.released(after)))
+            return WorkResult(Result.POSTPONED, connections.write(marked, transitions.released(after)))
 
-    def publish(self, name: ConnectionName, budget: Budget) -> Outcome:
+    def publish(self, name: ConnectionName, budget: Budget) -> WorkResult:
         """Make the secret equal to the grant, by an operator's word: one that is gone is restored or made anew.
 
         Raises:
@@ -77,14 +77,14 @@ class Remover:
         operating = self.operating
         seen = operating.standing(name)
         if seen.status in RESTS and seen.status is not Status.ORPHANED:
-            return Outcome(RESTS[seen.status], seen)
+            return WorkResult(RESTS[seen.status], seen)
         session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
         return operating.under_lease(name, session, budget, self._published)
 
-    def _published(self, record: Connection, grant: Grant, session: Session) -> Outcome:
+    def _published(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
         if record.obtained_at is None:  # imported with a refresh token alone: there is no access token yet
             after = transitions.released(record)
-            return Outcome(Result.NOTHING_DUE, self.operating.connections.write(record, after))
+            return WorkResult(Result.NOTHING_DUE, self.operating.connections.write(record, after))
         now = self.operating.clock.now()
         after = transitions.released(record)
         if record.status is Status.ORPHANED:

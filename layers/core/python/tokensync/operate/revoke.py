@@ -16,7 +16,7 @@ from tokensync.oauth.http import present
 from tokensync.oauth.token_request import revocation_request
 from tokensync.oauth.token_response import read_revocation
 from tokensync.refresh import transitions
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _RENEWED = (Status.ACTIVE, Status.HELD)
 class Revocation:
     """How a revocation ended: `failure` tells why the provider did not make it, None where it did or was not asked."""
 
-    outcome: Outcome
+    outcome: WorkResult
     failure: Failure | None = None
 
 
@@ -81,7 +81,7 @@ class Revoker:
         failures: list[Failure] = []
         stale: list[Connection] = []
 
-        def act(record: Connection, grant: Grant, session: Session) -> Outcome:
+        def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             failure = None if local else self._asked(grant, session)
             if (
                 failure is not None
@@ -98,7 +98,7 @@ class Revoker:
             if failure.kind is FailureClass.CONFIGURATION:
                 self.concluder.pause(session, failure)
             after = transitions.released(record)
-            return Outcome(Result.POSTPONED, self.operating.connections.write(record, after))
+            return WorkResult(Result.POSTPONED, self.operating.connections.write(record, after))
 
         outcome = self.operating.under_lease(name, session, budget, act, even_quarantined=True)
         if stale:

@@ -13,7 +13,7 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.token_request import renewal_request
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session, Trial
 from tokensync.refresh.transitions import released
 
@@ -33,7 +33,7 @@ class SecretTrial:
     operating: Operating
     accounts: AccountReader
 
-    def prove(self, app: str, budget: Budget, *, connection: ConnectionName | None = None) -> Outcome | None:
+    def prove(self, app: str, budget: Budget, *, connection: ConnectionName | None = None) -> WorkResult | None:
         """Refresh one active connection with the new secret, or verify it where nothing is refreshed.
 
         Returns:
@@ -62,7 +62,7 @@ class SecretTrial:
         if record is None:
             return None
 
-        def act(record: Connection, grant: Grant, session: Session) -> Outcome:
+        def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             if renewal_request(session.provider, session.app, grant) is not None and _can_tell(record):
                 return operating.caretaker.renew(record, session, budget)
             return self._asked(record, grant, session)
@@ -80,7 +80,7 @@ class SecretTrial:
         # A refresh is due some day exactly where there is something to refresh with.
         return _can_tell(record) and (record.renew_at is not None or _verification_tells(session))
 
-    def _asked(self, record: Connection, grant: Grant, session: Session) -> Outcome:
+    def _asked(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
         """Verify the access token, where that call presents the secret too. Nothing of the answer is kept."""
         failure: Failure | None = None
         result = Result.VERIFIED
@@ -93,7 +93,7 @@ class SecretTrial:
                 refused = facts.kind is FailureClass.CONFIGURATION
                 result = Result.SECRET_REFUSED if refused else Result.POSTPONED
         stands = self.operating.connections.write(record, released(record))
-        return Outcome(result, stands, failure=failure)
+        return WorkResult(result, stands, failure=failure)
 
 
 def _can_tell(record: Connection) -> bool:

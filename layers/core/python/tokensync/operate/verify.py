@@ -9,7 +9,7 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import FailureClass
 from tokensync.operate.on_demand import RESTS
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import released
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Proof:
     """What a verification told. `facts_changed` is None where it told nothing; `refused` that it led to a refresh."""
 
-    outcome: Outcome
+    outcome: WorkResult
     facts_changed: bool | None = None
     refused: bool = False
 
@@ -49,7 +49,7 @@ class Prover:
         seen = operating.standing(name)
         session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
         if seen.status not in (Status.ACTIVE, Status.HELD):
-            return Proof(outcome=Outcome(RESTS[seen.status], seen))
+            return Proof(outcome=WorkResult(RESTS[seen.status], seen))
         if session.provider.account_call is None:
             raise NotOffered(
                 f"{session.provider.title} has no call that verifies an access token; a refresh proves the connection",
@@ -59,9 +59,9 @@ class Prover:
             return Proof(outcome=operating.refresh(name, budget))
         leased: list[Connection] = []
 
-        def act(record: Connection, grant: Grant, session: Session) -> Outcome:
+        def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             if session.state.paused:
-                return Outcome(Result.PAUSED, operating.connections.write(record, released(record)))
+                return WorkResult(Result.PAUSED, operating.connections.write(record, released(record)))
             leased.append(record)
             return self.verifier.verify(record, grant, session)
 

@@ -18,7 +18,7 @@ from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import cleaned_account, read_account
 from tokensync.refresh import transitions
 from tokensync.refresh.publish import cut
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,7 +148,7 @@ class Verifier:
     log: Log
     cadence: Cadence
 
-    def verify(self, record: Connection, grant: Grant, session: Session) -> Outcome:
+    def verify(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
         """Ask the provider with the access token; COMMIT what it says. The lease is the caller's, and ends here.
 
         Raises:
@@ -182,7 +182,7 @@ class Verifier:
             return self._kept(record, transitions.released(after), new)
         return self.committer.publish(record, transitions.released(after), new, Result.VERIFIED)
 
-    def _kept(self, record: Connection, after: Connection, grant: Grant) -> Outcome:
+    def _kept(self, record: Connection, after: Connection, grant: Grant) -> WorkResult:
         """COMMIT a verification that changed nothing, once it is seen that the secret still stands.
 
         Nothing else would ever look at the secret of a token that never expires.
@@ -194,7 +194,7 @@ class Verifier:
             self.log.warning("comparing.postponed", connection=str(record.name), error=str(error))
         except (SecretGone, SecretNotOurs) as gone:
             return self.committer.orphaned(record, str(gone))
-        return Outcome(Result.VERIFIED, self.connections.write(record, after))
+        return WorkResult(Result.VERIFIED, self.connections.write(record, after))
 
     def index(self, name: ConnectionName, facts: dict[str, Any], session: Session) -> None:
         """Note by what else a provider's notices name this account; failing that, the next verification does it."""
@@ -207,7 +207,7 @@ class Verifier:
         except StoreUnavailable as error:
             self.log.warning("lookups.failed", connection=str(name), error=str(error))
 
-    def _not_verified(self, record: Connection, failure: Failure, grant: Grant, session: Session) -> Outcome:
+    def _not_verified(self, record: Connection, failure: Failure, grant: Grant, session: Session) -> WorkResult:
         if failure.kind is FailureClass.REFUSED and not session.provider.renews(grant):
             # Nothing can renew it: this refusal is as authoritative as that of a refresh token.
             return self.concluder.settle(record, failure, grant, session, previous=None)
@@ -223,7 +223,7 @@ class Verifier:
         if failure.kind is FailureClass.REFUSED:
             # Another access token can be had: that answer decides.
             after = transitions.released(replace(after, renew_at=self.clock.now()))
-        return Outcome(Result.POSTPONED, self.connections.write(record, after))
+        return WorkResult(Result.POSTPONED, self.connections.write(record, after))
 
     @staticmethod
     def names_another(facts: dict[str, Any], grant: Grant, session: Session) -> bool:

@@ -20,7 +20,7 @@ from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
 from tokensync.oauth.token_response import read_answer
 from tokensync.refresh import schedule, transitions
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -61,7 +61,7 @@ class Refresher:
     failpoints: Failpoints
     limits: Limits
 
-    def gate(self, record: Connection, session: Session, budget: Budget, *, force: bool = False) -> Outcome | None:
+    def gate(self, record: Connection, session: Session, budget: Budget, *, force: bool = False) -> WorkResult | None:
         """GATE: release a connection whose app is paused, or for which too little time is left; None lets it pass.
 
         `force` passes by the pause.
@@ -71,12 +71,12 @@ class Refresher:
             return self.committer.release(record, Result.PAUSED, renew_at=again)
         if session.closed or budget.left() < self.limits.provider + self.limits.storing:
             self.committer.release(record, Result.NO_TIME, renew_at=record.renew_at)
-            return Outcome(Result.NO_TIME, again=True)
+            return WorkResult(Result.NO_TIME, again=True)
         return None
 
     def refresh(
         self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool = False
-    ) -> Outcome:
+    ) -> WorkResult:
         """Ask for the next access token of a leased connection that passed the gate.
 
         `force` is an operator's: it presents a token that may be spent.
@@ -135,7 +135,7 @@ class Refresher:
                 self.connections.write(marked, transitions.released(record))
             raise
 
-    def _receive(self, sent: Connection, answer: Answer, grant: Grant, session: Session, budget: Budget) -> Outcome:
+    def _receive(self, sent: Connection, answer: Answer, grant: Grant, session: Session, budget: Budget) -> WorkResult:
         """RECEIVED: the raw bytes become durable before they are parsed, and the generation's number is allocated."""
         sealed = session.key.seal(answer.to_bytes(), binding=answer_binding(sent.name))
         try:
@@ -147,10 +147,10 @@ class Refresher:
             # A new grant cleared our attempt, and this is history; without one, whoever leases next resumes from it.
             self.keeper.keep(sent, sealed, budget, why="superseded")
             self.queue.send([Work(connection=sent.name, compare=True)])
-            return Outcome(Result.TAKEN_OVER)
+            return WorkResult(Result.TAKEN_OVER)
         except (StoreUnavailable, NewerSchema):
             self.keeper.keep(sent, sealed, budget)
-            return Outcome(Result.KEPT, sent, again=True, backpressure=True)
+            return WorkResult(Result.KEPT, sent, again=True, backpressure=True)
         self.failpoints.reached("received")
         return self.concluder.conclude(received, answer, grant, session)
 
@@ -164,7 +164,7 @@ class Refresher:
             return True
         return record.attempt is not None and self._kept(record, record.attempt, session) is not None
 
-    def resume(self, record: Connection, session: Session) -> Outcome | None:
+    def resume(self, record: Connection, session: Session) -> WorkResult | None:
         """Go on with an attempt that stands: with its answer if that was kept anywhere, whenever it turns up.
 
         Without one, an attempt that was never concluded is ambiguous; None means that nothing is to be resumed.

@@ -12,7 +12,7 @@ from tokensync.domain.connection import QUOTA, UNAVAILABLE, Status, noted
 from tokensync.domain.errors import FenceLost, PublishError, QuotaReached, SecretGone, SecretNotOurs
 from tokensync.domain.work import Work
 from tokensync.refresh import decisions, schedule, transitions
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -44,10 +44,10 @@ class Committer:
     failpoints: Failpoints
     log: Log
 
-    def publish(self, before: Connection, after: Connection, grant: Grant, result: Result) -> Outcome:
+    def publish(self, before: Connection, after: Connection, grant: Grant, result: Result) -> WorkResult:
         """PUBLISH `after`, then COMMIT it. What cannot be published now is committed, and published from the grant."""
         if not grant.access_token:  # imported with a refresh token alone: there is nothing to publish yet
-            return Outcome(result, self.connections.write(before, after))
+            return WorkResult(result, self.connections.write(before, after))
         backpressure = False
         try:
             after = self._published(after, grant)
@@ -55,7 +55,7 @@ class Committer:
             try:
                 return self.orphaned(before, str(error), after)
             except FenceLost:
-                return Outcome(Result.TAKEN_OVER)
+                return WorkResult(Result.TAKEN_OVER)
         except PublishError as error:
             # A full secret is that connection's own matter: the others' batch goes on.
             backpressure = not isinstance(error, QuotaReached)
@@ -69,7 +69,7 @@ class Committer:
             # Our late publication may have overwritten a newer one: whoever leases next compares.
             self.keeper.set_aside(before, "superseded")
             self.queue.send([Work(connection=before.name, compare=True)])
-            return Outcome(Result.TAKEN_OVER)
+            return WorkResult(Result.TAKEN_OVER)
         self.failpoints.reached("committed")
         self.log.info("connection.committed", connection=str(stands.name), result=result, generation=stands.generation)
         if stands.unpublished == QUOTA != before.unpublished:
@@ -82,7 +82,7 @@ class Committer:
             )
         if stands.push_at is not None and stands.push_at <= self.clock.now():
             self.queue.send([Work(connection=stands.name)])
-        return Outcome(result, stands, backpressure=backpressure)
+        return WorkResult(result, stands, backpressure=backpressure)
 
     def _published(self, after: Connection, grant: Grant) -> Connection:
         """PUBLISH, and return the record that says so; what had to wait for it is due again."""
@@ -100,14 +100,14 @@ class Committer:
         again = max(self.retry_at(after.failures), after.compare_at or 0)
         return schedule.scheduled(replace(after, unpublished=UNAVAILABLE, compare_at=again))
 
-    def release(self, record: Connection, result: Result, *, renew_at: int | None) -> Outcome:
+    def release(self, record: Connection, result: Result, *, renew_at: int | None) -> WorkResult:
         """Release a connection that nothing was done for, its refresh due at `renew_at`.
 
         Raises:
             FenceLost: the connection was taken over.
         """
         after = transitions.released(replace(record, renew_at=renew_at))
-        return Outcome(result, self.connections.write(record, after))
+        return WorkResult(result, self.connections.write(record, after))
 
     def postponed(
         self,
@@ -118,7 +118,7 @@ class Committer:
         compare: bool = False,
         backpressure: bool = False,
         withheld: bool = True,
-    ) -> Outcome:
+    ) -> WorkResult:
         """Release a connection that could not be worked on, in whatever phase it is, for a later try.
 
         `withheld` tells that AWS is the cause, whose end is the same for all: the wait grows to minutes and no further.
@@ -134,11 +134,11 @@ class Committer:
         if compare:
             after = replace(after, compare_at=at)
         stands = self.connections.write(record, after)
-        return Outcome(Result.POSTPONED, stands, backpressure=backpressure, withheld=detail)
+        return WorkResult(Result.POSTPONED, stands, backpressure=backpressure, withheld=detail)
 
     def reauthorize(
         self, before: Connection, after: Connection, grant: Grant, *, reason: str = transitions.REASON_REFUSED
-    ) -> Outcome:
+    ) -> WorkResult:
         """COMMIT that the seller has to authorize again, and tell the operator."""
         after = decisions.refusal_stands(after, now=self.clock.now(), reason=reason)
         outcome = self.publish(before, after, grant, Result.REAUTHORIZE)
@@ -151,7 +151,7 @@ class Committer:
             )
         return outcome
 
-    def deauthorized(self, record: Connection, grant: Grant) -> Outcome:
+    def deauthorized(self, record: Connection, grant: Grant) -> WorkResult:
         """COMMIT that the account ended its authorization, as the provider's notice says, and tell the operator."""
         outcome = self.ended(record, grant, reason=transitions.REASON_DEAUTHORIZED, result=Result.DISCONNECTED)
         if outcome.result is Result.DISCONNECTED:
@@ -163,21 +163,21 @@ class Committer:
             )
         return outcome
 
-    def ended(self, record: Connection, grant: Grant, *, reason: str, result: Result) -> Outcome:
+    def ended(self, record: Connection, grant: Grant, *, reason: str, result: Result) -> WorkResult:
         """COMMIT that the authorization is over, and publish it where anything was published."""
         after = decisions.disconnected(record, reason=reason, now=self.clock.now())
         if record.status is Status.QUARANTINED:
             # Its number is no older than any that was published, should its secret be written some day.
-            return Outcome(result, self.connections.write(record, replace(after, generation=record.allocated)))
+            return WorkResult(result, self.connections.write(record, replace(after, generation=record.allocated)))
         if not after.publishing_is_due():
-            return Outcome(result, self.connections.write(record, after))
+            return WorkResult(result, self.connections.write(record, after))
         outcome = self.publish(record, after, grant, result)
         return replace(outcome, result=result) if outcome.result is Result.ORPHANED else outcome
 
-    def orphaned(self, before: Connection, reason: str, after: Connection | None = None) -> Outcome:
+    def orphaned(self, before: Connection, reason: str, after: Connection | None = None) -> WorkResult:
         """COMMIT that the secret is gone or not ours: the grant is kept, nothing is restored in silence."""
         gone = decisions.unpublishable(after or before, reason=reason, now=self.clock.now())
-        outcome = Outcome(Result.ORPHANED, self.connections.write(before, gone))
+        outcome = WorkResult(Result.ORPHANED, self.connections.write(before, gone))
         if gone.status is Status.DISCONNECTED:  # nobody is to bring it back
             return outcome
         self.alerts.tell(
@@ -199,7 +199,7 @@ class Committer:
 SHORTEST_RECOVERY, LONGEST_RECOVERY = 7, 30  # days
 
 
-def finished(marked: Connection, committer: Committer, *, days: int = LONGEST_RECOVERY) -> Outcome:
+def finished(marked: Connection, committer: Committer, *, days: int = LONGEST_RECOVERY) -> WorkResult:
     """Delete the secret of a leased connection that is marked as removed, then COMMIT what is left of it.
 
     Raises:
@@ -214,10 +214,10 @@ def finished(marked: Connection, committer: Committer, *, days: int = LONGEST_RE
             pass
         except SecretNotOurs:
             after = decisions.removed(replace(marked, published=None), now=now)
-            return Outcome(Result.REMOVED, committer.connections.write(marked, after))
+            return WorkResult(Result.REMOVED, committer.connections.write(marked, after))
     committer.failpoints.reached("deleted")
     try:
-        return Outcome(Result.REMOVED, committer.connections.write(marked, decisions.removed(marked, now=now)))
+        return WorkResult(Result.REMOVED, committer.connections.write(marked, decisions.removed(marked, now=now)))
     except FenceLost:
         # Its new token has to be readable.
         _give_back(marked, committer)

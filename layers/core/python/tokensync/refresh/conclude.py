@@ -11,7 +11,7 @@ from tokensync.domain.sealing import grant_binding
 from tokensync.oauth.token_response import read_answer
 from tokensync.providers import CONSUMERS
 from tokensync.refresh import breaker, decisions, schedule, transitions
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -38,7 +38,7 @@ class Concluder:
     log: Log
     cadence: schedule.Cadence
 
-    def conclude(self, record: Connection, answer: Answer, grant: Grant, session: Session) -> Outcome:
+    def conclude(self, record: Connection, answer: Answer, grant: Grant, session: Session) -> WorkResult:
         """Read an answer that is durable, then do what it says.
 
         Raises:
@@ -78,7 +78,7 @@ class Concluder:
 
     def settle(
         self, record: Connection, failure: Failure, grant: Grant, session: Session, *, previous: Connection | None
-    ) -> Outcome:
+    ) -> WorkResult:
         """COMMIT a failure by its class, and publish where the status changed.
 
         `previous` is the record before its attempt was marked as sent; None where another process made the attempt.
@@ -125,18 +125,18 @@ class Concluder:
         result = Result.HELD if after.status is Status.HELD else Result.POSTPONED
         if after.publishing_is_due():
             return self.committer.publish(record, after, grant, result)
-        return Outcome(result, self.connections.write(record, after))
+        return WorkResult(result, self.connections.write(record, after))
 
-    def _not_proven(self, record: Connection, failure: Failure, session: Session) -> Outcome:
+    def _not_proven(self, record: Connection, failure: Failure, session: Session) -> WorkResult:
         """COMMIT that a new client secret was presented and refused: it tells nothing of the connection."""
         # Whoever resumes a trial that was killed asked nothing of the secret.
         is_the_secret = failure.kind is FailureClass.CONFIGURATION and session.trial is not None
         stands = self.connections.write(record, transitions.untold(record, failure, now=self.clock.now()))
-        return Outcome(Result.SECRET_REFUSED if is_the_secret else Result.POSTPONED, stands, failure=failure)
+        return WorkResult(Result.SECRET_REFUSED if is_the_secret else Result.POSTPONED, stands, failure=failure)
 
     def _not_accepted(
         self, record: Connection, failure: Failure, session: Session, *, previous: Connection | None
-    ) -> Outcome:
+    ) -> WorkResult:
         """COMMIT that a quarantined connection, asked for by an operator, gave no new token: it and its secret stay."""
         if failure.kind is FailureClass.CONFIGURATION:
             self.pause(session, failure)
@@ -145,9 +145,9 @@ class Concluder:
             record, failure, previous=previous, provider=session.provider, now=self.clock.now()
         )
         stands = self.connections.write(record, after)
-        return Outcome(Result.REAUTHORIZE if refused else Result.POSTPONED, stands, failure=failure)
+        return WorkResult(Result.REAUTHORIZE if refused else Result.POSTPONED, stands, failure=failure)
 
-    def _unusable(self, record: Connection, issued: Issued, grant: Grant, session: Session) -> Outcome:
+    def _unusable(self, record: Connection, issued: Issued, grant: Grant, session: Session) -> WorkResult:
         """Keep an answer whose access token nobody may publish; a well-formed new refresh token becomes the grant's."""
         self.keeper.set_aside(record, "unusable")
         odd = Failure(kind=FailureClass.UNKNOWN, code="unusable_answer", trace_id=issued.trace_id)
@@ -168,11 +168,13 @@ class Concluder:
         after = noted(after, "refresh.unusable", now=self.clock.now(), detail=issued.trace_id)
         if record.status is Status.QUARANTINED:
             apart = replace(after, status=record.status, reason=record.reason, renew_at=None)
-            return Outcome(Result.POSTPONED, self.connections.write(record, transitions.released(apart)), failure=odd)
+            return WorkResult(
+                Result.POSTPONED, self.connections.write(record, transitions.released(apart)), failure=odd
+            )
         # A version of its own, with the token that stands: in a restored table it tells that the old one is spent.
         return self.committer.publish(record, transitions.released(after), new, Result.POSTPONED)
 
-    def _other_account(self, record: Connection, grant: Grant) -> Outcome:
+    def _other_account(self, record: Connection, grant: Grant) -> WorkResult:
         """Hold a connection whose answer names another account: its tokens must reach no workload."""
         self.keeper.set_aside(record, "other_account")
         self.alerts.tell(
@@ -182,7 +184,7 @@ class Concluder:
             next_command=f"tokensync show {record.name}",
         )
         if record.status is Status.QUARANTINED:
-            return Outcome(Result.HELD, self.connections.write(record, transitions.released(record)))
+            return WorkResult(Result.HELD, self.connections.write(record, transitions.released(record)))
         after = replace(record, status=Status.HELD, reason=transitions.REASON_OTHER_ACCOUNT, renew_at=None)
         after = noted(after, "refresh.other_account", now=self.clock.now())
         return self.committer.publish(record, transitions.released(after), grant, Result.HELD)

@@ -19,7 +19,7 @@ from tokensync.oauth.token_response import read_consumer
 from tokensync.providers import CONSUMERS
 from tokensync.providers.api2cart import Standing, consumer_binding, from_bytes, to_bytes
 from tokensync.refresh import schedule
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.transitions import released
 
 if TYPE_CHECKING:
@@ -53,18 +53,18 @@ class Pusher:
     log: Log
     limits: Limits
 
-    def due(self, record: Connection, grant: Grant, session: Session) -> Outcome:
+    def due(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
         """Hand the pair to the app's consumer, now that it is due; what is no longer to be handed over rests."""
         standings = self._standings(record)
         names = [session.app.push, *(name for name, standing in standings.items() if standing.unanswered)]
         consumer = next((CONSUMERS[name] for name in names if name in CONSUMERS), None)
         if consumer is None or record.status not in (Status.ACTIVE, Status.HELD):
-            return Outcome(Result.NOTHING_DUE, self._write(record, replace(record, push_at=None)))
+            return WorkResult(Result.NOTHING_DUE, self._write(record, replace(record, push_at=None)))
         return self.push(record, grant, session, consumer)
 
     def push(
         self, record: Connection, grant: Grant, session: Session, consumer: Consumer, *, again: bool = False
-    ) -> Outcome:
+    ) -> WorkResult:
         """Hand the pair over and COMMIT what came of it. The lease is the caller's, and ends here.
 
         `again` is an operator's: it repeats a request that got no answer.
@@ -77,11 +77,11 @@ class Pusher:
         if standing.unanswered and not again:
             return self._left(record, consumer)
         if record.handed_over_at is not None and not standing.unanswered:
-            return Outcome(Result.OWNED_BY_CONSUMER, self._write(record, replace(record, push_at=None)))
+            return WorkResult(Result.OWNED_BY_CONSUMER, self._write(record, replace(record, push_at=None)))
         gives = session.app.gives_away and record.handed_over_at is None
         if gives and (record.status is not Status.ACTIVE or record.attempt is not None):
             # Its refresh token may be spent, and nobody here would be left to find that out. A refresh asks again.
-            return Outcome(Result.HELD, self._write(record, replace(record, push_at=None)))
+            return WorkResult(Result.HELD, self._write(record, replace(record, push_at=None)))
         lacking = _lacking(session.app, grant, consumer)
         if lacking is not None:
             return self._failed(record, record, lacking, grant=grant, session=session, consumer=consumer)
@@ -89,7 +89,7 @@ class Pusher:
 
     def _handed(
         self, record: Connection, grant: Grant, session: Session, consumer: Consumer, key: Secret | None
-    ) -> Outcome:
+    ) -> WorkResult:
         app, base, marked = session.app, consumer.endpoint(session.app), record
         if key is None:
             request = consumer.add(app, base, grant, record.name)
@@ -131,7 +131,7 @@ class Pusher:
 
     def _done(
         self, marked: Connection, grant: Grant, session: Session, consumer: Consumer, key: Secret, *, is_new: bool
-    ) -> Outcome:
+    ) -> WorkResult:
         now, after = self.clock.now(), marked
         if is_new or session.app.gives_away:
             after = self._sealed(marked, session, consumer, Standing(key=key))
@@ -154,7 +154,7 @@ class Pusher:
         grant: Grant,
         session: Session,
         consumer: Consumer,
-    ) -> Outcome:
+    ) -> WorkResult:
         """COMMIT a failure: what was not processed is tried again, what got no answer only if it may be repeated.
 
         `record` is how the connection stood before a request that must not be made twice was marked.
@@ -193,25 +193,25 @@ class Pusher:
             next_command=following,
         )
 
-    def _left(self, record: Connection, consumer: Consumer) -> Outcome:
+    def _left(self, record: Connection, consumer: Consumer) -> WorkResult:
         """Leave a connection alone whose request got no answer: tell, where the process that made it could not."""
         after = replace(record, push_at=None)
         if not record.push_failures:
             after = noted(after, "push.failed", now=self.clock.now(), detail=f"{consumer.name} {_NO_ANSWER.code}")
             after = replace(after, push_failures=1)
             self._tell(str(record.name), _NO_ANSWER, consumer, is_lost=True)
-        return Outcome(Result.HELD, self._write(record, after), failure=_NO_ANSWER)
+        return WorkResult(Result.HELD, self._write(record, after), failure=_NO_ANSWER)
 
-    def _ended(self, before: Connection, after: Connection, grant: Grant, result: Result) -> Outcome:
+    def _ended(self, before: Connection, after: Connection, grant: Grant, result: Result) -> WorkResult:
         """End the lease; publish where the owner changed."""
         after = released(after)
         if after.publishing_is_due():
             outcome = self.committer.publish(before, after, grant, result)
         else:
             try:
-                outcome = Outcome(result, self.connections.write(before, after))
+                outcome = WorkResult(result, self.connections.write(before, after))
             except FenceLost:
-                outcome = Outcome(Result.TAKEN_OVER)
+                outcome = WorkResult(Result.TAKEN_OVER)
         if outcome.result is Result.TAKEN_OVER:
             self._keep_standing(before, after)
             # Our pair, an older one by now, may have come after the newest: that one is handed over once more.

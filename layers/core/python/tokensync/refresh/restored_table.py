@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs
 from tokensync.refresh import decisions, transitions
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.domain.authorization import Pending
+    from tokensync.domain.authorization import Authorization
     from tokensync.domain.connection import Connection
     from tokensync.domain.ports import Connections, Origin
     from tokensync.domain.runtime import Alerts, Clock
@@ -57,7 +57,7 @@ class RestoredTable:
             )
         return table
 
-    def is_unchecked(self, record: Connection | Pending) -> bool:
+    def is_unchecked(self, record: Connection | Authorization) -> bool:
         """Return whether a record may be older than what was done since its backup.
 
         Raises:
@@ -66,7 +66,7 @@ class RestoredTable:
         table = self.id()
         return table is not None and record.table != table
 
-    def checked(self, record: Connection, table: str | None, answered: Answered) -> Connection | Outcome:
+    def checked(self, record: Connection, table: str | None, answered: Answered) -> Connection | WorkResult:
         """Return a leased connection that may be gone on with, or how it ended; `table` is what `id` returned.
 
         `answered` tells whether an answer is kept that the connection's attempt, or one before it, waits for.
@@ -88,7 +88,7 @@ class RestoredTable:
             return self.connections.write(record, replace(record, table=table))
         return self._set_apart(record, table)
 
-    def overtaken(self, record: Connection) -> Outcome | None:
+    def overtaken(self, record: Connection) -> WorkResult | None:
         """Return how a leased connection ended whose secret a later holder wrote than any that this table knows.
 
         Raises:
@@ -132,7 +132,7 @@ class RestoredTable:
         except (SecretGone, SecretNotOurs):
             return record.is_half_removed  # its deletion is what was begun
 
-    def _set_apart(self, record: Connection, table: str | None) -> Outcome:
+    def _set_apart(self, record: Connection, table: str | None) -> WorkResult:
         # Under a reason that is final: nobody resumes from it.
         self.committer.keeper.set_aside(record, transitions.REASON_RESTORED_TABLE)
         after = replace(decisions.set_apart(record, now=self.clock.now()), table=table)
@@ -144,4 +144,4 @@ class RestoredTable:
             "presented, and its secret stays as it was",
             next_command=f"tokensync invite {record.name.app} --for {record.name}",
         )
-        return Outcome(Result.HELD, stands)
+        return WorkResult(Result.HELD, stands)

@@ -36,7 +36,7 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class WorkResult:
     """The result, and the record as it was last seen.
 
     `again` asks for the message to come back; `backpressure` tells that AWS throttles or fails, so that the batch

@@ -18,7 +18,7 @@ from tokensync.domain.errors import (
     UnknownApp,
 )
 from tokensync.refresh import commit, decisions, schedule, transitions
-from tokensync.refresh.result import Outcome, Result
+from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tokensync.refresh.restored_table import RestoredTable
     from tokensync.refresh.session import Budget, Limits, Session
 
-    Act = Callable[[Connection, Grant, Session], Outcome]  # done under a lease, which it ends
+    Act = Callable[[Connection, Grant, Session], WorkResult]  # done under a lease, which it ends
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class Caretaker:
 
     def look_after(
         self, work: Work, session: Session, budget: Budget, *, force: bool = False, act: Act | None = None
-    ) -> Outcome:
+    ) -> WorkResult:
         """Lease the connection and do whatever is due. `force` is an operator's: it presents a held token again.
 
         `act` is done instead of what is due, once no attempt is unfinished; the lease is its own to end.
@@ -84,27 +84,27 @@ class Caretaker:
             # A comparison or a push must come after the present holder, whatever that one writes; and an answer, which
             # that one may have looked for before it was there.
             after = work.compare or work.push or work.answer is not None
-            return Outcome(Result.LEASED_ELSEWHERE, again=after and refused.leased_until is not None)
+            return WorkResult(Result.LEASED_ELSEWHERE, again=after and refused.leased_until is not None)
         self.failpoints.reached("leased")
         try:
             answered = lambda standing: self.refresher.is_answered(standing, session)  # noqa: E731 - one closure
             checked = self.restored.checked(record, table, answered)
-            if isinstance(checked, Outcome):
+            if isinstance(checked, WorkResult):
                 return checked
             record = checked
             return self._leased(record, session, budget, work, force=force, act=act)
         except FenceLost:
-            return Outcome(Result.TAKEN_OVER)
+            return WorkResult(Result.TAKEN_OVER)
         except (SealingUnavailable, UnknownApp, InvalidApp) as error:
             return self._unready(record, error, work)
 
     def _leased(
         self, record: Connection, session: Session, budget: Budget, work: Work, *, force: bool, act: Act | None
-    ) -> Outcome:
+    ) -> WorkResult:
         """Go on with an unfinished attempt; else do what was asked for, else what is due."""
         if record.removed_at is not None:
             after = decisions.removed(record, now=record.removed_at)
-            return Outcome(Result.REMOVED, self.connections.write(record, after))
+            return WorkResult(Result.REMOVED, self.connections.write(record, after))
         if record.is_half_removed:
             return self._finish_removal(record)
         resumed = self.refresher.resume(record, session)
@@ -116,14 +116,14 @@ class Caretaker:
             return self.committer.deauthorized(record, self.unsealer.grant(record))
         return self._due(record, session, budget, work, force=force)
 
-    def _finish_removal(self, record: Connection) -> Outcome:
+    def _finish_removal(self, record: Connection) -> WorkResult:
         """End a removal whose process died; whatever else was asked for comes too late."""
         try:
             return commit.finished(record, self.committer)
         except PublishUnavailable as error:
             return self.committer.postponed(record, "removing.postponed", str(error), compare=True, backpressure=True)
 
-    def _due(self, record: Connection, session: Session, budget: Budget, work: Work, *, force: bool) -> Outcome:
+    def _due(self, record: Connection, session: Session, budget: Budget, work: Work, *, force: bool) -> WorkResult:
         """Do what is due of a connection without an unfinished attempt."""
         now = self.clock.now()
         asked = work.compare or (record.compare_at is not None and record.compare_at <= now)
@@ -152,7 +152,7 @@ class Caretaker:
         renew_at = record.renew_at if ours and record.status in (Status.ACTIVE, Status.HELD) else None
         return self._reconcile(record, asked=asked, renew_at=renew_at)
 
-    def _apart(self, record: Connection, *, asked: bool, force: bool) -> Outcome | None:
+    def _apart(self, record: Connection, *, asked: bool, force: bool) -> WorkResult | None:
         """Return how a connection ended that is set apart, or has to be as its record is older than its secret."""
         if record.status is Status.QUARANTINED:
             # Whoever forced it saw it otherwise: a refresh is not what accepts it.
@@ -179,7 +179,7 @@ class Caretaker:
         # Written at once: a later write stores only what it changes itself.
         return self.connections.write(record, replace(record, warn_at=later))
 
-    def _rests(self, record: Connection, session: Session, now: int) -> Outcome | None:
+    def _rests(self, record: Connection, session: Session, now: int) -> WorkResult | None:
         """Decide about a held connection whose time has come; None means that an attempt is due."""
         if record.exemption is Exemption.LAST_ATTEMPT:
             last = schedule.last_attempt_at(
@@ -193,7 +193,7 @@ class Caretaker:
         # A last attempt without an answer is an operator's to repeat.
         return self.committer.release(record, Result.HELD, renew_at=None)
 
-    def _parked(self, record: Connection, session: Session, now: int) -> Outcome | None:
+    def _parked(self, record: Connection, session: Session, now: int) -> WorkResult | None:
         """Decide about a refusal that was set apart: the breaker's window, a pause and a resumption count."""
         parked_at, state = record.parked_at or 0, session.state
         if state.paused:
@@ -204,7 +204,7 @@ class Caretaker:
             return self.committer.release(record, Result.HELD, renew_at=parked_at + transitions.BREAKER_WINDOW + 1)
         return self.committer.reauthorize(record, record, self.unsealer.grant(record))
 
-    def _reconcile(self, record: Connection, *, asked: bool, renew_at: int | None) -> Outcome:
+    def _reconcile(self, record: Connection, *, asked: bool, renew_at: int | None) -> WorkResult:
         """Make the secret equal to the grant where it is not, and release."""
         differs = record.publishing_is_due()
         try:
@@ -222,10 +222,10 @@ class Caretaker:
         if not differs:
             # What only AWS had in the way is over.
             after = replace(after, failures=0 if record.last_error is None else record.failures)
-            return Outcome(Result.NOTHING_DUE, self.connections.write(record, after))
+            return WorkResult(Result.NOTHING_DUE, self.connections.write(record, after))
         return self.committer.publish(record, after, self.unsealer.grant(record), Result.PUBLISHED)
 
-    def renew(self, record: Connection, session: Session, budget: Budget, *, force: bool = False) -> Outcome:
+    def renew(self, record: Connection, session: Session, budget: Budget, *, force: bool = False) -> WorkResult:
         """Refresh a leased connection whether or not that is due, or verify one that nothing can renew."""
         refused = self.refresher.gate(record, session, budget, force=force)
         if refused is not None:
@@ -235,29 +235,29 @@ class Caretaker:
             return self._verified(record, grant, session)
         return self.refresher.refresh(record, grant, session, budget, force=force)
 
-    def _push(self, record: Connection, session: Session, budget: Budget) -> Outcome:
+    def _push(self, record: Connection, session: Session, budget: Budget) -> WorkResult:
         """Hand the pair to the app's consumer, where that fits into the time that is left; a pause does not matter."""
         refused = self.refresher.gate(record, session, budget, force=True)
         return self.pusher.due(record, self.unsealer.grant(record), session) if refused is None else refused
 
-    def _verify(self, record: Connection, session: Session) -> Outcome:
+    def _verify(self, record: Connection, session: Session) -> WorkResult:
         """Verify an access token that never expires, unless its app is paused."""
         if session.state.paused:
             later = transitions.released(replace(record, verify_at=self.clock.now() + transitions.PAUSED_RECHECK))
-            return Outcome(Result.PAUSED, self.connections.write(record, later))
+            return WorkResult(Result.PAUSED, self.connections.write(record, later))
         return self._verified(record, self.unsealer.grant(record), session)
 
-    def _verified(self, record: Connection, grant: Grant, session: Session) -> Outcome:
+    def _verified(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
         """Verify where the provider has a call for it; else a token that nothing can renew stays until its end."""
         if session.provider.account_call is None:
             ends = grant.access_expires_at
             if ends is not None and ends <= self.clock.now():
                 return self.committer.reauthorize(record, record, grant, reason=transitions.REASON_ENDED)
             rests = transitions.released(replace(record, renew_at=None, verify_at=ends))
-            return Outcome(Result.NOTHING_DUE, self.connections.write(record, rests))
+            return WorkResult(Result.NOTHING_DUE, self.connections.write(record, rests))
         return self.verifier.verify(record, grant, session)
 
-    def _unready(self, record: Connection, error: Exception, work: Work) -> Outcome:
+    def _unready(self, record: Connection, error: Exception, work: Work) -> WorkResult:
         """Postpone a connection whose key or app is not to be had; nothing was spent, or the answer is stored."""
         try:
             withheld = isinstance(error, SealingUnavailable)
@@ -267,4 +267,4 @@ class Caretaker:
             # No record says that a push was asked for.
             return replace(outcome, again=work.push)
         except FenceLost:
-            return Outcome(Result.TAKEN_OVER)
+            return WorkResult(Result.TAKEN_OVER)

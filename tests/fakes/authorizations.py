@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fakes.failing import Failing
 from fakes.table import Row, Table
-from tokensync.domain.authorization import Outcome, Pending, PendingKey
+from tokensync.domain.authorization import Authorization, AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import SCHEMA
 from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
 
@@ -18,47 +18,51 @@ DAY = 86_400
 ANSWER_DAYS = 30
 
 
-class InMemoryPendings(Failing):
-    """See `tokensync.domain.ports.Pendings`. Give it the table of the connections: both stand in one due index."""
+class InMemoryAuthorizations(Failing):
+    """See `tokensync.domain.ports.Authorizations`. It takes the connections' table: both have one due index."""
 
     def __init__(self, table: Table | None = None) -> None:
         super().__init__()
         self.table = table or Table()
 
-    def put(self, pending: Pending) -> None:
+    def put(self, authorization: Authorization) -> None:
         """Store a new pending authorization, unless one stands under its key."""
         with self._attempt("put"), self.table.lock:
-            self.table.rows.setdefault(_key(pending.key), Row(pending, ttl=_ttl(pending)))
+            self.table.rows.setdefault(_key(authorization.key), Row(authorization, ttl=_ttl(authorization)))
 
-    def get(self, key: PendingKey) -> Pending | None:
+    def get(self, key: AuthorizationKey) -> Authorization | None:
         """Return it, or None."""
         with self._attempt("get"):
             row = self.table.row(*_key(key))
             return None if row is None else _record(row)
 
-    def of_browser(self, app: str, browser: str) -> list[Pending]:
+    def of_browser(self, app: str, browser: str) -> list[Authorization]:
         """Return all of one browser, the latest consumed or created last."""
         with self._attempt("of_browser"):
             found = map(_record, self.table.in_order(f"app#{app}", f"pending#{browser}#"))
             return sorted(
-                found, key=lambda pending: (pending.consumed_at is not None, pending.consumed_at or pending.created_at)
+                found,
+                key=lambda authorization: (
+                    authorization.consumed_at is not None,
+                    authorization.consumed_at or authorization.created_at,
+                ),
             )
 
     def consume(
-        self, key: PendingKey, *, now: int, lease_until: int | None, code: str, table: str | None = None
-    ) -> Pending:
+        self, key: AuthorizationKey, *, now: int, lease_until: int | None, code: str, table: str | None = None
+    ) -> Authorization:
         """Use it up, and mark the code as presented."""
         with self._attempt("consume"), self.table.lock:
             row = self.table.row(*_key(key))
             if row is None:
                 raise AlreadyConsumed("no such authorization")
             _check_schema(row)
-            pending = _record(row)
-            if pending.consumed_at is not None or pending.expires_at <= now:
+            authorization = _record(row)
+            if authorization.consumed_at is not None or authorization.expires_at <= now:
                 raise AlreadyConsumed("used before or expired")
-            if table is not None and pending.table != table:
+            if table is not None and authorization.table != table:
                 raise AlreadyConsumed("begun before the table was restored")
-            if pending.invite_id and (f"app#{key.app}", f"invite#{pending.invite_id}") in self.table.rows:
+            if authorization.invite_id and (f"app#{key.app}", f"invite#{authorization.invite_id}") in self.table.rows:
                 raise AlreadyConsumed("its invite was used")
             code_key = (f"app#{key.app}", f"code#{code}")
             if code and code_key in self.table.rows:
@@ -66,11 +70,15 @@ class InMemoryPendings(Failing):
             if code:
                 self.table.rows[code_key] = Row(None, ttl=now + DAY)
             row.record = replace(
-                pending, consumed_at=now, lease_until=lease_until, outcome=Outcome.WORKING, fence=pending.fence + 1
+                authorization,
+                consumed_at=now,
+                lease_until=lease_until,
+                outcome=AuthorizationState.WORKING,
+                fence=authorization.fence + 1,
             )
             return _record(row)
 
-    def write(self, before: Pending, after: Pending, *, next_at: int | None) -> Pending:
+    def write(self, before: Authorization, after: Authorization, *, next_at: int | None) -> Authorization:
         """Write what differs, on condition of the fence."""
         with self._attempt("write"), self.table.lock:
             row = self.table.row(*_key(before.key))
@@ -79,7 +87,7 @@ class InMemoryPendings(Failing):
             _check_schema(row)
             changed = {
                 field.name: getattr(after, field.name)
-                for field in fields(Pending)
+                for field in fields(Authorization)
                 if getattr(before, field.name) != getattr(after, field.name)
             }
             row.record = replace(_record(row), **changed)
@@ -87,28 +95,28 @@ class InMemoryPendings(Failing):
             row.next_at = next_at
             return _record(row)
 
-    def lease(self, key: PendingKey, *, now: int, until: int) -> Pending:
+    def lease(self, key: AuthorizationKey, *, now: int, until: int) -> Authorization:
         """Take over an answered authorization whose callback died."""
         with self._attempt("lease"), self.table.lock:
             row = self.table.row(*_key(key))
             if row is None:
                 raise NotLeased("no such authorization")
             _check_schema(row)
-            pending = _record(row)
-            if pending.sealed_answer is None or pending.outcome is not Outcome.WORKING:
+            authorization = _record(row)
+            if authorization.sealed_answer is None or authorization.outcome is not AuthorizationState.WORKING:
                 raise NotLeased("nothing was answered, or it is finished")
-            if pending.lease_until is not None and pending.lease_until >= now:
-                raise NotLeased("leased by another", pending.lease_until)
-            row.record = replace(pending, fence=pending.fence + 1, lease_until=until)
+            if authorization.lease_until is not None and authorization.lease_until >= now:
+                raise NotLeased("leased by another", authorization.lease_until)
+            row.record = replace(authorization, fence=authorization.fence + 1, lease_until=until)
             return _record(row)
 
-    def given_up(self, app: str) -> Iterator[Pending]:
+    def given_up(self, app: str) -> Iterator[Authorization]:
         """Yield the authorizations that failed and whose answer is kept."""
         with self._attempt("given_up"):
-            pendings = list(map(_record, self.table.in_order(f"app#{app}", "pending#")))
-        for pending in pendings:
-            if pending.outcome is Outcome.FAILED and pending.sealed_answer is not None:
-                yield pending
+            authorizations = list(map(_record, self.table.in_order(f"app#{app}", "pending#")))
+        for authorization in authorizations:
+            if authorization.outcome is AuthorizationState.FAILED and authorization.sealed_answer is not None:
+                yield authorization
 
     def invite_is_used(self, app: str, invite_id: str) -> bool:
         """Return whether a connection stands through this invite."""
@@ -121,21 +129,21 @@ class InMemoryPendings(Failing):
             ttl = max(now, expires_at) + DAY
             self.table.rows[(f"app#{app}", f"invite#{invite_id}")] = Row(None, ttl=ttl)
 
-    def seed(self, pending: Pending, *, next_at: int | None = None) -> Pending:
+    def seed(self, authorization: Authorization, *, next_at: int | None = None) -> Authorization:
         """Put a record as it stands, past every condition."""
         with self.table.lock:
-            self.table.rows[_key(pending.key)] = Row(pending, ttl=_ttl(pending), next_at=next_at)
-        return pending
+            self.table.rows[_key(authorization.key)] = Row(authorization, ttl=_ttl(authorization), next_at=next_at)
+        return authorization
 
 
-def _key(key: PendingKey) -> tuple[str, str]:
+def _key(key: AuthorizationKey) -> tuple[str, str]:
     return f"app#{key.app}", key.sort_key
 
 
-def _ttl(pending: Pending) -> int:
-    if pending.sealed_answer is None:
-        return pending.expires_at + DAY
-    return (pending.received_at or pending.expires_at) + ANSWER_DAYS * DAY
+def _ttl(authorization: Authorization) -> int:
+    if authorization.sealed_answer is None:
+        return authorization.expires_at + DAY
+    return (authorization.received_at or authorization.expires_at) + ANSWER_DAYS * DAY
 
 
 def _check_schema(row: Row) -> None:
@@ -143,8 +151,8 @@ def _check_schema(row: Row) -> None:
         raise NewerSchema("written by a newer version")
 
 
-def _record(row: Row) -> Pending:
+def _record(row: Row) -> Authorization:
     record = row.record
-    if not isinstance(record, Pending):
+    if not isinstance(record, Authorization):
         raise TypeError("not a pending authorization's row")
     return record

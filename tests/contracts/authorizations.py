@@ -1,0 +1,310 @@
+"""The contract of `tokensync.domain.ports.Authorizations`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from contracts.world import DAY, NOW, at_once, winners
+from tokensync.domain.authorization import Authorization, AuthorizationKey, AuthorizationState
+from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
+
+if TYPE_CHECKING:
+    from contracts.world import Key, World
+
+SOON = NOW + 33
+RACES = 40
+
+
+def waiting(key: AuthorizationKey, **fields: object) -> Authorization:
+    """Return an authorization that a seller is on the way through."""
+    standing = Authorization(
+        key=key,
+        provider="tiktok_shop",
+        token_endpoint="https://auth.example/token",
+        redirect_uri="https://connect.example/callback/demo",
+        invite_id="invite-1",
+        created_at=NOW - 60,
+        expires_at=NOW + 3600,
+    )
+    return replace(standing, **fields)  # type: ignore[arg-type]  # fields of a record, by name
+
+
+def place(key: AuthorizationKey) -> Key:
+    """Return where a pending authorization stands."""
+    return f"app#{key.app}", key.sort_key
+
+
+class AuthorizationsContract:
+    """What every implementation does."""
+
+    @pytest.fixture
+    def key(self, world: World) -> AuthorizationKey:
+        """Return a key that is nobody else's."""
+        return AuthorizationKey(world.app, "browser-1", "nonce-1")
+
+    @pytest.fixture
+    def answered(self, world: World, key: AuthorizationKey) -> Authorization:
+        """Return an authorization whose answer is stored and whose callback holds the lease."""
+        world.authorizations.put(waiting(key))
+        used = world.authorizations.consume(key, now=NOW, lease_until=SOON, code="code-1")
+        return world.authorizations.write(
+            used, replace(used, sealed_answer=b"\x00raw", received_at=NOW + 1), next_at=SOON
+        )
+
+    # ------------------------------------------------------------------------------------------------ reading
+
+    def test_what_is_not_there(self, world: World, key: AuthorizationKey) -> None:
+        """Reading what does not stand gives None."""
+        assert world.authorizations.get(key) is None
+
+    def test_every_field_comes_back(self, world: World, key: AuthorizationKey) -> None:
+        """A record comes back with every field as it was stored."""
+        full = waiting(
+            key,
+            invite_expires_at=NOW + 7 * DAY,
+            label="Acme ✓",
+            for_account="701",
+            fence=2,
+            consumed_at=NOW,
+            lease_until=SOON,
+            sealed_answer=bytes(range(256)),
+            received_at=NOW + 1,
+            outcome=AuthorizationState.QUARANTINED,
+            detail="another account",
+            connection=f"{world.app}/702",
+            missing_scopes=("read", "write"),
+            table="table-2",
+        )
+        world.authorizations.put(full)
+        world.authorizations.put(replace(full, label="a repetition"))
+        assert full == world.authorizations.get(key)
+
+    def test_one_browser(self, world: World) -> None:
+        """All of one browser's come, the latest consumed or created last, and nobody else's."""
+        keys = [AuthorizationKey(world.app, "browser-1", nonce) for nonce in ("a", "b", "c")]
+        for created, key in zip((30, 20, 10), keys, strict=True):
+            world.authorizations.put(waiting(key, created_at=NOW - created))
+        world.authorizations.put(waiting(AuthorizationKey(world.app, "browser-10", "d")))
+        assert keys == [found.key for found in world.authorizations.of_browser(world.app, "browser-1")]
+        world.authorizations.consume(keys[0], now=NOW, lease_until=None, code="")
+        assert [*keys[1:], keys[0]] == [found.key for found in world.authorizations.of_browser(world.app, "browser-1")]
+
+    def test_how_long_it_stays(self, world: World, key: AuthorizationKey, answered: Authorization) -> None:
+        """DynamoDB may delete an authorization a day after it expired, and a stored answer after 30 days."""
+        other = AuthorizationKey(world.app, "browser-1", "nonce-2")
+        world.authorizations.put(waiting(other))
+        assert NOW + 3600 + DAY == world.attribute(place(other), "ttl")
+        assert NOW + 1 + 30 * DAY == world.attribute(place(key), "ttl")
+        world.authorizations.write(
+            answered, replace(answered, sealed_answer=None, outcome=AuthorizationState.CONNECTED), next_at=None
+        )
+        assert NOW + 3600 + DAY == world.attribute(place(key), "ttl")
+
+    # ------------------------------------------------------------------------------------------------ consume
+
+    def test_consuming(self, world: World, key: AuthorizationKey) -> None:
+        """Consuming marks it as worked on, counts the fence up, and marks the code as presented for a day."""
+        world.authorizations.put(waiting(key))
+        used = world.authorizations.consume(key, now=NOW, lease_until=SOON, code="code-1")
+        expected = waiting(key, consumed_at=NOW, lease_until=SOON, outcome=AuthorizationState.WORKING, fence=1)
+        assert expected == used
+        assert expected == world.authorizations.get(key)
+        assert NOW + DAY == world.attribute((f"app#{world.app}", "code#code-1"), "ttl")
+
+    def test_consuming_without_an_exchange(self, world: World, key: AuthorizationKey) -> None:
+        """A seller who declined uses the authorization up without a lease and without a code."""
+        world.authorizations.put(waiting(key))
+        used = world.authorizations.consume(key, now=NOW, lease_until=None, code="")
+        assert (NOW, None, 1) == (used.consumed_at, used.lease_until, used.fence)
+        other = AuthorizationKey(world.app, "browser-1", "nonce-2")
+        world.authorizations.put(waiting(other))
+        world.authorizations.consume(other, now=NOW, lease_until=None, code="")
+
+    def test_consuming_twice(self, world: World, key: AuthorizationKey) -> None:
+        """A used authorization is not used again, with whatever code."""
+        world.authorizations.put(waiting(key))
+        used = world.authorizations.consume(key, now=NOW, lease_until=SOON, code="code-1")
+        for code in ("code-1", "code-2", ""):
+            with pytest.raises(AlreadyConsumed):
+                world.authorizations.consume(key, now=NOW + 1, lease_until=SOON, code=code)
+        assert used == world.authorizations.get(key)
+
+    def test_consuming_in_a_restored_table(self, world: World) -> None:
+        """Only what was begun in that very table is used up: of all else nobody knows whether it was."""
+        for number, (begun_in, refused) in enumerate([(None, True), ("table-2", True), ("table-3", False)]):
+            key = AuthorizationKey(world.app, "browser-1", f"nonce-{number}")
+            world.authorizations.put(waiting(key, table=begun_in))
+            code = f"code-{number}"
+            if refused:
+                with pytest.raises(AlreadyConsumed):
+                    world.authorizations.consume(key, now=NOW, lease_until=SOON, code=code, table="table-3")
+                assert waiting(key, table=begun_in) == world.authorizations.get(key)
+            else:
+                assert (
+                    1 == world.authorizations.consume(key, now=NOW, lease_until=SOON, code=code, table="table-3").fence
+                )
+
+    def test_consuming_what_is_not_there(self, world: World, key: AuthorizationKey) -> None:
+        """What does not stand cannot be consumed, and is not created."""
+        with pytest.raises(AlreadyConsumed):
+            world.authorizations.consume(key, now=NOW, lease_until=SOON, code="code-1")
+        assert world.authorizations.get(key) is None
+
+    def test_consuming_what_expired(self, world: World, key: AuthorizationKey) -> None:
+        """An authorization is good through the second before it expires."""
+        authorization = waiting(key)
+        world.authorizations.put(authorization)
+        with pytest.raises(AlreadyConsumed):
+            world.authorizations.consume(key, now=authorization.expires_at, lease_until=SOON, code="code-1")
+        assert authorization == world.authorizations.get(key)
+        world.authorizations.consume(key, now=authorization.expires_at - 1, lease_until=SOON, code="code-1")
+
+    def test_a_code_comes_once(self, world: World, key: AuthorizationKey) -> None:
+        """A code that was presented under another authorization is refused, and consumes nothing."""
+        other = AuthorizationKey(world.app, "browser-2", "nonce-2")
+        world.authorizations.put(waiting(key))
+        world.authorizations.put(waiting(other))
+        world.authorizations.consume(key, now=NOW, lease_until=SOON, code="code-1")
+        with pytest.raises(AlreadyConsumed):
+            world.authorizations.consume(other, now=NOW, lease_until=SOON, code="code-1")
+        assert waiting(other) == world.authorizations.get(other)
+        world.authorizations.consume(other, now=NOW, lease_until=SOON, code="code-2")
+
+    def test_a_used_invite(self, world: World, key: AuthorizationKey) -> None:
+        """An authorization whose invite led to a connection meanwhile is refused, and presents no code."""
+        world.authorizations.put(waiting(key))
+        world.authorizations.use_invite(world.app, "invite-1", now=NOW, expires_at=NOW + DAY)
+        with pytest.raises(AlreadyConsumed):
+            world.authorizations.consume(key, now=NOW, lease_until=SOON, code="code-1")
+        assert waiting(key) == world.authorizations.get(key)
+        without = AuthorizationKey(world.app, "browser-1", "nonce-2")
+        world.authorizations.put(waiting(without, invite_id=""))
+        world.authorizations.consume(without, now=NOW, lease_until=SOON, code="code-1")
+
+    def test_one_of_many_consumes(self, world: World) -> None:
+        """Of many callbacks at once with one authorization, one goes on to the exchange; race after race."""
+        for race in range(RACES):
+            key = AuthorizationKey(world.app, "browser-1", f"race-{race}")
+            world.authorizations.put(waiting(key))
+            results = at_once(
+                lambda _, key=key: world.authorizations.consume(key, now=NOW, lease_until=SOON, code=key.nonce)  # type: ignore[misc]  # bound per race
+            )
+            assert [1] == [won.fence for won in winners(results, AlreadyConsumed)]
+
+    def test_one_code_under_many_authorizations(self, world: World) -> None:
+        """Of many authorizations that present one code at once, one does, and only that one is consumed."""
+        keys = [AuthorizationKey(world.app, "browser-1", f"nonce-{number}") for number in range(24)]
+        for key in keys:
+            world.authorizations.put(waiting(key))
+        results = at_once(
+            lambda number: world.authorizations.consume(keys[number], now=NOW, lease_until=SOON, code="code-1")
+        )
+        (won,) = winners(results, AlreadyConsumed)
+        consumed = [found.key for found in world.authorizations.of_browser(world.app, "browser-1") if found.consumed_at]
+        assert [won.key] == consumed
+
+    # --------------------------------------------------------------------------------------- write and lease
+
+    def test_writing_the_answer(self, world: World, key: AuthorizationKey, answered: Authorization) -> None:
+        """The answer stands on the record, which is due when the lease of its callback ends."""
+        assert (b"\x00raw", NOW + 1, AuthorizationState.WORKING) == (
+            answered.sealed_answer,
+            answered.received_at,
+            answered.outcome,
+        )
+        assert answered == world.authorizations.get(key)
+        assert (SOON, "due") == (world.attribute(place(key), "next_at"), world.attribute(place(key), "due"))
+
+    def test_finishing(self, world: World, key: AuthorizationKey, answered: Authorization) -> None:
+        """What is finished leaves the due index, drops its answer, and keeps what it does not know."""
+        world.plant(place(key), "colour", "blue")
+        done = replace(
+            answered, sealed_answer=None, outcome=AuthorizationState.CONNECTED, connection="demo/1", lease_until=None
+        )
+        assert done == world.authorizations.write(answered, done, next_at=None)
+        assert done == world.authorizations.get(key)
+        beside = [world.attribute(place(key), name) for name in ("next_at", "due", "colour")]
+        assert [None, None, "blue"] == beside
+
+    def test_writing_under_a_lost_fence(self, world: World, key: AuthorizationKey, answered: Authorization) -> None:
+        """A callback that was taken over writes nothing; neither does one whose record is gone."""
+        taken = world.authorizations.lease(key, now=SOON + 1, until=SOON + 60)
+        with pytest.raises(FenceLost):
+            world.authorizations.write(answered, replace(answered, outcome=AuthorizationState.FAILED), next_at=None)
+        assert taken == world.authorizations.get(key)
+        world.erase(place(key))
+        with pytest.raises(FenceLost):
+            world.authorizations.write(taken, replace(taken, outcome=AuthorizationState.FAILED), next_at=None)
+        assert world.authorizations.get(key) is None
+
+    def test_taking_over_a_dead_callback(self, world: World, key: AuthorizationKey, answered: Authorization) -> None:
+        """An answered authorization is taken over once its callback's lease is over, and not before."""
+        with pytest.raises(NotLeased) as refused:
+            world.authorizations.lease(key, now=SOON, until=SOON + 60)
+        assert refused.value.leased_until == SOON
+        taken = world.authorizations.lease(key, now=SOON + 1, until=SOON + 60)
+        assert replace(answered, fence=answered.fence + 1, lease_until=SOON + 60) == taken
+        assert taken == world.authorizations.get(key)
+
+    def test_one_of_many_takes_over(self, world: World, key: AuthorizationKey, answered: Authorization) -> None:
+        """Of many workers that take a dead callback over at once, one does."""
+        won = winners(at_once(lambda _: world.authorizations.lease(key, now=SOON + 1, until=SOON + 60)), NotLeased)
+        assert [answered.fence + 1] == [authorization.fence for authorization in won]
+
+    def test_nothing_to_take_over(self, world: World, key: AuthorizationKey) -> None:
+        """What is not there, not answered or finished is not taken over."""
+        with pytest.raises(NotLeased):
+            world.authorizations.lease(key, now=NOW, until=SOON)
+        world.authorizations.put(waiting(key))
+        with pytest.raises(NotLeased):
+            world.authorizations.lease(key, now=NOW, until=SOON)
+        used = world.authorizations.consume(key, now=NOW, lease_until=SOON, code="code-1")
+        with pytest.raises(NotLeased):
+            world.authorizations.lease(key, now=SOON + 1, until=SOON + 60)
+        world.authorizations.write(
+            used, replace(used, sealed_answer=b"raw", outcome=AuthorizationState.FAILED), next_at=None
+        )
+        with pytest.raises(NotLeased):
+            world.authorizations.lease(key, now=SOON + 1, until=SOON + 60)
+
+    def test_a_newer_schema_is_left_alone(self, world: World, key: AuthorizationKey, answered: Authorization) -> None:
+        """A record of a newer version is neither consumed, nor written, nor taken over."""
+        other = AuthorizationKey(world.app, "browser-1", "nonce-2")
+        world.authorizations.put(waiting(other))
+        world.plant(place(other), "schema", 2)
+        world.plant(place(key), "schema", 2)
+        with pytest.raises(NewerSchema):
+            world.authorizations.consume(other, now=NOW, lease_until=SOON, code="code-2")
+        with pytest.raises(NewerSchema):
+            world.authorizations.write(answered, replace(answered, outcome=AuthorizationState.FAILED), next_at=None)
+        with pytest.raises(NewerSchema):
+            world.authorizations.lease(key, now=SOON + 1, until=SOON + 60)
+        assert [waiting(other), answered] == [world.authorizations.get(other), world.authorizations.get(key)]
+
+    # ----------------------------------------------------------------------------------------------- invites
+
+    def test_invites(self, world: World) -> None:
+        """An invite is unused until it is marked, for a day longer than it lives; marking it twice changes nothing."""
+        assert not world.authorizations.invite_is_used(world.app, "invite-9")
+        for _ in range(2):
+            world.authorizations.use_invite(world.app, "invite-9", now=NOW, expires_at=NOW + 7 * DAY)
+        assert world.authorizations.invite_is_used(world.app, "invite-9")
+        assert not world.authorizations.invite_is_used(f"{world.app}-2", "invite-9")
+        assert NOW + 8 * DAY == world.attribute((f"app#{world.app}", "invite#invite-9"), "ttl")
+
+    def test_what_was_given_up_although_it_was_answered(
+        self, world: World, key: AuthorizationKey, answered: Authorization
+    ) -> None:
+        """Only what failed and still holds its answer is yielded, of one app alone."""
+        assert [] == list(world.authorizations.given_up(world.app))
+        failed = replace(answered, outcome=AuthorizationState.FAILED, detail="no_account", lease_until=None)
+        given_up = world.authorizations.write(answered, failed, next_at=None)
+        other = AuthorizationKey(world.app, "browser-2", "nonce-2")
+        world.authorizations.put(replace(waiting(other), outcome=AuthorizationState.FAILED))
+
+        assert [given_up] == list(world.authorizations.given_up(world.app))
+        assert [] == list(world.authorizations.given_up(f"{world.app}-other"))
+        assert key == given_up.key
