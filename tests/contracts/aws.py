@@ -19,10 +19,10 @@ from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import DynamoTable, key_of
 from tokensync.aws.items import from_attribute, to_attribute
 from tokensync.aws.kms import KmsKeys
-from tokensync.aws.notices import DynamoNotices
 from tokensync.aws.origin import DynamoOrigin
 from tokensync.aws.queue import SqsDeadLetters, SqsWorkQueue
 from tokensync.aws.token_secrets import SecretsManagerTokens
+from tokensync.aws.webhook_events import DynamoWebhookEvents
 from tokensync.domain.names import token_secret_name
 from tokensync.domain.sealing import EnvelopeSealer
 from tokensync.domain.work import Work
@@ -93,7 +93,7 @@ class AwsWorld:
         table = DynamoTable(resources.clients.dynamodb, resources.table)
         self.connections = DynamoConnections(table)
         self.authorizations = DynamoAuthorizations(table)
-        self.notices = DynamoNotices(table)
+        self.webhook_events = DynamoWebhookEvents(table)
         self.origin = DynamoOrigin(table, self.clock)
         app_secrets = AppSecrets(resources.clients.secrets, prefix=STACK, stack=STACK)
         self.apps = AwsApps(app_secrets, table, self.clock)

@@ -11,10 +11,10 @@ from fakes import (
     InMemoryAuthorizations,
     InMemoryConnections,
     InMemoryDeadLetters,
-    InMemoryNotices,
     InMemoryOrigin,
     InMemorySealer,
     InMemoryTokenSecrets,
+    InMemoryWebhookEvents,
     InMemoryWorkQueue,
     Table,
 )
@@ -36,7 +36,7 @@ class InMemoryWorld:
         self._sealer = InMemorySealer()
         self.connections = InMemoryConnections(self._table)
         self.authorizations = InMemoryAuthorizations(self._table)
-        self.notices = InMemoryNotices(self._table)
+        self.webhook_events = InMemoryWebhookEvents(self._table)
         self.origin = InMemoryOrigin(self._table)
         self.apps = InMemoryApps(table=self._table)
         self.secrets = InMemoryTokenSecrets(prefix="tokensync", stack="tokensync")

@@ -39,6 +39,6 @@ class OriginContract:
         origin = world.restored()
         table = origin.restored()
         assert table is not None
-        assert [True] == [first for first in at_once(lambda _: origin.notice(table, now=NOW)) if first]
-        assert not origin.notice(table, now=NOW + 1)
-        assert origin.notice("another", now=NOW + 2)
+        assert [True] == [first for first in at_once(lambda _: origin.webhook_event(table, now=NOW)) if first]
+        assert not origin.webhook_event(table, now=NOW + 1)
+        assert origin.webhook_event("another", now=NOW + 2)

@@ -48,7 +48,7 @@ class World(Protocol):
     app: str
     connections: ports.Connections
     authorizations: ports.Authorizations
-    notices: ports.Notices
+    webhook_events: ports.WebhookEvents
     origin: ports.Origin
     apps: Registry
     secrets: ports.TokenSecrets

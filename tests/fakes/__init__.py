@@ -5,13 +5,13 @@ from fakes.authorizations import InMemoryAuthorizations
 from fakes.clock import FakeClock
 from fakes.connections import InMemoryConnections
 from fakes.dead_letters import InMemoryDeadLetters
-from fakes.notices import InMemoryNotices
 from fakes.origin import InMemoryOrigin
 from fakes.randomness import SeededRandomness
 from fakes.recorders import RecordingAlerts, RecordingLog, ScriptedFailpoints
 from fakes.sealer import FakeKeyService, InMemorySealer
 from fakes.table import Table
 from fakes.token_secrets import InMemoryTokenSecrets
+from fakes.webhook_events import InMemoryWebhookEvents
 from fakes.work_queue import InMemoryWorkQueue
 
 __all__ = [
@@ -21,10 +21,10 @@ __all__ = [
     "InMemoryAuthorizations",
     "InMemoryConnections",
     "InMemoryDeadLetters",
-    "InMemoryNotices",
     "InMemoryOrigin",
     "InMemorySealer",
     "InMemoryTokenSecrets",
+    "InMemoryWebhookEvents",
     "InMemoryWorkQueue",
     "RecordingAlerts",
     "RecordingLog",

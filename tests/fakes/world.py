@@ -14,10 +14,10 @@ from fakes import (
     InMemoryAuthorizations,
     InMemoryConnections,
     InMemoryDeadLetters,
-    InMemoryNotices,
     InMemoryOrigin,
     InMemorySealer,
     InMemoryTokenSecrets,
+    InMemoryWebhookEvents,
     InMemoryWorkQueue,
     RecordingAlerts,
     RecordingLog,
@@ -164,7 +164,7 @@ class World:
         self.failpoints = ScriptedFailpoints()
         self.shop = ScriptedShop(self.clock)
         self.signer = Signer([Secret("k" * 64)])
-        self.notices = InMemoryNotices(self.table)
+        self.webhook_events = InMemoryWebhookEvents(self.table)
         self.ports = Ports(
             connections=self.connections,
             authorizations=self.authorizations,
@@ -182,7 +182,7 @@ class World:
         )
         self.dead_letters = InMemoryDeadLetters(self.clock)
         rotation = RotationParts(self.ports, claim=720, prefix="tokensync", dead_letters=self.dead_letters)
-        callback = CallbackParts(self.ports, self.notices, lambda: self.signer, base_url)
+        callback = CallbackParts(self.ports, self.webhook_events, lambda: self.signer, base_url)
         self.publisher = rotation.publisher
         self.verifier = rotation.verifier
         self.caretaker = rotation.caretaker

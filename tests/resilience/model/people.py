@@ -10,7 +10,7 @@ from model.stage import ALL, NAMES, RECEIVES, REST, Consent, Stage
 from tokensync.authorize.links import Invite
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.secret import Secret
-from tokensync.oauth.provider import Notice, NoticeKind
+from tokensync.oauth.provider import WebhookEvent, WebhookEventKind
 from tokensync.operate.import_fields import Brought
 from tokensync.refresh.result import Result
 
@@ -71,8 +71,8 @@ def deauthorize(stage: Stage, name: ConnectionName) -> None:
     stage.ended.add(name)
     stage.server(name).withdraw(name.account)
     now = stage.world.clock.now()
-    notice = Notice(kind=NoticeKind.DEAUTHORIZED, at=now, account=name.account)
-    stage.world.webhooks.noticer.take(name.app, notice, f"{name}-{now}", base_url="")
+    webhook_event = WebhookEvent(kind=WebhookEventKind.DEAUTHORIZED, at=now, account=name.account)
+    stage.world.webhooks.noticer.take(name.app, webhook_event, f"{name}-{now}", base_url="")
 
 
 def command(stage: Stage, name: ConnectionName, command: str) -> None:

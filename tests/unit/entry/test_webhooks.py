@@ -90,7 +90,7 @@ def post(world: World, body: bytes, headers: dict[str, str] | None = None, *, ap
 
 def calls(world: World) -> int:
     """Return how many calls to AWS were made."""
-    ports = (world.apps, world.connections, world.notices, world.queue, world.secrets)
+    ports = (world.apps, world.connections, world.webhook_events, world.queue, world.secrets)
     return sum(port.calls.total() for port in ports)
 
 
@@ -158,7 +158,7 @@ def test_a_notice_without_an_id_is_known_by_its_body(world: World) -> None:
 
 def test_a_notice_of_another_app_is_not_a_replay(world: World) -> None:
     """Ids are kept by app."""
-    world.notices.note("tiktok", "id 7380066284010030890", now=world.clock.now())
+    world.webhook_events.note("tiktok", "id 7380066284010030890", now=world.clock.now())
     post(world, shop_notice(world))
     assert "marked" == last_result(world)
 

@@ -19,7 +19,7 @@ from samples import CODE, GRANT, REDIRECT, STATE, VERIFIER, answer, failure, iss
 from tokensync.domain.messages import AccountReply, Failure, FailureClass, Request
 from tokensync.domain.secret import Secret
 from tokensync.oauth.callback import Query
-from tokensync.oauth.provider import GrantType, Notice, NoticeKind, RefreshReuse
+from tokensync.oauth.provider import GrantType, RefreshReuse, WebhookEvent, WebhookEventKind
 from tokensync.oauth.shapes import ClientAuthentication
 from tokensync.oauth.token_request import authorize_url, code_request, refresh_request, revocation_request
 from tokensync.oauth.token_response import read_account
@@ -293,8 +293,8 @@ def test_a_removed_authorization_is_told(content: object, detail: str) -> None:
     """The user is named by their open id; `content` is JSON in a string and tells why."""
     body = {**json.loads(BODY), "content": content}
 
-    assert WEBHOOK.read(body) == Notice(
-        kind=NoticeKind.DEAUTHORIZED,
+    assert WEBHOOK.read(body) == WebhookEvent(
+        kind=WebhookEventKind.DEAUTHORIZED,
         at=1_615_338_610,
         account="act.example12345Example12345Example",
         detail=detail,
@@ -304,7 +304,7 @@ def test_a_removed_authorization_is_told(content: object, detail: str) -> None:
 @pytest.mark.parametrize("event", ["video.upload.failed", "", None, 6, "authorization.removed "])
 def test_another_event_is_acknowledged(event: object) -> None:
     """Events that nobody asked for ask nothing of us."""
-    assert WEBHOOK.read({**json.loads(BODY), "event": event}).kind is NoticeKind.OTHER
+    assert WEBHOOK.read({**json.loads(BODY), "event": event}).kind is WebhookEventKind.OTHER
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.lists(st.integers())
@@ -314,7 +314,7 @@ VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_s
 @given(st.dictionaries(st.sampled_from(["event", "create_time", "user_openid", "content"]), VALUES))
 def test_no_webhook_breaks_its_reader(body: dict[str, Any]) -> None:
     """Whatever a signed body holds, it is a notice of some kind."""
-    assert WEBHOOK.read(body).kind in NoticeKind
+    assert WEBHOOK.read(body).kind in WebhookEventKind
 
 
 def test_the_hosts_are_exactly_the_vendors() -> None:

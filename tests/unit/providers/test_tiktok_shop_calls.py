@@ -14,7 +14,7 @@ from samples import GRANT, answer
 from tokensync.domain.app import App
 from tokensync.domain.messages import Failure
 from tokensync.domain.secret import Secret
-from tokensync.oauth.provider import Notice, NoticeKind
+from tokensync.oauth.provider import WebhookEvent, WebhookEventKind
 from tokensync.oauth.token_response import read_account
 from tokensync.providers.tiktok_shop import PROVIDER, sign
 
@@ -212,7 +212,7 @@ def test_a_webhook_of_another_type_is_acknowledged(kind: object) -> None:
     """Its id, time and shop are read, and nothing is asked of us."""
     body = {"type": kind, "tts_notification_id": "n-1", "shop_id": "7", "timestamp": 1718305585, "data": {}}
 
-    assert WEBHOOK.read(body) == Notice(kind=NoticeKind.OTHER, id="n-1", at=1718305585, lookup="7")
+    assert WEBHOOK.read(body) == WebhookEvent(kind=WebhookEventKind.OTHER, id="n-1", at=1718305585, lookup="7")
 
 
 @row("2 webhook: type 6")
@@ -220,7 +220,7 @@ def test_a_deauthorization_names_a_shop() -> None:
     """Type 6: the seller ended the authorization; the connection is found by the envelope's shop_id."""
     body = {"type": 6, "tts_notification_id": "n-1", "shop_id": "7", "timestamp": 1718305585, "data": {"message": "x"}}
 
-    assert WEBHOOK.read(body) == Notice(kind=NoticeKind.DEAUTHORIZED, id="n-1", at=1718305585, lookup="7")
+    assert WEBHOOK.read(body) == WebhookEvent(kind=WebhookEventKind.DEAUTHORIZED, id="n-1", at=1718305585, lookup="7")
 
 
 @row("2 webhook: type 7")
@@ -231,14 +231,14 @@ def test_an_authorization_that_ends_soon(ends: object, at: int | None) -> None:
     """Type 7: only a new authorization helps; its end is an epoch in a string."""
     body = {"type": 7, "tts_notification_id": "n", "shop_id": "7", "timestamp": 1, "data": {"expiration_time": ends}}
 
-    assert WEBHOOK.read(body) == Notice(kind=NoticeKind.EXPIRING, id="n", at=1, lookup="7", expires_at=at)
+    assert WEBHOOK.read(body) == WebhookEvent(kind=WebhookEventKind.EXPIRING, id="n", at=1, lookup="7", expires_at=at)
 
 
 @row("2 webhook: no shop_id")
 @pytest.mark.parametrize("body", [{"type": 6}, {"type": 6, "shop_id": None, "data": []}, {"type": 6, "shop_id": 7}])
 def test_a_webhook_without_a_shop_names_nobody(body: dict[str, Any]) -> None:
     """Some topics carry no shop_id: then no connection is looked for."""
-    assert WEBHOOK.read(body) == Notice(kind=NoticeKind.DEAUTHORIZED)
+    assert WEBHOOK.read(body) == WebhookEvent(kind=WebhookEventKind.DEAUTHORIZED)
 
 
 @settings(max_examples=50, deadline=None)
@@ -255,4 +255,4 @@ def test_a_webhook_without_a_shop_names_nobody(body: dict[str, Any]) -> None:
 )
 def test_no_webhook_breaks_its_reader(body: dict[str, Any]) -> None:
     """Whatever a signed body holds, it is a notice of some kind."""
-    assert WEBHOOK.read(body).kind in NoticeKind
+    assert WEBHOOK.read(body).kind in WebhookEventKind

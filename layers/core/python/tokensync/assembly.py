@@ -44,10 +44,10 @@ if TYPE_CHECKING:
         Authorizations,
         Connections,
         DeadLetters,
-        Notices,
         Origin,
         Sealer,
         TokenSecrets,
+        WebhookEvents,
         WorkQueue,
     )
     from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
@@ -358,7 +358,7 @@ class RotationParts(_Shared):
 class CallbackParts(_Shared):
     """The callback function's use cases. An empty `base_url` means the request's own domain."""
 
-    notices: Notices
+    webhook_events: WebhookEvents
     signer: Callable[[], Signer]
     base_url: str
 
@@ -411,7 +411,7 @@ class CallbackParts(_Shared):
         ports = self.ports
         noticer = Noticer(
             connections=ports.connections,
-            notices=self.notices,
+            webhook_events=self.webhook_events,
             queue=ports.queue,
             alerts=ports.alerts,
             clock=ports.clock,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from fakes import (
     InMemoryApps,
     InMemoryDeadLetters,
-    InMemoryNotices,
     InMemoryOrigin,
     InMemorySealer,
     InMemoryTokenSecrets,
+    InMemoryWebhookEvents,
     SeededRandomness,
     Table,
 )
@@ -120,7 +120,7 @@ class Fleet:
         self.ticker, self.operating = rotation.ticker, rotation.operating
         callback = CallbackParts(
             self.ports,
-            notices=Chancy(InMemoryNotices(self.table), self.chance, "notices", StoreUnavailable),  # type: ignore[arg-type]
+            webhook_events=Chancy(InMemoryWebhookEvents(self.table), self.chance, "notices", StoreUnavailable),  # type: ignore[arg-type]
             signer=lambda: signer,
             base_url="https://connect.example",
         )

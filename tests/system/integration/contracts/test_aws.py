@@ -6,10 +6,10 @@ from contracts.apps import AppsContract
 from contracts.authorizations import AuthorizationsContract
 from contracts.connections import ConnectionsContract
 from contracts.dead_letters import DeadLettersContract
-from contracts.notices import NoticesContract
 from contracts.origin import OriginContract
 from contracts.sealing import SealerContract
 from contracts.token_secrets import TokenSecretsContract
+from contracts.webhook_events import WebhookEventsContract
 from contracts.work_queue import WorkQueueContract
 
 
@@ -21,7 +21,7 @@ class TestAuthorizations(AuthorizationsContract):
     """The pending authorizations in DynamoDB."""
 
 
-class TestNotices(NoticesContract):
+class TestWebhookEvents(WebhookEventsContract):
     """The notices that had their effect, in DynamoDB."""
 
 

@@ -29,7 +29,7 @@ Item: TypeAlias = dict[str, Any]
 
 DAY = 86_400
 KEPT_ANSWER = 30 * DAY  # raw answers that were superseded, or that nobody came to finish
-KEPT_NOTICE = 7 * DAY  # a provider repeats a notice for three days
+KEPT_WEBHOOK_EVENT = 7 * DAY  # a provider repeats a notice for three days
 _CONNECTION_PREFIX = "connection#"
 _APP_PREFIX = "app#"
 
@@ -57,9 +57,9 @@ def lookup_key(app: str, key: str) -> tuple[str, str]:
     return partition(app), f"lookup#{hashed(key)}"
 
 
-def notice_key(app: str, notice: str) -> tuple[str, str]:
+def webhook_event_key(app: str, webhook_event: str) -> tuple[str, str]:
     """Return the key of a notice that had its effect."""
-    return partition(app), f"notice#{hashed(notice)}"
+    return partition(app), f"notice#{hashed(webhook_event)}"
 
 
 def authorization_key(key: AuthorizationKey) -> tuple[str, str]:

@@ -18,11 +18,11 @@ from tokensync.aws.host import seams
 from tokensync.aws.invite_key import InviteKeys
 from tokensync.aws.kms import KmsKeys
 from tokensync.aws.log import PowertoolsLog
-from tokensync.aws.notices import DynamoNotices
 from tokensync.aws.origin import DynamoOrigin
 from tokensync.aws.queue import SqsDeadLetters, SqsWorkQueue
 from tokensync.aws.system import SystemRandomness
 from tokensync.aws.token_secrets import SecretsManagerTokens
+from tokensync.aws.webhook_events import DynamoWebhookEvents
 from tokensync.domain.sealing import EnvelopeSealer
 from tokensync.oauth.http import HttpWire
 
@@ -37,7 +37,7 @@ def callback(config: CallbackConfig | None = None, clients: Clients | None = Non
     table = DynamoTable(clients.dynamodb, config.table)
     ports = _ports(config, clients, table, log)
     keys = InviteKeys(clients.secrets, config.invite_key, ports.clock)
-    parts = CallbackParts(ports, DynamoNotices(table), keys.signer, config.public_url)
+    parts = CallbackParts(ports, DynamoWebhookEvents(table), keys.signer, config.public_url)
     return Callback(log, ports.clock, parts.web, parts.webhooks, parts.commands, config.public_url)
 
 

@@ -206,19 +206,19 @@ class Origin(Protocol):
         """
         ...
 
-    def notice(self, table: str, *, now: int) -> bool:
+    def webhook_event(self, table: str, *, now: int) -> bool:
         """Note that somebody noticed that this table was restored; tell whether nobody had before."""
         ...
 
 
-class Notices(Protocol):
+class WebhookEvents(Protocol):
     """The providers' notices that had their effect, each for at least 7 days. May raise StoreUnavailable."""
 
-    def seen(self, app: str, notice: str) -> bool:
+    def seen(self, app: str, webhook_event: str) -> bool:
         """Return whether this notice was noted, strongly consistent."""
         ...
 
-    def note(self, app: str, notice: str, *, now: int) -> None:
+    def note(self, app: str, webhook_event: str, *, now: int) -> None:
         """Note that a notice had its effect."""
         ...
 

@@ -24,7 +24,7 @@ from tokensync.domain.errors import (
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.domain.work import Work
 from tokensync.entry.pages import Page
-from tokensync.oauth.provider import NoticeKind
+from tokensync.oauth.provider import WebhookEventKind
 from tokensync.oauth.strict_json import parse_object
 from tokensync.providers import PROVIDERS, provider_named
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from tokensync.authorize.links import Signer
     from tokensync.domain.app import App
-    from tokensync.domain.ports import Connections, Notices, WorkQueue
+    from tokensync.domain.ports import Connections, WebhookEvents, WorkQueue
     from tokensync.domain.runtime import Alerts, Clock, Log, Randomness
     from tokensync.entry.app_cache import KnownApps, KnownNames
-    from tokensync.oauth.provider import Notice, WebhookShape
+    from tokensync.oauth.provider import WebhookEvent, WebhookShape
 
 
 LONGEST_BODY = 64 * 1024
@@ -82,15 +82,15 @@ class Webhooks:
 
     def _taken(self, app: App, shape: WebhookShape, body: bytes, base_url: str) -> Page:
         try:
-            notice = shape.read(parse_object(body))
+            webhook_event = shape.read(parse_object(body))
         except (ValueError, RecursionError):
             # It is the provider's, and will be no more readable when it is repeated for days.
             self.log.warning("webhook.unreadable", app=app.name)
             return _answer(200, "received")
-        notice_id = f"id {notice.id}" if notice.id else f"body {hashlib.sha256(body).hexdigest()}"
-        taken = self.noticer.take(app.name, notice, notice_id, base_url=base_url)
+        notice_id = f"id {webhook_event.id}" if webhook_event.id else f"body {hashlib.sha256(body).hexdigest()}"
+        taken = self.noticer.take(app.name, webhook_event, notice_id, base_url=base_url)
         told = self.log.warning if taken is Taken.UNKNOWN_CONNECTION else self.log.info
-        told("webhook.received", app=app.name, kind=notice.kind, result=taken)
+        told("webhook.received", app=app.name, kind=webhook_event.kind, result=taken)
         return _answer(200, "received")
 
     def _refused(self, name: str) -> Page:
@@ -139,14 +139,14 @@ class Noticer:
     """Takes notices. Thread-safe: it holds ports and no state. `signer` is fetched when it is first needed."""
 
     connections: Connections
-    notices: Notices
+    webhook_events: WebhookEvents
     queue: WorkQueue
     alerts: Alerts
     clock: Clock
     randomness: Randomness
     signer: Callable[[], Signer]
 
-    def take(self, app: str, notice: Notice, notice_id: str, *, base_url: str) -> Taken:
+    def take(self, app: str, webhook_event: WebhookEvent, notice_id: str, *, base_url: str) -> Taken:
         """Give a notice its effect, once for each `notice_id` in at least 7 days.
 
         The effect comes before the note of it, and may come twice: a crash in between must not lose the notice.
@@ -154,50 +154,58 @@ class Noticer:
         Raises:
             StoreUnavailable, NewerSchema: nothing is lost if the provider repeats the notice.
         """
-        if notice.kind is NoticeKind.OTHER:
+        if webhook_event.kind is WebhookEventKind.OTHER:
             return Taken.NOT_OURS
-        if self.notices.seen(app, notice_id):
+        if self.webhook_events.seen(app, notice_id):
             return Taken.REPEATED
-        name = self._named(app, notice)
+        name = self._named(app, webhook_event)
         if name is None:
             return Taken.UNKNOWN_CONNECTION
         try:
-            if notice.kind is NoticeKind.DEAUTHORIZED:
-                taken = self._deauthorized(name, notice)
+            if webhook_event.kind is WebhookEventKind.DEAUTHORIZED:
+                taken = self._deauthorized(name, webhook_event)
             else:
-                taken = self._expiring(name, notice, base_url)
+                taken = self._expiring(name, webhook_event, base_url)
         except UnknownConnection:
             return Taken.UNKNOWN_CONNECTION
-        self.notices.note(app, notice_id, now=self.clock.now())
+        self.webhook_events.note(app, notice_id, now=self.clock.now())
         return taken
 
-    def _named(self, app: str, notice: Notice) -> ConnectionName | None:
-        if notice.account:
+    def _named(self, app: str, webhook_event: WebhookEvent) -> ConnectionName | None:
+        if webhook_event.account:
             try:
-                return ConnectionName(app, notice.account)
+                return ConnectionName(app, webhook_event.account)
             except InvalidName:
                 return None
-        return self.connections.find(app, notice.lookup) if notice.lookup else None
+        return self.connections.find(app, webhook_event.lookup) if webhook_event.lookup else None
 
-    def _deauthorized(self, name: ConnectionName, notice: Notice) -> Taken:
+    def _deauthorized(self, name: ConnectionName, webhook_event: WebhookEvent) -> Taken:
         """Mark the connection and queue it: whoever holds its lease next concludes."""
         now = self.clock.now()
         # A time ahead of ours would outlive a new authorization; a notice without one speaks of now.
-        at = now if notice.at is None else min(notice.at, now)
+        at = now if webhook_event.at is None else min(webhook_event.at, now)
         if not self.connections.note_deauthorized(name, at=at, now=now):
             return Taken.OUTDATED
         if self.queue.send([Work(connection=name, compare=True)]):
             raise StoreUnavailable("the queue did not accept the connection")
         return Taken.MARKED
 
-    def _expiring(self, name: ConnectionName, notice: Notice, base_url: str) -> Taken:
+    def _expiring(self, name: ConnectionName, webhook_event: WebhookEvent, base_url: str) -> Taken:
         """Send the operators a fresh invite for the account: nothing but a new authorization helps."""
         record = self.connections.get(name)
         if record is None:
             raise UnknownConnection(f"there is no connection {name}")
-        if notice.at is not None and record.authorized_at is not None and record.authorized_at >= notice.at:
+        if (
+            webhook_event.at is not None
+            and record.authorized_at is not None
+            and record.authorized_at >= webhook_event.at
+        ):
             return Taken.OUTDATED
-        ends = "soon" if notice.expires_at is None else f"on {datetime.fromtimestamp(notice.expires_at, UTC):%Y-%m-%d}"
+        ends = (
+            "soon"
+            if webhook_event.expires_at is None
+            else f"on {datetime.fromtimestamp(webhook_event.expires_at, UTC):%Y-%m-%d}"
+        )
         invite = Invite(
             id=self.randomness.token(),
             app=name.app,

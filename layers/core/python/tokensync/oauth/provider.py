@@ -165,7 +165,7 @@ class AccountCall:
     lookups: Callable[[Mapping[str, Any]], tuple[str, ...]] = no_lookups
 
 
-class NoticeKind(StrEnum):
+class WebhookEventKind(StrEnum):
     """What a notice asks of us."""
 
     DEAUTHORIZED = "deauthorized"
@@ -179,14 +179,14 @@ class NoticeKind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Notice:
+class WebhookEvent:
     """One notice. Times are Unix seconds, None where it states none.
 
     `id` is the provider's own, empty where it gives none. The connection is found by `account`, or by `lookup`, one
     of those that `AccountCall.lookups` lists. `detail` is why, in words that name nobody.
     """
 
-    kind: NoticeKind
+    kind: WebhookEventKind
     id: str = ""
     at: int | None = None
     account: str = ""
@@ -206,4 +206,4 @@ class WebhookShape:
 
     signature: Callable[[Mapping[str, str]], str | None]
     expected: Callable[[App, Secret, Mapping[str, str], bytes], str]
-    read: Callable[[Mapping[str, Any]], Notice]
+    read: Callable[[Mapping[str, Any]], WebhookEvent]

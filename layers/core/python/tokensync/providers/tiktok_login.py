@@ -14,7 +14,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.messages import AccountReply, FailureClass, Request
-from tokensync.oauth.provider import AccountCall, GrantType, Notice, NoticeKind, Provider, RefreshReuse, WebhookShape
+from tokensync.oauth.provider import (
+    AccountCall,
+    GrantType,
+    Provider,
+    RefreshReuse,
+    WebhookEvent,
+    WebhookEventKind,
+    WebhookShape,
+)
 from tokensync.oauth.shapes import (
     AnswerShape,
     AuthorizeShape,
@@ -87,10 +95,10 @@ def webhook_signature(app: App, secret: Secret, headers: Mapping[str, str], body
     return hmac.new(secret.reveal().encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def _notice(body: Mapping[str, Any]) -> Notice:
+def _notice(body: Mapping[str, Any]) -> WebhookEvent:
     event, at, account = body.get("event"), body.get("create_time"), body.get("user_openid")
-    return Notice(
-        kind=NoticeKind.DEAUTHORIZED if event == "authorization.removed" else NoticeKind.OTHER,
+    return WebhookEvent(
+        kind=WebhookEventKind.DEAUTHORIZED if event == "authorization.removed" else WebhookEventKind.OTHER,
         at=at if isinstance(at, int) else None,
         account=account if isinstance(account, str) else "",
         detail=_reason(body.get("content")),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from tokensync.domain.messages import AccountReply, FailureClass, Request
-from tokensync.oauth.provider import AccountCall, Notice, NoticeKind, Provider, WebhookShape
+from tokensync.oauth.provider import AccountCall, Provider, WebhookEvent, WebhookEventKind, WebhookShape
 from tokensync.oauth.shapes import (
     AnswerShape,
     AuthorizeShape,
@@ -44,7 +44,7 @@ _SELLER_LINK = AuthorizeShape(
 )
 _CREATOR_LINK = "https://shop.tiktok.com/alliance/creator/auth"
 # Types of webhooks: https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview
-_NOTICES = {6: NoticeKind.DEAUTHORIZED, 7: NoticeKind.EXPIRING}
+_NOTICES = {6: WebhookEventKind.DEAUTHORIZED, 7: WebhookEventKind.EXPIRING}
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _EPOCH = re.compile(r"[0-9]{1,10}")  # expiration_time is epoch seconds in a string
 
@@ -122,12 +122,12 @@ def webhook_signature(app: App, secret: Secret, headers: Mapping[str, str], body
     return hmac.new(secret.reveal().encode(), app.client_id.encode() + body, hashlib.sha256).hexdigest()
 
 
-def _notice(body: Mapping[str, Any]) -> Notice:
+def _notice(body: Mapping[str, Any]) -> WebhookEvent:
     kind, data, at, shop = body.get("type"), body.get("data"), body.get("timestamp"), body.get("shop_id")
     notice_id = body.get("tts_notification_id")
     ends = data.get("expiration_time") if isinstance(data, dict) else None
-    return Notice(
-        kind=_NOTICES.get(kind, NoticeKind.OTHER) if isinstance(kind, int) else NoticeKind.OTHER,
+    return WebhookEvent(
+        kind=_NOTICES.get(kind, WebhookEventKind.OTHER) if isinstance(kind, int) else WebhookEventKind.OTHER,
         id=notice_id if isinstance(notice_id, str) else "",
         at=at if isinstance(at, int) else None,
         lookup=shop if isinstance(shop, str) else "",

@@ -47,7 +47,7 @@ class RestoredTable:
             StoreUnavailable: it cannot be told now, so nothing may be presented or published.
         """
         table = self.origin.restored()
-        if table is not None and self.origin.notice(table, now=self.clock.now()):
+        if table is not None and self.origin.webhook_event(table, now=self.clock.now()):
             self.alerts.tell(
                 "table.restored",
                 "table",
