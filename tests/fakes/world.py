@@ -185,7 +185,7 @@ class World:
         callback = CallbackParts(self.ports, self.webhook_events, lambda: self.signer, base_url)
         self.publisher = rotation.publisher
         self.verifier = rotation.verifier
-        self.caretaker = rotation.caretaker
+        self.worker = rotation.worker
         self.finisher = rotation.finisher
         self.batches = rotation.batches
         self.ticker = rotation.ticker
@@ -241,10 +241,10 @@ class World:
         published = self.publisher.publish(record, grant)
         return self.connections.seed(scheduled(replace(record, published=published)))
 
-    def look_after(self, name: ConnectionName = NAME, *, force: bool = False, compare: bool = False) -> WorkResult:
+    def run(self, name: ConnectionName = NAME, *, force: bool = False, compare: bool = False) -> WorkResult:
         """Let one worker look after a connection."""
         work = Work(connection=name, compare=compare)
-        return self.caretaker.look_after(work, self.session(name.app), self.budget(), force=force)
+        return self.worker.run(work, self.session(name.app), self.budget(), force=force)
 
     def stored(self, name: ConnectionName = NAME) -> Connection:
         """Return the record as it stands."""

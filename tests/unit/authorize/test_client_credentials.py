@@ -50,7 +50,7 @@ def refresh(stage: Staged) -> Any:
     """Let the next refresh be due, and made."""
     name = stage.name(stage.world.app.client_id)
     stage.world.clock.advance(max(0, (stage.world.stored(name).next_at or 0) - stage.world.clock.now()))
-    return stage.world.look_after(name)
+    return stage.world.run(name)
 
 
 @pytest.mark.parametrize("app", [GENERIC, LOGIN], ids=lambda app: app.provider)
@@ -207,7 +207,7 @@ def test_an_account_that_consented_is_never_given_the_apps_token() -> None:
     for _ in range(3):
         record = world.stored(name)
         world.clock.advance(max(0, (record.next_at or 0) - world.clock.now()))
-        assert Result.POSTPONED is world.look_after(name).result
+        assert Result.POSTPONED is world.run(name).result
     forced = world.operating.refresh(name, world.budget(), force=True)
 
     assert Result.POSTPONED is forced.result

@@ -441,7 +441,7 @@ def test_a_reauthorization_while_a_refresh_is_in_flight_wins(world: World, brows
         browser.back()
 
     world.failpoints.run_at("answered", reauthorized)
-    outcome = world.look_after()
+    outcome = world.run()
 
     assert Result.TAKEN_OVER == outcome.result
     assert world.connections.aside(NAME, fence=fence[0]) is not None
@@ -461,7 +461,7 @@ def test_a_late_publication_of_an_old_refresh_is_repaired(world: World, browser:
         browser.back()
 
     world.secrets.before_next("put", reauthorized)
-    assert Result.TAKEN_OVER == world.look_after().result
+    assert Result.TAKEN_OVER == world.run().result
     world.clock.advance(120)
     world.drain()
     world.settle(ticks=5)
@@ -474,7 +474,7 @@ def test_a_takeover_of_a_live_lease_compares_once_more_when_it_ends(world: World
     world.connected()
     world.failpoints.raise_at("sent", killed())
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     leased_until = world.stored().lease_until
     assert leased_until is not None
     browser.connect(world.invite(for_account=ACCOUNT))
@@ -602,7 +602,7 @@ def test_half_an_answer_makes_a_connection_that_is_refreshed_at_once(world: Worl
     assert "Your account is connected" in browser.result().body
     assert world.secrets.document(NAME) is None
     world.clock.advance(61)
-    assert Result.REFRESHED is world.look_after().result
+    assert Result.REFRESHED is world.run().result
     assert ["code-1", "R1"] == world.shop.ledger
     assert ("A2", "active") == (world.document()["access_token"], world.document()["status"])
 

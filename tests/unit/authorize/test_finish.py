@@ -221,7 +221,7 @@ def test_a_last_attempt_without_an_answer_rests() -> None:
     """However its time came again, only an operator presents that token once more."""
     world = held(reason=REASON_LAST_ATTEMPT_AMBIGUOUS)
 
-    assert Result.HELD is world.look_after().result
+    assert Result.HELD is world.run().result
     assert (None, []) == (world.stored().renew_at, world.shop.ledger)
 
 
@@ -229,7 +229,7 @@ def test_a_held_token_that_may_be_presented_is() -> None:
     """A declared exemption stands on the record before it is used."""
     world = held(reason="ambiguous", exemption=Exemption.NOT_PROCESSED)
 
-    assert Result.REFRESHED is world.look_after().result
+    assert Result.REFRESHED is world.run().result
     assert ["R0"] == world.shop.ledger
 
 
@@ -238,5 +238,5 @@ def test_a_record_without_a_grant_is_put_off() -> None:
     world = World()
     world.connections.seed(replace(world.connected(), sealed_grant=None))
 
-    assert Result.POSTPONED is world.look_after(NAME).result
+    assert Result.POSTPONED is world.run(NAME).result
     assert [] == world.shop.ledger

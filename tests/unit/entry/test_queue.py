@@ -231,7 +231,7 @@ def test_an_unknown_app_postpones_its_connections(world: World) -> None:
 
 def test_an_operator_refreshes_now(world: World) -> None:
     """`refresh` makes the connection due and refreshes it, due or not."""
-    world.look_after()
+    world.run()
     outcome = world.operating.refresh(NAME, world.budget())
 
     assert Result.REFRESHED == outcome.result
@@ -252,7 +252,7 @@ def test_rotation_and_two_operators_make_one_call(world: World) -> None:
     world.failpoints.run_at("published", operator)
     world.failpoints.run_at("committed", operator)
     world.clock.sleep = world.clock.advance  # type: ignore[method-assign]
-    world.look_after()
+    world.run()
     operator()
 
     assert ["R0"] == world.shop.ledger
@@ -261,7 +261,7 @@ def test_rotation_and_two_operators_make_one_call(world: World) -> None:
 
 def test_an_operator_who_saw_an_older_generation_gets_the_newer(world: World) -> None:
     """A request for a token that was refreshed meanwhile makes no call."""
-    world.look_after()
+    world.run()
     outcome = world.operating.refresh(NAME, world.budget(), generation=1)
 
     assert Result.REFRESHED == outcome.result

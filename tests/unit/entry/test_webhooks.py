@@ -207,7 +207,7 @@ def test_an_authorization_after_the_notice_wins(world: World) -> None:
 def test_a_refresh_in_flight_does_not_swallow_the_notice(world: World, place: str) -> None:
     """It succeeds and publishes; the comparison that was queued comes after it and concludes."""
     world.failpoints.run_at(place, lambda: post(world, shop_notice(world)))
-    assert Result.REFRESHED == world.look_after().result
+    assert Result.REFRESHED == world.run().result
     assert "A1" == world.document()["access_token"]
     world.drain()
     assert Status.DISCONNECTED == world.stored().status
@@ -231,7 +231,7 @@ def test_a_comparison_that_comes_while_the_lease_stands_comes_again(world: World
     report = world.batches.run({"m1": work.to_json()}, world.budget())
     assert ("m1",) == report.again
     world.after_lease()
-    assert Result.DISCONNECTED == world.look_after(compare=True).result
+    assert Result.DISCONNECTED == world.run(compare=True).result
 
 
 @pytest.mark.parametrize("status", [Status.HELD, Status.REAUTHORIZE, Status.ACTIVE])
@@ -513,8 +513,8 @@ def test_an_account_that_left_without_a_secret_is_not_brought_back(world: World)
     """Its secret is gone as well: that the authorization is over is what is kept, and nothing is presented."""
     world.secrets.schedule_deletion(world.secrets.secret(NAME).arn)
     world.connections.note_deauthorized(NAME, at=world.clock.now(), now=world.clock.now())
-    outcome = world.look_after()
-    again = world.look_after(compare=True)
+    outcome = world.run()
+    again = world.run(compare=True)
     published = world.upkeep.remover.publish(NAME, world.budget())
     world.settle(ticks=3)
 

@@ -51,7 +51,7 @@ def rolled_back(world: World, name: ConnectionName, meanwhile: Callable[[], obje
     backup = world.table.backup()
     meanwhile()
     world.table.restore(backup)
-    world.look_after(name, compare=compare)
+    world.run(name, compare=compare)
     assert REASON_RESTORED_TABLE == world.stored(name).reason
 
 
@@ -100,7 +100,7 @@ def test_an_accepted_account_is_published_and_scheduled(world: World) -> None:
     assert record.renew_at is not None
     assert world.clock.now() < record.renew_at < world.clock.now() + WEEK
     world.clock.advance(WEEK)
-    world.look_after()
+    world.run()
     assert (["code-1", "R1"], "A2") == (world.shop.ledger, world.document()["access_token"])
 
 
@@ -330,7 +330,7 @@ def shop() -> World:
     """A stack whose table came back from a backup of before a refresh; TikTok Shop takes each refresh token once."""
     made = World()
     made.connected()
-    rolled_back(made, NAME, made.look_after)
+    rolled_back(made, NAME, made.run)
     return made
 
 
@@ -458,7 +458,7 @@ def safe() -> Staged:
 
     def refreshed() -> None:
         world.clock.advance(3600)
-        world.look_after(name)
+        world.run(name)
         assert "OB" == world.document(name)["access_token"]
 
     rolled_back(world, name, refreshed)
@@ -504,7 +504,7 @@ def never_expiring() -> Staged:
     backup = world.table.backup()
     authorized_again()
     world.table.restore(backup)
-    world.look_after(name, compare=True)
+    world.run(name, compare=True)
     return stage
 
 
@@ -549,7 +549,7 @@ def unverifiable(*, ends_at: int | None = None) -> World:
     backup = world.table.backup()
     authorized_again()
     world.table.restore(backup)
-    world.look_after(compare=True)
+    world.run(compare=True)
     assert REASON_RESTORED_TABLE == world.stored().reason
     return world
 
@@ -586,7 +586,7 @@ def test_a_strange_account_out_of_a_backup_stays_one(world: World) -> None:
     """It was never published nor presented: nothing about it can be old, and accepting it takes no insistence."""
     world.origin.restored()
     world.table.restore(world.table.backup())
-    world.look_after(compare=True)
+    world.run(compare=True)
     world.clock.advance(120)
 
     assert (Status.QUARANTINED, REASON_NOT_INVITED) == (world.stored().status, world.stored().reason)
@@ -600,7 +600,7 @@ def test_a_strange_account_that_was_accepted_since_the_backup(world: World) -> N
     def accepted() -> None:
         accept(world)
         world.clock.advance(WEEK)
-        world.look_after()
+        world.run()
         assert "A2" == world.document()["access_token"]
 
     rolled_back(world, NAME, accepted, compare=True)
@@ -616,7 +616,7 @@ def test_a_strange_account_while_secrets_manager_is_down(world: World) -> None:
     world.table.restore(world.table.backup())
     world.secrets.fail_next("stands", PublishUnavailable)
 
-    assert Result.POSTPONED is world.look_after(compare=True).result
+    assert Result.POSTPONED is world.run(compare=True).result
     assert None is world.stored().table
     world.settle(ticks=5)
     assert (world.table.id, REASON_NOT_INVITED) == (world.stored().table, world.stored().reason)

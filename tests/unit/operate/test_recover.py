@@ -48,7 +48,7 @@ def answer_in_a_message(world: World) -> Work:
         world.connections.fail_next("set_aside", StoreUnavailable)
 
     world.failpoints.run_at("answered", down)
-    world.look_after()
+    world.run()
     (message,) = world.queue.drain()
     world.after_lease()
     return message
@@ -69,7 +69,7 @@ def test_a_sealed_answer_among_the_dead_letters_is_brought_back(world: World) ->
 def test_a_sealed_answer_comes_back_although_its_connection_was_given_up(world: World) -> None:
     """The last attempt got no answer either and nothing is due: the answer is what makes it active again."""
     message = answer_in_a_message(world)
-    world.look_after()
+    world.run()
     record = replace(world.stored(), reason="last_attempt_ambiguous", exemption=None)
     world.connections.seed(replace(record, renew_at=None, refresh_at=None, next_at=None))
     world.dead_letters.bury(message.to_json())
@@ -149,7 +149,7 @@ def test_a_letter_stays_whose_work_the_queue_does_not_accept(world: World) -> No
 def test_an_answer_in_hand_asks_no_seller_to_come_back(world: World, reason: str) -> None:
     """KMS is down for a moment: the next command is the same one, whatever its connection has come to."""
     message = answer_in_a_message(world)
-    world.look_after()
+    world.run()
     status = Status.REAUTHORIZE if reason == "refused" else Status.HELD
     record = replace(world.stored(), status=status, reason=reason, exemption=None)
     world.connections.seed(replace(record, renew_at=None, refresh_at=None, next_at=None))
@@ -225,7 +225,7 @@ def test_an_unknown_connection_is_told(world: World) -> None:
 def test_an_answer_set_aside_whose_connection_is_not_due(world: World) -> None:
     """Nobody would look at it: it is concluded without a call."""
     world.failpoints.run_at("answered", lambda: world.connections.fail_next("write", StoreUnavailable))
-    world.look_after()
+    world.run()
     world.after_lease()
     world.connections.seed(replace(world.stored(), refresh_at=None, next_at=None))
     answer = recover(world)
@@ -238,7 +238,7 @@ def test_an_answer_that_is_a_refusal_says_so(world: World) -> None:
     """What was kept is no token: its connection's next command is told."""
     world.shop.alive.clear()
     world.failpoints.run_at("answered", lambda: world.connections.fail_next("write", StoreUnavailable))
-    world.look_after()
+    world.run()
     world.after_lease()
     (one,) = recover(world)["found"]
 
@@ -272,7 +272,7 @@ def test_a_fleet_is_compared_in_pieces() -> None:
 def test_an_answer_whose_connection_somebody_holds_is_queued(world: World) -> None:
     """It is looked at again after the present holder."""
     world.failpoints.run_at("answered", lambda: world.connections.fail_next("write", StoreUnavailable))
-    world.look_after()
+    world.run()
     answer = recover(world)
 
     assert [("answer", str(NAME), "queued")] == found(answer)
@@ -282,7 +282,7 @@ def test_an_answer_whose_connection_somebody_holds_is_queued(world: World) -> No
 def test_an_answer_that_cannot_be_opened_now_stays(world: World) -> None:
     """KMS is down: nothing is lost, and it is tried again by itself."""
     world.failpoints.run_at("answered", lambda: world.connections.fail_next("write", StoreUnavailable))
-    world.look_after()
+    world.run()
     world.after_lease()
     world.keys.enabled = False
     (one,) = recover(world)["found"]
@@ -296,7 +296,7 @@ def test_an_answer_that_cannot_be_opened_now_stays(world: World) -> None:
 
 def test_every_secret_is_compared(world: World) -> None:
     """Each connection that stands is queued for a comparison; the worker mends what differs."""
-    world.look_after()
+    world.run()
     arn = world.stored().published.arn  # type: ignore[union-attr]
     world.secrets.put(arn, '{"stale": true}', token="00000000-0000-0000-0000-000000000001")
     answer = recover(world)

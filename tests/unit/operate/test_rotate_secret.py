@@ -79,7 +79,7 @@ def test_an_ordinary_refresh_keeps_to_the_standing_secret(world: World) -> None:
     """Until it is promoted the new one is used for the proof alone."""
     seen = presented(world)
 
-    world.look_after()
+    world.run()
 
     assert ["standing"] == seen
 
@@ -104,14 +104,14 @@ def test_a_refused_secret_costs_the_connection_nothing(world: World) -> None:
     )
     assert Exemption.NOT_PROCESSED is after.exemption
 
-    assert Result.REFRESHED == world.look_after().result
+    assert Result.REFRESHED == world.run().result
     assert ["R0"] == world.shop.ledger
 
 
 def test_a_paused_app_can_prove_its_new_secret(world: World) -> None:
     """The old secret may have died at once, and that is when the new one is needed."""
     world.shop.script.append(refused(world))
-    world.look_after()
+    world.run()
     assert world.apps.state(APP).paused
 
     assert "refreshed" == prove(world)["result"]
@@ -127,7 +127,7 @@ def test_a_refused_token_proves_nothing(world: World) -> None:
 
     assert (False, "not_proven", 5) == (told["ok"], told["error"]["class"], told["exit"])
     assert Status.ACTIVE is world.stored().status
-    assert Result.REFRESHED == world.look_after().result
+    assert Result.REFRESHED == world.run().result
 
 
 def test_no_answer_proves_nothing(world: World) -> None:
@@ -159,7 +159,7 @@ def test_a_crash_in_the_middle_leaves_both_secrets(world: World) -> None:
 @pytest.mark.parametrize(("point", "status", "token"), [("sent", Status.HELD, "A1"), ("received", Status.ACTIVE, "A2")])
 def test_a_proof_that_was_killed_is_gone_on_with(world: World, point: str, status: Status, token: str) -> None:
     """Nothing of the connection was due for days: its attempt is, as soon as the dead lease has ended."""
-    world.look_after()
+    world.run()
     world.failpoints.raise_at(point, KeyboardInterrupt("killed"))
     with pytest.raises(KeyboardInterrupt):
         prove(world)
@@ -182,7 +182,7 @@ def test_a_trial_that_was_killed_tells_the_next_worker_nothing(world: World, cod
         prove(world)
     world.after_lease()
 
-    resumed = world.look_after()
+    resumed = world.run()
     after = world.stored()
 
     assert Result.POSTPONED is resumed.result
@@ -193,7 +193,7 @@ def test_a_trial_that_was_killed_tells_the_next_worker_nothing(world: World, cod
         after.history[-1].event,
     )
     assert CANDIDATE not in repr((resumed, after, world.log.lines))
-    assert Result.REFRESHED is world.look_after().result
+    assert Result.REFRESHED is world.run().result
     assert (["R0"], "A1") == (world.shop.ledger, world.document()["access_token"])
 
 
@@ -202,7 +202,7 @@ def killed_under_the_standing_secret(world: World, code: int, message: str) -> N
     world.shop.script.append(refused(world, code, message))
     world.failpoints.raise_at("received", KeyboardInterrupt("killed"))
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     world.after_lease()
 
 

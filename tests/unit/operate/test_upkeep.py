@@ -362,7 +362,7 @@ def test_a_removed_connection_is_not_there(world: World, command: str) -> None:
 def test_a_removed_connection_leaves_the_schedule_alone(world: World) -> None:
     """A message that was on its way, or a comparison, does nothing to it."""
     ask(world, "remove", NAME)
-    world.look_after(compare=True)
+    world.run(compare=True)
     world.settle(ticks=20)
 
     assert (None, None, True) == (
@@ -440,7 +440,7 @@ def test_whoever_comes_after_a_removal_that_died_finishes_it(world: World, place
     world.after_lease()
 
     assert not world.stored().publishing_is_due()
-    assert Result.REMOVED is world.look_after(compare=True).result
+    assert Result.REMOVED is world.run(compare=True).result
     assert (None, True) == (world.secrets.document(NAME), world.secrets.secret(NAME).deleted)
     assert (None, None) == (world.stored().next_at, world.stored().deauthorized_at)
     assert world.stored().removed_at is not None
@@ -457,7 +457,7 @@ def test_a_removal_that_cannot_be_finished_now_is_finished_later(world: World) -
         ask(world, "remove", NAME)
     world.after_lease()
     world.secrets.fail_next("delete", PublishUnavailable("throttled"))
-    assert Result.POSTPONED is world.look_after(compare=True).result
+    assert Result.POSTPONED is world.run(compare=True).result
     world.settle(ticks=3)
 
     assert world.stored().removed_at is not None
@@ -472,7 +472,7 @@ def test_removed_connections_do_not_feed_the_breaker(world: World) -> None:
         ask(world, "remove", name)
     world.shop.alive.discard("R0")
 
-    assert Result.REAUTHORIZE is world.look_after().result
+    assert Result.REAUTHORIZE is world.run().result
 
 
 def test_a_removal_that_died_is_finished(world: World) -> None:

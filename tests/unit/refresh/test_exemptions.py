@@ -38,14 +38,14 @@ def at_its_time(world: World, name: ConnectionName) -> None:
     renew_at = world.stored(name).renew_at
     assert renew_at is not None
     world.clock.advance(max(renew_at - world.clock.now(), 0))
-    world.look_after(name)
+    world.run(name)
 
 
 def test_a_last_attempt_that_was_not_processed_stays_the_last() -> None:
     """A 429 uses nothing up, so the presentation after it is the last attempt still, and no answer ends it."""
     stage, name = staged(refresh_reuse="single_use")
     stage.server.says("/token", NoAnswer("lost"), busy(stage.world, seconds=5), NoAnswer("lost"))
-    stage.world.look_after(name)
+    stage.world.run(name)
 
     at_its_time(stage.world, name)
     assert Exemption.LAST_ATTEMPT == stage.world.stored(name).exemption
@@ -60,7 +60,7 @@ def test_the_grace_counts_from_the_first_presentation() -> None:
     """Asked to wait for longer than the grace lasts, nobody presents a token that may have been spent before it."""
     stage, name = staged(refresh_reuse="grace", grace_seconds=str(GRACE))
     stage.server.says("/token", NoAnswer("lost"), busy(stage.world, seconds=GRACE), NoAnswer("lost"))
-    stage.world.look_after(name)
+    stage.world.run(name)
 
     at_its_time(stage.world, name)
     assert 2 == stage.server.times("/token")
@@ -75,7 +75,7 @@ def test_a_wait_within_the_grace_leaves_it() -> None:
     """Asked to wait for less than the grace lasts, the token is presented once more under the same exemption."""
     stage, name = staged(refresh_reuse="grace", grace_seconds=str(GRACE))
     stage.server.says("/token", NoAnswer("lost"), busy(stage.world, seconds=60), NoAnswer("lost"))
-    stage.world.look_after(name)
+    stage.world.run(name)
 
     at_its_time(stage.world, name)
     assert Exemption.GRACE == stage.world.stored(name).exemption

@@ -183,14 +183,14 @@ def test_a_function_near_its_end_returns_what_it_did_not_start() -> None:
 def test_a_deployment_while_the_provider_answers(world: World) -> None:
     """A newer version rewrote the record meanwhile: old code keeps the answer aside, the newer code uses it."""
     world.failpoints.run_at("answered", lambda: world.connections.seed(replace(world.stored(), schema=2)))
-    assert Result.KEPT == world.look_after().result
+    assert Result.KEPT == world.run().result
     world.after_lease()
     with pytest.raises(NewerSchema):
-        world.look_after()
+        world.run()
     # From here on this is the newer version.
     world.connections.seed(replace(world.stored(), schema=1))
 
-    assert Result.REFRESHED == world.look_after().result
+    assert Result.REFRESHED == world.run().result
     assert (["R0"], "A1") == (world.shop.ledger, world.document()["access_token"])
 
 
@@ -276,7 +276,7 @@ def test_a_busy_provider_is_asked_when_it_says(
     """Any Retry-After is honoured and capped at an hour; no status changes, and the token may be presented again."""
     stated = retry_after(world.clock.now())
     world.shop.script.append(lambda _honest: world.shop.answer({}, status=status, retry_after=stated))
-    assert Result.POSTPONED == world.look_after().result
+    assert Result.POSTPONED == world.run().result
     record = world.stored()
 
     assert Status.ACTIVE == record.status
@@ -310,7 +310,7 @@ def test_a_holder_that_dies_after_publishing_leaves_no_second_truth(world: World
     """PutSecretValue committed and the process died: the next holder writes the same token as a version of its own."""
     world.failpoints.raise_at("published", killed())
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     world.after_lease()
     world.settle(ticks=2)
 

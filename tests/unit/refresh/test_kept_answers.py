@@ -27,7 +27,7 @@ def world() -> World:
 def kept_aside(world: World) -> None:
     """Let the next answer find no place on its record, and the lease of its attempt end."""
     world.failpoints.run_at("answered", lambda: world.connections.fail_next("write", StoreUnavailable))
-    world.look_after()
+    world.run()
     world.after_lease()
 
 
@@ -39,7 +39,7 @@ def kept_in_a_message(world: World) -> Work:
         world.connections.fail_next("set_aside", StoreUnavailable)
 
     world.failpoints.run_at("answered", down)
-    world.look_after()
+    world.run()
     (message,) = world.queue.drain()
     world.after_lease()
     return message
@@ -78,10 +78,10 @@ def test_a_refusal_that_was_kept_is_parked_once(world: World) -> None:
 def test_an_answer_that_comes_after_the_last_attempt_still_counts(world: World) -> None:
     """Held, presented again by an operator and refused: then the message with the first answer arrives."""
     message = kept_in_a_message(world)
-    world.look_after()
+    world.run()
     world.operating.refresh(NAME, world.budget(), force=True)
     assert Status.REAUTHORIZE is world.stored().status
-    world.caretaker.look_after(message, world.session(), world.budget())
+    world.worker.run(message, world.session(), world.budget())
 
     assert (Status.ACTIVE, "A1") == (world.stored().status, world.document()["access_token"])
     assert ["R0", "R0"] == world.shop.ledger
@@ -94,7 +94,7 @@ def test_an_answer_that_meets_a_holder_who_did_not_see_it_comes_again(world: Wor
     met = []
 
     def arrives() -> None:
-        met.append(world.caretaker.look_after(message, world.session(), world.budget()))
+        met.append(world.worker.run(message, world.session(), world.budget()))
 
     aside = world.connections.aside
 
@@ -105,9 +105,9 @@ def test_an_answer_that_meets_a_holder_who_did_not_see_it_comes_again(world: Wor
         return found
 
     world.connections.aside = looked_for  # type: ignore[method-assign]
-    world.look_after()
+    world.run()
     assert (Status.HELD, True) == (world.stored().status, met[0].again)
-    world.caretaker.look_after(message, world.session(), world.budget())
+    world.worker.run(message, world.session(), world.budget())
 
     assert (Status.ACTIVE, "A1", ["R0"]) == (world.stored().status, world.document()["access_token"], world.shop.ledger)
 
@@ -116,7 +116,7 @@ def test_a_late_answer_without_tokens_says_nothing_of_a_later_attempt(world: Wor
     """The first attempt was throttled, the forced one's answer was lost: the late 429 allows no third."""
     world.shop.script.append(lambda _honest: world.shop.answer({}, status=429))
     message = kept_in_a_message(world)
-    world.look_after()
+    world.run()
 
     def dropped(honest: object) -> Answer:
         honest()  # type: ignore[operator]
@@ -124,7 +124,7 @@ def test_a_late_answer_without_tokens_says_nothing_of_a_later_attempt(world: Wor
 
     world.shop.script.append(dropped)  # type: ignore[arg-type]
     world.operating.refresh(NAME, world.budget(), force=True)
-    world.caretaker.look_after(message, world.session(), world.budget())
+    world.worker.run(message, world.session(), world.budget())
     world.settle(ticks=50, every=86_400)
 
     assert (Status.HELD, "last_attempt_ambiguous") == (world.stored().status, world.stored().reason)
@@ -136,9 +136,9 @@ def test_a_kept_answer_outlives_the_death_of_its_holder(world: World) -> None:
     kept_aside(world)
     world.failpoints.raise_at("published", killed())
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     world.after_lease()
-    world.look_after()
+    world.run()
 
     assert (Status.ACTIVE, "A1") == (world.stored().status, world.document()["access_token"])
     assert ["R0"] == world.shop.ledger

@@ -92,11 +92,11 @@ def test_an_answer_that_comes_by_message_after_the_connection_was_held(world: Wo
         world.connections.fail_next("set_aside", StoreUnavailable)
 
     world.failpoints.run_at("answered", down)
-    world.look_after()
+    world.run()
     (message,) = world.queue.drain()
     world.after_lease()
-    assert Result.HELD == world.look_after().result
-    world.caretaker.look_after(message, world.session(), world.budget())
+    assert Result.HELD == world.run().result
+    world.worker.run(message, world.session(), world.budget())
 
     assert (Status.ACTIVE, "A1") == (world.stored().status, world.document()["access_token"])
     assert ["R0"] == world.shop.ledger
@@ -107,11 +107,11 @@ def test_an_answer_of_a_lost_fence_waits_in_a_message_while_the_table_is_down(wo
 
     def early() -> None:
         record = world.connections.lease(NAME, now=world.clock.now() + 600, until=world.clock.now() - 1)
-        world.caretaker._leased(record, world.session(), world.budget(), Work(connection=NAME), force=False, act=None)
+        world.worker._leased(record, world.session(), world.budget(), Work(connection=NAME), force=False, act=None)
         world.connections.fail_next("set_aside", StoreUnavailable)
 
     world.failpoints.run_at("answered", early)
-    assert Result.TAKEN_OVER == world.look_after().result
+    assert Result.TAKEN_OVER == world.run().result
     world.drain()
 
     assert (Status.ACTIVE, "A1") == (world.stored().status, world.document()["access_token"])
@@ -123,10 +123,10 @@ def test_an_answer_kept_aside_by_a_worker_that_lost_its_fence_to_nobody(world: W
 
     def early() -> None:
         record = world.connections.lease(NAME, now=world.clock.now() + 600, until=world.clock.now() - 1)
-        world.caretaker._leased(record, world.session(), world.budget(), Work(connection=NAME), force=False, act=None)
+        world.worker._leased(record, world.session(), world.budget(), Work(connection=NAME), force=False, act=None)
 
     world.failpoints.run_at("answered", early)
-    assert Result.TAKEN_OVER == world.look_after().result
+    assert Result.TAKEN_OVER == world.run().result
     world.drain()
 
     assert (Status.ACTIVE, "A1") == (world.stored().status, world.document()["access_token"])
@@ -135,11 +135,11 @@ def test_an_answer_kept_aside_by_a_worker_that_lost_its_fence_to_nobody(world: W
 
 def test_a_comparison_that_is_throttled_is_not_forgotten(world: World) -> None:
     """Secrets Manager fails while the secret is compared: the record remembers what the message asked for."""
-    world.look_after()
+    world.run()
     arn = world.stored().published.arn  # type: ignore[union-attr]
     world.secrets.put(arn, '{"stale": true}', token="00000000-0000-0000-0000-000000000001")
     world.secrets.fail_next("current_version", PublishUnavailable)
-    assert Result.POSTPONED == world.look_after(compare=True).result
+    assert Result.POSTPONED == world.run(compare=True).result
     world.settle(ticks=15)
 
     assert "A1" == world.document()["access_token"]
@@ -149,7 +149,7 @@ def test_a_planned_comparison_outlives_the_leases_before_it(world: World) -> Non
     """A comparison is due when an old lease ends; a refresh in between does not clear it."""
     world.failpoints.raise_at("sent", killed())
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     assert 303 == authorize(world, "code-1")
     planned = world.stored().compare_at
     world.operating.refresh(NAME, world.budget())
@@ -174,9 +174,9 @@ def test_a_held_connection_with_a_new_refresh_token_is_active_again(world: World
         raise NoAnswer("lost")
 
     world.shop.script += [lost, unusable]  # type: ignore[list-item]
-    world.look_after()
+    world.run()
     world.clock.advance(WEEK // 2 - 200)
-    world.look_after()
+    world.run()
     world.settle(ticks=3)
 
     assert (Status.ACTIVE, "A2") == (world.stored().status, world.document()["access_token"])
@@ -189,9 +189,9 @@ def test_an_answer_that_waited_sealed_is_scheduled_from_its_arrival() -> None:
     world.connected()
     world.failpoints.raise_at("received", killed())
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     world.clock.advance(3000)
-    world.look_after()
+    world.run()
     record = world.stored()
 
     assert record.renew_at is not None
@@ -204,7 +204,7 @@ def parked(world: World) -> None:
     for index in range(20):
         world.connected(ConnectionName(APP, f"seller-{index:02}"), refresh_token=f"F{index}")
     world.shop.alive.discard("R0")
-    assert Result.HELD == world.look_after().result
+    assert Result.HELD == world.run().result
 
 
 def test_an_operators_refresh_does_not_end_the_parking_early(world: World) -> None:
@@ -222,7 +222,7 @@ def test_a_resumed_app_asks_each_parked_one_once(world: World) -> None:
     parked(world)
     world.apps.pause(APP, why="breaker", now=world.clock.now())
     world.clock.advance(BREAKER_WINDOW + 10)
-    world.look_after()
+    world.run()
     assert world.stored().next_at is not None
     world.apps.resume(APP, now=world.clock.now())
     world.shop.alive.add("R0")
@@ -328,7 +328,7 @@ def test_a_closed_batch_presents_nothing_new(world: World) -> None:
     """Once AWS throttles under a batch, a worker at its gate gives the connection back."""
     session = world.session()
     session.closed = True
-    outcome = world.caretaker.look_after(Work(connection=NAME), session, world.budget())
+    outcome = world.worker.run(Work(connection=NAME), session, world.budget())
 
     assert (Result.NO_TIME, True) == (outcome.result, outcome.again)
     assert [] == world.shop.ledger
@@ -340,12 +340,12 @@ def test_a_resumed_parked_connection_whose_answer_is_lost_has_its_last_attempt(w
     parked(world)
     world.apps.pause(APP, why="breaker", now=world.clock.now())
     world.clock.advance(BREAKER_WINDOW + 10)
-    world.look_after()
+    world.run()
     world.apps.resume(APP, now=world.clock.now())
     world.shop.alive.add("R0")
     world.shop.script.append(lambda _honest: world.shop.answer(b"bad gateway", status=502))
     world.clock.advance((world.stored().next_at or 0) - world.clock.now())
-    world.look_after()
+    world.run()
     held = world.stored()
     assert (Status.HELD, "ambiguous", Exemption.LAST_ATTEMPT) == (held.status, held.reason, held.exemption)
     assert held.access_expires_at is not None

@@ -16,11 +16,11 @@ def test_a_mark_that_nobody_acknowledged_is_taken_back() -> None:
     world.connected()
     world.connections.fail_next("write", StoreUnavailable, after_commit=True)
     with pytest.raises(StoreUnavailable):
-        world.look_after()
+        world.run()
     assert [] == world.shop.ledger
     assert (Phase.IDLE, None, None) == (world.stored().phase, world.stored().attempt, world.stored().lease_until)
 
-    assert Result.REFRESHED == world.look_after().result
+    assert Result.REFRESHED == world.run().result
     assert ["R0"] == world.shop.ledger
 
 
@@ -31,9 +31,9 @@ def test_a_mark_that_cannot_be_taken_back_stands() -> None:
     world.connections.fail_next("write", StoreUnavailable, after_commit=True)
     world.connections.fail_next("write", StoreUnavailable)
     with pytest.raises(StoreUnavailable):
-        world.look_after()
+        world.run()
     world.after_lease()
-    world.look_after()
+    world.run()
 
     assert (Status.HELD, "ambiguous") == (world.stored().status, world.stored().reason)
     assert [] == world.shop.ledger

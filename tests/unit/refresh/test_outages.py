@@ -22,7 +22,7 @@ def failing(world: World, *, times: int) -> int:
     """Look after the connection so many times in vain, each when it is due; return the last wait in seconds."""
     wait = 0
     for _ in range(times):
-        world.look_after()
+        world.run()
         due = world.stored().next_at
         assert due is not None
         wait = due - world.clock.now()
@@ -76,12 +76,12 @@ def overdue(world: World) -> Work:
         world.connections.fail_next("set_aside", StoreUnavailable)
 
     world.failpoints.run_at("answered", down)
-    world.look_after()
+    world.run()
     (message,) = world.queue.drain()
     world.after_lease()
-    world.look_after()
+    world.run()
     world.clock.advance((world.stored().next_at or 0) - world.clock.now() + 1)
-    world.look_after()
+    world.run()
     return message
 
 
@@ -104,7 +104,7 @@ def test_an_answer_whose_message_came_in_an_outage_is_published_after_it(world: 
 def test_a_command_in_an_outage_leaves_nothing_that_is_queued_for_ever(world: World) -> None:
     """Nothing is due of the connection: it is looked at once more, and then it rests as before."""
     world.shop.alive.discard("R0")
-    world.look_after()
+    world.run()
     world.sealer.fail_next("open", SealingUnavailable, times=3)
     assert "postponed" == ask(world, "revoke", local=True)["error"]["class"]
     world.settle(ticks=60)
@@ -133,7 +133,7 @@ def test_a_push_that_was_asked_for_in_an_outage_is_asked_for_again(world: World)
 def test_a_command_that_aws_kept_from_being_done_says_so(world: World) -> None:
     """The provider is not blamed, nor its last refusal told; the command leads to itself."""
     world.shop.alive.discard("R0")
-    world.look_after()
+    world.run()
     world.sealer.fail_next("open", SealingUnavailable("KMS is down"), times=3)
     error = ask(world, "revoke", local=True)["error"]
 
@@ -154,7 +154,7 @@ def test_a_refresh_that_aws_kept_from_being_made_says_so(world: World) -> None:
 def test_aws_is_not_told_as_the_providers_failure(world: World) -> None:
     """`list` says what a connection waits for, and nothing once that is over."""
     world.keys.enabled = False
-    world.look_after()
+    world.run()
     assert "postponed" == word(world.stored())
     world.keys.enabled = True
     world.settle(ticks=10)
@@ -167,16 +167,16 @@ def test_the_providers_failure_is_told_as_such(world: World) -> None:
     world.shop.script.append(lambda _honest: world.shop.answer(b"busy", status=503))
     failing(world, times=1)
     world.keys.enabled = False
-    world.look_after()
+    world.run()
 
     assert "retried" == word(world.stored())
 
 
 def test_a_comparison_that_succeeds_after_an_outage_ends_what_is_told(world: World) -> None:
     """Nothing but AWS was in the way, and nothing is due for days: it is simply active again."""
-    world.look_after()
+    world.run()
     world.secrets.fail_next("current_version", PublishUnavailable)
-    assert Result.POSTPONED == world.look_after(compare=True).result
+    assert Result.POSTPONED == world.run(compare=True).result
     assert "postponed" == word(world.stored())
     world.settle(ticks=5)
 

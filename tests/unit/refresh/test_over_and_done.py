@@ -35,7 +35,7 @@ def unplaced(world: World) -> Work:
         world.connections.fail_next("set_aside", StoreUnavailable)
 
     world.failpoints.run_at("answered", down)
-    world.look_after()
+    world.run()
     (message,) = world.queue.drain()
     world.after_lease()
     return message
@@ -102,7 +102,7 @@ def given_away(world: World) -> ScriptedCart:
 def test_an_answer_that_comes_after_the_pair_was_given_away_makes_it_ours(world: World) -> None:
     """The consumer holds a token that we spent: the new one is published and refreshed here, and the operator told."""
     message = unplaced(world)
-    world.look_after()
+    world.run()
     given_away(world)
     world.batches.run({"1": message.to_json()}, world.budget())
 
@@ -118,7 +118,7 @@ def test_an_answer_that_comes_after_the_pair_was_given_away_makes_it_ours(world:
 def test_a_pair_that_is_ours_again_can_be_handed_over_again(world: World) -> None:
     """The command that the operator was told hands over the newest pair, and the consumer owns it from then on."""
     message = unplaced(world)
-    world.look_after()
+    world.run()
     cart = given_away(world)
     world.batches.run({"1": message.to_json()}, world.budget())
 

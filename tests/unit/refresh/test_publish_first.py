@@ -46,7 +46,7 @@ def alerts(world: World) -> list[str]:
 def test_a_full_secret_keeps_the_grant_and_alarms_once(world: World) -> None:
     """The version quota is reached: the new pair is stored, one alarm names the command, the batch goes on."""
     fill(world)
-    outcome = world.look_after()
+    outcome = world.run()
     world.settle(ticks=30, every=HOUR)
 
     assert (Result.REFRESHED, False) == (outcome.result, outcome.backpressure)
@@ -63,7 +63,7 @@ def test_a_full_secret_keeps_the_grant_and_alarms_once(world: World) -> None:
 def test_a_full_secret_means_no_call_to_the_provider(world: World) -> None:
     """However overdue the refresh is, the provider is not asked before the standing pair was published."""
     fill(world)
-    world.look_after()
+    world.run()
     world.settle(ticks=14, every=DAY)
     assert ["R0"] == world.shop.ledger
     free(world)
@@ -81,7 +81,7 @@ def test_a_full_secret_means_no_call_to_the_provider(world: World) -> None:
 def test_a_full_secret_is_tried_again_every_hour(world: World) -> None:
     """Its back-off is its own: one write an hour, although its refresh is due all the time."""
     fill(world)
-    world.look_after()
+    world.run()
     world.clock.advance(WEEK)
     world.settle(ticks=1)
     world.secrets.calls.clear()
@@ -108,7 +108,7 @@ def test_a_full_secret_stops_no_batch(world: World) -> None:
 def test_an_operators_refresh_of_a_full_secret_presents_nothing(world: World) -> None:
     """By force or not: it tries the secret once more, and says that it has to wait."""
     fill(world)
-    world.look_after()
+    world.run()
     for force in (False, True):
         assert Result.POSTPONED == world.operating.refresh(NAME, world.budget(), force=force).result
 
@@ -120,7 +120,7 @@ def test_an_operators_refresh_of_a_full_secret_presents_nothing(world: World) ->
 def test_an_operators_refresh_publishes_what_stands_and_goes_on(world: World) -> None:
     """The secret takes versions again: the standing pair is published, then the refresh asked for is made."""
     fill(world)
-    world.look_after()
+    world.run()
     free(world)
     outcome = world.operating.refresh(NAME, world.budget())
 
@@ -132,7 +132,7 @@ def test_an_operators_refresh_publishes_what_stands_and_goes_on(world: World) ->
 def test_a_full_secret_is_published_on_demand(world: World) -> None:
     """`publish` says that the secret is full, and publishes once it is not."""
     fill(world)
-    world.look_after()
+    world.run()
     ask = world.upkeep.commands()["publish"]
     told = ask({"connection": str(NAME)}, world.budget())
     free(world)
@@ -146,7 +146,7 @@ def test_a_full_secret_is_published_on_demand(world: World) -> None:
 def test_a_verification_that_is_due_waits_as_well(world: World) -> None:
     """Nothing at all is asked of the provider while the standing pair is not published."""
     fill(world)
-    world.look_after()
+    world.run()
     world.connections.seed(replace(world.stored(), verify_at=world.clock.now()))
     world.settle(ticks=3, every=HOUR)
 
@@ -158,7 +158,7 @@ def test_a_verification_that_is_due_waits_as_well(world: World) -> None:
 def test_twenty_failures_of_secrets_manager_cost_one_call(world: World) -> None:
     """The new pair stays sealed, the secret is written when it can be, and nothing else is presented meanwhile."""
     world.secrets.fail_next("put", PublishUnavailable, times=20)
-    world.look_after()
+    world.run()
     assert UNAVAILABLE == world.stored().unpublished
     world.settle(ticks=24, every=HOUR)
 
@@ -171,7 +171,7 @@ def test_twenty_failures_of_secrets_manager_cost_one_call(world: World) -> None:
 def test_an_outage_over_the_next_refresh_presents_nothing(world: World) -> None:
     """Secrets Manager is down until long after the next refresh was due: the standing pair is published first."""
     world.secrets.fail_next("put", PublishUnavailable, times=10_000)
-    world.look_after()
+    world.run()
     world.settle(ticks=14, every=DAY)
     assert ["R0"] == world.shop.ledger
     world.secrets._failures.clear()
@@ -192,7 +192,7 @@ def test_a_status_that_is_not_published_yet_holds_nothing_up(world: World) -> No
 def test_a_new_authorization_has_its_own_chance(world: World) -> None:
     """What could not be published of an old grant says nothing of a new one."""
     fill(world)
-    world.look_after()
+    world.run()
     free(world)
     record, _ = world.connections.take_over(
         replace(world.stored(), unpublished="", authorized_at=world.clock.now(), authorized_by="again"), until=0

@@ -60,7 +60,7 @@ def push(world: World, **more: object) -> dict[str, Any]:
 
 def refresh(world: World) -> None:
     """Refresh once, and do what was queued."""
-    world.look_after()
+    world.run()
     world.drain()
 
 
@@ -148,7 +148,7 @@ def test_an_app_that_does_not_push_hands_nothing_over(world: World) -> None:
 
 def test_a_push_that_is_no_longer_wanted_rests(world: World) -> None:
     """An operator who takes the setting back between refresh and push is obeyed."""
-    world.look_after()
+    world.run()
     settled(world)
     world.drain()
 
@@ -158,7 +158,7 @@ def test_a_push_that_is_no_longer_wanted_rests(world: World) -> None:
 
 def test_a_lost_message_is_made_up_for_by_the_tick(world: World) -> None:
     """The record itself is due until the pair is handed over."""
-    world.look_after()
+    world.run()
     world.queue.drain()
 
     world.settle(ticks=15)
@@ -168,19 +168,19 @@ def test_a_lost_message_is_made_up_for_by_the_tick(world: World) -> None:
 
 def test_a_comparison_comes_before_a_push(world: World) -> None:
     """A message that asks for a comparison is not used up by a push."""
-    world.look_after()
+    world.run()
     world.queue.drain()
 
-    assert Result.NOTHING_DUE == world.look_after(compare=True).result
+    assert Result.NOTHING_DUE == world.run(compare=True).result
     assert [] == cart(world).handed
 
 
 def test_too_little_time_pushes_nothing(world: World) -> None:
     """Without room for a call and a write the message comes again."""
-    world.look_after()
+    world.run()
     world.seconds = 10
 
-    outcome = world.look_after()
+    outcome = world.run()
 
     assert (Result.NO_TIME, True) == (outcome.result, outcome.again)
     assert [] == cart(world).requests
@@ -324,10 +324,10 @@ def test_an_app_without_a_key_says_so(world: World) -> None:
 
 def test_killed_in_the_middle_of_an_addition(world: World) -> None:
     """Nobody knows whether the store stands: the next worker tells, and sends nothing."""
-    world.look_after()
+    world.run()
     world.failpoints.raise_at("push.marked", killed())
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     world.after_lease()
     world.settle(ticks=15)
 
@@ -339,10 +339,10 @@ def test_killed_in_the_middle_of_an_update(world: World) -> None:
     """An update is repeated by whoever comes next."""
     refresh(world)
     due_again(world)
-    world.look_after()
+    world.run()
     world.failpoints.raise_at("answered", killed())
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     world.after_lease()
     world.settle(ticks=15)
 
@@ -352,7 +352,7 @@ def test_killed_in_the_middle_of_an_update(world: World) -> None:
 
 def test_the_key_down_sends_nothing(world: World) -> None:
     """What cannot be unsealed is not handed over, and not lost."""
-    world.look_after()
+    world.run()
     world.sealer.fail_next("open", SealingUnavailable("down"))
     world.drain()
     assert [] == cart(world).requests
@@ -368,7 +368,7 @@ def test_an_older_pair_that_comes_late_is_followed_by_the_newest(world: World) -
     """A push that lost its fence may have come last: the newest is handed over once more."""
     refresh(world)
     due_again(world)
-    world.look_after()
+    world.run()
 
     def overtaken() -> None:
         world.connector.pasted(
@@ -382,7 +382,7 @@ def test_an_older_pair_that_comes_late_is_followed_by_the_newest(world: World) -
         return honest()
 
     cart(world).script.append(late)
-    world.look_after()
+    world.run()
     world.drain()
 
     assert ["A1", "A3", "A2", "A3"] == cart(world).handed
@@ -410,7 +410,7 @@ def authorize_again(world: World) -> None:
 
 def test_a_store_that_was_added_under_a_lost_fence_is_the_one_that_is_updated(world: World) -> None:
     """The key that came too late for its lease is kept, so that nothing makes a second store."""
-    world.look_after()
+    world.run()
 
     def late(honest: Callable[[], Answer]) -> Answer:
         made = honest()
@@ -418,7 +418,7 @@ def test_a_store_that_was_added_under_a_lost_fence_is_the_one_that_is_updated(wo
         return made
 
     cart(world).script.append(late)
-    world.look_after()
+    world.run()
     world.settle(ticks=10)
 
     assert (["store-1"], "A2") == (list(cart(world).stores), cart(world).handed[-1])
@@ -429,7 +429,7 @@ def test_a_store_that_was_added_under_a_lost_fence_is_the_one_that_is_updated(wo
 
 def test_an_addition_that_was_refused_under_a_lost_fence_is_made_anew(world: World) -> None:
     """A definite no leaves no mark behind for the next holder to stop at."""
-    world.look_after()
+    world.run()
 
     def late(honest: Callable[[], Answer]) -> Answer:
         del honest
@@ -437,7 +437,7 @@ def test_an_addition_that_was_refused_under_a_lost_fence_is_made_anew(world: Wor
         return cart(world).answer(7)
 
     cart(world).script.append(late)
-    world.look_after()
+    world.run()
     world.settle(ticks=10)
 
     assert (["store-1"], "A2") == (list(cart(world).stores), cart(world).handed[-1])
@@ -463,7 +463,7 @@ def test_a_handed_over_store_whose_fence_was_lost_is_known_as_well(world: World)
 
 def test_a_standing_that_somebody_marked_since_is_not_undone(world: World) -> None:
     """Who repeated the request meanwhile knows the newer store."""
-    world.look_after()
+    world.run()
 
     def late(honest: Callable[[], Answer]) -> Answer:
         made = honest()
@@ -473,7 +473,7 @@ def test_a_standing_that_somebody_marked_since_is_not_undone(world: World) -> No
         return made
 
     cart(world).script.append(late)
-    world.look_after()
+    world.run()
     world.settle(ticks=10)
 
     assert ["store-1", "store-2"] == list(cart(world).stores)
@@ -494,7 +494,7 @@ def test_a_push_message_waits_for_the_holder(world: World) -> None:
     """Where another holds the lease the message comes again."""
     world.connections.lease(NAME, now=world.clock.now(), until=world.clock.now() + 60)
 
-    outcome = world.caretaker.look_after(Work(connection=NAME, push=True), world.session(), world.budget())
+    outcome = world.worker.run(Work(connection=NAME, push=True), world.session(), world.budget())
 
     assert (Result.LEASED_ELSEWHERE, True) == (outcome.result, outcome.again)
 
@@ -558,7 +558,7 @@ def test_a_connection_that_rests_is_not_pushed(world: World, status: Status) -> 
 
     assert not push(world)["ok"]
     world.connections.seed(scheduled(replace(world.stored(), renew_at=None, push_at=world.clock.now())))
-    world.look_after()
+    world.run()
 
     assert [] == cart(world).requests
     assert world.stored().push_at is None
@@ -610,7 +610,7 @@ def test_what_may_be_spent_is_not_given_away(world: World) -> None:
     """A held connection keeps its last attempt: whoever was handed a spent token could only lose the seller."""
     settled(world, owner="consumer")
     world.shop.script.append(lost)
-    assert Result.HELD is world.look_after().result
+    assert Result.HELD is world.run().result
     stood = world.stored()
 
     told = push(world)
@@ -634,7 +634,7 @@ def test_what_was_presented_before_is_not_given_away(world: World) -> None:
     settled(world, owner="consumer")
     busy = world.shop.answer({"code": 36009002, "message": "rate limit", "data": None, "request_id": "t"})
     world.shop.script.append(lambda _: busy)
-    world.look_after()
+    world.run()
     assert Status.ACTIVE is world.stored().status
 
     told = push(world)
@@ -656,10 +656,10 @@ def test_by_itself_too_it_waits_until_the_token_is_known_to_be_good(world: World
         raise NoAnswer("lost")
 
     world.shop.script.append(vanished)
-    world.look_after()
+    world.run()
     world.connections.seed(scheduled(replace(world.stored(), push_at=world.clock.now())))
 
-    assert Result.HELD is world.look_after().result
+    assert Result.HELD is world.run().result
     assert ([], None) == (cart(world).requests, world.stored().push_at)
     world.clock.advance(WEEK // 2)
     world.settle(ticks=3)
@@ -700,7 +700,7 @@ def test_a_refresh_of_what_was_given_away_is_refused(world: World, force: bool) 
 
     outcome = world.operating.refresh(NAME, world.budget(), force=force)
     world.connections.request_refresh(NAME, generation=1, now=world.clock.now())
-    late = world.look_after(force=force)
+    late = world.run(force=force)
 
     assert (OWNED, Result.NOTHING_DUE) == (outcome.result, late.result)
     assert [] == world.shop.ledger

@@ -68,9 +68,9 @@ def told(world: World) -> list[tuple[str, str]]:
 @fault("F16")
 def test_a_grant_older_than_what_is_published_is_quarantined(world: World) -> None:
     """Nothing is presented, the secret stays byte for byte, and the operator is told what mends it."""
-    roll_back(world, world.look_after)
+    roll_back(world, world.run)
     before = versions(world)
-    outcome = world.look_after()
+    outcome = world.run()
 
     assert (Result.HELD, ["R0"]) == (outcome.result, world.shop.ledger)
     assert before == versions(world)
@@ -86,11 +86,11 @@ def test_a_grant_older_than_what_is_published_is_quarantined(world: World) -> No
 @fault("F16")
 def test_the_schedule_presents_nothing_that_was_spent(world: World) -> None:
     """Weeks of the schedule, operators who compare and force: the spent token is never shown again."""
-    roll_back(world, world.look_after)
+    roll_back(world, world.run)
     before = versions(world)
     world.settle(ticks=5)
-    world.look_after(compare=True)
-    world.look_after(force=True)
+    world.run(compare=True)
+    world.run(force=True)
     world.clock.advance(3 * WEEK)
     world.settle(ticks=5)
 
@@ -101,7 +101,7 @@ def test_the_schedule_presents_nothing_that_was_spent(world: World) -> None:
 def test_a_connection_unchanged_since_the_backup_goes_on(world: World) -> None:
     """Its secret says that nothing newer came: it is refreshed as ever, under numbers that were never used."""
     restored = roll_back(world, lambda: None)
-    outcome = world.look_after()
+    outcome = world.run()
     record, now = world.stored(), world.clock.now()
 
     assert (Result.REFRESHED, ["R0"], "A1") == (outcome.result, world.shop.ledger, world.document()["access_token"])
@@ -113,10 +113,10 @@ def test_a_connection_unchanged_since_the_backup_goes_on(world: World) -> None:
 def test_it_is_held_against_its_secret_once(world: World) -> None:
     """What was found to stand is not asked about again, and its numbers go on one by one."""
     roll_back(world, lambda: None)
-    world.look_after()
+    world.run()
     first, looked = world.stored(), world.secrets.calls["current_version"]
     world.clock.advance(WEEK)
-    world.look_after()
+    world.run()
 
     assert looked == world.secrets.calls["current_version"]
     assert (first.generation + 1, first.fence + 1) == (world.stored().generation, world.stored().fence)
@@ -124,7 +124,7 @@ def test_it_is_held_against_its_secret_once(world: World) -> None:
 
 def test_a_table_that_was_never_restored_costs_nothing(world: World) -> None:
     """No look at the secret, no field on the record, no word to anybody."""
-    world.look_after()
+    world.run()
 
     assert (0, 0) == (world.secrets.calls["current_version"], world.origin.calls["notice"])
     assert (None, []) == (world.stored().table, world.alerts.told)
@@ -133,8 +133,8 @@ def test_a_table_that_was_never_restored_costs_nothing(world: World) -> None:
 def test_many_connections_and_one_word_of_the_table(world: World) -> None:
     """Each connection is judged for itself; that the table was restored is told once."""
     world.connected(OTHER, refresh_token="S0")
-    roll_back(world, lambda: world.look_after(OTHER))
-    results = [world.look_after(name).result for name in (OTHER, NAME, OTHER)]
+    roll_back(world, lambda: world.run(OTHER))
+    results = [world.run(name).result for name in (OTHER, NAME, OTHER)]
 
     assert [Result.HELD, Result.REFRESHED] == results[:2]
     assert ["table.restored", "connection.quarantined"] == [kind for kind, _ in told(world)]
@@ -143,12 +143,12 @@ def test_many_connections_and_one_word_of_the_table(world: World) -> None:
 def test_a_second_restore_is_another_table(world: World) -> None:
     """What was judged in the first restored table is judged anew in the second, and that one is told too."""
     roll_back(world, lambda: None)
-    world.look_after()
+    world.run()
     world.clock.advance(WEEK)
-    roll_back(world, world.look_after)
+    roll_back(world, world.run)
     before = versions(world)
 
-    assert Result.HELD is world.look_after().result
+    assert Result.HELD is world.run().result
     assert (["R0", "R1"], before) == (world.shop.ledger, versions(world))
     assert ["table.restored", "table.restored", "connection.quarantined"] == [kind for kind, _ in told(world)]
 
@@ -160,7 +160,7 @@ def _sent(world: World) -> None:
     """Let a worker die after its request left."""
     world.shop.script.append(lambda honest: [honest(), (_ for _ in ()).throw(killed())][0])
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     world.after_lease()
 
 
@@ -170,7 +170,7 @@ def test_an_attempt_whose_end_nobody_knows_is_quarantined(world: World) -> None:
     roll_back(world, lambda: None)
     before = versions(world)
 
-    assert Result.HELD is world.look_after().result
+    assert Result.HELD is world.run().result
     assert (["R0"], before, Status.QUARANTINED) == (world.shop.ledger, versions(world), world.stored().status)
 
 
@@ -187,7 +187,7 @@ def test_a_held_connection_gets_no_second_last_attempt(world: World) -> None:
     roll_back(world, lambda: None)
     world.clock.advance(WEEK)
 
-    assert (Result.HELD, []) == (world.look_after().result, world.shop.ledger)
+    assert (Result.HELD, []) == (world.run().result, world.shop.ledger)
     assert Status.QUARANTINED is world.stored().status
 
 
@@ -196,13 +196,13 @@ def test_a_stored_answer_that_was_never_published_is_published(world: World, pla
     """It stood in the backup, and the secret says that it did not get there: it does now, without the provider."""
     world.failpoints.raise_at("received", killed())
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     world.after_lease()
     if place == "committed":
         world.secrets.fail_next("put", PublishUnavailable)
-        world.look_after()
+        world.run()
     roll_back(world, lambda: None)
-    world.look_after()
+    world.run()
 
     assert (["R0"], "A1", Status.ACTIVE) == (
         world.shop.ledger, world.document()["access_token"], world.stored().status
@@ -217,16 +217,16 @@ def test_an_answer_that_stood_aside_is_published(world: World) -> None:
     world.connections.set_aside(NAME, fence=4, why="unplaced", sealed=sealed, now=world.clock.now())
     roll_back(world, lambda: None)
 
-    assert (Result.REFRESHED, "A2") == (world.look_after().result, world.document()["access_token"])
+    assert (Result.REFRESHED, "A2") == (world.run().result, world.document()["access_token"])
 
 
 def _presented_twice(world: World) -> None:
     """Let the token's first answer be lost, and its last attempt get none."""
     _sent(world)
-    world.look_after()
+    world.run()
     world.clock.advance((world.stored().next_at or 0) - world.clock.now() + 1)
     world.shop.script.append(lambda _honest: (_ for _ in ()).throw(NoAnswer("lost")))
-    world.look_after()
+    world.run()
     world.after_lease()
     assert (4,) == world.stored().attempt.earlier  # type: ignore[union-attr]
 
@@ -245,7 +245,7 @@ def test_an_answer_to_an_earlier_presentation_is_published(world: World) -> None
     _kept_of_the_first(world, answer)
     roll_back(world, lambda: None)
 
-    assert (Result.REFRESHED, "A2") == (world.look_after(compare=True).result, world.document()["access_token"])
+    assert (Result.REFRESHED, "A2") == (world.run(compare=True).result, world.document()["access_token"])
     assert (Status.ACTIVE, ["R0", "R1"]) == (world.stored().status, world.shop.ledger)
 
 
@@ -255,7 +255,7 @@ def test_an_earlier_refusal_tells_nothing_of_the_last_attempt(world: World) -> N
     _kept_of_the_first(world, {"code": 36004005, "message": "no", "data": None, "request_id": "t"})
     roll_back(world, lambda: None)
 
-    assert (Result.HELD, Status.QUARANTINED) == (world.look_after(compare=True).result, world.stored().status)
+    assert (Result.HELD, Status.QUARANTINED) == (world.run(compare=True).result, world.stored().status)
 
 
 def test_an_earlier_answer_that_cannot_be_opened_now_waits(world: World) -> None:
@@ -264,7 +264,7 @@ def test_an_earlier_answer_that_cannot_be_opened_now_waits(world: World) -> None
     _kept_of_the_first(world, json.loads(world.shop.token("R1").body))
     roll_back(world, lambda: None)
     world.keys.enabled = False
-    assert Result.POSTPONED is world.look_after(compare=True).result
+    assert Result.POSTPONED is world.run(compare=True).result
     world.keys.enabled = True
     world.settle(ticks=10)
 
@@ -275,17 +275,17 @@ def test_a_stored_answer_does_not_come_over_a_newer_token(world: World) -> None:
     """The backup holds an answer that was finished since: it is kept under a final reason, and never published."""
     world.failpoints.raise_at("received", killed())
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     world.after_lease()
 
     def since() -> None:
-        world.look_after()
+        world.run()
         world.clock.advance(WEEK)
-        world.look_after()
+        world.run()
 
     roll_back(world, since)
     before = versions(world)
-    outcome = world.look_after()
+    outcome = world.run()
     record = world.stored()
 
     assert (Result.HELD, Phase.IDLE, None) == (outcome.result, record.phase, record.sealed_answer)
@@ -297,7 +297,7 @@ def test_a_stored_answer_does_not_come_over_a_newer_token(world: World) -> None:
 def test_an_old_message_with_an_answer_is_not_published(world: World) -> None:
     """A sealed answer in the queue outlived the table: the connection is quarantined, and stays so."""
     _sent(world)
-    roll_back(world, lambda: [world.look_after(), world.clock.advance(WEEK), world.look_after(force=True)])
+    roll_back(world, lambda: [world.run(), world.clock.advance(WEEK), world.run(force=True)])
     before = versions(world)
     sealed = world.sealer.new_key(APP).seal(world.shop.token("R1").to_bytes(), binding=answer_binding(NAME))
     world.queue.send([Work(connection=NAME, answer=sealed, fence=4)])
@@ -317,14 +317,14 @@ def test_a_connection_without_a_published_token_is_quarantined(world: World) -> 
     world.connections.seed(replace(world.stored(), published=None, obtained_at=None))
     roll_back(world, lambda: None)
 
-    assert (Result.HELD, []) == (world.look_after().result, world.shop.ledger)
+    assert (Result.HELD, []) == (world.run().result, world.shop.ledger)
 
 
 def test_a_connection_whose_secret_is_gone_is_quarantined(world: World) -> None:
     """Somebody ended it after the backup."""
     roll_back(world, lambda: ask(world, "remove"))
 
-    assert (Result.HELD, []) == (world.look_after().result, world.shop.ledger)
+    assert (Result.HELD, []) == (world.run().result, world.shop.ledger)
     assert Status.QUARANTINED is world.stored().status
 
 
@@ -336,7 +336,7 @@ def test_a_removal_that_began_before_the_backup_is_finished(world: World) -> Non
     world.after_lease()
     roll_back(world, lambda: None)
 
-    assert Result.REMOVED is world.look_after(compare=True).result
+    assert Result.REMOVED is world.run(compare=True).result
 
 
 def test_a_removal_takes_no_secret_that_came_back(world: World) -> None:
@@ -349,7 +349,7 @@ def test_a_removal_takes_no_secret_that_came_back(world: World) -> None:
     browser.connect()
     roll_back(world, browser.back)
     before = versions(world)
-    world.look_after(compare=True)
+    world.run(compare=True)
 
     assert before == versions(world)
     assert "A1" == world.document()["access_token"]
@@ -357,26 +357,26 @@ def test_a_removal_takes_no_secret_that_came_back(world: World) -> None:
 
 def test_a_secrets_manager_that_is_down_postpones_the_judgement(world: World) -> None:
     """Nothing is presented before the secret was seen."""
-    roll_back(world, world.look_after)
+    roll_back(world, world.run)
     world.secrets.fail_next("current_version", PublishUnavailable)
-    first = world.look_after()
+    first = world.run()
     world.clock.advance(3600)
 
     assert (Result.POSTPONED, True) == (first.result, first.backpressure)
-    assert (Result.HELD, ["R0"]) == (world.look_after().result, world.shop.ledger)
+    assert (Result.HELD, ["R0"]) == (world.run().result, world.shop.ledger)
 
 
 @pytest.mark.parametrize("writes", [1, 2])
 def test_a_judgement_that_was_killed_is_made_again(world: World, writes: int) -> None:
     """Between the numbers and the judgement the next holder begins anew."""
-    roll_back(world, world.look_after)
+    roll_back(world, world.run)
     for _ in range(writes - 1):
         world.connections.before_next("write", lambda: None)
     world.connections.fail_next("write", killed(), times=1, after_commit=True)
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     world.after_lease()
-    world.look_after()
+    world.run()
 
     assert (["R0"], Status.QUARANTINED) == (world.shop.ledger, world.stored().status)
 
@@ -385,7 +385,7 @@ def test_a_table_whose_origin_cannot_be_told_is_left_alone(world: World) -> None
     """Nothing is leased, nothing presented, and the message comes again."""
     world.origin.fail_next("restored", StoreUnavailable)
     with pytest.raises(StoreUnavailable):
-        world.look_after()
+        world.run()
 
     assert (0, []) == (world.connections.calls["lease"], world.shop.ledger)
 
@@ -398,12 +398,12 @@ def test_a_new_authorization_mends_it(world: World) -> None:
 
     def weeks() -> None:
         for _ in range(5):
-            world.look_after()
+            world.run()
             world.clock.advance(WEEK)
 
     roll_back(world, weeks)
     used, seen = set(versions(world)[0]), world.document()["generation"]
-    world.look_after()
+    world.run()
     browser = Browser(world)
     browser.connect(world.invite(for_account=NAME.account))
     browser.back()
@@ -418,9 +418,9 @@ def test_a_new_authorization_mends_it(world: World) -> None:
 @pytest.mark.parametrize("unchecked", [True, False])
 def test_an_authorization_of_what_nobody_looked_at_yet(world: World, *, unchecked: bool) -> None:
     """The seller comes before any worker: the numbers are above all that was used all the same."""
-    roll_back(world, world.look_after)
+    roll_back(world, world.run)
     if not unchecked:
-        world.look_after()
+        world.run()
     seen = world.document()["generation"]
     browser = Browser(world)
     browser.connect()
@@ -429,7 +429,7 @@ def test_an_authorization_of_what_nobody_looked_at_yet(world: World, *, unchecke
     assert seen < world.document()["generation"]
     assert ("A2", Status.ACTIVE) == (world.document()["access_token"], world.stored().status)
     world.clock.advance(WEEK)
-    assert Result.REFRESHED is world.look_after().result
+    assert Result.REFRESHED is world.run().result
 
 
 def test_an_account_that_connected_after_the_backup(world: World) -> None:
@@ -441,7 +441,7 @@ def test_an_account_that_connected_after_the_backup(world: World) -> None:
         browser.connect(world.invite(id="first"))
         browser.back()
         world.clock.advance(WEEK)
-        world.look_after(OTHER)
+        world.run(OTHER)
 
     roll_back(world, connects_and_refreshes)
     arn, seen = world.secrets.secret(OTHER).arn, world.document(OTHER)["generation"]
@@ -567,10 +567,10 @@ def test_no_command_publishes_or_presents_it(
 ) -> None:
     """Seen as quarantined or not yet: the command says so, and names what mends it."""
     world.apps.update(replace(world.app, settings={"push": "api2cart"}))
-    roll_back(world, world.look_after)
+    roll_back(world, world.run)
     before = versions(world)
     if seen:
-        world.look_after()
+        world.run()
     answer = ask(world, command, **more)
 
     assert (False, 4, f"tokensync invite {APP} --for {NAME}") == (
@@ -582,14 +582,14 @@ def test_no_command_publishes_or_presents_it(
 
 def test_it_can_be_removed(world: World) -> None:
     """Who does not want it any more says so."""
-    roll_back(world, world.look_after)
+    roll_back(world, world.run)
 
     assert (True, "removed") == ((answer := ask(world, "remove"))["ok"], answer["result"])
 
 
 def test_an_import_does_not_bring_the_old_token_back(world: World) -> None:
     """A refresh token is brought in its place: readers keep the newer access token until that is proved."""
-    roll_back(world, world.look_after)
+    roll_back(world, world.run)
     seen = world.document()
     world.shop.script.append(lambda _honest: (_ for _ in ()).throw(NoAnswer("lost")))
     world.shop.alive.add("B0")
@@ -602,15 +602,15 @@ def test_an_import_does_not_bring_the_old_token_back(world: World) -> None:
 
 def test_an_account_that_left_is_marked_and_not_published(world: World) -> None:
     """The provider's notice ends a quarantined connection; its secret is left to whoever compares."""
-    roll_back(world, world.look_after)
-    world.look_after()
+    roll_back(world, world.run)
+    world.run()
     before = versions(world)
     world.connections.note_deauthorized(NAME, at=world.clock.now(), now=world.clock.now())
-    world.look_after(compare=True)
+    world.run(compare=True)
     seen = world.document()["generation"]
 
     assert (Status.DISCONNECTED, before) == (world.stored().status, versions(world))
-    world.look_after(compare=True)
+    world.run(compare=True)
     assert ("disconnected", True) == (world.document()["status"], seen < world.document()["generation"])
 
 
@@ -628,18 +628,18 @@ def copied_back(world: World, meanwhile: Callable[[], object]) -> None:
 def weeks(world: World) -> None:
     """Let the connection be refreshed again and again, and looked at in between."""
     for _ in range(5):
-        world.look_after()
-        world.look_after(compare=True)
+        world.run()
+        world.run(compare=True)
         world.clock.advance(WEEK)
 
 
 @fault("F16")
-@pytest.mark.parametrize("meanwhile", [World.look_after, weeks])
+@pytest.mark.parametrize("meanwhile", [World.run, weeks])
 def test_a_comparison_finds_a_record_that_was_copied_back(world: World, meanwhile: Callable[[World], object]) -> None:
     """The secret's version is one of ours from a later lease: the record is an older one, and is quarantined."""
     copied_back(world, lambda: meanwhile(world))
     shown, before = list(world.shop.ledger), versions(world)
-    outcome = world.look_after(compare=True)
+    outcome = world.run(compare=True)
 
     assert (Result.HELD, shown, before) == (outcome.result, world.shop.ledger, versions(world))
     assert (REASON_RESTORED_TABLE, None) == (world.stored().reason, world.stored().table)
@@ -649,7 +649,7 @@ def test_a_copied_back_connection_is_mended_by_its_seller(world: World) -> None:
     """Its numbers go on above those that were used."""
     copied_back(world, lambda: weeks(world))
     seen = world.document()["generation"]
-    world.look_after(compare=True)
+    world.run(compare=True)
     browser = Browser(world)
     browser.connect()
     browser.back()
@@ -660,10 +660,10 @@ def test_a_copied_back_connection_is_mended_by_its_seller(world: World) -> None:
 
 def test_a_hands_edit_is_no_backup(world: World) -> None:
     """A secret that somebody wrote is made equal to its grant, as ever."""
-    world.look_after()
+    world.run()
     world.secrets.put(world.secrets.secret(NAME).arn, "{}", token="00000000-0000-0000-0000-00000000aaaa")
 
-    assert Result.PUBLISHED is world.look_after(compare=True).result
+    assert Result.PUBLISHED is world.run(compare=True).result
     assert "A1" == world.document()["access_token"]
 
 
@@ -673,7 +673,7 @@ def test_a_late_worker_is_no_backup(world: World) -> None:
     browser.connect()
     # The worker is stopped before it publishes; the seller comes; then it goes on.
     world.failpoints.run_at("received", lambda: [world.after_lease(), browser.back()])
-    world.look_after()
+    world.run()
     world.drain()
     world.settle(ticks=5)
 
@@ -691,7 +691,7 @@ def test_a_refresh_token_spent_for_an_unusable_answer_is_not_presented_again(wor
         return replace(answer, body=json.dumps(body).encode())
 
     world.shop.script.append(unusable)
-    roll_back(world, world.look_after)
+    roll_back(world, world.run)
     before = versions(world)
     world.settle(ticks=15)
 

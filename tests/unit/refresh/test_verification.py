@@ -55,7 +55,7 @@ def due(stage: Staged) -> Staged:
 
 def look(stage: Staged, **how: bool) -> WorkResult:
     """Let one worker look after the connection."""
-    return stage.world.look_after(stage.name(ID), **how)
+    return stage.world.run(stage.name(ID), **how)
 
 
 def crowd(stage: Staged, others: int = 25) -> None:
@@ -388,7 +388,7 @@ def test_a_token_without_a_call_just_stays() -> None:
     assert (None, None, None) == (record.renew_at, record.verify_at, record.next_at)
     stage.world.connections.seed(replace(record, renew_at=1, refresh_at=1, next_at=1))
 
-    assert Result.NOTHING_DUE is stage.world.look_after(name).result
+    assert Result.NOTHING_DUE is stage.world.run(name).result
     assert (None, None) == (stage.world.stored(name).renew_at, stage.world.stored(name).next_at)
     assert 1 == len(stage.server.asked)
 
@@ -414,9 +414,7 @@ def test_a_refresh_in_vain_of_such_a_token_is_due_at_one_time_alone(ads: Staged)
 
 def act(world: World, record: Connection) -> WorkResult:
     """Verify a connection of TikTok Shop under a lease, as an operator asks for it."""
-    return world.caretaker.look_after(
-        Work(connection=record.name), world.session(), world.budget(), act=world.verifier.verify
-    )
+    return world.worker.run(Work(connection=record.name), world.session(), world.budget(), act=world.verifier.verify)
 
 
 def test_on_demand_it_is_done_though_nothing_is_due() -> None:
@@ -447,7 +445,7 @@ def test_a_refused_token_that_can_be_refreshed_is_refreshed() -> None:
 
     assert Result.POSTPONED is act(world, record).result
     assert (Status.ACTIVE, world.clock.now()) == (world.stored().status, world.stored().next_at)
-    assert Result.REFRESHED is world.look_after().result
+    assert Result.REFRESHED is world.run().result
     assert ["R0"] == world.shop.ledger
 
 
@@ -457,7 +455,7 @@ def test_an_unfinished_attempt_is_resumed_first() -> None:
     record = world.connected()
     world.failpoints.raise_at("received", killed())
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     world.after_lease()
 
     assert Result.REFRESHED is act(world, record).result
@@ -471,7 +469,7 @@ def test_an_attempt_without_an_answer_is_settled_first() -> None:
     record = world.connected()
     world.failpoints.raise_at("sent", killed())
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     world.after_lease()
 
     assert Result.HELD is act(world, record).result
@@ -515,7 +513,7 @@ def test_an_act_that_fails_is_postponed_with_its_lease_released() -> None:
         del record, grant, session
         raise SealingUnavailable("no key")
 
-    outcome = world.caretaker.look_after(Work(connection=record.name), world.session(), world.budget(), act=fails)
+    outcome = world.worker.run(Work(connection=record.name), world.session(), world.budget(), act=fails)
     assert (Result.POSTPONED, None) == (outcome.result, world.stored().lease_until)
 
 
@@ -523,4 +521,4 @@ def test_work_without_a_connection_is_refused() -> None:
     """A message for an authorization is none for the refresher."""
     world = World()
     with pytest.raises(ValueError, match="no connection"):
-        world.caretaker.look_after(Work(), world.session(), world.budget())
+        world.worker.run(Work(), world.session(), world.budget())

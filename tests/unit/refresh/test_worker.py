@@ -56,7 +56,7 @@ def no_answer(honest: object) -> Answer:
 
 def test_a_due_connection_is_refreshed_and_published(world: World) -> None:
     """One lease brings a new pair into the grant and its access token into the secret, under one new number."""
-    outcome = world.look_after()
+    outcome = world.run()
 
     assert Result.REFRESHED == outcome.result
     assert ["R0"] == world.shop.ledger
@@ -76,14 +76,14 @@ def test_a_due_connection_is_refreshed_and_published(world: World) -> None:
 
 def test_the_facts_of_the_account_survive_a_refresh(world: World) -> None:
     """Shops fetched at connect stay published although a refresh does not fetch them again."""
-    world.look_after()
+    world.run()
 
     assert "7000714532876273420" == world.document()["account"]["shops"][0]["id"]
 
 
 def test_the_next_refresh_lies_at_60_to_70_percent_of_the_life(world: World) -> None:
     """COMMIT writes when the token is due again, jittered per connection."""
-    world.look_after()
+    world.run()
 
     record = world.stored()
     assert record.renew_at is not None
@@ -93,16 +93,16 @@ def test_the_next_refresh_lies_at_60_to_70_percent_of_the_life(world: World) -> 
 
 def test_a_connection_that_is_not_due_is_left_alone(world: World) -> None:
     """A second message for a connection that was just refreshed makes no call."""
-    world.look_after()
+    world.run()
 
-    assert Result.LEASED_ELSEWHERE == world.look_after().result
+    assert Result.LEASED_ELSEWHERE == world.run().result
     assert ["R0"] == world.shop.ledger
 
 
 def test_an_unknown_connection_is_told(world: World) -> None:
     """A message for a connection that does not stand raises by name."""
     with pytest.raises(UnknownConnection):
-        world.look_after(ConnectionName(APP, "nobody"))
+        world.run(ConnectionName(APP, "nobody"))
 
 
 @fault("F15")
@@ -111,13 +111,13 @@ def test_a_newer_schema_is_refused_before_anything_is_spent(world: World) -> Non
     world.connections.seed(replace(world.stored(), schema=2))
 
     with pytest.raises(NewerSchema):
-        world.look_after()
+        world.run()
     assert [] == world.shop.ledger
 
 
 def test_the_order_of_the_protocol(world: World) -> None:
     """Lease, sent, answered, received, published, committed: in this order and no other."""
-    world.look_after()
+    world.run()
 
     assert ["leased", "sent", "answered", "received", "published", "committed"] == world.failpoints.seen
 
@@ -131,7 +131,7 @@ def test_the_raw_answer_is_durable_before_it_is_published(world: World) -> None:
             (world.stored().phase, world.stored().sealed_answer is not None, world.document()["access_token"])
         ),
     )
-    world.look_after()
+    world.run()
 
     assert [(Phase.RECEIVED, True, "A0")] == seen
     assert world.stored().sealed_answer is None
@@ -143,7 +143,7 @@ def test_killed_anywhere_the_next_worker_ends_right(world: World, place: str) ->
     """Killed at any step, the connection is refreshed once, or held where nobody can know; never dead."""
     world.failpoints.raise_at(place, killed())
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     world.after_lease()
     world.settle(ticks=3)
 
@@ -167,10 +167,10 @@ def test_recovery_from_a_stored_answer_costs_no_provider_call(world: World, plac
     """An answer that one store acknowledged is published in the end, without asking again."""
     world.failpoints.raise_at(place, killed())
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     world.after_lease()
 
-    assert Result.REFRESHED == world.look_after().result
+    assert Result.REFRESHED == world.run().result
     assert ["R0"] == world.shop.ledger
     assert "A1" == world.document()["access_token"]
 
@@ -178,8 +178,8 @@ def test_recovery_from_a_stored_answer_costs_no_provider_call(world: World, plac
 def test_the_lease_excludes_a_second_worker(world: World) -> None:
     """While one holds the lease, another does nothing."""
     outcomes: list[Result] = []
-    world.failpoints.run_at("sent", lambda: outcomes.append(world.look_after().result))
-    world.look_after()
+    world.failpoints.run_at("sent", lambda: outcomes.append(world.run().result))
+    world.run()
 
     assert [Result.LEASED_ELSEWHERE] == outcomes
     assert ["R0"] == world.shop.ledger
@@ -189,7 +189,7 @@ def test_the_lease_outlives_the_function(world: World) -> None:
     """The lease stands for the function's whole remaining life and five seconds more."""
     until: list[int | None] = []
     world.failpoints.run_at("leased", lambda: until.append(world.stored().lease_until))
-    world.look_after()
+    world.run()
 
     assert [world.clock.now() + 60 + 5] == until
 
@@ -200,7 +200,7 @@ def test_twenty_four_workers_make_one_call(world: World) -> None:
 
     def run() -> None:
         barrier.wait()
-        world.look_after()
+        world.run()
 
     threads = [threading.Thread(target=run) for _ in range(24)]
     for thread in threads:
@@ -216,7 +216,7 @@ def test_too_little_life_left_takes_no_work() -> None:
     """With 8 seconds left nothing is presented, the lease is given back, and the message comes again."""
     world = World(seconds=8)
     world.connected()
-    outcome = world.look_after()
+    outcome = world.run()
 
     assert (Result.NO_TIME, True) == (outcome.result, outcome.again)
     assert [] == world.shop.ledger
@@ -228,7 +228,7 @@ def test_a_disabled_key_spends_nothing(world: World) -> None:
     """KMS down before the request: the connection is postponed and its token was not presented."""
     world.keys.enabled = False
 
-    assert Result.POSTPONED == world.look_after().result
+    assert Result.POSTPONED == world.run().result
     assert [] == world.shop.ledger
     assert Phase.IDLE == world.stored().phase
 
@@ -238,7 +238,7 @@ def test_a_key_disabled_after_the_answer_loses_nothing(world: World) -> None:
     """KMS down after the request: the data key was in hand, so the new pair is stored and published all the same."""
     world.failpoints.run_at("answered", lambda: setattr(world.keys, "enabled", False))
 
-    assert Result.REFRESHED == world.look_after().result
+    assert Result.REFRESHED == world.run().result
     assert "A1" == world.document()["access_token"]
 
 
@@ -247,14 +247,14 @@ def test_an_answer_waits_sealed_while_the_key_is_disabled(world: World) -> None:
     """A stored answer that cannot be opened is kept, and published when the key is enabled again."""
     world.failpoints.raise_at("received", killed())
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     world.after_lease()
     world.keys.enabled = False
-    assert Result.POSTPONED == world.look_after().result
+    assert Result.POSTPONED == world.run().result
     world.keys.enabled = True
     world.after_lease()
 
-    assert Result.REFRESHED == world.look_after().result
+    assert Result.REFRESHED == world.run().result
     assert ["R0"] == world.shop.ledger
 
 
@@ -262,7 +262,7 @@ def test_a_lost_fence_at_sent_spends_nothing(world: World) -> None:
     """Whoever was taken over before SENT presents nothing."""
     world.connections.before_next("write", lambda: world.connections.lease(NAME, now=world.clock.now() + 1000, until=0))
 
-    assert Result.TAKEN_OVER == world.look_after().result
+    assert Result.TAKEN_OVER == world.run().result
     assert [] == world.shop.ledger
 
 
@@ -276,7 +276,7 @@ def test_a_lost_fence_at_received_keeps_the_answer_aside(world: World) -> None:
 
     world.failpoints.run_at("answered", take_over)
 
-    assert Result.TAKEN_OVER == world.look_after().result
+    assert Result.TAKEN_OVER == world.run().result
     assert world.connections.aside(NAME, fence=fence[0]) is not None
     assert "A0" == world.document()["access_token"]
 
@@ -290,7 +290,7 @@ def test_a_lost_fence_after_publishing_queues_a_comparison(world: World) -> None
         ),
     )
 
-    assert Result.TAKEN_OVER == world.look_after().result
+    assert Result.TAKEN_OVER == world.run().result
     assert [Work(connection=NAME, compare=True)] == world.queue.works
 
 
@@ -298,11 +298,11 @@ def test_a_lost_fence_after_publishing_queues_a_comparison(world: World) -> None
 def test_the_table_down_after_the_answer_keeps_it_aside(world: World) -> None:
     """When RECEIVED is not acknowledged, the answer gets a record of its own and the next holder publishes it."""
     world.failpoints.run_at("answered", lambda: world.connections.fail_next("write", StoreUnavailable))
-    outcome = world.look_after()
+    outcome = world.run()
     assert (Result.KEPT, True, True) == (outcome.result, outcome.again, outcome.backpressure)
     world.after_lease()
 
-    assert Result.REFRESHED == world.look_after().result
+    assert Result.REFRESHED == world.run().result
     assert ["R0"] == world.shop.ledger
     assert "A1" == world.document()["access_token"]
 
@@ -316,11 +316,11 @@ def test_the_table_down_for_long_keeps_the_answer_in_a_message(world: World) -> 
         world.connections.fail_next("set_aside", StoreUnavailable)
 
     world.failpoints.run_at("answered", down)
-    world.look_after()
+    world.run()
     (message,) = world.queue.drain()
     assert "access_token" not in message.to_json()
     world.after_lease()
-    world.caretaker.look_after(message, world.session(), world.budget())
+    world.worker.run(message, world.session(), world.budget())
 
     assert ["R0"] == world.shop.ledger
     assert "A1" == world.document()["access_token"]
@@ -335,7 +335,7 @@ def test_an_answer_that_nothing_takes_is_told(world: World) -> None:
 
     world.failpoints.run_at("answered", down)
     world.queue.refuse = lambda _work: True
-    world.look_after()
+    world.run()
 
     assert ["answer.lost"] == [alert.kind for alert in world.alerts.told]
 
@@ -345,10 +345,10 @@ def test_a_write_that_stood_without_an_acknowledgement_loses_nothing(world: Worl
     world.failpoints.run_at(
         "answered", lambda: world.connections.fail_next("write", StoreUnavailable, after_commit=True)
     )
-    assert Result.KEPT == world.look_after().result
+    assert Result.KEPT == world.run().result
     world.after_lease()
 
-    assert Result.REFRESHED == world.look_after().result
+    assert Result.REFRESHED == world.run().result
     assert ["R0"] == world.shop.ledger
     assert "A1" == world.document()["access_token"]
 
@@ -356,7 +356,7 @@ def test_a_write_that_stood_without_an_acknowledgement_loses_nothing(world: Worl
 def test_a_throttled_publication_is_made_up_for(world: World) -> None:
     """The grant is committed at once, the secret written later from it, and the provider is not asked again."""
     world.secrets.fail_next("put", PublishUnavailable)
-    outcome = world.look_after()
+    outcome = world.run()
     assert (Result.REFRESHED, True) == (outcome.result, outcome.backpressure)
     assert "A0" == world.document()["access_token"]
     world.settle(ticks=3)
@@ -370,7 +370,7 @@ def test_a_throttled_publication_is_made_up_for(world: World) -> None:
 def test_a_publication_whose_answer_was_lost_is_compared(world: World) -> None:
     """PutSecretValue committed and its answer was lost: the next holder writes a version of its own."""
     world.secrets.fail_next("put", PublishUnavailable, after_commit=True)
-    world.look_after()
+    world.run()
     world.settle(ticks=3)
 
     assert "A1" == world.document()["access_token"]
@@ -382,7 +382,7 @@ def test_a_deleted_secret_is_never_recreated(world: World) -> None:
     """A secret scheduled for deletion makes the connection orphaned: grant kept, alert told, nothing scheduled."""
     world.secrets.schedule_deletion(world.stored().published.arn)  # type: ignore[union-attr]
 
-    assert Result.ORPHANED == world.look_after().result
+    assert Result.ORPHANED == world.run().result
     record = world.stored()
     assert (Status.ORPHANED, None, None) == (record.status, record.refresh_at, record.next_at)
     assert "R1" == world.grant().refresh_token.reveal()  # type: ignore[union-attr]
@@ -395,7 +395,7 @@ def test_an_ambiguous_answer_holds_the_connection(world: World) -> None:
     """No answer from a single-use provider: held, the access token stays published, one last attempt is planned."""
     world.shop.script.append(drop_after_commit)  # type: ignore[arg-type]
 
-    assert Result.HELD == world.look_after().result
+    assert Result.HELD == world.run().result
     record = world.stored()
     assert (Status.HELD, "ambiguous", Exemption.LAST_ATTEMPT) == (record.status, record.reason, record.exemption)
     assert record.access_expires_at is not None
@@ -406,10 +406,10 @@ def test_an_ambiguous_answer_holds_the_connection(world: World) -> None:
 def test_the_last_attempt_finds_an_uncommitted_token_alive(world: World) -> None:
     """A held connection whose token was never spent becomes active again at its last attempt."""
     world.shop.script.append(no_answer)  # type: ignore[arg-type]
-    world.look_after()
+    world.run()
     world.clock.advance(WEEK // 2 - 200)
 
-    assert Result.REFRESHED == world.look_after().result
+    assert Result.REFRESHED == world.run().result
     assert Status.ACTIVE == world.stored().status
     assert "active" == world.document()["status"]
 
@@ -417,10 +417,10 @@ def test_the_last_attempt_finds_an_uncommitted_token_alive(world: World) -> None
 def test_the_last_attempt_of_a_spent_token_asks_the_seller(world: World) -> None:
     """A held connection whose token was spent is refused once, and only then the seller is asked to come back."""
     world.shop.script.append(drop_after_commit)  # type: ignore[arg-type]
-    world.look_after()
+    world.run()
     world.clock.advance(WEEK // 2 - 200)
 
-    assert Result.REAUTHORIZE == world.look_after().result
+    assert Result.REAUTHORIZE == world.run().result
     assert ["R0", "R0"] == world.shop.ledger
     assert (Status.REAUTHORIZE, None) == (world.stored().status, world.stored().next_at)
     assert "reauthorize" == world.document()["status"]
@@ -430,9 +430,9 @@ def test_the_last_attempt_of_a_spent_token_asks_the_seller(world: World) -> None
 def test_a_last_attempt_without_an_answer_is_left_to_an_operator(world: World) -> None:
     """A second ambiguity is told and never repeated by the schedule."""
     world.shop.script += [drop_after_commit, no_answer]  # type: ignore[list-item]
-    world.look_after()
+    world.run()
     world.clock.advance(WEEK // 2 - 200)
-    world.look_after()
+    world.run()
     world.settle(ticks=5, every=86_400)
 
     assert (Status.HELD, "last_attempt_ambiguous", None) == (
@@ -447,7 +447,7 @@ def test_a_last_attempt_without_an_answer_is_left_to_an_operator(world: World) -
 def test_an_operators_request_does_not_spend_the_last_attempt_early(world: World) -> None:
     """`refresh` without --force on a held connection presents nothing before its last attempt is due."""
     world.shop.script.append(drop_after_commit)  # type: ignore[arg-type]
-    world.look_after()
+    world.run()
     outcome = world.operating.refresh(NAME, world.budget())
 
     assert Result.HELD == outcome.result
@@ -458,7 +458,7 @@ def test_an_operators_request_does_not_spend_the_last_attempt_early(world: World
 def test_force_presents_a_held_token_and_says_so_first(world: World) -> None:
     """`refresh --force` writes the operator's exemption on the attempt before the token is presented again."""
     world.shop.script.append(no_answer)  # type: ignore[arg-type]
-    world.look_after()
+    world.run()
     seen: list[Exemption | None] = []
     world.failpoints.run_at("sent", lambda: seen.append(world.stored().attempt.exemption))  # type: ignore[union-attr]
     outcome = world.operating.refresh(NAME, world.budget(), force=True)
@@ -476,7 +476,7 @@ def test_a_request_that_never_left_is_tried_again(world: World) -> None:
 
     world.shop.script += [unreachable] * 2  # type: ignore[list-item]
 
-    assert Result.REFRESHED == world.look_after().result
+    assert Result.REFRESHED == world.run().result
     assert ["R0"] == world.shop.ledger
 
 
@@ -489,7 +489,7 @@ def test_a_provider_that_is_down_leaves_no_ambiguity(world: World) -> None:
 
     world.shop.script += [unreachable] * 50  # type: ignore[list-item]
 
-    assert Result.POSTPONED == world.look_after().result
+    assert Result.POSTPONED == world.run().result
     record = world.stored()
     assert (Phase.IDLE, None, Status.ACTIVE, 1) == (record.phase, record.attempt, record.status, record.failures)
     assert record.renew_at is not None
@@ -507,13 +507,13 @@ def test_a_throttled_refresh_comes_later(world: World, retry_after: str, least: 
     """429 with Retry-After is honoured and capped, changes no status, and the token may be presented again."""
     world.shop.script.append(lambda _honest: world.shop.answer({}, status=429, retry_after=retry_after))
 
-    assert Result.POSTPONED == world.look_after().result
+    assert Result.POSTPONED == world.run().result
     record = world.stored()
     assert (Status.ACTIVE, Exemption.NOT_PROCESSED) == (record.status, record.exemption)
     assert record.renew_at is not None
     assert least <= record.renew_at - world.clock.now() <= most
     world.clock.advance(3601)
-    assert Result.REFRESHED == world.look_after().result
+    assert Result.REFRESHED == world.run().result
 
 
 @fault("F19")
@@ -522,12 +522,12 @@ def test_wrong_credentials_pause_the_app_and_change_no_connection(world: World) 
     other = world.connected(ConnectionName(APP, "another"), refresh_token="RX")
     bad = lambda _honest: world.shop.answer({"code": 36009999, "message": "invalid app_key", "data": {}})  # noqa: E731
     world.shop.script += [bad, bad]
-    world.look_after()
+    world.run()
 
     assert world.apps.state(APP).paused
     assert (Status.ACTIVE, 1) == (world.stored().status, world.stored().generation)
     assert "active" == world.document()["status"]
-    assert Result.PAUSED == world.look_after(other.name).result
+    assert Result.PAUSED == world.run(other.name).result
     assert [] == world.shop.ledger
     assert ["app.paused"] == [alert.kind for alert in world.alerts.told]
 
@@ -535,7 +535,7 @@ def test_wrong_credentials_pause_the_app_and_change_no_connection(world: World) 
 def test_an_unknown_number_never_marks_a_connection_dead(world: World) -> None:
     """An error that no documentation explains is treated as ambiguous: held, the answer kept, nobody asked back."""
     world.shop.script.append(lambda _honest: world.shop.answer({"code": 36009004, "message": "hm", "data": {}}))
-    world.look_after()
+    world.run()
 
     assert (Status.HELD, "ambiguous") == (world.stored().status, world.stored().reason)
     assert [] == [alert for alert in world.alerts.told if alert.kind == "connection.reauthorize"]
@@ -545,7 +545,7 @@ def test_a_refusal_in_a_small_app_asks_the_seller_at_once(world: World) -> None:
     """With fewer than 20 connections no breaker can tell anything, so a refusal counts at once."""
     world.shop.alive.clear()
 
-    assert Result.REAUTHORIZE == world.look_after().result
+    assert Result.REAUTHORIZE == world.run().result
     assert Status.REAUTHORIZE == world.stored().status
 
 
@@ -562,10 +562,10 @@ def test_a_refusal_in_a_large_app_is_parked_first(world: World) -> None:
     fleet(world, 20)
     world.shop.alive.discard("R0")
 
-    assert Result.HELD == world.look_after().result
+    assert Result.HELD == world.run().result
     assert (Status.HELD, "refused") == (world.stored().status, world.stored().reason)
     world.clock.advance(BREAKER_WINDOW + 2)
-    assert Result.REAUTHORIZE == world.look_after().result
+    assert Result.REAUTHORIZE == world.run().result
     assert ["R0"] == world.shop.ledger
 
 
@@ -591,7 +591,7 @@ def test_an_unreadable_success_is_ambiguous_and_kept(world: World, body: bytes) 
     fence: list[int] = []
     world.failpoints.run_at("sent", lambda: fence.append(world.stored().fence))
     world.shop.script.append(lambda _honest: world.shop.answer(body))
-    world.look_after()
+    world.run()
 
     assert (Status.HELD, "ambiguous") == (world.stored().status, world.stored().reason)
     assert world.connections.kept(NAME, fence=fence[0]) == "unparsed"
@@ -613,7 +613,7 @@ def patched(world: World, **fields: object) -> None:
 def test_an_unusable_access_token_keeps_the_new_refresh_token(world: World) -> None:
     """A malformed access token is not published, but the well-formed new refresh token becomes the grant's."""
     patched(world, access_token="with\nnewline")
-    world.look_after()
+    world.run()
 
     assert "R1" == world.grant().refresh_token.reveal()  # type: ignore[union-attr]
     assert ("A0", 1) == (world.document()["access_token"], world.document()["generation"])
@@ -626,7 +626,7 @@ def test_an_unusable_access_token_keeps_the_new_refresh_token(world: World) -> N
 def test_an_answer_with_nothing_usable_holds(world: World) -> None:
     """Without any usable token the answer is kept and the connection held: the old token may be spent."""
     patched(world, access_token=None, refresh_token="")
-    world.look_after()
+    world.run()
 
     assert (Status.HELD, "ambiguous") == (world.stored().status, world.stored().reason)
 
@@ -635,7 +635,7 @@ def test_an_answer_with_nothing_usable_holds(world: World) -> None:
 def test_an_answer_without_a_refresh_token_keeps_the_stored_one(world: World) -> None:
     """Where none comes back, the stored refresh token is still the only credential."""
     patched(world, refresh_token=...)
-    world.look_after()
+    world.run()
 
     assert "R0" == world.grant().refresh_token.reveal()  # type: ignore[union-attr]
     assert ("A1", 2) == (world.document()["access_token"], world.document()["generation"])
@@ -645,7 +645,7 @@ def test_an_answer_without_a_refresh_token_keeps_the_stored_one(world: World) ->
 def test_an_odd_expiry_keeps_the_pair_with_a_sane_due_time(world: World, odd: object) -> None:
     """The pair is real, the old one dead: it is published, and due again within a day."""
     patched(world, access_token_expire_in=odd)
-    world.look_after()
+    world.run()
 
     assert "A1" == world.document()["access_token"]
     record = world.stored()
@@ -656,7 +656,7 @@ def test_an_odd_expiry_keeps_the_pair_with_a_sane_due_time(world: World, odd: ob
 def test_an_answer_for_another_account_reaches_no_workload(world: World) -> None:
     """Tokens of another account are kept sealed, told, and never published under this name."""
     world.shop.account = "999"
-    world.look_after()
+    world.run()
 
     assert (Status.HELD, "other_account") == (world.stored().status, world.stored().reason)
     assert "A0" == world.document()["access_token"]
@@ -678,7 +678,7 @@ def test_a_wrong_clock_shifts_no_expiry(off: int) -> None:
         return replace(answer, headers={"date": formatdate(true_now, usegmt=True)}, received_at=world.clock.now())
 
     world.shop.script.append(skewed)  # type: ignore[arg-type]
-    world.look_after()
+    world.run()
 
     record = world.stored()
     assert true_now + WEEK == world.document()["expires_at"]
@@ -701,28 +701,28 @@ def test_the_end_of_the_authorization_is_told_step_by_step(world: World) -> None
 
 def test_a_message_for_comparison_repairs_a_stale_secret(world: World) -> None:
     """The secret was overwritten by a late writer: a comparison makes it equal to the grant again."""
-    world.look_after()
+    world.run()
     arn = world.stored().published.arn  # type: ignore[union-attr]
     world.secrets.put(arn, '{"stale": true}', token="00000000-0000-0000-0000-000000000001")
 
-    assert Result.PUBLISHED == world.look_after(compare=True).result
+    assert Result.PUBLISHED == world.run(compare=True).result
     assert "A1" == world.document()["access_token"]
 
 
 def test_a_comparison_that_finds_no_difference_writes_nothing(world: World) -> None:
     """An equal secret gets no new version."""
-    world.look_after()
+    world.run()
     versions = len(world.secrets.secret(NAME).versions)
 
-    assert Result.NOTHING_DUE == world.look_after(compare=True).result
+    assert Result.NOTHING_DUE == world.run(compare=True).result
     assert versions == len(world.secrets.secret(NAME).versions)
 
 
 def test_a_comparison_waits_for_the_present_holder(world: World) -> None:
     """A comparison asked for while somebody holds the lease comes again after it."""
     outcomes: list[bool] = []
-    world.failpoints.run_at("sent", lambda: outcomes.append(world.look_after(compare=True).again))
-    world.look_after()
+    world.failpoints.run_at("sent", lambda: outcomes.append(world.run(compare=True).again))
+    world.run()
 
     assert [True] == outcomes
 
@@ -731,10 +731,10 @@ def test_a_replay_of_the_same_publication_is_a_no_op(world: World) -> None:
     """The token of a publication derives from connection, generation and fence, so its replay writes nothing."""
     world.failpoints.raise_at("published", killed())
     with pytest.raises(KeyboardInterrupt):
-        world.look_after()
+        world.run()
     first = world.secrets.secret(NAME).current
     world.after_lease()
-    world.look_after()
+    world.run()
 
     assert first != world.secrets.secret(NAME).current
     assert "A1" == world.document()["access_token"]
@@ -753,7 +753,7 @@ def test_an_unready_connection_whose_fence_is_lost_is_left_to_its_new_holder(wor
     world.keys.fail_next("unwrap", SealingUnavailable)
     world.connections.before_next("write", lambda: world.connections.lease(NAME, now=world.clock.now() + 1000, until=0))
 
-    assert Result.TAKEN_OVER == world.look_after().result
+    assert Result.TAKEN_OVER == world.run().result
 
 
 @fault("F17")
@@ -764,7 +764,7 @@ def test_a_settled_failure_of_a_lost_attempt_marks_nothing(world: World) -> None
         "received",
         lambda: world.connections.lease(NAME, now=world.clock.now() + 1000, until=0, even_if_not_due=True),
     )
-    world.look_after()
+    world.run()
 
     assert Status.ACTIVE == world.stored().status
 
@@ -772,11 +772,11 @@ def test_a_settled_failure_of_a_lost_attempt_marks_nothing(world: World) -> None
 def test_a_presented_token_without_an_exemption_is_held_and_not_presented(world: World) -> None:
     """Whatever a record says is due, a token that was presented before is presented again only by exemption."""
     world.shop.script.append(drop_after_commit)  # type: ignore[arg-type]
-    world.look_after()
+    world.run()
     world.connections.seed(
         scheduled(replace(world.stored(), status=Status.ACTIVE, exemption=None, renew_at=world.clock.now()))
     )
-    world.look_after()
+    world.run()
 
     assert ["R0"] == world.shop.ledger
     assert Status.HELD == world.stored().status
@@ -786,7 +786,7 @@ def test_fence_lost_is_never_raised_to_the_batch(world: World) -> None:
     """A take-over is no failure of the worker that was taken over."""
     world.connections.fail_next("write", FenceLost)
 
-    assert Result.TAKEN_OVER == world.look_after().result
+    assert Result.TAKEN_OVER == world.run().result
 
 
 def test_an_echoed_token_is_masked_everywhere(world: World) -> None:
@@ -796,7 +796,7 @@ def test_an_echoed_token_is_masked_everywhere(world: World) -> None:
             {"code": 36009999, "message": "invalid app_key for R0 e59af819cc A0", "data": {}}
         )
     )
-    world.look_after()
+    world.run()
     error = world.stored().last_error
 
     assert error is not None
@@ -809,6 +809,6 @@ def test_an_echoed_token_is_masked_everywhere(world: World) -> None:
 def test_a_renewal_without_a_stated_life_is_due_again(world: World) -> None:
     """A token that can be refreshed never counts as endless, whatever its answer leaves out."""
     patched(world, access_token_expire_in=..., refresh_token=...)
-    world.look_after()
+    world.run()
 
     assert world.stored().renew_at is not None

@@ -33,7 +33,7 @@ from tokensync.refresh.push import Pusher
 from tokensync.refresh.restored_table import RestoredTable
 from tokensync.refresh.schedule import Cadence
 from tokensync.refresh.session import Limits
-from tokensync.refresh.worker import Caretaker
+from tokensync.refresh.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -251,10 +251,10 @@ class RotationParts(_Shared):
         )
 
     @cached_property
-    def caretaker(self) -> Caretaker:
+    def worker(self) -> Worker:
         """Return what looks after one connection."""
         ports = self.ports
-        return Caretaker(
+        return Worker(
             connections=ports.connections,
             unsealer=self.unsealer,
             publisher=self.publisher,
@@ -283,7 +283,7 @@ class RotationParts(_Shared):
         """Return what works through the queue."""
         ports = self.ports
         return BatchRunner(
-            caretaker=self.caretaker,
+            worker=self.worker,
             finisher=self.finisher,
             apps=ports.apps,
             sealer=ports.sealer,
@@ -298,7 +298,7 @@ class RotationParts(_Shared):
         """Return what operators ask for under a lease."""
         ports = self.ports
         return Operating(
-            caretaker=self.caretaker,
+            worker=self.worker,
             connections=ports.connections,
             apps=ports.apps,
             sealer=ports.sealer,

@@ -159,7 +159,7 @@ def test_an_app_whose_old_secret_died_runs_again(desk: Any) -> None:
     """The provider ended the old secret at once: the proof is made under the pause, and lifts it."""
     desk.world.connected()
     refuse(desk)
-    desk.world.look_after()
+    desk.world.run()
     assert desk.world.apps.state(APP).paused
 
     assert desk.json(*ROTATE, stdin=NEW)["resumed"]

@@ -116,7 +116,7 @@ def test_connect_without_a_browser_shows_the_link(desk: Any) -> None:
 def test_a_refresh_meanwhile_is_no_new_connection(desk: Any) -> None:
     """A generation that grows by the schedule does not end the waiting."""
     desk.world.connected()
-    desk.at_the_browser = lambda _url: desk.world.look_after()
+    desk.at_the_browser = lambda _url: desk.world.run()
 
     assert 5 == desk.error("connect", APP, "--timeout", "5s")[0]
 

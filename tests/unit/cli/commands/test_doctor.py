@@ -137,7 +137,7 @@ def test_an_answer_that_waits(desk: Any) -> None:
     world = desk.world
     world.connected()
     world.failpoints.run_at("answered", lambda: world.connections.fail_next("write", StoreUnavailable))
-    world.look_after()
+    world.run()
     world.after_lease()
 
     assert [("connections", f"tokensync recover {NAME}")] == [

@@ -25,7 +25,7 @@ def buried_answer(desk: Any) -> None:
         world.connections.fail_next("set_aside", StoreUnavailable)
 
     world.failpoints.run_at("answered", down)
-    world.look_after()
+    world.run()
     world.dead_letters.bury(*(work.to_json() for work in world.queue.drain()))
     world.after_lease()
 

@@ -123,9 +123,9 @@ def test_accept_out_of_a_backup(standing: Any) -> None:
     world = standing.world
     world.origin.restored()
     backup = world.table.backup()
-    world.look_after()
+    world.run()
     world.table.restore(backup)
-    world.look_after()
+    world.run()
     code, error = standing.error("accept", str(NAME), "--yes")
     assert (4, f"tokensync invite {APP} --for {NAME}") == (code, error["next"])
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Apps, Sealer
     from tokensync.domain.runtime import Alerts, Clock, Log
     from tokensync.refresh.session import Budget, Limits
-    from tokensync.refresh.worker import Caretaker
+    from tokensync.refresh.worker import Worker
 
 THREADS = 20
 
@@ -38,7 +38,7 @@ class Report:
 class BatchRunner:
     """Works through batches. Thread-safe: it holds ports and no state."""
 
-    caretaker: Caretaker
+    worker: Worker
     finisher: Finisher
     apps: Apps
     sealer: Sealer
@@ -95,7 +95,7 @@ class BatchRunner:
         session = sessions.of(work.app)
         if work.authorization is not None:
             return self.finisher.take_up(work, session, budget)
-        return self.caretaker.look_after(work, session, budget)
+        return self.worker.run(work, session, budget)
 
     def _count(self, sessions: Sessions) -> None:
         """Add what was tried to each app's breaker window, and trip it where the sellers cannot be the cause."""

@@ -81,7 +81,7 @@ class Accepter:
             if not force:
                 return self._left(record, Result.REAUTHORIZE)
             record = self.operating.connections.write(record, replace(record, exemption=Exemption.OPERATOR))
-        return self.operating.caretaker.renew(record, session, budget)
+        return self.operating.worker.renew(record, session, budget)
 
     def _readopted(
         self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool
@@ -107,7 +107,7 @@ class Accepter:
         raised = replace(record, exemption=exemption, generation=record.allocated)
         record = self.operating.connections.write(record, raised)
         if asks:
-            return self.operating.caretaker.renew(record, session, budget)
+            return self.operating.worker.renew(record, session, budget)
         return self._welcomed(record, grant, session, budget, force=force)
 
     def _left(self, record: Connection, result: Result) -> WorkResult:

@@ -104,7 +104,7 @@ class Importer:
             return grant
         if self.establisher.restored.is_unchecked(stands):  # workloads may read a newer one
             return grant
-        old = self.operating.caretaker.unsealer.grant(stands)
+        old = self.operating.worker.unsealer.grant(stands)
         return changed(
             old,
             label=grant.label or old.label,

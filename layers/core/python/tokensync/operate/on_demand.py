@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Apps, Connections, Sealer
     from tokensync.domain.runtime import Alerts, Clock, Log
     from tokensync.refresh.session import Budget
-    from tokensync.refresh.worker import Act, Caretaker
+    from tokensync.refresh.worker import Act, Worker
 
 # Connections that no refresh can help. `force` presents the stored token all the same, but for those that are set
 # apart or disconnected: a refresh must not be what accepts them.
@@ -39,7 +39,7 @@ _ANSWER_BEFORE = 2.0  # seconds kept back to say what was seen
 class Operating:
     """Refreshes on demand. Simultaneous requests collapse into one call to the provider."""
 
-    caretaker: Caretaker
+    worker: Worker
     connections: Connections
     apps: Apps
     sealer: Sealer
@@ -70,7 +70,7 @@ class Operating:
         session = Session(name.app, apps=self.apps, sealer=self.sealer)
         published_first = 0
         while True:
-            outcome = self.caretaker.look_after(Work(connection=name), session, budget, force=force)
+            outcome = self.worker.run(Work(connection=name), session, budget, force=force)
             if outcome.result is Result.PUBLISHED and published_first < _RESUMPTIONS:
                 published_first += 1
                 continue  # what stood had to be published; the refresh is due still
@@ -99,7 +99,7 @@ class Operating:
         Raises:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was done.
         """
-        limits, is_done = self.caretaker.limits, False
+        limits, is_done = self.worker.limits, False
 
         def once(record: Connection, grant: Grant, session: Session) -> WorkResult:
             nonlocal is_done
@@ -112,7 +112,7 @@ class Operating:
 
         resumed = 0
         while True:
-            outcome = self.caretaker.look_after(Work(connection=name), session, budget, act=once)
+            outcome = self.worker.run(Work(connection=name), session, budget, act=once)
             if is_done or outcome.result is Result.REMOVED:
                 break
             if outcome.result is Result.LEASED_ELSEWHERE:

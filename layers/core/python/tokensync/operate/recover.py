@@ -128,7 +128,7 @@ class Recoverer:
             return WorkResult(Result.NOTHING_DUE, operating.connections.write(record, released(record)))
 
         try:
-            outcome = operating.caretaker.look_after(Work(connection=name), session, budget, act=rests)
+            outcome = operating.worker.run(Work(connection=name), session, budget, act=rests)
             waits = outcome.result is Result.POSTPONED and self._still_waits(outcome.record)
         except TokensyncError as error:
             return Found("answer", str(name), "stays", str(error), f"{_AGAIN} {shlex.quote(str(name))}", later=True)

@@ -64,7 +64,7 @@ class SecretTrial:
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             if renewal_request(session.provider, session.app, grant) is not None and _can_tell(record):
-                return operating.caretaker.renew(record, session, budget)
+                return operating.worker.renew(record, session, budget)
             return self._asked(record, grant, session)
 
         return operating.under_lease(record.name, session, budget, act)

@@ -1,4 +1,4 @@
-"""The refresh protocol: GATE, SENT, RECEIVED. `caretaker` takes the LEASE, `concluding` does PUBLISH and COMMIT.
+"""The refresh protocol: GATE, SENT, RECEIVED. `worker` takes the LEASE, `concluding` does PUBLISH and COMMIT.
 
 A token that the provider gave us is durable before anyone uses it, and a refresh token is presented once but for the
 named exemptions. Recovery is the same worker finding `sent` or `received` under an expired lease.

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Caretaker:
+class Worker:
     """Looks after one connection at a time. Thread-safe: it holds ports and no state."""
 
     connections: Connections
@@ -59,7 +59,7 @@ class Caretaker:
     failpoints: Failpoints
     limits: Limits
 
-    def look_after(
+    def run(
         self, work: Work, session: Session, budget: Budget, *, force: bool = False, act: Act | None = None
     ) -> WorkResult:
         """Lease the connection and do whatever is due. `force` is an operator's: it presents a held token again.
