@@ -22,11 +22,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     base_url = CALLBACK.base_url(event)
     match event["routeKey"]:
         case "GET /connect/{app}":
-            page = CALLBACK.web.connect(name, query, cookies, base_url=base_url)
+            page = CALLBACK.seller_pages.connect(name, query, cookies, base_url=base_url)
         case "GET /connect/{app}/result":
-            page = CALLBACK.web.result(name, cookies, base_url=base_url)
+            page = CALLBACK.seller_pages.result(name, cookies, base_url=base_url)
         case "POST /webhooks/{app}":
             page = CALLBACK.webhooks.receive(name, headers_of(event), raw_body(event), base_url=base_url)
         case _:
-            page = CALLBACK.web.callback(name, query, cookies, budget, base_url=base_url)
+            page = CALLBACK.seller_pages.callback(name, query, cookies, budget, base_url=base_url)
     return http_answer(page)

@@ -158,7 +158,7 @@ class Staged:
         """Ask the callback function for something about the app, as the command line does."""
         world = self.world
         commands = CallbackCommands(
-            connector=world.connector,
+            code_exchange=world.code_exchange,
             wire=world.shop,
             apps=world.apps,
             sealer=world.sealer,

@@ -21,7 +21,7 @@ class Browser:
 
     def connect(self, query: str | None = None, app: str = "") -> Page:
         """Open an invite's link."""
-        page = self.world.web.connect(
+        page = self.world.seller_pages.connect(
             app or self.world.app.name,
             self.world.invite() if query is None else query,
             self.cookies,
@@ -40,7 +40,7 @@ class Browser:
 
     def arrive(self, query: str, app: str = "") -> Page:
         """Come to the callback with this query and nothing more."""
-        page = self.world.web.callback(
+        page = self.world.seller_pages.callback(
             app or self.world.app.name,
             query,
             self.cookies,
@@ -52,7 +52,7 @@ class Browser:
 
     def result(self, app: str = "") -> Page:
         """Look at the result page."""
-        return self.world.web.result(app or self.world.app.name, self.cookies, base_url=self.world.base_url)
+        return self.world.seller_pages.result(app or self.world.app.name, self.cookies, base_url=self.world.base_url)
 
     def _keep(self, page: Page) -> None:
         if page.cookies:

@@ -189,13 +189,13 @@ class World:
         self.finisher = rotation.finisher
         self.batches = rotation.batches
         self.ticker = rotation.ticker
-        self.operating = rotation.operating
+        self.on_demand = rotation.on_demand
         self.upkeep = rotation.upkeep
         self.handing = rotation.handing
         self.recovery = rotation.recovery
         self.commands = rotation.commands
-        self.connector = callback.connector
-        self.web = callback.web
+        self.code_exchange = callback.code_exchange
+        self.seller_pages = callback.seller_pages
         self.webhooks = callback.webhooks
 
     def budget(self) -> Budget:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName
-from tokensync.operate.import_fields import FIELDS, Brought
+from tokensync.operate.import_fields import FIELDS, ImportFields
 from tokensync_cli.output.failure import UsageFailed, sentence
 
 ACCOUNT = "account"
@@ -111,7 +111,7 @@ def _checked(row: Row, app: str) -> Row:
     if unknown:
         return replace(row, problem=unknown)
     try:
-        return replace(row, mark=Brought.read(row.fields).mark(app))
+        return replace(row, mark=ImportFields.read(row.fields).mark(app))
     except BadRequest as error:
         return replace(row, problem=str(error))
 

@@ -9,7 +9,7 @@ import typer
 
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName, app_name
-from tokensync.operate.import_fields import Brought
+from tokensync.operate.import_fields import ImportFields
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import word
 from tokensync_cli.commands.import_many import INTERRUPTED, Done, after, bring_all, foresee
@@ -97,7 +97,7 @@ def _one(run: Run, name: ConnectionName, *, label: str, replace: bool) -> None:
     if unknown:
         raise UsageFailed(sentence(unknown), next_command="tokensync import --help")
     try:
-        Brought.read(fields)
+        ImportFields.read(fields)
     except BadRequest as error:
         raise UsageFailed(sentence(str(error)), next_command="tokensync import --help") from None
     payload = {"tokensync": "import", "app": name.app, "account": name.account, "replace": replace, **fields}

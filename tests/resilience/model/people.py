@@ -11,7 +11,7 @@ from tokensync.authorize.links import Invite
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import WebhookEvent, WebhookEventKind
-from tokensync.operate.import_fields import Brought
+from tokensync.operate.import_fields import ImportFields
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def authorize(stage: Stage, name: ConnectionName, *, by_import: bool, withdraws:
         stage.authorized[name].append(Consent(now, server.lineages[refresh]))
         if withdraws:
             server.withdraw(name.account, but=refresh)
-        brought = Brought(refresh_token=Secret(refresh), access_token=Secret(access), expires_at=now + LIFE)
+        brought = ImportFields(refresh_token=Secret(refresh), access_token=Secret(access), expires_at=now + LIFE)
         world.upkeep.importer.bring(name, brought, world.budget(), replace=True)
         return
     state = _begun(stage, name) if stray else ""
@@ -53,7 +53,7 @@ def authorize(stage: Stage, name: ConnectionName, *, by_import: bool, withdraws:
     code = server.authorize(name.account)
     stage.authorized[name].append(Consent(now, server.codes[code], stray=stray))
     text = f"{_BACK}?code={code}&state={quote(state)}" if stray else code
-    world.connector.pasted(text, session, world.signer, world.budget(), redirect_uri=_BACK)
+    world.code_exchange.pasted(text, session, world.signer, world.budget(), redirect_uri=_BACK)
 
 
 def _begun(stage: Stage, name: ConnectionName) -> str:
@@ -62,7 +62,7 @@ def _begun(stage: Stage, name: ConnectionName) -> str:
     ends = world.clock.now() + LIFE
     invite = Invite(id=f"stray-{ends}", app=name.app, expires_at=ends, for_account="somebody-else")
     cookie = world.signer.operator(name.app)
-    begun = world.connector.begin(invite, session, world.signer, cookie=cookie, redirect_uri=_BACK)
+    begun = world.code_exchange.begin(invite, session, world.signer, cookie=cookie, redirect_uri=_BACK)
     return parse_qs(urlsplit(begun.url).query)["state"][0]
 
 
@@ -80,7 +80,7 @@ def command(stage: Stage, name: ConnectionName, command: str) -> None:
     world, budget = stage.world, stage.world.budget()
     match command:
         case "refresh" | "refresh --force":
-            world.operating.refresh(name, budget, force=command.endswith("--force"))
+            world.on_demand.refresh(name, budget, force=command.endswith("--force"))
         case "verify":
             world.upkeep.prover.verify(name, budget)
         case "publish":

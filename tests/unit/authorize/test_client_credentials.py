@@ -208,7 +208,7 @@ def test_an_account_that_consented_is_never_given_the_apps_token() -> None:
         record = world.stored(name)
         world.clock.advance(max(0, (record.next_at or 0) - world.clock.now()))
         assert Result.POSTPONED is world.run(name).result
-    forced = world.operating.refresh(name, world.budget(), force=True)
+    forced = world.on_demand.refresh(name, world.budget(), force=True)
 
     assert Result.POSTPONED is forced.result
     assert asked == stage.server.times("/token")
@@ -220,7 +220,7 @@ def test_an_account_that_consented_is_never_given_the_apps_token() -> None:
 
     world.apps.update(OIDC)
     stage.server.says("/token", oidc_token(access_token="OA-2"))
-    assert Result.REFRESHED is world.operating.refresh(name, world.budget()).result
+    assert Result.REFRESHED is world.on_demand.refresh(name, world.budget()).result
     assert "OA-2" == world.document(name)["access_token"]
 
 

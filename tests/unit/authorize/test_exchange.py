@@ -110,10 +110,12 @@ def test_two_tabs_work_side_by_side(world: World, browser: Browser) -> None:
 def test_a_state_that_is_not_ours_is_refused_without_a_call(world: World, browser: Browser, query: str) -> None:
     """No, an empty, a long, a non-ASCII or a made-up state: the fixed page, no call to anyone."""
     browser.connect()
-    world.web.callback(APP, "code=warm-up", (), world.budget(), base_url=world.base_url)
+    world.seller_pages.callback(APP, "code=warm-up", (), world.budget(), base_url=world.base_url)
     before = aws_calls(world)
 
-    assert 400 == world.web.callback(APP, query, browser.cookies, world.budget(), base_url=world.base_url).status
+    assert (
+        400 == world.seller_pages.callback(APP, query, browser.cookies, world.budget(), base_url=world.base_url).status
+    )
     assert before == aws_calls(world)
     assert [] == world.shop.ledger
 
@@ -244,14 +246,16 @@ def test_a_code_that_arrives_percent_encoded_is_decoded_once(world: World, brows
 def test_an_unknown_app_is_not_found_without_a_call(world: World, browser: Browser, app: str) -> None:
     """A name that no app has, or that no app could have, is answered 404 from what the cold start read."""
     browser.connect()
-    world.web.callback("nobody", "warm=up", (), world.budget(), base_url=world.base_url)
+    world.seller_pages.callback("nobody", "warm=up", (), world.budget(), base_url=world.base_url)
     before = aws_calls(world)
 
     assert (
         404
-        == world.web.callback(app, "code=c&state=x.y", browser.cookies, world.budget(), base_url=world.base_url).status
+        == world.seller_pages.callback(
+            app, "code=c&state=x.y", browser.cookies, world.budget(), base_url=world.base_url
+        ).status
     )
-    assert 404 == world.web.connect(app, "invite=x.y", (), base_url=world.base_url).status
+    assert 404 == world.seller_pages.connect(app, "invite=x.y", (), base_url=world.base_url).status
     assert before == aws_calls(world)
 
 
@@ -503,7 +507,7 @@ def test_a_secret_that_is_not_ours_is_not_overwritten(world: World, browser: Bro
 @pytest.mark.parametrize("query", ["", "invite=", "invite=x.y", "invite=%C3%A9.x"])
 def test_a_forged_invite_is_refused_without_a_call(world: World, browser: Browser, query: str) -> None:
     """No valid signature: a page that says whom to ask."""
-    world.web.connect(APP, "warm=up", (), base_url=world.base_url)
+    world.seller_pages.connect(APP, "warm=up", (), base_url=world.base_url)
     before = aws_calls(world)
     page = browser.connect(query)
 
@@ -542,13 +546,13 @@ def test_a_cancelled_authorization_leaves_the_invite_usable(world: World, browse
 def test_garbage_costs_no_call(world: World, browser: Browser) -> None:
     """10,000 garbage requests after the cold start: no AWS call, no provider call."""
     browser.connect()
-    world.web.callback(APP, "code=warm-up", (), world.budget(), base_url=world.base_url)
+    world.seller_pages.callback(APP, "code=warm-up", (), world.budget(), base_url=world.base_url)
     before = aws_calls(world)
     for index in range(10_000):
-        world.web.callback(
+        world.seller_pages.callback(
             APP, f"code={index}&state=x{index}.y", browser.cookies, world.budget(), base_url=world.base_url
         )
-        world.web.callback(APP, f"code={index}", browser.cookies, world.budget(), base_url=world.base_url)
+        world.seller_pages.callback(APP, f"code={index}", browser.cookies, world.budget(), base_url=world.base_url)
 
     assert before == aws_calls(world)
     assert [] == world.shop.ledger
@@ -609,12 +613,12 @@ def test_half_an_answer_makes_a_connection_that_is_refreshed_at_once(world: Worl
 
 def test_a_result_without_a_cookie_tells_what_to_do(world: World) -> None:
     """The result page reads by the cookie; another browser is told to go back to the first."""
-    assert 400 == world.web.result(APP, (), base_url=world.base_url).status
+    assert 400 == world.seller_pages.result(APP, (), base_url=world.base_url).status
 
 
 def test_a_result_before_anything_was_begun_is_not_found(world: World) -> None:
     """A cookie that began nothing has nothing to see."""
-    assert 404 == world.web.result(APP, (f"__Host-tokensync={'a' * 32}",), base_url=world.base_url).status
+    assert 404 == world.seller_pages.result(APP, (f"__Host-tokensync={'a' * 32}",), base_url=world.base_url).status
 
 
 def test_the_result_while_the_seller_is_away(browser: Browser) -> None:
@@ -668,7 +672,7 @@ def test_a_pasted_redirect_url_connects(world: World, browser: Browser) -> None:
     """What a seller's browser could not deliver, an operator pastes."""
     browser.connect()
     url = f"https://unreachable.example/callback/{APP}?code=code-1&state={quote(browser.state)}"
-    authorization = world.connector.pasted(
+    authorization = world.code_exchange.pasted(
         url, world.session(), world.signer, world.budget(), redirect_uri="https://unreachable.example"
     )
 
@@ -679,7 +683,7 @@ def test_a_pasted_bare_code_connects_once(world: World) -> None:
     """A bare code is exchanged; the same code again is not presented."""
 
     def paste() -> object:
-        return world.connector.pasted(
+        return world.code_exchange.pasted(
             " code-1\n", world.session(), world.signer, world.budget(), redirect_uri="https://connect.example"
         )
 

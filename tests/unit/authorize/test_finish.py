@@ -159,8 +159,8 @@ def test_an_invite_link_that_is_none_is_refused(query: str) -> None:
     """Twice, undecodable, too long: the fixed page."""
     world = World()
 
-    assert 400 == world.web.connect(APP, query, (), base_url=world.base_url).status
-    assert 404 == world.web.connect("nobody", query, (), base_url=world.base_url).status
+    assert 400 == world.seller_pages.connect(APP, query, (), base_url=world.base_url).status
+    assert 404 == world.seller_pages.connect("nobody", query, (), base_url=world.base_url).status
 
 
 def test_a_result_of_an_app_that_is_gone_is_not_found() -> None:
@@ -194,7 +194,7 @@ def test_a_result_that_cannot_be_read_is_for_later(port: str, method: str, error
 def test_our_cookie_is_found_among_others(cookies: tuple[str, ...]) -> None:
     """And what is not of our making is none."""
     world = World()
-    page = world.web.connect(APP, world.invite(), cookies, base_url=world.base_url)
+    page = world.seller_pages.connect(APP, world.invite(), cookies, base_url=world.base_url)
 
     assert (f"{COOKIE};") == page.cookies[0].partition(" ")[0]
 
@@ -202,10 +202,10 @@ def test_our_cookie_is_found_among_others(cookies: tuple[str, ...]) -> None:
 def test_a_cookie_that_is_not_of_our_making_is_replaced() -> None:
     """Nobody chooses what binds a browser."""
     world = World()
-    page = world.web.connect(APP, world.invite(), ("__Host-tokensync=../../x",), base_url=world.base_url)
+    page = world.seller_pages.connect(APP, world.invite(), ("__Host-tokensync=../../x",), base_url=world.base_url)
 
     assert "../" not in page.cookies[0]
-    assert 400 == world.web.result(APP, ("__Host-tokensync=../../x",), base_url=world.base_url).status
+    assert 400 == world.seller_pages.result(APP, ("__Host-tokensync=../../x",), base_url=world.base_url).status
 
 
 def held(**change: Any) -> World:

@@ -59,7 +59,7 @@ class Functions:
         self._answers: dict[str, Any] = {
             "rotation": world.commands,
             "callback": CallbackCommands(
-                connector=world.connector,
+                code_exchange=world.code_exchange,
                 wire=world.shop,
                 apps=world.apps,
                 sealer=world.sealer,
@@ -242,10 +242,10 @@ class Desk:
         """Be the seller who opens an invite and consents."""
         parts = urlsplit(url)
         name = parts.path.rpartition("/")[2]
-        away = self.world.web.connect(name, parts.query, (), base_url=self.world.base_url)
+        away = self.world.seller_pages.connect(name, parts.query, (), base_url=self.world.base_url)
         cookie = away.cookies[0].partition(";")[0]
         state = parse_qs(urlsplit(away.headers["location"]).query)["state"][0]
-        self.world.web.callback(
+        self.world.seller_pages.callback(
             name, f"code={code}&state={quote(state)}", (cookie,), self.world.budget(), base_url=self.world.base_url
         )
 

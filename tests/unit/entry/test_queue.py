@@ -232,7 +232,7 @@ def test_an_unknown_app_postpones_its_connections(world: World) -> None:
 def test_an_operator_refreshes_now(world: World) -> None:
     """`refresh` makes the connection due and refreshes it, due or not."""
     world.run()
-    outcome = world.operating.refresh(NAME, world.budget())
+    outcome = world.on_demand.refresh(NAME, world.budget())
 
     assert Result.REFRESHED == outcome.result
     assert outcome.record is not None
@@ -245,7 +245,7 @@ def test_rotation_and_two_operators_make_one_call(world: World) -> None:
     generations: list[int] = []
 
     def operator() -> None:
-        outcome = world.operating.refresh(NAME, world.budget(), generation=1)
+        outcome = world.on_demand.refresh(NAME, world.budget(), generation=1)
         assert outcome.record is not None
         generations.append(outcome.record.generation)
 
@@ -262,7 +262,7 @@ def test_rotation_and_two_operators_make_one_call(world: World) -> None:
 def test_an_operator_who_saw_an_older_generation_gets_the_newer(world: World) -> None:
     """A request for a token that was refreshed meanwhile makes no call."""
     world.run()
-    outcome = world.operating.refresh(NAME, world.budget(), generation=1)
+    outcome = world.on_demand.refresh(NAME, world.budget(), generation=1)
 
     assert Result.REFRESHED == outcome.result
     assert ["R0"] == world.shop.ledger
@@ -285,21 +285,21 @@ def test_a_connection_that_no_refresh_helps_is_told_and_not_touched(
         replace(world.stored(), status=status, renew_at=None, refresh_at=None, next_at=None)
     )
 
-    assert result == world.operating.refresh(NAME, world.budget()).result
+    assert result == world.on_demand.refresh(NAME, world.budget()).result
     assert record == world.stored()
 
 
 def test_refusals_on_demand_count_for_the_breaker(world: World) -> None:
     """An operator's refresh counts like the schedule's."""
     world.shop.alive.clear()
-    world.operating.refresh(NAME, world.budget())
+    world.on_demand.refresh(NAME, world.budget())
 
     assert (1, 1) == (world.apps.state(APP).tried, world.apps.state(APP).refused)
 
 
 def rotation(world: World, **event: object) -> dict[str, Any]:
     """Invoke the rotation function as the command line does."""
-    commands = RotationCommands(operating=world.operating, ticker=world.ticker, prefix="tokensync")
+    commands = RotationCommands(on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync")
     return commands.answer(event, world.budget())
 
 
@@ -356,7 +356,7 @@ def test_a_table_that_is_down_is_told_as_try_again(world: World) -> None:
 def paste(world: World, text: str, app: str = APP) -> dict[str, Any]:
     """Invoke the callback function as `paste` does."""
     commands = CallbackCommands(
-        connector=world.connector,
+        code_exchange=world.code_exchange,
         wire=world.shop,
         apps=world.apps,
         sealer=world.sealer,

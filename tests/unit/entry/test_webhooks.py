@@ -193,11 +193,11 @@ def test_an_authorization_after_the_notice_wins(world: World) -> None:
     """The seller comes back before anybody looked at the mark: the new grant stands, and is active."""
     post(world, shop_notice(world))
     world.clock.advance(60)
-    away = world.web.connect(APP, world.invite(for_account=ACCOUNT), (), base_url=world.base_url)
+    away = world.seller_pages.connect(APP, world.invite(for_account=ACCOUNT), (), base_url=world.base_url)
     state = parse_qs(urlsplit(away.headers["location"]).query)["state"][0]
     cookie = (away.cookies[0].partition(";")[0],)
     query = f"code=code-1&state={quote(state)}"
-    assert 303 == world.web.callback(APP, query, cookie, world.budget(), base_url=world.base_url).status
+    assert 303 == world.seller_pages.callback(APP, query, cookie, world.budget(), base_url=world.base_url).status
     world.drain()
     assert (Status.ACTIVE, None) == (world.stored().status, world.stored().deauthorized_at)
     assert ("active", "A1") == (world.document()["status"], world.document()["access_token"])
@@ -270,7 +270,7 @@ def test_a_publication_that_fails_is_made_up_for(world: World) -> None:
 def test_an_operators_refresh_meets_the_mark(world: World) -> None:
     """The token is not presented any more, and the answer says who has to act."""
     post(world, shop_notice(world))
-    assert Result.DISCONNECTED == world.operating.refresh(NAME, world.budget()).result
+    assert Result.DISCONNECTED == world.on_demand.refresh(NAME, world.budget()).result
     assert [] == world.shop.ledger
 
 
@@ -289,7 +289,7 @@ def test_an_authorization_that_ends_soon_is_told_with_a_link(world: World) -> No
     assert ("authorization.expiring", str(NAME)) == (alert.kind, alert.subject)
     assert "2023-12-14" in alert.detail
     assert alert.link.startswith(f"{world.base_url}/connect/{APP}?")
-    assert 302 == world.web.connect(APP, alert.link.partition("?")[2], (), base_url=world.base_url).status
+    assert 302 == world.seller_pages.connect(APP, alert.link.partition("?")[2], (), base_url=world.base_url).status
     assert before == world.stored()
 
 

@@ -29,7 +29,7 @@ OLD = ConnectionName(APP, "old-account")
 def accept(world: World, name: ConnectionName = NAME, **more: object) -> dict[str, Any]:
     """Ask the rotation function as the command line does."""
     commands = RotationCommands(
-        operating=world.operating, ticker=world.ticker, prefix="tokensync", more=world.upkeep.commands()
+        on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync", more=world.upkeep.commands()
     )
     return commands.answer({"tokensync": "accept", "connection": str(name), **more}, world.budget())
 

@@ -16,7 +16,7 @@ from tokensync.domain.errors import BadRequest, NoAnswer, PublishUnavailable, Se
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.entry.callback_commands import RotationCommands
-from tokensync.operate.import_fields import Brought
+from tokensync.operate.import_fields import ImportFields
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -36,7 +36,7 @@ def world() -> World:
 def bring(world: World, name: ConnectionName = NAME, **fields: object) -> dict[str, Any]:
     """Ask the rotation function as the command line does."""
     commands = RotationCommands(
-        operating=world.operating, ticker=world.ticker, prefix="tokensync", more=world.upkeep.commands()
+        on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync", more=world.upkeep.commands()
     )
     event = {"tokensync": "import", "app": name.app, "account": name.account, **fields}
     return commands.answer(event, world.budget())
@@ -240,7 +240,7 @@ def test_an_account_that_is_none(world: World, account: str) -> None:
     """Exit code 2 before anything else."""
     commands = world.upkeep.commands()
     assert "import" in commands
-    rotation = RotationCommands(operating=world.operating, ticker=world.ticker, prefix="tokensync", more=commands)
+    rotation = RotationCommands(on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync", more=commands)
     event = {"tokensync": "import", "app": APP, "account": account, "refresh_token": "r"}
 
     assert 2 == rotation.answer(event, world.budget())["exit"]
@@ -281,14 +281,14 @@ def test_what_cannot_be_used_is_named_without_its_value(world: World, fields: di
 def test_a_field_that_nobody_knows() -> None:
     """It is refused without being repeated: its name may be a token that stands in the wrong place."""
     with pytest.raises(BadRequest) as refused:
-        Brought.read({"refresh_token": "r", "CANARY": "x"})
+        ImportFields.read({"refresh_token": "r", "CANARY": "x"})
 
     assert "CANARY" not in str(refused.value)
 
 
 def test_rows_of_text_are_read_like_objects() -> None:
     """Numbers may come as text, scopes separated by spaces or commas."""
-    brought = Brought.read(
+    brought = ImportFields.read(
         {"refresh_token": "r", "access_token": "a", "expires_at": "1800000000", "scopes": "a, b c", "label": ""}
     )
 
@@ -514,7 +514,7 @@ def test_refreshing_what_nothing_renews_keeps_its_end(world: World) -> None:
     world.apps.register(App(name="acc", provider="tiktok_accounts", client_id="c", client_secret=Secret("s")))
     name = ConnectionName("acc", "o")
     bring(world, name, access_token="A-9", expires_at=world.clock.now() + 600)
-    world.operating.refresh(name, world.budget())
+    world.on_demand.refresh(name, world.budget())
 
     assert (Status.ACTIVE, world.clock.now() + 600) == (world.stored(name).status, world.stored(name).next_at)
 

@@ -357,10 +357,10 @@ def test_a_short_life_goes_on_where_it_ended() -> None:
 
 def authorize(world: World) -> int:
     """Let a seller come back with a code; return the callback's status."""
-    away = world.web.connect(APP, world.invite(for_account=ACCOUNT), (), base_url=world.base_url)
+    away = world.seller_pages.connect(APP, world.invite(for_account=ACCOUNT), (), base_url=world.base_url)
     state = parse_qs(urlsplit(away.headers["location"]).query)["state"][0]
     cookie = away.cookies[0].partition(";")[0]
-    return world.web.callback(
+    return world.seller_pages.callback(
         APP, f"code=code-1&state={quote(state)}", (cookie,), world.budget(), base_url=world.base_url
     ).status
 

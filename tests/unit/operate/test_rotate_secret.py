@@ -40,7 +40,7 @@ def world() -> World:
 def prove(world: World, **more: object) -> dict[str, Any]:
     """Prove as the command line does."""
     commands = RotationCommands(
-        operating=world.operating, ticker=world.ticker, prefix="tokensync", more=world.handing.commands()
+        on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync", more=world.handing.commands()
     )
     return commands.answer({"tokensync": "prove", "app": APP, **more}, world.budget())
 
@@ -242,7 +242,7 @@ def test_what_went_under_the_new_secret_is_marked_before_it_is_sent(world: World
 
     world.shop.script.extend([answering, answering])
     prove(world)
-    world.operating.refresh(NAME, world.budget())
+    world.on_demand.refresh(NAME, world.budget())
 
     assert [True, False] == seen
 

@@ -102,7 +102,7 @@ def login(world: World) -> Login:
 def ask(world: World, command: str, name: ConnectionName = LOGIN, **more: object) -> dict[str, Any]:
     """Ask the rotation function as the command line does."""
     commands = RotationCommands(
-        operating=world.operating, ticker=world.ticker, prefix="tokensync", more=world.upkeep.commands()
+        on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync", more=world.upkeep.commands()
     )
     return commands.answer({"tokensync": command, "connection": str(name), **more}, world.budget())
 
@@ -493,10 +493,10 @@ def test_a_removal_that_died_is_finished(world: World) -> None:
 
 def reconnect(world: World, code: str = "code-1") -> None:
     """Let the seller authorize again."""
-    away = world.web.connect(APP, world.invite(id=code), (), base_url=world.base_url)
+    away = world.seller_pages.connect(APP, world.invite(id=code), (), base_url=world.base_url)
     cookie = away.cookies[0].partition(";")[0]
     state = away.headers["location"].partition("state=")[2].partition("&")[0]
-    world.web.callback(APP, f"code={code}&state={state}", (cookie,), world.budget(), base_url=world.base_url)
+    world.seller_pages.callback(APP, f"code={code}&state={state}", (cookie,), world.budget(), base_url=world.base_url)
 
 
 def test_reconnecting_restores_what_we_removed(world: World) -> None:

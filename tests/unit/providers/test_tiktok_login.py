@@ -84,9 +84,9 @@ def test_the_challenge_is_hex() -> None:
 def test_the_verifier_goes_where_a_challenge_went() -> None:
     """A desktop app sends its verifier with the code; a web app has neither challenge nor verifier."""
     desktop = code_request(PROVIDER.for_app(DESKTOP), DESKTOP, CODE, redirect_uri=REDIRECT, verifier=VERIFIER)
-    web = code_request(PROVIDER.for_app(APP), APP, CODE, redirect_uri=REDIRECT, verifier=VERIFIER)
+    seller_pages = code_request(PROVIDER.for_app(APP), APP, CODE, redirect_uri=REDIRECT, verifier=VERIFIER)
 
-    assert desktop.body == web.body + f"&code_verifier={VERIFIER.reveal()}".encode()
+    assert desktop.body == seller_pages.body + f"&code_verifier={VERIFIER.reveal()}".encode()
     assert "code_challenge" not in link()
 
 

@@ -79,7 +79,7 @@ def test_an_answer_that_comes_after_the_last_attempt_still_counts(world: World) 
     """Held, presented again by an operator and refused: then the message with the first answer arrives."""
     message = kept_in_a_message(world)
     world.run()
-    world.operating.refresh(NAME, world.budget(), force=True)
+    world.on_demand.refresh(NAME, world.budget(), force=True)
     assert Status.REAUTHORIZE is world.stored().status
     world.worker.run(message, world.session(), world.budget())
 
@@ -123,7 +123,7 @@ def test_a_late_answer_without_tokens_says_nothing_of_a_later_attempt(world: Wor
         raise NoAnswer("lost")
 
     world.shop.script.append(dropped)  # type: ignore[arg-type]
-    world.operating.refresh(NAME, world.budget(), force=True)
+    world.on_demand.refresh(NAME, world.budget(), force=True)
     world.worker.run(message, world.session(), world.budget())
     world.settle(ticks=50, every=86_400)
 

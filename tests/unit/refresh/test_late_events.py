@@ -31,10 +31,10 @@ def world() -> World:
 
 def authorize(world: World, code: str, invite: str = "one") -> int:
     """Let a seller come back with a code; return the callback's status."""
-    away = world.web.connect(APP, world.invite(id=invite, for_account=ACCOUNT), (), base_url=world.base_url)
+    away = world.seller_pages.connect(APP, world.invite(id=invite, for_account=ACCOUNT), (), base_url=world.base_url)
     state = parse_qs(urlsplit(away.headers["location"]).query)["state"][0]
     cookie = away.cookies[0].partition(";")[0]
-    return world.web.callback(
+    return world.seller_pages.callback(
         APP, f"code={code}&state={quote(state)}", (cookie,), world.budget(), base_url=world.base_url
     ).status
 
@@ -44,7 +44,7 @@ def test_an_authorization_finished_twice_does_not_bring_back_its_old_grant() -> 
     world = World()
     world.failpoints.run_at("committed", lambda: world.authorizations.fail_next("write", StoreUnavailable))
     assert 503 == authorize(world, "code-1")
-    world.operating.refresh(NAME, world.budget())
+    world.on_demand.refresh(NAME, world.budget())
     world.clock.advance(120)
     world.settle(ticks=15)
 
@@ -152,7 +152,7 @@ def test_a_planned_comparison_outlives_the_leases_before_it(world: World) -> Non
         world.run()
     assert 303 == authorize(world, "code-1")
     planned = world.stored().compare_at
-    world.operating.refresh(NAME, world.budget())
+    world.on_demand.refresh(NAME, world.budget())
     assert planned == world.stored().compare_at
     arn = world.stored().published.arn  # type: ignore[union-attr]
     world.secrets.put(arn, '{"late": true}', token="00000000-0000-0000-0000-000000000002")
@@ -211,7 +211,7 @@ def test_an_operators_refresh_does_not_end_the_parking_early(world: World) -> No
     """Within the breaker's window a refusal stays set apart, whoever asks."""
     parked(world)
     world.clock.advance(30)
-    world.operating.refresh(NAME, world.budget())
+    world.on_demand.refresh(NAME, world.budget())
 
     assert (Status.HELD, "refused") == (world.stored().status, world.stored().reason)
 
@@ -236,7 +236,7 @@ def test_a_resumed_app_asks_each_parked_one_once(world: World) -> None:
 def test_force_accepts_no_quarantined_connection(world: World) -> None:
     """A refresh must not be what publishes an account that was set apart."""
     record = world.connections.seed(replace(world.stored(), status=Status.QUARANTINED, renew_at=None))
-    world.operating.refresh(NAME, world.budget(), force=True)
+    world.on_demand.refresh(NAME, world.budget(), force=True)
 
     assert record == world.stored()
     assert [] == world.shop.ledger
@@ -308,7 +308,7 @@ def test_an_invite_is_used_up_even_if_the_end_could_not_be_written() -> None:
     world.failpoints.run_at("committed", lambda: world.authorizations.fail_next("write", StoreUnavailable))
     authorize(world, "code-1", "only")
 
-    page = world.web.connect(APP, world.invite(id="only"), (), base_url=world.base_url)
+    page = world.seller_pages.connect(APP, world.invite(id="only"), (), base_url=world.base_url)
     assert 403 == page.status
 
 

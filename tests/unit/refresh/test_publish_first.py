@@ -110,7 +110,7 @@ def test_an_operators_refresh_of_a_full_secret_presents_nothing(world: World) ->
     fill(world)
     world.run()
     for force in (False, True):
-        assert Result.POSTPONED == world.operating.refresh(NAME, world.budget(), force=force).result
+        assert Result.POSTPONED == world.on_demand.refresh(NAME, world.budget(), force=force).result
 
     assert ["R0"] == world.shop.ledger
     assert world.stored().next_at == world.clock.now() + QUOTA_RECHECK
@@ -122,7 +122,7 @@ def test_an_operators_refresh_publishes_what_stands_and_goes_on(world: World) ->
     fill(world)
     world.run()
     free(world)
-    outcome = world.operating.refresh(NAME, world.budget())
+    outcome = world.on_demand.refresh(NAME, world.budget())
 
     assert (Result.REFRESHED, ["R0", "R1"]) == (outcome.result, world.shop.ledger)
     tokens = [json.loads(text)["access_token"] for text in world.secrets.secret(NAME).versions.values()]

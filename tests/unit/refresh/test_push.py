@@ -53,7 +53,7 @@ def settled(world: World, **settings: str) -> None:
 def push(world: World, **more: object) -> dict[str, Any]:
     """Push as the command line does."""
     commands = RotationCommands(
-        operating=world.operating, ticker=world.ticker, prefix="tokensync", more=world.handing.commands()
+        on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync", more=world.handing.commands()
     )
     return commands.answer({"tokensync": "push", "connection": str(NAME), "to": "api2cart", **more}, world.budget())
 
@@ -126,7 +126,7 @@ def test_a_new_authorization_updates_the_same_store(world: World) -> None:
     """The callback function cannot open a grant, and the store's key outlives the grant."""
     refresh(world)
 
-    authorization = world.connector.pasted(
+    authorization = world.code_exchange.pasted(
         "code-1", world.session(), world.signer, world.budget(), redirect_uri="https://connect.example/callback"
     )
     world.drain()
@@ -371,7 +371,7 @@ def test_an_older_pair_that_comes_late_is_followed_by_the_newest(world: World) -
     world.run()
 
     def overtaken() -> None:
-        world.connector.pasted(
+        world.code_exchange.pasted(
             "code-1", world.session(), world.signer, world.budget(), redirect_uri="https://connect.example/callback"
         )
         world.after_lease()
@@ -403,7 +403,7 @@ def test_an_operators_push_that_lost_its_fence_is_made_up_for(world: World) -> N
 
 def authorize_again(world: World) -> None:
     """Let the seller authorize anew, which takes the connection over from whoever holds it."""
-    world.connector.pasted(
+    world.code_exchange.pasted(
         "code-1", world.session(), world.signer, world.budget(), redirect_uri="https://connect.example/callback"
     )
 
@@ -698,7 +698,7 @@ def test_a_refresh_of_what_was_given_away_is_refused(world: World, force: bool) 
     push(world)
     settled(world)
 
-    outcome = world.operating.refresh(NAME, world.budget(), force=force)
+    outcome = world.on_demand.refresh(NAME, world.budget(), force=force)
     world.connections.request_refresh(NAME, generation=1, now=world.clock.now())
     late = world.run(force=force)
 
@@ -713,7 +713,7 @@ def test_a_new_authorization_takes_it_back(world: World) -> None:
     push(world)
     settled(world)
 
-    world.connector.pasted(
+    world.code_exchange.pasted(
         "code-1", world.session(), world.signer, world.budget(), redirect_uri="https://connect.example/callback"
     )
     due_again(world)

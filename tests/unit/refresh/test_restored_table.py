@@ -56,7 +56,7 @@ def versions(world: World, name: ConnectionName = NAME) -> tuple[dict[str, str],
 def ask(world: World, command: str, name: ConnectionName = NAME, **more: object) -> dict[str, Any]:
     """Ask the rotation function as the command line does."""
     more_commands = {**world.upkeep.commands(), **world.handing.commands()}
-    commands = RotationCommands(operating=world.operating, ticker=world.ticker, prefix="tokensync", more=more_commands)
+    commands = RotationCommands(on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync", more=more_commands)
     return commands.answer({"tokensync": command, "connection": str(name), **more}, world.budget())
 
 

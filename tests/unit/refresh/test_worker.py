@@ -448,7 +448,7 @@ def test_an_operators_request_does_not_spend_the_last_attempt_early(world: World
     """`refresh` without --force on a held connection presents nothing before its last attempt is due."""
     world.shop.script.append(drop_after_commit)  # type: ignore[arg-type]
     world.run()
-    outcome = world.operating.refresh(NAME, world.budget())
+    outcome = world.on_demand.refresh(NAME, world.budget())
 
     assert Result.HELD == outcome.result
     assert ["R0"] == world.shop.ledger
@@ -461,7 +461,7 @@ def test_force_presents_a_held_token_and_says_so_first(world: World) -> None:
     world.run()
     seen: list[Exemption | None] = []
     world.failpoints.run_at("sent", lambda: seen.append(world.stored().attempt.exemption))  # type: ignore[union-attr]
-    outcome = world.operating.refresh(NAME, world.budget(), force=True)
+    outcome = world.on_demand.refresh(NAME, world.budget(), force=True)
 
     assert Result.REFRESHED == outcome.result
     assert [Exemption.OPERATOR] == seen

@@ -7,27 +7,27 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tokensync.authorize.establish import Establisher
-from tokensync.authorize.exchange import Connector
+from tokensync.authorize.exchange import CodeExchange
 from tokensync.authorize.finish import Finisher
-from tokensync.authorize.redelivery import Placer
+from tokensync.authorize.redelivery import Redelivery
 from tokensync.domain.sealing import Unsealer
 from tokensync.entry.app_cache import KnownApps, KnownNames
 from tokensync.entry.callback_commands import CallbackCommands, RotationCommands
 from tokensync.entry.handing_commands import Handing, handing
 from tokensync.entry.queue import BatchRunner
 from tokensync.entry.recovery_commands import Recovery
-from tokensync.entry.seller_pages import Web
+from tokensync.entry.seller_pages import SellerPages
 from tokensync.entry.tick import Ticker
 from tokensync.entry.upkeep_commands import Upkeep, upkeep
 from tokensync.entry.webhooks import Noticer, Webhooks
 from tokensync.operate.dead_letters import Redriver
-from tokensync.operate.on_demand import Operating
+from tokensync.operate.on_demand import OnDemand
 from tokensync.operate.recover import Recoverer
 from tokensync.refresh.account import AccountReader, Verifier
 from tokensync.refresh.attempt import Refresher
 from tokensync.refresh.commit import Committer
 from tokensync.refresh.conclude import Concluder
-from tokensync.refresh.kept_answers import Keeper
+from tokensync.refresh.kept_answers import KeptAnswers
 from tokensync.refresh.publish import Publisher
 from tokensync.refresh.push import Pusher
 from tokensync.refresh.restored_table import RestoredTable
@@ -82,10 +82,10 @@ class _Shared:
     ports: Ports
 
     @cached_property
-    def keeper(self) -> Keeper:
+    def kept_answers(self) -> KeptAnswers:
         """Return what finds a place for answers."""
         ports = self.ports
-        return Keeper(
+        return KeptAnswers(
             connections=ports.connections, queue=ports.queue, alerts=ports.alerts, clock=ports.clock, log=ports.log
         )
 
@@ -101,7 +101,7 @@ class _Shared:
         return Committer(
             connections=ports.connections,
             publisher=self.publisher,
-            keeper=self.keeper,
+            kept_answers=self.kept_answers,
             queue=ports.queue,
             alerts=ports.alerts,
             clock=ports.clock,
@@ -129,7 +129,7 @@ class _Shared:
         return Concluder(
             connections=ports.connections,
             committer=self.committer,
-            keeper=self.keeper,
+            kept_answers=self.kept_answers,
             alerts=ports.alerts,
             clock=ports.clock,
             randomness=ports.randomness,
@@ -175,10 +175,12 @@ class _Shared:
         )
 
     @cached_property
-    def placer(self) -> Placer:
+    def redelivery(self) -> Redelivery:
         """Return what gives answers to codes their place."""
         ports = self.ports
-        return Placer(authorizations=ports.authorizations, apps=ports.apps, restored=self.restored, clock=ports.clock)
+        return Redelivery(
+            authorizations=ports.authorizations, apps=ports.apps, restored=self.restored, clock=ports.clock
+        )
 
     @cached_property
     def finisher(self) -> Finisher:
@@ -192,7 +194,7 @@ class _Shared:
             establisher=self.establisher,
             verifier=self.verifier,
             restored=self.restored,
-            placer=self.placer,
+            redelivery=self.redelivery,
             sealer=ports.sealer,
             alerts=ports.alerts,
             clock=ports.clock,
@@ -241,7 +243,7 @@ class RotationParts(_Shared):
             unsealer=self.unsealer,
             concluder=self.concluder,
             committer=self.committer,
-            keeper=self.keeper,
+            kept_answers=self.kept_answers,
             queue=ports.queue,
             wire=ports.wire,
             clock=ports.clock,
@@ -259,7 +261,7 @@ class RotationParts(_Shared):
             unsealer=self.unsealer,
             publisher=self.publisher,
             committer=self.committer,
-            keeper=self.keeper,
+            kept_answers=self.kept_answers,
             refresher=self.refresher,
             verifier=self.verifier,
             pusher=self.pusher,
@@ -294,10 +296,10 @@ class RotationParts(_Shared):
         )
 
     @cached_property
-    def operating(self) -> Operating:
+    def on_demand(self) -> OnDemand:
         """Return what operators ask for under a lease."""
         ports = self.ports
-        return Operating(
+        return OnDemand(
             worker=self.worker,
             connections=ports.connections,
             apps=ports.apps,
@@ -312,7 +314,7 @@ class RotationParts(_Shared):
         """Return the commands over a connection's whole life."""
         ports = self.ports
         return upkeep(
-            operating=self.operating,
+            on_demand=self.on_demand,
             verifier=self.verifier,
             concluder=self.concluder,
             committer=self.committer,
@@ -327,7 +329,7 @@ class RotationParts(_Shared):
     @cached_property
     def handing(self) -> Handing:
         """Return the commands that hand pairs and secrets over."""
-        return handing(operating=self.operating, pusher=self.pusher, accounts=self.accounts, prefix=self.prefix)
+        return handing(on_demand=self.on_demand, pusher=self.pusher, accounts=self.accounts, prefix=self.prefix)
 
     @cached_property
     def recovery(self) -> Recovery:
@@ -336,14 +338,14 @@ class RotationParts(_Shared):
         redriver = Redriver(
             dead_letters=self.dead_letters,
             connections=ports.connections,
-            keeper=self.keeper,
-            placer=self.placer,
+            kept_answers=self.kept_answers,
+            redelivery=self.redelivery,
             queue=ports.queue,
             log=ports.log,
         )
         return Recovery(
             Recoverer(
-                operating=self.operating, redriver=redriver, authorizations=ports.authorizations, queue=ports.queue
+                on_demand=self.on_demand, redriver=redriver, authorizations=ports.authorizations, queue=ports.queue
             )
         )
 
@@ -351,7 +353,7 @@ class RotationParts(_Shared):
     def commands(self) -> RotationCommands:
         """Return every command of the rotation function."""
         more = {**self.upkeep.commands(), **self.handing.commands(), **self.recovery.commands()}
-        return RotationCommands(operating=self.operating, ticker=self.ticker, prefix=self.prefix, more=more)
+        return RotationCommands(on_demand=self.on_demand, ticker=self.ticker, prefix=self.prefix, more=more)
 
 
 @dataclass(frozen=True)
@@ -363,10 +365,10 @@ class CallbackParts(_Shared):
     base_url: str
 
     @cached_property
-    def connector(self) -> Connector:
+    def code_exchange(self) -> CodeExchange:
         """Return what begins and answers authorizations."""
         ports = self.ports
-        return Connector(
+        return CodeExchange(
             authorizations=ports.authorizations,
             finisher=self.finisher,
             restored=self.restored,
@@ -391,11 +393,11 @@ class CallbackParts(_Shared):
         return KnownApps(self.ports.apps, self.known, self.ports.clock)
 
     @cached_property
-    def web(self) -> Web:
+    def seller_pages(self) -> SellerPages:
         """Return the pages."""
         ports = self.ports
-        return Web(
-            connector=self.connector,
+        return SellerPages(
+            code_exchange=self.code_exchange,
             apps=ports.apps,
             sealer=ports.sealer,
             clock=ports.clock,
@@ -425,7 +427,7 @@ class CallbackParts(_Shared):
         """Return every command of the callback function."""
         ports = self.ports
         return CallbackCommands(
-            connector=self.connector,
+            code_exchange=self.code_exchange,
             wire=ports.wire,
             apps=ports.apps,
             sealer=ports.sealer,

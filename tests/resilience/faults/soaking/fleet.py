@@ -117,14 +117,14 @@ class Fleet:
         rotation = RotationParts(self.ports, claim=CLAIM, prefix="tokensync", dead_letters=letters)
         # One thread for each batch: which of two threads comes first is nothing that a seed repeats.
         self.batches = replace(rotation.batches, threads=1)
-        self.ticker, self.operating = rotation.ticker, rotation.operating
+        self.ticker, self.on_demand = rotation.ticker, rotation.on_demand
         callback = CallbackParts(
             self.ports,
             webhook_events=Chancy(InMemoryWebhookEvents(self.table), self.chance, "notices", StoreUnavailable),  # type: ignore[arg-type]
             signer=lambda: signer,
             base_url="https://connect.example",
         )
-        self.web, self.signer = callback.web, signer
+        self.seller_pages, self.signer = callback.seller_pages, signer
         self._connect_hooks()
         self._seed(connections)
 

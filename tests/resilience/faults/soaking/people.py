@@ -78,7 +78,7 @@ class People:
 
         def refresh(budget: Budget) -> None:
             self.forced += 1
-            results.append(self.fleet.operating.refresh(name, budget, force=True).result)
+            results.append(self.fleet.on_demand.refresh(name, budget, force=True).result)
 
         def ended(_lived: bool) -> None:  # noqa: FBT001 - told by the timeline
             if not results or results[-1] not in _DONE:
@@ -111,7 +111,7 @@ class People:
         pages: list[Page] = []
 
         def connect(_budget: Budget) -> None:
-            pages.append(fleet.web.connect(account.name.app, query, (), base_url=BASE_URL))
+            pages.append(fleet.seller_pages.connect(account.name.app, query, (), base_url=BASE_URL))
 
         def sent(_lived: bool) -> None:  # noqa: FBT001 - told by the timeline
             if pages and "location" in pages[0].headers:
@@ -129,7 +129,7 @@ class People:
 
         def callback(budget: Budget) -> None:
             query = f"code={code}&state={quote(state)}"
-            self.fleet.web.callback(account.name.app, query, cookies, budget, base_url=BASE_URL)
+            self.fleet.seller_pages.callback(account.name.app, query, cookies, budget, base_url=BASE_URL)
 
         for _ in range(2 if self.fleet.random.random() < _TWICE else 1):
             self.fleet.invoke("callback", CALLBACK_LIFE, callback)

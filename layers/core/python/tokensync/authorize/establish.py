@@ -90,7 +90,7 @@ class Establisher:
             return now_stands.authorized_by == authorized.by
         self.failpoints.reached("exchange.taken_over")
         if stood is not None and stood.sealed_answer is not None:
-            self.committer.keeper.superseded(stood.name, stood.fence, stood.sealed_answer)
+            self.committer.kept_answers.superseded(stood.name, stood.fence, stood.sealed_answer)
         # The table gives the number, so the event that came with the grant learns it only now.
         history = (*record.history[:-1], replace(record.history[-1], generation=record.generation))
         after = replace(record, lease_until=None, compare_at=_compare_at(stood, self.clock.now()), history=history)

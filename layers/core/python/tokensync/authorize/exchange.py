@@ -50,7 +50,7 @@ class Begun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Connector:
+class CodeExchange:
     """Begins authorizations and exchanges their codes. Thread-safe: it holds ports and no state."""
 
     authorizations: Authorizations

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tokensync.authorize.establish import Establisher
-    from tokensync.authorize.redelivery import Placer
+    from tokensync.authorize.redelivery import Redelivery
     from tokensync.domain.authorization import Authorization, AuthorizationKey
     from tokensync.domain.ports import Authorizations, Connections, Sealer
     from tokensync.domain.runtime import Alerts, Clock, Log
@@ -58,7 +58,7 @@ class Finisher:
     establisher: Establisher
     verifier: Verifier
     restored: RestoredTable
-    placer: Placer
+    redelivery: Redelivery
     clock: Clock
     log: Log
     limits: Limits
@@ -73,7 +73,7 @@ class Finisher:
         if key is None:
             raise ValueError("this work names no authorization")
         if work.answer is not None:
-            self.placer.place(key, work.answer, fence=work.fence)
+            self.redelivery.place(key, work.answer, fence=work.fence)
         now = self.clock.now()
         try:
             authorization = self.authorizations.lease(

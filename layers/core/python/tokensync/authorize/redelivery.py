@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placer:
+class Redelivery:
     """Places answers to codes. Thread-safe: it holds ports and no state."""
 
     authorizations: Authorizations

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tokensync.entry.callback_commands import CallbackCommands, RotationCommands
     from tokensync.entry.pages import Page
     from tokensync.entry.queue import BatchRunner
-    from tokensync.entry.seller_pages import Web
+    from tokensync.entry.seller_pages import SellerPages
     from tokensync.entry.tick import Ticker
     from tokensync.entry.webhooks import Webhooks
 
@@ -65,7 +65,7 @@ class _Shared:
 class Callback(_Shared):
     """The callback function."""
 
-    web: Web
+    seller_pages: SellerPages
     webhooks: Webhooks
     commands: CallbackCommands
     public_url: str

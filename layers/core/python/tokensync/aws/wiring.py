@@ -38,7 +38,7 @@ def callback(config: CallbackConfig | None = None, clients: Clients | None = Non
     ports = _ports(config, clients, table, log)
     keys = InviteKeys(clients.secrets, config.invite_key, ports.clock)
     parts = CallbackParts(ports, DynamoWebhookEvents(table), keys.signer, config.public_url)
-    return Callback(log, ports.clock, parts.web, parts.webhooks, parts.commands, config.public_url)
+    return Callback(log, ports.clock, parts.seller_pages, parts.webhooks, parts.commands, config.public_url)
 
 
 def rotation(config: RotationConfig | None = None, clients: Clients | None = None) -> Rotation:

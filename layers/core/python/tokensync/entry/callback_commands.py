@@ -37,14 +37,14 @@ from tokensync.refresh.transitions import REASON_RESTORED_TABLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tokensync.authorize.exchange import Connector
+    from tokensync.authorize.exchange import CodeExchange
     from tokensync.authorize.links import Signer
     from tokensync.domain.authorization import Authorization
     from tokensync.domain.ports import Apps, Sealer
     from tokensync.domain.runtime import Clock
     from tokensync.entry.tick import Ticker
     from tokensync.oauth.http import Wire
-    from tokensync.operate.on_demand import Operating
+    from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.session import Budget
 
     Command = Callable[[Mapping[str, Any], Budget], dict[str, Any]]
@@ -104,7 +104,7 @@ _TRANSIENT: Mapping[str, str] = {
 class RotationCommands:
     """What the rotation function does on demand."""
 
-    operating: Operating
+    on_demand: OnDemand
     ticker: Ticker
     prefix: str
     more: Mapping[str, Command] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class RotationCommands:
     def _refresh(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = ConnectionName.parse(str(event["connection"]))
         generation = event.get("generation")
-        outcome = self.operating.refresh(
+        outcome = self.on_demand.refresh(
             name,
             budget,
             generation=generation if isinstance(generation, int) else None,
@@ -181,7 +181,7 @@ def told_outcome(
 class CallbackCommands:
     """What the callback function does on demand."""
 
-    connector: Connector
+    code_exchange: CodeExchange
     wire: Wire
     apps: Apps
     sealer: Sealer
@@ -198,7 +198,7 @@ class CallbackCommands:
         name = app_name(str(event["app"]))
         session = Session(name, apps=self.apps, sealer=self.sealer, fresh=True)
         redirect_uri = str(event.get("redirect_uri") or f"{self.base_url}/callback/{name}")
-        authorization = self.connector.pasted(
+        authorization = self.code_exchange.pasted(
             str(event["text"]), session, self.signer(), budget, redirect_uri=redirect_uri
         )
         return _told_authorization(name, authorization)
@@ -211,7 +211,9 @@ class CallbackCommands:
         signer, now = self.signer(), self.clock.now()
         invite = Invite(id="", app=name, expires_at=now + LIFETIME, label=str(event.get("label") or ""))
         redirect_uri = str(event.get("redirect_uri") or f"{self.base_url}/callback/{name}")
-        begun = self.connector.begin(invite, session, signer, cookie=signer.operator(name), redirect_uri=redirect_uri)
+        begun = self.code_exchange.begin(
+            invite, session, signer, cookie=signer.operator(name), redirect_uri=redirect_uri
+        )
         return {"ok": True, "url": begun.url, "expires_at": begun.expires_at}
 
     def _discover(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
@@ -222,7 +224,7 @@ class CallbackCommands:
     def _mint(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = app_name(str(event["app"]))
         session = Session(name, apps=self.apps, sealer=self.sealer, fresh=True)
-        authorization = self.connector.minted(session, self.signer(), budget, label=str(event.get("label") or ""))
+        authorization = self.code_exchange.minted(session, self.signer(), budget, label=str(event.get("label") or ""))
         paused = authorization.outcome is AuthorizationState.FAILED and bool(self.apps.state(name).paused)
         return _told_minted(name, authorization, paused=paused)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tokensync.domain.messages import Failure
     from tokensync.entry.callback_commands import Command
-    from tokensync.operate.on_demand import Operating
+    from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.account import AccountReader
     from tokensync.refresh.push import Pusher
     from tokensync.refresh.result import WorkResult
@@ -85,11 +85,11 @@ class Handing:
         return {**refused("not_proven", message, following, LATER), **told}
 
 
-def handing(*, operating: Operating, pusher: Pusher, accounts: AccountReader, prefix: str) -> Handing:
+def handing(*, on_demand: OnDemand, pusher: Pusher, accounts: AccountReader, prefix: str) -> Handing:
     """Put the commands together."""
     return Handing(
-        handover=Handover(operating=operating, pusher=pusher),
-        trial=SecretTrial(operating=operating, accounts=accounts),
+        handover=Handover(on_demand=on_demand, pusher=pusher),
+        trial=SecretTrial(on_demand=on_demand, accounts=accounts),
         prefix=prefix,
     )
 

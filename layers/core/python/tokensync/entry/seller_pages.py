@@ -28,7 +28,7 @@ from tokensync.refresh.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tokensync.authorize.exchange import Connector
+    from tokensync.authorize.exchange import CodeExchange
     from tokensync.authorize.links import Signer
     from tokensync.domain.authorization import Authorization
     from tokensync.domain.ports import Apps, Sealer
@@ -42,10 +42,10 @@ _COOKIE_LIFE = 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
-class Web:
+class SellerPages:
     """Answers the seller's browser. `signer` and the apps' names are fetched when they are first needed."""
 
-    connector: Connector
+    code_exchange: CodeExchange
     apps: Apps
     sealer: Sealer
     clock: Clock
@@ -59,7 +59,7 @@ class Web:
         try:
             invite = self._invite(name, raw_query)
             session = self._session(name)
-            begun = self.connector.begin(
+            begun = self.code_exchange.begin(
                 invite,
                 session,
                 self.signer(),
@@ -85,7 +85,7 @@ class Web:
         try:
             query = Query.parse(raw_query)
             if not query.state and self._may_be_installed(name, query):
-                installer = self.connector.installed(
+                installer = self.code_exchange.installed(
                     query,
                     self._session(name),
                     self.signer(),
@@ -95,7 +95,7 @@ class Web:
                 )
                 shown = (_set_cookie(installer),)
             else:
-                self.connector.authorized(query, self._session(name), self.signer(), budget, cookie=cookie)
+                self.code_exchange.authorized(query, self._session(name), self.signer(), budget, cookie=cookie)
         except (InvalidName, UnknownApp):
             return page("not_found", 404)
         except BadRequest as error:
@@ -115,7 +115,7 @@ class Web:
             return self._refused(name, "no_browser", 400, BadRequest("no cookie"))
         try:
             session = self._session(name, fresh=False)  # a waiting browser asks every few seconds
-            authorization = self.connector.outcome(name, cookie)
+            authorization = self.code_exchange.outcome(name, cookie)
             if authorization is None:
                 return page("not_found", 404)
             return self._told(authorization, session, base_url)

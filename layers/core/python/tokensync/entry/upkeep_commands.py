@@ -11,7 +11,7 @@ from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import ConnectionName
 from tokensync.entry.callback_commands import FAILED, LATER, NEEDS_SELLER, USAGE, refused, told_outcome
 from tokensync.operate.accept import Accepter
-from tokensync.operate.import_fields import FIELDS, Brought
+from tokensync.operate.import_fields import FIELDS, ImportFields
 from tokensync.operate.imports import Importer
 from tokensync.operate.remove import Remover
 from tokensync.operate.revoke import Revoker
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tokensync.domain.runtime import Failpoints
     from tokensync.entry.callback_commands import Command
     from tokensync.oauth.http import Wire
-    from tokensync.operate.on_demand import Operating
+    from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.account import Verifier
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder
@@ -65,7 +65,7 @@ class Upkeep:
     def _import(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = ConnectionName(str(event["app"]), str(event["account"]))
         try:
-            brought = Brought.read({field: event[field] for field in FIELDS if field in event})
+            brought = ImportFields.read({field: event[field] for field in FIELDS if field in event})
             done = self.importer.bring(name, brought, budget, replace=event.get("replace") is True)
         except BadRequest as error:
             return refused("BadRequest", f"{name}: {error}", "tokensync import --help", USAGE)
@@ -127,7 +127,7 @@ class Upkeep:
 
 def upkeep(
     *,
-    operating: Operating,
+    on_demand: OnDemand,
     verifier: Verifier,
     concluder: Concluder,
     committer: Committer,
@@ -139,20 +139,20 @@ def upkeep(
     prefix: str,
 ) -> Upkeep:
     """Put the commands together."""
-    prover = Prover(operating=operating, verifier=verifier)
+    prover = Prover(on_demand=on_demand, verifier=verifier)
     return Upkeep(
-        importer=Importer(operating=operating, establisher=establisher, prover=prover, verifier=verifier),
+        importer=Importer(on_demand=on_demand, establisher=establisher, prover=prover, verifier=verifier),
         prover=prover,
         revoker=Revoker(
-            operating=operating,
+            on_demand=on_demand,
             concluder=concluder,
             committer=committer,
             wire=wire,
             failpoints=failpoints,
             limits=limits,
         ),
-        remover=Remover(operating=operating, committer=committer, cadence=cadence),
-        accepter=Accepter(operating=operating, committer=committer, cadence=cadence),
+        remover=Remover(on_demand=on_demand, committer=committer, cadence=cadence),
+        accepter=Accepter(on_demand=on_demand, committer=committer, cadence=cadence),
         prefix=prefix,
     )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.operate.on_demand import Operating
+    from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.schedule import Cadence
     from tokensync.refresh.session import Budget
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Accepter:
     """Accepts on demand. Thread-safe: it holds no state."""
 
-    operating: Operating
+    on_demand: OnDemand
     committer: Committer
     cadence: Cadence
 
@@ -46,11 +46,11 @@ class Accepter:
         Raises:
             UnknownConnection, NewerSchema, StoreUnavailable, UnknownApp, InvalidApp: nothing was done.
         """
-        operating = self.operating
-        seen = operating.standing(name)
+        on_demand = self.on_demand
+        seen = on_demand.standing(name)
         if seen.status is not Status.QUARANTINED:
             return WorkResult(Result.NOTHING_DUE, seen)
-        session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
+        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             if record.status is not Status.QUARANTINED:
@@ -59,7 +59,7 @@ class Accepter:
                 return self._readopted(record, grant, session, budget, force=force)
             return self._welcomed(record, grant, session, budget, force=force)
 
-        return operating.under_lease(name, session, budget, act, even_quarantined=True)
+        return on_demand.under_lease(name, session, budget, act, even_quarantined=True)
 
     def _welcomed(
         self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool
@@ -68,7 +68,7 @@ class Accepter:
 
         One whose access token has ended is refreshed first, and stays quarantined until a new one came.
         """
-        now, provider = self.operating.clock.now(), session.provider
+        now, provider = self.on_demand.clock.now(), session.provider
         after = decisions.accepted(record, grant, provider=provider, now=now, cadence=self.cadence.for_app(session.app))
         if session.app.push:
             after = replace(after, push_at=now)
@@ -80,8 +80,8 @@ class Accepter:
             # An earlier acceptance presented it, and it may be spent.
             if not force:
                 return self._left(record, Result.REAUTHORIZE)
-            record = self.operating.connections.write(record, replace(record, exemption=Exemption.OPERATOR))
-        return self.operating.worker.renew(record, session, budget)
+            record = self.on_demand.connections.write(record, replace(record, exemption=Exemption.OPERATOR))
+        return self.on_demand.worker.renew(record, session, budget)
 
     def _readopted(
         self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool
@@ -105,10 +105,10 @@ class Accepter:
             exemption = Exemption.SAFE if is_safe else Exemption.OPERATOR
         # Above all that was published, should no new number come with the answer.
         raised = replace(record, exemption=exemption, generation=record.allocated)
-        record = self.operating.connections.write(record, raised)
+        record = self.on_demand.connections.write(record, raised)
         if asks:
-            return self.operating.worker.renew(record, session, budget)
+            return self.on_demand.worker.renew(record, session, budget)
         return self._welcomed(record, grant, session, budget, force=force)
 
     def _left(self, record: Connection, result: Result) -> WorkResult:
-        return WorkResult(result, self.operating.connections.write(record, transitions.released(record)))
+        return WorkResult(result, self.on_demand.connections.write(record, transitions.released(record)))

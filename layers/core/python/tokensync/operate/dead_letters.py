@@ -12,13 +12,13 @@ from tokensync.domain.work import Work
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tokensync.authorize.redelivery import Placer
+    from tokensync.authorize.redelivery import Redelivery
     from tokensync.domain.authorization import AuthorizationKey
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Connections, DeadLetters, WorkQueue
     from tokensync.domain.runtime import Log
     from tokensync.domain.work import DeadLetter
-    from tokensync.refresh.kept_answers import Keeper
+    from tokensync.refresh.kept_answers import KeptAnswers
     from tokensync.refresh.session import Budget
 
     Conclude = Callable[[ConnectionName, Budget], "Found"]
@@ -50,8 +50,8 @@ class Redriver:
 
     dead_letters: DeadLetters
     connections: Connections
-    keeper: Keeper
-    placer: Placer
+    kept_answers: KeptAnswers
+    redelivery: Redelivery
     queue: WorkQueue
     log: Log
 
@@ -99,7 +99,7 @@ class Redriver:
             raise BadRequest("a message names neither a connection nor an authorization")
         record = self.connections.get(work.connection)
         if work.answer is not None:
-            self.keeper.bring_back(work.connection, work.fence, work.answer)
+            self.kept_answers.bring_back(work.connection, work.fence, work.answer)
         if record is None or record.removed_at is not None:
             why = "there is no such connection any more"
             kept = f"{why}; {_KEPT}" if work.answer is not None else why
@@ -119,7 +119,7 @@ class Redriver:
     def _authorization(self, key: AuthorizationKey, work: Work) -> Found:
         """Give an answered authorization its answer, and have it finished."""
         if work.answer is not None:
-            stands = self.placer.place(key, work.answer, fence=work.fence)
+            stands = self.redelivery.place(key, work.answer, fence=work.fence)
             if stands is not AuthorizationState.WORKING:
                 return Found("dead_letter", key.app, "dropped", f"its authorization ended: {stands.value}")
         return self._queued(Work(authorization=key), "its authorization is finished by the next worker")

@@ -20,7 +20,7 @@ _EARLIEST, _LATEST = 1_000_000_000, 100_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Brought:
+class ImportFields:
     """Tokens that another system obtained for one account. Times are Unix seconds, None where nobody knows."""
 
     refresh_token: Secret | None
@@ -31,7 +31,7 @@ class Brought:
     label: str = ""
 
     @classmethod
-    def read(cls, fields: Mapping[str, object]) -> Brought:
+    def read(cls, fields: Mapping[str, object]) -> ImportFields:
         """Read them from a JSON object, or from a row of text; an empty text is as good as none.
 
         Raises:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tokensync.authorize.establish import Establisher
     from tokensync.domain.connection import Connection
     from tokensync.domain.names import ConnectionName
-    from tokensync.operate.import_fields import Brought
-    from tokensync.operate.on_demand import Operating
+    from tokensync.operate.import_fields import ImportFields
+    from tokensync.operate.on_demand import OnDemand
     from tokensync.operate.verify import Prover
     from tokensync.refresh.account import Verifier
     from tokensync.refresh.session import Budget
@@ -47,12 +47,12 @@ class Import:
 class Importer:
     """Imports on demand. Thread-safe: it holds no state."""
 
-    operating: Operating
+    on_demand: OnDemand
     establisher: Establisher
     prover: Prover
     verifier: Verifier
 
-    def bring(self, name: ConnectionName, brought: Brought, budget: Budget, *, replace: bool = False) -> Import:
+    def bring(self, name: ConnectionName, brought: ImportFields, budget: Budget, *, replace: bool = False) -> Import:
         """Make a connection of what was brought; without an access token refresh at once, so that it is proved.
 
         A token that the provider refuses is kept: the connection says so. `replace` puts it in the place of a
@@ -62,11 +62,11 @@ class Importer:
             AppPaused, AlreadyStands, NotOffered, BadRequest: nothing was done.
             UnknownApp, InvalidApp, NewerSchema, StoreUnavailable, SealingUnavailable: nothing was done.
         """
-        operating = self.operating
-        session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
+        on_demand = self.on_demand
+        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
         self._check(session, brought)
         _ = session.key  # in hand before anything is written
-        stands, mark = operating.connections.get(name), brought.mark(name.app)
+        stands, mark = on_demand.connections.get(name), brought.mark(name.app)
         if stands is not None and stands.removed_at is None:
             if stands.authorized_by == mark:
                 return Import(outcome=self._again(stands, budget), again=True)
@@ -74,7 +74,7 @@ class Importer:
                 raise AlreadyStands(
                     f"the connection {name} stands already ({stands.status.value}); nothing was touched"
                 )
-        now = operating.clock.now()
+        now = on_demand.clock.now()
         grant = _grant(name, brought, now)
         life = None if grant.access_expires_at is None else grant.access_expires_at - now
         facts: dict[str, Any] | Failure = {}
@@ -91,9 +91,9 @@ class Importer:
         if not self.establisher.establish(name, grant, authorized, session, budget, over=over):
             if not replace:
                 raise AlreadyStands(f"the connection {name} came to stand meanwhile; nothing was touched")
-            return Import(outcome=WorkResult(Result.TAKEN_OVER, operating.connections.get(name)))
+            return Import(outcome=WorkResult(Result.TAKEN_OVER, on_demand.connections.get(name)))
         self._tell_its_end(name, grant, session)
-        return Import(outcome=self._proved(operating.standing(name), session, budget, verified=verified))
+        return Import(outcome=self._proved(on_demand.standing(name), session, budget, verified=verified))
 
     def _with_standing_token(self, grant: Grant, stands: Connection | None) -> Grant:
         """Return the grant with the access token that workloads read: should its refresh fail, they are told of that.
@@ -104,7 +104,7 @@ class Importer:
             return grant
         if self.establisher.restored.is_unchecked(stands):  # workloads may read a newer one
             return grant
-        old = self.operating.worker.unsealer.grant(stands)
+        old = self.on_demand.worker.unsealer.grant(stands)
         return changed(
             old,
             label=grant.label or old.label,
@@ -127,16 +127,16 @@ class Importer:
     def _tell_its_end(self, name: ConnectionName, grant: Grant, session: Session) -> None:
         if session.provider.renews(grant) or grant.access_expires_at is None:
             return
-        self.operating.alerts.tell(
+        self.on_demand.alerts.tell(
             "connection.cannot_refresh",
             str(name),
             detail="it was imported without a refresh token: the connection ends with its access token",
             next_command=f"tokensync invite {name.app} --for {name}",
         )
 
-    def _check(self, session: Session, brought: Brought) -> None:
+    def _check(self, session: Session, brought: ImportFields) -> None:
         """Refuse what can never become a connection of this app."""
-        app, provider, now = session.app, session.provider, self.operating.clock.now()
+        app, provider, now = session.app, session.provider, self.on_demand.clock.now()
         if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
             raise NotOffered(
                 f"{provider.title} gives {app.name} tokens for itself: there is nothing to import",
@@ -162,12 +162,12 @@ class Importer:
         if stands.status not in (Status.ACTIVE, Status.HELD):
             return WorkResult(RESTS[stands.status], stands)
         if self._is_unproved(stands):
-            return self.operating.refresh(stands.name, budget)
+            return self.on_demand.refresh(stands.name, budget)
         return WorkResult(Result.NOTHING_DUE, stands)
 
     def _is_unproved(self, record: Connection) -> bool:
         return record.obtained_at is None or (
-            record.renew_at is not None and record.renew_at <= self.operating.clock.now()
+            record.renew_at is not None and record.renew_at <= self.on_demand.clock.now()
         )
 
     def _proved(self, record: Connection, session: Session, budget: Budget, *, verified: bool) -> WorkResult:
@@ -175,7 +175,7 @@ class Importer:
         if record.status is not Status.ACTIVE:
             return WorkResult(RESTS.get(record.status, Result.HELD), record)
         if self._is_unproved(record):
-            return self.operating.refresh(record.name, budget)
+            return self.on_demand.refresh(record.name, budget)
         if record.renew_at is None and session.provider.account_call is not None and not verified:
             return self.prover.verify(record.name, budget).outcome
         done = Result.VERIFIED if record.renew_at is None and verified else Result.PUBLISHED
@@ -186,7 +186,7 @@ def _with_facts(grant: Grant, facts: dict[str, Any] | Failure) -> Grant:
     return grant if isinstance(facts, Failure) else changed(grant, account=kept_facts({}, facts))
 
 
-def _grant(name: ConnectionName, brought: Brought, now: int) -> Grant:
+def _grant(name: ConnectionName, brought: ImportFields, now: int) -> Grant:
     expires_at = brought.expires_at
     if expires_at is None and brought.access_token is not None and brought.refresh_token is not None:
         expires_at = now + ASSUMED_LIFE

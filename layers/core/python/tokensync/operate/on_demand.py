@@ -36,7 +36,7 @@ _ANSWER_BEFORE = 2.0  # seconds kept back to say what was seen
 
 
 @dataclass(frozen=True, kw_only=True)
-class Operating:
+class OnDemand:
     """Refreshes on demand. Simultaneous requests collapse into one call to the provider."""
 
     worker: Worker

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
     from tokensync.oauth.consumer import Consumer
-    from tokensync.operate.on_demand import Operating
+    from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.push import Pusher
     from tokensync.refresh.session import Budget
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Handover:
     """Hands over on demand. Thread-safe: it holds no state."""
 
-    operating: Operating
+    on_demand: OnDemand
     pusher: Pusher
 
     def push(self, name: ConnectionName, to: str, budget: Budget, *, again: bool = False) -> WorkResult:
@@ -37,10 +37,10 @@ class Handover:
             NotOffered: nobody has said who owns the refreshing, or the consumer takes no such connection.
             UnknownConnection, NewerSchema, StoreUnavailable, UnknownApp, InvalidApp: nothing was sent.
         """
-        operating = self.operating
-        seen = operating.standing(name)
+        on_demand = self.on_demand
+        seen = on_demand.standing(name)
         # As it stands now: its owner may just have said who refreshes, or replaced its secret.
-        consumer = _agreed(operating.apps.get(name.app, fresh=True), to)
+        consumer = _agreed(on_demand.apps.get(name.app, fresh=True), to)
         if seen.status not in (Status.ACTIVE, Status.HELD):
             return WorkResult(RESTS[seen.status], seen)
         if seen.obtained_at is None:
@@ -49,8 +49,8 @@ class Handover:
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             return self.pusher.push(record, grant, session, consumer, again=again)
 
-        session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
-        return operating.under_lease(name, session, budget, act)
+        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
+        return on_demand.under_lease(name, session, budget, act)
 
 
 def _agreed(app: App, to: str) -> Consumer:

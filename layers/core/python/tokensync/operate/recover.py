@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Authorizations, Connections, WorkQueue
     from tokensync.operate.dead_letters import Redriver
-    from tokensync.operate.on_demand import Operating
+    from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.session import Budget
 
 _STOP_BEFORE = 15.0  # seconds: publishing and committing one answer must fit
@@ -56,7 +56,7 @@ class Recovered:
 class Recoverer:
     """Recovers on demand. Thread-safe: it holds no state."""
 
-    operating: Operating
+    on_demand: OnDemand
     redriver: Redriver
     authorizations: Authorizations
     queue: WorkQueue
@@ -76,7 +76,7 @@ class Recoverer:
             if budget.left() < _STOP_BEFORE:
                 done.more = True
                 return done
-        records = self._behind(cursor) if only is None else iter((self.operating.standing(only),))
+        records = self._behind(cursor) if only is None else iter((self.on_demand.standing(only),))
         self._walk(records, budget, done)
         return done
 
@@ -113,22 +113,22 @@ class Recoverer:
 
     def _may_be_answered(self, record: Connection) -> bool:
         """Return whether an answer is kept that may count: to the last presentation, or to one before it."""
-        connections, earlier = self.operating.connections, () if record.attempt is None else record.attempt.earlier
+        connections, earlier = self.on_demand.connections, () if record.attempt is None else record.attempt.earlier
         return is_answered(record, connections) or any(
             connections.aside(record.name, fence=fence) is not None for fence in earlier
         )
 
     def _concluded(self, name: ConnectionName, budget: Budget) -> Found:
         """Conclude the answer that a connection waits for: no provider is asked."""
-        operating = self.operating
-        session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
+        on_demand = self.on_demand
+        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
 
         def rests(record: Connection, grant: Grant, session: Session) -> WorkResult:
             del grant, session
-            return WorkResult(Result.NOTHING_DUE, operating.connections.write(record, released(record)))
+            return WorkResult(Result.NOTHING_DUE, on_demand.connections.write(record, released(record)))
 
         try:
-            outcome = operating.worker.run(Work(connection=name), session, budget, act=rests)
+            outcome = on_demand.worker.run(Work(connection=name), session, budget, act=rests)
             waits = outcome.result is Result.POSTPONED and self._still_waits(outcome.record)
         except TokensyncError as error:
             return Found("answer", str(name), "stays", str(error), f"{_AGAIN} {shlex.quote(str(name))}", later=True)
@@ -137,10 +137,10 @@ class Recoverer:
                 name.app,
                 tried=session.tally.tried,
                 refused=session.tally.refused,
-                apps=operating.apps,
-                alerts=operating.alerts,
-                clock=operating.clock,
-                log=operating.log,
+                apps=on_demand.apps,
+                alerts=on_demand.alerts,
+                clock=on_demand.clock,
+                log=on_demand.log,
             )
         if waits:
             why = "its answer is kept, and could not be brought back now"
@@ -155,7 +155,7 @@ class Recoverer:
         """Have it asked once more whose account an answered authorization is, where that was given up."""
         found: list[Found] = []
         others: Counter[tuple[str, str]] = Counter()
-        for app in sorted(self.operating.apps.names()):
+        for app in sorted(self.on_demand.apps.names()):
             for authorization in self.authorizations.given_up(app):
                 if budget.left() < _STOP_BEFORE:
                     return found
@@ -170,7 +170,7 @@ class Recoverer:
 
     def _reopened(self, authorization: Authorization) -> Found:
         """Make an authorization due again, for another day: its tokens are real, and only a name is missing."""
-        app, now = authorization.key.app, self.operating.clock.now()
+        app, now = authorization.key.app, self.on_demand.clock.now()
         after = replace(authorization, outcome=AuthorizationState.WORKING, detail="", received_at=now, lease_until=None)
         try:
             self.authorizations.write(authorization, after, next_at=now)
@@ -192,8 +192,8 @@ class Recoverer:
 
     def _behind(self, cursor: str) -> Iterator[Connection]:
         """Yield all connections in one order, those up to `cursor` left out."""
-        apps = sorted(self.operating.apps.names())
-        records = chain.from_iterable(self.operating.connections.list(app) for app in apps)
+        apps = sorted(self.on_demand.apps.names())
+        records = chain.from_iterable(self.on_demand.connections.list(app) for app in apps)
         reached = _place(cursor)
         return (record for record in records if _place(str(record.name)) > reached)
 

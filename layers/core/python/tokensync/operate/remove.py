@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.operate.on_demand import Operating
+    from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.schedule import Cadence
     from tokensync.refresh.session import Budget
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Remover:
     """Removes connections and restores secrets on demand. Thread-safe: it holds no state."""
 
-    operating: Operating
+    on_demand: OnDemand
     committer: Committer
     cadence: Cadence
 
@@ -39,18 +39,18 @@ class Remover:
         Raises:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was done, or the same call finishes it.
         """
-        operating = self.operating
-        operating.standing(name)
-        session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
+        on_demand = self.on_demand
+        on_demand.standing(name)
+        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             del grant, session
             return self._removed(record, days)
 
-        return operating.under_lease(name, session, budget, act, even_quarantined=True)
+        return on_demand.under_lease(name, session, budget, act, even_quarantined=True)
 
     def _removed(self, record: Connection, days: int) -> WorkResult:
-        connections, now, published = self.operating.connections, self.operating.clock.now(), record.published
+        connections, now, published = self.on_demand.connections, self.on_demand.clock.now(), record.published
         # The mark first: a secret that we delete must never look like one that somebody else deleted.
         marked = replace(
             decisions.disconnected(record, reason=REASON_REMOVED, now=now),
@@ -74,18 +74,18 @@ class Remover:
         Raises:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was done.
         """
-        operating = self.operating
-        seen = operating.standing(name)
+        on_demand = self.on_demand
+        seen = on_demand.standing(name)
         if seen.status in RESTS and seen.status is not Status.ORPHANED:
             return WorkResult(RESTS[seen.status], seen)
-        session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
-        return operating.under_lease(name, session, budget, self._published)
+        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
+        return on_demand.under_lease(name, session, budget, self._published)
 
     def _published(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
         if record.obtained_at is None:  # imported with a refresh token alone: there is no access token yet
             after = transitions.released(record)
-            return WorkResult(Result.NOTHING_DUE, self.operating.connections.write(record, after))
-        now = self.operating.clock.now()
+            return WorkResult(Result.NOTHING_DUE, self.on_demand.connections.write(record, after))
+        now = self.on_demand.clock.now()
         after = transitions.released(record)
         if record.status is Status.ORPHANED:
             cadence = self.cadence.for_app(session.app)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.runtime import Failpoints
     from tokensync.oauth.http import Wire
-    from tokensync.operate.on_demand import Operating
+    from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder
     from tokensync.refresh.session import Budget, Limits
@@ -45,7 +45,7 @@ class Revocation:
 class Revoker:
     """Revokes on demand. Thread-safe: it holds no state."""
 
-    operating: Operating
+    on_demand: OnDemand
     concluder: Concluder
     committer: Committer
     wire: Wire
@@ -59,9 +59,9 @@ class Revoker:
             NotOffered: the provider has no call for it.
             UnknownConnection, NewerSchema, StoreUnavailable, UnknownApp, InvalidApp: nothing was done.
         """
-        operating = self.operating
-        seen = operating.standing(name)
-        session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
+        on_demand = self.on_demand
+        seen = on_demand.standing(name)
+        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
         if not local:
             provider = session.provider
             if provider.revocation is None or not provider.has_endpoint(session.app, "revoke"):
@@ -98,19 +98,19 @@ class Revoker:
             if failure.kind is FailureClass.CONFIGURATION:
                 self.concluder.pause(session, failure)
             after = transitions.released(record)
-            return WorkResult(Result.POSTPONED, self.operating.connections.write(record, after))
+            return WorkResult(Result.POSTPONED, self.on_demand.connections.write(record, after))
 
-        outcome = self.operating.under_lease(name, session, budget, act, even_quarantined=True)
+        outcome = self.on_demand.under_lease(name, session, budget, act, even_quarantined=True)
         if stale:
             return self._renewed(stale[0], session, budget)
         return Revocation(outcome=outcome, failure=failures[0] if failures else None)
 
     def _has_ended(self, seen: Connection) -> bool:
-        return seen.access_expires_at is not None and seen.access_expires_at <= self.operating.clock.now()
+        return seen.access_expires_at is not None and seen.access_expires_at <= self.on_demand.clock.now()
 
     def _renewed(self, seen: Connection, session: Session, budget: Budget) -> Revocation:
         """Revoke by a new access token where that is what is presented: a dead one would end nothing."""
-        outcome = self.operating.refresh(seen.name, budget, generation=seen.generation)
+        outcome = self.on_demand.refresh(seen.name, budget, generation=seen.generation)
         if outcome.result not in (Result.REFRESHED, Result.REAUTHORIZE):
             return Revocation(outcome=outcome)
         return self._revoked(seen.name, session, budget, local=False, is_renewed=True)
@@ -123,7 +123,7 @@ class Revoker:
         answer = present(
             request,
             wire=self.wire,
-            clock=self.operating.clock,
+            clock=self.on_demand.clock,
             seconds=self.limits.provider,
             failpoints=self.failpoints,
         )

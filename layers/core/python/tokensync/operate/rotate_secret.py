@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.operate.on_demand import Operating
+    from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.account import AccountReader
     from tokensync.refresh.session import Budget
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class SecretTrial:
     """Tries new client secrets. Thread-safe: it holds no state."""
 
-    operating: Operating
+    on_demand: OnDemand
     accounts: AccountReader
 
     def prove(self, app: str, budget: Budget, *, connection: ConnectionName | None = None) -> WorkResult | None:
@@ -44,34 +44,34 @@ class SecretTrial:
             NotOffered: the app has no new secret, or the connection is another app's.
             UnknownConnection, UnknownApp, InvalidApp, StoreUnavailable: nothing was sent.
         """
-        operating = self.operating
+        on_demand = self.on_demand
         if connection is not None and connection.app != app:
             # Another client's refresh token must never go out under this one's name.
             raise NotOffered(
                 f"{connection} belongs to the app {connection.app}, not to {app}",
                 next_command=f"tokensync list --app {app}",
             )
-        secret = operating.apps.get(app, fresh=True).new_client_secret
+        secret = on_demand.apps.get(app, fresh=True).new_client_secret
         if secret is None:
             raise NotOffered(
                 f"app {app} has no new client secret to prove", next_command=f"tokensync app rotate-secret {app}"
             )
-        session = Session(app, apps=operating.apps, sealer=operating.sealer, trial=Trial(secret))
-        named = None if connection is None else operating.standing(connection)
+        session = Session(app, apps=on_demand.apps, sealer=on_demand.sealer, trial=Trial(secret))
+        named = None if connection is None else on_demand.standing(connection)
         record = self._chosen(session) if named is None else (named if self._is_able(named, session) else None)
         if record is None:
             return None
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             if renewal_request(session.provider, session.app, grant) is not None and _can_tell(record):
-                return operating.worker.renew(record, session, budget)
+                return on_demand.worker.renew(record, session, budget)
             return self._asked(record, grant, session)
 
-        return operating.under_lease(record.name, session, budget, act)
+        return on_demand.under_lease(record.name, session, budget, act)
 
     def _chosen(self, session: Session) -> Connection | None:
         """Return the connection that the proof is made with, one without a trace of trouble first."""
-        able = [record for record in self.operating.connections.list(session.name) if self._is_able(record, session)]
+        able = [record for record in self.on_demand.connections.list(session.name) if self._is_able(record, session)]
         return min(able, key=lambda record: (record.attempt is not None, record.failures), default=None)
 
     @staticmethod
@@ -92,7 +92,7 @@ class SecretTrial:
                 failure = facts
                 refused = facts.kind is FailureClass.CONFIGURATION
                 result = Result.SECRET_REFUSED if refused else Result.POSTPONED
-        stands = self.operating.connections.write(record, released(record))
+        stands = self.on_demand.connections.write(record, released(record))
         return WorkResult(result, stands, failure=failure)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.operate.on_demand import Operating
+    from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.account import Verifier
     from tokensync.refresh.session import Budget
 
@@ -35,7 +35,7 @@ class Proof:
 class Prover:
     """Verifies on demand. Thread-safe: it holds no state."""
 
-    operating: Operating
+    on_demand: OnDemand
     verifier: Verifier
 
     def verify(self, name: ConnectionName, budget: Budget) -> Proof:
@@ -45,9 +45,9 @@ class Prover:
             NotOffered: the provider has no call for it.
             UnknownConnection, NewerSchema, StoreUnavailable, UnknownApp, InvalidApp: nothing was done.
         """
-        operating = self.operating
-        seen = operating.standing(name)
-        session = Session(name.app, apps=operating.apps, sealer=operating.sealer)
+        on_demand = self.on_demand
+        seen = on_demand.standing(name)
+        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
         if seen.status not in (Status.ACTIVE, Status.HELD):
             return Proof(outcome=WorkResult(RESTS[seen.status], seen))
         if session.provider.account_call is None:
@@ -56,21 +56,21 @@ class Prover:
                 next_command=f"tokensync refresh {name}",
             )
         if seen.obtained_at is None:  # imported with a refresh token alone
-            return Proof(outcome=operating.refresh(name, budget))
+            return Proof(outcome=on_demand.refresh(name, budget))
         leased: list[Connection] = []
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             if session.state.paused:
-                return WorkResult(Result.PAUSED, operating.connections.write(record, released(record)))
+                return WorkResult(Result.PAUSED, on_demand.connections.write(record, released(record)))
             leased.append(record)
             return self.verifier.verify(record, grant, session)
 
-        outcome = operating.under_lease(name, session, budget, act)
+        outcome = on_demand.under_lease(name, session, budget, act)
         record = outcome.record
         if outcome.result is Result.VERIFIED and leased and record is not None:
             return Proof(outcome=outcome, facts_changed=record.sealed_grant != leased[0].sealed_grant)
         if outcome.result is Result.POSTPONED and leased and _was_refused(record):
-            return Proof(outcome=operating.refresh(name, budget), refused=True)
+            return Proof(outcome=on_demand.refresh(name, budget), refused=True)
         return Proof(outcome=outcome)
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tokensync.oauth.http import Wire
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder
-    from tokensync.refresh.kept_answers import Keeper
+    from tokensync.refresh.kept_answers import KeptAnswers
     from tokensync.refresh.session import Budget, Limits, Session
 
 _EARLIER = 3  # presentations of one token whose answers are still looked for
@@ -53,7 +53,7 @@ class Refresher:
     unsealer: Unsealer
     concluder: Concluder
     committer: Committer
-    keeper: Keeper
+    kept_answers: KeptAnswers
     queue: WorkQueue
     wire: Wire
     clock: Clock
@@ -145,11 +145,11 @@ class Refresher:
             )
         except FenceLost:
             # A new grant cleared our attempt, and this is history; without one, whoever leases next resumes from it.
-            self.keeper.keep(sent, sealed, budget, why="superseded")
+            self.kept_answers.keep(sent, sealed, budget, why="superseded")
             self.queue.send([Work(connection=sent.name, compare=True)])
             return WorkResult(Result.TAKEN_OVER)
         except (StoreUnavailable, NewerSchema):
-            self.keeper.keep(sent, sealed, budget)
+            self.kept_answers.keep(sent, sealed, budget)
             return WorkResult(Result.KEPT, sent, again=True, backpressure=True)
         self.failpoints.reached("received")
         return self.concluder.conclude(received, answer, grant, session)

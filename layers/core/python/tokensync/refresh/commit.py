@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
     from tokensync.domain.ports import Connections, WorkQueue
     from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
-    from tokensync.refresh.kept_answers import Keeper
+    from tokensync.refresh.kept_answers import KeptAnswers
     from tokensync.refresh.publish import Publisher
 
 
@@ -36,7 +36,7 @@ class Committer:
 
     connections: Connections
     publisher: Publisher
-    keeper: Keeper
+    kept_answers: KeptAnswers
     queue: WorkQueue
     alerts: Alerts
     clock: Clock
@@ -67,7 +67,7 @@ class Committer:
             stands = self.connections.write(before, after)
         except FenceLost:
             # Our late publication may have overwritten a newer one: whoever leases next compares.
-            self.keeper.set_aside(before, "superseded")
+            self.kept_answers.set_aside(before, "superseded")
             self.queue.send([Work(connection=before.name, compare=True)])
             return WorkResult(Result.TAKEN_OVER)
         self.failpoints.reached("committed")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Connections
     from tokensync.domain.runtime import Alerts, Clock, Log, Randomness
     from tokensync.refresh.commit import Committer
-    from tokensync.refresh.kept_answers import Keeper
+    from tokensync.refresh.kept_answers import KeptAnswers
     from tokensync.refresh.session import Session
 
 
@@ -31,7 +31,7 @@ class Concluder:
 
     connections: Connections
     committer: Committer
-    keeper: Keeper
+    kept_answers: KeptAnswers
     alerts: Alerts
     clock: Clock
     randomness: Randomness
@@ -48,7 +48,7 @@ class Concluder:
         read = read_answer(session.provider, answer, secrets=[secret for secret in known if secret])
         if isinstance(read, Failure):
             if read.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN):
-                self.keeper.set_aside(record, "unparsed")
+                self.kept_answers.set_aside(record, "unparsed")
             return self.settle(record, read, grant, session, previous=None)
         session.tally.add(refused=False)
         if read.oddities:
@@ -149,7 +149,7 @@ class Concluder:
 
     def _unusable(self, record: Connection, issued: Issued, grant: Grant, session: Session) -> WorkResult:
         """Keep an answer whose access token nobody may publish; a well-formed new refresh token becomes the grant's."""
-        self.keeper.set_aside(record, "unusable")
+        self.kept_answers.set_aside(record, "unusable")
         odd = Failure(kind=FailureClass.UNKNOWN, code="unusable_answer", trace_id=issued.trace_id)
         if issued.refresh_token is None:
             return self.settle(record, odd, grant, session, previous=None)
@@ -176,7 +176,7 @@ class Concluder:
 
     def _other_account(self, record: Connection, grant: Grant) -> WorkResult:
         """Hold a connection whose answer names another account: its tokens must reach no workload."""
-        self.keeper.set_aside(record, "other_account")
+        self.kept_answers.set_aside(record, "other_account")
         self.alerts.tell(
             "answer.other_account",
             str(record.name),

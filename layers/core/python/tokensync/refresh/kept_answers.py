@@ -19,7 +19,7 @@ _PAUSE = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Keeper:
+class KeptAnswers:
     """Finds a durable place for sealed answers."""
 
     connections: Connections

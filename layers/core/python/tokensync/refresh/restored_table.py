@@ -134,7 +134,7 @@ class RestoredTable:
 
     def _set_apart(self, record: Connection, table: str | None) -> WorkResult:
         # Under a reason that is final: nobody resumes from it.
-        self.committer.keeper.set_aside(record, transitions.REASON_RESTORED_TABLE)
+        self.committer.kept_answers.set_aside(record, transitions.REASON_RESTORED_TABLE)
         after = replace(decisions.set_apart(record, now=self.clock.now()), table=table)
         stands = self.connections.write(record, after)
         self.alerts.tell(

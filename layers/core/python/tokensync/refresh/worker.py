@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tokensync.refresh.account import Verifier
     from tokensync.refresh.attempt import Refresher
     from tokensync.refresh.commit import Committer
-    from tokensync.refresh.kept_answers import Keeper
+    from tokensync.refresh.kept_answers import KeptAnswers
     from tokensync.refresh.publish import Publisher
     from tokensync.refresh.push import Pusher
     from tokensync.refresh.restored_table import RestoredTable
@@ -49,7 +49,7 @@ class Worker:
     unsealer: Unsealer
     publisher: Publisher
     committer: Committer
-    keeper: Keeper
+    kept_answers: KeptAnswers
     refresher: Refresher
     verifier: Verifier
     pusher: Pusher
@@ -73,7 +73,7 @@ class Worker:
         if name is None:
             raise ValueError("this work names no connection")
         if work.answer is not None:
-            self.keeper.bring_back(name, work.fence, work.answer)
+            self.kept_answers.bring_back(name, work.fence, work.answer)
         table = self.restored.id()
         now = self.clock.now()
         until = now + math.ceil(budget.left()) + self.limits.lease_margin
