@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from tokensync.domain.messages import Answer
+from tokensync.domain.messages import ProviderResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,25 +31,25 @@ class ScriptedCart:
     stores: dict[str, dict[str, str]] = field(default_factory=dict)
     handed: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
-    script: list[Callable[[Callable[[], Answer]], Answer]] = field(default_factory=list)
+    script: list[Callable[[Callable[[], ProviderResponse]], ProviderResponse]] = field(default_factory=list)
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> ProviderResponse:
         """Answer one request."""
         self.requests.append(request)
         step = self.script.pop(0) if self.script else None
         honest = lambda: self._honest(request)  # noqa: E731 - one closure
         return honest() if step is None else step(honest)
 
-    def answer(self, code: int, message: str = "", *, status: int = 200, **result: object) -> Answer:
+    def answer(self, code: int, message: str = "", *, status: int = 200, **result: object) -> ProviderResponse:
         """Return an answer with a return code."""
         body = {"return_code": code, "return_message": message, "result": result}
-        return Answer(status=status, body=json.dumps(body).encode(), received_at=self.clock.now())
+        return ProviderResponse(status=status, body=json.dumps(body).encode(), received_at=self.clock.now())
 
     def refuse(self, code: int, message: str = "no", *, status: int = 200) -> None:
         """Refuse the next call."""
         self.script.append(lambda _: self.answer(code, message, status=status))
 
-    def _honest(self, request: Request) -> Answer:
+    def _honest(self, request: Request) -> ProviderResponse:
         if request.headers.get("x-api-key") != KEY:
             return self.answer(2, "Incorrect API Key")
         if request.method == "POST":

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from fakes.visitors import Browser
 from fakes.world import World
 from tokensync.domain.app import App
-from tokensync.domain.messages import Answer
+from tokensync.domain.messages import ProviderResponse
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.entry.callback_commands import CallbackCommands
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tokensync.entry.pages import Page
 
 # A JSON body in an HTTP 200, a bare status, a whole answer, an error of the wire, or what makes one from a request.
-Word = Mapping[str, Any] | int | Answer | Exception | Callable[["Request"], "Word"]
+Word = Mapping[str, Any] | int | ProviderResponse | Exception | Callable[["Request"], "Word"]
 
 
 @dataclass
@@ -38,14 +38,14 @@ class ScriptedServer:
         """Set what a path answers from now on."""
         self.words[path] = list(words)
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> ProviderResponse:
         """Answer one request."""
         self.asked.append(request)
         path = urlsplit(request.url).path
         standing = self.words.get(path, [404])
         return self._answer(standing.pop(0) if len(standing) > 1 else standing[0], request)
 
-    def send(self, request: Request, *, seconds: float) -> Answer:
+    def send(self, request: Request, *, seconds: float) -> ProviderResponse:
         """Answer one request: the server as a whole wire."""
         del seconds
         return self(request)
@@ -64,19 +64,19 @@ class ScriptedServer:
             {name: values[0] for name, values in parse_qs(request.body.decode()).items()} for request in self.of(path)
         ]
 
-    def answer(self, body: Mapping[str, Any] | bytes, *, status: int = 200, **headers: str) -> Answer:
+    def answer(self, body: Mapping[str, Any] | bytes, *, status: int = 200, **headers: str) -> ProviderResponse:
         """Return an HTTP answer."""
-        return Answer(
+        return ProviderResponse(
             status=status,
             headers={name.replace("_", "-"): value for name, value in headers.items()},
             body=body if isinstance(body, bytes) else json.dumps(body).encode(),
             received_at=self.clock.now(),
         )
 
-    def _answer(self, word: Word, request: Request) -> Answer:
+    def _answer(self, word: Word, request: Request) -> ProviderResponse:
         if isinstance(word, Exception):
             raise word
-        if isinstance(word, Answer):
+        if isinstance(word, ProviderResponse):
             return word
         if isinstance(word, int):
             return self.answer({}, status=word)

@@ -30,7 +30,7 @@ from tokensync.authorize.links import Invite, Signer
 from tokensync.domain.app import App
 from tokensync.domain.connection import Connection
 from tokensync.domain.grant import Grant
-from tokensync.domain.messages import Answer
+from tokensync.domain.messages import ProviderResponse
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import grant_binding
 from tokensync.domain.secret import Secret
@@ -67,12 +67,12 @@ class ScriptedShop:
     ledger: list[str] = field(default_factory=list)
     owners: dict[str, str] = field(default_factory=dict)
     alive: set[str] = field(default_factory=lambda: {"R0", "code-1", "code-2", "code-3"})
-    script: list[Callable[[Callable[[], Answer]], Answer]] = field(default_factory=list)
+    script: list[Callable[[Callable[[], ProviderResponse]], ProviderResponse]] = field(default_factory=list)
     issued: int = 0
-    others: dict[str, Callable[[Request], Answer]] = field(default_factory=dict)
+    others: dict[str, Callable[[Request], ProviderResponse]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def send(self, request: Request, *, seconds: float) -> Answer:
+    def send(self, request: Request, *, seconds: float) -> ProviderResponse:
         """Answer one request."""
         del seconds
         parts = urlsplit(request.url)
@@ -86,7 +86,7 @@ class ScriptedShop:
         honest = lambda: self.token(query.get("auth_code") or query["refresh_token"])  # noqa: E731 - one closure
         return honest() if step is None else step(honest)
 
-    def token(self, presented: str) -> Answer:
+    def token(self, presented: str) -> ProviderResponse:
         """Commit one presentation."""
         with self.lock:
             self.ledger.append(presented)
@@ -117,10 +117,10 @@ class ScriptedShop:
                 }
             )
 
-    def answer(self, body: dict[str, Any] | bytes, *, status: int = 200, **headers: str) -> Answer:
+    def answer(self, body: dict[str, Any] | bytes, *, status: int = 200, **headers: str) -> ProviderResponse:
         """Return an HTTP answer."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return Answer(
+        return ProviderResponse(
             status=status,
             headers={name.replace("_", "-"): value for name, value in headers.items()},
             body=raw,

@@ -113,21 +113,21 @@ def require_the_callback_function(processes: Processes, ports: ChosenPorts) -> N
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProviderResponse:
     """An HTTP answer."""
 
     status: int
     body: bytes
 
 
-def get(url: str, seconds: float = 5.0) -> Answer | None:
+def get(url: str, seconds: float = 5.0) -> ProviderResponse | None:
     """The answer to GET `url`, or None if there is none. No proxy of the user's stands between."""
     parts = urlsplit(url)
     connection = HTTPConnection(parts.netloc, timeout=seconds)
     try:
         connection.request("GET", parts.path)
         response = connection.getresponse()
-        return Answer(response.status, response.read())
+        return ProviderResponse(response.status, response.read())
     except (OSError, HTTPException):
         return None
     finally:

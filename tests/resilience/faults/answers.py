@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from faults.workers import Worker, Workers
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
-    from tokensync.domain.messages import Answer
+    from tokensync.domain.messages import ProviderResponse
     from tokensync.domain.names import ConnectionName
 
 MEGABYTE = 1024 * 1024
@@ -64,7 +64,7 @@ class Afterwards:
         """Return how often this connection's token was presented."""
         return sum(entry["account"] == self.name.account for entry in self.fleet.presentations())
 
-    def kept(self) -> list[Answer]:
+    def kept(self) -> list[ProviderResponse]:
         """Return the answers that were set aside for it."""
         sealed = self.fleet.kept().get(self.name.account, [])
         return [Unsealer(self.fleet.sealer).answer(answer, self.record) for answer in sealed]

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from faults.aws_errors import ErrorAnswer
     from faults.script import Fault
 
-Answer = tuple[int, list[tuple[str, str]], bytes]  # status, headers, body
+ProviderResponse = tuple[int, list[tuple[str, str]], bytes]  # status, headers, body
 
 _SCOPE = re.compile(r"Credential=[^/,\s]+/\d+/[^/]*/([a-z0-9-]+)/aws4_request")
 # RFC 9110 §7.6.1: these speak of one connection alone; a length is written anew.
@@ -216,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.close_connection = True
 
-    def _answered(self, fault: Fault | None, request: Request) -> Answer | None:
+    def _answered(self, fault: Fault | None, request: Request) -> ProviderResponse | None:
         """Return the answer that goes back, None where none does."""
         if fault is None:
             return self._forwarded(request.body)
@@ -246,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
             except TimeoutError:
                 continue
 
-    def _forwarded(self, body: bytes) -> Answer:
+    def _forwarded(self, body: bytes) -> ProviderResponse:
         """Let AWS answer. A kept connection that AWS closed meanwhile is opened anew; nothing is ever sent twice."""
         if self._upstream is not None and select([self._upstream.sock], [], [], 0)[0]:
             self._upstream.close()
@@ -260,7 +260,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._upstream = None
         return answer
 
-    def _exchanged(self, upstream: HTTPConnection, body: bytes) -> Answer:
+    def _exchanged(self, upstream: HTTPConnection, body: bytes) -> ProviderResponse:
         upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             if name.lower() not in _HOP_BY_HOP | {"expect"}:
@@ -278,7 +278,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.sendall("\r\n".join(lines).encode("latin-1") + (b"" if self.command == "HEAD" else body))
 
 
-def _error(error: ErrorAnswer, request: Request) -> Answer:
+def _error(error: ErrorAnswer, request: Request) -> ProviderResponse:
     content_type, body = error_answer(error, request.service)
     return error.status, [("Content-Type", content_type), ("x-amzn-RequestId", "fault")], body
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from tokensync.domain.errors import NoAnswer, NotSent, TokensyncError
-from tokensync.domain.messages import Answer
+from tokensync.domain.messages import ProviderResponse
 from tokensync.oauth.provider import RefreshReuse
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Server:
         lineage = self.lineages.get(token)
         return lineage is not None and lineage.alive and lineage.current == token
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> ProviderResponse:
         """Answer one request."""
         path = urlsplit(request.url).path
         fields = {name: values[0] for name, values in parse_qs((request.body or b"").decode()).items()}
@@ -118,7 +118,7 @@ class Server:
             return self._told({"sub": "whoever", "name": "Acme"})
         return self._token(fields.get("code") or fields["refresh_token"])
 
-    def _token(self, shown: str) -> Answer:
+    def _token(self, shown: str) -> ProviderResponse:
         mood = self.moods.pop(0) if self.moods else "honest"
         if shown in self.codes and mood.startswith("no "):
             mood = "honest"  # half an answer to a code makes no connection that is refreshed
@@ -138,7 +138,7 @@ class Server:
             raise NoAnswer("lost")
         return self._left(self._worded(shown, body, mood))
 
-    def _worded(self, shown: str, body: dict[str, Any], mood: str) -> Answer:
+    def _worded(self, shown: str, body: dict[str, Any], mood: str) -> ProviderResponse:
         """Return the answer to what is committed, in this mood."""
         if mood == "broken, late":
             return self._told({}, status=500)
@@ -193,13 +193,13 @@ class Server:
         lineage.first = lineage.first or lineage.current
         self.lineages[lineage.current] = lineage
 
-    def _left(self, answer: Answer) -> Answer:
+    def _left(self, answer: ProviderResponse) -> ProviderResponse:
         self.delivered.append(answer.body)
         return answer
 
-    def _told(self, body: dict[str, Any] | bytes, *, status: int = 200) -> Answer:
+    def _told(self, body: dict[str, Any] | bytes, *, status: int = 200) -> ProviderResponse:
         self.told += 1  # no two answers are the same bytes
         raw = (
             body + str(self.told).encode() if isinstance(body, bytes) else json.dumps({**body, "n": self.told}).encode()
         )
-        return Answer(status=status, headers={}, body=raw, received_at=self.clock.now())
+        return ProviderResponse(status=status, headers={}, body=raw, received_at=self.clock.now())

@@ -10,7 +10,7 @@ from tokensync.authorize.finish import authorization_binding
 from tokensync.domain.authorization import Authorization
 from tokensync.domain.connection import REASON_REMOVED, Connection, Exemption, Phase, Status
 from tokensync.domain.grant import Grant
-from tokensync.domain.messages import Answer
+from tokensync.domain.messages import ProviderResponse
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import answer_binding, grant_binding
 from tokensync.domain.work import Work
@@ -178,7 +178,7 @@ class Witness:
                 self.kept.add(body)
 
     def _opened(self, sealed: bytes, app: str, binding: str) -> bytes:
-        return Answer.from_bytes(self._open(sealed, app, binding)).body
+        return ProviderResponse.from_bytes(self._open(sealed, app, binding)).body
 
     def _open(self, sealed: bytes, app: str, binding: str) -> bytes:
         return self.world.sealer._sealer.open(sealed, app=app, binding=binding)

@@ -19,7 +19,7 @@ from readme.documented import PROVIDERS_PAGE, ROOT, code, commands_in_blocks
 from tokensync.domain.app import ENDPOINT_KEYS, App
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import AccountCall, GrantType, Provider, WebhookShape
-from tokensync.oauth.shapes import AnswerShape, AuthorizeShape, CallbackShape, RevocationShape, TokenShape
+from tokensync.oauth.shapes import AuthorizeShape, CallbackShape, ResponseShape, RevocationShape, TokenShape
 from tokensync.providers import PROVIDERS
 from tokensync_cli.main import app as command_line
 from tokensync_cli.stack.registration import Wanted
@@ -41,7 +41,7 @@ SHAPES = {
     "authorize": AuthorizeShape,
     "callback": CallbackShape,
     "token": TokenShape,
-    "answer": AnswerShape,
+    "answer": ResponseShape,
     "account_call": AccountCall,
     "revocation": RevocationShape,
     "webhook": WebhookShape,

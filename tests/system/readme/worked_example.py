@@ -20,7 +20,7 @@ from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
-    from tokensync.domain.messages import Answer, Request
+    from tokensync.domain.messages import ProviderResponse, Request
 
 NAME = ConnectionName("acme", "M-2041")
 CLIENT = {"client_key": "key-1", "client_secret": "secret-1"}
@@ -37,7 +37,7 @@ class Acme:
         self.ended: list[str] = []
         self.refuses = False
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> ProviderResponse:
         """Answer one request to its API."""
         path = urlsplit(request.url).path
         if path == "/v1/merchant":
@@ -53,7 +53,7 @@ class Acme:
         assert path == "/oauth/token"
         return self.token(fields)
 
-    def token(self, fields: dict[str, str]) -> Answer:
+    def token(self, fields: dict[str, str]) -> ProviderResponse:
         """Give a pair for a code or a refresh token."""
         by_code = fields["grant_type"] == "authorization_code"
         presented = fields["code"] if by_code else fields["refresh_token"]
@@ -72,7 +72,7 @@ class Acme:
             }
         )
 
-    def told(self, result: dict[str, Any]) -> Answer:
+    def told(self, result: dict[str, Any]) -> ProviderResponse:
         """Return a success."""
         return self.world.shop.answer({"code": 0, "message": "ok", "trace": f"t-{self.issued}", "result": result})
 

@@ -21,7 +21,7 @@ from tokensync.refresh.result import Result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.domain.messages import Answer, Request
+    from tokensync.domain.messages import ProviderResponse, Request
 
 
 @pytest.fixture
@@ -271,7 +271,7 @@ def test_one_apps_state_is_worthless_on_anothers_path(world: World, browser: Bro
 def test_a_failing_exchange_is_not_repeated(world: World, browser: Browser) -> None:
     """The exchange hangs or resets: a page that offers to start again; the code is not sent again."""
 
-    def lost(honest: object) -> Answer:
+    def lost(honest: object) -> ProviderResponse:
         honest()  # type: ignore[operator]
         raise NoAnswer("lost")
 
@@ -301,7 +301,7 @@ def test_a_code_is_presented_once_whatever_comes_back(world: World, browser: Bro
 def test_an_exchange_that_never_left_is_tried_again(world: World, browser: Browser) -> None:
     """Only failures before a byte of the request left are retried."""
 
-    def unreachable(honest: object) -> Answer:
+    def unreachable(honest: object) -> ProviderResponse:
         del honest
         raise NotSent("down")
 
@@ -378,7 +378,7 @@ def test_shops_that_cannot_be_fetched_never_fail_a_connect(world: World, browser
     """The facts are a courtesy: without them the connection stands all the same."""
     honest = world.shop.send
 
-    def send(request: object, *, seconds: float) -> Answer:
+    def send(request: object, *, seconds: float) -> ProviderResponse:
         if "/shops" in request.url:  # type: ignore[attr-defined]
             raise NoAnswer("slow")
         return honest(request, seconds=seconds)  # type: ignore[arg-type]
@@ -579,7 +579,7 @@ def test_the_wrong_type_of_account_is_refused(world: World, browser: Browser) ->
     """A partner who authorizes an app that expects sellers makes no connection, and the answer is kept."""
     honest_token = world.shop.token
 
-    def partner(presented: str) -> Answer:
+    def partner(presented: str) -> ProviderResponse:
         answer = honest_token(presented)
         return replace(answer, body=answer.body.replace(b'"user_type": 0', b'"user_type": 3'))
 
@@ -595,7 +595,7 @@ def test_the_wrong_type_of_account_is_refused(world: World, browser: Browser) ->
 def test_half_an_answer_makes_a_connection_that_is_refreshed_at_once(world: World, browser: Browser) -> None:
     """The access token is unusable, the refresh token is good and the account named: nobody authorizes again."""
 
-    def half(honest: Callable[[], Answer]) -> Answer:
+    def half(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
         answer = honest()
         return replace(answer, body=answer.body.replace(b'"A1"', b'"A\\n1"'))
 
@@ -731,7 +731,7 @@ def test_shops_that_could_not_be_fetched_are_fetched_later(
     """They are asked for once more, in a minute: workloads get them, and notices about them are understood."""
     honest, calls = world.shop.send, []
 
-    def send(request: Request, *, seconds: float) -> Answer:
+    def send(request: Request, *, seconds: float) -> ProviderResponse:
         if "/shops" not in request.url:
             return honest(request, seconds=seconds)
         calls.append(request)
@@ -753,7 +753,7 @@ def test_shops_that_the_provider_will_not_tell_are_not_asked_for_without_end(
     """The second time it says so is the last; the connection goes on without them."""
     honest, calls = world.shop.send, []
 
-    def send(request: Request, *, seconds: float) -> Answer:
+    def send(request: Request, *, seconds: float) -> ProviderResponse:
         if "/shops" not in request.url:
             return honest(request, seconds=seconds)
         calls.append(request)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokensync.domain.messages import Answer
+from tokensync.domain.messages import ProviderResponse
 
 
 @settings(max_examples=50, deadline=None)
@@ -16,14 +16,16 @@ from tokensync.domain.messages import Answer
 )
 def test_an_answer_reads_back_the_same(status: int, headers: dict[str, str], body: bytes, complete: object) -> None:
     """The raw answer that is sealed is the raw answer that a later worker reads, byte by byte."""
-    answer = Answer(status=status, headers=headers, body=body, received_at=9, complete=bool(complete))
+    answer = ProviderResponse(status=status, headers=headers, body=body, received_at=9, complete=bool(complete))
 
-    assert Answer.from_bytes(answer.to_bytes()) == answer
+    assert ProviderResponse.from_bytes(answer.to_bytes()) == answer
 
 
 def test_an_answer_shows_neither_headers_nor_body() -> None:
     """Only status and time show: a body holds tokens, and a Location may repeat the query that it answers."""
-    answer = Answer(status=307, headers={"location": "https://a.example/?app_secret=canary"}, body=b"x", received_at=9)
+    answer = ProviderResponse(
+        status=307, headers={"location": "https://a.example/?app_secret=canary"}, body=b"x", received_at=9
+    )
 
     assert repr(answer) == "Answer(status=307, received_at=9, complete=True)"
 
@@ -31,4 +33,4 @@ def test_an_answer_shows_neither_headers_nor_body() -> None:
 def test_an_answer_needs_names_for_its_fields() -> None:
     """No field is given by position, so that none is mistaken for another."""
     with pytest.raises(TypeError):
-        Answer(200, {}, b"", 9)  # type: ignore[misc]
+        ProviderResponse(200, {}, b"", 9)  # type: ignore[misc]

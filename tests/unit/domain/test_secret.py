@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensync.domain.messages import Answer, Request
+from tokensync.domain.messages import ProviderResponse, Request
 from tokensync.domain.secret import NeverPickled, Secret
 from tokensync.oauth.callback import Query
 
@@ -33,7 +33,7 @@ def carrier(request: pytest.FixtureRequest, grant: Grant, app: App) -> object:
             body=CANARY.encode(),
         ),
         "query": Query.parse(f"code={CANARY}&state={CANARY}"),
-        "answer": Answer(
+        "answer": ProviderResponse(
             status=200,
             headers={"location": f"https://provider.example/?app_secret={CANARY}"},
             body=CANARY.encode(),

@@ -13,7 +13,7 @@ from tokensync.domain.errors import BadMetadata, NoAnswer, NotSent
 from tokensync.oauth.discovery import discover
 
 if TYPE_CHECKING:
-    from tokensync.domain.messages import Answer
+    from tokensync.domain.messages import ProviderResponse
 
 OAUTH = "/.well-known/oauth-authorization-server"
 OPENID = "/.well-known/openid-configuration"
@@ -128,7 +128,7 @@ def test_a_second_document_that_is_none_or_lies_adds_nothing(server: ScriptedSer
 )
 def test_what_is_no_document_is_passed_over(server: ScriptedServer, nothing: int | str) -> None:
     """Errors, redirects, and bodies that are not one JSON object: OpenID's is tried, and then it is over."""
-    words: dict[int | str, int | Answer] = {
+    words: dict[int | str, int | ProviderResponse] = {
         "redirect": server.answer(b"", status=302, location=f"{ISSUER}/elsewhere"),
         "html": server.answer(b"<html>"),
         "empty": server.answer(b""),
@@ -147,7 +147,7 @@ def test_what_is_no_document_is_passed_over(server: ScriptedServer, nothing: int
     assert f"{ISSUER}/token" == discover(ISSUER, server).endpoints["token"]
 
 
-def _cut(server: ScriptedServer) -> Answer:
+def _cut(server: ScriptedServer) -> ProviderResponse:
     return replace(server.answer(metadata()), complete=False)
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tokensync.domain.messages import Answer
+    from tokensync.domain.messages import ProviderResponse
 
 CANARY = "canary-7f3a"
 SECONDS = 5.0
@@ -180,7 +180,7 @@ def outward() -> HttpWire:
     return HttpWire(Monotonic(), context=NO_TLS)
 
 
-def get(wire: HttpWire, url: str, seconds: float = SECONDS) -> Answer:
+def get(wire: HttpWire, url: str, seconds: float = SECONDS) -> ProviderResponse:
     """Send a GET with a secret header."""
     request = Request(method="GET", url=url, headers={"x-tts-access-token": CANARY})
     return wire.send(request, seconds=seconds)

@@ -6,26 +6,26 @@ import pytest
 
 from fakes import FakeClock, ScriptedFailpoints
 from tokensync.domain.errors import NoAnswer, NotSent
-from tokensync.domain.messages import Answer, Failure, FailureClass, Request
+from tokensync.domain.messages import Failure, FailureClass, ProviderResponse, Request
 from tokensync.oauth.http import present
 
 if TYPE_CHECKING:
     from tokensync.domain.errors import WireError
 
 REQUEST = Request(method="GET", url="https://provider.example/token")
-ANSWER = Answer(status=200, received_at=9)
+ANSWER = ProviderResponse(status=200, received_at=9)
 
 
 class ScriptedWire:
     """Answers in turn with what the script says; each attempt takes some time."""
 
-    def __init__(self, clock: FakeClock, *script: Answer | WireError, takes: float = 0.0) -> None:
+    def __init__(self, clock: FakeClock, *script: ProviderResponse | WireError, takes: float = 0.0) -> None:
         self.clock = clock
         self.script = list(script)
         self.takes = takes
         self.given: list[float] = []
 
-    def send(self, request: Request, *, seconds: float) -> Answer:
+    def send(self, request: Request, *, seconds: float) -> ProviderResponse:
         """Take the next step of the script; its last one is repeated."""
         assert request is REQUEST
         self.given.append(seconds)

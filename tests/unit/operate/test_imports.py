@@ -20,7 +20,7 @@ from tokensync.operate.import_fields import ImportFields
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
-    from tokensync.domain.messages import Answer, Request
+    from tokensync.domain.messages import ProviderResponse, Request
 
 ADS = ConnectionName("ads", "7000000000000000001")
 ADS_HOST = "business-api.tiktok.com"
@@ -167,7 +167,7 @@ def test_a_token_of_another_account_reaches_nobody(world: World) -> None:
 def test_an_answer_that_got_lost(world: World) -> None:
     """It is not known whether the token is spent: held as any other, and told as later."""
 
-    def lost(_honest: object) -> Answer:
+    def lost(_honest: object) -> ProviderResponse:
         raise NoAnswer("nothing came back")
 
     world.shop.script.append(lost)
@@ -303,7 +303,7 @@ class Ads:
         self.world = world
         self.is_dead = False
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: Request) -> ProviderResponse:
         """Answer one request."""
         assert "oauth2/advertiser/get" in request.url or "user/info" in request.url
         if self.is_dead:

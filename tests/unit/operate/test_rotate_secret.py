@@ -23,7 +23,7 @@ from tokensync.refresh.result import Result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.domain.messages import Answer, Request
+    from tokensync.domain.messages import ProviderResponse, Request
 
 CANDIDATE = "canary-new-secret"
 
@@ -45,7 +45,7 @@ def prove(world: World, **more: object) -> dict[str, Any]:
     return commands.answer({"tokensync": "prove", "app": APP, **more}, world.budget())
 
 
-def refused(world: World, code: int = 36009004, message: str = "invalid client_key") -> Callable[..., Answer]:
+def refused(world: World, code: int = 36009004, message: str = "invalid client_key") -> Callable[..., ProviderResponse]:
     """Return the provider's refusal of an app's own credentials."""
     return lambda honest: world.shop.answer({"code": code, "message": message, "request_id": "t-1"})  # noqa: ARG005
 
@@ -55,7 +55,7 @@ def presented(world: World) -> list[str]:
     seen: list[str] = []
     send = world.shop.send
 
-    def noting(request: Request, *, seconds: float) -> Answer:
+    def noting(request: Request, *, seconds: float) -> ProviderResponse:
         seen.append("new" if CANDIDATE in request.url else "standing")
         return send(request, seconds=seconds)
 
@@ -133,7 +133,7 @@ def test_a_refused_token_proves_nothing(world: World) -> None:
 def test_no_answer_proves_nothing(world: World) -> None:
     """It is not known whether the token is spent: held, as after any refresh without an answer."""
 
-    def lost(honest: Callable[[], Answer]) -> Answer:
+    def lost(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
         del honest
         raise NoAnswer("lost")
 
@@ -234,7 +234,7 @@ def test_what_went_under_the_new_secret_is_marked_before_it_is_sent(world: World
     """The record tells it, as the process that knows may not live to."""
     seen: list[bool] = []
 
-    def answering(honest: Callable[[], Answer]) -> Answer:
+    def answering(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
         attempt = world.stored().attempt
         assert attempt is not None
         seen.append(attempt.trial)
@@ -333,7 +333,7 @@ def test_what_is_never_refreshed_is_verified(world: World, code: int, ok: bool, 
     ads(world)
     seen: list[str] = []
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ProviderResponse:
         seen.append("new" if CANDIDATE in request.url else "standing")
         return world.shop.answer({"code": code, "message": "m", "data": {"list": []}})
 

@@ -23,7 +23,7 @@ from tokensync.refresh.result import Result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.domain.messages import Answer, Request
+    from tokensync.domain.messages import ProviderResponse, Request
 
 LOGIN = ConnectionName("login", "user-1")
 HOST = "open.tiktokapis.com"
@@ -36,9 +36,9 @@ class Login:
         self.world = world
         self.asked: list[tuple[str, str]] = []
         self.name = "Acme"
-        self.scripted: dict[str, Callable[[], Answer]] = {}
+        self.scripted: dict[str, Callable[[], ProviderResponse]] = {}
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: Request) -> ProviderResponse:
         """Answer one request."""
         path = request.url.removeprefix(f"https://{HOST}").partition("?")[0]
         body = {name: values[0] for name, values in parse_qs((request.body or b"").decode()).items()}
@@ -46,29 +46,29 @@ class Login:
         answers = {"/v2/user/info/": self.user, "/v2/oauth/revoke/": self.revoked, "/v2/oauth/token/": self.token}
         return self.scripted.get(path, answers[path])()
 
-    def user(self) -> Answer:
+    def user(self) -> ProviderResponse:
         """Tell who it is."""
         user = {"open_id": LOGIN.account, "display_name": self.name}
         return self.answer({"data": {"user": user}, "error": {"code": "ok"}})
 
-    def dead(self) -> Answer:
+    def dead(self) -> ProviderResponse:
         """Tell that the access token works no more."""
         return self.answer({"data": {}, "error": {"code": "access_token_invalid"}}, status=401)
 
-    def refused(self) -> Answer:
+    def refused(self) -> ProviderResponse:
         """Refuse a refresh or a revocation."""
         return self.answer({"error": "invalid_grant", "error_description": "no"}, status=400)
 
-    def revoked(self) -> Answer:
+    def revoked(self) -> ProviderResponse:
         """Revoke."""
         return self.world.shop.answer(b"")
 
-    def token(self) -> Answer:
+    def token(self) -> ProviderResponse:
         """Give a new pair."""
         pair = {"access_token": "L1", "refresh_token": "S1", "expires_in": 7200, "refresh_expires_in": 86_400}
         return self.answer({**pair, "open_id": LOGIN.account, "scope": "user.info.basic", "token_type": "Bearer"})
 
-    def answer(self, body: dict[str, Any], *, status: int = 200) -> Answer:
+    def answer(self, body: dict[str, Any], *, status: int = 200) -> ProviderResponse:
         """Return a JSON answer."""
         return self.world.shop.answer(body, status=status)
 
@@ -270,7 +270,7 @@ def test_an_expired_access_token_is_renewed_to_be_revoked(world: World, login: L
     assert [("/v2/oauth/token/", "S0"), ("/v2/oauth/revoke/", "L1")] == login.asked
 
 
-def _lost() -> Answer:
+def _lost() -> ProviderResponse:
     raise NoAnswer("nothing came back")
 
 
@@ -284,7 +284,7 @@ def test_a_revocation_without_an_answer_changes_nothing(
 ) -> None:
     """It may be repeated; until then the connection is as it was."""
 
-    def fail() -> Answer:
+    def fail() -> ProviderResponse:
         raise error
 
     before = world.stored(LOGIN)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.app import App
 from tokensync.domain.grant import Grant
-from tokensync.domain.messages import Answer, Failure, Issued, Request
+from tokensync.domain.messages import Failure, Issued, ProviderResponse, Request
 from tokensync.domain.secret import Secret
-from tokensync.oauth.token_response import read_answer
+from tokensync.oauth.token_response import read_token_response
 from tokensync.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -88,11 +88,11 @@ def json_request(url: str, fields: Mapping[str, Any], **headers: str) -> Request
     return Request(method="POST", url=url, headers={**named, **JSON}, body=json.dumps(fields).encode())
 
 
-def answer(body: object, status: int = 200, **headers: str) -> Answer:
+def answer(body: object, status: int = 200, **headers: str) -> ProviderResponse:
     """Return an answer, its body in JSON unless it is bytes already."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status=status, headers=named, body=raw, received_at=NOW)
+    return ProviderResponse(status=status, headers=named, body=raw, received_at=NOW)
 
 
 def varied(sample: Sample, **changes: object) -> dict[str, Any]:
@@ -114,13 +114,13 @@ def written(sample: Sample, name: str, text: str) -> bytes:
 
 def issued(sample: Sample, body: object) -> Issued:
     """Return what was issued, where something was."""
-    read = read_answer(sample.provider, answer(body))
+    read = read_token_response(sample.provider, answer(body))
     assert isinstance(read, Issued), read
     return read
 
 
 def failure(sample: Sample, body: object, status: int = 200, **headers: str) -> Failure:
     """Return the failure, where it is one."""
-    read = read_answer(sample.provider, answer(body, status, **headers))
+    read = read_token_response(sample.provider, answer(body, status, **headers))
     assert isinstance(read, Failure)
     return read

@@ -16,7 +16,7 @@ from samples import NOW, answer, failure, issued, varied, written
 
 from tokensync.domain.messages import FailureClass, Issued
 from tokensync.domain.secret import Secret
-from tokensync.oauth.token_response import read_account, read_answer, read_revocation
+from tokensync.oauth.token_response import read_account, read_revocation, read_token_response
 from tokensync.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def test_the_documented_success_is_read(sample: Sample) -> None:
 @pytest.mark.parametrize("status", [201, 299])
 def test_any_success_status_is_one(sample: Sample, status: int) -> None:
     """A success is a 2xx, RFC 9110 §15.3."""
-    assert read_answer(sample.provider, answer(sample.success, status)) == sample.issued
+    assert read_token_response(sample.provider, answer(sample.success, status)) == sample.issued
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_memory_is_bounded(sample: Sample, how: str) -> None:
     """An answer that is built to grow is read within 64 MB beyond its own bytes."""
     body = b'{"x":"' + b"x" * 300_000 + b'",' + _whole(sample)[1:] if how == "300 KB" else MANGLED[how](sample)
     tracemalloc.start()
-    read_answer(sample.provider, answer(body))
+    read_token_response(sample.provider, answer(body))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -181,7 +181,7 @@ def test_memory_is_bounded(sample: Sample, how: str) -> None:
 
 def test_a_cut_success_is_ambiguous(sample: Sample) -> None:
     """Of a body longer than we accept no part is read, even where the part is whole JSON."""
-    read = read_answer(sample.provider, replace(answer(sample.success), complete=False))
+    read = read_token_response(sample.provider, replace(answer(sample.success), complete=False))
 
     assert not isinstance(read, Issued)
     assert read.kind is FailureClass.AMBIGUOUS
@@ -219,7 +219,7 @@ def test_no_variation_of_the_answer_raises(name: str, data: st.DataObject) -> No
         for key in data.draw(st.lists(st.sampled_from(sorted(place)), unique=True, max_size=3)):
             place[key] = data.draw(VALUES)
 
-    read = read_answer(sample.provider, answer(body, data.draw(st.sampled_from([200, 400, 500]))))
+    read = read_token_response(sample.provider, answer(body, data.draw(st.sampled_from([200, 400, 500]))))
 
     if isinstance(read, Issued) and read.account is not None:
         assert read.account.id or read.account.facts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tokensync.domain.app import App
-from tokensync.domain.messages import Answer, Failure, FailureClass
+from tokensync.domain.messages import Failure, FailureClass, ProviderResponse
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.oauth.token_response import read_consumer
@@ -36,11 +36,11 @@ def shop() -> App:
     )
 
 
-def answered(body: object, *, status: int = 200, **headers: str) -> Answer:
+def answered(body: object, *, status: int = 200, **headers: str) -> ProviderResponse:
     """Return an answer."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status=status, headers=named, body=raw, received_at=1_700_000_000)
+    return ProviderResponse(status=status, headers=named, body=raw, received_at=1_700_000_000)
 
 
 def test_a_store_is_added_by_a_post_with_everything_in_the_body(shop: App, grant: Grant) -> None:
@@ -139,7 +139,7 @@ def test_zero_outside_a_200_is_no_success() -> None:
         (replace(answered({"return_code": 0}), complete=False), FailureClass.AMBIGUOUS),
     ],
 )
-def test_what_cannot_be_read_may_have_been_done(answer: Answer, kind: FailureClass) -> None:
+def test_what_cannot_be_read_may_have_been_done(answer: ProviderResponse, kind: FailureClass) -> None:
     """A success or a server's error without a readable body leaves open what was done."""
     read = read_consumer(CART, answer)
 

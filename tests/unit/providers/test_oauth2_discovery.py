@@ -10,7 +10,7 @@ from rows import row
 from samples import CODE, GRANT, NOW, REDIRECT, STATE, VERIFIER, answer, app_of
 
 from tokensync.domain.errors import BadRequest
-from tokensync.domain.messages import Answer
+from tokensync.domain.messages import ProviderResponse
 from tokensync.domain.secret import Secret
 from tokensync.oauth.callback import Query
 from tokensync.oauth.discovery import discover
@@ -41,10 +41,10 @@ class Server:
     place: str
     document: dict[str, Any]
 
-    def send(self, request: Request, *, seconds: float) -> Answer:
+    def send(self, request: Request, *, seconds: float) -> ProviderResponse:
         """Answer with the document, or that there is none."""
         del seconds
-        return answer(self.document) if request.url == self.place else Answer(status=404, received_at=NOW)
+        return answer(self.document) if request.url == self.place else ProviderResponse(status=404, received_at=NOW)
 
 
 def discovered(place: str = OAUTH, **changes: Any) -> App:

@@ -19,7 +19,7 @@ from tokensync.oauth.token_request import (
     refresh_request,
     revocation_request,
 )
-from tokensync.oauth.token_response import read_account, read_answer, read_revocation
+from tokensync.oauth.token_response import read_account, read_revocation, read_token_response
 
 if TYPE_CHECKING:
     from samples import Sample
@@ -83,7 +83,7 @@ def test_a_providers_words_are_masked(sample: Sample, form: str, status: int) ->
     """A secret that the provider repeats, plain or percent-encoded, is masked before anything is cut."""
     body = echoing("x" * 55 + form + "x" * 300)
     told: list[object] = [
-        read_answer(sample.provider, answer(body, status), secrets=SECRETS),
+        read_token_response(sample.provider, answer(body, status), secrets=SECRETS),
         read_revocation(sample.provider, answer(body, status), secrets=SECRETS),
     ]
     call = sample.provider.account_call

@@ -16,7 +16,7 @@ from tokensync.domain.secret import Secret
 from tokensync.oauth.callback import Query
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.oauth.token_request import authorize_url, code_request, refresh_request, revocation_request
-from tokensync.oauth.token_response import read_answer
+from tokensync.oauth.token_response import read_token_response
 from tokensync.providers import PROVIDERS
 
 SAMPLE = SAMPLES["tiktok_accounts"]
@@ -96,7 +96,7 @@ def test_the_answer_lies_in_data() -> None:
 def test_the_refresh_year_counts_down(left: int) -> None:
     """A refresh does not begin the year anew: what is left of it comes with each answer, and that counts."""
     later = replace(answer(varied(SAMPLE, refresh_token_expires_in=left)), received_at=NOW + 100)
-    read = read_answer(PROVIDER, later)
+    read = read_token_response(PROVIDER, later)
 
     assert isinstance(read, Issued)
     assert read.refresh_expires_at == NOW + 100 + left

@@ -10,9 +10,9 @@ import pytest
 from rows import row
 
 from tokensync.domain.app import App
-from tokensync.domain.messages import AccountReply, Answer, Failure, FailureClass, Issued
+from tokensync.domain.messages import AccountReply, Failure, FailureClass, Issued, ProviderResponse
 from tokensync.domain.secret import Secret
-from tokensync.oauth.token_response import read_answer
+from tokensync.oauth.token_response import read_token_response
 from tokensync.providers.tiktok_shop import PROVIDER
 from tokensync.refresh.account import missing_scopes
 
@@ -42,29 +42,29 @@ APP = App(
 )
 
 
-def answer(body: object, status: int = 200, **headers: str) -> Answer:
+def answer(body: object, status: int = 200, **headers: str) -> ProviderResponse:
     """Return an answer."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer(status=status, headers=headers, body=raw, received_at=NOW)
+    return ProviderResponse(status=status, headers=headers, body=raw, received_at=NOW)
 
 
-def success(**changes: object) -> Answer:
+def success(**changes: object) -> ProviderResponse:
     """Return the vendor's sample with some fields changed; `...` leaves one out."""
     data = {key: value for key, value in {**SAMPLE, **changes}.items() if value is not ...}
     body = {"code": 0, "message": "success", "data": data, "request_id": "2022080809462301024509910319695C45"}
     return answer(body)
 
 
-def issued(given_answer: Answer) -> Issued:
+def issued(given_answer: ProviderResponse) -> Issued:
     """Return what was issued, where something was."""
-    read = read_answer(PROVIDER, given_answer)
+    read = read_token_response(PROVIDER, given_answer)
     assert isinstance(read, Issued)
     return read
 
 
-def failure(given_answer: Answer) -> Failure:
+def failure(given_answer: ProviderResponse) -> Failure:
     """Return the failure, where it is one."""
-    read = read_answer(PROVIDER, given_answer)
+    read = read_token_response(PROVIDER, given_answer)
     assert isinstance(read, Failure)
     return read
 

@@ -30,7 +30,7 @@ from tokensync.domain.work import Work
 
 if TYPE_CHECKING:
     from tokensync.domain.authorization import Authorization
-    from tokensync.domain.messages import Answer
+    from tokensync.domain.messages import ProviderResponse
 
 BIG = "7089362853240553474"  # beyond 2^53
 BIGGER = "7089362853240553475"
@@ -433,7 +433,7 @@ def shop(kind: int | None, **settings: str) -> World:
     world = World(app=app)
     honest = world.shop.token
 
-    def told(presented: str) -> Answer:
+    def told(presented: str) -> ProviderResponse:
         answer = honest(presented)
         said = b"" if kind is None else b'"user_type": %d, ' % kind
         return replace(answer, body=answer.body.replace(b'"user_type": 0, ', said))

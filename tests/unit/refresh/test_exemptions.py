@@ -14,7 +14,7 @@ from tokensync.refresh.transitions import REASON_LAST_ATTEMPT_AMBIGUOUS
 
 if TYPE_CHECKING:
     from fakes.world import World
-    from tokensync.domain.messages import Answer
+    from tokensync.domain.messages import ProviderResponse
 
 GRACE = 600
 
@@ -28,7 +28,7 @@ def staged(**settings: str) -> tuple[Staged, ConnectionName]:
     return stage, name
 
 
-def busy(world: World, *, seconds: int) -> Answer:
+def busy(world: World, *, seconds: int) -> ProviderResponse:
     """Return the answer of a provider that took nothing in."""
     return world.shop.answer({}, status=429, retry_after=str(seconds))
 

@@ -20,7 +20,7 @@ from tokensync.refresh.result import Result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.domain.messages import Answer
+    from tokensync.domain.messages import ProviderResponse
 
 HOUR = 3600
 
@@ -237,7 +237,7 @@ def test_wrong_credentials_under_a_whole_fleet() -> None:
     world = World()
     names = fleet(world, 40)
 
-    def wrong(_honest: object) -> Answer:
+    def wrong(_honest: object) -> ProviderResponse:
         return world.shop.answer({"code": 36009999, "message": "invalid app_key", "data": {}})
 
     world.shop.script += [wrong] * 40
@@ -291,7 +291,7 @@ def test_a_provider_that_stays_busy_is_not_asked_in_a_loop(world: World, retry_a
     """A day of 503: the tries grow apart to one an hour, and the day after the connection is well."""
     asked: list[int] = []
 
-    def busy(_honest: object) -> Answer:
+    def busy(_honest: object) -> ProviderResponse:
         asked.append(world.clock.now())
         return world.shop.answer({}, status=503, retry_after=retry_after)
 

@@ -12,7 +12,7 @@ from tokensync.domain.errors import NoAnswer, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
-    from tokensync.domain.messages import Answer
+    from tokensync.domain.messages import ProviderResponse
     from tokensync.domain.work import Work
 
 
@@ -118,7 +118,7 @@ def test_a_late_answer_without_tokens_says_nothing_of_a_later_attempt(world: Wor
     message = kept_in_a_message(world)
     world.run()
 
-    def dropped(honest: object) -> Answer:
+    def dropped(honest: object) -> ProviderResponse:
         honest()  # type: ignore[operator]
         raise NoAnswer("lost")
 

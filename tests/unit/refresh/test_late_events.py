@@ -18,7 +18,7 @@ from tokensync.refresh.result import Result
 from tokensync.refresh.transitions import BREAKER_WINDOW
 
 if TYPE_CHECKING:
-    from tokensync.domain.messages import Answer
+    from tokensync.domain.messages import ProviderResponse
 
 
 @pytest.fixture
@@ -165,11 +165,11 @@ def test_a_planned_comparison_outlives_the_leases_before_it(world: World) -> Non
 def test_a_held_connection_with_a_new_refresh_token_is_active_again(world: World) -> None:
     """Its last attempt gave an unusable access token beside a good refresh token: that one is tried."""
 
-    def unusable(honest: object) -> Answer:
-        answer: Answer = honest()  # type: ignore[operator]
+    def unusable(honest: object) -> ProviderResponse:
+        answer: ProviderResponse = honest()  # type: ignore[operator]
         return replace(answer, body=answer.body.replace(b'"A1"', b'"with\\nnewline"'))
 
-    def lost(honest: object) -> Answer:
+    def lost(honest: object) -> ProviderResponse:
         del honest
         raise NoAnswer("lost")
 
@@ -266,8 +266,8 @@ def test_a_grant_that_cannot_be_refreshed_is_told() -> None:
     """A code's answer without a refresh token makes a connection that ends: an operator is told at once."""
     world = World()
 
-    def without(honest: object) -> Answer:
-        answer: Answer = honest()  # type: ignore[operator]
+    def without(honest: object) -> ProviderResponse:
+        answer: ProviderResponse = honest()  # type: ignore[operator]
         return replace(answer, body=answer.body.replace(b'"refresh_token": "R1"', b'"refresh_token": null'))
 
     world.shop.script.append(without)  # type: ignore[arg-type]

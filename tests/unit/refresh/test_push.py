@@ -22,7 +22,7 @@ from tokensync.refresh.schedule import scheduled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tokensync.domain.messages import Answer
+    from tokensync.domain.messages import ProviderResponse
 
 OWNED = Result.OWNED_BY_CONSUMER
 
@@ -74,19 +74,19 @@ def events(world: World) -> list[str]:
     return [entry.event for entry in world.stored().history]
 
 
-def lost(honest: Callable[[], Answer]) -> Answer:
+def lost(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
     """Let it arrive, and lose its answer."""
     honest()
     raise NoAnswer("lost")
 
 
-def unanswered(honest: Callable[[], Answer]) -> Answer:
+def unanswered(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
     """Let the request vanish."""
     del honest
     raise NoAnswer("lost")
 
 
-def unsent(honest: Callable[[], Answer]) -> Answer:
+def unsent(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
     """Let no byte leave."""
     del honest
     raise NotSent("refused")
@@ -377,7 +377,7 @@ def test_an_older_pair_that_comes_late_is_followed_by_the_newest(world: World) -
         world.after_lease()
         world.drain()
 
-    def late(honest: Callable[[], Answer]) -> Answer:
+    def late(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
         overtaken()
         return honest()
 
@@ -412,7 +412,7 @@ def test_a_store_that_was_added_under_a_lost_fence_is_the_one_that_is_updated(wo
     """The key that came too late for its lease is kept, so that nothing makes a second store."""
     world.run()
 
-    def late(honest: Callable[[], Answer]) -> Answer:
+    def late(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
         made = honest()
         authorize_again(world)
         return made
@@ -431,7 +431,7 @@ def test_an_addition_that_was_refused_under_a_lost_fence_is_made_anew(world: Wor
     """A definite no leaves no mark behind for the next holder to stop at."""
     world.run()
 
-    def late(honest: Callable[[], Answer]) -> Answer:
+    def late(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
         del honest
         authorize_again(world)
         return cart(world).answer(7)
@@ -448,7 +448,7 @@ def test_a_handed_over_store_whose_fence_was_lost_is_known_as_well(world: World)
     """The same where the owner changed and was to be published."""
     settled(world, owner="consumer")
 
-    def late(honest: Callable[[], Answer]) -> Answer:
+    def late(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
         made = honest()
         authorize_again(world)
         return made
@@ -465,7 +465,7 @@ def test_a_standing_that_somebody_marked_since_is_not_undone(world: World) -> No
     """Who repeated the request meanwhile knows the newer store."""
     world.run()
 
-    def late(honest: Callable[[], Answer]) -> Answer:
+    def late(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
         made = honest()
         authorize_again(world)
         world.after_lease()
@@ -651,7 +651,7 @@ def test_by_itself_too_it_waits_until_the_token_is_known_to_be_good(world: World
     """With both settings, the pair that comes of the last attempt is the one that is given away."""
     settled(world, owner="consumer", push="api2cart")
 
-    def vanished(honest: Callable[[], Answer]) -> Answer:
+    def vanished(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
         del honest
         raise NoAnswer("lost")
 
@@ -790,7 +790,7 @@ def test_the_owner_is_published_even_if_aws_throttles(world: World) -> None:
 @pytest.mark.parametrize("step", [lost, unanswered, unsent, None])
 @pytest.mark.parametrize("code", [2, 4711])
 def test_no_token_and_no_key_leaves_but_to_the_consumer(
-    world: World, step: Callable[[Callable[[], Answer]], Answer] | None, code: int
+    world: World, step: Callable[[Callable[[], ProviderResponse]], ProviderResponse] | None, code: int
 ) -> None:
     """Logs, alerts, history, answers to operators and the table hold none, whatever API2Cart repeats."""
     secrets = ("A1", "R1", "e59af819cc", KEY, "store-1")

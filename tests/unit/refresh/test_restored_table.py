@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensync.domain.connection import Connection
-    from tokensync.domain.messages import Answer
+    from tokensync.domain.messages import ProviderResponse
 
 OTHER = ConnectionName(APP, "other-account")
 
@@ -684,7 +684,7 @@ def test_a_late_worker_is_no_backup(world: World) -> None:
 def test_a_refresh_token_spent_for_an_unusable_answer_is_not_presented_again(world: World) -> None:
     """The new refresh token alone was of use, and no workload reads that: the secret tells of it all the same."""
 
-    def unusable(honest: Callable[[], Answer]) -> Answer:
+    def unusable(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
         answer = honest()
         body = json.loads(answer.body)
         body["data"]["access_token"] = ""

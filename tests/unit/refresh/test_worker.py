@@ -31,7 +31,7 @@ from tokensync.refresh.schedule import scheduled
 from tokensync.refresh.transitions import BREAKER_WINDOW
 
 if TYPE_CHECKING:
-    from tokensync.domain.messages import Answer
+    from tokensync.domain.messages import ProviderResponse
 
 
 @pytest.fixture
@@ -42,13 +42,13 @@ def world() -> World:
     return made
 
 
-def drop_after_commit(honest: object) -> Answer:
+def drop_after_commit(honest: object) -> ProviderResponse:
     """Let the provider commit, and lose its answer."""
     honest()  # type: ignore[operator]
     raise NoAnswer("lost")
 
 
-def no_answer(honest: object) -> Answer:
+def no_answer(honest: object) -> ProviderResponse:
     """Let the request vanish before the provider commits."""
     del honest
     raise NoAnswer("lost")
@@ -470,7 +470,7 @@ def test_force_presents_a_held_token_and_says_so_first(world: World) -> None:
 def test_a_request_that_never_left_is_tried_again(world: World) -> None:
     """A refused connection is tried again inside the deadline, and the token counts as never presented."""
 
-    def unreachable(honest: object) -> Answer:
+    def unreachable(honest: object) -> ProviderResponse:
         del honest
         raise NotSent("down")
 
@@ -483,7 +483,7 @@ def test_a_request_that_never_left_is_tried_again(world: World) -> None:
 def test_a_provider_that_is_down_leaves_no_ambiguity(world: World) -> None:
     """When no byte left until the deadline, phase and attempt are as before and it is tried later."""
 
-    def unreachable(honest: object) -> Answer:
+    def unreachable(honest: object) -> ProviderResponse:
         del honest
         raise NotSent("down")
 
@@ -600,8 +600,8 @@ def test_an_unreadable_success_is_ambiguous_and_kept(world: World, body: bytes) 
 def patched(world: World, **fields: object) -> None:
     """Let the next honest answer come with other fields."""
 
-    def step(honest: object) -> Answer:
-        answer: Answer = honest()  # type: ignore[operator]
+    def step(honest: object) -> ProviderResponse:
+        answer: ProviderResponse = honest()  # type: ignore[operator]
         body = json.loads(answer.body)
         for name, value in fields.items():
             body["data"].pop(name, None) if value is ... else body["data"].update({name: value})
@@ -671,9 +671,9 @@ def test_a_wrong_clock_shifts_no_expiry(off: int) -> None:
     world.connected()
     true_now = world.clock.now() + off
 
-    def skewed(honest: object) -> Answer:
+    def skewed(honest: object) -> ProviderResponse:
         world.clock.set_wall_clock(true_now)
-        answer: Answer = honest()  # type: ignore[operator]
+        answer: ProviderResponse = honest()  # type: ignore[operator]
         world.clock.set_wall_clock(true_now - off)
         return replace(answer, headers={"date": formatdate(true_now, usegmt=True)}, received_at=world.clock.now())
 

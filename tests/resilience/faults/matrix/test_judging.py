@@ -14,7 +14,7 @@ from faults.matrix.judging import Judge
 from faults.matrix.scene import Presented
 from tokensync.domain.connection import Attempt, Connection, Exemption, Status
 from tokensync.domain.grant import Grant
-from tokensync.domain.messages import Answer
+from tokensync.domain.messages import ProviderResponse
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
@@ -80,7 +80,7 @@ def unsealer() -> Any:
         scopes=(),
         obtained_at=0,
     )
-    answer = Answer(status=200, body=b'{"access_token": "A1", "refresh_token": "R1"}', received_at=0)
+    answer = ProviderResponse(status=200, body=b'{"access_token": "A1", "refresh_token": "R1"}', received_at=0)
     sealer = SimpleNamespace(open=lambda _sealed, **_place: answer.to_bytes())
     return SimpleNamespace(grant=lambda _record: grant, sealer=sealer)
 

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tokensync.authorize.finish import authorization_binding
-from tokensync.domain.messages import Answer
+from tokensync.domain.messages import ProviderResponse
 from tokensync.domain.sealing import answer_binding
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _kept(played: Played, unsealer: Unsealer) -> set[str]:
             else answer_binding(played.registration.connection)
         )
         opened = unsealer.sealer.open(work.answer or b"", app=work.app, binding=binding)
-        bodies.append(Answer.from_bytes(opened).body)
+        bodies.append(ProviderResponse.from_bytes(opened).body)
     return {digest(word) for body in bodies for word in body.decode("utf-8", "replace").split('"')}
 
 

@@ -17,7 +17,7 @@ from faults.chance import Chance, Fault
 from faults.soaking.ledger import Account, Ledger, Token
 from tokensync.domain.connection import Exemption
 from tokensync.domain.errors import NoAnswer, NotSent
-from tokensync.domain.messages import Answer
+from tokensync.domain.messages import ProviderResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +84,7 @@ class RotatingServer:
         """Return what is known of a refresh token."""
         return self._tokens.get(refresh_token)
 
-    def send(self, request: Request, *, seconds: float) -> Answer:
+    def send(self, request: Request, *, seconds: float) -> ProviderResponse:
         """Answer one request to the token endpoint, or let it fail."""
         process = self.timeline.current
         if process is None:
@@ -121,7 +121,7 @@ class RotatingServer:
             self.ledger.present(token, mark, now, grace=GRACE)
             token.account.story.append((now, f"presented {token.text} as {mark and mark.exemption}"))
 
-    def _untaken(self, shown: _Shown, fault: Fault | None) -> Answer | None:
+    def _untaken(self, shown: _Shown, fault: Fault | None) -> ProviderResponse | None:
         """Return the answer to a presentation that nothing came of, or None."""
         if fault is Fault.BUSY:
             shown.token.untaken = True
@@ -130,7 +130,7 @@ class RotatingServer:
             return self._answer({"error": "server_error"}, status=500)
         return None
 
-    def _committed(self, shown: _Shown, fault: Fault | None) -> Answer:
+    def _committed(self, shown: _Shown, fault: Fault | None) -> ProviderResponse:
         """Commit a presentation; its answer may be lost then."""
         account, process = shown.token.account, shown.process
         answer, gave = self._taken(shown.token, is_code=shown.is_code)
@@ -158,7 +158,7 @@ class RotatingServer:
         if not shown.token.account.owed:  # what is owed is lost when the grace ends
             self.ledger.lose(shown.token.account, f"{shown.where} {fault}", self.timeline.time)
 
-    def _taken(self, token: Token, *, is_code: bool) -> tuple[Answer, bool]:
+    def _taken(self, token: Token, *, is_code: bool) -> tuple[ProviderResponse, bool]:
         """Commit a presentation; tell whether anything was given."""
         account = token.account
         if token.revoked or (token.taken_at is not None and (is_code or not self._may_again(token))):
@@ -212,15 +212,15 @@ class RotatingServer:
         self.access[account.newest] = (account, int(self.timeline.time) + account.life)
         return account.newest
 
-    def _busy(self) -> Answer:
+    def _busy(self) -> ProviderResponse:
         random = self.chance.random
         seconds = random.choice((0, 5, 30, 120))
         if random.random() < 0.5 or not seconds:
             return self._answer({}, status=429, **({"retry_after": str(seconds)} if seconds else {}))
         return self._answer({}, status=503, retry_after=formatdate(self.timeline.time + seconds, usegmt=True))
 
-    def _answer(self, body: dict[str, Any], *, status: int = 200, **headers: str) -> Answer:
-        return Answer(
+    def _answer(self, body: dict[str, Any], *, status: int = 200, **headers: str) -> ProviderResponse:
+        return ProviderResponse(
             status=status,
             headers={name.replace("_", "-"): value for name, value in headers.items()},
             body=json.dumps(body).encode(),

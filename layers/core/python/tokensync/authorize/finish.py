@@ -14,11 +14,11 @@ from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotLeased
 from tokensync.domain.grant import Grant
-from tokensync.domain.messages import Answer, Failure, FailureClass, Issued
+from tokensync.domain.messages import Failure, FailureClass, Issued, ProviderResponse
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
-from tokensync.oauth.token_response import read_answer
+from tokensync.oauth.token_response import read_token_response
 from tokensync.refresh.account import missing_scopes, named_account, wrong_kind
 from tokensync.refresh.result import Result, WorkResult
 
@@ -87,7 +87,7 @@ class Finisher:
             # It may have been finished since the backup, and its tokens been refreshed.
             self._unusable(authorization, "restored_table", session)
             return WorkResult(Result.NOTHING_DUE)
-        answer = Answer.from_bytes(
+        answer = ProviderResponse.from_bytes(
             self.sealer.open(authorization.sealed_answer, app=key.app, binding=authorization_binding(key))
         )
         # Nobody waits for this one: an agency's list of thousands of accounts may take its time.
@@ -97,7 +97,7 @@ class Finisher:
     def finish(
         self,
         authorization: Authorization,
-        answer: Answer,
+        answer: ProviderResponse,
         session: Session,
         budget: Budget,
         *,
@@ -112,7 +112,7 @@ class Finisher:
         Raises:
             StoreUnavailable: the answer is stored; the rotation function finishes later.
         """
-        read = read_answer(session.provider, answer, secrets=[session.app.client_secret, *shown])
+        read = read_token_response(session.provider, answer, secrets=[session.app.client_secret, *shown])
         if isinstance(read, Failure):
             # Where the code is in nobody's hands any more, nothing could be masked in the provider's words.
             return self._refused(authorization, read if shown else read.untold(), session)

@@ -46,7 +46,7 @@ _PLAIN_CODE = re.compile(r"[0-9]{1,9}|[a-z_]{1,40}|http_[0-9]{3}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer(NeverPickled):
+class ProviderResponse(NeverPickled):
     """An HTTP answer as it arrived, before any parsing. It is sealed and stored like this.
 
     `headers` keeps the few that matter, lower-case. `complete` is false where the body was longer than we accept.
@@ -71,7 +71,7 @@ class Answer(NeverPickled):
         ).encode("ascii")
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Answer:
+    def from_bytes(cls, data: bytes) -> ProviderResponse:
         """Read what `to_bytes` wrote."""
         stored = json.loads(data)
         return cls(

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tokensync.domain.errors import SealingUnavailable
 from tokensync.domain.grant import Grant
-from tokensync.domain.messages import Answer
+from tokensync.domain.messages import ProviderResponse
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -140,11 +140,11 @@ class Unsealer:
         binding = grant_binding(record.name)
         return Grant.from_bytes(self.sealer.open(record.sealed_grant, app=record.name.app, binding=binding))
 
-    def answer(self, sealed: bytes, record: Connection) -> Answer:
+    def answer(self, sealed: bytes, record: Connection) -> ProviderResponse:
         """Return an answer that was kept for a connection.
 
         Raises:
             SealingUnavailable: it cannot be opened now.
         """
         binding = answer_binding(record.name)
-        return Answer.from_bytes(self.sealer.open(sealed, app=record.name.app, binding=binding))
+        return ProviderResponse.from_bytes(self.sealer.open(sealed, app=record.name.app, binding=binding))

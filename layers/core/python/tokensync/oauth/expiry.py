@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.domain.messages import Answer
+    from tokensync.domain.messages import ProviderResponse
 
 _LONGEST_RETRY_AFTER = 3600
 # Above these a number is no duration: no provider grants 30 years in seconds, and none grants 30,000 in milliseconds.
@@ -60,7 +60,7 @@ def _number(value: object) -> float | None:
     return value if isinstance(value, float) and math.isfinite(value) else None
 
 
-def provider_now(answer: Answer) -> int:
+def provider_now(answer: ProviderResponse) -> int:
     """Return the provider's own time of the answer, so that a wrong clock here shifts no expiry (RFC 9110 §6.6.1)."""
     date = _http_date(answer.headers.get("date", ""))
     if date is None or abs(date - answer.received_at) > _CLOCK_TOLERANCE:
@@ -68,7 +68,7 @@ def provider_now(answer: Answer) -> int:
     return date
 
 
-def retry_after(answer: Answer) -> int | None:
+def retry_after(answer: ProviderResponse) -> int | None:
     """Return Retry-After in seconds, capped at an hour, RFC 9110 §10.2.3; None where it is absent or nonsense."""
     text = answer.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():

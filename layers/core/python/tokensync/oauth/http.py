@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httpcore
 
 from tokensync.domain.errors import NoAnswer, NotSent
-from tokensync.domain.messages import Answer, Failure, FailureClass
+from tokensync.domain.messages import Failure, FailureClass, ProviderResponse
 from tokensync.oauth.addresses import AddressPolicy, PublicOnly
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ _CLIENT_HEADERS = {
 class Wire(Protocol):
     """Sends one request."""
 
-    def send(self, request: Request, *, seconds: float) -> Answer:
+    def send(self, request: Request, *, seconds: float) -> ProviderResponse:
         """Send it and return the whole answer, within a total of `seconds`.
 
         Raises:
@@ -181,7 +181,7 @@ class HttpWire:
         self._policy = policy or PublicOnly()
         self._context = context or httpcore.default_ssl_context()
 
-    def send(self, request: Request, *, seconds: float) -> Answer:
+    def send(self, request: Request, *, seconds: float) -> ProviderResponse:
         """Send one request; see `Wire.send`."""
         deadline = _Deadline(self._clock, seconds)
         try:
@@ -203,7 +203,7 @@ class HttpWire:
                 ) as response,
             ):
                 body, complete = _bounded(response, request.largest)
-                return Answer(
+                return ProviderResponse(
                     status=response.status,
                     headers=_kept(response.headers),
                     body=body,
@@ -239,7 +239,9 @@ def _kept(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
 _FIRST_PAUSE = 0.2
 
 
-def present(request: Request, *, wire: Wire, clock: Clock, seconds: float, failpoints: Failpoints) -> Answer | Failure:
+def present(
+    request: Request, *, wire: Wire, clock: Clock, seconds: float, failpoints: Failpoints
+) -> ProviderResponse | Failure:
     """Return the raw answer, or the failure that stands for none, within a total of `seconds`."""
     end = clock.monotonic() + seconds
     pause = _FIRST_PAUSE

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from tokensync.oauth.shapes import OAUTH_FAILURES, AnswerShape, AuthorizeShape, CallbackShape, TokenShape
+from tokensync.oauth.shapes import OAUTH_FAILURES, AuthorizeShape, CallbackShape, ResponseShape, TokenShape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,7 +79,7 @@ class Provider:
     authorize: AuthorizeShape = field(default_factory=AuthorizeShape)
     callback: CallbackShape = field(default_factory=CallbackShape)
     token: TokenShape = field(default_factory=TokenShape)
-    answer: AnswerShape = field(default_factory=AnswerShape)
+    answer: ResponseShape = field(default_factory=ResponseShape)
     failures: Mapping[str, FailureClass] = field(default_factory=lambda: OAUTH_FAILURES)
     failure_texts: tuple[tuple[str, FailureClass], ...] = ()
     refresh_reuse: RefreshReuse = RefreshReuse.SINGLE_USE

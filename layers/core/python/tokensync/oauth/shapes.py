@@ -149,7 +149,7 @@ def no_account(reply: Mapping[str, Any]) -> AccountReply | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnswerShape:
+class ResponseShape:
     """The token answer, RFC 6749 §5.1. `envelope` names the object that holds the fields, None where they lie flat.
 
     `default_expires_in` is the life in seconds of an access token that states none; None where such a token never

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.errors import InvalidName
-from tokensync.domain.messages import AccountReply, Answer, Failure, FailureClass, Issued
+from tokensync.domain.messages import AccountReply, Failure, FailureClass, Issued, ProviderResponse
 from tokensync.domain.names import account_id
 from tokensync.domain.secret import Secret, token_of
 from tokensync.domain.text import LABEL_LENGTH, MESSAGE_LENGTH, masked, one_line
@@ -29,7 +29,9 @@ _BUSY = frozenset({429, 503})
 ASSUMED_LIFE = 3600  # where a token that can be refreshed states no life: RFC 6749 §4.2.2's own example
 
 
-def read_answer(provider: Provider, answer: Answer, *, secrets: Sequence[Secret] = ()) -> Issued | Failure:
+def read_token_response(
+    provider: Provider, answer: ProviderResponse, *, secrets: Sequence[Secret] = ()
+) -> Issued | Failure:
     """Return what the answer says. Never raises, whatever the bytes are.
 
     `secrets` are those that the provider was shown: should its words repeat one, it is masked before anything is cut.
@@ -51,7 +53,7 @@ def read_answer(provider: Provider, answer: Answer, *, secrets: Sequence[Secret]
 
 
 def read_account(
-    provider: Provider, call: AccountCall, answer: Answer, *, secrets: Sequence[Secret] = ()
+    provider: Provider, call: AccountCall, answer: ProviderResponse, *, secrets: Sequence[Secret] = ()
 ) -> dict[str, Any] | Failure:
     """Return the account's facts that a call with its access token brought, or the failure. Never raises.
 
@@ -69,7 +71,7 @@ def read_account(
     return _failure(call, answer, _masked_error(read, secrets), trace_id)
 
 
-def read_revocation(provider: Provider, answer: Answer, *, secrets: Sequence[Secret] = ()) -> Failure | None:
+def read_revocation(provider: Provider, answer: ProviderResponse, *, secrets: Sequence[Secret] = ()) -> Failure | None:
     """Return why an authorization was not revoked, None where it was. An empty success is one, RFC 7009 §2.2."""
     busy = _busy(answer)
     if busy is not None:
@@ -87,7 +89,9 @@ def read_revocation(provider: Provider, answer: Answer, *, secrets: Sequence[Sec
     return None if ended else _unreadable(answer)
 
 
-def read_consumer(consumer: Consumer, answer: Answer, *, secrets: Sequence[Secret] = ()) -> dict[str, Any] | Failure:
+def read_consumer(
+    consumer: Consumer, answer: ProviderResponse, *, secrets: Sequence[Secret] = ()
+) -> dict[str, Any] | Failure:
     """Return what a consumer answered to a pair that it was handed, or the failure. Never raises."""
     busy = _busy(answer)
     if busy is not None:
@@ -99,14 +103,14 @@ def read_consumer(consumer: Consumer, answer: Answer, *, secrets: Sequence[Secre
     return reply if error is None else _failure(consumer, answer, _masked_error(error, secrets), "")
 
 
-def _busy(answer: Answer) -> Failure | None:
+def _busy(answer: ProviderResponse) -> Failure | None:
     """Return the failure of an answer that says "later", whatever its body says; None where it does not."""
     if answer.status not in _BUSY:
         return None
     return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=retry_after(answer))
 
 
-def _reply(answer: Answer) -> dict[str, Any] | None:
+def _reply(answer: ProviderResponse) -> dict[str, Any] | None:
     """Return the JSON object that an answer is, None where it is none, or not all of it came, or a redirect's.
 
     Whoever redirects a token request is not the endpoint that speaks of tokens (RFC 9700 §4.12): its word counts for
@@ -128,7 +132,7 @@ def _fields(provider: Provider, reply: Mapping[str, Any]) -> Mapping[str, Any] |
     return inner
 
 
-def _unreadable(answer: Answer, trace_id: str = "") -> Failure:
+def _unreadable(answer: ProviderResponse, trace_id: str = "") -> Failure:
     """Class what cannot be read. A success or a server error may have committed; the rest is nothing we know."""
     committed = answer.status < 300 or _is_server_side(answer.status)  # noqa: PLR2004 - RFC 9110 §15
     kind = FailureClass.AMBIGUOUS if committed else FailureClass.UNKNOWN
@@ -140,7 +144,9 @@ def _is_server_side(status: int) -> bool:
     return status == 408 or status >= 500  # noqa: PLR2004
 
 
-def _failure(classes: Provider | AccountCall | Consumer, answer: Answer, error: ErrorReply, trace_id: str) -> Failure:
+def _failure(
+    classes: Provider | AccountCall | Consumer, answer: ProviderResponse, error: ErrorReply, trace_id: str
+) -> Failure:
     text = error.message.lower()
     # The text first: an error without a number of its own arrives under another one's.
     kind = next((kind for part, kind in classes.failure_texts if part in text), classes.failures.get(error.code))
@@ -169,7 +175,7 @@ def _trace_id(provider: Provider, reply: Mapping[str, Any], secrets: Sequence[Se
     return one_line(masked(value, secrets), length=_TRACE_ID_LENGTH) if isinstance(value, str) else ""
 
 
-def _issued(provider: Provider, answer: Answer, fields: Mapping[str, Any], trace_id: str) -> Issued:
+def _issued(provider: Provider, answer: ProviderResponse, fields: Mapping[str, Any], trace_id: str) -> Issued:
     shape = provider.answer
     oddities: list[str] = []
     access_token = _token(fields, "access_token", oddities)

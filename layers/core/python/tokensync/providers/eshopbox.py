@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tokensync.oauth.provider import GrantType, Provider, RefreshReuse
-from tokensync.oauth.shapes import AnswerShape, Encoding, ErrorReply, TokenShape
+from tokensync.oauth.shapes import Encoding, ErrorReply, ResponseShape, TokenShape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ PROVIDER = Provider(
     hosts=frozenset({"auth.myeshopbox.com"}),
     grant_type=GrantType.REFRESH_TOKEN,
     token=TokenShape(encoding=Encoding.JSON),
-    answer=AnswerShape(error=_error, default_expires_in=86_400),
+    answer=ResponseShape(error=_error, default_expires_in=86_400),
     # No error is documented: a 4xx is for an operator to look at and marks nothing dead; 408, 429 and 5xx are retried.
     failures={},
     refresh_reuse=RefreshReuse.SAFE,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from tokensync.domain.messages import AccountReply
 from tokensync.oauth.provider import Provider
 from tokensync.oauth.shapes import (
-    AnswerShape,
     AuthorizeShape,
     Encoding,
+    ResponseShape,
     RevocationShape,
     TokenShape,
     numbered_error,
@@ -43,7 +43,7 @@ PROVIDER = Provider(
     # The link names the client id `client_key`; the token calls name it `client_id`.
     authorize=AuthorizeShape(client_id="client_key", scope_separator=",", pkce=None),
     token=TokenShape(encoding=Encoding.JSON, code="auth_code"),
-    answer=AnswerShape(
+    answer=ResponseShape(
         envelope="data",
         error=numbered_error,
         refresh_expires_in="refresh_token_expires_in",

@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 from tokensync.domain.messages import AccountReply, Request
 from tokensync.oauth.provider import AccountCall, Provider
 from tokensync.oauth.shapes import (
-    AnswerShape,
     AuthorizeShape,
     CallbackShape,
     Encoding,
     ErrorReply,
+    ResponseShape,
     RevocationShape,
     TokenShape,
     numbered_error,
@@ -98,7 +98,7 @@ PROVIDER = Provider(
         # With thousands of advertisers the answer can time out after the code is spent: they are listed afterwards.
         code_parameters={"return_advertiser_ids": False},
     ),
-    answer=AnswerShape(
+    answer=ResponseShape(
         envelope="data",
         error=numbered_error,
         trace_id="request_id",

@@ -24,10 +24,10 @@ from tokensync.oauth.provider import (
     WebhookShape,
 )
 from tokensync.oauth.shapes import (
-    AnswerShape,
     AuthorizeShape,
     ErrorReply,
     Pkce,
+    ResponseShape,
     RevocationShape,
     TokenShape,
 )
@@ -149,7 +149,7 @@ PROVIDER = Provider(
     required=("scopes",),
     authorize=AuthorizeShape(client_id="client_key", scope_separator=",", pkce=None),
     token=TokenShape(client_id="client_key"),
-    answer=AnswerShape(
+    answer=ResponseShape(
         refresh_expires_in="refresh_expires_in",
         default_expires_in=7_200,  # two hours since November 2026, a day before
         scope_separator=",",

@@ -16,11 +16,11 @@ from urllib.parse import urlencode
 from tokensync.domain.messages import AccountReply, FailureClass, Request
 from tokensync.oauth.provider import AccountCall, Provider, WebhookEvent, WebhookEventKind, WebhookShape
 from tokensync.oauth.shapes import (
-    AnswerShape,
     AuthorizeShape,
     CallbackShape,
     Encoding,
     ErrorReply,
+    ResponseShape,
     TokenShape,
     numbered_error,
 )
@@ -195,7 +195,7 @@ PROVIDER = Provider(
         authorization_code="authorized_code",
         redirect_uri=False,
     ),
-    answer=AnswerShape(
+    answer=ResponseShape(
         envelope="data",
         error=numbered_error,
         expires_in="access_token_expire_in",

@@ -18,14 +18,14 @@ from tokensync.domain.work import Work
 from tokensync.oauth.http import present
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
-from tokensync.oauth.token_response import read_answer
+from tokensync.oauth.token_response import read_token_response
 from tokensync.refresh import schedule, transitions
 from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
-    from tokensync.domain.messages import Answer
+    from tokensync.domain.messages import ProviderResponse
     from tokensync.domain.ports import Connections, WorkQueue
     from tokensync.domain.runtime import Clock, Failpoints, Randomness
     from tokensync.domain.sealing import Unsealer
@@ -135,7 +135,9 @@ class Refresher:
                 self.connections.write(marked, transitions.released(record))
             raise
 
-    def _receive(self, sent: Connection, answer: Answer, grant: Grant, session: Session, budget: Budget) -> WorkResult:
+    def _receive(
+        self, sent: Connection, answer: ProviderResponse, grant: Grant, session: Session, budget: Budget
+    ) -> WorkResult:
         """RECEIVED: the raw bytes become durable before they are parsed, and the generation's number is allocated."""
         sealed = session.key.seal(answer.to_bytes(), binding=answer_binding(sent.name))
         try:
@@ -207,7 +209,9 @@ class Refresher:
             sealed = self.connections.aside(record.name, fence=fence)
             if sealed is None:
                 continue
-            read = read_answer(session.provider, self.unsealer.answer(sealed, record), secrets=session.client_secrets)
+            read = read_token_response(
+                session.provider, self.unsealer.answer(sealed, record), secrets=session.client_secrets
+            )
             if not isinstance(read, Failure):
                 return fence, sealed
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import LastError, Phase, Status, noted
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
-from tokensync.oauth.token_response import read_answer
+from tokensync.oauth.token_response import read_token_response
 from tokensync.providers import CONSUMERS
 from tokensync.refresh import breaker, decisions, schedule, transitions
 from tokensync.refresh.result import Result, WorkResult
@@ -16,7 +16,7 @@ from tokensync.refresh.result import Result, WorkResult
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
-    from tokensync.domain.messages import Answer, Issued
+    from tokensync.domain.messages import Issued, ProviderResponse
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Connections
     from tokensync.domain.runtime import Alerts, Clock, Log, Randomness
@@ -38,14 +38,14 @@ class Concluder:
     log: Log
     cadence: schedule.Cadence
 
-    def conclude(self, record: Connection, answer: Answer, grant: Grant, session: Session) -> WorkResult:
+    def conclude(self, record: Connection, answer: ProviderResponse, grant: Grant, session: Session) -> WorkResult:
         """Read an answer that is durable, then do what it says.
 
         Raises:
             FenceLost: the connection was taken over before anything was published.
         """
         known = (grant.refresh_token, grant.access_token, *session.client_secrets)
-        read = read_answer(session.provider, answer, secrets=[secret for secret in known if secret])
+        read = read_token_response(session.provider, answer, secrets=[secret for secret in known if secret])
         if isinstance(read, Failure):
             if read.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN):
                 self.kept_answers.set_aside(record, "unparsed")
