@@ -24,7 +24,7 @@ class WebhookEventsContract:
         assert not world.webhook_events.seen(world.app, "id 10")
         assert not world.webhook_events.seen(f"{world.app}-2", "id 1")
 
-    @pytest.mark.parametrize("notice", ["x" * 60_000, "", "a#b/\x00", "\ud800", "日本"])
+    @pytest.mark.parametrize("webhook_event", ["x" * 60_000, "", "a#b/\x00", "\ud800", "日本"])
     def test_any_text(self, world: World, webhook_event: str) -> None:
         """A provider's id may be of any length and hold anything."""
         world.webhook_events.note(world.app, webhook_event, now=NOW)

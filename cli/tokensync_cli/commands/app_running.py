@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tokensync.domain.connection import Status
+from tokensync.domain.connection import Reason, Status
 from tokensync.domain.names import app_name
-from tokensync.refresh.transitions import REASON_REFUSED
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.console import Tell
@@ -46,7 +45,7 @@ def resume(run: Run, name: Name) -> None:
 def _parked_asked(target: Target, name: str, tell: Tell) -> Iterator[str]:
     """Present each parked connection's token once more, until the app is paused anew."""
     for record in target.connections.list(name):
-        if record.status is not Status.HELD or record.reason != REASON_REFUSED:
+        if record.status is not Status.HELD or record.reason != Reason.REFUSED:
             continue
         if target.apps.state(name).paused:
             return

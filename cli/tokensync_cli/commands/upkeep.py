@@ -5,12 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tokensync.domain.connection import Connection, Status
+from tokensync.domain.connection import Connection, Reason, Status
 from tokensync.domain.errors import TokensyncError
 from tokensync.oauth.provider import GrantType
 from tokensync.providers import provider_named
 from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
-from tokensync.refresh.transitions import REASON_RESTORED_TABLE
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import found, summarized, word
 from tokensync_cli.commands.run import Run
@@ -93,7 +92,7 @@ def accept(run: Run, name: Name, *, force: Force = False, yes: Yes = False) -> N
 
 def _risk(record: Connection) -> str:
     """Return what an operator decides about by accepting."""
-    if record.reason == REASON_RESTORED_TABLE:
+    if record.reason == Reason.RESTORED_TABLE:
         return "It comes from a backup: a new token is asked for with what was stored there."
     return "It is not the account that the invite was for."
 

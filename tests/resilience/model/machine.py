@@ -34,7 +34,7 @@ FAILURES = {
     "table": ("connections", ("write", "set_aside", "take_over"), StoreUnavailable),
     "table reads": ("connections", ("get",), StoreUnavailable),
     "leases": ("connections", ("lease",), StoreUnavailable),
-    "authorizations": ("pendings", ("write",), StoreUnavailable),
+    "authorizations": ("authorizations", ("write",), StoreUnavailable),
     "secrets": ("secrets", ("put", "create", "current_version", "restore", "delete"), PublishUnavailable),
     "keys": ("sealer", ("open", "new_key"), SealingUnavailable),
     "queue": ("queue", ("send",), StoreUnavailable),

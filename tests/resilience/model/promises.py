@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from model import people
 from model.stage import ALL, REST
-from tokensync.domain.connection import Connection, Phase, Status
+from tokensync.domain.connection import Connection, Phase, Reason, Status
 from tokensync.oauth.provider import RefreshReuse
-from tokensync.refresh.transitions import REASON_LAST_ATTEMPT_AMBIGUOUS
 
 if TYPE_CHECKING:
     from model.server import Lineage
@@ -94,7 +93,7 @@ def _check_one(stage: Stage, record: Connection) -> None:
         assert record.refresh_at is not None, "liveness: queued for ever, and nothing is due"
         assert record.next_at > now - 2 * REST, "liveness: due, and not done"
     elif record.status is Status.HELD:
-        assert record.reason == REASON_LAST_ATTEMPT_AMBIGUOUS, f"liveness: held ({record.reason}) for ever"
+        assert record.reason == Reason.LAST_ATTEMPT_AMBIGUOUS, f"liveness: held ({record.reason}) for ever"
 
 
 def _check_answers(stage: Stage, record: Connection, lineage: Lineage) -> None:

@@ -64,7 +64,7 @@ CUTS = {
     "raw_first": Cut(
         REFRESH,
         "        return self._receive(sent, answer, grant, session, budget)\n",
-        "        read = read_answer(session.provider, answer, secrets=[])\n"
+        "        read = read_token_response(session.provider, answer, secrets=[])\n"
         "        if isinstance(read, Failure):\n"
         "            return self.concluder.settle(sent, read, grant, session, previous=None)\n"
         "        return self._receive(sent, answer, grant, session, budget)\n",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokensync.authorize.finish import authorization_binding
 from tokensync.domain.authorization import Authorization
-from tokensync.domain.connection import REASON_REMOVED, Connection, Exemption, Phase, Status
+from tokensync.domain.connection import Connection, Exemption, Phase, Reason, Status
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import ProviderResponse
 from tokensync.domain.names import ConnectionName
@@ -140,7 +140,7 @@ class Witness:
         name, by = record.name, record.authorized_by or ""
         before, status, why = self.rests.get(name, ("", Status.ACTIVE, ""))
         is_over = record.removed_at is not None or (
-            record.status is Status.DISCONNECTED and record.reason != REASON_REMOVED
+            record.status is Status.DISCONNECTED and record.reason != Reason.REMOVED
         )
         if record.status is Status.QUARANTINED:
             self.apart.add(name)

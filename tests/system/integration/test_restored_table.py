@@ -14,9 +14,8 @@ import pytest
 
 from fault_rows import fault
 from stack import Browser, Sandbox, Stack, eventually
-from tokensync.domain.connection import Status
+from tokensync.domain.connection import Reason, Status
 from tokensync.domain.names import ConnectionName, token_secret_name
-from tokensync.refresh.transitions import REASON_NOT_INVITED, REASON_RESTORED_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,7 +116,7 @@ def test_a_restored_table_spends_nothing_and_is_mended_by_what_is_told(operator:
     code, error = operator.tokensync("refresh", str(older))
     assert (4, f"tokensync invite {APP} --for {older}") == (code, error["next"]), error
     stack.tick()
-    assert (Status.QUARANTINED, REASON_RESTORED_TABLE) == (stack.stored(older).status, stack.stored(older).reason)
+    assert (Status.QUARANTINED, Reason.RESTORED_TABLE) == (stack.stored(older).status, stack.stored(older).reason)
     assert (shown, secrets[older]) == (operator.shown(older), operator.secret(older))
     code, error = operator.tokensync("accept", str(older), "--yes")
     assert (4, f"tokensync invite {APP} --for {older}") == (code, error["next"]), error
@@ -146,7 +145,7 @@ def test_another_account_is_accepted(operator: Operator) -> None:
     wanted, strange = (ConnectionName(APP, seller) for seller in sandbox.sellers(2))
     link = stack.invite(APP, for_account=wanted.account)
     assert "This is another account" in operator.follows(link, strange.account)
-    assert REASON_NOT_INVITED == stack.stored(strange).reason
+    assert Reason.NOT_INVITED == stack.stored(strange).reason
 
     code, told = operator.tokensync("accept", str(strange), "--yes")
     assert (0, strange.account) == (code, told["connection"]["account_id"]), told

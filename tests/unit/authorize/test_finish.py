@@ -12,11 +12,10 @@ from fakes.visitors import Browser
 from fakes.world import APP, NAME, World, killed
 from fault_rows import fault
 from tokensync.domain.authorization import Authorization, AuthorizationState
-from tokensync.domain.connection import Attempt, Exemption, Status
+from tokensync.domain.connection import Attempt, Exemption, Reason, Status
 from tokensync.domain.errors import InvalidApp, StoreUnavailable
 from tokensync.domain.work import Work
 from tokensync.refresh.result import Result
-from tokensync.refresh.transitions import REASON_LAST_ATTEMPT_AMBIGUOUS
 
 COOKIE = f"__Host-tokensync={'a' * 32}"
 
@@ -174,7 +173,7 @@ def test_a_result_of_an_app_that_is_gone_is_not_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("port", "method", "error"), [("pendings", "of_browser", StoreUnavailable), ("apps", "get", InvalidApp)]
+    ("port", "method", "error"), [("authorizations", "of_browser", StoreUnavailable), ("apps", "get", InvalidApp)]
 )
 def test_a_result_that_cannot_be_read_is_for_later(port: str, method: str, error: type[Exception]) -> None:
     """The page says so, and the next look works."""
@@ -219,7 +218,7 @@ def held(**change: Any) -> World:
 
 def test_a_last_attempt_without_an_answer_rests() -> None:
     """However its time came again, only an operator presents that token once more."""
-    world = held(reason=REASON_LAST_ATTEMPT_AMBIGUOUS)
+    world = held(reason=Reason.LAST_ATTEMPT_AMBIGUOUS)
 
     assert Result.HELD is world.run().result
     assert (None, []) == (world.stored().renew_at, world.shop.ledger)

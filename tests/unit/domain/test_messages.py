@@ -27,7 +27,7 @@ def test_an_answer_shows_neither_headers_nor_body() -> None:
         status=307, headers={"location": "https://a.example/?app_secret=canary"}, body=b"x", received_at=9
     )
 
-    assert repr(answer) == "Answer(status=307, received_at=9, complete=True)"
+    assert repr(answer) == "ProviderResponse(status=307, received_at=9, complete=True)"
 
 
 def test_an_answer_needs_names_for_its_fields() -> None:

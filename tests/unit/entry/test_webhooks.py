@@ -455,7 +455,12 @@ def test_nothing_of_a_request_is_logged(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("port", "method"),
-    [("notices", "seen"), ("notices", "note"), ("connections", "find"), ("connections", "note_deauthorized")],
+    [
+        ("webhook_events", "seen"),
+        ("webhook_events", "note"),
+        ("connections", "find"),
+        ("connections", "note_deauthorized"),
+    ],
 )
 @pytest.mark.parametrize("after_commit", [False, True])
 def test_a_table_that_fails_is_asked_again(world: World, port: str, method: str, *, after_commit: bool) -> None:

@@ -11,14 +11,13 @@ from fakes.scripted import ADS, ADS_LIST, ADS_TOKEN, OIDC, Staged, ads_token, ad
 from fakes.visitors import Browser
 from fakes.world import APP, NAME, WEEK, World, killed
 from tokensync.domain.app import App
-from tokensync.domain.connection import Exemption, Phase, Status
+from tokensync.domain.connection import Exemption, Phase, Reason, Status
 from tokensync.domain.errors import NoAnswer, NotSent, PublishUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.entry.callback_commands import RotationCommands
 from tokensync.refresh.result import Result
 from tokensync.refresh.schedule import scheduled
-from tokensync.refresh.transitions import REASON_NOT_INVITED, REASON_OTHER_ACCOUNT, REASON_RESTORED_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +51,7 @@ def rolled_back(world: World, name: ConnectionName, meanwhile: Callable[[], obje
     meanwhile()
     world.table.restore(backup)
     world.run(name, compare=compare)
-    assert REASON_RESTORED_TABLE == world.stored(name).reason
+    assert Reason.RESTORED_TABLE == world.stored(name).reason
 
 
 # -------------------------------------------------------------------------------- another account than the invite's
@@ -81,7 +80,7 @@ def test_a_strange_account_names_itself(world: World) -> None:
     """Its record says why it is quarantined and for whom the invite was; the wanted account's label is not its own."""
     record = world.stored()
 
-    assert (Status.QUARANTINED, REASON_NOT_INVITED, "Acme GmbH") == (record.status, record.reason, record.label)
+    assert (Status.QUARANTINED, Reason.NOT_INVITED, "Acme GmbH") == (record.status, record.reason, record.label)
     assert ["the invite was for old-account"] == [entry.detail for entry in record.history]
     assert [f"tokensync accept {NAME}"] == [alert.next_command for alert in world.alerts.told]
 
@@ -146,7 +145,7 @@ def test_no_answer_for_an_ended_one(ended: World) -> None:
 
     assert (False, 5, f"tokensync accept {NAME} --force") == refusal(answer)
     assert "it stays quarantined" in answer["error"]["message"]
-    assert (Status.QUARANTINED, REASON_NOT_INVITED, None) == (record.status, record.reason, record.next_at)
+    assert (Status.QUARANTINED, Reason.NOT_INVITED, None) == (record.status, record.reason, record.next_at)
     assert (None, ["code-1"]) == (ended.secrets.document(NAME), ended.shop.ledger)
 
     again = accept(ended)
@@ -190,7 +189,7 @@ def test_an_ended_one_that_is_refused(ended: World) -> None:
     answer = accept(ended)
 
     assert (False, 4, f"tokensync invite {APP} --for {NAME}") == refusal(answer)
-    assert (Status.QUARANTINED, REASON_NOT_INVITED) == (ended.stored().status, ended.stored().reason)
+    assert (Status.QUARANTINED, Reason.NOT_INVITED) == (ended.stored().status, ended.stored().reason)
     assert None is ended.secrets.document(NAME)
 
 
@@ -278,7 +277,7 @@ def test_an_app_that_pushes_hands_it_over(world: World) -> None:
     ("status", "reason", "following"),
     [
         (Status.ACTIVE, "", "tokensync show {name}"),
-        (Status.HELD, REASON_OTHER_ACCOUNT, "tokensync remove {name}"),
+        (Status.HELD, Reason.OTHER_ACCOUNT, "tokensync remove {name}"),
         (Status.REAUTHORIZE, "refused", "tokensync invite {app} --for {name}"),
         (Status.ORPHANED, "gone", "tokensync publish {name}"),
     ],
@@ -365,7 +364,7 @@ def test_a_refused_token_stays_quarantined(shop: World) -> None:
     answer = accept(shop, force=True)
 
     assert (False, 4, f"tokensync invite {APP} --for {NAME}") == refusal(answer)
-    assert (Status.QUARANTINED, REASON_RESTORED_TABLE, None) == (
+    assert (Status.QUARANTINED, Reason.RESTORED_TABLE, None) == (
         shop.stored().status, shop.stored().reason, shop.stored().next_at
     )  # fmt: skip
     assert before == current(shop)
@@ -550,7 +549,7 @@ def unverifiable(*, ends_at: int | None = None) -> World:
     authorized_again()
     world.table.restore(backup)
     world.run(compare=True)
-    assert REASON_RESTORED_TABLE == world.stored().reason
+    assert Reason.RESTORED_TABLE == world.stored().reason
     return world
 
 
@@ -589,7 +588,7 @@ def test_a_strange_account_out_of_a_backup_stays_one(world: World) -> None:
     world.run(compare=True)
     world.clock.advance(120)
 
-    assert (Status.QUARANTINED, REASON_NOT_INVITED) == (world.stored().status, world.stored().reason)
+    assert (Status.QUARANTINED, Reason.NOT_INVITED) == (world.stored().status, world.stored().reason)
     assert ("published", "A1") == (accept(world)["result"], world.document()["access_token"])
     assert ["code-1"] == world.shop.ledger
 
@@ -619,4 +618,4 @@ def test_a_strange_account_while_secrets_manager_is_down(world: World) -> None:
     assert Result.POSTPONED is world.run(compare=True).result
     assert None is world.stored().table
     world.settle(ticks=5)
-    assert (world.table.id, REASON_NOT_INVITED) == (world.stored().table, world.stored().reason)
+    assert (world.table.id, Reason.NOT_INVITED) == (world.stored().table, world.stored().reason)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tokensync.domain.connection import QUOTA, REASON_REMOVED, UNAVAILABLE, LastError, Status
+from tokensync.domain.connection import QUOTA, UNAVAILABLE, LastError, Reason, Status
 from tokensync.domain.names import ConnectionName
 from tokensync.operate.summary import condition
 
@@ -36,7 +36,7 @@ def test_an_active_connection_needs_no_words(record: Connection) -> None:
         ({"status": Status.REAUTHORIZE, "reason": "ended"}, "ended", "tokensync invite shop --for {}"),
         ({"status": Status.DISCONNECTED, "reason": "deauthorized"}, "disconnected", "tokensync invite shop --for {}"),
         ({"status": Status.DISCONNECTED, "reason": "revoked"}, "revoked", "tokensync invite shop --for {}"),
-        ({"status": Status.DISCONNECTED, "reason": REASON_REMOVED}, "half_removed", "tokensync remove {}"),
+        ({"status": Status.DISCONNECTED, "reason": Reason.REMOVED}, "half_removed", "tokensync remove {}"),
         ({"status": Status.ORPHANED, "reason": "gone"}, "orphaned", "tokensync publish {}"),
         ({"status": Status.QUARANTINED}, "quarantined", "tokensync accept {}"),
         (

@@ -293,7 +293,7 @@ def test_rows_of_text_are_read_like_objects() -> None:
     )
 
     assert (1_800_000_000, ("a", "b", "c"), "") == (brought.expires_at, brought.scopes, brought.label)
-    assert "Brought(refresh_token=***, access_token=***, " in repr(brought)
+    assert "ImportFields(refresh_token=***, access_token=***, " in repr(brought)
 
 
 class Ads:

@@ -11,7 +11,7 @@ import pytest
 from fakes.world import ACCOUNT, APP, NAME, World
 from fault_rows import fault
 from tokensync.domain.authorization import AuthorizationKey, AuthorizationState
-from tokensync.domain.connection import REASON_REMOVED, Attempt, Status
+from tokensync.domain.connection import Attempt, Reason, Status
 from tokensync.domain.errors import QueueUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import answer_binding
@@ -310,7 +310,7 @@ def test_every_secret_is_compared(world: World) -> None:
     ("change", "following"),
     [
         ({"status": Status.ORPHANED, "reason": "gone"}, f"tokensync publish {NAME}"),
-        ({"status": Status.DISCONNECTED, "reason": REASON_REMOVED}, f"tokensync remove {NAME}"),
+        ({"status": Status.DISCONNECTED, "reason": Reason.REMOVED}, f"tokensync remove {NAME}"),
     ],
 )
 def test_what_only_an_operators_word_mends_is_told(world: World, change: dict[str, Any], following: str) -> None:

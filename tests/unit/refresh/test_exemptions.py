@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fakes.scripted import OIDC, Staged
-from tokensync.domain.connection import Exemption, Status
+from tokensync.domain.connection import Exemption, Reason, Status
 from tokensync.domain.errors import NoAnswer
 from tokensync.domain.names import ConnectionName
 from tokensync.refresh.schedule import scheduled
-from tokensync.refresh.transitions import REASON_LAST_ATTEMPT_AMBIGUOUS
 
 if TYPE_CHECKING:
     from fakes.world import World
@@ -52,7 +51,7 @@ def test_a_last_attempt_that_was_not_processed_stays_the_last() -> None:
     at_its_time(stage.world, name)
 
     record = stage.world.stored(name)
-    assert (Status.HELD, REASON_LAST_ATTEMPT_AMBIGUOUS, None) == (record.status, record.reason, record.renew_at)
+    assert (Status.HELD, Reason.LAST_ATTEMPT_AMBIGUOUS, None) == (record.status, record.reason, record.renew_at)
     assert 3 == stage.server.times("/token")
 
 

@@ -11,14 +11,13 @@ import pytest
 from fakes.visitors import Browser
 from fakes.world import APP, NAME, WEEK, World, killed
 from fault_rows import fault
-from tokensync.domain.connection import Attempt, Exemption, Phase, Status
+from tokensync.domain.connection import Attempt, Exemption, Phase, Reason, Status
 from tokensync.domain.errors import NoAnswer, PublishUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import answer_binding
 from tokensync.domain.work import Work
 from tokensync.entry.callback_commands import RotationCommands
 from tokensync.refresh.result import Result
-from tokensync.refresh.transitions import REASON_AMBIGUOUS, REASON_RESTORED_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +73,7 @@ def test_a_grant_older_than_what_is_published_is_quarantined(world: World) -> No
 
     assert (Result.HELD, ["R0"]) == (outcome.result, world.shop.ledger)
     assert before == versions(world)
-    assert (Status.QUARANTINED, REASON_RESTORED_TABLE, None) == (
+    assert (Status.QUARANTINED, Reason.RESTORED_TABLE, None) == (
         world.stored().status, world.stored().reason, world.stored().next_at
     )  # fmt: skip
     assert [
@@ -179,7 +178,7 @@ def test_a_held_connection_gets_no_second_last_attempt(world: World) -> None:
     held = replace(
         world.stored(),
         status=Status.HELD,
-        reason=REASON_AMBIGUOUS,
+        reason=Reason.AMBIGUOUS,
         attempt=Attempt(id="a", fence=3, at=world.clock.now()),
         exemption=Exemption.LAST_ATTEMPT,
     )
@@ -289,7 +288,7 @@ def test_a_stored_answer_does_not_come_over_a_newer_token(world: World) -> None:
     record = world.stored()
 
     assert (Result.HELD, Phase.IDLE, None) == (outcome.result, record.phase, record.sealed_answer)
-    assert REASON_RESTORED_TABLE == world.connections.kept(NAME, fence=record.fence)
+    assert Reason.RESTORED_TABLE == world.connections.kept(NAME, fence=record.fence)
     world.settle(ticks=3)
     assert before == versions(world)
 
@@ -642,7 +641,7 @@ def test_a_comparison_finds_a_record_that_was_copied_back(world: World, meanwhil
     outcome = world.run(compare=True)
 
     assert (Result.HELD, shown, before) == (outcome.result, world.shop.ledger, versions(world))
-    assert (REASON_RESTORED_TABLE, None) == (world.stored().reason, world.stored().table)
+    assert (Reason.RESTORED_TABLE, None) == (world.stored().reason, world.stored().table)
 
 
 def test_a_copied_back_connection_is_mended_by_its_seller(world: World) -> None:

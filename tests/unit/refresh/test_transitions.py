@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensync.domain.connection import Attempt, Exemption, HistoryEntry, LastError, Phase, Status
+from tokensync.domain.connection import Attempt, Exemption, HistoryEntry, LastError, Phase, Reason, Status
 from tokensync.domain.messages import AccountReply, Failure, FailureClass, Issued
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import RefreshReuse
@@ -13,17 +13,7 @@ from tokensync.providers import PROVIDERS
 from tokensync.refresh.breaker import breaker_trips
 from tokensync.refresh.decisions import refusal_stands, unpublishable
 from tokensync.refresh.schedule import DAY, Cadence, jitter
-from tokensync.refresh.transitions import (
-    BREAKER_WINDOW,
-    PAUSED_RECHECK,
-    REASON_AMBIGUOUS,
-    REASON_LAST_ATTEMPT_AMBIGUOUS,
-    REASON_REFUSED,
-    failed,
-    merged,
-    released,
-    renewed,
-)
+from tokensync.refresh.transitions import BREAKER_WINDOW, PAUSED_RECHECK, failed, merged, released, renewed
 
 if TYPE_CHECKING:
     from typing import Any
@@ -138,7 +128,7 @@ def test_an_unusable_access_token_is_never_merged(grant: Grant, issued: Issued, 
 
 def test_a_renewed_record_holds_the_new_pair(record: Connection, grant: Grant, issued: Issued, now: int) -> None:
     """The record takes the allocated number, the sealed grant and its times, and forgets attempt and failures."""
-    held = replace(record, status=Status.HELD, reason=REASON_AMBIGUOUS, failures=4, exemption=Exemption.LAST_ATTEMPT)
+    held = replace(record, status=Status.HELD, reason=Reason.AMBIGUOUS, failures=4, exemption=Exemption.LAST_ATTEMPT)
     new = merged(grant, issued, now=now)
 
     after = renewed(
@@ -224,7 +214,7 @@ def test_a_refusal_parks(tried: Trial, now: int) -> None:
     """A refused connection is held until the breaker's window is over, and may not present its token."""
     after = tried.fails(FailureClass.REFUSED)
 
-    assert (after.status, after.reason, after.exemption) == (Status.HELD, REASON_REFUSED, None)
+    assert (after.status, after.reason, after.exemption) == (Status.HELD, Reason.REFUSED, None)
     assert after.renew_at == now + BREAKER_WINDOW + 1
 
 
@@ -261,7 +251,7 @@ def test_unsure_otherwise_is_held_for_one_last_attempt(
     """A token that may be spent is kept while the access token lives, and presented once more before its end."""
     after = tried.fails(kind, **circumstances)
 
-    assert (after.status, after.reason) == (Status.HELD, REASON_AMBIGUOUS)
+    assert (after.status, after.reason) == (Status.HELD, Reason.AMBIGUOUS)
     assert after.exemption is Exemption.LAST_ATTEMPT
     assert after.renew_at == now + 7200 - 1800
 
@@ -280,7 +270,7 @@ def test_unsure_after_the_last_attempt_rests(tried: Trial, kind: FailureClass, e
     tried.record = replace(tried.record, status=Status.HELD)
     after = tried.fails(kind, exemption=exemption)
 
-    assert (after.status, after.reason) == (Status.HELD, REASON_LAST_ATTEMPT_AMBIGUOUS)
+    assert (after.status, after.reason) == (Status.HELD, Reason.LAST_ATTEMPT_AMBIGUOUS)
     assert (after.exemption, after.renew_at, after.next_at) == (None, None, None)
 
 
@@ -288,7 +278,7 @@ def test_a_standing_refusal_asks_the_seller(record: Connection, now: int) -> Non
     """Only a refusal that stands makes a connection wait for its seller, with nothing left to be done."""
     after = refusal_stands(replace(record, status=Status.HELD, renew_at=5, warn_at=6), now=now)
 
-    assert (after.status, after.reason, after.next_at) == (Status.REAUTHORIZE, REASON_REFUSED, None)
+    assert (after.status, after.reason, after.next_at) == (Status.REAUTHORIZE, Reason.REFUSED, None)
     assert after.history[-1].event == "connection.reauthorization_needed"
     assert after.sealed_grant == b"sealed grant"
 

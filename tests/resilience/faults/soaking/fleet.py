@@ -19,7 +19,7 @@ from fakes import (
 )
 from faults.chance import Chance, Chancy, ChancyPlaces
 from faults.soaking.deliveries import Deliveries, Message
-from faults.soaking.indexed import DueIndex, IndexedConnections, IndexedPendings
+from faults.soaking.indexed import DueIndex, IndexedAuthorizations, IndexedConnections
 from faults.soaking.judge import Judge
 from faults.soaking.people import People
 from faults.soaking.rotating import GRACE, RotatingServer
@@ -120,7 +120,7 @@ class Fleet:
         self.ticker, self.on_demand = rotation.ticker, rotation.on_demand
         callback = CallbackParts(
             self.ports,
-            webhook_events=Chancy(InMemoryWebhookEvents(self.table), self.chance, "notices", StoreUnavailable),  # type: ignore[arg-type]
+            webhook_events=Chancy(InMemoryWebhookEvents(self.table), self.chance, "webhook_events", StoreUnavailable),  # type: ignore[arg-type]
             signer=lambda: signer,
             base_url="https://connect.example",
         )
@@ -172,7 +172,9 @@ class Fleet:
 
         return Ports(
             connections=chancy(self.connections, "connections", StoreUnavailable, judge.wrote),
-            authorizations=chancy(IndexedPendings(self.index), "pendings", StoreUnavailable, judge.wrote_pending),
+            authorizations=chancy(
+                IndexedAuthorizations(self.index), "authorizations", StoreUnavailable, judge.wrote_authorization
+            ),
             apps=chancy(self.apps, "apps", StoreUnavailable),
             origin=chancy(InMemoryOrigin(self.table), "origin", StoreUnavailable),
             sealer=chancy(self.sealer, "sealer", SealingUnavailable),

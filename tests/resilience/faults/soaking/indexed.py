@@ -91,7 +91,7 @@ class IndexedConnections(InMemoryConnections):
         self._index.note(f"app#{name.app}", f"connection#{name.account}")
 
 
-class IndexedPendings(InMemoryAuthorizations):
+class IndexedAuthorizations(InMemoryAuthorizations):
     """See `ports.InMemoryAuthorizations`."""
 
     def __init__(self, index: DueIndex) -> None:

@@ -75,7 +75,7 @@ class Judge:
             self._note(args[0].name, f"taken over, generation {result[0].generation}")
             self._resolved(self.server.accounts[args[0].name], AUTHORIZED)
 
-    def wrote_pending(self, method: str, args: tuple[Any, ...], _result: Any) -> None:
+    def wrote_authorization(self, method: str, args: tuple[Any, ...], _result: Any) -> None:
         """See a call of the pending authorizations that committed."""
         if method == "write" and args[1].sealed_answer is not None:
             self.stored(self.timeline.current)

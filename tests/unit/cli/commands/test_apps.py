@@ -10,11 +10,10 @@ import pytest
 
 from fakes.world import APP, NAME
 from tokensync.domain.app import App
-from tokensync.domain.connection import Status
+from tokensync.domain.connection import Reason, Status
 from tokensync.domain.errors import StoreUnavailable, UnknownApp
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
-from tokensync.refresh.transitions import REASON_REFUSED
 
 SECRET = "s3cr3t-canary"
 ADD = ("app", "add", "shop", "--provider", "tiktok_shop", "--client-id", "29a39d", "--service-id", "7172")
@@ -275,7 +274,7 @@ def test_pause_and_resume(desk: Any) -> None:
 
 def test_resume_asks_once_for_each_parked_connection(desk: Any) -> None:
     """Those that a refusal parked are presented again, by the operator's word; others are left alone."""
-    parked = replace(desk.world.connected(), status=Status.HELD, reason=REASON_REFUSED)
+    parked = replace(desk.world.connected(), status=Status.HELD, reason=Reason.REFUSED)
     desk.world.connections.seed(parked)
     desk.world.connected(ConnectionName(APP, "2"), refresh_token="R-2")
     desk.world.apps.pause(APP, why="too many refused", now=1)
@@ -292,7 +291,7 @@ def test_resume_stops_when_the_app_is_paused_again(desk: Any) -> None:
     """A breaker that trips anew ends it."""
     for account in ("1", "2"):
         record = desk.world.connected(ConnectionName(APP, account), refresh_token=f"R-{account}")
-        desk.world.connections.seed(replace(record, status=Status.HELD, reason=REASON_REFUSED))
+        desk.world.connections.seed(replace(record, status=Status.HELD, reason=Reason.REFUSED))
     desk.world.apps.pause(APP, why="too many refused", now=1)
     desk.world.connections.before_next("request_refresh", lambda: desk.world.apps.pause(APP, why="again", now=2))
 

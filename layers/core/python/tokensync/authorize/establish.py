@@ -7,12 +7,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Connection, Status, noted
+from tokensync.domain.connection import Connection, Reason, Status, noted
 from tokensync.domain.errors import FenceLost
 from tokensync.domain.sealing import grant_binding
 from tokensync.refresh import schedule
 from tokensync.refresh.result import Result
-from tokensync.refresh.transitions import REASON_NOT_INVITED
 
 if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
@@ -125,7 +124,7 @@ class Establisher:
             name=name,
             provider=provider.name,
             status=authorized.status,
-            reason=REASON_NOT_INVITED if authorized.status is Status.QUARANTINED else "",
+            reason=Reason.NOT_INVITED if authorized.status is Status.QUARANTINED else "",
             label=grant.label,
             sealed_grant=session.key.seal(grant.to_bytes(), binding=grant_binding(name)),
             obtained_at=grant.obtained_at if has_token else None,

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 HISTORY_LENGTH = 50
-REASON_REMOVED = "removed"
 # Why a secret could not be written.
 UNAVAILABLE, QUOTA = "unavailable", "quota"
 # Why an answer was set aside that its attempt still waits for; every other reason is final.
@@ -32,6 +31,22 @@ class Status(StrEnum):
     DISCONNECTED = "disconnected"
     ORPHANED = "orphaned"
     QUARANTINED = "quarantined"
+
+
+class Reason(StrEnum):
+    """Why a connection is not active. An orphaned one has what AWS said instead."""
+
+    AMBIGUOUS = "ambiguous"
+    LAST_ATTEMPT_AMBIGUOUS = "last_attempt_ambiguous"
+    REFUSED = "refused"
+    OTHER_ACCOUNT = "other_account"
+    DEAUTHORIZED = "deauthorized"
+    REVOKED = "revoked"
+    REMOVED = "removed"
+    ENDED = "ended"
+    OWNED_BY_CONSUMER = "owned_by_consumer"
+    NOT_INVITED = "not_invited"
+    RESTORED_TABLE = "restored_table"
 
 
 class Phase(StrEnum):
@@ -193,7 +208,7 @@ class Connection:
     @property
     def is_half_removed(self) -> bool:
         """Return whether a removal began whose process died before its end: its secret must not come back."""
-        return self.status is Status.DISCONNECTED and self.reason == REASON_REMOVED and self.removed_at is None
+        return self.status is Status.DISCONNECTED and self.reason == Reason.REMOVED and self.removed_at is None
 
     @property
     def owner(self) -> str:

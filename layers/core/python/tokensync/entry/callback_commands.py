@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokensync.authorize.links import Invite
 from tokensync.domain.authorization import LIFETIME, AuthorizationState
-from tokensync.domain.connection import Status
+from tokensync.domain.connection import Reason, Status
 from tokensync.domain.errors import (
     AlreadyConsumed,
     AlreadyStands,
@@ -32,7 +32,6 @@ from tokensync.oauth.discovery import discover
 from tokensync.operate.summary import condition, summary
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
-from tokensync.refresh.transitions import REASON_RESTORED_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -141,7 +140,7 @@ def _worded(outcome: WorkResult, otherwise: Mapping[Result, tuple[int, str, str]
     if record is None or told is None:
         return None
     if outcome.result is Result.HELD and (record.status is Status.QUARANTINED or told.word in _SET_APART):
-        needs_seller = told.word == REASON_RESTORED_TABLE
+        needs_seller = told.word == Reason.RESTORED_TABLE
         return NEEDS_SELLER if needs_seller else FAILED, told.why, told.following
     if outcome.result is Result.POSTPONED and record.unpublished:
         return LATER, told.why, "tokensync show {name}"

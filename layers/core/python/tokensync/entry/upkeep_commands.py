@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tokensync.domain.connection import Status
+from tokensync.domain.connection import Reason, Status
 from tokensync.domain.errors import BadRequest
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import ConnectionName
@@ -19,7 +19,6 @@ from tokensync.operate.summary import condition
 from tokensync.operate.verify import Prover
 from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
 from tokensync.refresh.result import Result
-from tokensync.refresh.transitions import REASON_RESTORED_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -181,7 +180,7 @@ def _not_accepted(outcome: WorkResult, *, force: bool) -> Words:
     why = "its tokens have ended"
     if outcome.failure is not None:
         why = "the provider refuses its refresh token"
-    elif record.reason == REASON_RESTORED_TABLE and not force:
+    elif record.reason == Reason.RESTORED_TABLE and not force:
         why = (
             "its tokens may have been spent or replaced since the backup; --force presents its refresh token, or "
             "publishes its access token where it has no other"

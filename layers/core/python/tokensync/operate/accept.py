@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Exemption, Status
+from tokensync.domain.connection import Exemption, Reason, Status
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.refresh import decisions, transitions
 from tokensync.refresh.result import Result, WorkResult
@@ -55,7 +55,7 @@ class Accepter:
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             if record.status is not Status.QUARANTINED:
                 return self._left(record, Result.NOTHING_DUE)
-            if record.reason == transitions.REASON_RESTORED_TABLE:
+            if record.reason == Reason.RESTORED_TABLE:
                 return self._readopted(record, grant, session, budget, force=force)
             return self._welcomed(record, grant, session, budget, force=force)
 

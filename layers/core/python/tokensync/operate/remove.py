@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import REASON_REMOVED, Status
+from tokensync.domain.connection import Reason, Status
 from tokensync.domain.errors import PublishUnavailable
 from tokensync.operate.on_demand import RESTS
 from tokensync.refresh import decisions, schedule, transitions
@@ -53,7 +53,7 @@ class Remover:
         connections, now, published = self.on_demand.connections, self.on_demand.clock.now(), record.published
         # The mark first: a secret that we delete must never look like one that somebody else deleted.
         marked = replace(
-            decisions.disconnected(record, reason=REASON_REMOVED, now=now),
+            decisions.disconnected(record, reason=Reason.REMOVED, now=now),
             published=None if published is None else replace(published, removed=True),
             compare_at=None,
             lease_until=record.lease_until,

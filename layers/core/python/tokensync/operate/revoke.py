@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Status
+from tokensync.domain.connection import Reason, Status
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.http import present
@@ -90,7 +90,7 @@ class Revoker:
             ):
                 failure = None
             if failure is None:
-                return self.committer.ended(record, grant, reason=transitions.REASON_REVOKED, result=Result.REVOKED)
+                return self.committer.ended(record, grant, reason=Reason.REVOKED, result=Result.REVOKED)
             if failure.kind is FailureClass.REFUSED and not is_renewed:
                 stale.append(record)
             else:

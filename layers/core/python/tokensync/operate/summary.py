@@ -9,11 +9,12 @@ import shlex
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from tokensync.domain.connection import QUOTA, Status
+from tokensync.domain.connection import QUOTA, Reason, Status
 from tokensync.domain.names import token_secret_name
-from tokensync.refresh import transitions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tokensync.domain.connection import Connection, LastError
     from tokensync.domain.names import ConnectionName
 
@@ -93,34 +94,32 @@ _STATUS = {
     ),
 }
 # Where a status has several causes.
-_BY_REASON = {
-    (Status.HELD, transitions.REASON_OTHER_ACCOUNT): Condition(
+_BY_REASON: Mapping[tuple[Status, str], Condition] = {
+    (Status.HELD, Reason.OTHER_ACCOUNT): Condition(
         "other_account",
         "held: its refresh token belongs to another account, so nothing was published",
         "tokensync remove {name}",
     ),
-    (Status.HELD, transitions.REASON_REFUSED): Condition(
+    (Status.HELD, Reason.REFUSED): Condition(
         "refused",
         "held: the provider refused its refresh token, and that is weighed against the app's other connections",
         "tokensync app show {app}",
     ),
-    (Status.HELD, transitions.REASON_LAST_ATTEMPT_AMBIGUOUS): Condition(
+    (Status.HELD, Reason.LAST_ATTEMPT_AMBIGUOUS): Condition(
         "last_attempt_ambiguous",
         "held: its last attempt got no answer either, and nothing more is tried by itself",
         "tokensync refresh {name} --force",
     ),
-    (Status.QUARANTINED, transitions.REASON_RESTORED_TABLE): Condition(
+    (Status.QUARANTINED, Reason.RESTORED_TABLE): Condition(
         "restored_table",
         "quarantined: it comes from a backup, its refresh token may have been spent since, and its secret was left as "
         "it was",
         _INVITE,
     ),
-    (Status.REAUTHORIZE, transitions.REASON_ENDED): Condition(
+    (Status.REAUTHORIZE, Reason.ENDED): Condition(
         "ended", "its access token has ended, and nothing can renew it", _INVITE
     ),
-    (Status.DISCONNECTED, transitions.REASON_REVOKED): Condition(
-        "revoked", "its authorization was revoked here", _INVITE
-    ),
+    (Status.DISCONNECTED, Reason.REVOKED): Condition("revoked", "its authorization was revoked here", _INVITE),
 }
 _HALF_REMOVED = Condition("half_removed", "its removal did not come to an end", "tokensync remove {name}")
 _REMOVED = Condition("removed", "it was removed; a new authorization brings it back", "tokensync history {name}")

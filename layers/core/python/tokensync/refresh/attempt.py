@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Attempt, Exemption, Phase
+from tokensync.domain.connection import Attempt, Exemption, Phase, Reason
 from tokensync.domain.errors import FenceLost, NewerSchema, StoreError, StoreUnavailable
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import answer_binding
@@ -94,7 +94,7 @@ class Refresher:
             raise ValueError("this grant cannot be renewed")
         exemption = record.exemption
         if record.attempt is not None:
-            if force or (record.reason == transitions.REASON_REFUSED and exemption is None):
+            if force or (record.reason == Reason.REFUSED and exemption is None):
                 # Forced by an operator, or parked in an app that an operator resumed.
                 exemption = Exemption.OPERATOR
             over = record.attempt.at + session.provider.grace_seconds < self.clock.now()

@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import QUOTA, UNAVAILABLE, Status, noted
+from tokensync.domain.connection import QUOTA, UNAVAILABLE, Reason, Status, noted
 from tokensync.domain.errors import FenceLost, PublishError, QuotaReached, SecretGone, SecretNotOurs
 from tokensync.domain.work import Work
 from tokensync.refresh import decisions, schedule, transitions
 from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.ports import Connections, WorkQueue
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
 
 
 _WITHHELD = 3  # failures, which make a wait of 3 to 5 minutes
-_WHY = {
-    transitions.REASON_REFUSED: "the provider refused its token",
-    transitions.REASON_ENDED: "its access token has ended, and nothing can renew it",
+_WHY: Mapping[str, str] = {
+    Reason.REFUSED: "the provider refused its token",
+    Reason.ENDED: "its access token has ended, and nothing can renew it",
 }
 
 
@@ -137,7 +139,7 @@ class Committer:
         return WorkResult(Result.POSTPONED, stands, backpressure=backpressure, withheld=detail)
 
     def reauthorize(
-        self, before: Connection, after: Connection, grant: Grant, *, reason: str = transitions.REASON_REFUSED
+        self, before: Connection, after: Connection, grant: Grant, *, reason: str = Reason.REFUSED
     ) -> WorkResult:
         """COMMIT that the seller has to authorize again, and tell the operator."""
         after = decisions.refusal_stands(after, now=self.clock.now(), reason=reason)
@@ -153,7 +155,7 @@ class Committer:
 
     def deauthorized(self, record: Connection, grant: Grant) -> WorkResult:
         """COMMIT that the account ended its authorization, as the provider's notice says, and tell the operator."""
-        outcome = self.ended(record, grant, reason=transitions.REASON_DEAUTHORIZED, result=Result.DISCONNECTED)
+        outcome = self.ended(record, grant, reason=Reason.DEAUTHORIZED, result=Result.DISCONNECTED)
         if outcome.result is Result.DISCONNECTED:
             self.alerts.tell(
                 "connection.disconnected",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import LastError, Phase, Status, noted
+from tokensync.domain.connection import LastError, Phase, Reason, Status, noted
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
 from tokensync.oauth.token_response import read_token_response
@@ -115,7 +115,7 @@ class Concluder:
                 detail=f"the provider answered with {failure.code}, which its documentation does not explain",
                 next_command=f"tokensync show {record.name}",
             )
-        if after.reason == transitions.REASON_LAST_ATTEMPT_AMBIGUOUS:
+        if after.reason == Reason.LAST_ATTEMPT_AMBIGUOUS:
             self.alerts.tell(
                 "connection.held",
                 str(record.name),
@@ -185,7 +185,7 @@ class Concluder:
         )
         if record.status is Status.QUARANTINED:
             return WorkResult(Result.HELD, self.connections.write(record, transitions.released(record)))
-        after = replace(record, status=Status.HELD, reason=transitions.REASON_OTHER_ACCOUNT, renew_at=None)
+        after = replace(record, status=Status.HELD, reason=Reason.OTHER_ACCOUNT, renew_at=None)
         after = noted(after, "refresh.other_account", now=self.clock.now())
         return self.committer.publish(record, transitions.released(after), grant, Result.HELD)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Exemption, LastError, Status, noted
+from tokensync.domain.connection import Exemption, LastError, Reason, Status, noted
 from tokensync.domain.messages import FailureClass
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.refresh import schedule
-from tokensync.refresh.transitions import REASON_REFUSED, REASON_RESTORED_TABLE, released, unscheduled
+from tokensync.refresh.transitions import released, unscheduled
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TOMBSTONE = 90 * schedule.DAY
 
 
-def refusal_stands(record: Connection, *, now: int, reason: str = REASON_REFUSED) -> Connection:
+def refusal_stands(record: Connection, *, now: int, reason: str = Reason.REFUSED) -> Connection:
     """Return the record of a connection whose seller has to authorize again."""
     after = replace(unscheduled(record), status=Status.REAUTHORIZE, reason=reason, exemption=None)
     return released(noted(after, "connection.reauthorization_needed", now=now))
@@ -103,14 +103,14 @@ def set_apart(record: Connection, *, now: int) -> Connection:
     after = replace(
         unscheduled(record),
         status=Status.QUARANTINED,
-        reason=REASON_RESTORED_TABLE,
+        reason=Reason.RESTORED_TABLE,
         attempt=None,
         exemption=None,
         parked_at=None,
         compare_at=None,
         unpublished="",
     )
-    return released(noted(after, "connection.quarantined", now=now, detail=REASON_RESTORED_TABLE))
+    return released(noted(after, "connection.quarantined", now=now, detail=Reason.RESTORED_TABLE))
 
 
 def accepted(

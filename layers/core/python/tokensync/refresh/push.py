@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.domain.connection import Status, noted
+from tokensync.domain.connection import Reason, Status, noted
 from tokensync.domain.errors import FenceLost
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.secret import Secret
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.session import Limits, Session
 
-REASON_OWNED = "owned_by_consumer"
 _NO_ANSWER = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message="an earlier request got no answer")
 
 
@@ -140,7 +139,8 @@ class Pusher:
         if after.push_failures:
             after = noted(after, "push.recovered", now=now, detail=consumer.name)
         if after.handed_over_at is not None:
-            after = noted(replace(after, reason=REASON_OWNED), "connection.handed_over", now=now, detail=consumer.name)
+            after = replace(after, reason=Reason.OWNED_BY_CONSUMER)
+            after = noted(after, "connection.handed_over", now=now, detail=consumer.name)
         self.log.info("pair.pushed", connection=str(after.name), consumer=consumer.name, generation=after.generation)
         after = replace(after, pushed=after.generation, push_at=None, push_failures=0)
         return self._ended(marked, after, grant, Result.PUSHED)

@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Status
+from tokensync.domain.connection import Reason, Status
 from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs
-from tokensync.refresh import decisions, transitions
+from tokensync.refresh import decisions
 from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class RestoredTable:
         Raises:
             PublishUnavailable: later it can be told.
         """
-        is_strange = record.status is Status.QUARANTINED and record.reason == transitions.REASON_NOT_INVITED
+        is_strange = record.status is Status.QUARANTINED and record.reason == Reason.NOT_INVITED
         if not is_strange or record.attempt is not None or record.published is not None:
             return False
         return not self.committer.publisher.has_secret(record.name)
@@ -134,7 +134,7 @@ class RestoredTable:
 
     def _set_apart(self, record: Connection, table: str | None) -> WorkResult:
         # Under a reason that is final: nobody resumes from it.
-        self.committer.kept_answers.set_aside(record, transitions.REASON_RESTORED_TABLE)
+        self.committer.kept_answers.set_aside(record, Reason.RESTORED_TABLE)
         after = replace(decisions.set_apart(record, now=self.clock.now()), table=table)
         stands = self.connections.write(record, after)
         self.alerts.tell(

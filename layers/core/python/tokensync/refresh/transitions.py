@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Exemption, LastError, Phase, Status, noted
+from tokensync.domain.connection import Exemption, LastError, Phase, Reason, Status, noted
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.oauth.token_response import ASSUMED_LIFE
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
 BREAKER_WINDOW = 600
 PAUSED_RECHECK = 600
 GRACE_RETRY = 1
-
-REASON_AMBIGUOUS = "ambiguous"
-REASON_LAST_ATTEMPT_AMBIGUOUS = "last_attempt_ambiguous"
-REASON_REFUSED = "refused"
-REASON_OTHER_ACCOUNT = "other_account"
-REASON_DEAUTHORIZED = "deauthorized"
-REASON_REVOKED = "revoked"
-REASON_ENDED = "ended"
-# Why a connection is quarantined.
-REASON_NOT_INVITED = "not_invited"
-REASON_RESTORED_TABLE = "restored_table"
 
 
 def released(record: Connection) -> Connection:
@@ -153,7 +142,7 @@ def failed(
             after = replace(
                 record,
                 status=Status.HELD,
-                reason=REASON_REFUSED,
+                reason=Reason.REFUSED,
                 parked_at=now,
                 exemption=None,
                 renew_at=now + BREAKER_WINDOW + 1,
@@ -183,14 +172,14 @@ def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) 
         return replace(record, exemption=Exemption.GRACE, renew_at=now + GRACE_RETRY)
     # An operator who forced a held connection had its last attempt; one who resumed an app did not, and what was parked
     # when it was is held for a refusal.
-    was_last = record.status is Status.HELD and record.reason != REASON_REFUSED
+    was_last = record.status is Status.HELD and record.reason != Reason.REFUSED
     record = replace(record, verify_at=None)  # nothing is asked of a held one
     if exemption is Exemption.LAST_ATTEMPT or (exemption is Exemption.OPERATOR and was_last):
-        return replace(record, status=Status.HELD, reason=REASON_LAST_ATTEMPT_AMBIGUOUS, exemption=None, renew_at=None)
+        return replace(record, status=Status.HELD, reason=Reason.LAST_ATTEMPT_AMBIGUOUS, exemption=None, renew_at=None)
     last = schedule.last_attempt_at(
         now=again, access_expires_at=record.access_expires_at, obtained_at=record.obtained_at
     )
-    return replace(record, status=Status.HELD, reason=REASON_AMBIGUOUS, exemption=Exemption.LAST_ATTEMPT, renew_at=last)
+    return replace(record, status=Status.HELD, reason=Reason.AMBIGUOUS, exemption=Exemption.LAST_ATTEMPT, renew_at=last)
 
 
 def verified(

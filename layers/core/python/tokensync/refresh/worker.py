@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Exemption, Status
+from tokensync.domain.connection import Exemption, Reason, Status
 from tokensync.domain.errors import (
     FenceLost,
     InvalidApp,
@@ -188,7 +188,7 @@ class Worker:
             return self.committer.release(record, Result.HELD, renew_at=last) if last > now else None
         if record.exemption is not None:
             return None
-        if record.reason == transitions.REASON_REFUSED:
+        if record.reason == Reason.REFUSED:
             return self._parked(record, session, now)
         # A last attempt without an answer is an operator's to repeat.
         return self.committer.release(record, Result.HELD, renew_at=None)
@@ -252,7 +252,7 @@ class Worker:
         if session.provider.account_call is None:
             ends = grant.access_expires_at
             if ends is not None and ends <= self.clock.now():
-                return self.committer.reauthorize(record, record, grant, reason=transitions.REASON_ENDED)
+                return self.committer.reauthorize(record, record, grant, reason=Reason.ENDED)
             rests = transitions.released(replace(record, renew_at=None, verify_at=ends))
             return WorkResult(Result.NOTHING_DUE, self.connections.write(record, rests))
         return self.verifier.verify(record, grant, session)
