@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contracts.world import DAY, NOW, THREADS, at_once, winners
+from fakes.records import changed
 from fault_rows import fault
 from tokensync.domain.authorization import AuthorizationKey
 from tokensync.domain.connection import (
     HISTORY_LENGTH,
     Attempt,
     Connection,
+    DueTimes,
     Exemption,
     HistoryEntry,
     LastError,
@@ -37,13 +39,11 @@ def fresh(name: ConnectionName, **fields: object) -> Connection:
         provider="tiktok_shop",
         label="Acme GmbH",
         sealed_grant=b"\x00sealed\xff",
-        refresh_at=NOW,
-        renew_at=NOW,
-        next_at=NOW,
         obtained_at=NOW - 10,
         history=(HistoryEntry(NOW - 10, "connection.authorized", 1),),
+        due=DueTimes(refresh_at=NOW, renew_at=NOW, next_at=NOW),
     )
-    return replace(standing, **fields)  # type: ignore[arg-type]  # fields of a record, by name
+    return changed(standing, **fields)
 
 
 def key(name: ConnectionName) -> Key:
@@ -74,7 +74,7 @@ class ConnectionsContract:
     def test_every_field_comes_back(self, world: World, idle: Connection) -> None:
         """A record comes back from the store with every field as it was written."""
         full = replace(
-            idle,
+            idle.with_due(refresh_at=NOW + 1, renew_at=NOW + 2, compare_at=NOW + 3, warn_at=NOW + 4, next_at=NOW + 1),
             status=Status.HELD,
             reason="refused",
             phase=Phase.RECEIVED,
@@ -87,11 +87,6 @@ class ConnectionsContract:
             sealed_answer=b"\x00",
             published=Published(arn="arn:x", version_id="v", generation=3, status=Status.ACTIVE, at=NOW),
             label="Ünïcode ✓",
-            refresh_at=NOW + 1,
-            renew_at=NOW + 2,
-            compare_at=NOW + 3,
-            warn_at=NOW + 4,
-            next_at=NOW + 1,
             obtained_at=NOW + 5,
             access_expires_at=NOW + 6,
             refresh_expires_at=NOW + 7,
@@ -146,7 +141,7 @@ class ConnectionsContract:
 
     def test_never_due(self, world: World, idle: Connection) -> None:
         """Where nothing is due at any time, nothing is leased."""
-        world.connections.write(idle, replace(idle, refresh_at=None))
+        world.connections.write(idle, idle.with_due(refresh_at=None))
         with pytest.raises(NotLeased):
             world.connections.lease(idle.name, now=NOW + 1000 * DAY, until=NOW + 1001 * DAY)
 
@@ -238,7 +233,9 @@ class ConnectionsContract:
         """The first grant of an account creates its record: fence 1, number 1, and the lease is ours."""
         taken, stood = world.connections.take_over(fresh(name), until=SOON)
         assert (stood and stood.lease_until) is None
-        assert replace(fresh(name), fence=1, generation=1, allocated=1, lease_until=SOON, compare_at=1) == taken
+        assert (
+            replace(fresh(name).with_due(compare_at=1), fence=1, generation=1, allocated=1, lease_until=SOON) == taken
+        )
         assert taken == world.connections.get(name)
 
     def test_taking_over_from_a_holder(self, world: World, idle: Connection) -> None:
@@ -248,7 +245,7 @@ class ConnectionsContract:
         held = world.connections.write(
             leased,
             replace(
-                leased,
+                leased.with_due(compare_at=NOW, warn_at=NOW),
                 phase=Phase.RECEIVED,
                 status=Status.HELD,
                 reason="refused",
@@ -260,8 +257,6 @@ class ConnectionsContract:
                 unpublished="quota",
                 failures=3,
                 last_error=LastError("refused", "105", "no", "t1", NOW),
-                compare_at=NOW,
-                warn_at=NOW,
             ),
         )
         world.plant(key(idle.name), "colour", "blue")
@@ -269,13 +264,12 @@ class ConnectionsContract:
         taken, stood = world.connections.take_over(brought, until=SOON + 60)
         assert (stood and stood.lease_until) == SOON
         expected = replace(
-            brought,
+            brought.with_due(compare_at=SOON + 1),
             fence=held.fence + 1,
             allocated=6,
             generation=6,
             lease_until=SOON + 60,
             published=published,
-            compare_at=SOON + 1,
             history=(*held.history, *brought.history),
         )
         assert expected == taken
@@ -296,15 +290,17 @@ class ConnectionsContract:
 
     def test_a_takeover_of_what_was_given_away(self, world: World, idle: Connection) -> None:
         """A new grant is ours again; what its consumer knows it by stays, and the consumer has nothing of the new."""
-        given = replace(idle, handed_over_at=NOW, sealed_consumer=b"keys", pushed=1, push_failures=2, push_at=NOW)
+        given = idle.with_consumer(handed_over_at=NOW, sealed_consumer=b"keys", pushed=1, push_failures=2).with_due(
+            push_at=NOW
+        )
         world.connections.write(idle, given)
         taken, _ = world.connections.take_over(fresh(idle.name), until=SOON)
         assert (None, b"keys", 0, 0, None) == (
-            taken.handed_over_at,
-            taken.sealed_consumer,
-            taken.pushed,
-            taken.push_failures,
-            taken.push_at,
+            taken.consumer.handed_over_at,
+            taken.consumer.sealed_consumer,
+            taken.consumer.pushed,
+            taken.consumer.push_failures,
+            taken.due.push_at,
         )
         assert taken == world.connections.get(idle.name)
 
@@ -313,15 +309,15 @@ class ConnectionsContract:
         self, world: World, idle: Connection, sealed: bytes | None
     ) -> None:
         """It is replaced under whatever fence, lease and grant, and nothing else of the record is."""
-        world.connections.write(idle, replace(idle, sealed_consumer=b"marked"))
+        world.connections.write(idle, idle.with_consumer(sealed_consumer=b"marked"))
         taken, _ = world.connections.take_over(fresh(idle.name), until=SOON)
 
         assert world.connections.replace_standing(idle.name, seen=b"marked", sealed=sealed)
-        assert replace(taken, sealed_consumer=sealed) == world.connections.get(idle.name)
+        assert taken.with_consumer(sealed_consumer=sealed) == world.connections.get(idle.name)
 
     def test_a_consumers_standing_that_changed(self, world: World, idle: Connection) -> None:
         """Whoever marked it since is not undone; what a repeated request finds written stands."""
-        stands = world.connections.write(idle, replace(idle, sealed_consumer=b"newer"))
+        stands = world.connections.write(idle, idle.with_consumer(sealed_consumer=b"newer"))
 
         assert not world.connections.replace_standing(idle.name, seen=b"marked", sealed=b"key")
         assert world.connections.replace_standing(idle.name, seen=b"marked", sealed=b"newer")
@@ -452,10 +448,10 @@ class ConnectionsContract:
 
     def test_leaving_and_entering_the_index(self, world: World, idle: Connection) -> None:
         """A record without a next time leaves the index, and comes back when it has one."""
-        out = world.connections.write(idle, replace(idle, next_at=None))
+        out = world.connections.write(idle, idle.with_due(next_at=None))
         assert [] == self._due(world, NOW)
         assert world.attribute(key(idle.name), "due") is None
-        world.connections.write(out, replace(out, next_at=NOW - 1))
+        world.connections.write(out, out.with_due(next_at=NOW - 1))
         assert [(f"connection#{idle.name.account}", NOW - 1)] == self._due(world, NOW)
 
     def test_a_takeover_moves_in_the_index(self, world: World, idle: Connection) -> None:
@@ -474,14 +470,14 @@ class ConnectionsContract:
         assert [] == self._due(world, NOW)
         assert [(f"connection#{idle.name.account}", NOW + 720)] == self._due(world, NOW + 720)
         claimed = world.connections.get(idle.name)
-        assert replace(idle, next_at=NOW + 720) == claimed
+        assert idle.with_due(next_at=NOW + 720) == claimed
 
     def test_a_claim_outlives_a_write_that_does_not_move_it(self, world: World, idle: Connection) -> None:
         """A holder that read the next time before a claim, and leaves it as it was, does not undo the claim."""
         leased = world.connections.lease(idle.name, now=NOW, until=SOON)
         (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
         world.connections.claim(due, until=NOW + 720)
-        assert NOW + 720 == world.connections.write(leased, replace(leased, phase=Phase.SENT)).next_at
+        assert NOW + 720 == world.connections.write(leased, replace(leased, phase=Phase.SENT)).due.next_at
 
     def test_one_of_many_claims(self, world: World, idle: Connection) -> None:
         """Of many that claim one key at once, one does; a claim of what is gone does nothing."""
@@ -509,12 +505,12 @@ class ConnectionsContract:
     def test_requesting_a_refresh(self, world: World, idle: Connection) -> None:
         """A request makes the refresh due now, where the generation is still the one that was seen."""
         rested = world.connections.write(
-            idle, replace(idle, refresh_at=NOW + DAY, renew_at=NOW + DAY, next_at=NOW + DAY)
+            idle, idle.with_due(refresh_at=NOW + DAY, renew_at=NOW + DAY, next_at=NOW + DAY)
         )
         assert not world.connections.request_refresh(idle.name, generation=rested.generation + 1, now=NOW)
         assert rested == world.connections.get(idle.name)
         assert world.connections.request_refresh(idle.name, generation=rested.generation, now=NOW)
-        assert replace(rested, refresh_at=NOW, renew_at=NOW, next_at=NOW) == world.connections.get(idle.name)
+        assert rested.with_due(refresh_at=NOW, renew_at=NOW, next_at=NOW) == world.connections.get(idle.name)
         assert [(f"connection#{idle.name.account}", NOW)] == self._due(world, NOW)
 
     def test_requesting_a_refresh_of_the_unknown(self, world: World, name: ConnectionName) -> None:
@@ -534,9 +530,9 @@ class ConnectionsContract:
 
     def test_marking_an_end(self, world: World, idle: Connection) -> None:
         """A mark makes the connection due now, and stands in the record."""
-        rested = world.connections.write(idle, replace(idle, refresh_at=None, renew_at=None, next_at=None))
+        rested = world.connections.write(idle, idle.with_due(refresh_at=None, renew_at=None, next_at=None))
         assert world.connections.note_deauthorized(idle.name, at=NOW - 5, now=NOW)
-        marked = replace(rested, deauthorized_at=NOW - 5, refresh_at=NOW, next_at=NOW)
+        marked = rested.with_authorized(deauthorized_at=NOW - 5).with_due(refresh_at=NOW, next_at=NOW)
         assert marked == world.connections.get(idle.name)
         assert [(f"connection#{idle.name.account}", NOW)] == self._due(world, NOW)
 
@@ -544,8 +540,8 @@ class ConnectionsContract:
         """A holder that read the record before the mark does not undo it."""
         leased = world.connections.lease(idle.name, now=NOW, until=SOON)
         assert world.connections.note_deauthorized(idle.name, at=NOW, now=NOW)
-        done = replace(leased, lease_until=None, label="New", refresh_at=NOW + DAY, next_at=NOW + DAY)
-        assert NOW == world.connections.write(leased, done).deauthorized_at
+        done = replace(leased.with_due(refresh_at=NOW + DAY, next_at=NOW + DAY), lease_until=None, label="New")
+        assert NOW == world.connections.write(leased, done).authorized.deauthorized_at
 
     @pytest.mark.parametrize(("at", "marked"), [(NOW - 1, False), (NOW, False), (NOW + 1, True)])
     def test_an_end_before_the_grant(self, world: World, name: ConnectionName, at: int, *, marked: bool) -> None:
@@ -560,12 +556,14 @@ class ConnectionsContract:
         world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
         assert world.connections.note_deauthorized(name, at=NOW + 1, now=NOW + 1)
         taken, _ = world.connections.take_over(fresh(name, authorized_at=NOW + 2, authorized_by="b"), until=SOON)
-        assert taken.deauthorized_at is None
+        assert taken.authorized.deauthorized_at is None
         assert taken == world.connections.get(name)
 
     def test_a_disconnected_connection_is_not_marked(self, world: World, idle: Connection) -> None:
         """What has ended does not end again, and is not made due."""
-        ended = world.connections.write(idle, replace(idle, status=Status.DISCONNECTED, refresh_at=None, next_at=None))
+        ended = world.connections.write(
+            idle, replace(idle.with_due(refresh_at=None, next_at=None), status=Status.DISCONNECTED)
+        )
         assert not world.connections.note_deauthorized(idle.name, at=NOW, now=NOW)
         assert ended == world.connections.get(idle.name)
 

@@ -18,6 +18,9 @@ from fakes import (
     InMemoryWorkQueue,
     Table,
 )
+from fakes.records import changed, flat
+from tokensync.domain.authorization import Authorization
+from tokensync.domain.connection import Connection
 from tokensync.domain.errors import QueueUnavailable
 
 if TYPE_CHECKING:
@@ -60,8 +63,10 @@ class InMemoryWorld:
     def plant(self, key: Key, attribute: str, value: int | str) -> None:
         """Set one attribute of a row."""
         row = self._row(key)
-        if row.record is not None and attribute in {field.name for field in fields(row.record)}:
-            row.record = replace(row.record, **{attribute: value})
+        if isinstance(row.record, Connection) and attribute in flat(row.record):
+            row.record = changed(row.record, **{attribute: value})
+        elif isinstance(row.record, Authorization) and attribute in {field.name for field in fields(row.record)}:
+            row.record = replace(row.record, **{attribute: value})  # type: ignore[arg-type]  # a field, by name
         else:
             row.extra[attribute] = value
 
@@ -69,7 +74,8 @@ class InMemoryWorld:
         """Return one attribute of a row."""
         row = self._row(key)
         beside = {"ttl": row.ttl, "next_at": row.next_at, "due": None if row.next_at is None else "due", **row.extra}
-        return beside[name] if name in beside else getattr(row.record, name, None)
+        stored = flat(row.record) if isinstance(row.record, Connection) else vars(row.record) if row.record else {}
+        return {**stored, **beside}.get(name)
 
     def erase(self, key: Key) -> None:
         """Delete a row."""

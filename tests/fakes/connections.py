@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fakes.failing import Failing
+from fakes.records import changed, flat
 from fakes.table import Row, Table
 from tokensync.domain.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase, Status
 from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
@@ -54,7 +55,7 @@ class InMemoryConnections(Failing):
             record = _record(row)
             if record.lease_until is not None and record.lease_until >= now:
                 raise NotLeased("leased by another", record.lease_until)
-            if not even_if_not_due and (record.refresh_at is None or record.refresh_at > now):
+            if not even_if_not_due and (record.due.refresh_at is None or record.due.refresh_at > now):
                 raise NotLeased("not due")
             row.record = replace(record, fence=record.fence + 1, lease_until=until)
             return _record(row)
@@ -67,17 +68,14 @@ class InMemoryConnections(Failing):
                 raise FenceLost("another holder took over")
             if _record(row).schema > SCHEMA:
                 raise NewerSchema("written by a newer version")
-            changed = {
-                field.name: getattr(after, field.name)
-                for field in fields(Connection)
-                if getattr(before, field.name) != getattr(after, field.name)
-            }
-            if "history" in changed or len(after.history) > HISTORY_LENGTH:
-                changed["history"] = after.history[-HISTORY_LENGTH:]
-            if after.next_at is None:
-                changed["next_at"] = None  # even where it was None before: a request in between may have set it
-            row.record = replace(_record(row), **changed)
-            row.next_at = _record(row).next_at
+            stood = flat(before)
+            changes = {name: value for name, value in flat(after).items() if stood[name] != value}
+            if "history" in changes or len(after.history) > HISTORY_LENGTH:
+                changes["history"] = after.history[-HISTORY_LENGTH:]
+            if after.due.next_at is None:
+                changes["next_at"] = None  # even where it was None before: a request in between may have set it
+            row.record = changed(_record(row), **changes)
+            row.next_at = _record(row).due.next_at
             return _record(row)
 
     def take_over(
@@ -101,7 +99,9 @@ class InMemoryConnections(Failing):
             if max(standing.fence, standing.allocated) < floor:
                 fence = number = floor
             row.record = replace(
-                grant_holder,
+                grant_holder.with_consumer(sealed_consumer=standing.consumer.sealed_consumer).with_due(
+                    compare_at=(standing.lease_until or 0) + 1
+                ),
                 schema=SCHEMA,
                 phase=Phase.IDLE,
                 fence=fence,
@@ -112,13 +112,11 @@ class InMemoryConnections(Failing):
                 exemption=None,
                 sealed_answer=None,
                 published=standing.published,
-                sealed_consumer=standing.sealed_consumer,
-                compare_at=(standing.lease_until or 0) + 1,
                 failures=0,
                 last_error=None,
                 history=(*standing.history, *grant_holder.history),
             )
-            row.next_at = grant_holder.next_at
+            row.next_at = grant_holder.due.next_at
             return _record(row), stood
 
     def replace_standing(self, name: ConnectionName, *, seen: bytes, sealed: bytes | None) -> bool:
@@ -129,9 +127,9 @@ class InMemoryConnections(Failing):
                 return False
             if _record(row).schema > SCHEMA:
                 raise NewerSchema("written by a newer version")
-            if _record(row).sealed_consumer != seen:
-                return _record(row).sealed_consumer == sealed
-            row.record = replace(_record(row), sealed_consumer=sealed)
+            if _record(row).consumer.sealed_consumer != seen:
+                return _record(row).consumer.sealed_consumer == sealed
+            row.record = _record(row).with_consumer(sealed_consumer=sealed)
             return True
 
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
@@ -140,7 +138,7 @@ class InMemoryConnections(Failing):
             row = self._known(name)
             if _record(row).generation != generation:
                 return False
-            row.record = replace(_record(row), refresh_at=now, renew_at=now, next_at=now)
+            row.record = _record(row).with_due(refresh_at=now, renew_at=now, next_at=now)
             row.next_at = now
             return True
 
@@ -151,9 +149,9 @@ class InMemoryConnections(Failing):
             record = _record(row)
             if record.status is Status.DISCONNECTED:
                 return False
-            if record.authorized_at is not None and record.authorized_at >= at:
+            if record.authorized.authorized_at is not None and record.authorized.authorized_at >= at:
                 return False
-            row.record = replace(record, deauthorized_at=at, refresh_at=now, next_at=now)
+            row.record = record.with_authorized(deauthorized_at=at).with_due(refresh_at=now, next_at=now)
             row.next_at = now
             return True
 
@@ -204,7 +202,7 @@ class InMemoryConnections(Failing):
                 return False
             row.next_at = until
             if isinstance(row.record, Connection):
-                row.record = replace(row.record, next_at=until)
+                row.record = row.record.with_due(next_at=until)
             return True
 
     def kept(self, name: ConnectionName, *, fence: int) -> str | None:
@@ -215,7 +213,7 @@ class InMemoryConnections(Failing):
     def seed(self, record: Connection) -> Connection:
         """Put a record as it stands, past every condition."""
         with self.table.lock:
-            self.table.rows[_key(record.name)] = Row(record, next_at=record.next_at)
+            self.table.rows[_key(record.name)] = Row(record, next_at=record.due.next_at)
         return record
 
     def stored(self, name: ConnectionName) -> Connection:
@@ -242,12 +240,12 @@ def _check_authorization(stood: Connection, new: Connection) -> None:
     """Refuse an authorization that is older than the one that stands, or is that one again."""
     if stood.schema > SCHEMA:
         raise NewerSchema("written by a newer version")
-    at = new.authorized_at or 0
-    if stood.authorized_at is None:
+    at = new.authorized.authorized_at or 0
+    if stood.authorized.authorized_at is None:
         return
-    if stood.authorized_at <= at and stood.authorized_by != new.authorized_by:
+    if stood.authorized.authorized_at <= at and stood.authorized.authorized_by != new.authorized.authorized_by:
         return
-    if stood.authorized_at < at and stood.removed_at is not None:
+    if stood.authorized.authorized_at < at and stood.removed_at is not None:
         return
     raise FenceLost("authorized by this authorization or a later one")
 

@@ -28,7 +28,7 @@ from fakes import (
 from tokensync.assembly import CallbackParts, Ports, RotationParts
 from tokensync.authorize.links import Invite, Signer
 from tokensync.domain.app import App
-from tokensync.domain.connection import Connection
+from tokensync.domain.connection import Connection, DueTimes
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import ProviderResponse
 from tokensync.domain.names import ConnectionName
@@ -236,7 +236,7 @@ class World:
             obtained_at=grant.obtained_at,
             access_expires_at=grant.access_expires_at,
             refresh_expires_at=grant.refresh_expires_at,
-            renew_at=now,
+            due=DueTimes(renew_at=now),
         )
         published = self.publisher.publish(record, grant)
         return self.connections.seed(scheduled(replace(record, published=published)))

@@ -229,7 +229,7 @@ def _push_all(run: Run, target: Target, app: App) -> None:
     """Let the consumer have the new secret with each pair; what fails is made up for by the next refresh."""
     with run.out.progress(f"Handing the new secret to {app.push}") as tell:
         for record in target.connections.list(app.name):
-            if record.status is Status.ACTIVE and record.removed_at is None and record.handed_over_at is None:
+            if record.status is Status.ACTIVE and record.removed_at is None and record.consumer.handed_over_at is None:
                 tell(f"Pushing {record.name}")
                 with suppress(FunctionRefused):
                     ask_rotation(target, {"tokensync": "push", "connection": str(record.name), "to": app.push})

@@ -104,7 +104,7 @@ def row(record: Connection, *, now: int, reason: str = "") -> tuple[object, ...]
         record.generation,
         "-" if record.obtained_at is None else moment(record.access_expires_at, now=now),
         moment(record.refresh_expires_at, now=now),
-        moment(record.next_at, now=now, never="-"),
+        moment(record.due.next_at, now=now, never="-"),
         reason.replace("_", " "),
         None if error is None else f"{error.failure} {error.code}".strip(),
     )
@@ -125,7 +125,7 @@ def fields(target: Target, record: Connection) -> dict[str, object]:
     del told["removed_at"]  # who sees this was not removed
     del told["next"]  # it stands beneath
     told["verified_at"] = moment(record.verified_at, now=now, never="-")
-    told["due_at"] = moment(record.next_at, now=now, never="-")
+    told["due_at"] = moment(record.due.next_at, now=now, never="-")
     published = record.published
     told["published"] = (
         "nothing" if published is None else f"generation {published.generation}, {moment(published.at, now=now)}"

@@ -139,10 +139,12 @@ def _trouble(record: Connection, *, now: int, hands_on: bool) -> tuple[str, str]
         return f"is {record.status.value}{reason}", told.command(record.name)
     if told is not None and (record.unpublished or record.obtained_at is None):
         return f": {told.why}", told.command(record.name)
-    if record.push_failures and hands_on:
+    if record.consumer.push_failures and hands_on:
         return "was not handed to its consumer", f"tokensync push {name} --to api2cart"
     # One that was handed over is refreshed by its consumer, who tells nobody here.
-    ends, due = (record.access_expires_at, record.next_at) if record.handed_over_at is None else (None, None)
+    ends, due = (
+        (record.access_expires_at, record.due.next_at) if record.consumer.handed_over_at is None else (None, None)
+    )
     if ends is not None and ends <= now:
         return f"expired {moment(ends, now=now)}", f"tokensync refresh {name}"
     if due is not None and due < now - _OVERDUE:

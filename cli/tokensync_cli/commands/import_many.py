@@ -52,7 +52,7 @@ def foresee(target: Target, app: str, row: Row, *, replace: bool) -> Done:
     stands = target.connections.get(name)
     if stands is None or stands.removed_at is not None or stands.status is Status.QUARANTINED:
         return _done(app, row, "would_import")
-    if stands.authorized_by == row.mark:
+    if stands.authorized.authorized_by == row.mark:
         return _done(app, row, "imported_before")
     if replace:
         return _done(app, row, "would_replace")

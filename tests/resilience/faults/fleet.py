@@ -21,7 +21,7 @@ from tokensync.aws.kms import KmsKeys
 from tokensync.aws.system import SystemClock
 from tokensync.aws.token_secrets import SecretsManagerTokens
 from tokensync.domain.app import App
-from tokensync.domain.connection import Connection
+from tokensync.domain.connection import AuthorizedBy, Connection, DueTimes
 from tokensync.domain.grant import Grant
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import EnvelopeSealer, Unsealer, grant_binding
@@ -226,9 +226,8 @@ def _connections(fleet: Fleet, count: int, life: int, *, due: bool, own_keys: bo
             sealed_grant=key.seal(grant.to_bytes(), binding=grant_binding(name)),
             obtained_at=now,
             access_expires_at=now + life,
-            authorized_at=now,
-            authorized_by="seeded",
-            renew_at=now if due else now + life // 2,
+            authorized=AuthorizedBy(authorized_at=now, authorized_by="seeded"),
+            due=DueTimes(renew_at=now if due else now + life // 2),
         )
         stands = schedule.scheduled(replace(record, published=publisher.publish(record, grant)))
         stack.table.put(connection_key(name), {**connection_attributes(stands), DUE: DUE})

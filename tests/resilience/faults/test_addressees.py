@@ -155,8 +155,8 @@ def test_a_doubtful_certificate_is_refused(
     assert document["access_token"] == asked[kind].grant(record).access_token.reveal()
     assert record.last_error is not None
     assert "not_sent" == record.last_error.failure
-    assert record.renew_at is not None
-    assert 10 <= record.renew_at - record.last_error.at <= 60
+    assert record.due.renew_at is not None
+    assert 10 <= record.due.renew_at - record.last_error.at <= 60
 
 
 def test_a_good_certificate_is_taken(stack: Stack, asked: dict[str, Fleet], servers: dict[str, TlsServer]) -> None:

@@ -108,7 +108,7 @@ def _accept(stage: Stage, name: ConnectionName, *, force: bool) -> None:
     after = stage.record(name)
     if before is None or after is None or before.status is not Status.QUARANTINED:
         return
-    is_same = after.authorized_by == before.authorized_by and not after.unpublished
+    is_same = after.authorized.authorized_by == before.authorized.authorized_by and not after.unpublished
     if is_same and outcome.result in _NOT_ACCEPTED and after.status is not Status.QUARANTINED:
         stage.witness.broken.append(f"{name}: not accepted ({outcome.result}), and {after.status} all the same")
 
@@ -167,7 +167,7 @@ def calm(stage: Stage) -> None:
 def _compare(stage: Stage, name: ConnectionName) -> None:
     """Do what `recover`, which operators are told of, does after a restore for whom nothing is due."""
     record = stage.record(name)
-    if record is not None and name in stage.rolled_back and record.next_at is None and record.phase is Phase.IDLE:
+    if record is not None and name in stage.rolled_back and record.due.next_at is None and record.phase is Phase.IDLE:
         stage.work(name, compare=True)
 
 

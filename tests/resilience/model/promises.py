@@ -78,7 +78,9 @@ def _check_one(stage: Stage, record: Connection) -> None:
     assert record.phase is Phase.IDLE, "liveness: an attempt stays unfinished"
     assert record.lease_until is None or record.lease_until < now
     if record.status is not Status.ACTIVE or record.removed_at is not None:
-        assert (record.next_at, record.refresh_at) == (None, None), f"liveness: {record.status}, and queued for ever"
+        assert (record.due.next_at, record.due.refresh_at) == (None, None), (
+            f"liveness: {record.status}, and queued for ever"
+        )
     if record.removed_at is not None:
         assert stage.world.secrets.document(name) is None
         return
@@ -89,9 +91,9 @@ def _check_one(stage: Stage, record: Connection) -> None:
     assert record.status is not Status.ORPHANED, "liveness: its secret was asked for, and does not come back"
     if record.status is Status.ACTIVE:
         assert stage.server(name).takes(stage.token(name)) or not lineage.alive
-        assert record.next_at is not None
-        assert record.refresh_at is not None, "liveness: queued for ever, and nothing is due"
-        assert record.next_at > now - 2 * REST, "liveness: due, and not done"
+        assert record.due.next_at is not None
+        assert record.due.refresh_at is not None, "liveness: queued for ever, and nothing is due"
+        assert record.due.next_at > now - 2 * REST, "liveness: due, and not done"
     elif record.status is Status.HELD:
         assert record.reason == Reason.LAST_ATTEMPT_AMBIGUOUS, f"liveness: held ({record.reason}) for ever"
 

@@ -96,8 +96,8 @@ CUTS = {
     ),
     "never_asleep": Cut(
         COMMITTING,
-        "refresh_at = min(at, record.refresh_at or at)",
-        "refresh_at = min(at, record.refresh_at or at) if compare else record.refresh_at",
+        "refresh_at = min(at, record.due.refresh_at or at)",
+        "refresh_at = min(at, record.due.refresh_at or at) if compare else record.due.refresh_at",
         ("liveness", "I1"),
     ),
     "due_after_lease": Cut(

@@ -137,7 +137,7 @@ class Witness:
 
     def _look_for_rest(self, record: Connection) -> None:
         """Hold that what an operator or the account decided stands until one of them decides otherwise."""
-        name, by = record.name, record.authorized_by or ""
+        name, by = record.name, record.authorized.authorized_by or ""
         before, status, why = self.rests.get(name, ("", Status.ACTIVE, ""))
         is_over = record.removed_at is not None or (
             record.status is Status.DISCONNECTED and record.reason != Reason.REMOVED

@@ -107,7 +107,7 @@ def test_api2cart_owns_what_was_given_to_it(stack: Stack) -> None:
 
     assert "owned_by_consumer" == refused["error"]["class"]
     assert 1 == len(sandbox.entries(kind="refresh_token"))
-    assert stack.stored(name).next_at is None
+    assert stack.stored(name).due.next_at is None
 
 
 @pytest.fixture(scope="module")

@@ -69,14 +69,11 @@ def test_a_sealed_answer_among_the_dead_letters(stack: Stack, sandbox: Sandbox) 
     assert record.attempt is not None
     # As it would be had RECEIVED found the table down: the message alone has the answer, and nothing is due.
     unstored = replace(
-        record,
+        record.with_due(renew_at=None, refresh_at=None, next_at=None),
         phase=Phase.SENT,
         sealed_answer=None,
         allocated=record.allocated - 1,
         lease_until=int(time.time()) - 1,
-        renew_at=None,
-        refresh_at=None,
-        next_at=None,
     )
     stack.connections.write(record, unstored)
     letter = Work(connection=name, answer=record.sealed_answer, fence=record.attempt.fence)

@@ -125,7 +125,7 @@ def test_a_reauthorization_in_mid_refresh_wins(stack: Stack, sandbox: Sandbox) -
     stack.connect(APP, sandbox, seller, for_account=seller)
     reauthorized = stack.stored(name)
     refreshing.join()
-    eventually(lambda: stack.stored(name).compare_at is None)
+    eventually(lambda: stack.stored(name).due.compare_at is None)
 
     record, document = stack.stored(name), stack.document(name)
     assert Status.ACTIVE == record.status

@@ -64,7 +64,7 @@ def test_a_seller_who_leaves(stack: Stack, sandbox: Sandbox, name: ConnectionNam
     eventually(lambda: stack.document(name)["status"] == "disconnected", seconds=SOON)
 
     record = stack.stored(name)
-    assert ("deauthorized", None, None) == (record.reason, record.next_at, record.deauthorized_at)
+    assert ("deauthorized", None, None) == (record.reason, record.due.next_at, record.authorized.deauthorized_at)
     assert 1 == [entry.event for entry in record.history].count("connection.deauthorized")
     assert stack.document(name)["access_token"]
     assert before == len(sandbox.entries(account=name.account))
@@ -79,7 +79,7 @@ def test_a_seller_who_leaves_and_comes_back(stack: Stack, sandbox: Sandbox, name
     stack.connect(APP, sandbox, name.account, for_account=name.account)
     assert [200] == notify(stack, sandbox, name, "deauthorized", timestamp=left_at, notification="2")
 
-    assert (Status.ACTIVE, None) == (stack.stored(name).status, stack.stored(name).deauthorized_at)
+    assert (Status.ACTIVE, None) == (stack.stored(name).status, stack.stored(name).authorized.deauthorized_at)
     assert "active" == stack.document(name)["status"]
 
 
@@ -87,7 +87,7 @@ def test_a_seller_who_leaves_and_comes_back(stack: Stack, sandbox: Sandbox, name
 def test_a_forged_notice(stack: Stack, sandbox: Sandbox, name: ConnectionName, tamper: str) -> None:
     """A digit, a field or a space too many, no signature, another product's scheme: 401, and nothing happens."""
     assert [401] == notify(stack, sandbox, name, "deauthorized", tamper=tamper)
-    assert stack.stored(name).deauthorized_at is None
+    assert stack.stored(name).authorized.deauthorized_at is None
 
 
 @pytest.mark.parametrize("event", ["expiring", "unknown"])

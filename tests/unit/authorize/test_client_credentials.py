@@ -49,7 +49,7 @@ def answer(number: int = 1, **fields: Any) -> dict[str, Any]:
 def refresh(stage: Staged) -> Any:
     """Let the next refresh be due, and made."""
     name = stage.name(stage.world.app.client_id)
-    stage.world.clock.advance(max(0, (stage.world.stored(name).next_at or 0) - stage.world.clock.now()))
+    stage.world.clock.advance(max(0, (stage.world.stored(name).due.next_at or 0) - stage.world.clock.now()))
     return stage.world.run(name)
 
 
@@ -70,8 +70,8 @@ def test_the_first_token_is_minted_on_demand(app: App) -> None:
     )
     assert stage.world.clock.now() + 7200 == document["expires_at"]
     record = stage.world.stored(name)
-    assert record.renew_at is not None
-    assert None is record.verify_at
+    assert record.due.renew_at is not None
+    assert None is record.due.verify_at
     assert [] == stage.alerts()
     (form,) = stage.server.forms(PATHS[app.name])
     assert ("client_credentials", app.scopes[0]) == (form["grant_type"], form["scope"])
@@ -170,7 +170,7 @@ def test_scopes_that_were_not_minted_are_the_operators_to_mend() -> None:
 
     (alert,) = stage.world.alerts.told
     assert ("authorization.scopes_missing", "tokensync app show oidc") == (alert.kind, alert.next_command)
-    assert ("api.read",) == stage.world.stored(stage.name("client-1")).missing_scopes
+    assert ("api.read",) == stage.world.stored(stage.name("client-1")).authorized.missing_scopes
 
 
 def test_a_minted_token_that_states_no_life_is_renewed_all_the_same() -> None:
@@ -206,7 +206,7 @@ def test_an_account_that_consented_is_never_given_the_apps_token() -> None:
 
     for _ in range(3):
         record = world.stored(name)
-        world.clock.advance(max(0, (record.next_at or 0) - world.clock.now()))
+        world.clock.advance(max(0, (record.due.next_at or 0) - world.clock.now()))
         assert Result.POSTPONED is world.run(name).result
     forced = world.on_demand.refresh(name, world.budget(), force=True)
 

@@ -402,7 +402,7 @@ def test_another_account_than_invited_is_quarantined(world: World, browser: Brow
 
     assert "This is another account" in browser.result().body
     assert versions == world.secrets.secret(old).versions
-    assert (Status.QUARANTINED, None) == (world.stored().status, world.stored().next_at)
+    assert (Status.QUARANTINED, None) == (world.stored().status, world.stored().due.next_at)
     assert world.secrets.document(NAME) is None
     assert ["connection.quarantined"] == [alert.kind for alert in world.alerts.told]
 
@@ -420,7 +420,7 @@ def test_a_stray_authorization_of_a_standing_connection_changes_nothing(world: W
 def test_the_right_account_reauthorizes_its_connection(world: World, browser: Browser) -> None:
     """A new authorization takes the connection over: a new generation, active, the old token never presented."""
     world.connected()
-    world.connections.seed(replace(world.stored(), status=Status.REAUTHORIZE, renew_at=None, next_at=None))
+    world.connections.seed(replace(world.stored().with_due(renew_at=None, next_at=None), status=Status.REAUTHORIZE))
     browser.connect(world.invite(for_account=ACCOUNT))
     browser.back()
 
@@ -483,14 +483,14 @@ def test_a_takeover_of_a_live_lease_compares_once_more_when_it_ends(world: World
     assert leased_until is not None
     browser.connect(world.invite(for_account=ACCOUNT))
     browser.back()
-    assert leased_until + 1 == world.stored().compare_at == world.stored().next_at
+    assert leased_until + 1 == world.stored().due.compare_at == world.stored().due.next_at
     arn = world.stored().published.arn  # type: ignore[union-attr]
     world.secrets.put(arn, '{"late": true}', token="00000000-0000-0000-0000-000000000009")
     world.after_lease()
     world.settle(ticks=2)
 
     assert "A1" == world.document()["access_token"]
-    assert world.stored().compare_at is None
+    assert world.stored().due.compare_at is None
 
 
 def test_a_secret_that_is_not_ours_is_not_overwritten(world: World, browser: Browser) -> None:
@@ -742,7 +742,7 @@ def test_shops_that_could_not_be_fetched_are_fetched_later(
     browser.back()
     world.settle(ticks=5)
 
-    assert (SHOPS, asked, None) == (world.document()["account"]["shops"], len(calls), world.stored().verify_at)
+    assert (SHOPS, asked, None) == (world.document()["account"]["shops"], len(calls), world.stored().due.verify_at)
     assert NAME == world.connections.find(APP, SHOPS[0]["id"])
 
 
@@ -765,5 +765,5 @@ def test_shops_that_the_provider_will_not_tell_are_not_asked_for_without_end(
     browser.back()
     world.settle(ticks=20)
 
-    assert (2, 1 + renewals, None) == (len(calls), len(world.shop.ledger), world.stored().verify_at)
+    assert (2, 1 + renewals, None) == (len(calls), len(world.shop.ledger), world.stored().due.verify_at)
     assert Status.ACTIVE is world.stored().status

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fakes.records import changed
 from fakes.scripted import OIDC, Staged, id_token, oidc_token
 from fakes.visitors import Browser
 from fakes.world import APP, NAME, World, killed
@@ -122,7 +123,7 @@ def test_an_answer_that_outlived_its_authorization_replaces_nothing_in_the_queue
     """When it was given nobody knows: what stands is not replaced by it."""
     world = World()
     message = answered_in_a_message(world, Browser(world))
-    before = world.connections.seed(replace(world.connected(), authorized_at=1, authorized_by="later"))
+    before = world.connections.seed(world.connected().with_authorized(authorized_at=1, authorized_by="later"))
     world.batches.run({"1": message.to_json()}, world.budget())
 
     assert before == world.stored()
@@ -212,7 +213,7 @@ def held(**change: Any) -> World:
     world = World()
     record = world.connected()
     attempt = Attempt(id="a", fence=2, at=world.clock.now() - 60)
-    world.connections.seed(replace(record, **{"status": Status.HELD, "attempt": attempt, **change}))
+    world.connections.seed(changed(record, **{"status": Status.HELD, "attempt": attempt, **change}))
     return world
 
 
@@ -221,7 +222,7 @@ def test_a_last_attempt_without_an_answer_rests() -> None:
     world = held(reason=Reason.LAST_ATTEMPT_AMBIGUOUS)
 
     assert Result.HELD is world.run().result
-    assert (None, []) == (world.stored().renew_at, world.shop.ledger)
+    assert (None, []) == (world.stored().due.renew_at, world.shop.ledger)
 
 
 def test_a_held_token_that_may_be_presented_is() -> None:

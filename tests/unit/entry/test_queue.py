@@ -57,7 +57,7 @@ def test_the_tick_queues_what_is_due_and_claims_it(world: World) -> None:
 
     assert ((1, 1), (0, 0)) == ((first.due, first.queued), (second.due, second.queued))
     assert [Work(connection=NAME)] == world.queue.works
-    assert world.clock.now() + 720 == world.stored().next_at
+    assert world.clock.now() + 720 == world.stored().due.next_at
 
 
 def test_a_lost_message_heals_itself(world: World) -> None:
@@ -282,7 +282,7 @@ def test_a_connection_that_no_refresh_helps_is_told_and_not_touched(
 ) -> None:
     """Without --force nothing is presented for it and its record stays as it is."""
     record = world.connections.seed(
-        replace(world.stored(), status=status, renew_at=None, refresh_at=None, next_at=None)
+        replace(world.stored().with_due(renew_at=None, refresh_at=None, next_at=None), status=status)
     )
 
     assert result == world.on_demand.refresh(NAME, world.budget()).result

@@ -40,7 +40,7 @@ def world() -> World:
     made = World()
     made.apps.register(LOGIN)
     made.apps.register(ADS)
-    made.connections.seed(replace(made.connected(), authorized_at=made.clock.now() - 3600, authorized_by="one"))
+    made.connections.seed(made.connected().with_authorized(authorized_at=made.clock.now() - 3600, authorized_by="one"))
     made.connections.index(NAME, [SHOP])
     return made
 
@@ -112,9 +112,9 @@ def test_an_account_that_left_is_disconnected(world: World) -> None:
     assert (Status.DISCONNECTED, "deauthorized", None, None, None) == (
         record.status,
         record.reason,
-        record.next_at,
-        record.renew_at,
-        record.deauthorized_at,
+        record.due.next_at,
+        record.due.renew_at,
+        record.authorized.deauthorized_at,
     )
     assert ("disconnected", "A0") == (world.document()["status"], world.document()["access_token"])
     assert "connection.deauthorized" == record.history[-1].event
@@ -127,11 +127,14 @@ def test_an_account_that_left_is_disconnected(world: World) -> None:
 def test_a_notice_that_names_the_account_itself(world: World) -> None:
     """Login Kit names the user; no look-up is needed."""
     now = world.clock.now()
-    world.connections.seed(replace(world.stored(), name=CREATOR, authorized_at=now - 60))
+    world.connections.seed(replace(world.stored().with_authorized(authorized_at=now - 60), name=CREATOR))
     body = login_notice(now)
 
     assert 200 == post(world, body, login_signature(body, now), app="tiktok").status
-    assert (now, [Work(connection=CREATOR, compare=True)]) == (world.stored(CREATOR).deauthorized_at, world.queue.works)
+    assert (now, [Work(connection=CREATOR, compare=True)]) == (
+        world.stored(CREATOR).authorized.deauthorized_at,
+        world.queue.works,
+    )
 
 
 def test_a_replayed_notice_has_one_effect(world: World) -> None:
@@ -147,7 +150,7 @@ def test_a_replayed_notice_has_one_effect(world: World) -> None:
 def test_a_notice_without_an_id_is_known_by_its_body(world: World) -> None:
     """Login Kit gives none, and signs each delivery anew."""
     now = world.clock.now()
-    world.connections.seed(replace(world.stored(), name=CREATOR, authorized_at=now - 60))
+    world.connections.seed(replace(world.stored().with_authorized(authorized_at=now - 60), name=CREATOR))
     body = login_notice(now)
     results = []
     for later in (0, 60):
@@ -167,7 +170,7 @@ def test_a_notice_of_another_app_is_not_a_replay(world: World) -> None:
 def test_a_late_delivery_counts(world: World, hours: int) -> None:
     """Deliveries are repeated for 72 hours: no window in time drops them."""
     sent_at = world.clock.now()
-    world.connections.seed(replace(world.stored(), name=CREATOR, authorized_at=sent_at - 60))
+    world.connections.seed(replace(world.stored().with_authorized(authorized_at=sent_at - 60), name=CREATOR))
     body = login_notice(sent_at)
     world.clock.advance(hours * 3600)
     assert 200 == post(world, body, login_signature(body, sent_at), app="tiktok").status
@@ -186,7 +189,7 @@ def test_a_time_ahead_of_ours_does_not_outlive_the_next_authorization(world: Wor
     """A notice's time counts as no later than now, and one without a time as now."""
     for number, at in enumerate((world.clock.now() * 1000, None)):
         post(world, shop_notice(world, timestamp=at, tts_notification_id=str(number)))
-        assert world.clock.now() == world.stored().deauthorized_at
+        assert world.clock.now() == world.stored().authorized.deauthorized_at
 
 
 def test_an_authorization_after_the_notice_wins(world: World) -> None:
@@ -199,7 +202,7 @@ def test_an_authorization_after_the_notice_wins(world: World) -> None:
     query = f"code=code-1&state={quote(state)}"
     assert 303 == world.seller_pages.callback(APP, query, cookie, world.budget(), base_url=world.base_url).status
     world.drain()
-    assert (Status.ACTIVE, None) == (world.stored().status, world.stored().deauthorized_at)
+    assert (Status.ACTIVE, None) == (world.stored().status, world.stored().authorized.deauthorized_at)
     assert ("active", "A1") == (world.document()["status"], world.document()["access_token"])
 
 
@@ -237,7 +240,7 @@ def test_a_comparison_that_comes_while_the_lease_stands_comes_again(world: World
 @pytest.mark.parametrize("status", [Status.HELD, Status.REAUTHORIZE, Status.ACTIVE])
 def test_whatever_it_was_before(world: World, status: Status) -> None:
     """A held connection, and one whose seller was to come back, is disconnected like any other."""
-    world.connections.seed(replace(world.stored(), status=status, reason="refused", renew_at=None))
+    world.connections.seed(replace(world.stored().with_due(renew_at=None), status=status, reason="refused"))
     post(world, shop_notice(world))
     world.drain()
     assert (Status.DISCONNECTED, "disconnected") == (world.stored().status, world.document()["status"])
@@ -264,7 +267,7 @@ def test_a_publication_that_fails_is_made_up_for(world: World) -> None:
     world.drain()
     assert (Status.DISCONNECTED, "active") == (world.stored().status, world.document()["status"])
     world.settle(ticks=5)
-    assert ("disconnected", None) == (world.document()["status"], world.stored().next_at)
+    assert ("disconnected", None) == (world.document()["status"], world.stored().due.next_at)
 
 
 def test_an_operators_refresh_meets_the_mark(world: World) -> None:

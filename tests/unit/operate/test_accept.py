@@ -60,7 +60,7 @@ def rolled_back(world: World, name: ConnectionName, meanwhile: Callable[[], obje
 @pytest.fixture
 def ended(world: World) -> World:
     """The same, two weeks later: the strange account's access token has ended, and nothing else is due."""
-    world.connections.seed(scheduled(replace(world.stored(OLD), renew_at=None, warn_at=None)))
+    world.connections.seed(scheduled(world.stored(OLD).with_due(renew_at=None, warn_at=None)))
     world.clock.advance(2 * WEEK)
     return world
 
@@ -96,8 +96,8 @@ def test_an_accepted_account_is_published_and_scheduled(world: World) -> None:
     assert (Status.ACTIVE, "", None) == (record.status, record.reason, record.lease_until)
     assert ("A1", "active", 1) == tuple(world.document()[field] for field in ("access_token", "status", "generation"))
     assert ["code-1"] == world.shop.ledger
-    assert record.renew_at is not None
-    assert world.clock.now() < record.renew_at < world.clock.now() + WEEK
+    assert record.due.renew_at is not None
+    assert world.clock.now() < record.due.renew_at < world.clock.now() + WEEK
     world.clock.advance(WEEK)
     world.run()
     assert (["code-1", "R1"], "A2") == (world.shop.ledger, world.document()["access_token"])
@@ -133,7 +133,7 @@ def test_an_ended_one_is_accepted_by_its_answer(ended: World) -> None:
     record = ended.stored()
 
     assert ["token.refreshed", "connection.accepted"] == [entry.event for entry in record.history[-2:]]
-    assert (Status.ACTIVE, "", ended.clock.now()) == (record.status, record.reason, record.verify_at)
+    assert (Status.ACTIVE, "", ended.clock.now()) == (record.status, record.reason, record.due.verify_at)
 
 
 def test_no_answer_for_an_ended_one(ended: World) -> None:
@@ -145,7 +145,7 @@ def test_no_answer_for_an_ended_one(ended: World) -> None:
 
     assert (False, 5, f"tokensync accept {NAME} --force") == refusal(answer)
     assert "it stays quarantined" in answer["error"]["message"]
-    assert (Status.QUARANTINED, Reason.NOT_INVITED, None) == (record.status, record.reason, record.next_at)
+    assert (Status.QUARANTINED, Reason.NOT_INVITED, None) == (record.status, record.reason, record.due.next_at)
     assert (None, ["code-1"]) == (ended.secrets.document(NAME), ended.shop.ledger)
 
     again = accept(ended)
@@ -270,7 +270,7 @@ def test_an_app_that_pushes_hands_it_over(world: World) -> None:
     accept(world)
 
     assert [NAME] == [work.connection for work in world.queue.drain()]
-    assert world.clock.now() == world.stored().push_at
+    assert world.clock.now() == world.stored().due.push_at
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ def test_a_refused_token_stays_quarantined(shop: World) -> None:
 
     assert (False, 4, f"tokensync invite {APP} --for {NAME}") == refusal(answer)
     assert (Status.QUARANTINED, Reason.RESTORED_TABLE, None) == (
-        shop.stored().status, shop.stored().reason, shop.stored().next_at
+        shop.stored().status, shop.stored().reason, shop.stored().due.next_at
     )  # fmt: skip
     assert before == current(shop)
     assert 0 == shop.apps.state(APP).refused
@@ -403,7 +403,7 @@ def test_a_forced_attempt_that_was_killed(shop: World, point: str) -> None:
 
     if point == "sent":
         assert (Status.QUARANTINED, Phase.IDLE, "A1") == (record.status, record.phase, shop.document()["access_token"])
-        assert None is record.next_at
+        assert None is record.due.next_at
     else:
         assert (Status.ACTIVE, "A2") == (record.status, shop.document()["access_token"])
     assert shop.shop.ledger.count("R0") <= 2
@@ -438,7 +438,7 @@ def test_refused_credentials_pause_the_app(shop: World) -> None:
 
 def test_a_consumers_token_is_not_presented(shop: World) -> None:
     """It was handed over before the backup: the consumer alone presents it."""
-    shop.connections.seed(replace(shop.stored(), handed_over_at=shop.clock.now()))
+    shop.connections.seed(shop.stored().with_consumer(handed_over_at=shop.clock.now()))
 
     assert (False, 1) == refusal(accept(shop, force=True))[:2]
     assert ["R0"] == shop.shop.ledger
@@ -536,7 +536,7 @@ def unverifiable(*, ends_at: int | None = None) -> World:
     world.connected()
     old = replace(world.grant(), access_token=Secret("OLD"), refresh_token=None, access_expires_at=ends_at)
     sealed = world.sealer.new_key(APP).seal(old.to_bytes(), binding=f"{NAME}|grant|1")
-    stood = replace(world.stored(), provider="oauth2", sealed_grant=sealed, renew_at=None, fence=4)
+    stood = replace(world.stored().with_due(renew_at=None), provider="oauth2", sealed_grant=sealed, fence=4)
     stood = replace(stood, access_expires_at=ends_at, published=world.publisher.publish(stood, old))
     world.connections.seed(scheduled(stood))
 

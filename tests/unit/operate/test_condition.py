@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fakes.records import changed
 from tokensync.domain.connection import QUOTA, UNAVAILABLE, LastError, Reason, Status
 from tokensync.domain.names import ConnectionName
 from tokensync.operate.summary import condition
@@ -56,7 +57,7 @@ def test_an_active_connection_needs_no_words(record: Connection) -> None:
 def test_every_state_has_its_command(record: Connection, change: dict[str, Any], word: str, following: str) -> None:
     """The words say why, and the command is one that a shell takes, whatever the account is called."""
     name = ConnectionName("shop", "an account; it's odd")
-    told = condition(replace(record, name=name, **change))
+    told = condition(changed(record, name=name, **change))
 
     assert told is not None
     assert (word, following.format(shlex.quote(str(name)))) == (told.word, told.command(name))

@@ -62,8 +62,8 @@ def test_a_pair_is_published_and_not_refreshed(world: World) -> None:
     assert ("A-9", now + WEEK, ["a", "b"]) == (
         world.document()["access_token"], world.document()["expires_at"], world.document()["scopes"]
     )  # fmt: skip
-    assert record.renew_at is not None
-    assert now < record.renew_at < now + WEEK
+    assert record.due.renew_at is not None
+    assert now < record.due.renew_at < now + WEEK
 
 
 def test_a_pair_without_an_end_is_renewed_soon(world: World) -> None:
@@ -72,8 +72,8 @@ def test_a_pair_without_an_end_is_renewed_soon(world: World) -> None:
     record = world.stored()
 
     assert world.clock.now() + 3600 == record.access_expires_at
-    assert record.renew_at is not None
-    assert record.renew_at <= world.clock.now() + 3600
+    assert record.due.renew_at is not None
+    assert record.due.renew_at <= world.clock.now() + 3600
 
 
 def test_the_same_token_again_does_nothing(world: World) -> None:
@@ -330,7 +330,7 @@ def test_a_token_that_never_expires_is_verified_at_once(world: World) -> None:
     assert (True, "verified") == (answer["ok"], answer["result"])
     assert (None, "forever") == (world.document(ADS)["expires_at"], world.document(ADS)["access_token"])
     assert world.clock.now() == record.verified_at
-    assert record.verify_at is not None
+    assert record.due.verify_at is not None
 
 
 def test_a_dead_token_that_never_expires(world: World, ads: Ads) -> None:
@@ -365,11 +365,13 @@ def test_a_secret_of_somebody_else_has_the_name(world: World) -> None:
 
 def test_a_later_authorization_wins(world: World) -> None:
     """The seller authorized while the import was on its way: that grant stands, whatever was to be replaced."""
-    later = replace(world.connected(refresh_token="new"), authorized_at=world.clock.now() + 60, authorized_by="seller")
+    later = world.connected(refresh_token="new").with_authorized(
+        authorized_at=world.clock.now() + 60, authorized_by="seller"
+    )
     world.connections.before_next("take_over", lambda: world.connections.seed(later))
     answer = bring(world, refresh_token=TOKEN, replace=True)
 
-    assert (1, "taken_over", "seller") == (answer["exit"], answer["result"], world.stored().authorized_by)
+    assert (1, "taken_over", "seller") == (answer["exit"], answer["result"], world.stored().authorized.authorized_by)
 
 
 @pytest.mark.parametrize("stood", ["nothing", "removed", "quarantined"])
@@ -455,7 +457,7 @@ def test_a_first_refresh_is_followed_by_the_accounts_facts(world: World) -> None
 
     assert SHOPS == world.document()["account"]["shops"]
     assert NAME == world.connections.find(APP, SHOPS[0]["id"])
-    assert (None, [TOKEN]) == (world.stored().verify_at, world.shop.ledger)
+    assert (None, [TOKEN]) == (world.stored().due.verify_at, world.shop.ledger)
 
 
 def test_a_brought_pair_comes_with_the_accounts_facts(world: World) -> None:
@@ -464,7 +466,7 @@ def test_a_brought_pair_comes_with_the_accounts_facts(world: World) -> None:
 
     assert SHOPS == world.document()["account"]["shops"]
     assert NAME == world.connections.find(APP, SHOPS[0]["id"])
-    assert (world.clock.now(), None) == (world.stored().verified_at, world.stored().verify_at)
+    assert (world.clock.now(), None) == (world.stored().verified_at, world.stored().due.verify_at)
 
 
 @pytest.mark.parametrize("pair", [{}, {"refresh_token": "BOBS-REFRESH"}])
@@ -505,7 +507,7 @@ def test_a_token_that_ends_and_that_nothing_looks_at(world: World) -> None:
 
     assert ("published", ["connection.cannot_refresh"]) == (answer["result"], told)
     assert (Status.ACTIVE, Status.REAUTHORIZE, "ended") == (before, record.status, record.reason)
-    assert ("reauthorize", None) == (world.document(name)["status"], record.next_at)
+    assert ("reauthorize", None) == (world.document(name)["status"], record.due.next_at)
     assert ["connection.cannot_refresh", "connection.reauthorize"] == [alert.kind for alert in world.alerts.told]
 
 
@@ -516,7 +518,7 @@ def test_refreshing_what_nothing_renews_keeps_its_end(world: World) -> None:
     bring(world, name, access_token="A-9", expires_at=world.clock.now() + 600)
     world.on_demand.refresh(name, world.budget())
 
-    assert (Status.ACTIVE, world.clock.now() + 600) == (world.stored(name).status, world.stored(name).next_at)
+    assert (Status.ACTIVE, world.clock.now() + 600) == (world.stored(name).status, world.stored(name).due.next_at)
 
 
 def test_a_removal_beside_the_same_import_is_not_told_as_done(world: World) -> None:

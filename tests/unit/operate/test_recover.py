@@ -71,7 +71,7 @@ def test_a_sealed_answer_comes_back_although_its_connection_was_given_up(world: 
     message = answer_in_a_message(world)
     world.run()
     record = replace(world.stored(), reason="last_attempt_ambiguous", exemption=None)
-    world.connections.seed(replace(record, renew_at=None, refresh_at=None, next_at=None))
+    world.connections.seed(record.with_due(renew_at=None, refresh_at=None, next_at=None))
     world.dead_letters.bury(message.to_json())
     recover(world, connection=str(NAME))
 
@@ -130,7 +130,7 @@ def test_a_letter_is_kept_until_what_it_carries_has_a_place(world: World) -> Non
 def test_a_letter_stays_whose_work_the_queue_does_not_accept(world: World) -> None:
     """Somebody holds the connection, and nobody would come after: the letter is kept for the next run."""
     message = answer_in_a_message(world)
-    rests = replace(world.stored(), renew_at=None, refresh_at=None, next_at=None)
+    rests = world.stored().with_due(renew_at=None, refresh_at=None, next_at=None)
     world.connections.seed(replace(rests, lease_until=world.clock.now() + 60))
     world.dead_letters.bury(message.to_json())
     world.queue.refuse = lambda _work: True
@@ -152,7 +152,7 @@ def test_an_answer_in_hand_asks_no_seller_to_come_back(world: World, reason: str
     world.run()
     status = Status.REAUTHORIZE if reason == "refused" else Status.HELD
     record = replace(world.stored(), status=status, reason=reason, exemption=None)
-    world.connections.seed(replace(record, renew_at=None, refresh_at=None, next_at=None))
+    world.connections.seed(record.with_due(renew_at=None, refresh_at=None, next_at=None))
     world.dead_letters.bury(message.to_json())
     world.keys.enabled = False
     told = recover(world, connection=str(NAME))["found"]
@@ -227,7 +227,7 @@ def test_an_answer_set_aside_whose_connection_is_not_due(world: World) -> None:
     world.failpoints.run_at("answered", lambda: world.connections.fail_next("write", StoreUnavailable))
     world.run()
     world.after_lease()
-    world.connections.seed(replace(world.stored(), refresh_at=None, next_at=None))
+    world.connections.seed(world.stored().with_due(refresh_at=None, next_at=None))
     answer = recover(world)
 
     assert [("answer", str(NAME), "brought_back")] == found(answer)
@@ -249,7 +249,7 @@ def test_an_answer_that_is_a_refusal_says_so(world: World) -> None:
 def test_an_earlier_refusal_that_is_kept_is_nothing(world: World) -> None:
     """Of an earlier presentation only tokens count: nothing is said to be found, and the secret is compared."""
     attempt = Attempt(id="second", fence=9, at=world.clock.now(), earlier=(7,))
-    record = replace(world.stored(), attempt=attempt, renew_at=None, refresh_at=None, next_at=None, fence=9)
+    record = replace(world.stored().with_due(renew_at=None, refresh_at=None, next_at=None), attempt=attempt, fence=9)
     world.connections.seed(record)
     refusal = world.shop.answer({"code": 36004005, "message": "no", "data": None, "request_id": "t"})
     sealed = world.sealer.new_key(APP).seal(refusal.to_bytes(), binding=answer_binding(NAME))
@@ -315,7 +315,9 @@ def test_every_secret_is_compared(world: World) -> None:
 )
 def test_what_only_an_operators_word_mends_is_told(world: World, change: dict[str, Any], following: str) -> None:
     """It is compared with nothing, restored by nobody, and its command is named."""
-    record = world.connections.seed(replace(world.stored(), renew_at=None, refresh_at=None, next_at=None, **change))
+    record = world.connections.seed(
+        replace(world.stored().with_due(renew_at=None, refresh_at=None, next_at=None), **change)
+    )
     answer = recover(world)
 
     assert ([("connection", str(NAME), "stays")], 0) == (found(answer), answer["compared"])
@@ -404,12 +406,12 @@ def test_an_answered_code_that_outlived_its_authorization_replaces_nothing() -> 
     message = authorization_in_a_message(world)
     assert message.authorization is not None
     del world.table.rows[f"app#{APP}", message.authorization.sort_key]
-    world.connections.seed(replace(world.connected(), authorized_at=world.clock.now(), authorized_by="later"))
+    world.connections.seed(world.connected().with_authorized(authorized_at=world.clock.now(), authorized_by="later"))
     world.dead_letters.bury(message.to_json())
     recover(world)
     world.drain()
 
-    assert "later" == world.stored().authorized_by
+    assert "later" == world.stored().authorized.authorized_by
     assert ["R0"] == [shown for shown in world.shop.ledger if shown.startswith("R")]
 
 

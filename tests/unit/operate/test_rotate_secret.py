@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from fakes.records import changed
 from fakes.scripted import ISSUER, OIDC, Staged, id_token, oidc_token
 from fakes.world import APP, NAME, World
 from tokensync.domain.app import App
@@ -96,9 +97,9 @@ def test_a_refused_secret_costs_the_connection_nothing(world: World) -> None:
     assert "invalid client_key" in told["error"]["message"]
     assert [] == world.alerts.told
     assert "" == world.apps.state(APP).paused
-    assert (stood.status, stood.renew_at, stood.failures, None) == (
+    assert (stood.status, stood.due.renew_at, stood.failures, None) == (
         after.status,
-        after.renew_at,
+        after.due.renew_at,
         after.failures,
         after.last_error,
     )
@@ -268,7 +269,7 @@ def test_an_app_without_a_new_secret(world: World) -> None:
 )
 def test_no_connection_can_tell(world: World, change: dict[str, Any]) -> None:
     """Only an active connection of ours tells of the secret alone; a removed one is not there."""
-    world.connections.seed(replace(world.stored(), **change))
+    world.connections.seed(changed(world.stored(), **change))
 
     assert "NoConnection" == prove(world)["error"]["class"]
     if "removed_at" not in change:
@@ -312,7 +313,7 @@ def test_a_connection_that_changed_meanwhile_proves_nothing(world: World) -> Non
 
     assert "not_proven" == prove(world)["error"]["class"]
     assert [] == world.shop.ledger
-    assert stood.renew_at == world.stored().renew_at
+    assert stood.due.renew_at == world.stored().due.renew_at
 
 
 def ads(world: World) -> None:
@@ -322,7 +323,7 @@ def ads(world: World) -> None:
     grant = replace(world.grant(), refresh_token=None, access_expires_at=None)
     sealed = world.sealer.new_key(APP).seal(grant.to_bytes(), binding=f"{NAME}|grant|1")
     assert Grant.from_bytes(grant.to_bytes()) == grant
-    world.connections.seed(replace(world.stored(), provider="tiktok_ads", sealed_grant=sealed, renew_at=None))
+    world.connections.seed(replace(world.stored().with_due(renew_at=None), provider="tiktok_ads", sealed_grant=sealed))
 
 
 @pytest.mark.parametrize(
@@ -345,7 +346,7 @@ def test_what_is_never_refreshed_is_verified(world: World, code: int, ok: bool, 
 
     assert (ok, kind) == (told["ok"], told.get("error", {}).get("class"))
     assert ["new"] == seen
-    assert (stood.verify_at, stood.failures, stood.history) == (after.verify_at, after.failures, after.history)
+    assert (stood.due.verify_at, stood.failures, stood.history) == (after.due.verify_at, after.failures, after.history)
     assert [] == world.alerts.told
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def test_a_summary_tells_names_times_and_states(record: Connection, now: int) -> None:
     """An operator sees every field of `tokensync list`, times in Unix seconds or null."""
-    shown = summary(replace(record, next_at=now + 60, status=Status.HELD, reason="ambiguous"), prefix="stack")
+    shown = summary(replace(record.with_due(next_at=now + 60), status=Status.HELD, reason="ambiguous"), prefix="stack")
 
     assert json.loads(json.dumps(shown)) == {
         "connection": "shop/account-1",

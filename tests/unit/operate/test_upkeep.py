@@ -219,7 +219,7 @@ def test_revoke_ends_it_at_the_provider_then_here(world: World, login: Login) ->
 
     assert (True, "revoked", [("/v2/oauth/revoke/", "A0")]) == (answer["ok"], answer["result"], login.asked)
     assert (Status.DISCONNECTED, "revoked", None, None) == (
-        record.status, record.reason, record.refresh_at, record.next_at
+        record.status, record.reason, record.due.refresh_at, record.due.next_at
     )  # fmt: skip
     assert ("disconnected", "A0") == (world.document(LOGIN)["status"], world.document(LOGIN)["access_token"])
     assert "connection.revoked" == record.history[-1].event
@@ -293,7 +293,7 @@ def test_a_revocation_without_an_answer_changes_nothing(
     record = world.stored(LOGIN)
 
     assert (False, code, f"tokensync revoke {LOGIN}") == (answer["ok"], answer["exit"], answer["error"]["next"])
-    assert (before.status, before.history, before.renew_at) == (record.status, record.history, record.renew_at)
+    assert (before.status, before.history, before.due.renew_at) == (record.status, record.history, record.due.renew_at)
     assert record.lease_until is None
 
 
@@ -343,7 +343,7 @@ def test_remove_takes_the_secret_and_leaves_a_tombstone(world: World) -> None:
     assert (True, "removed") == (answer["ok"], answer["result"])
     assert (True, 7) == (world.secrets.secret(NAME).deleted, world.secrets.secret(NAME).recovery_days)
     assert (Status.DISCONNECTED, "removed", None, None) == (
-        record.status, record.reason, record.sealed_grant, record.next_at
+        record.status, record.reason, record.sealed_grant, record.due.next_at
     )  # fmt: skip
     assert (world.clock.now(), world.clock.now() + 90 * 86_400) == (record.removed_at, record.ttl)
     assert "connection.removed" == record.history[-1].event
@@ -366,7 +366,7 @@ def test_a_removed_connection_leaves_the_schedule_alone(world: World) -> None:
     world.settle(ticks=20)
 
     assert (None, None, True) == (
-        world.stored().lease_until, world.stored().next_at, world.secrets.secret(NAME).deleted
+        world.stored().lease_until, world.stored().due.next_at, world.secrets.secret(NAME).deleted
     )  # fmt: skip
 
 
@@ -409,14 +409,14 @@ def test_a_removal_that_aws_throttles(world: World) -> None:
     assert 5 == ask(world, "remove", NAME)["exit"]
     record = world.stored()
 
-    assert (before.status, before.history, before.renew_at) == (record.status, record.history, record.renew_at)
+    assert (before.status, before.history, before.due.renew_at) == (record.status, record.history, record.due.renew_at)
     assert "removed" == ask(world, "remove", NAME)["result"]
 
 
 @pytest.mark.parametrize("status", [Status.ACTIVE, Status.REAUTHORIZE])
 def test_a_removal_whose_answer_got_lost(world: World, status: Status) -> None:
     """The secret may be on its way out: the connection that was not removed gets it back by itself."""
-    world.connections.seed(replace(world.stored(), status=status, renew_at=None))
+    world.connections.seed(replace(world.stored().with_due(renew_at=None), status=status))
     world.secrets.fail_next("delete", PublishUnavailable("lost"), after_commit=True)
     assert 5 == ask(world, "remove", NAME)["exit"]
     world.settle(ticks=2)
@@ -442,7 +442,7 @@ def test_whoever_comes_after_a_removal_that_died_finishes_it(world: World, place
     assert not world.stored().publishing_is_due()
     assert Result.REMOVED is world.run(compare=True).result
     assert (None, True) == (world.secrets.document(NAME), world.secrets.secret(NAME).deleted)
-    assert (None, None) == (world.stored().next_at, world.stored().deauthorized_at)
+    assert (None, None) == (world.stored().due.next_at, world.stored().authorized.deauthorized_at)
     assert world.stored().removed_at is not None
 
 
@@ -486,7 +486,7 @@ def test_a_removal_that_died_is_finished(world: World) -> None:
     ended = world.stored()
 
     assert (Status.DISCONNECTED, None) == (between.status, between.removed_at)
-    assert (Status.DISCONNECTED, None) == (ended.status, ended.next_at)
+    assert (Status.DISCONNECTED, None) == (ended.status, ended.due.next_at)
     assert ended.removed_at is not None
     assert world.secrets.secret(NAME).deleted
 
@@ -677,16 +677,16 @@ def test_publish_schedules_what_is_only_verified(world: World) -> None:
     record = world.stored()
     grant = replace(world.grant(), refresh_token=None, access_expires_at=None)
     sealed = world.sealer.new_key(APP).seal(grant.to_bytes(), binding=grant_binding(NAME))
-    world.connections.seed(replace(record, status=Status.ORPHANED, sealed_grant=sealed, renew_at=None))
+    world.connections.seed(replace(record.with_due(renew_at=None), status=Status.ORPHANED, sealed_grant=sealed))
     ask(world, "publish", NAME)
 
-    assert world.stored().renew_at is None
-    assert world.stored().verify_at is not None
+    assert world.stored().due.renew_at is None
+    assert world.stored().due.verify_at is not None
 
 
 def test_publish_leaves_to_its_consumer_what_is_theirs(world: World) -> None:
     """A connection that was handed over gets its secret back, and is not refreshed here."""
-    record = replace(world.stored(), status=Status.ORPHANED, handed_over_at=1, renew_at=None)
+    record = replace(world.stored().with_consumer(handed_over_at=1).with_due(renew_at=None), status=Status.ORPHANED)
     world.connections.seed(record)
     ask(world, "publish", NAME)
     world.settle(ticks=3)
@@ -696,12 +696,12 @@ def test_publish_leaves_to_its_consumer_what_is_theirs(world: World) -> None:
 
 def test_a_tombstone_holds_no_grant(world: World) -> None:
     """The tokens are dropped; what a consumer knows it by waits for the account's return."""
-    world.connections.seed(replace(world.stored(), handed_over_at=1, sealed_consumer=b"sealed"))
+    world.connections.seed(world.stored().with_consumer(handed_over_at=1, sealed_consumer=b"sealed"))
     ask(world, "remove", NAME)
     record = world.stored()
 
-    assert (None, None, None) == (record.sealed_grant, record.sealed_answer, record.handed_over_at)
-    assert b"sealed" == record.sealed_consumer
+    assert (None, None, None) == (record.sealed_grant, record.sealed_answer, record.consumer.handed_over_at)
+    assert b"sealed" == record.consumer.sealed_consumer
 
 
 def test_a_removal_whose_mark_got_no_answer_is_finished_by_the_schedule() -> None:

@@ -312,7 +312,7 @@ def test_a_re_authorization_that_lacks_its_advertiser_is_quarantined() -> None:
     assert 1 == stage.world.document(stage.name(BIGGER))["generation"]
     assert (Status.QUARANTINED, None) == (
         stage.world.stored(stage.name(BIG)).status,
-        stage.world.stored(stage.name(BIG)).verify_at,
+        stage.world.stored(stage.name(BIG)).due.verify_at,
     )
 
 
@@ -324,9 +324,9 @@ def test_what_a_token_reaches_that_never_expires_is_verified_and_never_refreshed
     stage.connect()
     record = stage.world.stored(stage.name(BIG))
 
-    assert record.renew_at is None
-    assert record.verify_at is not None
-    assert record.next_at == record.verify_at
+    assert record.due.renew_at is None
+    assert record.due.verify_at is not None
+    assert record.due.next_at == record.due.verify_at
     assert [] == stage.alerts()
 
 
@@ -338,8 +338,8 @@ def test_a_token_that_is_refreshed_is_not_verified_by_the_schedule() -> None:
     stage.connect()
     record = stage.world.stored(stage.name("u-1"))
 
-    assert record.renew_at is not None
-    assert record.verify_at is None
+    assert record.due.renew_at is not None
+    assert record.due.verify_at is None
 
 
 def test_a_token_that_ends_and_cannot_be_refreshed_is_told() -> None:
@@ -385,7 +385,7 @@ def test_what_was_not_granted_is_told() -> None:
     assert "b&lt;i&gt;" in body
     assert "<i>" not in body
     record = stage.world.stored(stage.name("u-1"))
-    assert (Status.ACTIVE, ("b<i>",)) == (record.status, record.missing_scopes)
+    assert (Status.ACTIVE, ("b<i>",)) == (record.status, record.authorized.missing_scopes)
     assert ("b<i>",) == pending_of(stage).missing_scopes
     (alert,) = stage.world.alerts.told
     assert ("authorization.scopes_missing", "oidc/u-1") == (alert.kind, alert.subject)
@@ -401,7 +401,7 @@ def test_nothing_is_missing_where_all_was_granted(scope: str | None) -> None:
     body = stage.connect().body
 
     assert 'id="missing"' not in body
-    assert () == stage.world.stored(stage.name("u-1")).missing_scopes
+    assert () == stage.world.stored(stage.name("u-1")).authorized.missing_scopes
     assert [] == stage.alerts()
     if scope is None:
         assert ["a", "b<i>"] == stage.world.document(stage.name("u-1"))["scopes"]
@@ -412,7 +412,7 @@ def test_nothing_at_all_may_be_granted() -> None:
     stage = granted("")
     stage.connect()
 
-    assert ("a", "b<i>") == stage.world.stored(stage.name("u-1")).missing_scopes
+    assert ("a", "b<i>") == stage.world.stored(stage.name("u-1")).authorized.missing_scopes
 
 
 def test_a_new_authorization_with_everything_clears_it() -> None:
@@ -422,7 +422,7 @@ def test_a_new_authorization_with_everything_clears_it() -> None:
     stage.world.clock.advance(1)
     stage.connect(code="code-2", for_account="u-1")
 
-    assert () == stage.world.stored(stage.name("u-1")).missing_scopes
+    assert () == stage.world.stored(stage.name("u-1")).authorized.missing_scopes
     assert ["authorization.scopes_missing"] == stage.alerts()
 
 

@@ -131,7 +131,7 @@ def test_a_document_always_fits(token: int, name: int, shops: int, text: str) ->
 
 def test_a_connection_that_was_handed_over_says_so(record: Connection, grant: Grant, now: int) -> None:
     """Readers learn that nothing here renews the token any more; until that is published, publishing is due."""
-    given = replace(record, handed_over_at=now)
+    given = record.with_consumer(handed_over_at=now)
 
     assert "consumer" == json.loads(document(given, grant))["owner"]
     assert given.publishing_is_due()

@@ -34,7 +34,7 @@ def busy(world: World, *, seconds: int) -> ProviderResponse:
 
 def at_its_time(world: World, name: ConnectionName) -> None:
     """Look after a connection when its refresh is due next."""
-    renew_at = world.stored(name).renew_at
+    renew_at = world.stored(name).due.renew_at
     assert renew_at is not None
     world.clock.advance(max(renew_at - world.clock.now(), 0))
     world.run(name)
@@ -51,7 +51,7 @@ def test_a_last_attempt_that_was_not_processed_stays_the_last() -> None:
     at_its_time(stage.world, name)
 
     record = stage.world.stored(name)
-    assert (Status.HELD, Reason.LAST_ATTEMPT_AMBIGUOUS, None) == (record.status, record.reason, record.renew_at)
+    assert (Status.HELD, Reason.LAST_ATTEMPT_AMBIGUOUS, None) == (record.status, record.reason, record.due.renew_at)
     assert 3 == stage.server.times("/token")
 
 

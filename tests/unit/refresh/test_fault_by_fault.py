@@ -280,9 +280,9 @@ def test_a_busy_provider_is_asked_when_it_says(
     record = world.stored()
 
     assert Status.ACTIVE == record.status
-    assert record.renew_at is not None
-    assert least <= record.renew_at - world.clock.now() <= most
-    assert record.next_at == record.renew_at
+    assert record.due.renew_at is not None
+    assert least <= record.due.renew_at - world.clock.now() <= most
+    assert record.due.next_at == record.due.renew_at
 
 
 @fault("F20")

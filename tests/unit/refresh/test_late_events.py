@@ -151,9 +151,9 @@ def test_a_planned_comparison_outlives_the_leases_before_it(world: World) -> Non
     with pytest.raises(KeyboardInterrupt):
         world.run()
     assert 303 == authorize(world, "code-1")
-    planned = world.stored().compare_at
+    planned = world.stored().due.compare_at
     world.on_demand.refresh(NAME, world.budget())
-    assert planned == world.stored().compare_at
+    assert planned == world.stored().due.compare_at
     arn = world.stored().published.arn  # type: ignore[union-attr]
     world.secrets.put(arn, '{"late": true}', token="00000000-0000-0000-0000-000000000002")
     world.after_lease()
@@ -194,9 +194,9 @@ def test_an_answer_that_waited_sealed_is_scheduled_from_its_arrival() -> None:
     world.run()
     record = world.stored()
 
-    assert record.renew_at is not None
+    assert record.due.renew_at is not None
     assert record.access_expires_at is not None
-    assert record.renew_at < record.access_expires_at
+    assert record.due.renew_at < record.access_expires_at
 
 
 def parked(world: World) -> None:
@@ -223,7 +223,7 @@ def test_a_resumed_app_asks_each_parked_one_once(world: World) -> None:
     world.apps.pause(APP, why="breaker", now=world.clock.now())
     world.clock.advance(BREAKER_WINDOW + 10)
     world.run()
-    assert world.stored().next_at is not None
+    assert world.stored().due.next_at is not None
     world.apps.resume(APP, now=world.clock.now())
     world.shop.alive.add("R0")
     world.settle(ticks=15)
@@ -235,7 +235,7 @@ def test_a_resumed_app_asks_each_parked_one_once(world: World) -> None:
 
 def test_force_accepts_no_quarantined_connection(world: World) -> None:
     """A refresh must not be what publishes an account that was set apart."""
-    record = world.connections.seed(replace(world.stored(), status=Status.QUARANTINED, renew_at=None))
+    record = world.connections.seed(replace(world.stored().with_due(renew_at=None), status=Status.QUARANTINED))
     world.on_demand.refresh(NAME, world.budget(), force=True)
 
     assert record == world.stored()
@@ -344,7 +344,7 @@ def test_a_resumed_parked_connection_whose_answer_is_lost_has_its_last_attempt(w
     world.apps.resume(APP, now=world.clock.now())
     world.shop.alive.add("R0")
     world.shop.script.append(lambda _honest: world.shop.answer(b"bad gateway", status=502))
-    world.clock.advance((world.stored().next_at or 0) - world.clock.now())
+    world.clock.advance((world.stored().due.next_at or 0) - world.clock.now())
     world.run()
     held = world.stored()
     assert (Status.HELD, "ambiguous", Exemption.LAST_ATTEMPT) == (held.status, held.reason, held.exemption)

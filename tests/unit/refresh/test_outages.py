@@ -23,7 +23,7 @@ def failing(world: World, *, times: int) -> int:
     wait = 0
     for _ in range(times):
         world.run()
-        due = world.stored().next_at
+        due = world.stored().due.next_at
         assert due is not None
         wait = due - world.clock.now()
         world.clock.advance(wait)
@@ -80,7 +80,7 @@ def overdue(world: World) -> Work:
     (message,) = world.queue.drain()
     world.after_lease()
     world.run()
-    world.clock.advance((world.stored().next_at or 0) - world.clock.now() + 1)
+    world.clock.advance((world.stored().due.next_at or 0) - world.clock.now() + 1)
     world.run()
     return message
 
@@ -89,7 +89,7 @@ def overdue(world: World) -> Work:
 def test_an_answer_whose_message_came_in_an_outage_is_published_after_it(world: World) -> None:
     """Nothing is due of its connection, and its message is gone: the record asks for it."""
     message = overdue(world)
-    assert (Status.REAUTHORIZE, None) == (world.stored().status, world.stored().next_at)
+    assert (Status.REAUTHORIZE, None) == (world.stored().status, world.stored().due.next_at)
     world.keys.enabled = False
     world.batches.run({"1": message.to_json()}, world.budget())
     world.settle(ticks=30)
@@ -109,7 +109,7 @@ def test_a_command_in_an_outage_leaves_nothing_that_is_queued_for_ever(world: Wo
     assert "postponed" == ask(world, "revoke", local=True)["error"]["class"]
     world.settle(ticks=60)
 
-    assert (Status.REAUTHORIZE, None) == (world.stored().status, world.stored().next_at)
+    assert (Status.REAUTHORIZE, None) == (world.stored().status, world.stored().due.next_at)
     sent = world.connections.calls["claim"]
     world.settle(ticks=60)
     assert sent == world.connections.calls["claim"]

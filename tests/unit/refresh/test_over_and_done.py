@@ -72,7 +72,7 @@ def test_an_answer_that_comes_after_the_end_brings_nothing_back(world: World, en
     world.settle(ticks=15)
 
     assert (Status.DISCONNECTED, None, None) == (
-        world.stored().status, world.stored().attempt, world.stored().next_at
+        world.stored().status, world.stored().attempt, world.stored().due.next_at
     )  # fmt: skip
     assert ("disconnected", "A0") == (world.document()["status"], world.document()["access_token"])
     assert ["R0"] == world.shop.ledger
@@ -94,7 +94,11 @@ def given_away(world: World) -> ScriptedCart:
     world.shop.others[HOST] = made
     app = world.apps.get(APP)
     world.apps.update(replace(app, settings={"owner": "consumer"}, api2cart_key=Secret(KEY)))
-    record = replace(world.stored(), handed_over_at=world.clock.now(), status=Status.ACTIVE, reason="", renew_at=None)
+    record = replace(
+        world.stored().with_consumer(handed_over_at=world.clock.now()).with_due(renew_at=None),
+        status=Status.ACTIVE,
+        reason="",
+    )
     world.connections.seed(record)
     return made
 
@@ -123,5 +127,5 @@ def test_a_pair_that_is_ours_again_can_be_handed_over_again(world: World) -> Non
     world.batches.run({"1": message.to_json()}, world.budget())
 
     assert Result.PUSHED == ask(world, "push", to="api2cart")["result"]
-    assert ("consumer", None) == (world.document()["owner"], world.stored().renew_at)
+    assert ("consumer", None) == (world.document()["owner"], world.stored().due.renew_at)
     assert ["R1"] == [store["tiktokshop_refresh_token"] for store in cart.stores.values()]

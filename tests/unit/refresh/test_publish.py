@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fakes import FakeClock, InMemoryTokenSecrets
+from fakes.records import changed
 from fault_rows import fault
 from tokensync.domain.connection import Connection, Published, Status
 from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs
@@ -180,4 +181,4 @@ def test_publishing_is_due_where_secret_and_grant_differ(
 
     Nor is there to be a new secret for one that has ended.
     """
-    assert replace(record, **changes).publishing_is_due() is due  # type: ignore[arg-type]
+    assert changed(record, **changes).publishing_is_due() is due

@@ -88,7 +88,7 @@ def test_a_full_secret_is_tried_again_every_hour(world: World) -> None:
     world.settle(ticks=60, every=60)
 
     assert 1 == world.secrets.calls["put"]
-    assert world.stored().refresh_at == world.stored().compare_at == world.stored().next_at
+    assert world.stored().due.refresh_at == world.stored().due.compare_at == world.stored().due.next_at
 
 
 @fault("F22")
@@ -113,7 +113,7 @@ def test_an_operators_refresh_of_a_full_secret_presents_nothing(world: World) ->
         assert Result.POSTPONED == world.on_demand.refresh(NAME, world.budget(), force=force).result
 
     assert ["R0"] == world.shop.ledger
-    assert world.stored().next_at == world.clock.now() + QUOTA_RECHECK
+    assert world.stored().due.next_at == world.clock.now() + QUOTA_RECHECK
     assert ["publishing.quota_reached"] == alerts(world)
 
 
@@ -147,7 +147,7 @@ def test_a_verification_that_is_due_waits_as_well(world: World) -> None:
     """Nothing at all is asked of the provider while the standing pair is not published."""
     fill(world)
     world.run()
-    world.connections.seed(replace(world.stored(), verify_at=world.clock.now()))
+    world.connections.seed(world.stored().with_due(verify_at=world.clock.now()))
     world.settle(ticks=3, every=HOUR)
 
     assert ["R0"] == world.shop.ledger
@@ -195,7 +195,8 @@ def test_a_new_authorization_has_its_own_chance(world: World) -> None:
     world.run()
     free(world)
     record, _ = world.connections.take_over(
-        replace(world.stored(), unpublished="", authorized_at=world.clock.now(), authorized_by="again"), until=0
+        replace(world.stored().with_authorized(authorized_at=world.clock.now(), authorized_by="again"), unpublished=""),
+        until=0,
     )
 
     assert "" == record.unpublished

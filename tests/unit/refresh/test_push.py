@@ -104,7 +104,7 @@ def test_each_new_pair_is_handed_over(world: World) -> None:
     assert ["A1", "A2", "A3"] == cart(world).handed
     assert ["POST", "PUT", "PUT"] == [request.method for request in cart(world).requests]
     assert ["store-1"] == list(cart(world).stores)
-    assert (4, 4, None) == (world.stored().generation, world.stored().pushed, world.stored().push_at)
+    assert (4, 4, None) == (world.stored().generation, world.stored().consumer.pushed, world.stored().due.push_at)
     assert 1 == events(world).count("consumer.added")
 
 
@@ -143,7 +143,7 @@ def test_an_app_that_does_not_push_hands_nothing_over(world: World) -> None:
     refresh(world)
 
     assert [] == cart(world).requests
-    assert world.stored().push_at is None
+    assert world.stored().due.push_at is None
 
 
 def test_a_push_that_is_no_longer_wanted_rests(world: World) -> None:
@@ -153,7 +153,7 @@ def test_a_push_that_is_no_longer_wanted_rests(world: World) -> None:
     world.drain()
 
     assert [] == cart(world).requests
-    assert world.stored().push_at is None
+    assert world.stored().due.push_at is None
 
 
 def test_a_lost_message_is_made_up_for_by_the_tick(world: World) -> None:
@@ -202,8 +202,8 @@ def test_a_refusal_is_told_once_and_tried_again(world: World, code: int, followi
     world.settle(ticks=3)
 
     assert ("active", 2, 0) == (stood.status, stood.generation, stood.failures)
-    assert stood.push_at is not None
-    assert stood.push_at > world.clock.now() - 240
+    assert stood.due.push_at is not None
+    assert stood.due.push_at > world.clock.now() - 240
     assert ["push.failed"] == [alert.kind for alert in world.alerts.told]
     assert following in world.alerts.told[0].next_command
     assert 1 == events(world).count("push.failed")
@@ -212,7 +212,7 @@ def test_a_refusal_is_told_once_and_tried_again(world: World, code: int, followi
 
     assert ["A1"] == cart(world).handed
     assert "push.recovered" in events(world)
-    assert 0 == world.stored().push_failures
+    assert 0 == world.stored().consumer.push_failures
 
 
 def test_a_failure_waits_longer_each_time(world: World) -> None:
@@ -231,7 +231,7 @@ def test_retry_after_is_honoured(world: World) -> None:
     cart(world).script.append(lambda _: replace(told, headers={"retry-after": "1800"}))
     refresh(world)
 
-    assert world.stored().push_at == world.clock.now() + 1800
+    assert world.stored().due.push_at == world.clock.now() + 1800
 
 
 def test_a_refresh_goes_on_while_pushes_fail(world: World) -> None:
@@ -257,7 +257,7 @@ def test_an_update_without_an_answer_is_repeated(world: World) -> None:
     world.settle(ticks=5)
 
     assert ["A1", "A2", "A2"] == cart(world).handed
-    assert world.stored().pushed == world.stored().generation
+    assert world.stored().consumer.pushed == world.stored().generation
 
 
 def test_a_request_that_never_left_is_sent_again(world: World) -> None:
@@ -347,7 +347,7 @@ def test_killed_in_the_middle_of_an_update(world: World) -> None:
     world.settle(ticks=15)
 
     assert "A2" == cart(world).handed[-1]
-    assert world.stored().pushed == world.stored().generation
+    assert world.stored().consumer.pushed == world.stored().generation
 
 
 def test_the_key_down_sends_nothing(world: World) -> None:
@@ -554,14 +554,14 @@ def test_push_on_demand_tells_why_not(world: World, code: int, exit_code: int, f
 @pytest.mark.parametrize("status", [Status.REAUTHORIZE, Status.QUARANTINED, Status.ORPHANED, Status.DISCONNECTED])
 def test_a_connection_that_rests_is_not_pushed(world: World, status: Status) -> None:
     """A pair that is dead, or nobody's to use, goes nowhere."""
-    world.connections.seed(replace(world.stored(), status=status, push_at=world.clock.now()))
+    world.connections.seed(replace(world.stored().with_due(push_at=world.clock.now()), status=status))
 
     assert not push(world)["ok"]
-    world.connections.seed(scheduled(replace(world.stored(), renew_at=None, push_at=world.clock.now())))
+    world.connections.seed(scheduled(world.stored().with_due(renew_at=None, push_at=world.clock.now())))
     world.run()
 
     assert [] == cart(world).requests
-    assert world.stored().push_at is None
+    assert world.stored().due.push_at is None
 
 
 def test_there_is_no_pair_yet(world: World) -> None:
@@ -594,7 +594,12 @@ def test_a_connection_is_given_away_once(world: World) -> None:
     stood = world.stored()
 
     assert (True, "consumer") == (told["ok"], told["owner"])
-    assert ("active", "owned_by_consumer", None, None) == (stood.status, stood.reason, stood.renew_at, stood.next_at)
+    assert ("active", "owned_by_consumer", None, None) == (
+        stood.status,
+        stood.reason,
+        stood.due.renew_at,
+        stood.due.next_at,
+    )
     assert ("connection.handed_over", "consumer") == (events(world)[-1], world.document()["owner"])
 
     due_again(world)
@@ -620,10 +625,10 @@ def test_what_may_be_spent_is_not_given_away(world: World) -> None:
     assert "its refresh token may be spent" in told["error"]["message"]
     assert f"tokensync refresh {NAME} --force" == told["error"]["next"]
     assert [] == cart(world).requests
-    assert (Status.HELD, "ambiguous", stood.renew_at, stood.exemption, "tokensync") == (
+    assert (Status.HELD, "ambiguous", stood.due.renew_at, stood.exemption, "tokensync") == (
         after.status,
         after.reason,
-        after.renew_at,
+        after.due.renew_at,
         after.exemption,
         after.owner,
     )
@@ -657,10 +662,10 @@ def test_by_itself_too_it_waits_until_the_token_is_known_to_be_good(world: World
 
     world.shop.script.append(vanished)
     world.run()
-    world.connections.seed(scheduled(replace(world.stored(), push_at=world.clock.now())))
+    world.connections.seed(scheduled(world.stored().with_due(push_at=world.clock.now())))
 
     assert Result.HELD is world.run().result
-    assert ([], None) == (cart(world).requests, world.stored().push_at)
+    assert ([], None) == (cart(world).requests, world.stored().due.push_at)
     world.clock.advance(WEEK // 2)
     world.settle(ticks=3)
     assert (["R0"], ["A1"]) == (world.shop.ledger, cart(world).handed)
@@ -704,7 +709,7 @@ def test_a_refresh_of_what_was_given_away_is_refused(world: World, force: bool) 
 
     assert (OWNED, Result.NOTHING_DUE) == (outcome.result, late.result)
     assert [] == world.shop.ledger
-    assert world.stored().renew_at is None
+    assert world.stored().due.renew_at is None
 
 
 def test_a_new_authorization_takes_it_back(world: World) -> None:
@@ -752,7 +757,11 @@ def test_a_hand_over_that_was_refused_stays_ours(world: World) -> None:
     after = world.stored()
     refresh(world)
 
-    assert (stood.renew_at, None, None) == (after.renew_at, after.handed_over_at, after.sealed_consumer)
+    assert (stood.due.renew_at, None, None) == (
+        after.due.renew_at,
+        after.consumer.handed_over_at,
+        after.consumer.sealed_consumer,
+    )
     assert ["R0"] == world.shop.ledger
 
 

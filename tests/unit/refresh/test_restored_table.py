@@ -74,7 +74,7 @@ def test_a_grant_older_than_what_is_published_is_quarantined(world: World) -> No
     assert (Result.HELD, ["R0"]) == (outcome.result, world.shop.ledger)
     assert before == versions(world)
     assert (Status.QUARANTINED, Reason.RESTORED_TABLE, None) == (
-        world.stored().status, world.stored().reason, world.stored().next_at
+        world.stored().status, world.stored().reason, world.stored().due.next_at
     )  # fmt: skip
     assert [
         ("table.restored", "tokensync recover"),
@@ -223,7 +223,7 @@ def _presented_twice(world: World) -> None:
     """Let the token's first answer be lost, and its last attempt get none."""
     _sent(world)
     world.run()
-    world.clock.advance((world.stored().next_at or 0) - world.clock.now() + 1)
+    world.clock.advance((world.stored().due.next_at or 0) - world.clock.now() + 1)
     world.shop.script.append(lambda _honest: (_ for _ in ()).throw(NoAnswer("lost")))
     world.run()
     world.after_lease()

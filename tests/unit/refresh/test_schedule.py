@@ -135,9 +135,9 @@ def test_a_record_is_due_at_its_earliest_time(
     record: Connection, renew: int | None, warn: int | None, compare: int | None, earliest: int | None
 ) -> None:
     """Both due times are the earliest of renewal, warning and comparison; with none of them it leaves the index."""
-    due = scheduled(replace(record, renew_at=renew, warn_at=warn, compare_at=compare, refresh_at=5, next_at=5))
+    due = scheduled(record.with_due(renew_at=renew, warn_at=warn, compare_at=compare, refresh_at=5, next_at=5))
 
-    assert (due.refresh_at, due.next_at) == (earliest, earliest)
+    assert (due.due.refresh_at, due.due.next_at) == (earliest, earliest)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +158,6 @@ def test_what_a_dead_holder_leaves_is_due_when_its_lease_ends(
     due: tuple[int | None, int | None],
 ) -> None:
     """An operator's lease needs nothing due; what is due anyway stays as it was."""
-    held = due_after_lease(replace(record, lease_until=lease_until, refresh_at=refresh_at, next_at=next_at))
+    held = due_after_lease(replace(record.with_due(refresh_at=refresh_at, next_at=next_at), lease_until=lease_until))
 
-    assert due == (held.refresh_at, held.next_at)
+    assert due == (held.due.refresh_at, held.due.next_at)

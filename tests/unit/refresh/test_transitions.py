@@ -80,9 +80,9 @@ class Trial:
 
 def test_released_ends_the_attempt(record: Connection) -> None:
     """A released record is idle, unleased, holds no raw answer, and is due as its times say."""
-    free = released(replace(record, renew_at=9))
+    free = released(record.with_due(renew_at=9))
 
-    assert (free.phase, free.lease_until, free.sealed_answer, free.next_at) == (Phase.IDLE, None, None, 9)
+    assert (free.phase, free.lease_until, free.sealed_answer, free.due.next_at) == (Phase.IDLE, None, None, 9)
 
 
 def test_a_refresh_brings_a_new_grant(grant: Grant, issued: Issued, now: int) -> None:
@@ -138,9 +138,9 @@ def test_a_renewed_record_holds_the_new_pair(record: Connection, grant: Grant, i
     assert (after.status, after.reason, after.generation, after.sealed_grant) == (Status.ACTIVE, "", 4, b"new grant")
     assert (after.attempt, after.exemption, after.failures, after.last_error) == (None, None, 0, None)
     assert (after.access_expires_at, after.refresh_expires_at) == (now + 10_000, now + 80 * DAY)
-    assert after.renew_at == now + int(10_000 * (0.6 + 0.1 * jitter(record.name)))
-    assert after.warn_at == now + 50 * DAY
-    assert after.next_at == after.refresh_at == after.renew_at
+    assert after.due.renew_at == now + int(10_000 * (0.6 + 0.1 * jitter(record.name)))
+    assert after.due.warn_at == now + 50 * DAY
+    assert after.due.next_at == after.due.refresh_at == after.due.renew_at
     assert (after.phase, after.lease_until, after.sealed_answer) == (Phase.IDLE, None, None)
     assert after.history[-1] == HistoryEntry(at=now, event="token.refreshed", generation=4, detail="trace-1")
 
@@ -157,8 +157,8 @@ def test_what_cannot_be_refreshed_is_not_scheduled(record: Connection, grant: Gr
         cadence=Cadence(),
     )
 
-    assert after.renew_at is None
-    assert after.next_at == after.warn_at
+    assert after.due.renew_at is None
+    assert after.due.next_at == after.due.warn_at
 
 
 @pytest.mark.parametrize("kind", FailureClass)
@@ -182,7 +182,7 @@ def test_not_sent_takes_the_mark_back(tried: Trial, record: Connection, now: int
     after = tried.fails(FailureClass.NOT_SENT, previous=before)
 
     assert (after.attempt, after.exemption, after.status) == (None, Exemption.GRACE, Status.ACTIVE)
-    assert after.renew_at == after.next_at == now + 30
+    assert after.due.renew_at == after.due.next_at == now + 30
 
 
 def test_not_sent_takes_back_only_its_own_mark(tried: Trial, record: Connection) -> None:
@@ -196,14 +196,14 @@ def test_busy_waits_as_asked(tried: Trial, now: int) -> None:
     """After a 429 or 503 the same token may be presented again, no sooner than asked for."""
     after = tried.fails(FailureClass.BUSY, retry_after=600)
 
-    assert (after.status, after.exemption, after.renew_at) == (Status.ACTIVE, Exemption.NOT_PROCESSED, now + 600)
+    assert (after.status, after.exemption, after.due.renew_at) == (Status.ACTIVE, Exemption.NOT_PROCESSED, now + 600)
 
 
 def test_configuration_changes_no_status(tried: Trial, now: int) -> None:
     """The app is at fault: the connection stays active and is looked at again later."""
     after = tried.fails(FailureClass.CONFIGURATION)
 
-    assert (after.status, after.exemption, after.renew_at) == (
+    assert (after.status, after.exemption, after.due.renew_at) == (
         Status.ACTIVE,
         Exemption.OPERATOR,
         now + PAUSED_RECHECK,
@@ -215,7 +215,7 @@ def test_a_refusal_parks(tried: Trial, now: int) -> None:
     after = tried.fails(FailureClass.REFUSED)
 
     assert (after.status, after.reason, after.exemption) == (Status.HELD, Reason.REFUSED, None)
-    assert after.renew_at == now + BREAKER_WINDOW + 1
+    assert after.due.renew_at == now + BREAKER_WINDOW + 1
 
 
 @pytest.mark.parametrize("kind", UNSURE)
@@ -223,7 +223,7 @@ def test_unsure_with_safe_tokens_asks_again(tried: Trial, now: int, kind: Failur
     """Where tokens do not rotate, any holder may ask again."""
     after = tried.fails(kind, reuse=RefreshReuse.SAFE)
 
-    assert (after.status, after.exemption, after.renew_at) == (Status.ACTIVE, Exemption.SAFE, now + 30)
+    assert (after.status, after.exemption, after.due.renew_at) == (Status.ACTIVE, Exemption.SAFE, now + 30)
 
 
 @pytest.mark.parametrize("kind", UNSURE)
@@ -231,7 +231,7 @@ def test_unsure_within_the_grace_asks_once_more(tried: Trial, now: int, kind: Fa
     """Within the declared seconds of the presentation the same token is presented once more, at once."""
     after = tried.fails(kind, reuse=RefreshReuse.GRACE, grace=60)
 
-    assert (after.status, after.exemption, after.renew_at) == (Status.ACTIVE, Exemption.GRACE, now + 1)
+    assert (after.status, after.exemption, after.due.renew_at) == (Status.ACTIVE, Exemption.GRACE, now + 1)
 
 
 @pytest.mark.parametrize("kind", UNSURE)
@@ -253,14 +253,14 @@ def test_unsure_otherwise_is_held_for_one_last_attempt(
 
     assert (after.status, after.reason) == (Status.HELD, Reason.AMBIGUOUS)
     assert after.exemption is Exemption.LAST_ATTEMPT
-    assert after.renew_at == now + 7200 - 1800
+    assert after.due.renew_at == now + 7200 - 1800
 
 
 def test_the_last_attempt_is_never_sooner_than_a_retry(tried: Trial, now: int) -> None:
     """With an access token that has ended, the last attempt still waits as a retry does."""
     tried.record = replace(tried.record, access_expires_at=now - 1)
 
-    assert tried.fails(FailureClass.AMBIGUOUS).renew_at == now + 30
+    assert tried.fails(FailureClass.AMBIGUOUS).due.renew_at == now + 30
 
 
 @pytest.mark.parametrize("kind", UNSURE)
@@ -271,23 +271,23 @@ def test_unsure_after_the_last_attempt_rests(tried: Trial, kind: FailureClass, e
     after = tried.fails(kind, exemption=exemption)
 
     assert (after.status, after.reason) == (Status.HELD, Reason.LAST_ATTEMPT_AMBIGUOUS)
-    assert (after.exemption, after.renew_at, after.next_at) == (None, None, None)
+    assert (after.exemption, after.due.renew_at, after.due.next_at) == (None, None, None)
 
 
 def test_a_standing_refusal_asks_the_seller(record: Connection, now: int) -> None:
     """Only a refusal that stands makes a connection wait for its seller, with nothing left to be done."""
-    after = refusal_stands(replace(record, status=Status.HELD, renew_at=5, warn_at=6), now=now)
+    after = refusal_stands(replace(record.with_due(renew_at=5, warn_at=6), status=Status.HELD), now=now)
 
-    assert (after.status, after.reason, after.next_at) == (Status.REAUTHORIZE, Reason.REFUSED, None)
+    assert (after.status, after.reason, after.due.next_at) == (Status.REAUTHORIZE, Reason.REFUSED, None)
     assert after.history[-1].event == "connection.reauthorization_needed"
     assert after.sealed_grant == b"sealed grant"
 
 
 def test_an_unpublishable_connection_keeps_its_grant(record: Connection, now: int) -> None:
     """A connection whose secret is gone keeps its grant and is not scheduled."""
-    after = unpublishable(replace(record, renew_at=5, compare_at=6, warn_at=7), reason="gone", now=now)
+    after = unpublishable(record.with_due(renew_at=5, compare_at=6, warn_at=7), reason="gone", now=now)
 
-    assert (after.status, after.reason, after.next_at) == (Status.ORPHANED, "gone", None)
+    assert (after.status, after.reason, after.due.next_at) == (Status.ORPHANED, "gone", None)
     assert after.sealed_grant == b"sealed grant"
     assert after.history[-1] == HistoryEntry(at=now, event="connection.orphaned", generation=3, detail="gone")
 

@@ -47,7 +47,7 @@ def stored(stage: Staged) -> Connection:
 
 def due(stage: Staged) -> Staged:
     """Let the time of the next verification come."""
-    at = stored(stage).next_at
+    at = stored(stage).due.next_at
     assert at is not None
     stage.world.clock.advance(max(0, at - stage.world.clock.now()))
     return stage
@@ -62,7 +62,9 @@ def crowd(stage: Staged, others: int = 25) -> None:
     """Let the app have many connections, so that one refusal decides nothing."""
     for index in range(others):
         name = stage.name(f"other-{index}")
-        stage.world.connections.seed(replace(stored(stage), name=name, verify_at=None, refresh_at=None, next_at=None))
+        stage.world.connections.seed(
+            replace(stored(stage).with_due(verify_at=None, refresh_at=None, next_at=None), name=name)
+        )
 
 
 def writes(stage: Staged) -> int:
@@ -73,8 +75,8 @@ def writes(stage: Staged) -> int:
 def test_it_is_asked_about_once_a_day(ads: Staged) -> None:
     """Each connection at its own time in the last tenth of the day, by the token and nothing else."""
     before = stored(ads)
-    assert before.verify_at is not None
-    assert 0.9 * DAY <= before.verify_at - ads.world.clock.now() <= DAY
+    assert before.due.verify_at is not None
+    assert 0.9 * DAY <= before.due.verify_at - ads.world.clock.now() <= DAY
     ads.world.clock.advance(int(0.89 * DAY))
     ads.world.settle(ticks=1)
     assert 1 == ads.server.times(ADS_LIST)
@@ -84,8 +86,8 @@ def test_it_is_asked_about_once_a_day(ads: Staged) -> None:
     assert 2 == ads.server.times(ADS_LIST)
     after = stored(ads)
     assert after.verified_at is not None
-    assert after.verify_at is not None
-    assert 0.9 * DAY <= after.verify_at - after.verified_at <= DAY
+    assert after.due.verify_at is not None
+    assert 0.9 * DAY <= after.due.verify_at - after.verified_at <= DAY
     assert ["AA", "AA"] == [request.headers["access-token"] for request in ads.server.of(ADS_LIST)]
     assert 1 == ads.server.times(ADS_TOKEN)
 
@@ -161,8 +163,8 @@ def test_what_says_nothing_about_the_token_is_asked_again_later(ads: Staged, wor
     for _ in range(4):
         assert Result.POSTPONED is look(due(ads)).result
         record = stored(ads)
-        assert record.verify_at is not None
-        waits.append(record.verify_at - ads.world.clock.now())
+        assert record.due.verify_at is not None
+        waits.append(record.due.verify_at - ads.world.clock.now())
     record = stored(ads)
 
     assert (Status.ACTIVE, 4) == (record.status, record.failures)
@@ -182,7 +184,7 @@ def test_a_retry_after_is_honoured(ads: Staged) -> None:
     ads.server.says(ADS_LIST, ads.server.answer({}, status=429, retry_after="1800"))
     look(due(ads))
 
-    assert ads.world.clock.now() + 1800 == stored(ads).verify_at
+    assert ads.world.clock.now() + 1800 == stored(ads).due.verify_at
 
 
 def test_a_refusal_alone_asks_the_seller_to_come_back(ads: Staged) -> None:
@@ -191,7 +193,7 @@ def test_a_refusal_alone_asks_the_seller_to_come_back(ads: Staged) -> None:
 
     assert Result.REAUTHORIZE is look(due(ads)).result
     record = stored(ads)
-    assert (Status.REAUTHORIZE, None, None) == (record.status, record.next_at, record.verify_at)
+    assert (Status.REAUTHORIZE, None, None) == (record.status, record.due.next_at, record.due.verify_at)
     assert ("AA", "reauthorize") == (
         ads.world.document(ads.name(ID))["access_token"],
         ads.world.document(ads.name(ID))["status"],
@@ -206,7 +208,7 @@ def test_a_refusal_among_many_parks_it_and_the_window_decides(ads: Staged) -> No
 
     assert Result.HELD is look(due(ads)).result
     record = stored(ads)
-    assert (Status.HELD, "refused", ads.world.clock.now() + 601) == (record.status, record.reason, record.next_at)
+    assert (Status.HELD, "refused", ads.world.clock.now() + 601) == (record.status, record.reason, record.due.next_at)
     asked = ads.server.times(ADS_LIST)
     leases = ads.world.connections.calls["lease"]
     ads.world.settle(ticks=10)
@@ -240,8 +242,8 @@ def test_a_resumed_app_asks_a_parked_connection_once_and_finds_it_well(ads: Stag
     record = stored(ads)
 
     assert asked + 1 == ads.server.times(ADS_LIST)
-    assert (Status.ACTIVE, "", None, None) == (record.status, record.reason, record.renew_at, record.parked_at)
-    assert record.verify_at is not None
+    assert (Status.ACTIVE, "", None, None) == (record.status, record.reason, record.due.renew_at, record.parked_at)
+    assert record.due.verify_at is not None
     assert "active" == ads.world.document(ads.name(ID))["status"]
 
 
@@ -294,7 +296,7 @@ def test_a_paused_app_is_not_verified(ads: Staged) -> None:
     ads.world.apps.pause("ads", why="paused by an operator", now=1)
 
     assert Result.PAUSED is look(ads).result
-    assert ads.world.clock.now() + 600 == stored(ads).verify_at
+    assert ads.world.clock.now() + 600 == stored(ads).due.verify_at
     assert 1 == ads.server.times(ADS_LIST)
 
 
@@ -317,12 +319,12 @@ def test_a_sandbox_is_verified_at_every_run_of_the_schedule() -> None:
     """A newcomer sees it happen."""
     loopback = {"token": f"http://localhost:4001{ADS_TOKEN}", "verify": f"http://localhost:4001{ADS_LIST}"}
     stage = connected(endpoints=loopback)
-    verify_at = stored(stage).verify_at
+    verify_at = stored(stage).due.verify_at
 
     assert verify_at is not None
     assert 27 <= verify_at - stage.world.clock.now() <= 30
     look(due(stage))
-    again = stored(stage).verify_at
+    again = stored(stage).due.verify_at
     assert again is not None
     assert 27 <= again - stage.world.clock.now() <= 30
 
@@ -366,7 +368,7 @@ def test_a_secret_that_was_deleted_is_noticed(ads: Staged) -> None:
     ads.world.secrets.destroy(stored(ads).published.arn)  # type: ignore[union-attr]  # it is published
 
     assert Result.ORPHANED is look(due(ads)).result
-    assert (Status.ORPHANED, None) == (stored(ads).status, stored(ads).next_at)
+    assert (Status.ORPHANED, None) == (stored(ads).status, stored(ads).due.next_at)
     assert ["connection.orphaned"] == ads.alerts()
 
 
@@ -385,11 +387,11 @@ def test_a_token_without_a_call_just_stays() -> None:
     stage.connect()
     name = stage.name("u-1")
     record = stage.world.stored(name)
-    assert (None, None, None) == (record.renew_at, record.verify_at, record.next_at)
-    stage.world.connections.seed(replace(record, renew_at=1, refresh_at=1, next_at=1))
+    assert (None, None, None) == (record.due.renew_at, record.due.verify_at, record.due.next_at)
+    stage.world.connections.seed(record.with_due(renew_at=1, refresh_at=1, next_at=1))
 
     assert Result.NOTHING_DUE is stage.world.run(name).result
-    assert (None, None) == (stage.world.stored(name).renew_at, stage.world.stored(name).next_at)
+    assert (None, None) == (stage.world.stored(name).due.renew_at, stage.world.stored(name).due.next_at)
     assert 1 == len(stage.server.asked)
 
 
@@ -408,7 +410,7 @@ def test_a_refresh_in_vain_of_such_a_token_is_due_at_one_time_alone(ads: Staged)
     before = ads.server.times(ADS_LIST)
     ads.world.settle(ticks=30, every=60)
 
-    assert (None, now + 3600) == (stored(ads).renew_at, stored(ads).verify_at)
+    assert (None, now + 3600) == (stored(ads).due.renew_at, stored(ads).due.verify_at)
     assert before == ads.server.times(ADS_LIST)
 
 
@@ -424,9 +426,9 @@ def test_on_demand_it_is_done_though_nothing_is_due() -> None:
 
     assert Result.VERIFIED is act(world, record).result
     after = world.stored()
-    assert (None, record.renew_at, world.clock.now()) == (after.lease_until, after.renew_at, after.verified_at)
+    assert (None, record.due.renew_at, world.clock.now()) == (after.lease_until, after.due.renew_at, after.verified_at)
     assert record.fence + 1 == after.fence
-    assert after.verify_at is None
+    assert after.due.verify_at is None
     assert [] == world.shop.ledger
 
 
@@ -440,11 +442,11 @@ def test_a_refused_token_that_can_be_refreshed_is_refreshed() -> None:
     """Another access token can be had: the refresh is due at once, and its answer decides."""
     world = World()
     record = world.connected()
-    world.connections.seed(replace(record, renew_at=record.next_at + 1000))  # type: ignore[operator]
+    world.connections.seed(record.with_due(renew_at=record.due.next_at + 1000))  # type: ignore[operator]
     refused(world)
 
     assert Result.POSTPONED is act(world, record).result
-    assert (Status.ACTIVE, world.clock.now()) == (world.stored().status, world.stored().next_at)
+    assert (Status.ACTIVE, world.clock.now()) == (world.stored().status, world.stored().due.next_at)
     assert Result.REFRESHED is world.run().result
     assert ["R0"] == world.shop.ledger
 

@@ -86,9 +86,9 @@ def test_the_next_refresh_lies_at_60_to_70_percent_of_the_life(world: World) -> 
     world.run()
 
     record = world.stored()
-    assert record.renew_at is not None
-    assert 0.6 * WEEK <= record.renew_at - world.clock.now() <= 0.7 * WEEK
-    assert record.refresh_at == record.next_at
+    assert record.due.renew_at is not None
+    assert 0.6 * WEEK <= record.due.renew_at - world.clock.now() <= 0.7 * WEEK
+    assert record.due.refresh_at == record.due.next_at
 
 
 def test_a_connection_that_is_not_due_is_left_alone(world: World) -> None:
@@ -384,7 +384,7 @@ def test_a_deleted_secret_is_never_recreated(world: World) -> None:
 
     assert Result.ORPHANED == world.run().result
     record = world.stored()
-    assert (Status.ORPHANED, None, None) == (record.status, record.refresh_at, record.next_at)
+    assert (Status.ORPHANED, None, None) == (record.status, record.due.refresh_at, record.due.next_at)
     assert "R1" == world.grant().refresh_token.reveal()  # type: ignore[union-attr]
     assert ["connection.orphaned"] == [alert.kind for alert in world.alerts.told]
     assert world.document is not None
@@ -399,7 +399,7 @@ def test_an_ambiguous_answer_holds_the_connection(world: World) -> None:
     record = world.stored()
     assert (Status.HELD, "ambiguous", Exemption.LAST_ATTEMPT) == (record.status, record.reason, record.exemption)
     assert record.access_expires_at is not None
-    assert record.renew_at == record.access_expires_at - 1800
+    assert record.due.renew_at == record.access_expires_at - 1800
     assert ("A0", "held") == (world.document()["access_token"], world.document()["status"])
 
 
@@ -422,7 +422,7 @@ def test_the_last_attempt_of_a_spent_token_asks_the_seller(world: World) -> None
 
     assert Result.REAUTHORIZE == world.run().result
     assert ["R0", "R0"] == world.shop.ledger
-    assert (Status.REAUTHORIZE, None) == (world.stored().status, world.stored().next_at)
+    assert (Status.REAUTHORIZE, None) == (world.stored().status, world.stored().due.next_at)
     assert "reauthorize" == world.document()["status"]
     assert ["connection.reauthorize"] == [alert.kind for alert in world.alerts.told]
 
@@ -438,7 +438,7 @@ def test_a_last_attempt_without_an_answer_is_left_to_an_operator(world: World) -
     assert (Status.HELD, "last_attempt_ambiguous", None) == (
         world.stored().status,
         world.stored().reason,
-        world.stored().next_at,
+        world.stored().due.next_at,
     )
     assert ["connection.held"] == [alert.kind for alert in world.alerts.told]
     assert 1 == len(world.shop.ledger)
@@ -492,8 +492,8 @@ def test_a_provider_that_is_down_leaves_no_ambiguity(world: World) -> None:
     assert Result.POSTPONED == world.run().result
     record = world.stored()
     assert (Phase.IDLE, None, Status.ACTIVE, 1) == (record.phase, record.attempt, record.status, record.failures)
-    assert record.renew_at is not None
-    assert record.renew_at > world.clock.now()
+    assert record.due.renew_at is not None
+    assert record.due.renew_at > world.clock.now()
     world.shop.script.clear()
     world.settle(ticks=3)
     assert 2 == world.stored().generation
@@ -510,8 +510,8 @@ def test_a_throttled_refresh_comes_later(world: World, retry_after: str, least: 
     assert Result.POSTPONED == world.run().result
     record = world.stored()
     assert (Status.ACTIVE, Exemption.NOT_PROCESSED) == (record.status, record.exemption)
-    assert record.renew_at is not None
-    assert least <= record.renew_at - world.clock.now() <= most
+    assert record.due.renew_at is not None
+    assert least <= record.due.renew_at - world.clock.now() <= most
     world.clock.advance(3601)
     assert Result.REFRESHED == world.run().result
 
@@ -649,8 +649,8 @@ def test_an_odd_expiry_keeps_the_pair_with_a_sane_due_time(world: World, odd: ob
 
     assert "A1" == world.document()["access_token"]
     record = world.stored()
-    assert record.renew_at is not None
-    assert 0 < record.renew_at - world.clock.now() <= 86_400
+    assert record.due.renew_at is not None
+    assert 0 < record.due.renew_at - world.clock.now() <= 86_400
 
 
 def test_an_answer_for_another_account_reaches_no_workload(world: World) -> None:
@@ -682,15 +682,15 @@ def test_a_wrong_clock_shifts_no_expiry(off: int) -> None:
 
     record = world.stored()
     assert true_now + WEEK == world.document()["expires_at"]
-    assert record.renew_at is not None
-    assert 0.6 * WEEK <= record.renew_at - world.clock.now() <= 0.7 * WEEK
+    assert record.due.renew_at is not None
+    assert 0.6 * WEEK <= record.due.renew_at - world.clock.now() <= 0.7 * WEEK
 
 
 def test_the_end_of_the_authorization_is_told_step_by_step(world: World) -> None:
     """30, 14, 7 and 1 days before the refresh token ends an operator is told, with the command for a new invite."""
     now = world.clock.now()
     ends = now + 31 * 86_400
-    record = replace(world.stored(), refresh_expires_at=ends, renew_at=None, warn_at=ends - 30 * 86_400)
+    record = replace(world.stored().with_due(renew_at=None, warn_at=ends - 30 * 86_400), refresh_expires_at=ends)
     world.connections.seed(scheduled(record))
     world.settle(ticks=32, every=86_400)
 
@@ -774,7 +774,7 @@ def test_a_presented_token_without_an_exemption_is_held_and_not_presented(world:
     world.shop.script.append(drop_after_commit)  # type: ignore[arg-type]
     world.run()
     world.connections.seed(
-        scheduled(replace(world.stored(), status=Status.ACTIVE, exemption=None, renew_at=world.clock.now()))
+        scheduled(replace(world.stored().with_due(renew_at=world.clock.now()), status=Status.ACTIVE, exemption=None))
     )
     world.run()
 
@@ -811,4 +811,4 @@ def test_a_renewal_without_a_stated_life_is_due_again(world: World) -> None:
     patched(world, access_token_expire_in=..., refresh_token=...)
     world.run()
 
-    assert world.stored().renew_at is not None
+    assert world.stored().due.renew_at is not None

@@ -47,16 +47,16 @@ class Recovery:
     def last_attempt(self) -> None:
         """Move the clock to the last attempt of a connection that is held, and let the stack make it."""
         record = self._scene.record()
-        if record is None or record.status is not Status.HELD or record.next_at is None:
+        if record is None or record.status is not Status.HELD or record.due.next_at is None:
             return
-        self._clock = record.next_at + 1 - int(time.time())
+        self._clock = record.due.next_at + 1 - int(time.time())
         self.settle()
 
     def prove(self) -> None:
         """Let an active connection be refreshed when that is due: only a living grant passes."""
         record = self._scene.record()
-        if record is not None and record.status is Status.ACTIVE and record.next_at is not None:
-            self._clock = record.next_at + 1 - int(time.time())
+        if record is not None and record.status is Status.ACTIVE and record.due.next_at is not None:
+            self._clock = record.due.next_at + 1 - int(time.time())
             self.settle()
 
     def _due(self) -> tuple[int, Letter] | None:

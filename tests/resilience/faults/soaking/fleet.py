@@ -27,7 +27,7 @@ from faults.soaking.timeline import Timeline
 from tokensync.assembly import CallbackParts, Ports, RotationParts
 from tokensync.authorize.links import Signer
 from tokensync.domain.app import App
-from tokensync.domain.connection import Connection
+from tokensync.domain.connection import AuthorizedBy, Connection, DueTimes
 from tokensync.domain.errors import PublishUnavailable, SealingUnavailable, StoreUnavailable, TokensyncError
 from tokensync.domain.grant import Grant
 from tokensync.domain.names import ConnectionName
@@ -223,9 +223,8 @@ class Fleet:
                 sealed_grant=keys[kind.app].seal(grant.to_bytes(), binding=grant_binding(name)),
                 obtained_at=now,
                 access_expires_at=grant.access_expires_at,
-                renew_at=now + int(kind.life * self.random.uniform(0.0, 0.65)),
-                authorized_at=now,
-                authorized_by="long ago",
+                due=DueTimes(renew_at=now + int(kind.life * self.random.uniform(0.0, 0.65))),
+                authorized=AuthorizedBy(authorized_at=now, authorized_by="long ago"),
             )
             published = publisher.publish(record, grant)
             self.connections.seed(scheduled(replace(record, published=published)))

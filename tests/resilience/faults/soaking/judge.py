@@ -225,12 +225,12 @@ class Judge:
             self._changed(before.name, after)
         error = after.last_error
         if error is not None and error != before.last_error:
-            self._note(before.name, f"{error.failure} {error.code}, again in {(after.renew_at or 0) - error.at} s")
+            self._note(before.name, f"{error.failure} {error.code}, again in {(after.due.renew_at or 0) - error.at} s")
 
     def _changed(self, name: ConnectionName, after: Connection) -> None:
         account = self.server.accounts[name]
         self._resolved(account, f"{after.status} {after.reason}".strip())
-        waits = account.exchanged_at > (after.authorized_at or 0)
+        waits = account.exchanged_at > (after.authorized.authorized_at or 0)
         if after.status is Status.REAUTHORIZE and account.lost_at is None and not waits:
             self.violated(account, "asked to come back although nothing was lost")
 

@@ -69,7 +69,7 @@ class People:
             record = self.fleet.connections.stored(name)
             if record.status is Status.REAUTHORIZE:
                 self._visit_in(account, self._uniform(0, DAY))
-            elif record.status is Status.HELD and record.renew_at is None:
+            elif record.status is Status.HELD and record.due.renew_at is None:
                 self._force_soon(name, self._uniform(0, HOUR))
         self.fleet.timeline.after(DAY, self._daily)
 
@@ -137,7 +137,7 @@ class People:
     def _look(self, account: Account, began: int) -> None:
         """Begin again where the connection does not stand by this visit; an answer in store may still be finished."""
         record = self.fleet.connections.stored(account.name)
-        if (record.authorized_at or 0) >= began:
+        if (record.authorized.authorized_at or 0) >= began:
             self._under_way.discard(account.name)
         else:
             self.fleet.timeline.after(self._uniform(MINUTE, HOUR), lambda: self._visit(account))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fakes.records import changed
 from fakes.world import ACCOUNT, APP, NAME
 from tokensync.domain.app import App
 from tokensync.domain.connection import LastError, Status
@@ -22,7 +23,7 @@ SECRET = token_secret_name("tokensync", NAME)
 
 def publish(desk: Any, **change: Any) -> None:
     """Seed a connection and publish it with other values."""
-    record = replace(desk.world.connected(), **change)
+    record = changed(desk.world.connected(), **change)
     desk.world.connections.seed(record)
     published = {**desk.world.document(), "status": record.status.value}
     stored = desk.world.secrets.secret(NAME)

@@ -88,7 +88,7 @@ def test_apps_that_do_not_run(desk: Any) -> None:
 
 def test_a_pair_that_no_consumer_took(desk: Any) -> None:
     """The command that tells why is named, as long as the app hands its pairs on."""
-    desk.world.connections.seed(replace(desk.world.connected(), push_failures=1))
+    desk.world.connections.seed(desk.world.connected().with_consumer(push_failures=1))
     assert [] == wrong(desk)
 
     desk.world.apps.update(replace(desk.world.apps.get(APP), settings={"push": "api2cart"}))
@@ -108,7 +108,9 @@ def test_an_import_that_is_not_proved(desk: Any) -> None:
 
 def test_a_connection_that_was_given_away_is_its_consumers(desk: Any) -> None:
     """Its access token ends here and is renewed there."""
-    desk.world.connections.seed(replace(desk.world.connected(), handed_over_at=1, renew_at=None, access_expires_at=2))
+    desk.world.connections.seed(
+        replace(desk.world.connected().with_consumer(handed_over_at=1).with_due(renew_at=None), access_expires_at=2)
+    )
 
     assert [] == wrong(desk)
 

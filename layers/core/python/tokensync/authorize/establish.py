@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Connection, Reason, Status, noted
+from tokensync.domain.connection import AuthorizedBy, Connection, DueTimes, Reason, Status, noted
 from tokensync.domain.errors import FenceLost
 from tokensync.domain.sealing import grant_binding
 from tokensync.refresh import schedule
@@ -86,15 +86,17 @@ class Establisher:
             now_stands = self.connections.get(name)
             if now_stands is None or now_stands.removed_at is not None:
                 return False
-            return now_stands.authorized_by == authorized.by
+            return now_stands.authorized.authorized_by == authorized.by
         self.failpoints.reached("exchange.taken_over")
         if stood is not None and stood.sealed_answer is not None:
             self.committer.kept_answers.superseded(stood.name, stood.fence, stood.sealed_answer)
         # The table gives the number, so the event that came with the grant learns it only now.
         history = (*record.history[:-1], replace(record.history[-1], generation=record.generation))
-        after = replace(record, lease_until=None, compare_at=_compare_at(stood, self.clock.now()), history=history)
+        after = replace(
+            record.with_due(compare_at=_compare_at(stood, self.clock.now())), lease_until=None, history=history
+        )
         if record.status is Status.QUARANTINED:
-            after = replace(after, renew_at=None, warn_at=None, verify_at=None, push_at=None, compare_at=None)
+            after = after.with_due(renew_at=None, warn_at=None, verify_at=None, push_at=None, compare_at=None)
         if record.status is Status.QUARANTINED or record.obtained_at is None:
             with contextlib.suppress(FenceLost):
                 self.connections.write(record, schedule.scheduled(after))
@@ -130,16 +132,18 @@ class Establisher:
             obtained_at=grant.obtained_at if has_token else None,
             access_expires_at=grant.access_expires_at,
             refresh_expires_at=grant.refresh_expires_at,
-            renew_at=renew_at,
-            verify_at=verify_at,
             verified_at=now if authorized.verified else None,
-            push_at=now if has_token and session.app.push else None,
-            warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-            missing_scopes=authorized.missing_scopes,
-            authorized_at=authorized.at,
-            authorized_by=authorized.by,
-            refresh_at=until + 1,
-            next_at=until + 1,
+            due=DueTimes(
+                renew_at=renew_at,
+                verify_at=verify_at,
+                push_at=now if has_token and session.app.push else None,
+                warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
+                refresh_at=until + 1,
+                next_at=until + 1,
+            ),
+            authorized=AuthorizedBy(
+                missing_scopes=authorized.missing_scopes, authorized_at=authorized.at, authorized_by=authorized.by
+            ),
         )
         return noted(holder, authorized.event, now=now, detail=authorized.detail)
 
@@ -151,5 +155,5 @@ def _compare_at(stood: Connection | None, now: int) -> int | None:
     """
     if stood is None:
         return None
-    ends = [(stood.lease_until or 0) + 1, stood.compare_at or 0]
+    ends = [(stood.lease_until or 0) + 1, stood.due.compare_at or 0]
     return max(ends) if max(ends) > now else None

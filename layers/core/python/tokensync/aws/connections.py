@@ -96,7 +96,7 @@ class DynamoConnections:
         """
         after = replace(after, history=after.history[-HISTORY_LENGTH:])
         changed, removed = difference(connection_attributes(before), connection_attributes(after))
-        if after.next_at is None:
+        if after.due.next_at is None:
             # Even where it was None before: a request for a refresh in between may have set it.
             removed = (*(name for name in removed if name != "next_at"), "next_at", DUE)
         elif "next_at" in changed:
@@ -146,7 +146,7 @@ class DynamoConnections:
             for attribute, value in connection_attributes(grant_holder).items()
             if attribute not in _NOT_BROUGHT
         }
-        if grant_holder.next_at is not None:
+        if grant_holder.due.next_at is not None:
             brought[DUE] = DUE
         absent = tuple(attribute for attribute in (*_BROUGHT_OR_REMOVED, DUE) if attribute not in brought)
         # Both need the old record: the number before this one, and until when its lease stood. One call gives either
@@ -171,8 +171,8 @@ class DynamoConnections:
             # Without the mark: a lease whose repeated request comes only now must not take our fence for its own.
             remove=("attempt", "exemption", "sealed_answer", "last_error", "lease_mark", *absent),
             values={
-                "at": grant_holder.authorized_at or 0,
-                "by": grant_holder.authorized_by,
+                "at": grant_holder.authorized.authorized_at or 0,
+                "by": grant_holder.authorized.authorized_by,
                 "ours": SCHEMA,
                 "zero": 0,
                 "one": 1,
@@ -194,7 +194,9 @@ class DynamoConnections:
         stood = connection_from(item) if item else None
         old = stood or Connection(name=name, provider=grant_holder.provider)
         new = replace(
-            grant_holder,
+            grant_holder.with_consumer(sealed_consumer=old.consumer.sealed_consumer).with_due(
+                compare_at=(old.lease_until or 0) + 1
+            ),
             schema=SCHEMA,
             phase=Phase.IDLE,
             fence=floor or old.fence + 1,
@@ -205,8 +207,6 @@ class DynamoConnections:
             exemption=None,
             sealed_answer=None,
             published=old.published,
-            sealed_consumer=old.sealed_consumer,
-            compare_at=(old.lease_until or 0) + 1,
             failures=0,
             last_error=None,
             history=(*old.history, *grant_holder.history),
@@ -231,7 +231,7 @@ class DynamoConnections:
             if failed.item is None:
                 return False
             # boto3 repeats a request whose answer was lost: then it stands already.
-            return connection_from(self._known(name, failed.item)).sealed_consumer == sealed
+            return connection_from(self._known(name, failed.item)).consumer.sealed_consumer == sealed
         return True
 
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:

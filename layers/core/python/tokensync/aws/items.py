@@ -10,7 +10,10 @@ from tokensync.domain.authorization import Authorization, AuthorizationKey, Auth
 from tokensync.domain.connection import (
     SCHEMA,
     Attempt,
+    AuthorizedBy,
     Connection,
+    ConsumerCopy,
+    DueTimes,
     Exemption,
     HistoryEntry,
     LastError,
@@ -117,6 +120,8 @@ def connection_attributes(record: Connection) -> dict[str, Any]:
     """Return a connection's attributes, its key left out."""
     attributes = plain(record)
     del attributes["name"]
+    for part in _PARTS:
+        attributes |= plain(attributes.pop(part))
     return attributes
 
 
@@ -124,7 +129,8 @@ def connection_from(item: Item) -> Connection:
     """Read a connection; attributes that this version does not know are passed over."""
     app = from_attribute(item["pk"]).removeprefix(_APP_PREFIX)
     account = from_attribute(item["sk"]).removeprefix(_CONNECTION_PREFIX)
-    return Connection(name=ConnectionName(app, account), **_known(Connection, item))
+    parts = {part: kind(**_known(kind, item)) for part, kind in _PARTS.items()}
+    return Connection(name=ConnectionName(app, account), **_known(Connection, item), **parts)
 
 
 def authorization_attributes(record: Authorization) -> dict[str, Any]:
@@ -161,7 +167,7 @@ def _nested(kind: type[_Record]) -> Callable[[Any], _Record]:
     return read
 
 
-def _known(kind: type[Connection | Authorization], item: Item) -> dict[str, Any]:
+def _known(kind: type[Any], item: Item) -> dict[str, Any]:
     names = {field.name for field in fields(kind)} - {"name", "key"}
     return {name: _read(name, from_attribute(item[name])) for name in names & item.keys()}
 
@@ -170,6 +176,8 @@ def _read(name: str, value: Any) -> Any:
     return _READ[name](value) if name in _READ else value
 
 
+# The parts of a connection whose fields stand among its attributes, under their own names.
+_PARTS: dict[str, type[Any]] = {"due": DueTimes, "authorized": AuthorizedBy, "consumer": ConsumerCopy}
 # What an attribute becomes where it is not text, a number or bytes; no name means two things.
 _READ: dict[str, Callable[[Any], Any]] = {
     "status": Status,

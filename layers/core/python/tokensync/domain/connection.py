@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 if TYPE_CHECKING:
     from tokensync.domain.messages import Failure
@@ -136,13 +136,80 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Connection:
-    """One account that authorized one app. All times are Unix seconds.
+class DueTimes:
+    """When a connection has work to be done, Unix seconds; None means never.
 
     `refresh_at` is when any work is due: the lease opens then. `renew_at` is when the token itself is to be refreshed,
-    `compare_at` when the published secret must be held against the grant, `warn_at` when the next warning about the
+    `compare_at` when the published secret is to be compared with the grant, `warn_at` when the next warning about the
     refresh token's end is due, `verify_at` when a token that never expires is to be verified, `push_at` when a consumer
-    is to be given the newest pair. `next_at` keys the due index. None means never.
+    is to be given the newest pair. `next_at` keys the due index.
+    """
+
+    refresh_at: int | None = None
+    renew_at: int | None = None
+    compare_at: int | None = None
+    warn_at: int | None = None
+    verify_at: int | None = None
+    push_at: int | None = None
+    next_at: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorizedBy:
+    """The authorization that the grant came from: an older one, or the same one again, never replaces it.
+
+    `deauthorized_at` is when the provider said that the account ended its authorization: the next holder concludes it.
+    `missing_scopes` were asked for and not granted.
+    """
+
+    authorized_at: int | None = None
+    authorized_by: str = ""
+    deauthorized_at: int | None = None
+    missing_scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsumerCopy:
+    """What a consumer was given.
+
+    `pushed` is the generation that it got last, `push_failures` how often in a row that has failed since,
+    `sealed_consumer` what it knows the connection by. `handed_over_at` is since when it owns the refreshing: nothing
+    here presents the refresh token any more.
+    """
+
+    pushed: int = 0
+    push_failures: int = 0
+    handed_over_at: int | None = None
+    sealed_consumer: bytes | None = None
+
+
+class _DueTimes(TypedDict, total=False):
+    refresh_at: int | None
+    renew_at: int | None
+    compare_at: int | None
+    warn_at: int | None
+    verify_at: int | None
+    push_at: int | None
+    next_at: int | None
+
+
+class _AuthorizedBy(TypedDict, total=False):
+    authorized_at: int | None
+    authorized_by: str
+    deauthorized_at: int | None
+    missing_scopes: tuple[str, ...]
+
+
+class _ConsumerCopy(TypedDict, total=False):
+    pushed: int
+    push_failures: int
+    handed_over_at: int | None
+    sealed_consumer: bytes | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """One account that authorized one app. All times are Unix seconds.
 
     `attempt` is the last presentation of the refresh token that stands in the grant, None where it was never presented.
     While it stands, only a named `exemption` allows another.
@@ -150,15 +217,10 @@ class Connection:
     `unpublished` tells why the last write of the secret failed, empty where it did not: until one succeeds, at
     `compare_at`, nothing is presented to the provider.
 
-    `authorized_at` and `authorized_by` name the authorization that the grant came from: an older one, or the same one
-    again, never replaces it. `parked_at` is when a refusal was set apart until the breaker's window closes.
-    `deauthorized_at` is when the provider says that the account ended its authorization: the next holder concludes it.
-    `verified_at` is when the access token was last seen to work. `missing_scopes` were asked for and not granted.
-    `pushed` is the generation that a consumer was given last, `push_failures` how often in a row that has failed since,
-    `sealed_consumer` what it knows the connection by. `handed_over_at` is since when a consumer owns the refreshing:
-    nothing here presents the refresh token any more. `removed_at` is when an operator removed the connection,
-    and `ttl` when DynamoDB may delete what is left of it. `table` is the id of the restored table in which the record
-    was held against its secret, None in a table that was never restored.
+    `parked_at` is when a refusal was set apart until the breaker's window closes. `verified_at` is when the access
+    token was last seen to work. `removed_at` is when an operator removed the connection, and `ttl` when DynamoDB may
+    delete what is left of it. `table` is the id of the restored table in which the record was compared with its secret,
+    None in a table that was never restored.
     """
 
     name: ConnectionName
@@ -178,32 +240,32 @@ class Connection:
     published: Published | None = None
     unpublished: str = ""
     label: str = ""
-    refresh_at: int | None = None
-    renew_at: int | None = None
-    compare_at: int | None = None
-    warn_at: int | None = None
-    verify_at: int | None = None
-    push_at: int | None = None
-    next_at: int | None = None
+    due: DueTimes = field(default_factory=DueTimes)
+    authorized: AuthorizedBy = field(default_factory=AuthorizedBy)
+    consumer: ConsumerCopy = field(default_factory=ConsumerCopy)
     obtained_at: int | None = None
     access_expires_at: int | None = None
     refresh_expires_at: int | None = None
-    authorized_at: int | None = None
-    authorized_by: str = ""
     parked_at: int | None = None
-    deauthorized_at: int | None = None
     verified_at: int | None = None
     removed_at: int | None = None
     ttl: int | None = None
-    pushed: int = 0
-    push_failures: int = 0
-    handed_over_at: int | None = None
-    sealed_consumer: bytes | None = None
-    missing_scopes: tuple[str, ...] = ()
     table: str | None = None
     failures: int = 0
     last_error: LastError | None = None
     history: tuple[HistoryEntry, ...] = field(default=())
+
+    def with_due(self, **times: Unpack[_DueTimes]) -> Connection:
+        """Return the record with other due times."""
+        return replace(self, due=replace(self.due, **times))
+
+    def with_authorized(self, **changes: Unpack[_AuthorizedBy]) -> Connection:
+        """Return the record with another authorization."""
+        return replace(self, authorized=replace(self.authorized, **changes))
+
+    def with_consumer(self, **changes: Unpack[_ConsumerCopy]) -> Connection:
+        """Return the record with another state of its consumer."""
+        return replace(self, consumer=replace(self.consumer, **changes))
 
     @property
     def is_half_removed(self) -> bool:
@@ -213,7 +275,7 @@ class Connection:
     @property
     def owner(self) -> str:
         """Return who refreshes the token: tokensync, or the consumer that it was handed over to."""
-        return "tokensync" if self.handed_over_at is None else "consumer"
+        return "tokensync" if self.consumer.handed_over_at is None else "consumer"
 
     def waits_for_publishing(self) -> bool:
         """Return whether the grant's own token has to be published before anything new is presented."""

@@ -60,7 +60,7 @@ class Handing:
             )
         answer = told_outcome(name, outcome, prefix=self.prefix, otherwise=words)
         record = outcome.record
-        return answer if record is None else {**answer, "pushed": record.pushed, "owner": record.owner}
+        return answer if record is None else {**answer, "pushed": record.consumer.pushed, "owner": record.owner}
 
     def _prove(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         app = app_name(str(event["app"]))
@@ -101,7 +101,7 @@ def _words(failure: Failure) -> str:
 def _not_pushed(name: ConnectionName, to: str, outcome: WorkResult, failure: Failure) -> dict[str, Any]:
     again = f"tokensync push {name} --to {to}"
     record = outcome.record
-    is_lost = failure.kind is FailureClass.AMBIGUOUS and record is not None and record.push_at is None
+    is_lost = failure.kind is FailureClass.AMBIGUOUS and record is not None and record.due.push_at is None
     if outcome.result is Result.HELD or is_lost:
         message = f"{name}: {to} gave no answer, and nobody knows whether the pair arrived: look there first"
         return refused("unanswered", f"{message} ({_words(failure)})", f"{again} --again", FAILED)

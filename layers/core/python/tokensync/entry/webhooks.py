@@ -197,8 +197,8 @@ class Noticer:
             raise UnknownConnection(f"there is no connection {name}")
         if (
             webhook_event.at is not None
-            and record.authorized_at is not None
-            and record.authorized_at >= webhook_event.at
+            and record.authorized.authorized_at is not None
+            and record.authorized.authorized_at >= webhook_event.at
         ):
             return Taken.OUTDATED
         ends = (

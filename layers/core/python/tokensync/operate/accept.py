@@ -71,7 +71,7 @@ class Accepter:
         now, provider = self.on_demand.clock.now(), session.provider
         after = decisions.accepted(record, grant, provider=provider, now=now, cadence=self.cadence.for_app(session.app))
         if session.app.push:
-            after = replace(after, push_at=now)
+            after = after.with_due(push_at=now)
         if grant.access_expires_at is None or grant.access_expires_at > now:
             return self.committer.publish(record, transitions.released(after), grant, Result.PUBLISHED)
         if not provider.renews(grant):
@@ -91,7 +91,7 @@ class Accepter:
         Whatever else comes of it, the connection stays quarantined, and its secret as it is.
         """
         provider = session.provider
-        if record.handed_over_at is not None:
+        if record.consumer.handed_over_at is not None:
             return self._left(record, Result.OWNED_BY_CONSUMER)
         is_safe = provider.refresh_reuse is RefreshReuse.SAFE
         if grant.refresh_token is not None and not is_safe and not force:

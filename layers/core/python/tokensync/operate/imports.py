@@ -68,7 +68,7 @@ class Importer:
         _ = session.key  # in hand before anything is written
         stands, mark = on_demand.connections.get(name), brought.mark(name.app)
         if stands is not None and stands.removed_at is None:
-            if stands.authorized_by == mark:
+            if stands.authorized.authorized_by == mark:
                 return Import(outcome=self._again(stands, budget), again=True)
             if stands.status is not Status.QUARANTINED and not replace:
                 raise AlreadyStands(
@@ -167,7 +167,7 @@ class Importer:
 
     def _is_unproved(self, record: Connection) -> bool:
         return record.obtained_at is None or (
-            record.renew_at is not None and record.renew_at <= self.on_demand.clock.now()
+            record.due.renew_at is not None and record.due.renew_at <= self.on_demand.clock.now()
         )
 
     def _proved(self, record: Connection, session: Session, budget: Budget, *, verified: bool) -> WorkResult:
@@ -176,9 +176,9 @@ class Importer:
             return WorkResult(RESTS.get(record.status, Result.HELD), record)
         if self._is_unproved(record):
             return self.on_demand.refresh(record.name, budget)
-        if record.renew_at is None and session.provider.account_call is not None and not verified:
+        if record.due.renew_at is None and session.provider.account_call is not None and not verified:
             return self.prover.verify(record.name, budget).outcome
-        done = Result.VERIFIED if record.renew_at is None and verified else Result.PUBLISHED
+        done = Result.VERIFIED if record.due.renew_at is None and verified else Result.PUBLISHED
         return WorkResult(Result.POSTPONED if record.publishing_is_due() else done, record)
 
 

@@ -61,7 +61,7 @@ class OnDemand:
             return WorkResult(Result.REFRESHED, seen)
         rests = RESTS.get(seen.status)
         forced = force and seen.status in (Status.REAUTHORIZE, Status.ORPHANED)
-        if seen.handed_over_at is not None:
+        if seen.consumer.handed_over_at is not None:
             rests, forced = Result.OWNED_BY_CONSUMER, False
         if rests is not None and not forced:
             return WorkResult(rests, seen)

@@ -53,19 +53,20 @@ class Remover:
         connections, now, published = self.on_demand.connections, self.on_demand.clock.now(), record.published
         # The mark first: a secret that we delete must never look like one that somebody else deleted.
         marked = replace(
-            decisions.disconnected(record, reason=Reason.REMOVED, now=now),
+            decisions.disconnected(record, reason=Reason.REMOVED, now=now).with_due(compare_at=None),
             published=None if published is None else replace(published, removed=True),
-            compare_at=None,
             lease_until=record.lease_until,
         )
         # Due when this lease ends: should we die here, the next holder finishes it.
-        marked = connections.write(record, schedule.due_after_lease(replace(marked, refresh_at=None, next_at=None)))
+        marked = connections.write(record, schedule.due_after_lease(marked.with_due(refresh_at=None, next_at=None)))
         try:
             return finished(marked, self.committer, days=days)
         except PublishUnavailable as error:
             self.committer.log.warning("removing.postponed", connection=str(record.name), error=str(error))
             # The deletion may have been made and only its answer lost: then the next holder takes it back.
-            after = replace(record, published=marked.published, compare_at=now if published else record.compare_at)
+            after = replace(
+                record.with_due(compare_at=now if published else record.due.compare_at), published=marked.published
+            )
             return WorkResult(Result.POSTPONED, connections.write(marked, transitions.released(after)))
 
     def publish(self, name: ConnectionName, budget: Budget) -> WorkResult:

@@ -78,7 +78,7 @@ class SecretTrial:
     def _is_able(record: Connection, session: Session) -> bool:
         """Return whether some call for this connection presents the secret: its refresh, or its verification."""
         # A refresh is due some day exactly where there is something to refresh with.
-        return _can_tell(record) and (record.renew_at is not None or _verification_tells(session))
+        return _can_tell(record) and (record.due.renew_at is not None or _verification_tells(session))
 
     def _asked(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
         """Verify the access token, where that call presents the secret too. Nothing of the answer is kept."""
@@ -101,7 +101,7 @@ def _can_tell(record: Connection) -> bool:
     return (
         record.status is Status.ACTIVE
         and record.removed_at is None
-        and record.handed_over_at is None
+        and record.consumer.handed_over_at is None
         and record.sealed_grant is not None
         and not record.unpublished
     )

@@ -38,11 +38,11 @@ def summary(record: Connection, *, prefix: str, paused: str = "") -> dict[str, A
         "generation": record.generation,
         "access_expires_at": record.access_expires_at,
         "refresh_expires_at": record.refresh_expires_at,
-        "due_at": record.next_at,
+        "due_at": record.due.next_at,
         "verified_at": record.verified_at,
         "owner": record.owner,
-        "pushed": record.pushed or None,
-        "missing_scopes": list(record.missing_scopes),
+        "pushed": record.consumer.pushed or None,
+        "missing_scopes": list(record.authorized.missing_scopes),
         "removed_at": record.removed_at,
         "last_error": None if record.last_error is None else _told(record.last_error),
         "secret": token_secret_name(prefix, record.name),
@@ -165,7 +165,7 @@ def _of_active(record: Connection, *, paused: str) -> Condition | None:
     """Return what is to be told of a connection whose authorization stands."""
     if record.unpublished:
         return _FULL if record.unpublished == QUOTA else _UNPUBLISHED
-    if record.handed_over_at is not None:
+    if record.consumer.handed_over_at is not None:
         return _GIVEN_AWAY
     if paused:
         return Condition("app_paused", f"its app is paused: {paused}", "tokensync app resume {app}")

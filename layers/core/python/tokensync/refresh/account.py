@@ -222,7 +222,7 @@ class Verifier:
         )
         if failure.kind is FailureClass.REFUSED:
             # Another access token can be had: that answer decides.
-            after = transitions.released(replace(after, renew_at=self.clock.now()))
+            after = transitions.released(after.with_due(renew_at=self.clock.now()))
         return WorkResult(Result.POSTPONED, self.connections.write(record, after))
 
     @staticmethod

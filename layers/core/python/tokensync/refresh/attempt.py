@@ -70,7 +70,7 @@ class Refresher:
             again = self.clock.now() + transitions.PAUSED_RECHECK
             return self.committer.release(record, Result.PAUSED, renew_at=again)
         if session.closed or budget.left() < self.limits.provider + self.limits.storing:
-            self.committer.release(record, Result.NO_TIME, renew_at=record.renew_at)
+            self.committer.release(record, Result.NO_TIME, renew_at=record.due.renew_at)
             return WorkResult(Result.NO_TIME, again=True)
         return None
 

@@ -82,7 +82,7 @@ class Committer:
                 "hour, and the provider is not asked for anything until then",
                 next_command=f"tokensync publish {stands.name}",
             )
-        if stands.push_at is not None and stands.push_at <= self.clock.now():
+        if stands.due.push_at is not None and stands.due.push_at <= self.clock.now():
             self.queue.send([Work(connection=stands.name)])
         return WorkResult(result, stands, backpressure=backpressure)
 
@@ -97,10 +97,10 @@ class Committer:
             again = self.clock.now() + schedule.QUOTA_RECHECK
             if after.unpublished != QUOTA:
                 after = noted(after, "publishing.quota_reached", now=self.clock.now())
-            return schedule.scheduled(replace(after, unpublished=QUOTA, compare_at=again))
+            return schedule.scheduled(replace(after.with_due(compare_at=again), unpublished=QUOTA))
         # The write may have been made and only its answer lost: the next holder writes it, it does not assume.
-        again = max(self.retry_at(after.failures), after.compare_at or 0)
-        return schedule.scheduled(replace(after, unpublished=UNAVAILABLE, compare_at=again))
+        again = max(self.retry_at(after.failures), after.due.compare_at or 0)
+        return schedule.scheduled(replace(after.with_due(compare_at=again), unpublished=UNAVAILABLE))
 
     def release(self, record: Connection, result: Result, *, renew_at: int | None) -> WorkResult:
         """Release a connection that nothing was done for, its refresh due at `renew_at`.
@@ -108,7 +108,7 @@ class Committer:
         Raises:
             FenceLost: the connection was taken over.
         """
-        after = transitions.released(replace(record, renew_at=renew_at))
+        after = transitions.released(record.with_due(renew_at=renew_at))
         return WorkResult(result, self.connections.write(record, after))
 
     def postponed(
@@ -131,10 +131,12 @@ class Committer:
         self.log.warning(event, connection=str(record.name), detail=detail)
         at = self.retry_at(min(record.failures, _WITHHELD) if withheld else record.failures)
         # The message that asked for it is gone: the record has to ask now.
-        refresh_at = min(at, record.refresh_at or at)
-        after = replace(record, lease_until=None, next_at=at, refresh_at=refresh_at, failures=record.failures + 1)
+        refresh_at = min(at, record.due.refresh_at or at)
+        after = replace(
+            record.with_due(next_at=at, refresh_at=refresh_at), lease_until=None, failures=record.failures + 1
+        )
         if compare:
-            after = replace(after, compare_at=at)
+            after = after.with_due(compare_at=at)
         stands = self.connections.write(record, after)
         return WorkResult(Result.POSTPONED, stands, backpressure=backpressure, withheld=detail)
 

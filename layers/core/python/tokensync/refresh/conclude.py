@@ -71,8 +71,8 @@ class Concluder:
             cadence=self.cadence.for_app(session.app),
         )
         if session.app.push:
-            after = schedule.scheduled(replace(after, push_at=self.clock.now()))
-        if record.handed_over_at is not None:
+            after = schedule.scheduled(after.with_due(push_at=self.clock.now()))
+        if record.consumer.handed_over_at is not None:
             self._tell_taken_back(record.name, session)
         return self.committer.publish(record, after, new, Result.REFRESHED)
 
@@ -155,7 +155,7 @@ class Concluder:
             return self.settle(record, odd, grant, session, previous=None)
         new = replace(grant, refresh_token=issued.refresh_token)
         after = replace(
-            record,
+            record.with_due(renew_at=self.committer.retry_at(record.failures)),
             sealed_grant=session.key.seal(new.to_bytes(), binding=grant_binding(record.name)),
             status=Status.ACTIVE,
             reason="",
@@ -163,11 +163,10 @@ class Concluder:
             exemption=None,
             failures=record.failures + 1,
             last_error=LastError.of(odd, at=self.clock.now()),
-            renew_at=self.committer.retry_at(record.failures),
         )
         after = noted(after, "refresh.unusable", now=self.clock.now(), detail=issued.trace_id)
         if record.status is Status.QUARANTINED:
-            apart = replace(after, status=record.status, reason=record.reason, renew_at=None)
+            apart = replace(after.with_due(renew_at=None), status=record.status, reason=record.reason)
             return WorkResult(
                 Result.POSTPONED, self.connections.write(record, transitions.released(apart)), failure=odd
             )
@@ -185,7 +184,7 @@ class Concluder:
         )
         if record.status is Status.QUARANTINED:
             return WorkResult(Result.HELD, self.connections.write(record, transitions.released(record)))
-        after = replace(record, status=Status.HELD, reason=Reason.OTHER_ACCOUNT, renew_at=None)
+        after = replace(record.with_due(renew_at=None), status=Status.HELD, reason=Reason.OTHER_ACCOUNT)
         after = noted(after, "refresh.other_account", now=self.clock.now())
         return self.committer.publish(record, transitions.released(after), grant, Result.HELD)
 

@@ -34,7 +34,7 @@ def unpublishable(record: Connection, *, reason: str, now: int) -> Connection:
 
     That an authorization is over weighs more: what is disconnected stays so.
     """
-    after = replace(unscheduled(record), compare_at=None, unpublished="")
+    after = replace(unscheduled(record).with_due(compare_at=None), unpublished="")
     if record.status is not Status.DISCONNECTED:
         after = replace(after, status=Status.ORPHANED, reason=reason)
     return released(noted(after, "connection.orphaned", now=now, detail=reason))
@@ -46,13 +46,12 @@ def disconnected(record: Connection, *, reason: str, now: int) -> Connection:
     No attempt stands on it: an answer that still turns up is history.
     """
     after = replace(
-        unscheduled(record),
+        unscheduled(record).with_authorized(deauthorized_at=None),
         status=Status.DISCONNECTED,
         reason=reason,
         attempt=None,
         exemption=None,
         parked_at=None,
-        deauthorized_at=None,
     )
     return released(noted(after, f"connection.{reason}", now=now))
 
@@ -63,7 +62,11 @@ def removed(record: Connection, *, now: int) -> Connection:
     What a consumer knows it by stays, sealed: without that an account that comes back would get a second store there.
     """
     return replace(
-        released(replace(unscheduled(record), compare_at=None, deauthorized_at=None, unpublished="")),
+        released(
+            replace(unscheduled(record).with_due(compare_at=None).with_authorized(deauthorized_at=None), unpublished="")
+        )
+        .with_consumer(push_failures=0, handed_over_at=None)
+        .with_authorized(missing_scopes=()),
         removed_at=now,
         ttl=now + TOMBSTONE,
         sealed_grant=None,
@@ -72,9 +75,6 @@ def removed(record: Connection, *, now: int) -> Connection:
         access_expires_at=None,
         refresh_expires_at=None,
         verified_at=None,
-        push_failures=0,
-        handed_over_at=None,
-        missing_scopes=(),
         failures=0,
         last_error=None,
     )
@@ -83,17 +83,18 @@ def removed(record: Connection, *, now: int) -> Connection:
 def republished(record: Connection, grant: Grant, *, provider: Provider, now: int, verifies_at: int) -> Connection:
     """Return the record of an orphaned connection that is to have its secret again: active, and refreshed at once."""
     renew_at = verify_at = None
-    if record.handed_over_at is None and provider.renews(grant):
+    if record.consumer.handed_over_at is None and provider.renews(grant):
         renew_at = now
-    elif record.handed_over_at is None:
+    elif record.consumer.handed_over_at is None:
         verify_at = grant.access_expires_at if provider.account_call is None else verifies_at
     after = replace(
-        record,
+        record.with_due(
+            renew_at=renew_at,
+            verify_at=verify_at,
+            warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
+        ),
         status=Status.ACTIVE,
         reason="",
-        renew_at=renew_at,
-        verify_at=verify_at,
-        warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
     )
     return released(noted(after, "connection.republished", now=now))
 
@@ -101,13 +102,12 @@ def republished(record: Connection, grant: Grant, *, provider: Provider, now: in
 def set_apart(record: Connection, *, now: int) -> Connection:
     """Return the record, from a restored table, of a connection whose refresh token may have been spent since."""
     after = replace(
-        unscheduled(record),
+        unscheduled(record).with_due(compare_at=None),
         status=Status.QUARANTINED,
         reason=Reason.RESTORED_TABLE,
         attempt=None,
         exemption=None,
         parked_at=None,
-        compare_at=None,
         unpublished="",
     )
     return released(noted(after, "connection.quarantined", now=now, detail=Reason.RESTORED_TABLE))
@@ -127,14 +127,15 @@ def accepted(
     else:
         verify_at = grant.access_expires_at
     after = replace(
-        record,
+        record.with_due(
+            renew_at=renew_at,
+            verify_at=verify_at,
+            warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
+        ),
         status=Status.ACTIVE,
         reason="",
         attempt=None,
         exemption=None,
-        renew_at=renew_at,
-        verify_at=verify_at,
-        warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
         failures=0,
         last_error=None,
     )

@@ -58,7 +58,7 @@ class Pusher:
         names = [session.app.push, *(name for name, standing in standings.items() if standing.unanswered)]
         consumer = next((CONSUMERS[name] for name in names if name in CONSUMERS), None)
         if consumer is None or record.status not in (Status.ACTIVE, Status.HELD):
-            return WorkResult(Result.NOTHING_DUE, self._write(record, replace(record, push_at=None)))
+            return WorkResult(Result.NOTHING_DUE, self._write(record, record.with_due(push_at=None)))
         return self.push(record, grant, session, consumer)
 
     def push(
@@ -75,12 +75,12 @@ class Pusher:
         standing = self._standings(record).get(consumer.name, Standing())
         if standing.unanswered and not again:
             return self._left(record, consumer)
-        if record.handed_over_at is not None and not standing.unanswered:
-            return WorkResult(Result.OWNED_BY_CONSUMER, self._write(record, replace(record, push_at=None)))
-        gives = session.app.gives_away and record.handed_over_at is None
+        if record.consumer.handed_over_at is not None and not standing.unanswered:
+            return WorkResult(Result.OWNED_BY_CONSUMER, self._write(record, record.with_due(push_at=None)))
+        gives = session.app.gives_away and record.consumer.handed_over_at is None
         if gives and (record.status is not Status.ACTIVE or record.attempt is not None):
             # Its refresh token may be spent, and nobody here would be left to find that out. A refresh asks again.
-            return WorkResult(Result.HELD, self._write(record, replace(record, push_at=None)))
+            return WorkResult(Result.HELD, self._write(record, record.with_due(push_at=None)))
         lacking = _lacking(session.app, grant, consumer)
         if lacking is not None:
             return self._failed(record, record, lacking, grant=grant, session=session, consumer=consumer)
@@ -123,10 +123,10 @@ class Pusher:
         marked = self._sealed(record, session, consumer, Standing(key=key, unanswered=True))
         if session.app.gives_away:
             # From here on it may be refreshed elsewhere, whether or not an answer comes.
-            since = record.handed_over_at or self.clock.now()
-            marked = replace(marked, handed_over_at=since, renew_at=None, warn_at=None)
+            since = record.consumer.handed_over_at or self.clock.now()
+            marked = marked.with_consumer(handed_over_at=since).with_due(renew_at=None, warn_at=None)
         # Should this process end here, the next holder tells of it.
-        return schedule.scheduled(replace(marked, push_at=(record.lease_until or self.clock.now()) + 1))
+        return schedule.scheduled(marked.with_due(push_at=(record.lease_until or self.clock.now()) + 1))
 
     def _done(
         self, marked: Connection, grant: Grant, session: Session, consumer: Consumer, key: Secret, *, is_new: bool
@@ -136,13 +136,13 @@ class Pusher:
             after = self._sealed(marked, session, consumer, Standing(key=key))
         if is_new:
             after = noted(after, "consumer.added", now=now, detail=consumer.name)
-        if after.push_failures:
+        if after.consumer.push_failures:
             after = noted(after, "push.recovered", now=now, detail=consumer.name)
-        if after.handed_over_at is not None:
+        if after.consumer.handed_over_at is not None:
             after = replace(after, reason=Reason.OWNED_BY_CONSUMER)
             after = noted(after, "connection.handed_over", now=now, detail=consumer.name)
         self.log.info("pair.pushed", connection=str(after.name), consumer=consumer.name, generation=after.generation)
-        after = replace(after, pushed=after.generation, push_at=None, push_failures=0)
+        after = after.with_consumer(pushed=after.generation, push_failures=0).with_due(push_at=None)
         return self._ended(marked, after, grant, Result.PUSHED)
 
     def _failed(
@@ -159,20 +159,20 @@ class Pusher:
 
         `record` is how the connection stood before a request that must not be made twice was marked.
         """
-        name, count, now = str(record.name), record.push_failures, self.clock.now()
+        name, count, now = str(record.name), record.consumer.push_failures, self.clock.now()
         self.log.warning(
             "push.failed", connection=name, consumer=consumer.name, failure=failure.kind, code=failure.code
         )
         is_lost = failure.kind is FailureClass.AMBIGUOUS and marked is not record
         if is_lost:
-            after = replace(marked, push_at=None)
+            after = marked.with_due(push_at=None)
         else:
             at = schedule.retry_at(
                 now=now, failures=count, retry_after=failure.retry_after, fraction=self.randomness.fraction()
             )
             # The mark is taken back. An operator's own push is the operator's to repeat.
-            after = replace(record, push_at=at if session.app.push == consumer.name else None)
-        after = replace(after, push_failures=count + 1)
+            after = record.with_due(push_at=at if session.app.push == consumer.name else None)
+        after = after.with_consumer(push_failures=count + 1)
         if is_lost or not count:
             after = noted(after, "push.failed", now=now, detail=f"{consumer.name} {failure.code}")
             self._tell(name, failure, consumer, is_lost=is_lost)
@@ -195,10 +195,10 @@ class Pusher:
 
     def _left(self, record: Connection, consumer: Consumer) -> WorkResult:
         """Leave a connection alone whose request got no answer: tell, where the process that made it could not."""
-        after = replace(record, push_at=None)
-        if not record.push_failures:
+        after = record.with_due(push_at=None)
+        if not record.consumer.push_failures:
             after = noted(after, "push.failed", now=self.clock.now(), detail=f"{consumer.name} {_NO_ANSWER.code}")
-            after = replace(after, push_failures=1)
+            after = after.with_consumer(push_failures=1)
             self._tell(str(record.name), _NO_ANSWER, consumer, is_lost=True)
         return WorkResult(Result.HELD, self._write(record, after), failure=_NO_ANSWER)
 
@@ -220,10 +220,10 @@ class Pusher:
 
     def _keep_standing(self, marked: Connection, after: Connection) -> None:
         """Keep what the consumer answered to a marked request: the key it gave outlives every grant."""
-        seen = marked.sealed_consumer
-        if seen is None or seen == after.sealed_consumer:
+        seen = marked.consumer.sealed_consumer
+        if seen is None or seen == after.consumer.sealed_consumer:
             return
-        if not self.connections.replace_standing(marked.name, seen=seen, sealed=after.sealed_consumer):
+        if not self.connections.replace_standing(marked.name, seen=seen, sealed=after.consumer.sealed_consumer):
             self.log.warning("standing.superseded", connection=str(marked.name))
 
     def _write(self, before: Connection, after: Connection) -> Connection:
@@ -231,13 +231,15 @@ class Pusher:
 
     def _sealed(self, record: Connection, session: Session, consumer: Consumer, standing: Standing) -> Connection:
         plain = to_bytes({**self._standings(record), consumer.name: standing})
-        return replace(record, sealed_consumer=session.key.seal(plain, binding=consumer_binding(record.name)))
+        return record.with_consumer(sealed_consumer=session.key.seal(plain, binding=consumer_binding(record.name)))
 
     def _standings(self, record: Connection) -> dict[str, Standing]:
-        if record.sealed_consumer is None:
+        if record.consumer.sealed_consumer is None:
             return {}
         name = record.name
-        return from_bytes(self.sealer.open(record.sealed_consumer, app=name.app, binding=consumer_binding(name)))
+        return from_bytes(
+            self.sealer.open(record.consumer.sealed_consumer, app=name.app, binding=consumer_binding(name))
+        )
 
 
 def _lacking(app: App, grant: Grant, consumer: Consumer) -> Failure | None:

@@ -96,9 +96,9 @@ def due_after_lease(record: Connection) -> Connection:
     if record.lease_until is None:
         return record
     at = record.lease_until + 1
-    if record.refresh_at is not None and record.refresh_at <= at:
+    if record.due.refresh_at is not None and record.due.refresh_at <= at:
         return record
-    return replace(record, refresh_at=at, next_at=at if record.next_at is None else min(record.next_at, at))
+    return record.with_due(refresh_at=at, next_at=at if record.due.next_at is None else min(record.due.next_at, at))
 
 
 def scheduled(record: Connection) -> Connection:
@@ -106,8 +106,14 @@ def scheduled(record: Connection) -> Connection:
 
     While its secret could not be written, nothing is due that would present a token to the provider.
     """
-    waits = record.unpublished and record.compare_at is not None
-    presents = () if waits else (record.renew_at, record.verify_at)
-    times = (*presents, record.warn_at, record.compare_at, record.push_at, record.deauthorized_at)
+    waits = record.unpublished and record.due.compare_at is not None
+    presents = () if waits else (record.due.renew_at, record.due.verify_at)
+    times = (
+        *presents,
+        record.due.warn_at,
+        record.due.compare_at,
+        record.due.push_at,
+        record.authorized.deauthorized_at,
+    )
     earliest = min((at for at in times if at is not None), default=None)
-    return replace(record, refresh_at=earliest, next_at=earliest)
+    return record.with_due(refresh_at=earliest, next_at=earliest)

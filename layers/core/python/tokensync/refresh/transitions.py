@@ -32,7 +32,7 @@ def released(record: Connection) -> Connection:
 
 def unscheduled(record: Connection) -> Connection:
     """Return the record of a connection that nothing is done for by itself; a comparison that is due stays due."""
-    return replace(record, renew_at=None, warn_at=None, verify_at=None, push_at=None)
+    return record.with_due(renew_at=None, warn_at=None, verify_at=None, push_at=None)
 
 
 def merged(grant: Grant, issued: Issued, *, now: int) -> Grant:
@@ -81,7 +81,14 @@ def renewed(
     # The first access token that is published: nobody asked for the account's facts before.
     is_first = record.obtained_at is None or (accepts and record.verified_at is None)
     after = replace(
-        record,
+        record.with_due(
+            renew_at=schedule.renew_at(record.name, now=now, life=_life(grant, issued), cadence=cadence),
+            warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
+            compare_at=record.due.compare_at
+            if record.due.compare_at is not None and record.due.compare_at > now
+            else None,
+            verify_at=now if is_first and provider.account_call is not None else record.due.verify_at,
+        ).with_consumer(handed_over_at=None),
         status=Status.ACTIVE,
         reason="",
         attempt=None,
@@ -92,18 +99,12 @@ def renewed(
         obtained_at=grant.obtained_at,
         access_expires_at=grant.access_expires_at,
         refresh_expires_at=grant.refresh_expires_at,
-        renew_at=schedule.renew_at(record.name, now=now, life=_life(grant, issued), cadence=cadence),
-        warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-        compare_at=record.compare_at if record.compare_at is not None and record.compare_at > now else None,
-        verify_at=now if is_first and provider.account_call is not None else record.verify_at,
         parked_at=None,
-        # Whoever was handed the old pair holds a spent token: the refreshing is ours until this one is handed over.
-        handed_over_at=None,
         failures=0,
         last_error=None,
     )
     if not provider.renews(grant):
-        after = replace(after, renew_at=None)
+        after = after.with_due(renew_at=None)
     after = noted(after, "token.refreshed", now=now, detail=issued.trace_id)
     return released(noted(after, "connection.accepted", now=now) if accepts else after)
 
@@ -128,25 +129,23 @@ def failed(
         case FailureClass.NOT_SENT:
             # The mark is taken back: without that the next holder would see an ambiguity where there is none.
             before = record if previous is None else previous
-            after = replace(record, attempt=before.attempt, exemption=before.exemption, renew_at=again)
+            after = replace(record.with_due(renew_at=again), attempt=before.attempt, exemption=before.exemption)
             event = "refresh.not_sent"
         case FailureClass.BUSY:
             # What was not processed used nothing up: an exemption that it went under stands for the next one.
             under = record.attempt.exemption if record.attempt is not None else None
-            after = replace(record, exemption=under or Exemption.NOT_PROCESSED, renew_at=again)
+            after = replace(record.with_due(renew_at=again), exemption=under or Exemption.NOT_PROCESSED)
             event = "refresh.postponed"
         case FailureClass.CONFIGURATION:
-            after = replace(record, exemption=Exemption.OPERATOR, renew_at=now + PAUSED_RECHECK)
+            after = replace(record.with_due(renew_at=now + PAUSED_RECHECK), exemption=Exemption.OPERATOR)
             event = "refresh.stopped"
         case FailureClass.REFUSED:
             after = replace(
-                record,
+                record.with_due(renew_at=now + BREAKER_WINDOW + 1, verify_at=None),
                 status=Status.HELD,
                 reason=Reason.REFUSED,
                 parked_at=now,
                 exemption=None,
-                renew_at=now + BREAKER_WINDOW + 1,
-                verify_at=None,  # nothing is asked of a parked one before it is decided about
             )
             event = "refresh.refused"
         case FailureClass.AMBIGUOUS | FailureClass.UNKNOWN:
@@ -166,20 +165,24 @@ def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) 
     attempt = record.attempt
     exemption = attempt.exemption if attempt is not None else None
     if provider.refresh_reuse is RefreshReuse.SAFE:
-        return replace(record, exemption=Exemption.SAFE, renew_at=again)
+        return replace(record.with_due(renew_at=again), exemption=Exemption.SAFE)
     in_grace = attempt is not None and now + GRACE_RETRY <= attempt.at + provider.grace_seconds
     if provider.refresh_reuse is RefreshReuse.GRACE and in_grace and exemption is not Exemption.GRACE:
-        return replace(record, exemption=Exemption.GRACE, renew_at=now + GRACE_RETRY)
+        return replace(record.with_due(renew_at=now + GRACE_RETRY), exemption=Exemption.GRACE)
     # An operator who forced a held connection had its last attempt; one who resumed an app did not, and what was parked
     # when it was is held for a refusal.
     was_last = record.status is Status.HELD and record.reason != Reason.REFUSED
-    record = replace(record, verify_at=None)  # nothing is asked of a held one
+    record = record.with_due(verify_at=None)  # nothing is asked of a held one
     if exemption is Exemption.LAST_ATTEMPT or (exemption is Exemption.OPERATOR and was_last):
-        return replace(record, status=Status.HELD, reason=Reason.LAST_ATTEMPT_AMBIGUOUS, exemption=None, renew_at=None)
+        return replace(
+            record.with_due(renew_at=None), status=Status.HELD, reason=Reason.LAST_ATTEMPT_AMBIGUOUS, exemption=None
+        )
     last = schedule.last_attempt_at(
         now=again, access_expires_at=record.access_expires_at, obtained_at=record.obtained_at
     )
-    return replace(record, status=Status.HELD, reason=Reason.AMBIGUOUS, exemption=Exemption.LAST_ATTEMPT, renew_at=last)
+    return replace(
+        record.with_due(renew_at=last), status=Status.HELD, reason=Reason.AMBIGUOUS, exemption=Exemption.LAST_ATTEMPT
+    )
 
 
 def verified(
@@ -188,9 +191,9 @@ def verified(
     """Return the record after its access token was seen to work; one that was parked is active again."""
     # A token that is refreshed proves itself by that; only one that never is has to be verified for itself.
     again = None if provider.renews(grant) else schedule.verify_at(record.name, now=now, cadence=cadence)
-    after = replace(record, verified_at=now, verify_at=again, failures=0, last_error=None)
+    after = replace(record.with_due(verify_at=again), verified_at=now, failures=0, last_error=None)
     if not provider.renews(grant):
-        after = replace(after, status=Status.ACTIVE, reason="", parked_at=None, attempt=None, renew_at=None)
+        after = replace(after.with_due(renew_at=None), status=Status.ACTIVE, reason="", parked_at=None, attempt=None)
     return after
 
 
@@ -202,12 +205,12 @@ def unverified(record: Connection, failure: Failure, *, renews: bool, now: int, 
     again = schedule.retry_at(now=now, failures=record.failures, retry_after=failure.retry_after, fraction=fraction)
     after = replace(record, last_error=LastError.of(failure, at=now), failures=record.failures + 1)
     if record.status is Status.HELD and not renews:
-        after = replace(after, renew_at=again)  # parked, and asked once more since its app was resumed
+        after = after.with_due(renew_at=again)  # parked, and asked once more since its app was resumed
     elif not renews:
         # Whoever asked for a refresh meant this: it is due at one time alone.
-        after = replace(after, renew_at=None, verify_at=again)
-    elif record.verify_at is not None:
+        after = after.with_due(renew_at=None, verify_at=again)
+    elif record.due.verify_at is not None:
         # It was for the account's facts alone: where the provider will not tell them, it is not asked without end.
         told = failure.kind in (FailureClass.REFUSED, FailureClass.UNKNOWN)
-        after = replace(after, verify_at=None if told else again)
+        after = after.with_due(verify_at=None if told else again)
     return released(noted(after, f"verification.{failure.kind}", now=now, detail=failure.code))

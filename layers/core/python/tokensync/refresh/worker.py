@@ -112,7 +112,7 @@ class Worker:
             return resumed
         if act is not None:
             return act(record, self.unsealer.grant(record), session)
-        if record.deauthorized_at is not None:
+        if record.authorized.deauthorized_at is not None:
             return self.committer.deauthorized(record, self.unsealer.grant(record))
         return self._due(record, session, budget, work, force=force)
 
@@ -126,30 +126,30 @@ class Worker:
     def _due(self, record: Connection, session: Session, budget: Budget, work: Work, *, force: bool) -> WorkResult:
         """Do what is due of a connection without an unfinished attempt."""
         now = self.clock.now()
-        asked = work.compare or (record.compare_at is not None and record.compare_at <= now)
+        asked = work.compare or (record.due.compare_at is not None and record.due.compare_at <= now)
         # Before its token is presented: a record out of a backup may be due as well.
         apart = self._apart(record, asked=asked, force=force)
         if apart is not None:
             return apart
         record = self._warned(record, now)
         # Who was handed the refresh token is the only one to present it.
-        ours = record.handed_over_at is None
+        ours = record.consumer.handed_over_at is None
         # What stands is published before anything new is presented.
         waits = record.waits_for_publishing()
-        due = ours and not waits and (force or (record.renew_at is not None and record.renew_at <= now))
+        due = ours and not waits and (force or (record.due.renew_at is not None and record.due.renew_at <= now))
         if due and not force and record.status is Status.HELD:
             rests = self._rests(record, session, now)
             if rests is not None:
                 return rests
         if due and (force or record.status in (Status.ACTIVE, Status.HELD)):
             return self.renew(record, session, budget, force=force)
-        pushes = work.push or (record.push_at is not None and record.push_at <= now)
+        pushes = work.push or (record.due.push_at is not None and record.due.push_at <= now)
         if pushes and not work.compare:
             return self._push(record, session, budget)
-        verifies = record.status is Status.ACTIVE and record.verify_at is not None and record.verify_at <= now
+        verifies = record.status is Status.ACTIVE and record.due.verify_at is not None and record.due.verify_at <= now
         if verifies and not asked and not waits:
             return self._verify(record, session)
-        renew_at = record.renew_at if ours and record.status in (Status.ACTIVE, Status.HELD) else None
+        renew_at = record.due.renew_at if ours and record.status in (Status.ACTIVE, Status.HELD) else None
         return self._reconcile(record, asked=asked, renew_at=renew_at)
 
     def _apart(self, record: Connection, *, asked: bool, force: bool) -> WorkResult | None:
@@ -166,7 +166,7 @@ class Worker:
 
     def _warned(self, record: Connection, now: int) -> Connection:
         """Tell of the refresh token's nearing end, once for each step on the way."""
-        if record.warn_at is None or record.warn_at > now or record.refresh_expires_at is None:
+        if record.due.warn_at is None or record.due.warn_at > now or record.refresh_expires_at is None:
             return record
         days = max(0, math.ceil((record.refresh_expires_at - now) / schedule.DAY))
         self.alerts.tell(
@@ -177,7 +177,7 @@ class Worker:
         )
         later = schedule.warn_at(now=now, refresh_expires_at=record.refresh_expires_at)
         # Written at once: a later write stores only what it changes itself.
-        return self.connections.write(record, replace(record, warn_at=later))
+        return self.connections.write(record, record.with_due(warn_at=later))
 
     def _rests(self, record: Connection, session: Session, now: int) -> WorkResult | None:
         """Decide about a held connection whose time has come; None means that an attempt is due."""
@@ -215,10 +215,14 @@ class Worker:
             return self.committer.postponed(record, "comparing.postponed", str(error), compare=True, backpressure=True)
         except (SecretGone, SecretNotOurs) as gone:
             return self.committer.orphaned(record, str(gone))
-        later = record.compare_at if record.compare_at is not None and record.compare_at > self.clock.now() else None
+        later = (
+            record.due.compare_at
+            if record.due.compare_at is not None and record.due.compare_at > self.clock.now()
+            else None
+        )
         # Nothing but an active connection is verified.
-        verify_at = record.verify_at if record.status is Status.ACTIVE else None
-        after = transitions.released(replace(record, compare_at=later, renew_at=renew_at, verify_at=verify_at))
+        verify_at = record.due.verify_at if record.status is Status.ACTIVE else None
+        after = transitions.released(record.with_due(compare_at=later, renew_at=renew_at, verify_at=verify_at))
         if not differs:
             # What only AWS had in the way is over.
             after = replace(after, failures=0 if record.last_error is None else record.failures)
@@ -243,7 +247,7 @@ class Worker:
     def _verify(self, record: Connection, session: Session) -> WorkResult:
         """Verify an access token that never expires, unless its app is paused."""
         if session.state.paused:
-            later = transitions.released(replace(record, verify_at=self.clock.now() + transitions.PAUSED_RECHECK))
+            later = transitions.released(record.with_due(verify_at=self.clock.now() + transitions.PAUSED_RECHECK))
             return WorkResult(Result.PAUSED, self.connections.write(record, later))
         return self._verified(record, self.unsealer.grant(record), session)
 
@@ -253,7 +257,7 @@ class Worker:
             ends = grant.access_expires_at
             if ends is not None and ends <= self.clock.now():
                 return self.committer.reauthorize(record, record, grant, reason=Reason.ENDED)
-            rests = transitions.released(replace(record, renew_at=None, verify_at=ends))
+            rests = transitions.released(record.with_due(renew_at=None, verify_at=ends))
             return WorkResult(Result.NOTHING_DUE, self.connections.write(record, rests))
         return self.verifier.verify(record, grant, session)
 
