@@ -1,4 +1,4 @@
-"""The contract of `tokensync.domain.ports.Sealer`."""
+"""The contract of `tokensync.domain.sealing.Sealer`."""
 
 from __future__ import annotations
 

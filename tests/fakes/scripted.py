@@ -15,7 +15,6 @@ from tokensync.domain.app import App
 from tokensync.domain.messages import ProviderResponse
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
-from tokensync.entry.callback_commands import CallbackCommands
 
 if TYPE_CHECKING:
     from fakes import FakeClock
@@ -157,16 +156,7 @@ class Staged:
     def command(self, command: str, **asked: Any) -> dict[str, Any]:
         """Ask the callback function for something about the app, as the command line does."""
         world = self.world
-        commands = CallbackCommands(
-            code_exchange=world.code_exchange,
-            wire=world.shop,
-            apps=world.apps,
-            sealer=world.sealer,
-            signer=lambda: world.signer,
-            clock=world.clock,
-            base_url=world.base_url,
-        )
-        return commands.answer({"tokensync": command, "app": world.app.name, **asked}, world.budget())
+        return world.callback_commands.answer({"tokensync": command, "app": world.app.name, **asked}, world.budget())
 
     def name(self, account: str) -> ConnectionName:
         """Return a connection of the app."""

@@ -43,7 +43,7 @@ class FakeKeyService(Failing):
 
 
 class InMemorySealer(Failing):
-    """See `tokensync.domain.ports.Sealer`. `keys.enabled = False` is the KMS key disabled."""
+    """See `tokensync.domain.sealing.Sealer`. `keys.enabled = False` is the KMS key disabled."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -25,18 +25,20 @@ from fakes import (
     SeededRandomness,
     Table,
 )
-from tokensync.assembly import CallbackParts, Ports, RotationParts
+from tokensync.assembly import CallbackParts, RotationParts
 from tokensync.authorize.links import Invite, Signer
 from tokensync.domain.app import App
 from tokensync.domain.connection import Connection, DueTimes
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import ProviderResponse
 from tokensync.domain.names import ConnectionName
+from tokensync.domain.ports import Ports
+from tokensync.domain.runtime import Budget
 from tokensync.domain.sealing import grant_binding
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
 from tokensync.refresh.schedule import scheduled
-from tokensync.refresh.session import Budget, Session
+from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,6 +197,7 @@ class World:
         self.recovery = rotation.recovery
         self.commands = rotation.commands
         self.code_exchange = callback.code_exchange
+        self.callback_commands = callback.commands
         self.seller_pages = callback.seller_pages
         self.webhooks = callback.webhooks
 
@@ -204,7 +207,7 @@ class World:
 
     def session(self, app: str = "") -> Session:
         """Return a fresh session of an app."""
-        return Session(app or self.app.name, apps=self.apps, sealer=self.sealer)
+        return Session(app or self.app.name, self.ports)
 
     def connected(self, name: ConnectionName = NAME, *, refresh_token: str = "R0") -> Connection:
         """Seed an active connection, published once, whose refresh is due now."""

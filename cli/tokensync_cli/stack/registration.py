@@ -9,10 +9,10 @@ from urllib.parse import SplitResult, urlsplit
 from tokensync.domain.app import ENDPOINT_KEYS, App
 from tokensync.domain.errors import InvalidApp
 from tokensync.domain.names import app_name
+from tokensync.domain.runtime import FLOOR
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import CONSUMERS, PROVIDERS, provider_named
-from tokensync.refresh.schedule import FLOOR
 from tokensync_cli.output.failure import UsageFailed
 from tokensync_cli.output.times import span
 

@@ -6,8 +6,9 @@ from typing import Any, Protocol
 
 from tokensync.authorize.links import Signer
 from tokensync.domain.app import App
-from tokensync.domain.ports import Apps, Authorizations, Connections, Sealer
+from tokensync.domain.ports import Apps, Authorizations, Connections
 from tokensync.domain.runtime import Clock
+from tokensync.domain.sealing import Sealer
 from tokensync_cli.output.failure import CommandFailed
 
 # CloudFormation output → name in `StackOutputs`.

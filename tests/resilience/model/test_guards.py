@@ -57,8 +57,8 @@ CUTS = {
     ),
     "lease_margin": Cut(
         CARETAKER,
-        "until = now + math.ceil(budget.left()) + self.limits.lease_margin",
-        "until = now + self.limits.lease_margin",
+        "until = now + math.ceil(budget.left()) + self.ports.limits.lease_margin",
+        "until = now + self.ports.limits.lease_margin",
         ("although nothing went wrong", "I2"),
     ),
     "raw_first": Cut(

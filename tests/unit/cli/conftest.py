@@ -11,7 +11,6 @@ import pytest
 from typer.testing import CliRunner
 
 from fakes.world import World
-from tokensync.entry.callback_commands import CallbackCommands
 from tokensync_cli.commands.run import Run
 from tokensync_cli.main import app
 from tokensync_cli.output.failure import CommandFailed
@@ -58,15 +57,7 @@ class Functions:
         self._world = world
         self._answers: dict[str, Any] = {
             "rotation": world.commands,
-            "callback": CallbackCommands(
-                code_exchange=world.code_exchange,
-                wire=world.shop,
-                apps=world.apps,
-                sealer=world.sealer,
-                signer=lambda: world.signer,
-                clock=world.clock,
-                base_url=world.base_url,
-            ),
+            "callback": world.callback_commands,
         }
 
     def invoke(self, function: str, payload: Mapping[str, Any]) -> bytes:

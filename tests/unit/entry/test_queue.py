@@ -14,7 +14,7 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import PublishUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import DueKey, Work
-from tokensync.entry.callback_commands import CallbackCommands, RotationCommands
+from tokensync.entry.callback_commands import RotationCommands
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
@@ -355,16 +355,7 @@ def test_a_table_that_is_down_is_told_as_try_again(world: World) -> None:
 
 def paste(world: World, text: str, app: str = APP) -> dict[str, Any]:
     """Invoke the callback function as `paste` does."""
-    commands = CallbackCommands(
-        code_exchange=world.code_exchange,
-        wire=world.shop,
-        apps=world.apps,
-        sealer=world.sealer,
-        signer=lambda: world.signer,
-        clock=world.clock,
-        base_url=world.base_url,
-    )
-    return commands.answer({"tokensync": "paste", "app": app, "text": text}, world.budget())
+    return world.callback_commands.answer({"tokensync": "paste", "app": app, "text": text}, world.budget())
 
 
 def test_the_paste_command_connects(world: World) -> None:

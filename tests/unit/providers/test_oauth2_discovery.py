@@ -20,7 +20,7 @@ from tokensync.providers import PROVIDERS
 if TYPE_CHECKING:
     from tokensync.domain.app import App
     from tokensync.domain.messages import Request
-    from tokensync.oauth.http import Wire
+    from tokensync.domain.ports import Wire
 
 ISSUER = "https://id.example/tenant"
 OAUTH = "https://id.example/.well-known/oauth-authorization-server/tenant"

@@ -12,8 +12,9 @@ from fault_rows import fault
 from tokensync.domain.connection import QUOTA, UNAVAILABLE, Status
 from tokensync.domain.errors import PublishUnavailable
 from tokensync.domain.names import ConnectionName
+from tokensync.domain.runtime import DAY
 from tokensync.refresh.result import Result
-from tokensync.refresh.schedule import DAY, QUOTA_RECHECK
+from tokensync.refresh.schedule import QUOTA_RECHECK
 
 HOUR = 3600
 

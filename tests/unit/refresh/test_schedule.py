@@ -8,13 +8,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tokensync.domain.names import ConnectionName
+from tokensync.domain.runtime import DAY, FLOOR, Cadence
 from tokensync.refresh.schedule import (
-    DAY,
-    FLOOR,
     LAST_ATTEMPT_LEAD,
     RETRY_FIRST,
     RETRY_LONGEST,
-    Cadence,
     due_after_lease,
     jitter,
     last_attempt_at,

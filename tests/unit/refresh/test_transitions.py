@@ -7,12 +7,13 @@ import pytest
 
 from tokensync.domain.connection import Attempt, Exemption, HistoryEntry, LastError, Phase, Reason, Status
 from tokensync.domain.messages import AccountReply, Failure, FailureClass, Issued
+from tokensync.domain.runtime import DAY, Cadence
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.providers import PROVIDERS
 from tokensync.refresh.breaker import breaker_trips
 from tokensync.refresh.decisions import refusal_stands, unpublishable
-from tokensync.refresh.schedule import DAY, Cadence, jitter
+from tokensync.refresh.schedule import jitter
 from tokensync.refresh.transitions import BREAKER_WINDOW, PAUSED_RECHECK, failed, merged, released, renewed
 
 if TYPE_CHECKING:

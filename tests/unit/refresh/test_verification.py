@@ -11,9 +11,9 @@ from fakes.scripted import ADS, ADS_LIST, ADS_TOKEN, OIDC, Staged, Word, ads_tok
 from fakes.world import NAME, World, killed
 from tokensync.domain.connection import Exemption, Phase, Status
 from tokensync.domain.errors import NoAnswer, PublishUnavailable, SealingUnavailable, StoreUnavailable
+from tokensync.domain.runtime import DAY
 from tokensync.domain.work import Work
 from tokensync.refresh.result import Result, WorkResult
-from tokensync.refresh.schedule import DAY
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tokensync.refresh.session import Limits
+from tokensync.domain.runtime import Limits
 
 OUTPUTS = {
     "ConnectUrl",

@@ -73,7 +73,7 @@ GUARDS = (
     Guard(
         name="SENT mark",
         file="refresh/attempt.py",
-        text="return self.connections.write(record, marked)",
+        text="return self.ports.connections.write(record, marked)",
         without="return marked",
         finds=("I2:",),
         cases=[_refresh("answered", Mishap.KILL), _refresh("answered", Mishap.EXCEPTION)],
@@ -81,7 +81,7 @@ GUARDS = (
     Guard(
         name="raw first",
         file="refresh/attempt.py",
-        text="received = self.connections.write(\n                sent,\n                replace(",
+        text="received = self.ports.connections.write(\n                sent,\n                replace(",
         without="received = (lambda _stands, after: after)(\n                sent,\n                replace(",
         finds=("I1:", "an answer got lost"),
         cases=[_refresh("received", Mishap.KILL), _refresh("received", Mishap.EXCEPTION)],

@@ -24,18 +24,19 @@ from faults.soaking.judge import Judge
 from faults.soaking.people import People
 from faults.soaking.rotating import GRACE, RotatingServer
 from faults.soaking.timeline import Timeline
-from tokensync.assembly import CallbackParts, Ports, RotationParts
+from tokensync.assembly import CallbackParts, RotationParts
 from tokensync.authorize.links import Signer
 from tokensync.domain.app import App
 from tokensync.domain.connection import AuthorizedBy, Connection, DueTimes
 from tokensync.domain.errors import PublishUnavailable, SealingUnavailable, StoreUnavailable, TokensyncError
 from tokensync.domain.grant import Grant
 from tokensync.domain.names import ConnectionName
+from tokensync.domain.ports import Ports
+from tokensync.domain.runtime import Budget
 from tokensync.domain.sealing import grant_binding
 from tokensync.domain.secret import Secret
 from tokensync.refresh.publish import Publisher
 from tokensync.refresh.schedule import scheduled
-from tokensync.refresh.session import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ from tokensync.refresh.result import Result
 if TYPE_CHECKING:
     from faults.soaking.fleet import Fleet
     from faults.soaking.ledger import Account
+    from tokensync.domain.runtime import Budget
     from tokensync.entry.pages import Page
-    from tokensync.refresh.session import Budget
 
 BASE_URL = "https://connect.example"
 MINUTE, HOUR, DAY = 60, 3600, 86_400

@@ -57,7 +57,7 @@ class _Shown:
 
 
 class RotatingServer:
-    """See `tokensync.oauth.http.Wire`. `marks` gives the mark under which the running process presents a token."""
+    """See `tokensync.domain.ports.Wire`. `marks` gives the mark under which the running process presents a token."""
 
     def __init__(self, timeline: Timeline, chance: Chance, marks: Callable[[Process], Attempt | None]) -> None:
         self.timeline = timeline

@@ -16,11 +16,11 @@ from tokensync.refresh.result import Result
 if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.domain.ports import Connections
-    from tokensync.domain.runtime import Clock, Failpoints
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.restored_table import RestoredTable
-    from tokensync.refresh.session import Budget, Limits, Session
+    from tokensync.refresh.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,17 +42,13 @@ class Authorized:
     detail: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Establisher:
     """Makes connections stand. Thread-safe: it holds ports and no state."""
 
-    connections: Connections
+    ports: Ports
     committer: Committer
     restored: RestoredTable
-    clock: Clock
-    failpoints: Failpoints
-    limits: Limits
-    cadence: schedule.Cadence
 
     def establish(
         self,
@@ -75,31 +71,31 @@ class Establisher:
         Raises:
             NewerSchema, StoreUnavailable, SealingUnavailable: nothing was written.
         """
-        until = self.clock.now() + math.ceil(budget.left()) + self.limits.lease_margin
+        until = self.ports.clock.now() + math.ceil(budget.left()) + self.ports.limits.lease_margin
         table = self.restored.id()
         holder = replace(self._holder(name, grant, authorized, session, until=until), table=table)
-        floor = 0 if table is None else self.clock.now()
+        floor = 0 if table is None else self.ports.clock.now()
         try:
-            record, stood = self.connections.take_over(holder, until=until, over=over, floor=floor)
+            record, stood = self.ports.connections.take_over(holder, until=until, over=over, floor=floor)
         except FenceLost:
             # Finished before, by a process that died after it; or a later authorization stands.
-            now_stands = self.connections.get(name)
+            now_stands = self.ports.connections.get(name)
             if now_stands is None or now_stands.removed_at is not None:
                 return False
             return now_stands.authorized.authorized_by == authorized.by
-        self.failpoints.reached("exchange.taken_over")
+        self.ports.failpoints.reached("exchange.taken_over")
         if stood is not None and stood.sealed_answer is not None:
             self.committer.kept_answers.superseded(stood.name, stood.fence, stood.sealed_answer)
         # The table gives the number, so the event that came with the grant learns it only now.
         history = (*record.history[:-1], replace(record.history[-1], generation=record.generation))
         after = replace(
-            record.with_due(compare_at=_compare_at(stood, self.clock.now())), lease_until=None, history=history
+            record.with_due(compare_at=_compare_at(stood, self.ports.clock.now())), lease_until=None, history=history
         )
         if record.status is Status.QUARANTINED:
             after = after.with_due(renew_at=None, warn_at=None, verify_at=None, push_at=None, compare_at=None)
         if record.status is Status.QUARANTINED or record.obtained_at is None:
             with contextlib.suppress(FenceLost):
-                self.connections.write(record, schedule.scheduled(after))
+                self.ports.connections.write(record, schedule.scheduled(after))
         else:
             self.committer.publish(record, schedule.scheduled(after), grant, Result.PUBLISHED)
         return True
@@ -108,7 +104,7 @@ class Establisher:
         self, name: ConnectionName, grant: Grant, authorized: Authorized, session: Session, *, until: int
     ) -> Connection:
         """Return what the account's record becomes, due as soon as the lease of this take-over ends."""
-        now, provider, cadence = self.clock.now(), session.provider, self.cadence.for_app(session.app)
+        now, provider, cadence = self.ports.clock.now(), session.provider, self.ports.cadence.for_app(session.app)
         has_token = bool(grant.access_token.reveal())
         renew_at = verify_at = None
         if authorized.unproved or not has_token:

@@ -31,11 +31,10 @@ from tokensync.oauth.token_request import authorize_url, client_credentials_requ
 if TYPE_CHECKING:
     from tokensync.authorize.finish import Finisher
     from tokensync.authorize.links import Invite, Signer
-    from tokensync.domain.ports import Authorizations, WorkQueue
-    from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
-    from tokensync.oauth.http import Wire
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.refresh.restored_table import RestoredTable
-    from tokensync.refresh.session import Budget, Limits, Session
+    from tokensync.refresh.session import Session
 
 _PAUSE = 0.2  # seconds between tries to make an answer durable
 
@@ -49,21 +48,13 @@ class Begun:
     expires_at: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class CodeExchange:
     """Begins authorizations and exchanges their codes. Thread-safe: it holds ports and no state."""
 
-    authorizations: Authorizations
+    ports: Ports
     finisher: Finisher
     restored: RestoredTable
-    queue: WorkQueue
-    alerts: Alerts
-    wire: Wire
-    clock: Clock
-    randomness: Randomness
-    failpoints: Failpoints
-    log: Log
-    limits: Limits
 
     def begin(
         self, invite: Invite, session: Session, signer: Signer, *, cookie: Secret | None, redirect_uri: str
@@ -75,16 +66,16 @@ class CodeExchange:
             InvalidApp: the app is paused, or its provider has no consent page.
             UnknownApp, StoreUnavailable: as the ports.
         """
-        if self.authorizations.invite_is_used(invite.app, invite.id):
+        if self.ports.authorizations.invite_is_used(invite.app, invite.id):
             raise InviteRefused("this invite was used", signed=True)
         provider, app = session.provider, session.app
         if session.state.paused:
             raise InvalidApp(f"app {app.name} is paused")
         check_consent(session)
-        cookie = cookie or Secret(self.randomness.token())
-        now = self.clock.now()
+        cookie = cookie or Secret(self.ports.randomness.token())
+        now = self.ports.clock.now()
         authorization = Authorization(
-            key=AuthorizationKey(app.name, browser_of(cookie), hashed(self.randomness.token())),
+            key=AuthorizationKey(app.name, browser_of(cookie), hashed(self.ports.randomness.token())),
             provider=provider.name,
             token_endpoint=provider.endpoint(app, "token"),
             redirect_uri=redirect_uri,
@@ -96,8 +87,8 @@ class CodeExchange:
             for_account=invite.for_account,
             table=self.restored.id(),
         )
-        self.authorizations.put(authorization)
-        self.log.info("authorization.begun", app=app.name)
+        self.ports.authorizations.put(authorization)
+        self.ports.log.info("authorization.begun", app=app.name)
         url = authorize_url(
             provider,
             app,
@@ -117,7 +108,7 @@ class CodeExchange:
             AlreadyConsumed: another request had this authorization or this code.
             SealingUnavailable, StoreUnavailable, InvalidApp: nothing was consumed; the same link works later.
         """
-        state = signer.read_state(query.state, app=session.name, now=self.clock.now())
+        state = signer.read_state(query.state, app=session.name, now=self.ports.clock.now())
         if cookie is None or browser_of(cookie) != state.key.browser:
             raise BadRequest("this authorization was begun in another browser", signed=True)
         check_consent(session)
@@ -170,7 +161,7 @@ class CodeExchange:
         if session.state.paused:
             raise InvalidApp(f"app {session.name} is paused")
         cookie = signer.operator(session.name)
-        nonce = Secret(self.randomness.token())
+        nonce = Secret(self.ports.randomness.token())
         key = AuthorizationKey(session.name, browser_of(cookie), hashed(nonce.reveal()))
         self._begin_unasked(session, key, redirect_uri="", label=label)
         return self._exchange(key, nonce, session, budget=budget, cookie=cookie)
@@ -190,23 +181,23 @@ class CodeExchange:
         query = Query.of_url(text) if "?" in text else Query({"code": checked_code(text).reveal()})
         browser, key = browser_of(operator), None
         if query.state:
-            key = signer.read_state(query.state, app=session.name, now=self.clock.now()).key
+            key = signer.read_state(query.state, app=session.name, now=self.ports.clock.now()).key
         # RFC 7636: whoever began holds the verifier, and a code without a state was begun by nobody here.
         if session.provider.authorize.pkce is not None and (key is None or key.browser != browser):
             raise BeginFirst("only the browser that began this can finish it")
         if key is None:
-            key = AuthorizationKey(session.name, browser, hashed(self.randomness.token()))
+            key = AuthorizationKey(session.name, browser, hashed(self.ports.randomness.token()))
             self._begin_unasked(session, key, redirect_uri=redirect_uri)
         return self._called_back(key, query, session, budget=budget, cookie=operator)
 
     def outcome(self, app: str, cookie: Secret) -> Authorization | None:
         """Return this browser's latest authorization with an app, or None."""
-        found = self.authorizations.of_browser(app, browser_of(cookie))
+        found = self.ports.authorizations.of_browser(app, browser_of(cookie))
         return found[-1] if found else None
 
     def _begin_unasked(self, session: Session, key: AuthorizationKey, *, redirect_uri: str, label: str = "") -> None:
         """Store a pending authorization for which nobody opened an invite; one that stands there stays."""
-        now = self.clock.now()
+        now = self.ports.clock.now()
         authorization = Authorization(
             key=key,
             provider=session.provider.name,
@@ -218,7 +209,7 @@ class CodeExchange:
             label=label,
             table=self.restored.id(),
         )
-        self.authorizations.put(authorization)
+        self.ports.authorizations.put(authorization)
 
     def _called_back(
         self, key: AuthorizationKey, query: Query, session: Session, *, budget: Budget, cookie: Secret
@@ -228,9 +219,11 @@ class CodeExchange:
         if code is not None:
             return self._exchange(key, code, session, budget=budget, cookie=cookie)
         table = self.restored.id()
-        authorization = self.authorizations.consume(key, now=self.clock.now(), lease_until=None, code="", table=table)
+        authorization = self.ports.authorizations.consume(
+            key, now=self.ports.clock.now(), lease_until=None, code="", table=table
+        )
         if query.is_our_mistake:
-            self.alerts.tell(
+            self.ports.alerts.tell(
                 "authorization.refused",
                 key.app,
                 detail=f"the provider refused the authorization request itself, before any account was asked: "
@@ -238,8 +231,8 @@ class CodeExchange:
                 next_command=f"tokensync app show {key.app}",
             )
             return self._failed(authorization, query.denied)
-        self.log.info("authorization.cancelled", app=key.app, error=query.denied)
-        return self.authorizations.write(
+        self.ports.log.info("authorization.cancelled", app=key.app, error=query.denied)
+        return self.ports.authorizations.write(
             authorization,
             replace(authorization, outcome=AuthorizationState.CANCELLED, detail=query.denied),
             next_at=None,
@@ -255,17 +248,17 @@ class CodeExchange:
         cookie: Secret,
     ) -> Authorization:
         """LEASE and SENT in one write, then RECEIVED. A code is presented once, whatever comes back."""
-        now = self.clock.now()
-        if budget.left() < self.limits.provider + self.limits.storing:
+        now = self.ports.clock.now()
+        if budget.left() < self.ports.limits.provider + self.ports.limits.storing:
             raise SealingUnavailable("not enough time is left to exchange the code")
         provider, app = session.provider, session.app
         _ = session.key  # in hand now: sealing the answer needs no call later
-        lease_until = now + math.ceil(budget.left()) + self.limits.lease_margin
+        lease_until = now + math.ceil(budget.left()) + self.ports.limits.lease_margin
         # Bound to app and code: the same code under another state is the same code.
         mark = hashed(f"{key.app}.{code.reveal()}")
         table = self.restored.id()
-        authorization = self.authorizations.consume(key, now=now, lease_until=lease_until, code=mark, table=table)
-        self.failpoints.reached("exchange.sent")
+        authorization = self.ports.authorizations.consume(key, now=now, lease_until=lease_until, code=mark, table=table)
+        self.ports.failpoints.reached("exchange.sent")
         if authorization.token_endpoint != provider.endpoint(app, "token"):
             # The app was changed on the way: its code belongs to the old endpoint and goes to no other.
             return self._failed(authorization, "app_changed")
@@ -275,14 +268,18 @@ class CodeExchange:
         else:
             request = code_request(provider, app, code, redirect_uri=authorization.redirect_uri, verifier=verifier)
         answer = present(
-            request, wire=self.wire, clock=self.clock, seconds=self.limits.provider, failpoints=self.failpoints
+            request,
+            wire=self.ports.wire,
+            clock=self.ports.clock,
+            seconds=self.ports.limits.provider,
+            failpoints=self.ports.failpoints,
         )
         if isinstance(answer, Failure):
             return self._failed(authorization, answer.code)
         sealed = session.key.seal(answer.to_bytes(), binding=authorization_binding(key))
-        received = replace(authorization, sealed_answer=sealed, received_at=self.clock.now())
+        received = replace(authorization, sealed_answer=sealed, received_at=self.ports.clock.now())
         received = self._received(authorization, received, budget)
-        self.failpoints.reached("exchange.received")
+        self.ports.failpoints.reached("exchange.received")
         return self.finisher.finish(received, answer, session, budget, shown=(code, verifier))
 
     def _received(self, authorization: Authorization, received: Authorization, budget: Budget) -> Authorization:
@@ -294,24 +291,26 @@ class CodeExchange:
         key = authorization.key
         while True:
             try:
-                return self.authorizations.write(authorization, received, next_at=(authorization.lease_until or 0) + 1)
+                return self.ports.authorizations.write(
+                    authorization, received, next_at=(authorization.lease_until or 0) + 1
+                )
             except StoreUnavailable:
-                if not self.queue.send(
+                if not self.ports.queue.send(
                     [Work(authorization=key, answer=received.sealed_answer, fence=authorization.fence)]
                 ):
                     raise
                 if budget.left() < 1:
-                    self.alerts.tell(
+                    self.ports.alerts.tell(
                         "answer.lost",
                         key.app,
                         detail="the answer to a code could be stored nowhere before the function's life ended",
                         next_command=f"tokensync invite {key.app}",
                     )
                     raise
-                self.clock.sleep(_PAUSE)
+                self.ports.clock.sleep(_PAUSE)
 
     def _failed(self, authorization: Authorization, code: str) -> Authorization:
-        self.log.warning("authorization.failed", app=authorization.key.app, code=code)
-        return self.authorizations.write(
+        self.ports.log.warning("authorization.failed", app=authorization.key.app, code=code)
+        return self.ports.authorizations.write(
             authorization, replace(authorization, outcome=AuthorizationState.FAILED, detail=code), next_at=None
         )

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from tokensync.authorize.establish import Establisher
     from tokensync.authorize.redelivery import Redelivery
     from tokensync.domain.authorization import Authorization, AuthorizationKey
-    from tokensync.domain.ports import Authorizations, Connections, Sealer
-    from tokensync.domain.runtime import Alerts, Clock, Log
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.domain.work import Work
     from tokensync.refresh.account import AccountReader, Verifier
     from tokensync.refresh.conclude import Concluder
     from tokensync.refresh.restored_table import RestoredTable
-    from tokensync.refresh.session import Budget, Limits, Session
+    from tokensync.refresh.session import Session
 
 _LONGEST_NAMING = 86_400  # seconds for which a provider is asked again whose account a token is
 _NOT_NOW = Failure(kind=FailureClass.BUSY, code="app_paused", retry_after=600)
@@ -45,23 +45,17 @@ def authorization_binding(key: AuthorizationKey) -> str:
     return f"{key.app}|{key.sort_key}|answer|1"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Finisher:
     """Finishes answered authorizations. Thread-safe: it holds ports and no state."""
 
-    connections: Connections
-    authorizations: Authorizations
+    ports: Ports
     concluder: Concluder
-    sealer: Sealer
-    alerts: Alerts
     accounts: AccountReader
     establisher: Establisher
     verifier: Verifier
     restored: RestoredTable
     redelivery: Redelivery
-    clock: Clock
-    log: Log
-    limits: Limits
 
     def take_up(self, work: Work, session: Session, budget: Budget) -> WorkResult:
         """Finish an authorization whose callback died after the answer was stored.
@@ -74,10 +68,10 @@ class Finisher:
             raise ValueError("this work names no authorization")
         if work.answer is not None:
             self.redelivery.place(key, work.answer, fence=work.fence)
-        now = self.clock.now()
+        now = self.ports.clock.now()
         try:
-            authorization = self.authorizations.lease(
-                key, now=now, until=now + math.ceil(budget.left()) + self.limits.lease_margin
+            authorization = self.ports.authorizations.lease(
+                key, now=now, until=now + math.ceil(budget.left()) + self.ports.limits.lease_margin
             )
         except NotLeased:
             return WorkResult(Result.NOTHING_DUE)
@@ -88,10 +82,10 @@ class Finisher:
             self._unusable(authorization, "restored_table", session)
             return WorkResult(Result.NOTHING_DUE)
         answer = ProviderResponse.from_bytes(
-            self.sealer.open(authorization.sealed_answer, app=key.app, binding=authorization_binding(key))
+            self.ports.sealer.open(authorization.sealed_answer, app=key.app, binding=authorization_binding(key))
         )
         # Nobody waits for this one: an agency's list of thousands of accounts may take its time.
-        finished = self.finish(authorization, answer, session, budget, seconds=self.limits.provider)
+        finished = self.finish(authorization, answer, session, budget, seconds=self.ports.limits.provider)
         return WorkResult(Result.POSTPONED if finished.outcome is AuthorizationState.WORKING else Result.PUBLISHED)
 
     def finish(
@@ -174,8 +168,11 @@ class Finisher:
             return self._end(authorization, AuthorizationState.QUARANTINED, "another account", connection=str(name))
         if authorization.invite_id:
             # Before the end is written: whoever finishes again marks it again, and it is used up in any case.
-            self.authorizations.use_invite(
-                session.name, authorization.invite_id, now=self.clock.now(), expires_at=authorization.invite_expires_at
+            self.ports.authorizations.use_invite(
+                session.name,
+                authorization.invite_id,
+                now=self.ports.clock.now(),
+                expires_at=authorization.invite_expires_at,
             )
         if missing:
             self._tell_missing(name, missing, session)
@@ -191,7 +188,7 @@ class Finisher:
 
     def _unusable(self, authorization: Authorization, problem: str, session: Session) -> Authorization:
         """End an authorization whose answer cannot become a connection; the answer is kept."""
-        self.alerts.tell(
+        self.ports.alerts.tell(
             "authorization.unusable",
             session.name,
             detail=f"an authorization could not be used: {problem}; the answer is kept sealed",
@@ -204,22 +201,24 @@ class Finisher:
 
         The tokens are real and stored, and only the account's name is missing: nobody has to authorize again.
         """
-        now = self.clock.now()
+        now = self.ports.clock.now()
         if failure is None or now > (authorization.received_at or now) + _LONGEST_NAMING:
             return self._unusable(authorization, NO_ACCOUNT, session)
         if failure.kind is FailureClass.CONFIGURATION:
             self.concluder.pause(session, failure)
-        self.log.warning("authorization.unnamed", app=session.name, failure=failure.kind, code=failure.code)
+        self.ports.log.warning("authorization.unnamed", app=session.name, failure=failure.kind, code=failure.code)
         waited = now - (authorization.received_at or now)
         # Each wait half as long as all before it together: a minute at first, never more than an hour.
         wait = max(60, min(waited // 2, 3600), failure.retry_after or 0)
-        return self.authorizations.write(authorization, replace(authorization, lease_until=None), next_at=now + wait)
+        return self.ports.authorizations.write(
+            authorization, replace(authorization, lease_until=None), next_at=now + wait
+        )
 
     def _tell_what_is_odd(self, name: ConnectionName, grant: Grant, read: Issued, session: Session) -> None:
         if read.oddities:
             self.concluder.tell_odd(name, read)
         if not session.provider.renews(grant) and read.life is not None:
-            self.alerts.tell(
+            self.ports.alerts.tell(
                 "connection.cannot_refresh",
                 str(name),
                 detail="the provider gave no usable refresh token: the connection ends with its access token",
@@ -228,7 +227,7 @@ class Finisher:
 
     def _tell_missing(self, name: ConnectionName, missing: tuple[str, ...], session: Session) -> None:
         minted = session.provider.grant_type is GrantType.CLIENT_CREDENTIALS
-        self.alerts.tell(
+        self.ports.alerts.tell(
             "authorization.scopes_missing",
             str(name),
             detail=f"the account did not grant everything that was asked for: {', '.join(missing)}",
@@ -237,16 +236,16 @@ class Finisher:
 
     def _standing_label(self, name: ConnectionName) -> str:
         """Return the label that this account has had: a link without one takes none away."""
-        record = self.connections.get(name)
+        record = self.ports.connections.get(name)
         return "" if record is None else record.label
 
     def _stands(self, name: ConnectionName) -> bool:
         """Return whether a connection of this name is in use: a stray authorization must not touch it."""
-        record = self.connections.get(name)
+        record = self.ports.connections.get(name)
         return record is not None and record.status is not Status.QUARANTINED
 
     def _tell_strange(self, authorization: Authorization, name: ConnectionName, *, following: str) -> None:
-        self.alerts.tell(
+        self.ports.alerts.tell(
             "connection.quarantined",
             str(name),
             detail=f"the invite was for {authorization.for_account}; the old connection stays as it was",
@@ -254,7 +253,7 @@ class Finisher:
         )
 
     def _refused(self, authorization: Authorization, failure: Failure, session: Session) -> Authorization:
-        self.log.warning(
+        self.ports.log.warning(
             "authorization.failed",
             app=session.name,
             failure=failure.kind,
@@ -285,7 +284,7 @@ class Finisher:
             lease_until=None,
             sealed_answer=authorization.sealed_answer if keep else None,
         )
-        return self.authorizations.write(authorization, after, next_at=None)
+        return self.ports.authorizations.write(authorization, after, next_at=None)
 
 
 def _grant(read: Issued, access_token: Secret, authorization: Authorization, session: Session, *, at: int) -> Grant:

@@ -13,19 +13,16 @@ from tokensync.domain.authorization import LIFETIME, Authorization, Authorizatio
 
 if TYPE_CHECKING:
     from tokensync.domain.authorization import AuthorizationKey
-    from tokensync.domain.ports import Apps, Authorizations
-    from tokensync.domain.runtime import Clock
+    from tokensync.domain.ports import Ports
     from tokensync.refresh.restored_table import RestoredTable
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Redelivery:
     """Places answers to codes. Thread-safe: it holds ports and no state."""
 
-    authorizations: Authorizations
-    apps: Apps
+    ports: Ports
     restored: RestoredTable
-    clock: Clock
 
     def place(self, key: AuthorizationKey, answer: bytes, *, fence: int) -> AuthorizationState:
         """Place the sealed answer that the holder of `fence` got; return how its authorization stands.
@@ -35,11 +32,11 @@ class Redelivery:
         Raises:
             FenceLost, StoreUnavailable, UnknownApp, InvalidApp: the message has to come again.
         """
-        now = self.clock.now()
-        authorization = self.authorizations.get(key)
+        now = self.ports.clock.now()
+        authorization = self.ports.authorizations.get(key)
         if authorization is None:
             authorization = self._made_anew(key, fence=fence)
-            self.authorizations.put(authorization)
+            self.ports.authorizations.put(authorization)
         working = authorization
         if authorization.outcome is AuthorizationState.WAITING and authorization.fence < fence:
             # The table comes from a backup of before the code was presented: it was after the beginning.
@@ -55,14 +52,14 @@ class Redelivery:
         # Due when the callback's own lease ends; before that nobody could take it up.
         due = max(now, (working.lease_until or 0) + 1)
         placed = replace(working, sealed_answer=answer, received_at=now, table=self.restored.id())
-        return self.authorizations.write(authorization, placed, next_at=due).outcome
+        return self.ports.authorizations.write(authorization, placed, next_at=due).outcome
 
     def _made_anew(self, key: AuthorizationKey, *, fence: int) -> Authorization:
         """Return the authorization of an answer whose own has expired, or is younger than the table's backup.
 
         When it was given is not known any more: it takes the place of no other authorization.
         """
-        app, now = self.apps.get(key.app), self.clock.now()
+        app, now = self.ports.apps.get(key.app), self.ports.clock.now()
         return Authorization(
             key=key,
             provider=app.provider,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from tokensync.aws.alerts import NAMESPACE
-from tokensync.refresh.session import Budget
+from tokensync.domain.runtime import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokensync.assembly import CallbackParts, Ports, RotationParts
+from tokensync.assembly import CallbackParts, RotationParts
 from tokensync.aws.alerts import SnsAlerts
 from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import AwsApps
@@ -23,6 +23,7 @@ from tokensync.aws.queue import SqsDeadLetters, SqsWorkQueue
 from tokensync.aws.system import SystemRandomness
 from tokensync.aws.token_secrets import SecretsManagerTokens
 from tokensync.aws.webhook_events import DynamoWebhookEvents
+from tokensync.domain.ports import Ports
 from tokensync.domain.sealing import EnvelopeSealer
 from tokensync.oauth.http import HttpWire
 
@@ -47,7 +48,7 @@ def rotation(config: RotationConfig | None = None, clients: Clients | None = Non
     log = _log(config)
     ports = _ports(config, clients, DynamoTable(clients.dynamodb, config.table), log)
     dead_letters = SqsDeadLetters(clients.sqs, config.dead_letter_queue_url)
-    parts = RotationParts(ports, config.claim_seconds, config.prefix, dead_letters)
+    parts = RotationParts(ports, claim=config.claim_seconds, prefix=config.prefix, dead_letters=dead_letters)
     return Rotation(log, ports.clock, parts.ticker, parts.batches, parts.commands, config.stack)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from tokensync.domain.runtime import Cadence, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -10,7 +13,10 @@ if TYPE_CHECKING:
     from tokensync.domain.app import App, AppState
     from tokensync.domain.authorization import Authorization, AuthorizationKey
     from tokensync.domain.connection import Connection
+    from tokensync.domain.messages import ProviderResponse, Request
     from tokensync.domain.names import ConnectionName
+    from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
+    from tokensync.domain.sealing import Sealer
     from tokensync.domain.work import DeadLetter, DueKey, Work
 
 
@@ -261,34 +267,6 @@ class Apps(Protocol):
         ...
 
 
-class DataKey(Protocol):
-    """A key that seals without any further call."""
-
-    def seal(self, plaintext: bytes, *, binding: str) -> bytes:
-        """Seal for one place: `binding` names the record and the kind, and must be given again to open."""
-        ...
-
-
-class Sealer(Protocol):
-    """Makes data keys and opens what was sealed."""
-
-    def new_key(self, app: str) -> DataKey:
-        """Return a data key.
-
-        Raises:
-            SealingUnavailable: KMS gives none.
-        """
-        ...
-
-    def open(self, sealed: bytes, *, app: str, binding: str) -> bytes:
-        """Open what was sealed for this app and binding.
-
-        Raises:
-            SealingUnavailable: KMS does not unwrap the key, or the value was not sealed for this place.
-        """
-        ...
-
-
 class TokenSecrets(Protocol):
     """The secrets that workloads read."""
 
@@ -378,3 +356,37 @@ class WorkQueue(Protocol):
     def send(self, works: list[Work]) -> list[Work]:
         """Send and return those that were not accepted."""
         ...
+
+
+class Wire(Protocol):
+    """Sends one request."""
+
+    def send(self, request: Request, *, seconds: float) -> ProviderResponse:
+        """Send it and return the whole answer, within a total of `seconds`.
+
+        Raises:
+            NotSent: no byte of the request left.
+            NoAnswer: bytes left, and no whole answer came back in time.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """The world as both functions see it, and the times that bound them."""
+
+    connections: Connections
+    authorizations: Authorizations
+    origin: Origin
+    apps: Apps
+    sealer: Sealer
+    secrets: TokenSecrets
+    queue: WorkQueue
+    wire: Wire
+    clock: Clock
+    randomness: Randomness
+    failpoints: Failpoints
+    alerts: Alerts
+    log: Log
+    limits: Limits = field(default_factory=Limits)
+    cadence: Cadence = field(default_factory=Cadence)

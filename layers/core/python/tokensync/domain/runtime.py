@@ -1,8 +1,17 @@
-"""What makes the core deterministic under test: time, chance, named places, and what is told to people."""
+"""What a run depends on beside its stores: time, chance, named places, what people are told, and limits of time."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tokensync.domain.app import App
+
+DAY = 86_400
+# Secrets Manager advises against writing one secret more often than every 10 minutes and keeps about 100 versions.
+FLOOR = 900
+SANDBOX_VERIFY = 30
 
 
 class Clock(Protocol):
@@ -66,3 +75,38 @@ class Log(Protocol):
     def failure(self, event: str, error: BaseException) -> None:
         """Tell of an error nobody foresaw: its type and the places in the code, never its text."""
         ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Times in seconds; the design's page gives the reason for each."""
+
+    provider: float = 10.0
+    storing: float = 5.0
+    facts: float = 4.0
+    lease_margin: int = 5
+
+
+class Budget:
+    """What is left of a function's life."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._end = clock.monotonic() + seconds
+
+    def left(self) -> float:
+        """Return the seconds left, never below zero."""
+        return max(0.0, self._end - self._clock.monotonic())
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """How often the schedule looks, and how often one connection may be refreshed or verified, in seconds."""
+
+    tick: int = 60
+    floor: int = FLOOR
+    verify: int = DAY
+
+    def for_app(self, app: App) -> Cadence:
+        """Return the cadence of an app: a sandbox's tokens may live for minutes, and so may what it is shown of."""
+        return replace(self, floor=0, verify=SANDBOX_VERIFY) if app.is_sandboxed else self

@@ -24,7 +24,6 @@ from tokensync.domain.messages import ProviderResponse
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.names import ConnectionName
-    from tokensync.domain.ports import Sealer
 
 
 VERSION = 1
@@ -53,6 +52,34 @@ class KeyService(Protocol):
         ...
 
 
+class DataKey(Protocol):
+    """A key that seals without any further call."""
+
+    def seal(self, plaintext: bytes, *, binding: str) -> bytes:
+        """Seal for one place: `binding` names the record and the kind, and must be given again to open."""
+        ...
+
+
+class Sealer(Protocol):
+    """Makes data keys and opens what was sealed."""
+
+    def new_key(self, app: str) -> DataKey:
+        """Return a data key.
+
+        Raises:
+            SealingUnavailable: KMS gives none.
+        """
+        ...
+
+    def open(self, sealed: bytes, *, app: str, binding: str) -> bytes:
+        """Open what was sealed for this app and binding.
+
+        Raises:
+            SealingUnavailable: KMS does not unwrap the key, or the value was not sealed for this place.
+        """
+        ...
+
+
 class EnvelopeKey:
     """A data key in hand: seals without any further call. It has no repr of its content."""
 
@@ -64,14 +91,14 @@ class EnvelopeKey:
         self._wrapped = wrapped
 
     def seal(self, plaintext: bytes, *, binding: str) -> bytes:
-        """Seal for one place, see `tokensync.domain.ports.DataKey`."""
+        """Seal for one place, see `tokensync.domain.sealing.DataKey`."""
         nonce = os.urandom(_NONCE_BYTES)
         head = _HEADER.pack(VERSION, len(self._wrapped)) + self._wrapped
         return head + nonce + self._cipher.encrypt(nonce, plaintext, _associated_data(head, self._app, binding))
 
 
 class EnvelopeSealer:
-    """Makes data keys and opens what they sealed, see `tokensync.domain.ports.Sealer`."""
+    """Makes data keys and opens what they sealed, see `tokensync.domain.sealing.Sealer`."""
 
     def __init__(self, keys: KeyService) -> None:
         self._keys = keys

@@ -57,8 +57,8 @@ class KnownApps:
 
     def __init__(self, apps: Apps, names: KnownNames, clock: Clock) -> None:
         self._apps = apps
-        self._names = names
         self._clock = clock
+        self._names = names
         self._lock = threading.Lock()
         self._read: dict[str, tuple[float, App]] = {}
 

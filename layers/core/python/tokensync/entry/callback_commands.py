@@ -39,12 +39,10 @@ if TYPE_CHECKING:
     from tokensync.authorize.exchange import CodeExchange
     from tokensync.authorize.links import Signer
     from tokensync.domain.authorization import Authorization
-    from tokensync.domain.ports import Apps, Sealer
-    from tokensync.domain.runtime import Clock
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.entry.tick import Ticker
-    from tokensync.oauth.http import Wire
     from tokensync.operate.on_demand import OnDemand
-    from tokensync.refresh.session import Budget
 
     Command = Callable[[Mapping[str, Any], Budget], dict[str, Any]]
 
@@ -99,7 +97,7 @@ _TRANSIENT: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class RotationCommands:
     """What the rotation function does on demand."""
 
@@ -176,16 +174,13 @@ def told_outcome(
     }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class CallbackCommands:
     """What the callback function does on demand."""
 
+    ports: Ports
     code_exchange: CodeExchange
-    wire: Wire
-    apps: Apps
-    sealer: Sealer
     signer: Callable[[], Signer]
-    clock: Clock
     base_url: str
 
     def answer(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
@@ -195,7 +190,7 @@ class CallbackCommands:
 
     def _paste(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = app_name(str(event["app"]))
-        session = Session(name, apps=self.apps, sealer=self.sealer, fresh=True)
+        session = Session(name, self.ports, fresh=True)
         redirect_uri = str(event.get("redirect_uri") or f"{self.base_url}/callback/{name}")
         authorization = self.code_exchange.pasted(
             str(event["text"]), session, self.signer(), budget, redirect_uri=redirect_uri
@@ -206,8 +201,8 @@ class CallbackCommands:
         """Begin an authorization that the operator finishes by pasting the redirect URL."""
         del budget
         name = app_name(str(event["app"]))
-        session = Session(name, apps=self.apps, sealer=self.sealer, fresh=True)
-        signer, now = self.signer(), self.clock.now()
+        session = Session(name, self.ports, fresh=True)
+        signer, now = self.signer(), self.ports.clock.now()
         invite = Invite(id="", app=name, expires_at=now + LIFETIME, label=str(event.get("label") or ""))
         redirect_uri = str(event.get("redirect_uri") or f"{self.base_url}/callback/{name}")
         begun = self.code_exchange.begin(
@@ -217,14 +212,14 @@ class CallbackCommands:
 
     def _discover(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         del budget
-        found = discover(str(event["issuer"]), self.wire)
+        found = discover(str(event["issuer"]), self.ports.wire)
         return {"ok": True, "endpoints": dict(found.endpoints), "settings": dict(found.settings)}
 
     def _mint(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = app_name(str(event["app"]))
-        session = Session(name, apps=self.apps, sealer=self.sealer, fresh=True)
+        session = Session(name, self.ports, fresh=True)
         authorization = self.code_exchange.minted(session, self.signer(), budget, label=str(event.get("label") or ""))
-        paused = authorization.outcome is AuthorizationState.FAILED and bool(self.apps.state(name).paused)
+        paused = authorization.outcome is AuthorizationState.FAILED and bool(self.ports.apps.state(name).paused)
         return _told_minted(name, authorization, paused=paused)
 
 

@@ -9,20 +9,17 @@ from tokensync.domain.connection import Status
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.entry.callback_commands import FAILED, LATER, refused, told_outcome
-from tokensync.operate.push import Handover
-from tokensync.operate.rotate_secret import SecretTrial
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tokensync.domain.messages import Failure
+    from tokensync.domain.runtime import Budget
     from tokensync.entry.callback_commands import Command
-    from tokensync.operate.on_demand import OnDemand
-    from tokensync.refresh.account import AccountReader
-    from tokensync.refresh.push import Pusher
+    from tokensync.operate.push import Handover
+    from tokensync.operate.rotate_secret import SecretTrial
     from tokensync.refresh.result import WorkResult
-    from tokensync.refresh.session import Budget
 
 _TRANSIENT = frozenset({FailureClass.BUSY, FailureClass.NOT_SENT, FailureClass.AMBIGUOUS})
 
@@ -83,15 +80,6 @@ class Handing:
             }
         message = f"the attempt told nothing of the new client secret: {outcome.result}{why}"
         return {**refused("not_proven", message, following, LATER), **told}
-
-
-def handing(*, on_demand: OnDemand, pusher: Pusher, accounts: AccountReader, prefix: str) -> Handing:
-    """Put the commands together."""
-    return Handing(
-        handover=Handover(on_demand=on_demand, pusher=pusher),
-        trial=SecretTrial(on_demand=on_demand, accounts=accounts),
-        prefix=prefix,
-    )
 
 
 def _words(failure: Failure) -> str:

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tokensync.authorize.finish import Finisher
-    from tokensync.domain.ports import Apps, Sealer
-    from tokensync.domain.runtime import Alerts, Clock, Log
-    from tokensync.refresh.session import Budget, Limits
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.refresh.worker import Worker
 
 THREADS = 20
@@ -34,23 +33,18 @@ class Report:
     results: Mapping[str, int]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class BatchRunner:
     """Works through batches. Thread-safe: it holds ports and no state."""
 
+    ports: Ports
     worker: Worker
     finisher: Finisher
-    apps: Apps
-    sealer: Sealer
-    alerts: Alerts
-    clock: Clock
-    log: Log
-    limits: Limits
     threads: int = THREADS
 
     def run(self, messages: Mapping[str, str], budget: Budget) -> Report:
         """Work through messages, given as body by id; return those that must come again. Never raises."""
-        sessions = Sessions(self.apps, self.sealer)
+        sessions = Sessions(self.ports)
         stop = threading.Event()
         results: Counter[str] = Counter()
         again: list[str] = []
@@ -68,23 +62,23 @@ class BatchRunner:
         return Report(tuple(again), results)
 
     def _one(self, body: str, sessions: Sessions, budget: Budget, stop: threading.Event) -> WorkResult:
-        if stop.is_set() or budget.left() < self.limits.provider + self.limits.storing:
+        if stop.is_set() or budget.left() < self.ports.limits.provider + self.ports.limits.storing:
             return WorkResult(Result.NO_TIME, again=True)
         try:
             outcome = self._work(Work.from_json(body), sessions, budget)
         except (BadRequest, UnknownConnection) as error:
             # It will be no better next time: a removed connection, or a message that is not ours.
-            self.log.warning("work.dropped", error=str(error))
+            self.ports.log.warning("work.dropped", error=str(error))
             return WorkResult(Result.NOTHING_DUE)
         except StoreUnavailable as error:
-            self.log.warning("work.failed", error=str(error))
+            self.ports.log.warning("work.failed", error=str(error))
             outcome = WorkResult(Result.POSTPONED, again=True, backpressure=True)
         except TokensyncError as error:
-            self.log.warning("work.failed", error=str(error), kind=type(error).__name__)
+            self.ports.log.warning("work.failed", error=str(error), kind=type(error).__name__)
             return WorkResult(Result.POSTPONED, again=True)
         except Exception as error:  # noqa: BLE001 - one poison connection must not take the batch with it
             # The type and place alone: an unforeseen error's text may hold anything.
-            self.log.failure("work.broken", error)
+            self.ports.log.failure("work.broken", error)
             return WorkResult(Result.POSTPONED, again=True)
         if outcome.backpressure:
             stop.set()
@@ -99,14 +93,5 @@ class BatchRunner:
 
     def _count(self, sessions: Sessions) -> None:
         """Add what was tried to each app's breaker window, and trip it where the sellers cannot be the cause."""
-        for name, session in sessions.all().items():
-            if session.tally.tried:
-                count_attempts(
-                    name,
-                    tried=session.tally.tried,
-                    refused=session.tally.refused,
-                    apps=self.apps,
-                    alerts=self.alerts,
-                    clock=self.clock,
-                    log=self.log,
-                )
+        for session in sessions.all().values():
+            count_attempts(session, self.ports)

@@ -10,9 +10,9 @@ from tokensync.domain.names import ConnectionName
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tokensync.domain.runtime import Budget
     from tokensync.entry.callback_commands import Command
     from tokensync.operate.recover import Recoverer
-    from tokensync.refresh.session import Budget
 
 
 @dataclass(frozen=True)

@@ -31,25 +31,21 @@ if TYPE_CHECKING:
     from tokensync.authorize.exchange import CodeExchange
     from tokensync.authorize.links import Signer
     from tokensync.domain.authorization import Authorization
-    from tokensync.domain.ports import Apps, Sealer
-    from tokensync.domain.runtime import Clock, Log
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.entry.app_cache import KnownApps, KnownNames
-    from tokensync.refresh.session import Budget
 
 _COOKIE = "__Host-tokensync"
 _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _COOKIE_LIFE = 86_400
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class SellerPages:
     """Answers the seller's browser. `signer` and the apps' names are fetched when they are first needed."""
 
+    ports: Ports
     code_exchange: CodeExchange
-    apps: Apps
-    sealer: Sealer
-    clock: Clock
-    log: Log
     signer: Callable[[], Signer]
     known: KnownNames
     registered: KnownApps
@@ -74,7 +70,7 @@ class SellerPages:
         except InviteRefused as error:
             return self._refused(name, "invite", 403, error)
         except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
-            self.log.warning("connect.failed", app=name, error=str(error))
+            self.ports.log.warning("connect.failed", app=name, error=str(error))
             return page("unavailable", 503)
         return Page(status=302, headers={"location": begun.url}, cookies=(_set_cookie(begun.cookie),))
 
@@ -102,9 +98,9 @@ class SellerPages:
             return self._refused(name, "bad_request", 400, error)
         except (AlreadyConsumed, FenceLost):
             # Somebody else was first, or has finished it meanwhile: the result page tells how it ended.
-            self.log.info("callback.repeated", app=name)
+            self.ports.log.info("callback.repeated", app=name)
         except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
-            self.log.warning("callback.failed", app=name, error=str(error))
+            self.ports.log.warning("callback.failed", app=name, error=str(error))
             return page("unavailable", 503)
         return Page(status=303, headers={"location": f"/connect/{name}/result"}, cookies=shown)
 
@@ -122,12 +118,12 @@ class SellerPages:
         except (InvalidName, UnknownApp):
             return page("not_found", 404)
         except (InvalidApp, StoreUnavailable) as error:
-            self.log.warning("result.failed", app=name, error=str(error))
+            self.ports.log.warning("result.failed", app=name, error=str(error))
             return page("unavailable", 503)
 
     def _told(self, authorization: Authorization, session: Session, base_url: str) -> Page:
         outcome = authorization.outcome
-        lease_over = authorization.lease_until is not None and authorization.lease_until < self.clock.now()
+        lease_over = authorization.lease_until is not None and authorization.lease_until < self.ports.clock.now()
         if outcome is AuthorizationState.WORKING and lease_over and authorization.received_at is None:
             outcome = AuthorizationState.FAILED
         if outcome is AuthorizationState.WORKING:
@@ -144,7 +140,7 @@ class SellerPages:
 
     def _again(self, authorization: Authorization, base_url: str) -> str:
         """Return the invite's own link once more, while it lasts."""
-        if not authorization.invite_id or authorization.invite_expires_at <= self.clock.now():
+        if not authorization.invite_id or authorization.invite_expires_at <= self.ports.clock.now():
             return ""
         invite = Invite(
             id=authorization.invite_id,
@@ -158,7 +154,7 @@ class SellerPages:
     def _invite(self, name: str, raw_query: str) -> Invite:
         app_name(name)
         query = Query.parse(raw_query)
-        return self.signer().read_invite(query.parameters.get("invite", ""), app=name, now=self.clock.now())
+        return self.signer().read_invite(query.parameters.get("invite", ""), app=name, now=self.ports.clock.now())
 
     def _may_be_installed(self, name: str, query: Query) -> bool:
         """Return whether a callback without state may be one that the provider itself began for this app."""
@@ -169,13 +165,13 @@ class SellerPages:
 
     def _session(self, name: str, *, fresh: bool = True) -> Session:
         # Read now: a link made with a client id that was just replaced would lead nowhere.
-        return Session(app_name(name), apps=self.apps, sealer=self.sealer, fresh=fresh)
+        return Session(app_name(name), self.ports, fresh=fresh)
 
     def _refused(self, name: str, text: str, status: int, error: BadRequest | InviteRefused) -> Page:
         """Refuse without a call to anyone: the apps' names are in hand since the cold start."""
         if not error.signed and name not in self.known:
             return page("not_found", 404)
-        self.log.info("request.refused", app=name, why=str(error))
+        self.ports.log.info("request.refused", app=name, why=str(error))
         return page(text, status)
 
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from tokensync.domain.errors import BadRequest, InvalidName
 
 if TYPE_CHECKING:
-    from tokensync.domain.ports import Connections, WorkQueue
-    from tokensync.domain.runtime import Clock, Log
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.domain.work import DueKey, Work
-    from tokensync.refresh.session import Budget
 
 _AT_ONCE = 10  # what the queue takes in one call: more is never claimed without being queued
 _STOP_BEFORE = 5.0  # seconds: what is left over is found by the next tick
@@ -26,14 +25,11 @@ class Ticked:
     queued: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Ticker:
     """Queues what is due."""
 
-    connections: Connections
-    queue: WorkQueue
-    clock: Clock
-    log: Log
+    ports: Ports
     claim: int
 
     def tick(self, budget: Budget) -> Ticked:
@@ -44,10 +40,10 @@ class Ticker:
         Raises:
             StoreUnavailable: the index could not be read; the next tick finds the same.
         """
-        now = self.clock.now()
+        now = self.ports.clock.now()
         due = queued = 0
         ends = False
-        found = self.connections.due(now=now)
+        found = self.ports.connections.due(now=now)
         while not ends and (keys := tuple(islice(found, _AT_ONCE))):
             works: list[Work] = []
             try:
@@ -62,16 +58,16 @@ class Ticker:
                         break
             finally:
                 # What was claimed before a claim failed is queued all the same: its next turn is a claim period away.
-                refused = self.queue.send(works) if works else []
+                refused = self.ports.queue.send(works) if works else []
                 queued += len(works) - len(refused)
         if due:
-            self.log.info("work.queued", due=due, queued=queued)
+            self.ports.log.info("work.queued", due=due, queued=queued)
         return Ticked(due, queued)
 
     def _claimed(self, key: DueKey, now: int) -> Work | None:
         try:
             work = key.work()
         except (BadRequest, InvalidName, ValueError) as error:
-            self.log.warning("work.unknown", error=str(error))
+            self.ports.log.warning("work.unknown", error=str(error))
             return None
-        return work if self.connections.claim(key, until=now + self.claim) else None
+        return work if self.ports.connections.claim(key, until=now + self.claim) else None

@@ -10,31 +10,23 @@ from tokensync.domain.errors import BadRequest
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import ConnectionName
 from tokensync.entry.callback_commands import FAILED, LATER, NEEDS_SELLER, USAGE, refused, told_outcome
-from tokensync.operate.accept import Accepter
 from tokensync.operate.import_fields import FIELDS, ImportFields
-from tokensync.operate.imports import Importer
-from tokensync.operate.remove import Remover
-from tokensync.operate.revoke import Revoker
 from tokensync.operate.summary import condition
-from tokensync.operate.verify import Prover
 from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.authorize.establish import Establisher
     from tokensync.domain.messages import Failure
-    from tokensync.domain.runtime import Failpoints
+    from tokensync.domain.runtime import Budget
     from tokensync.entry.callback_commands import Command
-    from tokensync.oauth.http import Wire
-    from tokensync.operate.on_demand import OnDemand
-    from tokensync.refresh.account import Verifier
-    from tokensync.refresh.commit import Committer
-    from tokensync.refresh.conclude import Concluder
+    from tokensync.operate.accept import Accepter
+    from tokensync.operate.imports import Importer
+    from tokensync.operate.remove import Remover
+    from tokensync.operate.revoke import Revoker
+    from tokensync.operate.verify import Prover
     from tokensync.refresh.result import WorkResult
-    from tokensync.refresh.schedule import Cadence
-    from tokensync.refresh.session import Budget, Limits
 
     Words = dict[Result, tuple[int, str, str]]
 
@@ -122,38 +114,6 @@ class Upkeep:
         force = event.get("force") is True
         outcome = self.accepter.accept(name, budget, force=force)
         return told_outcome(name, outcome, prefix=self.prefix, otherwise=_not_accepted(outcome, force=force))
-
-
-def upkeep(
-    *,
-    on_demand: OnDemand,
-    verifier: Verifier,
-    concluder: Concluder,
-    committer: Committer,
-    establisher: Establisher,
-    wire: Wire,
-    failpoints: Failpoints,
-    limits: Limits,
-    cadence: Cadence,
-    prefix: str,
-) -> Upkeep:
-    """Put the commands together."""
-    prover = Prover(on_demand=on_demand, verifier=verifier)
-    return Upkeep(
-        importer=Importer(on_demand=on_demand, establisher=establisher, prover=prover, verifier=verifier),
-        prover=prover,
-        revoker=Revoker(
-            on_demand=on_demand,
-            concluder=concluder,
-            committer=committer,
-            wire=wire,
-            failpoints=failpoints,
-            limits=limits,
-        ),
-        remover=Remover(on_demand=on_demand, committer=committer, cadence=cadence),
-        accepter=Accepter(on_demand=on_demand, committer=committer, cadence=cadence),
-        prefix=prefix,
-    )
 
 
 def _waiting(command: str) -> Words:

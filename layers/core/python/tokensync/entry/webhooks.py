@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
     from tokensync.authorize.links import Signer
     from tokensync.domain.app import App
-    from tokensync.domain.ports import Connections, WebhookEvents, WorkQueue
-    from tokensync.domain.runtime import Alerts, Clock, Log, Randomness
+    from tokensync.domain.ports import Ports, WebhookEvents
     from tokensync.entry.app_cache import KnownApps, KnownNames
     from tokensync.oauth.provider import WebhookEvent, WebhookShape
 
@@ -42,14 +41,14 @@ if TYPE_CHECKING:
 LONGEST_BODY = 64 * 1024
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Webhooks:
     """Answers the providers. No log line holds anything of a body or a header."""
 
+    ports: Ports
     noticer: Noticer
     known: KnownNames
     registered: KnownApps
-    log: Log
 
     def receive(self, name: str, headers: Mapping[str, str], body: bytes, *, base_url: str) -> Page:
         """Answer POST /webhooks/{app}. `headers` have lower-case names; `body` holds the very bytes that were sent.
@@ -67,7 +66,7 @@ class Webhooks:
         except (InvalidName, UnknownApp):
             return _answer(404, "not found")
         except (InvalidApp, StoreUnavailable, NewerSchema) as error:
-            self.log.warning("webhook.failed", app=name, error=str(error))
+            self.ports.log.warning("webhook.failed", app=name, error=str(error))
             return _answer(503, "again later")
 
     def _verified(self, app: App, headers: Mapping[str, str], body: bytes, base_url: str) -> Page:
@@ -85,16 +84,16 @@ class Webhooks:
             webhook_event = shape.read(parse_object(body))
         except (ValueError, RecursionError):
             # It is the provider's, and will be no more readable when it is repeated for days.
-            self.log.warning("webhook.unreadable", app=app.name)
+            self.ports.log.warning("webhook.unreadable", app=app.name)
             return _answer(200, "received")
         notice_id = f"id {webhook_event.id}" if webhook_event.id else f"body {hashlib.sha256(body).hexdigest()}"
         taken = self.noticer.take(app.name, webhook_event, notice_id, base_url=base_url)
-        told = self.log.warning if taken is Taken.UNKNOWN_CONNECTION else self.log.info
+        told = self.ports.log.warning if taken is Taken.UNKNOWN_CONNECTION else self.ports.log.info
         told("webhook.received", app=app.name, kind=webhook_event.kind, result=taken)
         return _answer(200, "received")
 
     def _refused(self, name: str) -> Page:
-        self.log.info("webhook.refused", app=name)
+        self.ports.log.info("webhook.refused", app=name)
         return _answer(401, "the signature does not hold")
 
 
@@ -134,16 +133,12 @@ class Taken(StrEnum):
     """A kind of notice that asks nothing of us."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Noticer:
     """Takes notices. Thread-safe: it holds ports and no state. `signer` is fetched when it is first needed."""
 
-    connections: Connections
+    ports: Ports
     webhook_events: WebhookEvents
-    queue: WorkQueue
-    alerts: Alerts
-    clock: Clock
-    randomness: Randomness
     signer: Callable[[], Signer]
 
     def take(self, app: str, webhook_event: WebhookEvent, notice_id: str, *, base_url: str) -> Taken:
@@ -168,7 +163,7 @@ class Noticer:
                 taken = self._expiring(name, webhook_event, base_url)
         except UnknownConnection:
             return Taken.UNKNOWN_CONNECTION
-        self.webhook_events.note(app, notice_id, now=self.clock.now())
+        self.webhook_events.note(app, notice_id, now=self.ports.clock.now())
         return taken
 
     def _named(self, app: str, webhook_event: WebhookEvent) -> ConnectionName | None:
@@ -177,22 +172,22 @@ class Noticer:
                 return ConnectionName(app, webhook_event.account)
             except InvalidName:
                 return None
-        return self.connections.find(app, webhook_event.lookup) if webhook_event.lookup else None
+        return self.ports.connections.find(app, webhook_event.lookup) if webhook_event.lookup else None
 
     def _deauthorized(self, name: ConnectionName, webhook_event: WebhookEvent) -> Taken:
         """Mark the connection and queue it: whoever holds its lease next concludes."""
-        now = self.clock.now()
+        now = self.ports.clock.now()
         # A time ahead of ours would outlive a new authorization; a notice without one speaks of now.
         at = now if webhook_event.at is None else min(webhook_event.at, now)
-        if not self.connections.note_deauthorized(name, at=at, now=now):
+        if not self.ports.connections.note_deauthorized(name, at=at, now=now):
             return Taken.OUTDATED
-        if self.queue.send([Work(connection=name, compare=True)]):
+        if self.ports.queue.send([Work(connection=name, compare=True)]):
             raise StoreUnavailable("the queue did not accept the connection")
         return Taken.MARKED
 
     def _expiring(self, name: ConnectionName, webhook_event: WebhookEvent, base_url: str) -> Taken:
         """Send the operators a fresh invite for the account: nothing but a new authorization helps."""
-        record = self.connections.get(name)
+        record = self.ports.connections.get(name)
         if record is None:
             raise UnknownConnection(f"there is no connection {name}")
         if (
@@ -207,13 +202,13 @@ class Noticer:
             else f"on {datetime.fromtimestamp(webhook_event.expires_at, UTC):%Y-%m-%d}"
         )
         invite = Invite(
-            id=self.randomness.token(),
+            id=self.ports.randomness.token(),
             app=name.app,
-            expires_at=self.clock.now() + _INVITE_LIFE,
+            expires_at=self.ports.clock.now() + _INVITE_LIFE,
             label=record.label,
             for_account=name.account,
         )
-        self.alerts.tell(
+        self.ports.alerts.tell(
             "authorization.expiring",
             str(name),
             detail=f"the provider says that the seller's authorization ends {ends}; a refresh does not extend it. "

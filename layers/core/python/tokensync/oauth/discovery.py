@@ -18,7 +18,7 @@ from tokensync.oauth.strict_json import NotStrictJson, parse_object
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokensync.oauth.http import Wire
+    from tokensync.domain.ports import Wire
 
 _LONGEST_URL = 2048
 # Endpoint keys of an app, and what the metadata calls them; the UserInfo endpoint is OpenID's.

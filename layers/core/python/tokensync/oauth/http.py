@@ -13,7 +13,7 @@ import logging
 import socket
 import threading
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpcore
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tokensync.domain.messages import Request
+    from tokensync.domain.ports import Wire
     from tokensync.domain.runtime import Clock, Failpoints
 
 
@@ -52,19 +53,6 @@ _CLIENT_HEADERS = {
     "connection": "close",
     "user-agent": "tokensync",
 }
-
-
-class Wire(Protocol):
-    """Sends one request."""
-
-    def send(self, request: Request, *, seconds: float) -> ProviderResponse:
-        """Send it and return the whole answer, within a total of `seconds`.
-
-        Raises:
-            NotSent: no byte of the request left.
-            NoAnswer: bytes left, and no whole answer came back in time.
-        """
-        ...
 
 
 class _Deadline:

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.commit import Committer
-    from tokensync.refresh.schedule import Cadence
-    from tokensync.refresh.session import Budget
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Accepter:
     """Accepts on demand. Thread-safe: it holds no state."""
 
+    ports: Ports
     on_demand: OnDemand
     committer: Committer
-    cadence: Cadence
 
     def accept(self, name: ConnectionName, budget: Budget, *, force: bool = False) -> WorkResult:
         """Make a quarantined connection active.
@@ -50,7 +50,7 @@ class Accepter:
         seen = on_demand.standing(name)
         if seen.status is not Status.QUARANTINED:
             return WorkResult(Result.NOTHING_DUE, seen)
-        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
+        session = Session(name.app, self.ports)
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             if record.status is not Status.QUARANTINED:
@@ -68,8 +68,10 @@ class Accepter:
 
         One whose access token has ended is refreshed first, and stays quarantined until a new one came.
         """
-        now, provider = self.on_demand.clock.now(), session.provider
-        after = decisions.accepted(record, grant, provider=provider, now=now, cadence=self.cadence.for_app(session.app))
+        now, provider = self.ports.clock.now(), session.provider
+        after = decisions.accepted(
+            record, grant, provider=provider, now=now, cadence=self.ports.cadence.for_app(session.app)
+        )
         if session.app.push:
             after = after.with_due(push_at=now)
         if grant.access_expires_at is None or grant.access_expires_at > now:
@@ -80,7 +82,7 @@ class Accepter:
             # An earlier acceptance presented it, and it may be spent.
             if not force:
                 return self._left(record, Result.REAUTHORIZE)
-            record = self.on_demand.connections.write(record, replace(record, exemption=Exemption.OPERATOR))
+            record = self.ports.connections.write(record, replace(record, exemption=Exemption.OPERATOR))
         return self.on_demand.worker.renew(record, session, budget)
 
     def _readopted(
@@ -105,10 +107,10 @@ class Accepter:
             exemption = Exemption.SAFE if is_safe else Exemption.OPERATOR
         # Above all that was published, should no new number come with the answer.
         raised = replace(record, exemption=exemption, generation=record.allocated)
-        record = self.on_demand.connections.write(record, raised)
+        record = self.ports.connections.write(record, raised)
         if asks:
             return self.on_demand.worker.renew(record, session, budget)
         return self._welcomed(record, grant, session, budget, force=force)
 
     def _left(self, record: Connection, result: Result) -> WorkResult:
-        return WorkResult(result, self.on_demand.connections.write(record, transitions.released(record)))
+        return WorkResult(result, self.ports.connections.write(record, transitions.released(record)))

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from tokensync.authorize.redelivery import Redelivery
     from tokensync.domain.authorization import AuthorizationKey
     from tokensync.domain.names import ConnectionName
-    from tokensync.domain.ports import Connections, DeadLetters, WorkQueue
-    from tokensync.domain.runtime import Log
+    from tokensync.domain.ports import DeadLetters, Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.domain.work import DeadLetter
     from tokensync.refresh.kept_answers import KeptAnswers
-    from tokensync.refresh.session import Budget
 
     Conclude = Callable[[ConnectionName, Budget], "Found"]
 
@@ -44,16 +43,14 @@ class Found:
     later: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Redriver:
     """Redrives dead letters. Thread-safe: it holds no state."""
 
+    ports: Ports
     dead_letters: DeadLetters
-    connections: Connections
     kept_answers: KeptAnswers
     redelivery: Redelivery
-    queue: WorkQueue
-    log: Log
 
     def redrive(self, budget: Budget, conclude: Conclude, *, only: ConnectionName | None = None) -> Iterator[Found]:
         """Take up letter after letter within the budget, those of one connection or all; tell what became of each.
@@ -84,7 +81,7 @@ class Redriver:
             try:
                 self.dead_letters.delete(letter)
             except QueueUnavailable as error:  # it comes again, which does no harm
-                self.log.warning("letter.not_deleted", error=str(error))
+                self.ports.log.warning("letter.not_deleted", error=str(error))
         return found
 
     def _placed(self, work: Work, budget: Budget, conclude: Conclude) -> Found:
@@ -97,7 +94,7 @@ class Redriver:
             return self._authorization(work.authorization, work)
         if work.connection is None:
             raise BadRequest("a message names neither a connection nor an authorization")
-        record = self.connections.get(work.connection)
+        record = self.ports.connections.get(work.connection)
         if work.answer is not None:
             self.kept_answers.bring_back(work.connection, work.fence, work.answer)
         if record is None or record.removed_at is not None:
@@ -125,7 +122,7 @@ class Redriver:
         return self._queued(Work(authorization=key), "its authorization is finished by the next worker")
 
     def _queued(self, work: Work, why: str) -> Found:
-        if self.queue.send([work]):
+        if self.ports.queue.send([work]):
             why = "the queue did not accept it"
             return Found("dead_letter", _subject(work), "stays", why, "tokensync recover", later=True)
         return Found("dead_letter", _subject(work), "queued", why)

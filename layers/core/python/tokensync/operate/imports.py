@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from tokensync.authorize.establish import Establisher
     from tokensync.domain.connection import Connection
     from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.operate.import_fields import ImportFields
     from tokensync.operate.on_demand import OnDemand
     from tokensync.operate.verify import Prover
     from tokensync.refresh.account import Verifier
-    from tokensync.refresh.session import Budget
 
 EVENT = "connection.imported"
 _READ = (Status.ACTIVE, Status.HELD)
@@ -43,10 +44,11 @@ class Import:
     again: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Importer:
     """Imports on demand. Thread-safe: it holds no state."""
 
+    ports: Ports
     on_demand: OnDemand
     establisher: Establisher
     prover: Prover
@@ -63,10 +65,10 @@ class Importer:
             UnknownApp, InvalidApp, NewerSchema, StoreUnavailable, SealingUnavailable: nothing was done.
         """
         on_demand = self.on_demand
-        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
+        session = Session(name.app, self.ports)
         self._check(session, brought)
         _ = session.key  # in hand before anything is written
-        stands, mark = on_demand.connections.get(name), brought.mark(name.app)
+        stands, mark = self.ports.connections.get(name), brought.mark(name.app)
         if stands is not None and stands.removed_at is None:
             if stands.authorized.authorized_by == mark:
                 return Import(outcome=self._again(stands, budget), again=True)
@@ -74,7 +76,7 @@ class Importer:
                 raise AlreadyStands(
                     f"the connection {name} stands already ({stands.status.value}); nothing was touched"
                 )
-        now = on_demand.clock.now()
+        now = self.ports.clock.now()
         grant = _grant(name, brought, now)
         life = None if grant.access_expires_at is None else grant.access_expires_at - now
         facts: dict[str, Any] | Failure = {}
@@ -91,7 +93,7 @@ class Importer:
         if not self.establisher.establish(name, grant, authorized, session, budget, over=over):
             if not replace:
                 raise AlreadyStands(f"the connection {name} came to stand meanwhile; nothing was touched")
-            return Import(outcome=WorkResult(Result.TAKEN_OVER, on_demand.connections.get(name)))
+            return Import(outcome=WorkResult(Result.TAKEN_OVER, self.ports.connections.get(name)))
         self._tell_its_end(name, grant, session)
         return Import(outcome=self._proved(on_demand.standing(name), session, budget, verified=verified))
 
@@ -127,7 +129,7 @@ class Importer:
     def _tell_its_end(self, name: ConnectionName, grant: Grant, session: Session) -> None:
         if session.provider.renews(grant) or grant.access_expires_at is None:
             return
-        self.on_demand.alerts.tell(
+        self.ports.alerts.tell(
             "connection.cannot_refresh",
             str(name),
             detail="it was imported without a refresh token: the connection ends with its access token",
@@ -136,7 +138,7 @@ class Importer:
 
     def _check(self, session: Session, brought: ImportFields) -> None:
         """Refuse what can never become a connection of this app."""
-        app, provider, now = session.app, session.provider, self.on_demand.clock.now()
+        app, provider, now = session.app, session.provider, self.ports.clock.now()
         if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
             raise NotOffered(
                 f"{provider.title} gives {app.name} tokens for itself: there is nothing to import",
@@ -167,7 +169,7 @@ class Importer:
 
     def _is_unproved(self, record: Connection) -> bool:
         return record.obtained_at is None or (
-            record.due.renew_at is not None and record.due.renew_at <= self.on_demand.clock.now()
+            record.due.renew_at is not None and record.due.renew_at <= self.ports.clock.now()
         )
 
     def _proved(self, record: Connection, session: Session, budget: Budget, *, verified: bool) -> WorkResult:

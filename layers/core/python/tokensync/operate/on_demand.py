@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.domain.ports import Apps, Connections, Sealer
-    from tokensync.domain.runtime import Alerts, Clock, Log
-    from tokensync.refresh.session import Budget
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.refresh.worker import Act, Worker
 
 # Connections that no refresh can help. `force` presents the stored token all the same, but for those that are set
@@ -35,17 +34,12 @@ _RESUMPTIONS = 2  # unfinished attempts that are concluded before a connection i
 _ANSWER_BEFORE = 2.0  # seconds kept back to say what was seen
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class OnDemand:
     """Refreshes on demand. Simultaneous requests collapse into one call to the provider."""
 
+    ports: Ports
     worker: Worker
-    connections: Connections
-    apps: Apps
-    sealer: Sealer
-    alerts: Alerts
-    clock: Clock
-    log: Log
 
     def refresh(
         self, name: ConnectionName, budget: Budget, *, generation: int | None = None, force: bool = False
@@ -65,9 +59,9 @@ class OnDemand:
             rests, forced = Result.OWNED_BY_CONSUMER, False
         if rests is not None and not forced:
             return WorkResult(rests, seen)
-        if not self.connections.request_refresh(name, generation=wanted, now=self.clock.now()):
+        if not self.ports.connections.request_refresh(name, generation=wanted, now=self.ports.clock.now()):
             return WorkResult(Result.REFRESHED, self._get(name))
-        session = Session(name.app, apps=self.apps, sealer=self.sealer)
+        session = Session(name.app, self.ports)
         published_first = 0
         while True:
             outcome = self.worker.run(Work(connection=name), session, budget, force=force)
@@ -82,7 +76,7 @@ class OnDemand:
             if budget.left() < _ANSWER_BEFORE or now.lease_until is None:
                 # Not leased and not due any more: its holder has just ended without a new token.
                 return WorkResult(outcome.result, now)
-            self.clock.sleep(_POLL)
+            self.ports.clock.sleep(_POLL)
         self._count(session)
         return WorkResult(outcome.result, outcome.record or self._get(name), withheld=outcome.withheld)
 
@@ -99,15 +93,15 @@ class OnDemand:
         Raises:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was done.
         """
-        limits, is_done = self.worker.limits, False
+        limits, is_done = self.ports.limits, False
 
         def once(record: Connection, grant: Grant, session: Session) -> WorkResult:
             nonlocal is_done
             is_done = True
             if record.status is Status.QUARANTINED and not even_quarantined:
-                return WorkResult(Result.HELD, self.connections.write(record, released(record)))
+                return WorkResult(Result.HELD, self.ports.connections.write(record, released(record)))
             if budget.left() < limits.provider + limits.storing:
-                return WorkResult(Result.NO_TIME, self.connections.write(record, released(record)))
+                return WorkResult(Result.NO_TIME, self.ports.connections.write(record, released(record)))
             return act(record, grant, session)
 
         resumed = 0
@@ -118,7 +112,7 @@ class OnDemand:
             if outcome.result is Result.LEASED_ELSEWHERE:
                 if budget.left() < limits.provider + limits.storing:
                     break
-                self.clock.sleep(_POLL)
+                self.ports.clock.sleep(_POLL)
                 continue
             resumed += 1
             if resumed > _RESUMPTIONS:
@@ -138,19 +132,10 @@ class OnDemand:
         return record
 
     def _count(self, session: Session) -> None:
-        if session.tally.tried:
-            count_attempts(
-                session.name,
-                tried=session.tally.tried,
-                refused=session.tally.refused,
-                apps=self.apps,
-                alerts=self.alerts,
-                clock=self.clock,
-                log=self.log,
-            )
+        count_attempts(session, self.ports)
 
     def _get(self, name: ConnectionName) -> Connection:
-        record = self.connections.get(name)
+        record = self.ports.connections.get(name)
         if record is None:
             raise UnknownConnection(f"there is no connection {name}")
         return record

@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.oauth.consumer import Consumer
     from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.push import Pusher
-    from tokensync.refresh.session import Budget
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Handover:
     """Hands over on demand. Thread-safe: it holds no state."""
 
+    ports: Ports
     on_demand: OnDemand
     pusher: Pusher
 
@@ -40,7 +42,7 @@ class Handover:
         on_demand = self.on_demand
         seen = on_demand.standing(name)
         # As it stands now: its owner may just have said who refreshes, or replaced its secret.
-        consumer = _agreed(on_demand.apps.get(name.app, fresh=True), to)
+        consumer = _agreed(self.ports.apps.get(name.app, fresh=True), to)
         if seen.status not in (Status.ACTIVE, Status.HELD):
             return WorkResult(RESTS[seen.status], seen)
         if seen.obtained_at is None:
@@ -49,7 +51,7 @@ class Handover:
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             return self.pusher.push(record, grant, session, consumer, again=again)
 
-        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
+        session = Session(name.app, self.ports)
         return on_demand.under_lease(name, session, budget, act)
 
 

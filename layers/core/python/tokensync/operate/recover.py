@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.domain.ports import Authorizations, Connections, WorkQueue
+    from tokensync.domain.ports import Connections, Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.operate.dead_letters import Redriver
     from tokensync.operate.on_demand import OnDemand
-    from tokensync.refresh.session import Budget
 
 _STOP_BEFORE = 15.0  # seconds: publishing and committing one answer must fit
 _AT_ONCE = 100
@@ -52,14 +52,13 @@ class Recovered:
     cursor: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Recoverer:
     """Recovers on demand. Thread-safe: it holds no state."""
 
+    ports: Ports
     on_demand: OnDemand
     redriver: Redriver
-    authorizations: Authorizations
-    queue: WorkQueue
 
     def recover(self, budget: Budget, *, only: ConnectionName | None = None, cursor: str = "") -> Recovered:
         """Bring back what is found within the budget, of one connection or of all; go on at `cursor`.
@@ -113,7 +112,7 @@ class Recoverer:
 
     def _may_be_answered(self, record: Connection) -> bool:
         """Return whether an answer is kept that may count: to the last presentation, or to one before it."""
-        connections, earlier = self.on_demand.connections, () if record.attempt is None else record.attempt.earlier
+        connections, earlier = self.ports.connections, () if record.attempt is None else record.attempt.earlier
         return is_answered(record, connections) or any(
             connections.aside(record.name, fence=fence) is not None for fence in earlier
         )
@@ -121,27 +120,18 @@ class Recoverer:
     def _concluded(self, name: ConnectionName, budget: Budget) -> Found:
         """Conclude the answer that a connection waits for: no provider is asked."""
         on_demand = self.on_demand
-        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
+        session = Session(name.app, self.ports)
 
         def rests(record: Connection, grant: Grant, session: Session) -> WorkResult:
             del grant, session
-            return WorkResult(Result.NOTHING_DUE, on_demand.connections.write(record, released(record)))
+            return WorkResult(Result.NOTHING_DUE, self.ports.connections.write(record, released(record)))
 
         try:
             outcome = on_demand.worker.run(Work(connection=name), session, budget, act=rests)
             waits = outcome.result is Result.POSTPONED and self._still_waits(outcome.record)
         except TokensyncError as error:
             return Found("answer", str(name), "stays", str(error), f"{_AGAIN} {shlex.quote(str(name))}", later=True)
-        if session.tally.tried:
-            count_attempts(
-                name.app,
-                tried=session.tally.tried,
-                refused=session.tally.refused,
-                apps=on_demand.apps,
-                alerts=on_demand.alerts,
-                clock=on_demand.clock,
-                log=on_demand.log,
-            )
+        count_attempts(session, self.ports)
         if waits:
             why = "its answer is kept, and could not be brought back now"
             return Found("answer", str(name), "stays", why, f"{_AGAIN} {shlex.quote(str(name))}", later=True)
@@ -155,8 +145,8 @@ class Recoverer:
         """Have it asked once more whose account an answered authorization is, where that was given up."""
         found: list[Found] = []
         others: Counter[tuple[str, str]] = Counter()
-        for app in sorted(self.on_demand.apps.names()):
-            for authorization in self.authorizations.given_up(app):
+        for app in sorted(self.ports.apps.names()):
+            for authorization in self.ports.authorizations.given_up(app):
                 if budget.left() < _STOP_BEFORE:
                     return found
                 if authorization.detail == NO_ACCOUNT:
@@ -170,21 +160,21 @@ class Recoverer:
 
     def _reopened(self, authorization: Authorization) -> Found:
         """Make an authorization due again, for another day: its tokens are real, and only a name is missing."""
-        app, now = authorization.key.app, self.on_demand.clock.now()
+        app, now = authorization.key.app, self.ports.clock.now()
         after = replace(authorization, outcome=AuthorizationState.WORKING, detail="", received_at=now, lease_until=None)
         try:
-            self.authorizations.write(authorization, after, next_at=now)
+            self.ports.authorizations.write(authorization, after, next_at=now)
         except FenceLost:
             return Found("authorization", app, "queued", "another worker is at it")
         except StoreUnavailable as error:
             return Found("authorization", app, "stays", str(error), _AGAIN, later=True)
         # Should the queue refuse it: it stands in the due index.
-        self.queue.send([Work(authorization=authorization.key)])
+        self.ports.queue.send([Work(authorization=authorization.key)])
         return Found("authorization", app, "queued", "whose account it is is asked again, for a day")
 
     def _compare(self, works: list[Work], done: Recovered) -> None:
         """Queue comparisons; what the queue does not accept is told."""
-        refused = self.queue.send(works) if works else []
+        refused = self.ports.queue.send(works) if works else []
         done.compared += len(works) - len(refused)
         for work in refused:
             why = "the queue did not accept it"
@@ -192,8 +182,8 @@ class Recoverer:
 
     def _behind(self, cursor: str) -> Iterator[Connection]:
         """Yield all connections in one order, those up to `cursor` left out."""
-        apps = sorted(self.on_demand.apps.names())
-        records = chain.from_iterable(self.on_demand.connections.list(app) for app in apps)
+        apps = sorted(self.ports.apps.names())
+        records = chain.from_iterable(self.ports.connections.list(app) for app in apps)
         reached = _place(cursor)
         return (record for record in records if _place(str(record.name)) > reached)
 

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.commit import Committer
-    from tokensync.refresh.schedule import Cadence
-    from tokensync.refresh.session import Budget
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Remover:
     """Removes connections and restores secrets on demand. Thread-safe: it holds no state."""
 
+    ports: Ports
     on_demand: OnDemand
     committer: Committer
-    cadence: Cadence
 
     def remove(self, name: ConnectionName, budget: Budget, *, days: int = LONGEST_RECOVERY) -> WorkResult:
         """Schedule the secret's deletion, then leave of the record what a return needs. May be repeated.
@@ -41,7 +41,7 @@ class Remover:
         """
         on_demand = self.on_demand
         on_demand.standing(name)
-        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
+        session = Session(name.app, self.ports)
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             del grant, session
@@ -50,7 +50,7 @@ class Remover:
         return on_demand.under_lease(name, session, budget, act, even_quarantined=True)
 
     def _removed(self, record: Connection, days: int) -> WorkResult:
-        connections, now, published = self.on_demand.connections, self.on_demand.clock.now(), record.published
+        connections, now, published = self.ports.connections, self.ports.clock.now(), record.published
         # The mark first: a secret that we delete must never look like one that somebody else deleted.
         marked = replace(
             decisions.disconnected(record, reason=Reason.REMOVED, now=now).with_due(compare_at=None),
@@ -62,7 +62,7 @@ class Remover:
         try:
             return finished(marked, self.committer, days=days)
         except PublishUnavailable as error:
-            self.committer.log.warning("removing.postponed", connection=str(record.name), error=str(error))
+            self.ports.log.warning("removing.postponed", connection=str(record.name), error=str(error))
             # The deletion may have been made and only its answer lost: then the next holder takes it back.
             after = replace(
                 record.with_due(compare_at=now if published else record.due.compare_at), published=marked.published
@@ -79,17 +79,17 @@ class Remover:
         seen = on_demand.standing(name)
         if seen.status in RESTS and seen.status is not Status.ORPHANED:
             return WorkResult(RESTS[seen.status], seen)
-        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
+        session = Session(name.app, self.ports)
         return on_demand.under_lease(name, session, budget, self._published)
 
     def _published(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
         if record.obtained_at is None:  # imported with a refresh token alone: there is no access token yet
             after = transitions.released(record)
-            return WorkResult(Result.NOTHING_DUE, self.on_demand.connections.write(record, after))
-        now = self.on_demand.clock.now()
+            return WorkResult(Result.NOTHING_DUE, self.ports.connections.write(record, after))
+        now = self.ports.clock.now()
         after = transitions.released(record)
         if record.status is Status.ORPHANED:
-            cadence = self.cadence.for_app(session.app)
+            cadence = self.ports.cadence.for_app(session.app)
             after = decisions.republished(
                 record,
                 grant,

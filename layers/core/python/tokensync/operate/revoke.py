@@ -23,12 +23,11 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.domain.runtime import Failpoints
-    from tokensync.oauth.http import Wire
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder
-    from tokensync.refresh.session import Budget, Limits
 
 _RENEWED = (Status.ACTIVE, Status.HELD)
 
@@ -41,16 +40,14 @@ class Revocation:
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Revoker:
     """Revokes on demand. Thread-safe: it holds no state."""
 
+    ports: Ports
     on_demand: OnDemand
     concluder: Concluder
     committer: Committer
-    wire: Wire
-    failpoints: Failpoints
-    limits: Limits
 
     def revoke(self, name: ConnectionName, budget: Budget, *, local: bool = False) -> Revocation:
         """End a connection's authorization at its provider, then mark it; `local` marks it alone.
@@ -61,7 +58,7 @@ class Revoker:
         """
         on_demand = self.on_demand
         seen = on_demand.standing(name)
-        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
+        session = Session(name.app, self.ports)
         if not local:
             provider = session.provider
             if provider.revocation is None or not provider.has_endpoint(session.app, "revoke"):
@@ -98,7 +95,7 @@ class Revoker:
             if failure.kind is FailureClass.CONFIGURATION:
                 self.concluder.pause(session, failure)
             after = transitions.released(record)
-            return WorkResult(Result.POSTPONED, self.on_demand.connections.write(record, after))
+            return WorkResult(Result.POSTPONED, self.ports.connections.write(record, after))
 
         outcome = self.on_demand.under_lease(name, session, budget, act, even_quarantined=True)
         if stale:
@@ -106,7 +103,7 @@ class Revoker:
         return Revocation(outcome=outcome, failure=failures[0] if failures else None)
 
     def _has_ended(self, seen: Connection) -> bool:
-        return seen.access_expires_at is not None and seen.access_expires_at <= self.on_demand.clock.now()
+        return seen.access_expires_at is not None and seen.access_expires_at <= self.ports.clock.now()
 
     def _renewed(self, seen: Connection, session: Session, budget: Budget) -> Revocation:
         """Revoke by a new access token where that is what is presented: a dead one would end nothing."""
@@ -122,10 +119,10 @@ class Revoker:
             raise ValueError("a provider without a revocation call is not asked")
         answer = present(
             request,
-            wire=self.wire,
-            clock=self.on_demand.clock,
-            seconds=self.limits.provider,
-            failpoints=self.failpoints,
+            wire=self.ports.wire,
+            clock=self.ports.clock,
+            seconds=self.ports.limits.provider,
+            failpoints=self.ports.failpoints,
         )
         if isinstance(answer, Failure):
             return answer

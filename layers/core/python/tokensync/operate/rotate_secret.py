@@ -21,15 +21,17 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.account import AccountReader
-    from tokensync.refresh.session import Budget
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class SecretTrial:
     """Tries new client secrets. Thread-safe: it holds no state."""
 
+    ports: Ports
     on_demand: OnDemand
     accounts: AccountReader
 
@@ -51,12 +53,12 @@ class SecretTrial:
                 f"{connection} belongs to the app {connection.app}, not to {app}",
                 next_command=f"tokensync list --app {app}",
             )
-        secret = on_demand.apps.get(app, fresh=True).new_client_secret
+        secret = self.ports.apps.get(app, fresh=True).new_client_secret
         if secret is None:
             raise NotOffered(
                 f"app {app} has no new client secret to prove", next_command=f"tokensync app rotate-secret {app}"
             )
-        session = Session(app, apps=on_demand.apps, sealer=on_demand.sealer, trial=Trial(secret))
+        session = Session(app, self.ports, trial=Trial(secret))
         named = None if connection is None else on_demand.standing(connection)
         record = self._chosen(session) if named is None else (named if self._is_able(named, session) else None)
         if record is None:
@@ -71,7 +73,7 @@ class SecretTrial:
 
     def _chosen(self, session: Session) -> Connection | None:
         """Return the connection that the proof is made with, one without a trace of trouble first."""
-        able = [record for record in self.on_demand.connections.list(session.name) if self._is_able(record, session)]
+        able = [record for record in self.ports.connections.list(session.name) if self._is_able(record, session)]
         return min(able, key=lambda record: (record.attempt is not None, record.failures), default=None)
 
     @staticmethod
@@ -92,7 +94,7 @@ class SecretTrial:
                 failure = facts
                 refused = facts.kind is FailureClass.CONFIGURATION
                 result = Result.SECRET_REFUSED if refused else Result.POSTPONED
-        stands = self.on_demand.connections.write(record, released(record))
+        stands = self.ports.connections.write(record, released(record))
         return WorkResult(result, stands, failure=failure)
 
 

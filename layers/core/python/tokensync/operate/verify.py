@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.account import Verifier
-    from tokensync.refresh.session import Budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +32,11 @@ class Proof:
     refused: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Prover:
     """Verifies on demand. Thread-safe: it holds no state."""
 
+    ports: Ports
     on_demand: OnDemand
     verifier: Verifier
 
@@ -47,7 +49,7 @@ class Prover:
         """
         on_demand = self.on_demand
         seen = on_demand.standing(name)
-        session = Session(name.app, apps=on_demand.apps, sealer=on_demand.sealer)
+        session = Session(name.app, self.ports)
         if seen.status not in (Status.ACTIVE, Status.HELD):
             return Proof(outcome=WorkResult(RESTS[seen.status], seen))
         if session.provider.account_call is None:
@@ -61,7 +63,7 @@ class Prover:
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             if session.state.paused:
-                return WorkResult(Result.PAUSED, on_demand.connections.write(record, released(record)))
+                return WorkResult(Result.PAUSED, self.ports.connections.write(record, released(record)))
             leased.append(record)
             return self.verifier.verify(record, grant, session)
 

@@ -29,28 +29,22 @@ if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
     from tokensync.domain.messages import Issued
     from tokensync.domain.names import ConnectionName
-    from tokensync.domain.ports import Connections
-    from tokensync.domain.runtime import Alerts, Clock, Log, Randomness
-    from tokensync.oauth.http import Wire
+    from tokensync.domain.ports import Ports
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder
     from tokensync.refresh.publish import Publisher
-    from tokensync.refresh.schedule import Cadence
-    from tokensync.refresh.session import Limits, Session
+    from tokensync.refresh.session import Session
 
 
 # Bytes. An advertiser's agency lists thousands of accounts; what is published of them is cut to size later.
 _LARGEST_FACTS = 2_097_152
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class AccountReader:
     """Makes the provider's account call. Thread-safe: it holds ports and no state."""
 
-    wire: Wire
-    clock: Clock
-    log: Log
-    limits: Limits
+    ports: Ports
 
     def facts(self, grant: Grant, session: Session, *, seconds: float | None = None) -> dict[str, Any] | Failure:
         """Return what the provider tells about the grant's account; empty where there is no such call.
@@ -63,11 +57,11 @@ class AccountReader:
         if call is None:
             return {}
         request = call.request(
-            session.app, session.provider.endpoint(session.app, call.endpoint), grant, self.clock.now()
+            session.app, session.provider.endpoint(session.app, call.endpoint), grant, self.ports.clock.now()
         )
         request = replace(request, largest=_LARGEST_FACTS)
         try:
-            answer = self.wire.send(request, seconds=seconds or self.limits.facts)
+            answer = self.ports.wire.send(request, seconds=seconds or self.ports.limits.facts)
         except WireError as error:
             failure = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message=str(error))
         else:
@@ -76,7 +70,7 @@ class AccountReader:
             if not isinstance(read, Failure):
                 return read
             failure = read
-        self.log.warning(
+        self.ports.log.warning(
             "facts.failed", app=session.name, failure=failure.kind, code=failure.code, trace_id=failure.trace_id
         )
         return failure
@@ -133,20 +127,15 @@ def missing_scopes(app: App, read: Issued) -> tuple[str, ...]:
     return tuple(scope for scope in app.scopes if scope not in granted)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Verifier:
     """Verifies leased connections. Thread-safe: it holds ports and no state."""
 
-    connections: Connections
+    ports: Ports
     accounts: AccountReader
     concluder: Concluder
     committer: Committer
     publisher: Publisher
-    alerts: Alerts
-    clock: Clock
-    randomness: Randomness
-    log: Log
-    cadence: Cadence
 
     def verify(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
         """Ask the provider with the access token; COMMIT what it says. The lease is the caller's, and ends here.
@@ -159,7 +148,7 @@ class Verifier:
             return self._not_verified(record, facts, grant, session)
         session.tally.add(refused=False)
         if self.names_another(facts, grant, session):
-            self.alerts.tell(
+            self.ports.alerts.tell(
                 "account.changed",
                 str(record.name),
                 detail="the provider no longer names this account for its token; the facts stay as they were",
@@ -171,13 +160,13 @@ class Verifier:
             record,
             provider=session.provider,
             grant=grant,
-            now=self.clock.now(),
-            cadence=self.cadence.for_app(session.app),
+            now=self.ports.clock.now(),
+            cadence=self.ports.cadence.for_app(session.app),
         )
         new = replace(grant, account=kept_facts(grant.account, facts))
         if new.account != grant.account:
             sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
-            after = noted(replace(after, sealed_grant=sealed), "account.changed", now=self.clock.now())
+            after = noted(replace(after, sealed_grant=sealed), "account.changed", now=self.ports.clock.now())
         elif not after.publishing_is_due():
             return self._kept(record, transitions.released(after), new)
         return self.committer.publish(record, transitions.released(after), new, Result.VERIFIED)
@@ -191,10 +180,10 @@ class Verifier:
             if record.published is not None and not self.publisher.is_current(record):
                 return self.committer.publish(record, after, grant, Result.VERIFIED)
         except PublishUnavailable as error:
-            self.log.warning("comparing.postponed", connection=str(record.name), error=str(error))
+            self.ports.log.warning("comparing.postponed", connection=str(record.name), error=str(error))
         except (SecretGone, SecretNotOurs) as gone:
             return self.committer.orphaned(record, str(gone))
-        return WorkResult(Result.VERIFIED, self.connections.write(record, after))
+        return WorkResult(Result.VERIFIED, self.ports.connections.write(record, after))
 
     def index(self, name: ConnectionName, facts: dict[str, Any], session: Session) -> None:
         """Note by what else a provider's notices name this account; failing that, the next verification does it."""
@@ -203,9 +192,9 @@ class Verifier:
         if not keys:
             return
         try:
-            self.connections.index(name, keys)
+            self.ports.connections.index(name, keys)
         except StoreUnavailable as error:
-            self.log.warning("lookups.failed", connection=str(name), error=str(error))
+            self.ports.log.warning("lookups.failed", connection=str(name), error=str(error))
 
     def _not_verified(self, record: Connection, failure: Failure, grant: Grant, session: Session) -> WorkResult:
         if failure.kind is FailureClass.REFUSED and not session.provider.renews(grant):
@@ -217,13 +206,13 @@ class Verifier:
             record,
             failure,
             renews=session.provider.renews(grant),
-            now=self.clock.now(),
-            fraction=self.randomness.fraction(),
+            now=self.ports.clock.now(),
+            fraction=self.ports.randomness.fraction(),
         )
         if failure.kind is FailureClass.REFUSED:
             # Another access token can be had: that answer decides.
-            after = transitions.released(after.with_due(renew_at=self.clock.now()))
-        return WorkResult(Result.POSTPONED, self.connections.write(record, after))
+            after = transitions.released(after.with_due(renew_at=self.ports.clock.now()))
+        return WorkResult(Result.POSTPONED, self.ports.connections.write(record, after))
 
     @staticmethod
     def names_another(facts: dict[str, Any], grant: Grant, session: Session) -> bool:

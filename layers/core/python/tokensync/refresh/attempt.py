@@ -26,14 +26,13 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.messages import ProviderResponse
-    from tokensync.domain.ports import Connections, WorkQueue
-    from tokensync.domain.runtime import Clock, Failpoints, Randomness
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.domain.sealing import Unsealer
-    from tokensync.oauth.http import Wire
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder
     from tokensync.refresh.kept_answers import KeptAnswers
-    from tokensync.refresh.session import Budget, Limits, Session
+    from tokensync.refresh.session import Session
 
 _EARLIER = 3  # presentations of one token whose answers are still looked for
 # RFC 6749 §4.4: what is minted is the app's own.
@@ -45,21 +44,15 @@ _NOT_THE_ACCOUNTS = Failure(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Refresher:
     """Presents refresh tokens, and goes on with attempts. Thread-safe: it holds ports and no state."""
 
-    connections: Connections
+    ports: Ports
     unsealer: Unsealer
     concluder: Concluder
     committer: Committer
     kept_answers: KeptAnswers
-    queue: WorkQueue
-    wire: Wire
-    clock: Clock
-    randomness: Randomness
-    failpoints: Failpoints
-    limits: Limits
 
     def gate(self, record: Connection, session: Session, budget: Budget, *, force: bool = False) -> WorkResult | None:
         """GATE: release a connection whose app is paused, or for which too little time is left; None lets it pass.
@@ -67,9 +60,9 @@ class Refresher:
         `force` passes by the pause.
         """
         if not force and session.state.paused:
-            again = self.clock.now() + transitions.PAUSED_RECHECK
+            again = self.ports.clock.now() + transitions.PAUSED_RECHECK
             return self.committer.release(record, Result.PAUSED, renew_at=again)
-        if session.closed or budget.left() < self.limits.provider + self.limits.storing:
+        if session.closed or budget.left() < self.ports.limits.provider + self.ports.limits.storing:
             self.committer.release(record, Result.NO_TIME, renew_at=record.due.renew_at)
             return WorkResult(Result.NO_TIME, again=True)
         return None
@@ -97,24 +90,28 @@ class Refresher:
             if force or (record.reason == Reason.REFUSED and exemption is None):
                 # Forced by an operator, or parked in an app that an operator resumed.
                 exemption = Exemption.OPERATOR
-            over = record.attempt.at + session.provider.grace_seconds < self.clock.now()
+            over = record.attempt.at + session.provider.grace_seconds < self.ports.clock.now()
             if exemption is None or (exemption is Exemption.GRACE and over):
                 lost = Failure(kind=FailureClass.AMBIGUOUS, code="presented_before")
                 return self.concluder.settle(record, lost, grant, session, previous=None)
         _ = session.key  # in hand now: sealing the answer needs no call later
         attempt = Attempt(
-            id=self.randomness.token(),
+            id=self.ports.randomness.token(),
             fence=record.fence,
             # The grace counts from the presentation that may have spent the token, and that is the first.
-            at=record.attempt.at if record.attempt and exemption is Exemption.GRACE else self.clock.now(),
+            at=record.attempt.at if record.attempt and exemption is Exemption.GRACE else self.ports.clock.now(),
             exemption=exemption,
             trial=session.trial is not None,
             earlier=_unanswered(record.attempt, exemption),
         )
         sent = self._marked(record, replace(record, phase=Phase.SENT, attempt=attempt, exemption=None))
-        self.failpoints.reached("sent")
+        self.ports.failpoints.reached("sent")
         answer = present(
-            request, wire=self.wire, clock=self.clock, seconds=self.limits.provider, failpoints=self.failpoints
+            request,
+            wire=self.ports.wire,
+            clock=self.ports.clock,
+            seconds=self.ports.limits.provider,
+            failpoints=self.ports.failpoints,
         )
         if isinstance(answer, Failure):
             return self.concluder.settle(sent, answer, grant, session, previous=record)
@@ -128,11 +125,11 @@ class Refresher:
         """
         marked = schedule.due_after_lease(marked)
         try:
-            return self.connections.write(record, marked)
+            return self.ports.connections.write(record, marked)
         except StoreUnavailable:
             # The mark may stand and its answer be lost: the next holder would see an ambiguity where there is none.
             with suppress(StoreError):
-                self.connections.write(marked, transitions.released(record))
+                self.ports.connections.write(marked, transitions.released(record))
             raise
 
     def _receive(
@@ -141,19 +138,19 @@ class Refresher:
         """RECEIVED: the raw bytes become durable before they are parsed, and the generation's number is allocated."""
         sealed = session.key.seal(answer.to_bytes(), binding=answer_binding(sent.name))
         try:
-            received = self.connections.write(
+            received = self.ports.connections.write(
                 sent,
                 replace(sent, phase=Phase.RECEIVED, sealed_answer=sealed, allocated=sent.allocated + 1),
             )
         except FenceLost:
             # A new grant cleared our attempt, and this is history; without one, whoever leases next resumes from it.
             self.kept_answers.keep(sent, sealed, budget, why="superseded")
-            self.queue.send([Work(connection=sent.name, compare=True)])
+            self.ports.queue.send([Work(connection=sent.name, compare=True)])
             return WorkResult(Result.TAKEN_OVER)
         except (StoreUnavailable, NewerSchema):
             self.kept_answers.keep(sent, sealed, budget)
             return WorkResult(Result.KEPT, sent, again=True, backpressure=True)
-        self.failpoints.reached("received")
+        self.ports.failpoints.reached("received")
         return self.concluder.conclude(received, answer, grant, session)
 
     def is_answered(self, record: Connection, session: Session) -> bool:
@@ -184,7 +181,7 @@ class Refresher:
             lost = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message="the attempt's process ended")
             return self.concluder.settle(record, lost, grant, session, previous=None)
         fence, sealed = kept
-        received = self.connections.write(
+        received = self.ports.connections.write(
             record,
             replace(
                 record,
@@ -202,11 +199,11 @@ class Refresher:
 
         Of an earlier presentation only new tokens count: what else was said to it a later one has overtaken.
         """
-        sealed = self.connections.aside(record.name, fence=attempt.fence)
+        sealed = self.ports.connections.aside(record.name, fence=attempt.fence)
         if sealed is not None:
             return attempt.fence, sealed
         for fence in attempt.earlier:
-            sealed = self.connections.aside(record.name, fence=fence)
+            sealed = self.ports.connections.aside(record.name, fence=fence)
             if sealed is None:
                 continue
             read = read_token_response(

@@ -8,8 +8,8 @@ from tokensync.domain.errors import TokensyncError
 from tokensync.refresh.transitions import BREAKER_WINDOW
 
 if TYPE_CHECKING:
-    from tokensync.domain.ports import Apps
-    from tokensync.domain.runtime import Alerts, Clock, Log
+    from tokensync.domain.ports import Ports
+    from tokensync.refresh.session import Session
 
 BREAKER_TRIED = 20
 
@@ -19,20 +19,22 @@ def breaker_trips(*, tried: int, refused: int) -> bool:
     return tried >= BREAKER_TRIED and refused * 2 > tried
 
 
-def count_attempts(name: str, *, tried: int, refused: int, apps: Apps, alerts: Alerts, clock: Clock, log: Log) -> None:
-    """Count answered attempts on the app's record; pause the app and alarm once when the breaker trips."""
-    now = clock.now()
+def count_attempts(session: Session, ports: Ports) -> None:
+    """Count a session's answered attempts on its app's record; pause the app and alarm once when the breaker trips."""
+    name, tally, now = session.name, session.tally, ports.clock.now()
+    if not tally.tried:
+        return
     try:
-        state = apps.count(name, tried=tried, refused=refused, now=now, window=BREAKER_WINDOW)
+        state = ports.apps.count(name, tried=tally.tried, refused=tally.refused, now=now, window=BREAKER_WINDOW)
         if not breaker_trips(tried=state.tried, refused=state.refused):
             return
         why = f"{state.refused} of {state.tried} refreshes refused within {BREAKER_WINDOW // 60} minutes"
-        if apps.pause(name, why=why, now=now):
-            alerts.tell(
+        if ports.apps.pause(name, why=why, now=now):
+            ports.alerts.tell(
                 "app.breaker_tripped",
                 name,
                 detail=f"{why}; no seller was asked to come back, and the app is paused",
                 next_command=f"tokensync app show {name}",
             )
     except TokensyncError as error:
-        log.warning("breaker.not_counted", app=name, error=str(error))
+        ports.log.warning("breaker.not_counted", app=name, error=str(error))

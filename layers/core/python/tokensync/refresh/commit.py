@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
-    from tokensync.domain.ports import Connections, WorkQueue
-    from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
+    from tokensync.domain.ports import Ports
     from tokensync.refresh.kept_answers import KeptAnswers
     from tokensync.refresh.publish import Publisher
 
@@ -32,24 +31,18 @@ _WHY: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Committer:
     """Ends leases. Thread-safe: it holds ports and no state."""
 
-    connections: Connections
+    ports: Ports
     publisher: Publisher
     kept_answers: KeptAnswers
-    queue: WorkQueue
-    alerts: Alerts
-    clock: Clock
-    randomness: Randomness
-    failpoints: Failpoints
-    log: Log
 
     def publish(self, before: Connection, after: Connection, grant: Grant, result: Result) -> WorkResult:
         """PUBLISH `after`, then COMMIT it. What cannot be published now is committed, and published from the grant."""
         if not grant.access_token:  # imported with a refresh token alone: there is nothing to publish yet
-            return WorkResult(result, self.connections.write(before, after))
+            return WorkResult(result, self.ports.connections.write(before, after))
         backpressure = False
         try:
             after = self._published(after, grant)
@@ -62,28 +55,30 @@ class Committer:
             # A full secret is that connection's own matter: the others' batch goes on.
             backpressure = not isinstance(error, QuotaReached)
             result = Result.POSTPONED if result is Result.PUBLISHED else result
-            self.log.warning("publishing.postponed", connection=str(before.name), error=str(error))
+            self.ports.log.warning("publishing.postponed", connection=str(before.name), error=str(error))
             after = self._unpublished(after, error)
-        self.failpoints.reached("published")
+        self.ports.failpoints.reached("published")
         try:
-            stands = self.connections.write(before, after)
+            stands = self.ports.connections.write(before, after)
         except FenceLost:
             # Our late publication may have overwritten a newer one: whoever leases next compares.
             self.kept_answers.set_aside(before, "superseded")
-            self.queue.send([Work(connection=before.name, compare=True)])
+            self.ports.queue.send([Work(connection=before.name, compare=True)])
             return WorkResult(Result.TAKEN_OVER)
-        self.failpoints.reached("committed")
-        self.log.info("connection.committed", connection=str(stands.name), result=result, generation=stands.generation)
+        self.ports.failpoints.reached("committed")
+        self.ports.log.info(
+            "connection.committed", connection=str(stands.name), result=result, generation=stands.generation
+        )
         if stands.unpublished == QUOTA != before.unpublished:
-            self.alerts.tell(
+            self.ports.alerts.tell(
                 "publishing.quota_reached",
                 str(stands.name),
                 detail="its secret takes no further version today; the grant is kept, the secret is tried again every "
                 "hour, and the provider is not asked for anything until then",
                 next_command=f"tokensync publish {stands.name}",
             )
-        if stands.due.push_at is not None and stands.due.push_at <= self.clock.now():
-            self.queue.send([Work(connection=stands.name)])
+        if stands.due.push_at is not None and stands.due.push_at <= self.ports.clock.now():
+            self.ports.queue.send([Work(connection=stands.name)])
         return WorkResult(result, stands, backpressure=backpressure)
 
     def _published(self, after: Connection, grant: Grant) -> Connection:
@@ -94,9 +89,9 @@ class Committer:
     def _unpublished(self, after: Connection, error: PublishError) -> Connection:
         """Return the record of a connection whose secret could not be written, due when that is tried again."""
         if isinstance(error, QuotaReached):
-            again = self.clock.now() + schedule.QUOTA_RECHECK
+            again = self.ports.clock.now() + schedule.QUOTA_RECHECK
             if after.unpublished != QUOTA:
-                after = noted(after, "publishing.quota_reached", now=self.clock.now())
+                after = noted(after, "publishing.quota_reached", now=self.ports.clock.now())
             return schedule.scheduled(replace(after.with_due(compare_at=again), unpublished=QUOTA))
         # The write may have been made and only its answer lost: the next holder writes it, it does not assume.
         again = max(self.retry_at(after.failures), after.due.compare_at or 0)
@@ -109,7 +104,7 @@ class Committer:
             FenceLost: the connection was taken over.
         """
         after = transitions.released(record.with_due(renew_at=renew_at))
-        return WorkResult(result, self.connections.write(record, after))
+        return WorkResult(result, self.ports.connections.write(record, after))
 
     def postponed(
         self,
@@ -128,7 +123,7 @@ class Committer:
         Raises:
             FenceLost: the connection was taken over.
         """
-        self.log.warning(event, connection=str(record.name), detail=detail)
+        self.ports.log.warning(event, connection=str(record.name), detail=detail)
         at = self.retry_at(min(record.failures, _WITHHELD) if withheld else record.failures)
         # The message that asked for it is gone: the record has to ask now.
         refresh_at = min(at, record.due.refresh_at or at)
@@ -137,17 +132,17 @@ class Committer:
         )
         if compare:
             after = after.with_due(compare_at=at)
-        stands = self.connections.write(record, after)
+        stands = self.ports.connections.write(record, after)
         return WorkResult(Result.POSTPONED, stands, backpressure=backpressure, withheld=detail)
 
     def reauthorize(
         self, before: Connection, after: Connection, grant: Grant, *, reason: str = Reason.REFUSED
     ) -> WorkResult:
         """COMMIT that the seller has to authorize again, and tell the operator."""
-        after = decisions.refusal_stands(after, now=self.clock.now(), reason=reason)
+        after = decisions.refusal_stands(after, now=self.ports.clock.now(), reason=reason)
         outcome = self.publish(before, after, grant, Result.REAUTHORIZE)
         if outcome.result is Result.REAUTHORIZE:
-            self.alerts.tell(
+            self.ports.alerts.tell(
                 "connection.reauthorize",
                 str(before.name),
                 detail=f"{_WHY[reason]}: the seller has to authorize again",
@@ -159,7 +154,7 @@ class Committer:
         """COMMIT that the account ended its authorization, as the provider's notice says, and tell the operator."""
         outcome = self.ended(record, grant, reason=Reason.DEAUTHORIZED, result=Result.DISCONNECTED)
         if outcome.result is Result.DISCONNECTED:
-            self.alerts.tell(
+            self.ports.alerts.tell(
                 "connection.disconnected",
                 str(record.name),
                 detail="the provider says that the account ended its authorization; nothing is refreshed any more",
@@ -169,22 +164,22 @@ class Committer:
 
     def ended(self, record: Connection, grant: Grant, *, reason: str, result: Result) -> WorkResult:
         """COMMIT that the authorization is over, and publish it where anything was published."""
-        after = decisions.disconnected(record, reason=reason, now=self.clock.now())
+        after = decisions.disconnected(record, reason=reason, now=self.ports.clock.now())
         if record.status is Status.QUARANTINED:
             # Its number is no older than any that was published, should its secret be written some day.
-            return WorkResult(result, self.connections.write(record, replace(after, generation=record.allocated)))
+            return WorkResult(result, self.ports.connections.write(record, replace(after, generation=record.allocated)))
         if not after.publishing_is_due():
-            return WorkResult(result, self.connections.write(record, after))
+            return WorkResult(result, self.ports.connections.write(record, after))
         outcome = self.publish(record, after, grant, result)
         return replace(outcome, result=result) if outcome.result is Result.ORPHANED else outcome
 
     def orphaned(self, before: Connection, reason: str, after: Connection | None = None) -> WorkResult:
         """COMMIT that the secret is gone or not ours: the grant is kept, nothing is restored in silence."""
-        gone = decisions.unpublishable(after or before, reason=reason, now=self.clock.now())
-        outcome = WorkResult(Result.ORPHANED, self.connections.write(before, gone))
+        gone = decisions.unpublishable(after or before, reason=reason, now=self.ports.clock.now())
+        outcome = WorkResult(Result.ORPHANED, self.ports.connections.write(before, gone))
         if gone.status is Status.DISCONNECTED:  # nobody is to bring it back
             return outcome
-        self.alerts.tell(
+        self.ports.alerts.tell(
             "connection.orphaned",
             str(before.name),
             detail=f"its secret cannot be written: {reason}; the grant is kept",
@@ -195,7 +190,7 @@ class Committer:
     def retry_at(self, failures: int) -> int:
         """Return when to try again after so many failures in a row."""
         return schedule.retry_at(
-            now=self.clock.now(), failures=failures, retry_after=None, fraction=self.randomness.fraction()
+            now=self.ports.clock.now(), failures=failures, retry_after=None, fraction=self.ports.randomness.fraction()
         )
 
 
@@ -210,7 +205,7 @@ def finished(marked: Connection, committer: Committer, *, days: int = LONGEST_RE
         PublishUnavailable: the secret may or may not be deleted, and the lease is still the caller's.
         FenceLost: the account authorized again meanwhile, and its secret was given back.
     """
-    now, published = committer.clock.now(), marked.published
+    now, published = committer.ports.clock.now(), marked.published
     if published is not None:
         try:
             committer.publisher.delete(published.arn, days=days)
@@ -218,10 +213,10 @@ def finished(marked: Connection, committer: Committer, *, days: int = LONGEST_RE
             pass
         except SecretNotOurs:
             after = decisions.removed(replace(marked, published=None), now=now)
-            return WorkResult(Result.REMOVED, committer.connections.write(marked, after))
-    committer.failpoints.reached("deleted")
+            return WorkResult(Result.REMOVED, committer.ports.connections.write(marked, after))
+    committer.ports.failpoints.reached("deleted")
     try:
-        return WorkResult(Result.REMOVED, committer.connections.write(marked, decisions.removed(marked, now=now)))
+        return WorkResult(Result.REMOVED, committer.ports.connections.write(marked, decisions.removed(marked, now=now)))
     except FenceLost:
         # Its new token has to be readable.
         _give_back(marked, committer)
@@ -234,5 +229,5 @@ def _give_back(marked: Connection, committer: Committer) -> None:
     try:
         committer.publisher.restore(marked.published.arn)
     except PublishError as error:
-        committer.log.warning("restoring.failed", connection=str(marked.name), error=str(error))
-    committer.queue.send([Work(connection=marked.name, compare=True)])
+        committer.ports.log.warning("restoring.failed", connection=str(marked.name), error=str(error))
+    committer.ports.queue.send([Work(connection=marked.name, compare=True)])

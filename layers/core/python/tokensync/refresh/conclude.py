@@ -18,25 +18,19 @@ if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
     from tokensync.domain.messages import Issued, ProviderResponse
     from tokensync.domain.names import ConnectionName
-    from tokensync.domain.ports import Connections
-    from tokensync.domain.runtime import Alerts, Clock, Log, Randomness
+    from tokensync.domain.ports import Ports
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.kept_answers import KeptAnswers
     from tokensync.refresh.session import Session
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Concluder:
     """Concludes attempts. Thread-safe: it holds ports and no state."""
 
-    connections: Connections
+    ports: Ports
     committer: Committer
     kept_answers: KeptAnswers
-    alerts: Alerts
-    clock: Clock
-    randomness: Randomness
-    log: Log
-    cadence: schedule.Cadence
 
     def conclude(self, record: Connection, answer: ProviderResponse, grant: Grant, session: Session) -> WorkResult:
         """Read an answer that is durable, then do what it says.
@@ -68,10 +62,10 @@ class Concluder:
             provider=session.provider,
             sealed=sealed,
             now=now,
-            cadence=self.cadence.for_app(session.app),
+            cadence=self.ports.cadence.for_app(session.app),
         )
         if session.app.push:
-            after = schedule.scheduled(after.with_due(push_at=self.clock.now()))
+            after = schedule.scheduled(after.with_due(push_at=self.ports.clock.now()))
         if record.consumer.handed_over_at is not None:
             self._tell_taken_back(record.name, session)
         return self.committer.publish(record, after, new, Result.REFRESHED)
@@ -90,12 +84,12 @@ class Concluder:
             return self._not_proven(record, failure, session)
         if record.status is Status.QUARANTINED:
             return self._not_accepted(record, failure, session, previous=previous)
-        now = self.clock.now()
-        fraction = self.randomness.fraction()
+        now = self.ports.clock.now()
+        fraction = self.ports.randomness.fraction()
         after = transitions.failed(
             record, failure, previous=previous, provider=session.provider, now=now, fraction=fraction
         )
-        self.log.warning(
+        self.ports.log.warning(
             "refresh.failed",
             connection=str(record.name),
             failure=failure.kind,
@@ -106,17 +100,17 @@ class Concluder:
             self.pause(session, failure)
         if failure.kind is FailureClass.REFUSED:
             session.tally.add(refused=True)
-            if self.connections.fewer_than(record.name.app, breaker.BREAKER_TRIED):
+            if self.ports.connections.fewer_than(record.name.app, breaker.BREAKER_TRIED):
                 return self.committer.reauthorize(record, after, grant)
         if failure.kind is FailureClass.UNKNOWN and record.failures == 0:
-            self.alerts.tell(
+            self.ports.alerts.tell(
                 "refresh.unexplained",
                 str(record.name),
                 detail=f"the provider answered with {failure.code}, which its documentation does not explain",
                 next_command=f"tokensync show {record.name}",
             )
         if after.reason == Reason.LAST_ATTEMPT_AMBIGUOUS:
-            self.alerts.tell(
+            self.ports.alerts.tell(
                 "connection.held",
                 str(record.name),
                 detail="its last attempt got no answer either; nothing more is tried by itself",
@@ -125,13 +119,13 @@ class Concluder:
         result = Result.HELD if after.status is Status.HELD else Result.POSTPONED
         if after.publishing_is_due():
             return self.committer.publish(record, after, grant, result)
-        return WorkResult(result, self.connections.write(record, after))
+        return WorkResult(result, self.ports.connections.write(record, after))
 
     def _not_proven(self, record: Connection, failure: Failure, session: Session) -> WorkResult:
         """COMMIT that a new client secret was presented and refused: it tells nothing of the connection."""
         # Whoever resumes a trial that was killed asked nothing of the secret.
         is_the_secret = failure.kind is FailureClass.CONFIGURATION and session.trial is not None
-        stands = self.connections.write(record, transitions.untold(record, failure, now=self.clock.now()))
+        stands = self.ports.connections.write(record, transitions.untold(record, failure, now=self.ports.clock.now()))
         return WorkResult(Result.SECRET_REFUSED if is_the_secret else Result.POSTPONED, stands, failure=failure)
 
     def _not_accepted(
@@ -142,9 +136,9 @@ class Concluder:
             self.pause(session, failure)
         refused = failure.kind is FailureClass.REFUSED
         after = decisions.unaccepted(
-            record, failure, previous=previous, provider=session.provider, now=self.clock.now()
+            record, failure, previous=previous, provider=session.provider, now=self.ports.clock.now()
         )
-        stands = self.connections.write(record, after)
+        stands = self.ports.connections.write(record, after)
         return WorkResult(Result.REAUTHORIZE if refused else Result.POSTPONED, stands, failure=failure)
 
     def _unusable(self, record: Connection, issued: Issued, grant: Grant, session: Session) -> WorkResult:
@@ -162,13 +156,13 @@ class Concluder:
             attempt=None,
             exemption=None,
             failures=record.failures + 1,
-            last_error=LastError.of(odd, at=self.clock.now()),
+            last_error=LastError.of(odd, at=self.ports.clock.now()),
         )
-        after = noted(after, "refresh.unusable", now=self.clock.now(), detail=issued.trace_id)
+        after = noted(after, "refresh.unusable", now=self.ports.clock.now(), detail=issued.trace_id)
         if record.status is Status.QUARANTINED:
             apart = replace(after.with_due(renew_at=None), status=record.status, reason=record.reason)
             return WorkResult(
-                Result.POSTPONED, self.connections.write(record, transitions.released(apart)), failure=odd
+                Result.POSTPONED, self.ports.connections.write(record, transitions.released(apart)), failure=odd
             )
         # A version of its own, with the token that stands: in a restored table it tells that the old one is spent.
         return self.committer.publish(record, transitions.released(after), new, Result.POSTPONED)
@@ -176,23 +170,23 @@ class Concluder:
     def _other_account(self, record: Connection, grant: Grant) -> WorkResult:
         """Hold a connection whose answer names another account: its tokens must reach no workload."""
         self.kept_answers.set_aside(record, "other_account")
-        self.alerts.tell(
+        self.ports.alerts.tell(
             "answer.other_account",
             str(record.name),
             detail="the provider's answer names another account; it is kept sealed and was not published",
             next_command=f"tokensync show {record.name}",
         )
         if record.status is Status.QUARANTINED:
-            return WorkResult(Result.HELD, self.connections.write(record, transitions.released(record)))
+            return WorkResult(Result.HELD, self.ports.connections.write(record, transitions.released(record)))
         after = replace(record.with_due(renew_at=None), status=Status.HELD, reason=Reason.OTHER_ACCOUNT)
-        after = noted(after, "refresh.other_account", now=self.clock.now())
+        after = noted(after, "refresh.other_account", now=self.ports.clock.now())
         return self.committer.publish(record, transitions.released(after), grant, Result.HELD)
 
     def pause(self, session: Session, failure: Failure) -> None:
         """Pause an app whose own credentials the provider refuses, and tell its owner once."""
         why = f"{failure.code} {failure.message}".strip()
-        if session.pause(why, now=self.clock.now()):
-            self.alerts.tell(
+        if session.pause(why, now=self.ports.clock.now()):
+            self.ports.alerts.tell(
                 "app.paused",
                 session.name,
                 detail=f"the provider refuses the app's own credentials ({why}); no connection was changed",
@@ -202,7 +196,7 @@ class Concluder:
     def _tell_taken_back(self, name: ConnectionName, session: Session) -> None:
         """Tell that a consumer holds a spent token: ours was answered after the pair was given away."""
         takers = (to for to, consumer in CONSUMERS.items() if session.app.provider in consumer.providers)
-        self.alerts.tell(
+        self.ports.alerts.tell(
             "push.overtaken",
             str(name),
             detail="an answer came after the pair was handed over, so the consumer's token is spent; the new pair is "
@@ -213,8 +207,8 @@ class Concluder:
     def tell_odd(self, name: ConnectionName, issued: Issued) -> None:
         """Tell that an answer was not as documented; what was usable of it is used."""
         oddities = ", ".join(issued.oddities)
-        self.log.warning("answer.odd", connection=str(name), oddities=oddities)
-        self.alerts.tell(
+        self.ports.log.warning("answer.odd", connection=str(name), oddities=oddities)
+        self.ports.alerts.tell(
             "answer.odd",
             str(name),
             detail=f"the provider's answer was not as documented: {oddities}",

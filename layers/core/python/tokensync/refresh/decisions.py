@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Exemption, LastError, Reason, Status, noted
 from tokensync.domain.messages import FailureClass
+from tokensync.domain.runtime import DAY
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.refresh import schedule
 from tokensync.refresh.transitions import released, unscheduled
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.messages import Failure
+    from tokensync.domain.runtime import Cadence
     from tokensync.oauth.provider import Provider
 
-TOMBSTONE = 90 * schedule.DAY
+TOMBSTONE = 90 * DAY
 
 
 def refusal_stands(record: Connection, *, now: int, reason: str = Reason.REFUSED) -> Connection:
@@ -113,9 +115,7 @@ def set_apart(record: Connection, *, now: int) -> Connection:
     return released(noted(after, "connection.quarantined", now=now, detail=Reason.RESTORED_TABLE))
 
 
-def accepted(
-    record: Connection, grant: Grant, *, provider: Provider, now: int, cadence: schedule.Cadence
-) -> Connection:
+def accepted(record: Connection, grant: Grant, *, provider: Provider, now: int, cadence: Cadence) -> Connection:
     """Return the record of a quarantined connection that an operator accepts: active, and due as its tokens say."""
     renew_at = verify_at = None
     life = None if grant.access_expires_at is None else grant.access_expires_at - grant.obtained_at

@@ -11,22 +11,17 @@ from tokensync.domain.work import Work
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.names import ConnectionName
-    from tokensync.domain.ports import Connections, WorkQueue
-    from tokensync.domain.runtime import Alerts, Clock, Log
-    from tokensync.refresh.session import Budget
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
 
 _PAUSE = 0.2
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class KeptAnswers:
     """Finds a durable place for sealed answers."""
 
-    connections: Connections
-    queue: WorkQueue
-    alerts: Alerts
-    clock: Clock
-    log: Log
+    ports: Ports
 
     def keep(self, record: Connection, sealed: bytes, budget: Budget, *, why: str = "unplaced") -> None:
         """Store an answer in a record of its own, else in a sealed message, until the function's life ends."""
@@ -35,19 +30,19 @@ class KeptAnswers:
             try:
                 self._store(record.name, record.fence, sealed, why)
             except StoreUnavailable:
-                if not self.queue.send([message]):
+                if not self.ports.queue.send([message]):
                     return
             else:
                 return
             if budget.left() < 1:
-                self.alerts.tell(
+                self.ports.alerts.tell(
                     "answer.lost",
                     str(record.name),
                     detail="an answer could be stored nowhere before the function's life ended",
                     next_command=f"tokensync show {record.name}",
                 )
                 return
-            self.clock.sleep(_PAUSE)
+            self.ports.clock.sleep(_PAUSE)
 
     def bring_back(self, name: ConnectionName, fence: int, sealed: bytes) -> None:
         """Give an answer that came as a message a record, where the attempt's next holder finds it.
@@ -71,7 +66,7 @@ class KeptAnswers:
         try:
             self._store(record.name, record.fence, record.sealed_answer, why)
         except StoreUnavailable:
-            self.log.warning("answer.not_set_aside", connection=str(record.name), why=why)
+            self.ports.log.warning("answer.not_set_aside", connection=str(record.name), why=why)
 
     def _store(self, name: ConnectionName, fence: int, sealed: bytes, why: str) -> None:
-        self.connections.set_aside(name, fence=fence, why=why, sealed=sealed, now=self.clock.now())
+        self.ports.connections.set_aside(name, fence=fence, why=why, sealed=sealed, now=self.ports.clock.now())

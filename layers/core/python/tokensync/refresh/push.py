@@ -26,31 +26,20 @@ if TYPE_CHECKING:
     from tokensync.domain.app import App
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
-    from tokensync.domain.ports import Connections, Sealer, WorkQueue
-    from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
+    from tokensync.domain.ports import Ports
     from tokensync.oauth.consumer import Consumer
-    from tokensync.oauth.http import Wire
     from tokensync.refresh.commit import Committer
-    from tokensync.refresh.session import Limits, Session
+    from tokensync.refresh.session import Session
 
 _NO_ANSWER = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message="an earlier request got no answer")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Pusher:
     """Hands pairs over. Thread-safe: it holds ports and no state."""
 
-    connections: Connections
-    sealer: Sealer
+    ports: Ports
     committer: Committer
-    queue: WorkQueue
-    alerts: Alerts
-    wire: Wire
-    clock: Clock
-    randomness: Randomness
-    failpoints: Failpoints
-    log: Log
-    limits: Limits
 
     def due(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
         """Hand the pair to the app's consumer, now that it is due; what is no longer to be handed over rests."""
@@ -95,10 +84,14 @@ class Pusher:
         else:
             request = consumer.update(app, base, grant, key.reveal())
         if key is None or app.gives_away:
-            marked = self.connections.write(record, self._marked(record, session, consumer, key))
-        self.failpoints.reached("push.marked")
+            marked = self.ports.connections.write(record, self._marked(record, session, consumer, key))
+        self.ports.failpoints.reached("push.marked")
         answer = present(
-            request, wire=self.wire, clock=self.clock, seconds=self.limits.provider, failpoints=self.failpoints
+            request,
+            wire=self.ports.wire,
+            clock=self.ports.clock,
+            seconds=self.ports.limits.provider,
+            failpoints=self.ports.failpoints,
         )
         told: dict[str, Any] | Failure
         if isinstance(answer, Failure):
@@ -110,7 +103,7 @@ class Pusher:
             if told.kind is FailureClass.REFUSED and key is not None:
                 # It knows that key no more: the connection is new to it.
                 forgotten = self._sealed(record, session, consumer, Standing())
-                return self._handed(self.connections.write(marked, forgotten), grant, session, consumer, None)
+                return self._handed(self.ports.connections.write(marked, forgotten), grant, session, consumer, None)
             return self._failed(record, marked, told, grant=grant, session=session, consumer=consumer)
         given = key or Secret(consumer.read_key(told))
         if not given:
@@ -123,15 +116,15 @@ class Pusher:
         marked = self._sealed(record, session, consumer, Standing(key=key, unanswered=True))
         if session.app.gives_away:
             # From here on it may be refreshed elsewhere, whether or not an answer comes.
-            since = record.consumer.handed_over_at or self.clock.now()
+            since = record.consumer.handed_over_at or self.ports.clock.now()
             marked = marked.with_consumer(handed_over_at=since).with_due(renew_at=None, warn_at=None)
         # Should this process end here, the next holder tells of it.
-        return schedule.scheduled(marked.with_due(push_at=(record.lease_until or self.clock.now()) + 1))
+        return schedule.scheduled(marked.with_due(push_at=(record.lease_until or self.ports.clock.now()) + 1))
 
     def _done(
         self, marked: Connection, grant: Grant, session: Session, consumer: Consumer, key: Secret, *, is_new: bool
     ) -> WorkResult:
-        now, after = self.clock.now(), marked
+        now, after = self.ports.clock.now(), marked
         if is_new or session.app.gives_away:
             after = self._sealed(marked, session, consumer, Standing(key=key))
         if is_new:
@@ -141,7 +134,9 @@ class Pusher:
         if after.consumer.handed_over_at is not None:
             after = replace(after, reason=Reason.OWNED_BY_CONSUMER)
             after = noted(after, "connection.handed_over", now=now, detail=consumer.name)
-        self.log.info("pair.pushed", connection=str(after.name), consumer=consumer.name, generation=after.generation)
+        self.ports.log.info(
+            "pair.pushed", connection=str(after.name), consumer=consumer.name, generation=after.generation
+        )
         after = after.with_consumer(pushed=after.generation, push_failures=0).with_due(push_at=None)
         return self._ended(marked, after, grant, Result.PUSHED)
 
@@ -159,8 +154,8 @@ class Pusher:
 
         `record` is how the connection stood before a request that must not be made twice was marked.
         """
-        name, count, now = str(record.name), record.consumer.push_failures, self.clock.now()
-        self.log.warning(
+        name, count, now = str(record.name), record.consumer.push_failures, self.ports.clock.now()
+        self.ports.log.warning(
             "push.failed", connection=name, consumer=consumer.name, failure=failure.kind, code=failure.code
         )
         is_lost = failure.kind is FailureClass.AMBIGUOUS and marked is not record
@@ -168,7 +163,7 @@ class Pusher:
             after = marked.with_due(push_at=None)
         else:
             at = schedule.retry_at(
-                now=now, failures=count, retry_after=failure.retry_after, fraction=self.randomness.fraction()
+                now=now, failures=count, retry_after=failure.retry_after, fraction=self.ports.randomness.fraction()
             )
             # The mark is taken back. An operator's own push is the operator's to repeat.
             after = record.with_due(push_at=at if session.app.push == consumer.name else None)
@@ -186,7 +181,7 @@ class Pusher:
             following, rest = f"{following} --again", "nobody knows whether it arrived, so look there first"
         elif failure.kind is FailureClass.CONFIGURATION:
             following = f"tokensync app set-consumer-key {name.partition('/')[0]}"
-        self.alerts.tell(
+        self.ports.alerts.tell(
             "push.failed",
             name,
             detail=f"{consumer.title} did not acknowledge the newest pair ({why}); {rest}",
@@ -197,7 +192,7 @@ class Pusher:
         """Leave a connection alone whose request got no answer: tell, where the process that made it could not."""
         after = record.with_due(push_at=None)
         if not record.consumer.push_failures:
-            after = noted(after, "push.failed", now=self.clock.now(), detail=f"{consumer.name} {_NO_ANSWER.code}")
+            after = noted(after, "push.failed", now=self.ports.clock.now(), detail=f"{consumer.name} {_NO_ANSWER.code}")
             after = after.with_consumer(push_failures=1)
             self._tell(str(record.name), _NO_ANSWER, consumer, is_lost=True)
         return WorkResult(Result.HELD, self._write(record, after), failure=_NO_ANSWER)
@@ -209,13 +204,13 @@ class Pusher:
             outcome = self.committer.publish(before, after, grant, result)
         else:
             try:
-                outcome = WorkResult(result, self.connections.write(before, after))
+                outcome = WorkResult(result, self.ports.connections.write(before, after))
             except FenceLost:
                 outcome = WorkResult(Result.TAKEN_OVER)
         if outcome.result is Result.TAKEN_OVER:
             self._keep_standing(before, after)
             # Our pair, an older one by now, may have come after the newest: that one is handed over once more.
-            self.queue.send([Work(connection=before.name, push=True)])
+            self.ports.queue.send([Work(connection=before.name, push=True)])
         return outcome
 
     def _keep_standing(self, marked: Connection, after: Connection) -> None:
@@ -223,11 +218,11 @@ class Pusher:
         seen = marked.consumer.sealed_consumer
         if seen is None or seen == after.consumer.sealed_consumer:
             return
-        if not self.connections.replace_standing(marked.name, seen=seen, sealed=after.consumer.sealed_consumer):
-            self.log.warning("standing.superseded", connection=str(marked.name))
+        if not self.ports.connections.replace_standing(marked.name, seen=seen, sealed=after.consumer.sealed_consumer):
+            self.ports.log.warning("standing.superseded", connection=str(marked.name))
 
     def _write(self, before: Connection, after: Connection) -> Connection:
-        return self.connections.write(before, released(after))
+        return self.ports.connections.write(before, released(after))
 
     def _sealed(self, record: Connection, session: Session, consumer: Consumer, standing: Standing) -> Connection:
         plain = to_bytes({**self._standings(record), consumer.name: standing})
@@ -238,7 +233,7 @@ class Pusher:
             return {}
         name = record.name
         return from_bytes(
-            self.sealer.open(record.consumer.sealed_consumer, app=name.app, binding=consumer_binding(name))
+            self.ports.sealer.open(record.consumer.sealed_consumer, app=name.app, binding=consumer_binding(name))
         )
 
 

@@ -23,22 +23,18 @@ if TYPE_CHECKING:
 
     from tokensync.domain.authorization import Authorization
     from tokensync.domain.connection import Connection
-    from tokensync.domain.ports import Connections, Origin
-    from tokensync.domain.runtime import Alerts, Clock
+    from tokensync.domain.ports import Ports
     from tokensync.refresh.commit import Committer
 
     Answered = Callable[[Connection], bool]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class RestoredTable:
     """Judges what a restored table holds. Thread-safe: it holds ports and no state."""
 
-    origin: Origin
-    connections: Connections
+    ports: Ports
     committer: Committer
-    alerts: Alerts
-    clock: Clock
 
     def id(self) -> str | None:
         """Return the table's id if it was restored from a backup, else None. Operators are told once.
@@ -46,9 +42,9 @@ class RestoredTable:
         Raises:
             StoreUnavailable: it cannot be told now, so nothing may be presented or published.
         """
-        table = self.origin.restored()
-        if table is not None and self.origin.webhook_event(table, now=self.clock.now()):
-            self.alerts.tell(
+        table = self.ports.origin.restored()
+        if table is not None and self.ports.origin.webhook_event(table, now=self.ports.clock.now()):
+            self.ports.alerts.tell(
                 "table.restored",
                 "table",
                 detail="the table was restored from a backup: each connection is held against its secret before it is "
@@ -85,7 +81,7 @@ class RestoredTable:
         except PublishUnavailable as error:
             return self.committer.postponed(record, "checking.postponed", str(error), compare=True, backpressure=True)
         if is_newest:
-            return self.connections.write(record, replace(record, table=table))
+            return self.ports.connections.write(record, replace(record, table=table))
         return self._set_apart(record, table)
 
     def overtaken(self, record: Connection) -> WorkResult | None:
@@ -104,9 +100,9 @@ class RestoredTable:
 
         A write of its own: it names the old fence, so that a repetition of it fails, and the next holder begins anew.
         """
-        floor = self.clock.now()
+        floor = self.ports.clock.now()
         raised = replace(record, fence=max(record.fence, floor), allocated=max(record.allocated, floor))
-        return self.connections.write(record, raised)
+        return self.ports.connections.write(record, raised)
 
     def _is_untouched(self, record: Connection) -> bool:
         """Return whether an account that nobody invited still waits for a decision: the backup made nothing old.
@@ -135,9 +131,9 @@ class RestoredTable:
     def _set_apart(self, record: Connection, table: str | None) -> WorkResult:
         # Under a reason that is final: nobody resumes from it.
         self.committer.kept_answers.set_aside(record, Reason.RESTORED_TABLE)
-        after = replace(decisions.set_apart(record, now=self.clock.now()), table=table)
-        stands = self.connections.write(record, after)
-        self.alerts.tell(
+        after = replace(decisions.set_apart(record, now=self.ports.clock.now()), table=table)
+        stands = self.ports.connections.write(record, after)
+        self.ports.alerts.tell(
             "connection.quarantined",
             str(record.name),
             detail="its record comes from a backup, and its refresh token may have been spent since; nothing was "

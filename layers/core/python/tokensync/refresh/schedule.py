@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tokensync.domain.runtime import DAY
+
 if TYPE_CHECKING:
-    from tokensync.domain.app import App
     from tokensync.domain.connection import Connection
     from tokensync.domain.names import ConnectionName
+    from tokensync.domain.runtime import Cadence
 
-DAY = 86_400
 # Days before the refresh token's own end at which an operator is warned.
 WARNING_DAYS = (30, 14, 7, 1)
-# Secrets Manager advises against writing one secret more often than every 10 minutes and keeps about 100 versions.
-FLOOR = 900
 # A full secret takes no version before an older one is a day old.
 QUOTA_RECHECK = 3600
 # Three tries of a minute each must fit before the access token's end.
@@ -24,20 +22,6 @@ RETRY_FIRST = 30
 RETRY_LONGEST = 3600
 # A message that is lost comes again after a claim of 12 minutes, one that failed after 6: both must fit, and once more.
 LAST_ATTEMPT_LEAD = 1800
-SANDBOX_VERIFY = 30
-
-
-@dataclass(frozen=True)
-class Cadence:
-    """How often the schedule looks, and how often one connection may be refreshed or verified, in seconds."""
-
-    tick: int = 60
-    floor: int = FLOOR
-    verify: int = DAY
-
-    def for_app(self, app: App) -> Cadence:
-        """Return the cadence of an app: a sandbox's tokens may live for minutes, and so may what it is shown of."""
-        return replace(self, floor=0, verify=SANDBOX_VERIFY) if app.is_sandboxed else self
 
 
 def jitter(name: ConnectionName) -> float:

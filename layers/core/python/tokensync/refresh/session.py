@@ -12,32 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tokensync.domain.app import App, AppState
-    from tokensync.domain.ports import Apps, DataKey, Sealer
-    from tokensync.domain.runtime import Clock
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.sealing import DataKey
     from tokensync.domain.secret import Secret
     from tokensync.oauth.provider import Provider
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Times in seconds; the design's page gives the reason for each."""
-
-    provider: float = 10.0
-    storing: float = 5.0
-    facts: float = 4.0
-    lease_margin: int = 5
-
-
-class Budget:
-    """What is left of a function's life."""
-
-    def __init__(self, clock: Clock, seconds: float) -> None:
-        self._clock = clock
-        self._end = clock.monotonic() + seconds
-
-    def left(self) -> float:
-        """Return the seconds left, never below zero."""
-        return max(0.0, self._end - self._clock.monotonic())
 
 
 @dataclass
@@ -72,9 +50,8 @@ class Session:
     def __init__(
         self,
         name: str,
+        ports: Ports,
         *,
-        apps: Apps,
-        sealer: Sealer,
         providers: Callable[[str], Provider] = provider_named,
         fresh: bool = False,
         trial: Trial | None = None,
@@ -84,8 +61,7 @@ class Session:
         self.tally = Tally()
         # Set once AWS throttles or fails under a batch: nothing new is presented after that.
         self.closed = False
-        self._apps = apps
-        self._sealer = sealer
+        self._ports = ports
         self._providers = providers
         self._fresh = fresh
         self._lock = threading.RLock()
@@ -104,7 +80,9 @@ class Session:
         """
         with self._lock:
             if self._app is None:
-                self._app = self._standing = self._apps.get(self.name, fresh=self._fresh or self.trial is not None)
+                self._app = self._standing = self._ports.apps.get(
+                    self.name, fresh=self._fresh or self.trial is not None
+                )
                 if self.trial is not None:
                     self._app = replace(self._app, client_secret=self.trial.client_secret)
             return self._app
@@ -142,7 +120,7 @@ class Session:
         """
         with self._lock:
             if self._state is None:
-                self._state = self._apps.state(self.name)
+                self._state = self._ports.apps.state(self.name)
                 if self.trial is not None:
                     self._state = replace(self._state, paused="")
             return self._state
@@ -156,7 +134,7 @@ class Session:
         """
         with self._lock:
             if self._key is None:
-                self._key = self._sealer.new_key(self.name)
+                self._key = self._ports.sealer.new_key(self.name)
             return self._key
 
     def pause(self, why: str, *, now: int) -> bool:
@@ -168,19 +146,18 @@ class Session:
             StoreUnavailable: as `Apps.pause`.
         """
         standing = self._standing or self.app
-        if self._apps.get(self.name, fresh=True).client_secret != standing.client_secret:
+        if self._ports.apps.get(self.name, fresh=True).client_secret != standing.client_secret:
             return False
         with self._lock:
             self._state = None
-        return self._apps.pause(self.name, why=why, now=now)
+        return self._ports.apps.pause(self.name, why=why, now=now)
 
 
 class Sessions:
     """The sessions of one batch, by app."""
 
-    def __init__(self, apps: Apps, sealer: Sealer) -> None:
-        self._apps = apps
-        self._sealer = sealer
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
         self._lock = threading.Lock()
         self._made: dict[str, Session] = {}
 
@@ -188,7 +165,7 @@ class Sessions:
         """Return the session of an app."""
         with self._lock:
             if app not in self._made:
-                self._made[app] = Session(app, apps=self._apps, sealer=self._sealer)
+                self._made[app] = Session(app, self._ports)
             return self._made[app]
 
     def close(self) -> None:

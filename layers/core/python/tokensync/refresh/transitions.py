@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.messages import Issued
+    from tokensync.domain.runtime import Cadence
     from tokensync.oauth.provider import Provider
 
 BREAKER_WINDOW = 600
@@ -74,7 +75,7 @@ def renewed(
     provider: Provider,
     sealed: bytes,
     now: int,
-    cadence: schedule.Cadence,
+    cadence: Cadence,
 ) -> Connection:
     """Return the record that holds a new token pair under the number allocated with its answer."""
     accepts = record.status is Status.QUARANTINED  # nothing but an operator's acceptance presents its token
@@ -185,9 +186,7 @@ def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) 
     )
 
 
-def verified(
-    record: Connection, *, provider: Provider, grant: Grant, now: int, cadence: schedule.Cadence
-) -> Connection:
+def verified(record: Connection, *, provider: Provider, grant: Grant, now: int, cadence: Cadence) -> Connection:
     """Return the record after its access token was seen to work; one that was parked is active again."""
     # A token that is refreshed proves itself by that; only one that never is has to be verified for itself.
     again = None if provider.renews(grant) else schedule.verify_at(record.name, now=now, cadence=cadence)

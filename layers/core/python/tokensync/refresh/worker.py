@@ -17,6 +17,7 @@ from tokensync.domain.errors import (
     SecretNotOurs,
     UnknownApp,
 )
+from tokensync.domain.runtime import DAY
 from tokensync.refresh import commit, decisions, schedule, transitions
 from tokensync.refresh.result import Result, WorkResult
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
-    from tokensync.domain.ports import Connections
-    from tokensync.domain.runtime import Alerts, Clock, Failpoints
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
     from tokensync.domain.sealing import Unsealer
     from tokensync.domain.work import Work
     from tokensync.refresh.account import Verifier
@@ -36,16 +37,16 @@ if TYPE_CHECKING:
     from tokensync.refresh.publish import Publisher
     from tokensync.refresh.push import Pusher
     from tokensync.refresh.restored_table import RestoredTable
-    from tokensync.refresh.session import Budget, Limits, Session
+    from tokensync.refresh.session import Session
 
     Act = Callable[[Connection, Grant, Session], WorkResult]  # done under a lease, which it ends
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Worker:
     """Looks after one connection at a time. Thread-safe: it holds ports and no state."""
 
-    connections: Connections
+    ports: Ports
     unsealer: Unsealer
     publisher: Publisher
     committer: Committer
@@ -54,10 +55,6 @@ class Worker:
     verifier: Verifier
     pusher: Pusher
     restored: RestoredTable
-    alerts: Alerts
-    clock: Clock
-    failpoints: Failpoints
-    limits: Limits
 
     def run(
         self, work: Work, session: Session, budget: Budget, *, force: bool = False, act: Act | None = None
@@ -75,17 +72,17 @@ class Worker:
         if work.answer is not None:
             self.kept_answers.bring_back(name, work.fence, work.answer)
         table = self.restored.id()
-        now = self.clock.now()
-        until = now + math.ceil(budget.left()) + self.limits.lease_margin
+        now = self.ports.clock.now()
+        until = now + math.ceil(budget.left()) + self.ports.limits.lease_margin
         try:
             asked = work.compare or work.push or force or act is not None or work.answer is not None
-            record = self.connections.lease(name, now=now, until=until, even_if_not_due=asked)
+            record = self.ports.connections.lease(name, now=now, until=until, even_if_not_due=asked)
         except NotLeased as refused:
             # A comparison or a push must come after the present holder, whatever that one writes; and an answer, which
             # that one may have looked for before it was there.
             after = work.compare or work.push or work.answer is not None
             return WorkResult(Result.LEASED_ELSEWHERE, again=after and refused.leased_until is not None)
-        self.failpoints.reached("leased")
+        self.ports.failpoints.reached("leased")
         try:
             answered = lambda standing: self.refresher.is_answered(standing, session)  # noqa: E731 - one closure
             checked = self.restored.checked(record, table, answered)
@@ -104,7 +101,7 @@ class Worker:
         """Go on with an unfinished attempt; else do what was asked for, else what is due."""
         if record.removed_at is not None:
             after = decisions.removed(record, now=record.removed_at)
-            return WorkResult(Result.REMOVED, self.connections.write(record, after))
+            return WorkResult(Result.REMOVED, self.ports.connections.write(record, after))
         if record.is_half_removed:
             return self._finish_removal(record)
         resumed = self.refresher.resume(record, session)
@@ -125,7 +122,7 @@ class Worker:
 
     def _due(self, record: Connection, session: Session, budget: Budget, work: Work, *, force: bool) -> WorkResult:
         """Do what is due of a connection without an unfinished attempt."""
-        now = self.clock.now()
+        now = self.ports.clock.now()
         asked = work.compare or (record.due.compare_at is not None and record.due.compare_at <= now)
         # Before its token is presented: a record out of a backup may be due as well.
         apart = self._apart(record, asked=asked, force=force)
@@ -168,8 +165,8 @@ class Worker:
         """Tell of the refresh token's nearing end, once for each step on the way."""
         if record.due.warn_at is None or record.due.warn_at > now or record.refresh_expires_at is None:
             return record
-        days = max(0, math.ceil((record.refresh_expires_at - now) / schedule.DAY))
-        self.alerts.tell(
+        days = max(0, math.ceil((record.refresh_expires_at - now) / DAY))
+        self.ports.alerts.tell(
             "authorization.expiring",
             str(record.name),
             detail=f"the seller's authorization ends in {days} days; a refresh does not extend it",
@@ -177,7 +174,7 @@ class Worker:
         )
         later = schedule.warn_at(now=now, refresh_expires_at=record.refresh_expires_at)
         # Written at once: a later write stores only what it changes itself.
-        return self.connections.write(record, record.with_due(warn_at=later))
+        return self.ports.connections.write(record, record.with_due(warn_at=later))
 
     def _rests(self, record: Connection, session: Session, now: int) -> WorkResult | None:
         """Decide about a held connection whose time has come; None means that an attempt is due."""
@@ -217,7 +214,7 @@ class Worker:
             return self.committer.orphaned(record, str(gone))
         later = (
             record.due.compare_at
-            if record.due.compare_at is not None and record.due.compare_at > self.clock.now()
+            if record.due.compare_at is not None and record.due.compare_at > self.ports.clock.now()
             else None
         )
         # Nothing but an active connection is verified.
@@ -226,7 +223,7 @@ class Worker:
         if not differs:
             # What only AWS had in the way is over.
             after = replace(after, failures=0 if record.last_error is None else record.failures)
-            return WorkResult(Result.NOTHING_DUE, self.connections.write(record, after))
+            return WorkResult(Result.NOTHING_DUE, self.ports.connections.write(record, after))
         return self.committer.publish(record, after, self.unsealer.grant(record), Result.PUBLISHED)
 
     def renew(self, record: Connection, session: Session, budget: Budget, *, force: bool = False) -> WorkResult:
@@ -247,18 +244,18 @@ class Worker:
     def _verify(self, record: Connection, session: Session) -> WorkResult:
         """Verify an access token that never expires, unless its app is paused."""
         if session.state.paused:
-            later = transitions.released(record.with_due(verify_at=self.clock.now() + transitions.PAUSED_RECHECK))
-            return WorkResult(Result.PAUSED, self.connections.write(record, later))
+            later = transitions.released(record.with_due(verify_at=self.ports.clock.now() + transitions.PAUSED_RECHECK))
+            return WorkResult(Result.PAUSED, self.ports.connections.write(record, later))
         return self._verified(record, self.unsealer.grant(record), session)
 
     def _verified(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
         """Verify where the provider has a call for it; else a token that nothing can renew stays until its end."""
         if session.provider.account_call is None:
             ends = grant.access_expires_at
-            if ends is not None and ends <= self.clock.now():
+            if ends is not None and ends <= self.ports.clock.now():
                 return self.committer.reauthorize(record, record, grant, reason=Reason.ENDED)
             rests = transitions.released(record.with_due(renew_at=None, verify_at=ends))
-            return WorkResult(Result.NOTHING_DUE, self.connections.write(record, rests))
+            return WorkResult(Result.NOTHING_DUE, self.ports.connections.write(record, rests))
         return self.verifier.verify(record, grant, session)
 
     def _unready(self, record: Connection, error: Exception, work: Work) -> WorkResult:
