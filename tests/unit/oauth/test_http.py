@@ -4,17 +4,22 @@ import datetime as dt
 import gzip
 import ipaddress
 import logging
+import os
 import re
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 import threading
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import httpcore
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,7 +29,8 @@ from cryptography.x509.oid import NameOID
 from fault_rows import fault
 from tokensync.domain.errors import NoAnswer, NotSent, TokensyncError, WireError
 from tokensync.domain.messages import MAX_BODY, Request
-from tokensync.oauth.http import _FOREIGN_ERRORS, HttpWire
+from tokensync.oauth.http import HttpWire
+from tokensync.oauth.transport import FOREIGN_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -252,6 +258,115 @@ def test_a_redirect_is_an_answer(serve: Callable[..., Server], wire: HttpWire, s
 
     assert answer.status == int(status[:3])
     assert other.received == []
+
+
+@pytest.mark.parametrize("location", ["http://[", "https://a.example:x/", "x" * 70_000, "\xff"])
+def test_a_strange_redirect_is_an_answer(serve: Callable[..., Server], wire: HttpWire, location: str) -> None:
+    """A redirect is an answer even where its Location is no URL: the provider has refused, and nothing is ambiguous."""
+    answer = get(wire, serve(answering(answer_of(b"", f"Location: {location}", status="302 Found"))).url)
+
+    assert (answer.status, answer.headers["location"]) == (302, location[:200])
+
+
+def test_no_cookie_is_kept(serve: Callable[..., Server], wire: HttpWire) -> None:
+    """A cookie that a provider sets is never sent back."""
+    server = serve(answering(answer_of(b"{}", "Set-Cookie: a=b; Path=/")))
+
+    for _ in range(2):
+        get(wire, server.url)
+
+    assert b"cookie" not in b"".join(server.received).lower()
+
+
+@pytest.mark.parametrize("query", ["a=b%2Cc+d%20e&f=*'()~|^`{}", "a=%7e%zz&&=", "token=" + "x" * 100_000])
+def test_a_query_travels_as_it_is(serve: Callable[..., Server], wire: HttpWire, query: str) -> None:
+    """Not a character of a query is quoted again, and it may be as long as two tokens are."""
+    server = serve(answering(answer_of(b"{}")))
+
+    get(wire, f"http://127.0.0.1:{server.port}/token?{query}")
+
+    assert server.received[0].startswith(b"GET /token?%b HTTP/1.1\r\n" % query.encode())
+
+
+def test_no_proxy_of_the_environment_is_used(
+    serve: Callable[..., Server], wire: HttpWire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy in the environment would see the client secret: it gets not a byte."""
+    proxy, server = serve(answering(answer_of(b"{}"))), serve(answering(answer_of(b"{}")))
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+
+    get(wire, server.url)
+
+    assert (len(server.received), proxy.received) == (1, [])
+
+
+def test_a_name_in_a_url_is_no_credential(serve: Callable[..., Server], wire: HttpWire) -> None:
+    """The credentials of a request are those in its headers, whatever its URL holds."""
+    server = serve(answering(answer_of(b"{}")))
+    request = Request(
+        method="GET", url=f"http://name:word@127.0.0.1:{server.port}/", headers={"authorization": "Bearer t"}
+    )
+
+    wire.send(request, seconds=SECONDS)
+
+    assert b"authorization: Bearer t\r\n" in server.received[0]
+    assert server.received[0].lower().count(b"authorization") == 1
+
+
+def test_twenty_threads_share_a_wire(serve: Callable[..., Server], wire: HttpWire) -> None:
+    """Each of twenty threads gets the answer to its own request."""
+
+    def echo(connection: socket.socket, server: Server) -> None:
+        connection.sendall(answer_of(server.received[-1].partition(b"\r\n\r\n")[2]))
+
+    server = serve(echo)
+    bodies = [b"%d" % number for number in range(20)]
+
+    def send(body: bytes) -> bytes:
+        return wire.send(Request(method="POST", url=server.url, body=body), seconds=SECONDS).body
+
+    with ThreadPoolExecutor(20) as threads:
+        assert bodies == list(threads.map(send, bodies))
+
+
+def _run(code: str, **environment: str) -> str:
+    """Return what a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_the_libraries_are_loaded_with_the_first_request_alone() -> None:
+    """A function that speaks to no provider, such as the schedule's tick, pays for no HTTP client and no TLS."""
+    assert (
+        _run(
+            "import sys, tokensync.assembly\n"
+            "from tokensync.aws.system import SystemClock\n"
+            "from tokensync.oauth.http import HttpWire\n"
+            "HttpWire(SystemClock())\n"
+            "print(sorted({'httpx', 'httpcore', 'ssl'} & sys.modules.keys()))"
+        )
+        == "[]"
+    )
+
+
+def test_the_environment_adds_no_authority(authority: Authority, tmp_path: Path) -> None:
+    """Whom the functions trust is decided by certifi and by no variable of the environment."""
+    file = tmp_path / "authority.pem"
+    file.write_bytes(authority.certificate.public_bytes(serialization.Encoding.PEM))
+
+    trusted = _run(
+        "from tokensync.oauth.transport import TRUSTED\n"
+        "print(len(TRUSTED.get_ca_certs()) > 50, 'tests' in str([each['subject'] for each in TRUSTED.get_ca_certs()]))",
+        SSL_CERT_FILE=str(file),
+        SSL_CERT_DIR=str(tmp_path),
+    )
+
+    assert trusted == "True False"
 
 
 @pytest.mark.parametrize(
@@ -653,6 +768,7 @@ def test_a_handshake_has_the_same_deadline(serve: Callable[..., Server], authori
     assert time.monotonic() - began < 3.0
 
 
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
 @pytest.mark.parametrize(
     "treat",
     [
@@ -665,12 +781,12 @@ def test_a_handshake_has_the_same_deadline(serve: Callable[..., Server], authori
     ids=["redirect", "success", "no HTTP", "reset", "drip"],
 )
 def test_no_secret_is_logged_or_told(
-    serve: Callable[..., Server], wire: HttpWire, treat: object, caplog: pytest.LogCaptureFixture
+    serve: Callable[..., Server], wire: HttpWire, treat: object, level: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At DEBUG neither URL, headers nor body of request or answer get into a log, an error or its traceback."""
+    """Neither URL, headers nor body of request or answer get into a log, an error or its traceback."""
     server = serve(treat)
     told = ""
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(level):
         try:
             told = repr(get(wire, server.url, seconds=0.3))
         except WireError as error:
@@ -678,24 +794,47 @@ def test_no_secret_is_logged_or_told(
 
     assert told
     assert CANARY not in told
+    assert [] == caplog.records
+
+
+def test_even_a_log_that_is_turned_on_holds_no_query(
+    serve: Callable[..., Server], wire: HttpWire, caplog: pytest.LogCaptureFixture
+) -> None:
+    """httpx, which logs URLs, does not know the query: where somebody sets its level anew, no secret is logged."""
+    server = serve(answering(answer_of(b"{}")))
+
+    with caplog.at_level(logging.DEBUG, logger="httpx"):
+        get(wire, server.url)
+
+    assert f"GET http://127.0.0.1:{server.port}/token " in caplog.text
     assert CANARY not in caplog.text
-    assert "app_secret" not in caplog.text
 
 
-@pytest.mark.parametrize("url", [f"http://{CANARY}:x/", f"ftp://{CANARY}/", f"http://a..example/{CANARY}"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://{CANARY}:x/",
+        f"ftp://{CANARY}/",
+        f"http://a..example/{CANARY}",
+        f"http://127.0.0.1:1/{CANARY}\x00",
+        f"http://{CANARY}/{'a' * 70_000}",
+        f"http://[{CANARY}/",
+    ],
+)
 def test_no_url_is_told_that_was_not_sent(wire: HttpWire, url: str, caplog: pytest.LogCaptureFixture) -> None:
-    """An unusable URL is not repeated by its error."""
+    """An unusable URL is not repeated by its error, and not by the error's traceback."""
     with caplog.at_level(logging.DEBUG), pytest.raises(NotSent) as caught:
         get(wire, url)
 
-    assert CANARY not in str(caught.value) + caplog.text
+    told = "".join(traceback.format_exception(caught.value))
+    assert CANARY not in str(caught.value) + told + caplog.text
 
 
-def test_every_error_of_the_library_is_translated() -> None:
-    """A new kind of error in httpcore fails here before it escapes untranslated there."""
-    exported = {getattr(httpcore, name) for name in httpcore.__all__}
+def test_every_error_of_the_libraries_is_translated() -> None:
+    """A new kind of error in httpx or httpcore fails here before it escapes untranslated there."""
+    exported = {getattr(library, name) for library in (httpx, httpcore) for name in library.__all__}
     errors = {kind for kind in exported if isinstance(kind, type) and issubclass(kind, BaseException)}
 
     assert errors
-    assert {kind for kind in errors if not issubclass(kind, _FOREIGN_ERRORS)} == set()
+    assert {kind for kind in errors if not issubclass(kind, FOREIGN_ERRORS)} == set()
     assert issubclass(NotSent, TokensyncError)
