@@ -125,7 +125,7 @@ def test_a_mangled_expiry_keeps_the_pair(provider: Provider, written: str, life:
 def test_a_missing_expiry_gets_the_declared_default(provider: Provider) -> None:
     """Where a provider states no life, its declared one holds, else an hour if the token can be refreshed."""
     silent = {"access_token": "access-2", "refresh_token": "refresh-2"}
-    declared = replace(provider, answer=ResponseShape(default_expires_in=86_400))
+    declared = replace(provider, response=ResponseShape(default_expires_in=86_400))
 
     assert issued(provider, answer(silent)).life == 3600
     assert issued(declared, answer(silent)).life == 86_400
@@ -314,7 +314,7 @@ def test_a_date_that_is_no_clock_is_ignored(provider: Provider, date: str) -> No
 
 def test_a_refresh_tokens_end_is_read_where_the_provider_names_it(provider: Provider) -> None:
     """The refresh token's expiry has its own field and the same rules."""
-    shaped = replace(provider, answer=ResponseShape(refresh_expires_in="refresh_expires_in"))
+    shaped = replace(provider, response=ResponseShape(refresh_expires_in="refresh_expires_in"))
 
     assert issued(shaped, answer({**PAIR, "refresh_expires_in": 500})).refresh_expires_at == NOW + 500
     odd = issued(shaped, answer({**PAIR, "refresh_expires_in": -1}))
@@ -344,7 +344,7 @@ def test_scopes_come_in_many_forms(
     provider: Provider, scope: object, separator: str, scopes: tuple[str, ...] | None
 ) -> None:
     """Text with separators and arrays of text or numbers are read and cleaned; anything else tells nothing."""
-    shaped = replace(provider, answer=ResponseShape(scope_separator=separator))
+    shaped = replace(provider, response=ResponseShape(scope_separator=separator))
 
     assert issued(shaped, answer({**PAIR, "scope": scope})).scopes == scopes
 
@@ -413,7 +413,7 @@ def test_a_text_that_names_the_cause_goes_before_the_code(provider: Provider) ->
 
 def test_what_a_provider_says_is_cut_and_cleaned(provider: Provider) -> None:
     """Code, message and trace id are short single lines, whatever was sent."""
-    shaped = replace(provider, answer=ResponseShape(trace_id="log_id"))
+    shaped = replace(provider, response=ResponseShape(trace_id="log_id"))
     hostile = "\x1b[31m\N{RIGHT-TO-LEFT OVERRIDE}<script>\r\n\ud800" + "x" * 50_000
 
     read = failure(shaped, answer({"error": hostile, "error_description": hostile, "log_id": hostile}, 400))
@@ -425,7 +425,7 @@ def test_what_a_provider_says_is_cut_and_cleaned(provider: Provider) -> None:
 @pytest.mark.parametrize(("trace", "read"), [("t-1", "t-1"), (5, ""), (None, ""), ({}, "")])
 def test_a_trace_id_is_text(provider: Provider, trace: object, read: str) -> None:
     """A trace id that is no text is none."""
-    shaped = replace(provider, answer=ResponseShape(trace_id="log_id"))
+    shaped = replace(provider, response=ResponseShape(trace_id="log_id"))
 
     assert issued(shaped, answer({**PAIR, "log_id": trace})).trace_id == read
 
@@ -433,7 +433,7 @@ def test_a_trace_id_is_text(provider: Provider, trace: object, read: str) -> Non
 @pytest.mark.parametrize("data", [None, {}, [], "x", 5, {"other": 1}])
 def test_an_envelope_without_tokens_is_ambiguous(provider: Provider, data: object) -> None:
     """A success whose envelope is missing, null, empty or of another type may have committed."""
-    shaped = replace(provider, answer=ResponseShape(envelope="data"))
+    shaped = replace(provider, response=ResponseShape(envelope="data"))
 
     assert failure(shaped, answer({"data": data})).kind is FailureClass.AMBIGUOUS
     assert failure(shaped, answer({})).kind is FailureClass.AMBIGUOUS
@@ -443,7 +443,7 @@ def test_an_envelope_without_tokens_is_ambiguous(provider: Provider, data: objec
 def test_an_account_is_cleaned_but_its_id_is_not(provider: Provider) -> None:
     """Label and kind are shown to people; the id names the account and stays as the provider says."""
     reply = AccountReply(id="a/../ü", label="Acme\n\N{RIGHT-TO-LEFT OVERRIDE}", kind="sel\x00ler", facts={"a": "\n"})
-    shaped = replace(provider, answer=ResponseShape(account=lambda _: reply))
+    shaped = replace(provider, response=ResponseShape(account=lambda _: reply))
 
     assert issued(shaped, answer()).account == AccountReply(id="a/../ü", label="Acme", kind="seller", facts={"a": "\n"})
 
@@ -451,7 +451,7 @@ def test_an_account_is_cleaned_but_its_id_is_not(provider: Provider) -> None:
 @pytest.mark.parametrize("account", ["\ud800", "a\x00b", "x" * 901, "a\nb"])
 def test_an_account_that_no_record_can_hold_is_none(provider: Provider, account: str) -> None:
     """Such an id becomes no connection; the pair is kept, and it is told."""
-    shaped = replace(provider, answer=ResponseShape(account=lambda _: AccountReply(id=account)))
+    shaped = replace(provider, response=ResponseShape(account=lambda _: AccountReply(id=account)))
 
     read = issued(shaped, answer())
 
@@ -462,7 +462,7 @@ def test_an_account_that_no_record_can_hold_is_none(provider: Provider, account:
 def test_facts_may_come_without_a_name(provider: Provider) -> None:
     """A provider may tell of an account that only another call names."""
     told = AccountReply(id="", facts={"advertiser_ids": ["1"]})
-    shaped = replace(provider, answer=ResponseShape(account=lambda _: told))
+    shaped = replace(provider, response=ResponseShape(account=lambda _: told))
 
     assert issued(shaped, answer()).account == told
     assert issued(shaped, answer()).oddities == ()
@@ -546,7 +546,7 @@ def test_reading_never_raises(
 ) -> None:
     """Whatever JSON comes under whatever status and headers, it is read, and what is read is sane."""
     shaped = replace(
-        provider, answer=ResponseShape(envelope=envelope, account=_account, trace_id="id", refresh_expires_in="id")
+        provider, response=ResponseShape(envelope=envelope, account=_account, trace_id="id", refresh_expires_in="id")
     )
 
     read = read_token_response(

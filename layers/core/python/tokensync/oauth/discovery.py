@@ -79,15 +79,15 @@ def _beside(openid: str, wire: Wire, issuer: str) -> Mapping[str, Any]:
 
 def _fetched(url: str, wire: Wire) -> Mapping[str, Any] | None:
     try:
-        answer = wire.send(Request(method="GET", url=url), seconds=_SECONDS)
+        response = wire.send(Request(method="GET", url=url), seconds=_SECONDS)
     except NotSent:
         raise BadMetadata(f"{url} cannot be reached from the stack, or its address is not a public one") from None
     except NoAnswer:
         raise BadMetadata(f"{url} gave no whole answer in time") from None
-    if answer.status != 200 or not answer.complete:  # noqa: PLR2004 - RFC 8414 §3.2
+    if response.status != 200 or not response.complete:  # noqa: PLR2004 - RFC 8414 §3.2
         return None
     try:
-        return parse_object(answer.body)
+        return parse_object(response.body)
     except NotStrictJson:
         return None
 

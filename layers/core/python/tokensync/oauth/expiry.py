@@ -60,23 +60,23 @@ def _number(value: object) -> float | None:
     return value if isinstance(value, float) and math.isfinite(value) else None
 
 
-def provider_now(answer: ProviderResponse) -> int:
+def provider_now(response: ProviderResponse) -> int:
     """Return the provider's own time of the answer, so that a wrong clock here shifts no expiry (RFC 9110 §6.6.1)."""
-    date = _http_date(answer.headers.get("date", ""))
-    if date is None or abs(date - answer.received_at) > _CLOCK_TOLERANCE:
-        return answer.received_at
+    date = _http_date(response.headers.get("date", ""))
+    if date is None or abs(date - response.received_at) > _CLOCK_TOLERANCE:
+        return response.received_at
     return date
 
 
-def retry_after(answer: ProviderResponse) -> int | None:
+def retry_after(response: ProviderResponse) -> int | None:
     """Return Retry-After in seconds, capped at an hour, RFC 9110 §10.2.3; None where it is absent or nonsense."""
-    text = answer.headers.get("retry-after", "").strip()
+    text = response.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return _LONGEST_RETRY_AFTER if len(text) > 6 else min(int(text), _LONGEST_RETRY_AFTER)  # noqa: PLR2004
     date = _http_date(text)
     if date is None:
         return None
-    return max(0, min(date - provider_now(answer), _LONGEST_RETRY_AFTER))
+    return max(0, min(date - provider_now(response), _LONGEST_RETRY_AFTER))
 
 
 def _http_date(text: str) -> int | None:

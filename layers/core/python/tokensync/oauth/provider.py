@@ -79,7 +79,7 @@ class Provider:
     authorize: AuthorizeShape = field(default_factory=AuthorizeShape)
     callback: CallbackShape = field(default_factory=CallbackShape)
     token: TokenShape = field(default_factory=TokenShape)
-    answer: ResponseShape = field(default_factory=ResponseShape)
+    response: ResponseShape = field(default_factory=ResponseShape)
     failures: Mapping[str, FailureClass] = field(default_factory=lambda: OAUTH_FAILURES)
     failure_texts: tuple[tuple[str, FailureClass], ...] = ()
     refresh_reuse: RefreshReuse = RefreshReuse.SINGLE_USE

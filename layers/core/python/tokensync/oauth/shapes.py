@@ -100,7 +100,7 @@ class RevocationShape:
     """The revocation request, RFC 7009 §2.1. Client and encoding are those of the token request.
 
     `access_token` tells that the access token is presented; otherwise it is the refresh token where there is one,
-    which ends the whole authorization. `header` carries the access token as well. `told_by_status` tells that a
+    which ends the whole authorization. `header` carries the access token as well. `status_decides` tells that a
     success's body says nothing, RFC 7009 §2.2; otherwise it may hold an error.
     """
 
@@ -108,7 +108,7 @@ class RevocationShape:
     access_token: bool = False
     hint: bool = True
     header: str | None = None
-    told_by_status: bool = True
+    status_decides: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,7 @@ PROVIDER = Provider(
     hosts=frozenset({"auth.myeshopbox.com"}),
     grant_type=GrantType.REFRESH_TOKEN,
     token=TokenShape(encoding=Encoding.JSON),
-    answer=ResponseShape(error=_error, default_expires_in=86_400),
+    response=ResponseShape(error=_error, default_expires_in=86_400),
     # No error is documented: a 4xx is for an operator to look at and marks nothing dead; 408, 429 and 5xx are retried.
     failures={},
     refresh_reuse=RefreshReuse.SAFE,

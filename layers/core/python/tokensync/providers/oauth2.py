@@ -134,8 +134,8 @@ def _configured(provider: Provider, app: App) -> Provider:
             authentication=ClientAuthentication(setting("client_auth")),
             parameters=_extra(app, "token."),
         ),
-        answer=replace(
-            provider.answer,
+        response=replace(
+            provider.response,
             account=account,
             scope_separator=_SEPARATORS[setting("scope_separator")],
             # Minting again costs nothing, so a minted token that states no life is not taken to live for ever.

@@ -98,7 +98,7 @@ PROVIDER = Provider(
         # With thousands of advertisers the answer can time out after the code is spent: they are listed afterwards.
         code_parameters={"return_advertiser_ids": False},
     ),
-    answer=ResponseShape(
+    response=ResponseShape(
         envelope="data",
         error=numbered_error,
         trace_id="request_id",
@@ -120,6 +120,6 @@ PROVIDER = Provider(
         access_token=True,
         hint=False,
         header="access-token",
-        told_by_status=False,
+        status_decides=False,
     ),
 )

@@ -95,7 +95,7 @@ def webhook_signature(app: App, secret: Secret, headers: Mapping[str, str], body
     return hmac.new(secret.reveal().encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def _notice(body: Mapping[str, Any]) -> WebhookEvent:
+def _webhook_event(body: Mapping[str, Any]) -> WebhookEvent:
     event, at, account = body.get("event"), body.get("create_time"), body.get("user_openid")
     return WebhookEvent(
         kind=WebhookEventKind.DEAUTHORIZED if event == "authorization.removed" else WebhookEventKind.OTHER,
@@ -149,7 +149,7 @@ PROVIDER = Provider(
     required=("scopes",),
     authorize=AuthorizeShape(client_id="client_key", scope_separator=",", pkce=None),
     token=TokenShape(client_id="client_key"),
-    answer=ResponseShape(
+    response=ResponseShape(
         refresh_expires_in="refresh_expires_in",
         default_expires_in=7_200,  # two hours since November 2026, a day before
         scope_separator=",",
@@ -167,7 +167,7 @@ PROVIDER = Provider(
         },
         account=_named,
     ),
-    revocation=RevocationShape(access_token=True, hint=False, told_by_status=False),
-    webhook=WebhookShape(signature=_signature, expected=webhook_signature, read=_notice),
+    revocation=RevocationShape(access_token=True, hint=False, status_decides=False),
+    webhook=WebhookShape(signature=_signature, expected=webhook_signature, read=_webhook_event),
     configured=_configured,
 )

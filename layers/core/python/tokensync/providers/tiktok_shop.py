@@ -44,7 +44,7 @@ _SELLER_LINK = AuthorizeShape(
 )
 _CREATOR_LINK = "https://shop.tiktok.com/alliance/creator/auth"
 # Types of webhooks: https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview
-_NOTICES = {6: WebhookEventKind.DEAUTHORIZED, 7: WebhookEventKind.EXPIRING}
+_EVENT_KINDS = {6: WebhookEventKind.DEAUTHORIZED, 7: WebhookEventKind.EXPIRING}
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _EPOCH = re.compile(r"[0-9]{1,10}")  # expiration_time is epoch seconds in a string
 
@@ -122,12 +122,12 @@ def webhook_signature(app: App, secret: Secret, headers: Mapping[str, str], body
     return hmac.new(secret.reveal().encode(), app.client_id.encode() + body, hashlib.sha256).hexdigest()
 
 
-def _notice(body: Mapping[str, Any]) -> WebhookEvent:
+def _webhook_event(body: Mapping[str, Any]) -> WebhookEvent:
     kind, data, at, shop = body.get("type"), body.get("data"), body.get("timestamp"), body.get("shop_id")
     notice_id = body.get("tts_notification_id")
     ends = data.get("expiration_time") if isinstance(data, dict) else None
     return WebhookEvent(
-        kind=_NOTICES.get(kind, WebhookEventKind.OTHER) if isinstance(kind, int) else WebhookEventKind.OTHER,
+        kind=_EVENT_KINDS.get(kind, WebhookEventKind.OTHER) if isinstance(kind, int) else WebhookEventKind.OTHER,
         id=notice_id if isinstance(notice_id, str) else "",
         at=at if isinstance(at, int) else None,
         lookup=shop if isinstance(shop, str) else "",
@@ -195,7 +195,7 @@ PROVIDER = Provider(
         authorization_code="authorized_code",
         redirect_uri=False,
     ),
-    answer=ResponseShape(
+    response=ResponseShape(
         envelope="data",
         error=numbered_error,
         expires_in="access_token_expire_in",
@@ -235,6 +235,6 @@ PROVIDER = Provider(
         carries_secret=True,
         lookups=_shop_ids,
     ),
-    webhook=WebhookShape(signature=_signature, expected=webhook_signature, read=_notice),
+    webhook=WebhookShape(signature=_signature, expected=webhook_signature, read=_webhook_event),
     configured=_configured,
 )
