@@ -1,6 +1,6 @@
 """TikTok for Business, Accounts API (`tt_user`). Docs: https://business-api.tiktok.com/portal/docs?id=1738373164380162.
 
-Short-term tokens over JSON; the refresh token's year begins with the authorization and no refresh extends it.
+Short-term tokens over JSON. The refresh token's year begins with the authorization, and no refresh extends it.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def _user_info_request(app: App, api: str, grant: Grant, now: int) -> Request:
 
 
 def _read_user_info(reply: Mapping[str, Any], status: int) -> dict[str, Any] | ErrorReply:
-    """Read a user's facts. API errors have another shape than those of the token endpoint; success is `ok`."""
+    """Return a user's facts. API errors have another shape than those of the token endpoint; success is `ok`."""
     error, data = reply.get("error"), reply.get("data")
     code = error.get("code") if isinstance(error, dict) else None
     if code != "ok":

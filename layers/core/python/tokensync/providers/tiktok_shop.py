@@ -52,7 +52,7 @@ _EPOCH = re.compile(r"[0-9]{1,10}")  # expiration_time is epoch seconds in a str
 def sign(secret: str, path: str, query: Mapping[str, str], body: bytes = b"") -> str:
     """Return the `sign` of an API call: HMAC-SHA256 over secret, path, sorted query, raw body, secret.
 
-    Values stand unencoded; `sign` and `access_token` are left out. The body must be the very bytes that are sent.
+    Values are not URL-encoded; `sign` and `access_token` are left out. The body must be the very bytes that are sent.
     """
     signed = "".join(name + query[name] for name in sorted(query) if name not in ("sign", "access_token"))
     message = secret.encode() + path.encode() + signed.encode() + body + secret.encode()
@@ -124,11 +124,11 @@ def webhook_signature(app: App, secret: Secret, headers: Mapping[str, str], body
 
 def _webhook_event(body: Mapping[str, Any]) -> WebhookEvent:
     kind, data, at, shop = body.get("type"), body.get("data"), body.get("timestamp"), body.get("shop_id")
-    notice_id = body.get("tts_notification_id")
+    event_id = body.get("tts_notification_id")
     ends = data.get("expiration_time") if isinstance(data, dict) else None
     return WebhookEvent(
         kind=_EVENT_KINDS.get(kind, WebhookEventKind.OTHER) if isinstance(kind, int) else WebhookEventKind.OTHER,
-        id=notice_id if isinstance(notice_id, str) else "",
+        id=event_id if isinstance(event_id, str) else "",
         at=at if isinstance(at, int) else None,
         lookup=shop if isinstance(shop, str) else "",
         expires_at=int(ends) if isinstance(ends, str) and _EPOCH.fullmatch(ends) else None,
@@ -136,7 +136,7 @@ def _webhook_event(body: Mapping[str, Any]) -> WebhookEvent:
 
 
 def _configured(provider: Provider, app: App) -> Provider:
-    """Return the provider for creators' apps: their link names the app key, and no service id is needed."""
+    """Return the provider for one app: a creators' app needs no service id, as its link has the app key."""
     if provider.setting(app, "account_kind") != "creator":
         return provider
     return replace(
