@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from tokensync.oauth.shapes import OAUTH_FAILURES, AuthorizeShape, CallbackShape, ResponseShape, TokenShape
+from tokensync.oauth.shapes import OAUTH_FAILURES, AuthorizeShape, CallbackShape, ResponseShape, TokenShape, no_account
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,12 +47,6 @@ class RefreshReuse(StrEnum):
     """Tokens do not rotate: a second request does no harm."""
 
 
-def as_it_is(provider: Provider, app: App) -> Provider:
-    """Return the provider unchanged: it is the same for every app."""
-    del app
-    return provider
-
-
 @dataclass(frozen=True, kw_only=True)
 class Provider:
     """One authorization server.
@@ -85,7 +79,7 @@ class Provider:
     account_call: AccountCall | None = None
     revocation: RevocationShape | None = None
     webhook: WebhookShape | None = None
-    configured: Callable[[Provider, App], Provider] = as_it_is
+    configured: Callable[[Provider, App], Provider] = lambda provider, _: provider
 
     def endpoint(self, app: App, key: str) -> str:
         """Return the URL for a key: the app's own, else its region's, else the provider's.
@@ -121,18 +115,6 @@ class Provider:
         return self.configured(self, app)
 
 
-def names_no_account(facts: Mapping[str, Any], wanted: str) -> AccountReply | None:
-    """Return None: the facts name no account."""
-    del facts, wanted
-    return None
-
-
-def no_lookups(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return nothing: webhooks name a connection by its account id alone."""
-    del facts
-    return ()
-
-
 @dataclass(frozen=True, kw_only=True)
 class AccountCall:
     """One call that fetches the account's facts with an access token, and by that verifies the token.
@@ -158,8 +140,8 @@ class AccountCall:
     failure_texts: tuple[tuple[str, FailureClass], ...] = ()
     challenged: bool = False
     carries_secret: bool = False
-    account: Callable[[Mapping[str, Any], str], AccountReply | None] = names_no_account
-    lookups: Callable[[Mapping[str, Any]], tuple[str, ...]] = no_lookups
+    account: Callable[[Mapping[str, Any], str], AccountReply | None] = no_account
+    lookups: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _: ()
 
 
 class WebhookEventKind(StrEnum):

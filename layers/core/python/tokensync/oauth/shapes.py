@@ -143,9 +143,8 @@ def numbered_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
     return ErrorReply(code="missing" if code is None else str(code), message=str(reply.get("message") or ""))
 
 
-def no_account(reply: Mapping[str, Any]) -> AccountReply | None:
-    """Return None: the token response names no account."""
-    del reply
+def no_account(*_: object) -> AccountReply | None:
+    """Return None: what came names no account."""
     return None
 
 

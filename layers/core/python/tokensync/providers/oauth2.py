@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.messages import AccountReply, FailureClass, Request
-from tokensync.oauth.provider import AccountCall, GrantType, Provider, RefreshReuse, names_no_account
+from tokensync.oauth.provider import AccountCall, GrantType, Provider, RefreshReuse
 from tokensync.oauth.shapes import ClientAuthentication, ErrorReply, Pkce, RevocationShape, no_account
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _configured(provider: Provider, app: App) -> Provider:
     userinfo = None
     if "verify" in app.endpoints and not minted:
         # One account has one name: where a field of the token response gives it, the UserInfo's subject does not.
-        userinfo = replace(_USERINFO, account=names_no_account) if named_by_field else _USERINFO
+        userinfo = replace(_USERINFO, account=no_account) if named_by_field else _USERINFO
     return replace(
         provider,
         title=setting("title") or provider.title,
