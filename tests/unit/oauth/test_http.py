@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
 import httpcore
@@ -611,6 +611,24 @@ def test_no_spelling_of_an_inner_address_is_reached(serve: Callable[..., Server]
     assert server.received == []
 
 
+class OnlyTls(Anywhere):
+    """A policy that allows every address and no plain http."""
+
+    def allows_plain(self, host: str) -> bool:
+        """Refuse plain http to every host."""
+        del host
+        return False
+
+
+def test_nothing_is_sent_in_clear(serve: Callable[..., Server]) -> None:
+    """A request over plain http never leaves, unless the policy allows its host: it would show the client secret."""
+    server = serve(answering(response_of(b"{}")))
+
+    with pytest.raises(NotSent):
+        get(HttpWire(Monotonic(), policy=OnlyTls(), context=NO_TLS), server.url)
+    assert server.received == []
+
+
 class Refusing:
     """A policy that refuses one address."""
 
@@ -732,6 +750,20 @@ def test_a_trusted_server_is_spoken_to(serve: Callable[..., Server], authority: 
 
     assert get(wire, server.url.replace("http:", "https:")).body == b"{}"
     assert CANARY.encode() in server.received[0]
+
+
+@pytest.mark.parametrize(("host", "reached"), [("provider.example", True), ("127.0.0.1", False)])
+def test_a_certificate_is_for_the_name_and_not_for_the_address(
+    serve: Callable[..., Server], authority: Authority, monkeypatch: pytest.MonkeyPatch, host: str, *, reached: bool
+) -> None:
+    """The connection goes to the checked address, and TLS proves the name that was asked for."""
+    server = serve(answering(response_of(b"{}")), authority.server(host))
+    monkeypatch.setattr(socket, "getaddrinfo", Resolver(["127.0.0.1"]))
+    wire = HttpWire(Monotonic(), policy=Anywhere(), context=authority.trust())
+
+    with nullcontext() if reached else pytest.raises(NotSent):
+        get(wire, f"https://provider.example:{server.port}/")
+    assert (b"".join(server.received) != b"") is reached
 
 
 @pytest.mark.parametrize("fault", ["unknown authority", "wrong host", "expired"])
