@@ -14,7 +14,6 @@ from tokensync.oauth.addresses import AddressPolicy, PublicOnly
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable
 
     from tokensync.domain.messages import Request
     from tokensync.domain.ports import Wire
@@ -53,32 +52,21 @@ class HttpWire:
             headers = {"host": parts.netloc, **_CLIENT_HEADERS, **request.headers}
             if request.method != "GET":
                 headers["content-length"] = str(len(request.body))
-            own = transport.Transport(self._policy, self._context or transport.TRUSTED, deadline)
-            with transport.response_to(request.method, request.url, headers, request.body, own) as response:
-                body, complete = _bounded(response.iter_raw(), request.largest)
-                return ProviderResponse(
-                    status=response.status_code,
-                    headers=_kept(response.extensions["headers"]),
-                    body=body,
-                    received_at=self._clock.now(),
-                    complete=complete,
-                )
+            own = transport.Transport(self._policy, self._context or transport.TRUSTED, deadline, request.largest)
+            response = transport.response_to(request.method, request.url, headers, request.body, own)
+            return ProviderResponse(
+                status=response.status_code,
+                headers=_kept(response.extensions["headers"]),
+                body=response.content,
+                received_at=self._clock.now(),
+                complete=response.extensions["complete"],
+            )
         except transport.FOREIGN_ERRORS as error:
             # from None: a foreign exception may repeat the request.
             name = type(error).__name__
             if deadline.sent:
                 raise NoAnswer(f"no whole answer came back ({name})") from None
             raise NotSent(f"the request did not leave ({name})") from None
-
-
-def _bounded(chunks: Iterable[bytes], largest: int) -> tuple[bytes, bool]:
-    """Return at most so many bytes, and whether that is all there is."""
-    body = bytearray()
-    for chunk in chunks:
-        body += chunk
-        if len(body) > largest:
-            return bytes(body[:largest]), False
-    return bytes(body), True
 
 
 def _kept(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:

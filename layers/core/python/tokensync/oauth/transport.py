@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from contextlib import closing, contextmanager
+from contextlib import closing
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -23,7 +23,7 @@ import httpx
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from tokensync.oauth.addresses import AddressPolicy
 
@@ -161,27 +161,15 @@ def _resolved(host: str, port: int, seconds: float) -> list[str]:
     return addresses
 
 
-class _Body(httpx.SyncByteStream):
-    """The body of a response, as httpx reads it from httpcore."""
-
-    def __init__(self, response: httpcore.Response) -> None:
-        self._response = response
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._response.iter_stream()
-
-    def close(self) -> None:
-        self._response.close()
-
-
 class Transport(httpx.BaseTransport):
-    """Sends one request over a connection of its own.
+    """Sends one request over a connection of its own, and reads at most `largest` bytes of the response's body.
 
-    Headers of the response are in `extensions["headers"]` alone: httpx acts on a Location and on cookies even where
-    no redirect is followed, and takes a Location that is no URL for a broken response.
+    The response's `extensions` say whether that is the whole body, and hold the headers. httpx sees no header: it acts
+    on a Location and on cookies even where no redirect is followed, and takes a Location that is no URL for an error.
     """
 
-    def __init__(self, policy: AddressPolicy, context: ssl.SSLContext, deadline: Deadline) -> None:
+    def __init__(self, policy: AddressPolicy, context: ssl.SSLContext, deadline: Deadline, largest: int) -> None:
+        self._largest = largest
         self._pool = httpcore.ConnectionPool(
             ssl_context=context, network_backend=_Backend(policy, deadline), max_keepalive_connections=0, retries=0
         )
@@ -189,26 +177,31 @@ class Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """See `httpx.BaseTransport`; the errors are httpcore's own."""
         url, target = request.url, request.extensions["target"]
-        response = self._pool.handle_request(
-            httpcore.Request(
-                request.method,
-                httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=target),
-                headers=request.headers.raw,
-                content=request.stream,
-            )
+        sent = httpcore.Request(
+            request.method,
+            httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=target),
+            headers=request.headers.raw,
+            content=request.stream,
         )
-        return httpx.Response(response.status, stream=_Body(response), extensions={"headers": response.headers})
+        body = bytearray()
+        with closing(self._pool.handle_request(sent)) as response:
+            for chunk in response.iter_stream():
+                body += chunk
+                if len(body) > self._largest:
+                    break
+        return httpx.Response(
+            response.status,
+            content=bytes(body[: self._largest]),
+            extensions={"headers": response.headers, "complete": len(body) <= self._largest},
+        )
 
     def close(self) -> None:
         """Close the connection."""
         self._pool.close()
 
 
-@contextmanager
-def response_to(
-    method: str, url: str, headers: Mapping[str, str], body: bytes, transport: Transport
-) -> Iterator[httpx.Response]:
-    """Send one request; its response is open, and its body unread, within the context.
+def response_to(method: str, url: str, headers: Mapping[str, str], body: bytes, transport: Transport) -> httpx.Response:
+    """Send one request and return its response.
 
     httpx gets the URL without its query, and the request target as it is: httpx would quote a query again, refuse one
     of more than 64 KB, and put it into its log. The request is built outside of the client, which would add headers
@@ -226,8 +219,5 @@ def response_to(
         content=body,
         extensions={"target": target.encode("ascii")},
     )
-    with (
-        httpx.Client(transport=transport, trust_env=False, follow_redirects=False) as client,
-        closing(client.send(request, stream=True, auth=httpx.Auth())) as response,
-    ):
-        yield response
+    with httpx.Client(transport=transport, trust_env=False, follow_redirects=False) as client:
+        return client.send(request, auth=httpx.Auth())
