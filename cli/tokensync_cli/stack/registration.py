@@ -137,7 +137,7 @@ def live_hosts(app: App) -> list[str]:
 
 def lifetime_warning(app: App, provider: Provider) -> str:
     """Return a warning where tokens would not outlive the schedule's shortest interval; empty where they do."""
-    life = provider.answer.default_expires_in if provider.grant_type is not GrantType.CLIENT_CREDENTIALS else None
+    life = provider.response.default_expires_in if provider.grant_type is not GrantType.CLIENT_CREDENTIALS else None
     if app.is_sandboxed or life is None or life > FLOOR:
         return ""
     floor = span(FLOOR)

@@ -155,7 +155,7 @@ class Importer:
             return
         if provider.grant_type is GrantType.REFRESH_TOKEN:
             raise BadRequest(f"{provider.title} needs a refresh_token")
-        if brought.expires_at is None and provider.answer.refresh_expires_in is not None:
+        if brought.expires_at is None and provider.response.refresh_expires_in is not None:
             # A provider whose answers tell of refresh tokens gives access tokens that end.
             raise BadRequest(f"access tokens of {provider.title} expire: bring the refresh_token, or expires_at")
 
