@@ -161,7 +161,7 @@ def test_documented_sam_commands_exist(stack: Stack) -> None:
 def test_the_parameters_are_the_templates() -> None:
     """Every stack parameter and output that README and the operating page name stands in the template."""
     template = (ROOT / "template.yaml").read_text()
-    named = ["AlertEmail", "Architecture", "SubnetIds", "SecurityGroupIds", "RevealPrincipalArn", "RotationConcurrency"]
+    named = ["AlertEmail", "Architecture", "SubnetIds", "SecurityGroupIds", "RevealPrincipalArn"]
     named += [*re.findall(r"OutputKey=='(\w+)'", README.read_text()), "AlertTopicArn"]
     told = README.read_text() + OPERATING.read_text()
     assert [name for name in named if not re.search(rf"^  {name}:", template, re.MULTILINE) or name not in told] == []
