@@ -134,7 +134,9 @@ def test_documented_aws_commands_exist(arguments: list[str]) -> None:
     check_aws_command(arguments)
 
 
-@pytest.mark.parametrize("wrong", ["kms delete-key --key-id k", "dynamodb delete-table --name t", "secrets list"])
+@pytest.mark.parametrize(
+    "wrong", ["kms delete-key --key-id k", "dynamodb delete-table --name t", "dynamodb wait table-gone", "secrets list"]
+)
 def test_an_aws_command_that_does_not_exist_is_noticed(wrong: str) -> None:
     """An operation, option or service that AWS lacks fails the check above."""
     with pytest.raises((AssertionError, pytest.fail.Exception)):
