@@ -11,10 +11,10 @@ from pathlib import Path
 import uvicorn
 
 from tokensync_cli.sandbox.app import build
+from tokensync_cli.sandbox.control.saver import Saver, load
+from tokensync_cli.sandbox.faults.wire import OpenProtocol
 from tokensync_cli.sandbox.registry import PROVIDERS
-from tokensync_cli.sandbox.saver import Saver, load
 from tokensync_cli.sandbox.state import Sandbox
-from tokensync_cli.sandbox.wire import OpenProtocol
 
 _ADDRESS = "127.0.0.1"
 # A scripted hang must not hold up a stop.

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from tokensync_cli.sandbox.accounts import Account
 from tokensync_cli.sandbox.apps import App, origin
-from tokensync_cli.sandbox.origin import crosses_sites
+from tokensync_cli.sandbox.control.guard import crosses_sites
 from tokensync_cli.sandbox.pages import duration, message, page
 from tokensync_cli.sandbox.state import Consent, Provider, Sandbox
 

@@ -3,10 +3,10 @@
 from starlette.responses import Response
 
 from tokensync_cli.sandbox.answers import Answer, Call, Produce, Refuse, respond
-from tokensync_cli.sandbox.faults import Fault
-from tokensync_cli.sandbox.mangle import mangle
+from tokensync_cli.sandbox.faults.mangle import mangle
+from tokensync_cli.sandbox.faults.script import Fault
+from tokensync_cli.sandbox.faults.wire import Cut, Drip
 from tokensync_cli.sandbox.state import Sandbox
-from tokensync_cli.sandbox.wire import Cut, Drip
 
 
 class _Page:

@@ -11,12 +11,12 @@ from tokensync_cli.sandbox.accounts import Account, Accounts
 from tokensync_cli.sandbox.apps import App, Apps, UserType
 from tokensync_cli.sandbox.clock import Clock
 from tokensync_cli.sandbox.credentials import Kept
-from tokensync_cli.sandbox.faults import Faults
+from tokensync_cli.sandbox.faults.script import Faults
+from tokensync_cli.sandbox.faults.wire import Sleep
 from tokensync_cli.sandbox.grants import Grants
 from tokensync_cli.sandbox.ledger import Entry, Ledger
 from tokensync_cli.sandbox.mint import Mint
 from tokensync_cli.sandbox.records import BadRecordError, read
-from tokensync_cli.sandbox.wire import Sleep
 
 VERSION = 1
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from tokensync_cli.sandbox.api2cart.stores import Settings, Store, Stores
-from tokensync_cli.sandbox.guard import NotFoundError, body
+from tokensync_cli.sandbox.control.guard import NotFoundError, body
 from tokensync_cli.sandbox.records import BadRecordError, read, to_json
 from tokensync_cli.sandbox.state import Sandbox
 from tokensync_cli.sandbox.tiktok_shop.tokens import TokenCalls

@@ -9,7 +9,6 @@ from starlette.routing import BaseRoute, Route
 from tokensync_cli.sandbox.accounts import Account
 from tokensync_cli.sandbox.answers import ANY_METHOD, not_found
 from tokensync_cli.sandbox.apps import App, UserType
-from tokensync_cli.sandbox.notices import Asked, Notice
 from tokensync_cli.sandbox.state import Consent, Sandbox
 from tokensync_cli.sandbox.tiktok_login import webhook
 from tokensync_cli.sandbox.tiktok_login.api import ApiCalls
@@ -18,6 +17,7 @@ from tokensync_cli.sandbox.tiktok_login.errors import NAME
 from tokensync_cli.sandbox.tiktok_login.revocation import Revocation
 from tokensync_cli.sandbox.tiktok_login.seeds import SEEDS
 from tokensync_cli.sandbox.tiktok_login.tokens import TokenCalls
+from tokensync_cli.sandbox.webhook_event import Asked, Notice
 
 
 class TikTokLogin:

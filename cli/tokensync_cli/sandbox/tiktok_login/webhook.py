@@ -5,9 +5,9 @@ import hmac
 import json
 
 from tokensync_cli.sandbox.apps import App
-from tokensync_cli.sandbox.notices import Asked, Notice
 from tokensync_cli.sandbox.records import BadRecordError
 from tokensync_cli.sandbox.state import Sandbox
+from tokensync_cli.sandbox.webhook_event import Asked, Notice
 
 _HEADER = "TikTok-Signature"
 _EVENTS = {"deauthorized": "authorization.removed", "unknown": "sandbox.unheard_of"}

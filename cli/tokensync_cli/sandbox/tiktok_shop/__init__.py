@@ -9,13 +9,13 @@ from starlette.routing import BaseRoute, Route
 from tokensync_cli.sandbox.accounts import Account
 from tokensync_cli.sandbox.answers import ANY_METHOD, not_found
 from tokensync_cli.sandbox.apps import App, UserType
-from tokensync_cli.sandbox.notices import Asked, Notice
 from tokensync_cli.sandbox.state import Consent, Sandbox
 from tokensync_cli.sandbox.tiktok_shop import webhook
 from tokensync_cli.sandbox.tiktok_shop.api import ApiCalls
 from tokensync_cli.sandbox.tiktok_shop.authorize import Authorize, approve
 from tokensync_cli.sandbox.tiktok_shop.seeds import SEEDS
 from tokensync_cli.sandbox.tiktok_shop.tokens import TokenCalls
+from tokensync_cli.sandbox.webhook_event import Asked, Notice
 
 
 class TikTokShop:

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from tokensync_cli.sandbox.apps import App
-from tokensync_cli.sandbox.notices import Asked, Notice
 from tokensync_cli.sandbox.state import Sandbox
 from tokensync_cli.sandbox.tiktok_shop.envelope import NAME
+from tokensync_cli.sandbox.webhook_event import Asked, Notice
 
 _TYPES = {"deauthorized": 6, "expiring": 7, "unknown": 9_999}
 # The vendor begins to warn that long before the end.

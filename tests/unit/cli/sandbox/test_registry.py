@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from tokensync_cli.sandbox.control.saver import load
 from tokensync_cli.sandbox.registry import PROVIDERS
-from tokensync_cli.sandbox.saver import load
 from tokensync_cli.sandbox.state import Provider
 
 each = pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.name)

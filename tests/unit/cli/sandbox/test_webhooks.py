@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tokensync_cli.sandbox.control.webhooks import Delivery, post
 from tokensync_cli.sandbox.tiktok_login import webhook as login_webhook
 from tokensync_cli.sandbox.tiktok_shop import webhook as shop_webhook
-from tokensync_cli.sandbox.webhooks import Delivery, post
 
 SHOP = {"provider": "tiktok_shop", "app": "29a39d", "account": "7010736057180325637", "url": "http://localhost:1/w"}
 USER = "-000MjQ5wTqFhVn1bCzk7sXoRg2yLpEdAuHi"

@@ -8,12 +8,12 @@ from starlette.routing import BaseRoute
 
 from tokensync_cli.sandbox.accounts import Account
 from tokensync_cli.sandbox.apps import App, origin, public
+from tokensync_cli.sandbox.control.guard import NotFoundError, Table, body, guarded
+from tokensync_cli.sandbox.control.saver import Saver
+from tokensync_cli.sandbox.control.webhooks import Webhooks, notice_of_end
 from tokensync_cli.sandbox.credentials import end_of
-from tokensync_cli.sandbox.guard import NotFoundError, Table, body, guarded
 from tokensync_cli.sandbox.records import BadRecordError, read, to_json
-from tokensync_cli.sandbox.saver import Saver
 from tokensync_cli.sandbox.state import Consent, Sandbox
-from tokensync_cli.sandbox.webhooks import Webhooks, notice_of_end
 
 _MAX_ACCOUNTS = 10_000
 

@@ -11,10 +11,10 @@ import httpx
 from starlette.requests import Request
 
 from tokensync_cli.sandbox.apps import App
-from tokensync_cli.sandbox.guard import NotFoundError, Table, body
-from tokensync_cli.sandbox.notices import Asked, Notice, Notifying
+from tokensync_cli.sandbox.control.guard import NotFoundError, Table, body
 from tokensync_cli.sandbox.records import BadRecordError, read, to_json
 from tokensync_cli.sandbox.state import Sandbox
+from tokensync_cli.sandbox.webhook_event import Asked, Notice, Notifying
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _MAX_REPEAT = 1_000

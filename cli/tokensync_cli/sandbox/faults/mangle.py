@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 
 from tokensync_cli.sandbox.answers import Answer
-from tokensync_cli.sandbox.faults import Fault
+from tokensync_cli.sandbox.faults.script import Fault
 
 _HTML = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 # Stands in the JSON text where source is written that no encoder would write.
