@@ -45,6 +45,11 @@ class Account:
     """What else the provider tells of it, under the provider's own names."""
 
 
+def user(provider: str, account: str, label: str, **facts: Any) -> Account:
+    """Return an account of a provider that knows users alone: it has no shops, and its tokens no prefix."""
+    return Account(provider=provider, account=account, user_type="user", label=label, prefix="", shops=(), facts=facts)
+
+
 class Accounts:
     """All accounts, by provider and id."""
 

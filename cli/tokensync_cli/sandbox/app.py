@@ -40,7 +40,7 @@ class _Dated:
 def build(sandbox: Sandbox, saver: Saver, send: Post = post) -> ASGIApp:
     """Return the application, which saves changes while it runs; whoever stops it saves once more.
 
-    `send` posts the notices.
+    `send` posts webhook events.
     """
 
     @contextlib.asynccontextmanager

@@ -1,6 +1,7 @@
 """The client registrations that the sandbox knows, and how each of them wants the provider to behave."""
 
 import dataclasses
+import hmac
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -78,6 +79,10 @@ class App:
     def title(self) -> str:
         """Return what a seller reads on the consent page."""
         return self.name or self.app_key
+
+    def has_secret(self, secret: str) -> bool:
+        """Return whether this is the app's secret; how long that takes says nothing of it."""
+        return hmac.compare_digest(secret.encode(), self.app_secret.encode())
 
 
 class Apps:

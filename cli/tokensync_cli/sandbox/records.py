@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -37,6 +38,21 @@ def read(record: type[T], value: object, *, where: str = "") -> T:
 def to_json(record: object) -> dict[str, Any]:
     """Return a dataclass as a JSON object; the opposite of `read`."""
     return dataclasses.asdict(record)  # type: ignore[call-overload,no-any-return] # every caller passes a dataclass
+
+
+def json_object(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object that a request's body holds, an empty one where it holds none."""
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def text_of(value: Mapping[str, Any], name: str) -> str:
+    """Return a member of a JSON object that is a string, empty where it is none."""
+    member = value.get(name)
+    return member if isinstance(member, str) else ""
 
 
 def _path(where: str, name: str) -> str:

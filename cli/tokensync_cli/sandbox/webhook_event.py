@@ -1,15 +1,18 @@
-"""What a vendor tells an app unasked: the notice, and who can make one."""
+"""What a vendor sends to an app unasked, and how it is asked for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal
 
 from tokensync_cli.sandbox.apps import App
-from tokensync_cli.sandbox.state import Sandbox
+
+if TYPE_CHECKING:
+    from tokensync_cli.sandbox.state import Sandbox
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A notice to be sent. What is left out is as the vendor would have it."""
+    """An event to be sent. What is left out is as the vendor would have it."""
 
     provider: str
     app: str
@@ -19,9 +22,9 @@ class Asked:
     timestamp: int | None = None
     """Unix seconds; now, where it is left out."""
     notification: str | None = None
-    """The notice's own id, by which a receiver knows a repetition."""
+    """The event's own id, by which a receiver knows a repetition."""
     shop_id: str | None = None
-    """The account's first shop, where it is left out; an empty one stands for none."""
+    """The account's first shop, where it is left out; an empty text is none."""
     repeat: int = 1
     """How many times the very same bytes are sent."""
     tamper: Literal["signature", "body", "space", "missing", "scheme"] | None = None
@@ -29,23 +32,18 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Notice:
-    """The raw body of a notice and when it is sent, in Unix seconds."""
+class WebhookEvent:
+    """The raw body of an event and when it is sent, in Unix seconds."""
 
     body: bytes
     at: int
 
 
-@runtime_checkable
-class Notifying(Protocol):
-    """A provider that sends webhooks."""
+@dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """How a vendor tells an app of an event."""
 
-    def notice(self, sandbox: Sandbox, app: App, asked: Asked) -> Notice:
-        """Return the notice.
-
-        Raises:
-            BadRecordError: the vendor knows no such event, or none with such a field.
-        """
-
-    def signature(self, app: App, notice: Notice) -> tuple[str, str]:
-        """Return the header that signs a notice: its name and its value."""
+    event: Callable[["Sandbox", App, Asked], WebhookEvent]
+    """Returns the event; raises BadRecordError where the vendor has no such event, or none with such a field."""
+    signature: Callable[[App, WebhookEvent], tuple[str, str]]
+    """Returns the header that signs an event: its name and its value."""

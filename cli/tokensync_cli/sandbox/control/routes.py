@@ -10,7 +10,7 @@ from tokensync_cli.sandbox.accounts import Account
 from tokensync_cli.sandbox.apps import App, origin, public
 from tokensync_cli.sandbox.control.guard import NotFoundError, Table, body, guarded
 from tokensync_cli.sandbox.control.saver import Saver
-from tokensync_cli.sandbox.control.webhooks import Webhooks, notice_of_end
+from tokensync_cli.sandbox.control.webhooks import Webhooks, event_of_end
 from tokensync_cli.sandbox.credentials import end_of
 from tokensync_cli.sandbox.records import BadRecordError, read, to_json
 from tokensync_cli.sandbox.state import Consent, Sandbox
@@ -171,17 +171,17 @@ class Control:
     async def revoke(self, request: Request) -> Any:
         """End every authorization that the account gave the app, as the account would in its own settings.
 
-        Where `notify` names an address, the vendor's notice of it goes there.
+        Where `notify` names an address, the vendor's webhook event goes there.
         """
         asked = read(_Revoke, await body(request))
         app = self._app(asked.provider, asked.app)
-        notice = None if asked.notify is None else notice_of_end(app, asked.account, asked.notify)
-        if notice:
+        event = None if asked.notify is None else event_of_end(app, asked.account, asked.notify)
+        if event:
             # Whether it can be sent is known before anything ends.
-            self._webhooks.prepare(notice)
+            self._webhooks.prepare(event)
         ended = self._sandbox.grants.revoke(asked.provider, asked.app, asked.account)
         self._sandbox.changed()
-        return {"revoked": ended, **({"notified": await self._webhooks.send(notice)} if notice else {})}
+        return {"revoked": ended, **({"notified": await self._webhooks.send(event)} if event else {})}
 
     async def read_ledger(self, request: Request) -> Any:
         """Return what was presented; filters: provider, app, account, kind, outcome, presented and after (a seq)."""

@@ -1,7 +1,6 @@
 """A form and the client that sent it: RFC 6749 section 2.3.1, Basic or in the body, never both."""
 
 import base64
-import hmac
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -63,7 +62,7 @@ def authenticated(sandbox: Sandbox, request: Sent) -> App:
         raise RequestError("invalid_request", "client_id is not the one of the header")
     app = sandbox.apps.find(NAME, request.client_id)
     given = request.basic[1] if request.basic else secret
-    if app is None or not hmac.compare_digest(given.encode(), app.app_secret.encode()):
+    if app is None or not app.has_secret(given):
         raise RequestError("invalid_client", "client authentication failed")
     return app
 

@@ -5,12 +5,11 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, Call
+from tokensync_cli.sandbox.answers import Answer
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.credentials import Authorization, RefusedError
 from tokensync_cli.sandbox.records import to_json
-from tokensync_cli.sandbox.service import serve
-from tokensync_cli.sandbox.state import Sandbox
+from tokensync_cli.sandbox.service import Endpoints, serve
 from tokensync_cli.sandbox.tiktok_shop.envelope import NAME, failure, ip_denied, success
 from tokensync_cli.sandbox.tiktok_shop.signature import is_signed
 
@@ -30,11 +29,10 @@ class _ApiError(Exception):
         self.text = text
 
 
-class ApiCalls:
+class ApiCalls(Endpoints):
     """The vendor's open API, as far as the sandbox plays it."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    provider = NAME
 
     async def shops(self, request: Request) -> Response:
         """List the shops of an authorization."""
@@ -45,17 +43,11 @@ class ApiCalls:
         return await self._answer(request, "api")
 
     async def _answer(self, request: Request, endpoint: str) -> Response:
-        sandbox = self._sandbox
-        sandbox.ledger.count(NAME, endpoint)
+        sandbox = self.sandbox
+        app_key = request.query_params.get("app_key", "")
+        call = self.call(endpoint, app_key, request.headers.get("x-tts-access-token", ""))
         body = await request.body()
-        app = sandbox.apps.find(NAME, request.query_params.get("app_key", ""))
-        owner = sandbox.grants.owner(request.headers.get("x-tts-access-token", ""))
-        call = Call(
-            provider=NAME,
-            endpoint=endpoint,
-            app=request.query_params.get("app_key", ""),
-            account=owner.account if owner and owner.provider == NAME else None,
-        )
+        app = sandbox.apps.find(NAME, app_key)
 
         def refuse(code: int | str, message: str) -> Answer:
             return failure(sandbox, app, code, message, status=app.settings.api_error_status if app else 200)
@@ -88,7 +80,7 @@ class ApiCalls:
         if not is_signed(sent.get("sign", ""), app.app_secret, path, query, body):
             raise _ApiError(106001, "Invalid sign")
         try:
-            authorization = self._sandbox.grants.access(token, self._sandbox.clock.now())
+            authorization = self.sandbox.grants.access(token, self.sandbox.clock.now())
         except RefusedError as refusal:
             if refusal.reason == "expired":
                 raise _ApiError(105002, "Expired access token") from None
@@ -100,13 +92,13 @@ class ApiCalls:
     def _is_timely(self, timestamp: str) -> bool:
         if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) == len("1623812664")):
             return False
-        age = self._sandbox.clock.now() - int(timestamp)
+        age = self.sandbox.clock.now() - int(timestamp)
         return -_MAX_AHEAD_SECONDS <= age <= _MAX_AGE_SECONDS
 
     def _shops(self, request: Request, authorization: Authorization) -> dict[str, object]:
         if "shop_cipher" in request.query_params:
             raise _ApiError(_AMBIGUOUS, "Unexpected shop_cipher")
-        account = self._sandbox.accounts.find(NAME, authorization.account)
+        account = self.sandbox.accounts.find(NAME, authorization.account)
         if account is None or account.user_type != "seller":
             raise _ApiError(101000, "The user type does not fit this API")
         if _SHOPS_SCOPE not in authorization.scopes:
@@ -117,7 +109,7 @@ class ApiCalls:
         cipher = request.query_params.get("shop_cipher")
         if not cipher:
             raise _ApiError(106013, "shop_cipher is missing")
-        account = self._sandbox.accounts.find(NAME, authorization.account)
+        account = self.sandbox.accounts.find(NAME, authorization.account)
         if account is None or cipher not in {shop.cipher for shop in account.shops or ()}:
             raise _ApiError(101000, "The shop does not belong to this token")
         return {}
