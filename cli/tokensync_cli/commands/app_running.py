@@ -2,19 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Annotated
 
 import typer
 
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.names import app_name
-from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.declare import AppName, command
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.console import Tell
 from tokensync_cli.stack.invoke import FunctionRefused, ask_rotation
 from tokensync_cli.stack.target import Target
-
-Name = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
 
 
 def add_to(group: typer.Typer) -> None:
@@ -23,14 +20,14 @@ def add_to(group: typer.Typer) -> None:
     command(group, "resume", example="tokensync app resume tiktok-shop")(resume)
 
 
-def pause(run: Run, name: Name) -> None:
+def pause(run: Run, name: AppName) -> None:
     """Pause an app: no refresh and no new connection until it is resumed."""
     target = run.target()
     changed = target.apps.pause(app_name(name), why="paused by an operator", now=target.clock.now())
     _tell_state(run, name, paused=True, changed=changed)
 
 
-def resume(run: Run, name: Name) -> None:
+def resume(run: Run, name: AppName) -> None:
     """Let a paused app run again, and ask once for each connection that was parked when it was paused."""
     target = run.target()
     changed = target.apps.resume(app_name(name), now=target.clock.now())
@@ -56,9 +53,8 @@ def _parked_asked(target: Target, name: str, tell: Tell) -> Iterator[str]:
 
 
 def _tell_state(run: Run, name: str, *, paused: bool, changed: bool) -> None:
-    if run.out.as_json:
-        run.out.json({"app": name, "paused": paused, "changed": changed})
-        return
-    run.out.line(f"{name} {'is now' if changed else 'is'} {'paused' if paused else 'running'}.")
-    if paused:
-        run.out.note(f"Next: tokensync app resume {name}")
+    run.out.result(
+        {"app": name, "paused": paused, "changed": changed},
+        f"{name} {'is now' if changed else 'is'} {'paused' if paused else 'running'}.",
+        following=f"tokensync app resume {name}" if paused else "",
+    )

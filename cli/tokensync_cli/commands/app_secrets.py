@@ -10,7 +10,7 @@ from tokensync.domain.app import App
 from tokensync.domain.connection import Status
 from tokensync.domain.secret import Secret
 from tokensync.providers import CONSUMERS
-from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.declare import AppName, command
 from tokensync_cli.commands.describe import named, registered
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failure import CommandFailed, UsageFailed
@@ -18,7 +18,6 @@ from tokensync_cli.stack import registration
 from tokensync_cli.stack.invoke import FunctionRefused, ask_rotation
 from tokensync_cli.stack.target import Target
 
-Name = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
 Pairs = Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="Its settings.", show_default=False)]
 Key = Annotated[bool, typer.Option("--key-stdin", help="Read the key from stdin, instead of asking for it.")]
 SecretStdin = Annotated[
@@ -43,7 +42,7 @@ def add_to(group: typer.Typer) -> None:
     command(group, "rotate-secret", example="tokensync app rotate-secret tiktok-shop")(rotate_secret)
 
 
-def set_settings(run: Run, name: Name, pairs: Pairs) -> None:
+def set_settings(run: Run, name: AppName, pairs: Pairs) -> None:
     """Change an app's settings; its connections stay."""
     target = run.target()
     app = registered(target, name, fresh=True)
@@ -85,7 +84,7 @@ def _check_standing(target: Target, app: App, changed: App) -> None:
         )
 
 
-def set_consumer_key(run: Run, name: Name, *, key_stdin: Key = False) -> None:
+def set_consumer_key(run: Run, name: AppName, *, key_stdin: Key = False) -> None:
     """Store the API key of your account with API2Cart in an app."""
     target = run.target()
     app = registered(target, name, fresh=True)
@@ -98,17 +97,16 @@ def set_consumer_key(run: Run, name: Name, *, key_stdin: Key = False) -> None:
         )
     key = _secret(run, f"{consumer.title} key", from_stdin=key_stdin, option="--key-stdin")
     target.apps.update(replace(app, api2cart_key=key))
-    if run.out.as_json:
-        run.out.json({"app": name, "consumer": consumer.name, "stored": True})
-    else:
-        run.out.line(f"{name} has a key for {consumer.title}.")
-    if not app.push and not app.gives_away:
-        run.out.note(f"Next: tokensync app set {name} push={consumer.name}")
+    run.out.result(
+        {"app": name, "consumer": consumer.name, "stored": True},
+        f"{name} has a key for {consumer.title}.",
+        following="" if app.push or app.gives_away else f"tokensync app set {name} push={consumer.name}",
+    )
 
 
 def rotate_secret(
     run: Run,
-    name: Name,
+    name: AppName,
     *,
     client_secret_stdin: SecretStdin = False,
     connection: With = "",
@@ -236,7 +234,4 @@ def _push_all(run: Run, target: Target, app: App) -> None:
 
 
 def _tell(run: Run, app: App, line: str, *, rotated: bool, proven_by: str | None = None, resumed: bool = False) -> None:
-    if run.out.as_json:
-        run.out.json({"app": app.name, "rotated": rotated, "proven_by": proven_by, "resumed": resumed})
-    else:
-        run.out.line(line)
+    run.out.result({"app": app.name, "rotated": rotated, "proven_by": proven_by, "resumed": resumed}, line)

@@ -13,7 +13,7 @@ from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.providers import provider_named
 from tokensync_cli.commands import app_running, app_secrets
-from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.declare import AppName, Yes, command
 from tokensync_cli.commands.describe import registered
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failure import CommandFailed, UsageFailed
@@ -26,7 +26,6 @@ from tokensync_cli.stack.target import Target
 
 _GRANT = "grant"  # the setting by which an app chooses where its tokens come from
 
-Name = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
 Provider = Annotated[str, typer.Option("--provider", metavar="P", help="Its provider; see `tokensync provider list`.")]
 ClientId = Annotated[str, typer.Option("--client-id", metavar="ID", help="The provider calls it app key at times.")]
 SecretStdin = Annotated[
@@ -49,7 +48,6 @@ Discover = Annotated[
 Sandbox = Annotated[
     bool, typer.Option("--sandbox", help="Register it at the embedded stack's sandbox; no id or secret.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -68,7 +66,7 @@ def add_to(app: typer.Typer) -> None:
 
 def add(
     run: Run,
-    name: Name,
+    name: AppName,
     *,
     provider: Provider,
     client_id: ClientId = "",
@@ -231,7 +229,7 @@ def _redirect_url(target: Target, state: AppState) -> str | None:
     return target.outputs.redirect_url(state.name) if grant_type is GrantType.AUTHORIZATION_CODE else None
 
 
-def show(run: Run, name: Name) -> None:
+def show(run: Run, name: AppName) -> None:
     """Show one app; its client secret is never shown."""
     target = run.target()
     app = registered(target, name)
@@ -247,7 +245,7 @@ def show(run: Run, name: Name) -> None:
         run.out.note(f"Next: tokensync app resume {name}")
 
 
-def remove(run: Run, name: Name, *, yes: Yes = False) -> None:
+def remove(run: Run, name: AppName, *, yes: Yes = False) -> None:
     """Remove an app. Its connections are kept, but nothing refreshes them any more."""
     target = run.target()
     app_name(name)

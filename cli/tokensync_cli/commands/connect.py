@@ -14,7 +14,7 @@ from tokensync.domain.text import LABEL_LENGTH, one_line
 from tokensync.oauth.callback import Query
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import provider_named
-from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.declare import AppName, command
 from tokensync_cli.commands.describe import found, named, registered, summarized, word
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, CommandFailed, UsageFailed, sentence
@@ -38,7 +38,6 @@ _INSTEAD_COMMAND = {
     GrantType.CLIENT_CREDENTIALS: "tokensync connect {name}",
 }
 
-App = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
 Label = Annotated[str, typer.Option("--label", metavar="L", help="Whom it is for; stands on the seller's pages.")]
 For = Annotated[
     str | None,
@@ -59,7 +58,7 @@ def add_to(app: typer.Typer) -> None:
     command(app, "paste", example="tokensync paste tiktok-shop < redirect-url.txt")(paste)
 
 
-def invite(run: Run, name: App, *, label: Label = "", expires: Expires = "7d", connection: For = None) -> None:
+def invite(run: Run, name: AppName, *, label: Label = "", expires: Expires = "7d", connection: For = None) -> None:
     """Print a link that lets one seller authorize an app."""
     seconds = seconds_of(expires, option="--expires", at_most=_LONGEST_INVITE)
     target = run.target()
@@ -68,16 +67,13 @@ def invite(run: Run, name: App, *, label: Label = "", expires: Expires = "7d", c
     paused = target.apps.state(name).paused
     if paused:
         run.out.warn(f"{name} is paused ({paused}): the link works once it runs again.")
-    if run.out.as_json:
-        run.out.json({"url": url, "expires_at": made.expires_at, "paused": paused or None})
-        return
-    run.out.line(url)
+    run.out.result({"url": url, "expires_at": made.expires_at, "paused": paused or None}, url)
     run.out.note(f"It works for one connection and expires {moment(made.expires_at, now=target.clock.now())}.")
 
 
 def connect(
     run: Run,
-    name: App,
+    name: AppName,
     *,
     label: Label = "",
     connection: For = None,
@@ -103,22 +99,23 @@ def connect(
     run.out.say(url)
     with run.out.progress("Waiting for the authorization in the browser"):
         record = _awaited(target, made, before, seconds=seconds)
-    if run.out.as_json:
-        run.out.json(summarized(target, record))
-        return
-    run.out.line(f"{record.name} is connected: {record.label or 'no label'}, generation {record.generation}.")
-    run.out.note(f"Next: tokensync token {word(record.name)}")
+    run.out.result(
+        summarized(target, record),
+        f"{record.name} is connected: {record.label or 'no label'}, generation {record.generation}.",
+        following=f"tokensync token {word(record.name)}",
+    )
 
 
 def _mint(run: Run, target: Target, name: str, *, label: str) -> None:
     """Mint the first token of an app that acts for itself: nobody is asked."""
     with run.out.progress("Asking the provider for a token"):
         answer = ask_callback(target, {"tokensync": "mint", "app": name, "label": _checked(label, f"connect {name}")})
-    if run.out.as_json:
-        run.out.json(summarized(target, found(target, str(answer.get("connection")))))
-        return
-    run.out.line(f"{answer.get('connection')} is connected: the app acts for itself, and nobody was asked.")
-    run.out.note(f"Next: tokensync token {word(str(answer.get('connection')))}")
+    name = str(answer.get("connection"))
+    run.out.result(
+        summarized(target, found(target, name)) if run.out.as_json else None,
+        f"{name} is connected: the app acts for itself, and nobody was asked.",
+        following=f"tokensync token {word(name)}",
+    )
 
 
 def _provider(target: Target, name: str) -> Provider:
@@ -127,7 +124,7 @@ def _provider(target: Target, name: str) -> Provider:
     return provider_named(app.provider).for_app(app)
 
 
-def paste(run: Run, name: App, *, begin: Begin = False, label: Label = "") -> None:
+def paste(run: Run, name: AppName, *, begin: Begin = False, label: Label = "") -> None:
     """Exchange a redirect URL or a bare code from stdin, where no callback reaches the stack."""
     target = run.target()
     provider = _provider(target, name)
@@ -143,11 +140,12 @@ def paste(run: Run, name: App, *, begin: Begin = False, label: Label = "") -> No
     _check_pasted(name, text, codes=provider.callback.code)
     with run.out.progress("Exchanging the code"):
         answer = ask_callback(target, {"tokensync": "paste", "app": name, "text": text})
-    if run.out.as_json:
-        run.out.json({"outcome": answer.get("outcome"), "connection": answer.get("connection")})
-        return
-    run.out.line(f"{answer.get('connection')} is connected.")
-    run.out.note(f"Next: tokensync show {word(str(answer.get('connection')))}")
+    connection = answer.get("connection")
+    run.out.result(
+        {"outcome": answer.get("outcome"), "connection": connection},
+        f"{connection} is connected.",
+        following=f"tokensync show {word(str(connection))}",
+    )
 
 
 def _check_pasted(name: str, text: str, *, codes: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from tokensync.domain.errors import SealingUnavailable, TokensyncError
 from tokensync.domain.grant import Grant
 from tokensync.domain.names import app_name
 from tokensync.domain.sealing import grant_binding
+from tokensync_cli.commands.declare import Connection as Name
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import (
     COLUMNS,
@@ -30,7 +31,6 @@ from tokensync_cli.output.failure import FAILED, LATER, CommandFailed
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.target import Target
 
-Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
 OfStatus = Annotated[Status | None, typer.Option("--status", help="Only those of this status.", show_default=False)]
 OfApp = Annotated[str | None, typer.Option("--app", metavar="APP", help="Only those of this app.", show_default=False)]
 Removed = Annotated[bool, typer.Option("--removed", help="Those that were removed, and no other.")]

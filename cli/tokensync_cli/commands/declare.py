@@ -18,6 +18,11 @@ Stack = Annotated[
 Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="AWS profile.", show_default=False)]
 Region = Annotated[str | None, typer.Option("--region", metavar="NAME", help="AWS Region.", show_default=False)]
 
+# Arguments and options that several commands have.
+AppName = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
+Connection = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
 _TARGET: dict[str, Any] = {"stack": Stack, "profile": Profile, "region": Region}
 
 _Command = TypeVar("_Command", bound=Callable[..., None])

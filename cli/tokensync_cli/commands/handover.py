@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from tokensync.domain.names import ConnectionName
-from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.declare import Connection, command
 from tokensync_cli.commands.describe import found, named, registered, word
 from tokensync_cli.commands.published import published
 from tokensync_cli.commands.run import Run
@@ -34,7 +34,6 @@ class Consumer(StrEnum):
     API2CART = "api2cart"
 
 
-Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
 As = Annotated[
     Format, typer.Option("--format", help="env: lines for a shell; json: the published secret; owox: OWOX Data Marts.")
 ]
@@ -50,7 +49,7 @@ def add_to(app: typer.Typer) -> None:
     command(app, "push", example="tokensync push tiktok-shop/7010736057180325637 --to api2cart")(push)
 
 
-def export(run: Run, name: Name, *, as_: As = Format.ENV) -> None:
+def export(run: Run, name: Connection, *, as_: As = Format.ENV) -> None:
     """Print a connection's token in the form that another program takes."""
     target, wanted = run.target(), named(name)
     told = _FORMATS[as_](target, wanted, published(run, target, wanted))
@@ -63,7 +62,7 @@ def export(run: Run, name: Name, *, as_: As = Format.ENV) -> None:
         print(json.dumps(told, indent=2))
 
 
-def push(run: Run, name: Name, *, to: To, again: Again = False) -> None:
+def push(run: Run, name: Connection, *, to: To, again: Again = False) -> None:
     """Hand a connection's newest pair to a consumer, once its app says who refreshes it."""
     target = run.target()
     record = found(target, name)
@@ -71,10 +70,10 @@ def push(run: Run, name: Name, *, to: To, again: Again = False) -> None:
     with run.out.progress(f"Pushing {record.name} to {to.value}"):
         answer = ask_rotation(target, payload)
     owner, generation = answer.get("owner"), answer.get("pushed")
-    if run.out.as_json:
-        run.out.json({"result": answer.get("result"), "pushed": generation, "owner": owner})
-        return
-    run.out.line(f"{record.name}: {to.value} has generation {generation}.")
+    run.out.result(
+        {"result": answer.get("result"), "pushed": generation, "owner": owner},
+        f"{record.name}: {to.value} has generation {generation}.",
+    )
     if owner == "consumer":
         run.out.note(f"{to.value} refreshes it from now on; nothing here presents its refresh token any more.")
 

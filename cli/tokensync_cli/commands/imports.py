@@ -10,7 +10,7 @@ import typer
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.operate.import_fields import ImportFields
-from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.declare import AppName, command
 from tokensync_cli.commands.describe import word
 from tokensync_cli.commands.import_many import INTERRUPTED, Done, after, bring_all, foresee
 from tokensync_cli.commands.import_rows import LARGEST_FILE, read_rows, unknown_fields
@@ -23,7 +23,6 @@ from tokensync_cli.stack.target import Target
 _LONGEST_INPUT = 65_536  # characters: two tokens of the longest kind as JSON
 _STDIN = "-"
 
-App = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
 Account = Annotated[
     str | None,
     typer.Option("--account", metavar="ID", help="The account's id with the provider.", show_default=False),
@@ -49,7 +48,7 @@ def add_to(app: typer.Typer) -> None:
 
 def import_(
     run: Run,
-    name: App,
+    name: AppName,
     *,
     account: Account = None,
     label: Label = "",

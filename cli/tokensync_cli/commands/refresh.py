@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.declare import Connection, command
 from tokensync_cli.commands.describe import found
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failure import LATER
@@ -16,7 +16,6 @@ _PAUSE_SECONDS = 2.0
 # With these nothing was presented to the provider, so an operator's --force still stands.
 _NOTHING_SENT = frozenset({"leased_elsewhere", "no_time"})
 
-Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
 Wait = Annotated[bool, typer.Option("--wait", help="Keep trying while it may work later.")]
 Timeout = Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long to keep trying: 90s, 10m.")]
 Force = Annotated[
@@ -31,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
     command(app, "tick", example="tokensync tick")(tick)
 
 
-def refresh(run: Run, name: Name, *, wait: Wait = False, timeout: Timeout = "2m", force: Force = False) -> None:
+def refresh(run: Run, name: Connection, *, wait: Wait = False, timeout: Timeout = "2m", force: Force = False) -> None:
     """Refresh a connection now."""
     seconds = seconds_of(timeout, option="--timeout", at_most=HOUR)
     target = run.target()
@@ -57,10 +56,8 @@ def tick(run: Run) -> None:
     target = run.target()
     with run.out.progress("Looking for what is due"):
         answer = ask_rotation(target, {"tokensync": "tick"})
-    if run.out.as_json:
-        run.out.json({"due": answer.get("due"), "queued": answer.get("queued")})
-    else:
-        run.out.line(f"{answer.get('due')} due, {answer.get('queued')} queued.")
+    due, queued = answer.get("due"), answer.get("queued")
+    run.out.result({"due": due, "queued": queued}, f"{due} due, {queued} queued.")
 
 
 def _asked(target: Target, payload: dict[str, Any], *, force: bool, seconds: int) -> dict[str, Any]:

@@ -56,11 +56,8 @@ def down(run: Run) -> None:
     """Stop the embedded stack; what it holds is kept for the next `up`."""
     with run.out.progress("Stopping the embedded stack") as tell:
         ran = run.embedded.down(tell)
-    if run.out.as_json:
-        run.out.json({"stopped": ran})
-        return
-    run.out.line("The embedded stack is stopped; it holds what it held." if ran else "The embedded stack was not up.")
-    run.out.note("Next: tokensync up")
+    told = "The embedded stack is stopped; it keeps what it holds." if ran else "The embedded stack was not up."
+    run.out.result({"stopped": ran}, told, following="tokensync up")
 
 
 def outputs(run: Run) -> None:

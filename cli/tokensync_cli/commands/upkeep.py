@@ -10,15 +10,14 @@ from tokensync.domain.errors import TokensyncError
 from tokensync.oauth.provider import GrantType
 from tokensync.providers import provider_named
 from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
-from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.declare import Connection as Name
+from tokensync_cli.commands.declare import Yes, command
 from tokensync_cli.commands.describe import found, summarized, word
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.invoke import ask_rotation
 from tokensync_cli.stack.target import Target
 
-Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Local = Annotated[bool, typer.Option("--local", help="Mark it here alone; the provider is not asked.")]
 Force = Annotated[
     bool,
@@ -184,8 +183,5 @@ def _asked(run: Run, name: str, what: str, doing: str, **more: object) -> tuple[
 
 
 def _tell(run: Run, answer: dict[str, Any], line: str, *, following: str) -> None:
-    if run.out.as_json:
-        run.out.json({key: answer[key] for key in ("result", "connection", "revoked", "secret") if key in answer})
-        return
-    run.out.line(line)
-    run.out.note(f"Next: {following}")
+    keys = ("result", "connection", "revoked", "secret")
+    run.out.result({key: answer[key] for key in keys if key in answer}, line, following=following)

@@ -27,7 +27,7 @@ _STATUS_STYLES = {
     "running": "green",
 }
 
-_STEPS = 10  # how often the progress of a known number is told where nothing can be drawn
+_STEPS = 10  # how often the progress of a known number is written where nothing can be drawn
 
 Tell = Callable[[str], None]
 
@@ -45,6 +45,16 @@ class Output:
     def line(self, text: str) -> None:
         """Print one line of the result as it is, never wrapped."""
         print(shown(text))
+
+    def result(self, value: object, *lines: str, following: str = "") -> None:
+        """Print what a command did: `value` for programs, else the lines, and the next command beside them."""
+        if self.as_json:
+            self.json(value)
+            return
+        for line in lines:
+            self.line(line)
+        if following:
+            self.note(f"Next: {following}")
 
     def fields(self, pairs: Mapping[str, object]) -> None:
         """Print names and values below each other."""
@@ -65,7 +75,7 @@ class Output:
         Console(highlight=False).print(table)
 
     def note(self, text: str) -> None:
-        """Say something beside the result; programs are not told."""
+        """Say something beside the result, to people alone."""
         if not self.as_json:
             self._print(Text(shown(text), style="dim"), to_stderr=True)
 
@@ -93,7 +103,7 @@ class Output:
 
     @contextmanager
     def bar(self, text: str, *, total: int) -> Iterator[Callable[[], None]]:
-        """Show on stderr how much of a known number is done; what it yields tells that one more is."""
+        """Show on stderr how much of a known number is done; what it yields counts one more."""
         console = Console(stderr=True, highlight=False)
         if not self.as_json and console.is_terminal and _is_decorated(stderr=True):
             with Progress(*Progress.get_default_columns(), console=console, transient=True) as progress:
