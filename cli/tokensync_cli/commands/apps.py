@@ -18,7 +18,7 @@ from tokensync_cli.commands.describe import registered
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failure import CommandFailed, UsageFailed
 from tokensync_cli.output.times import moment
-from tokensync_cli.stack import registration
+from tokensync_cli.stack import addresses, registration
 from tokensync_cli.stack.invoke import FunctionRefused, ask_callback
 from tokensync_cli.stack.registration import Wanted
 from tokensync_cli.stack.seeding import sandboxed
@@ -123,7 +123,7 @@ def _discovered(run: Run, target: Target, wanted: Wanted, issuer: str) -> Wanted
             f"--discover is for the provider oauth2; {wanted.provider} is known already.",
             next_command="tokensync provider list",
         )
-    registration.check_issuer(issuer, is_embedded=target.is_embedded)
+    addresses.check_issuer(issuer, is_embedded=target.is_embedded)
     with run.out.progress(f"Reading the metadata of {issuer}"):
         try:
             found = ask_callback(target, {"tokensync": "discover", "issuer": issuer})
@@ -147,7 +147,7 @@ def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_st
             "The client secret is asked for on a terminal, and this is none.",
             next_command=f"{wanted.command()} --client-secret-stdin",
         )
-    hosts = registration.live_hosts(app)
+    hosts = addresses.live_hosts(app)
     if target.is_embedded and hosts:
         run.confirm(
             f"{app.name} speaks to {', '.join(hosts)}, and the embedded stack keeps its tokens in plain files under "
