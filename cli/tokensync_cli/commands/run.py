@@ -20,15 +20,12 @@ class Embedded(Protocol):
 
     def up(self, *, fresh: bool, ports: Ports, progress: Tell) -> StackOutputs:
         """Bring it up."""
-        ...
 
     def down(self, progress: Tell) -> bool:
         """Stop it; tell whether it ran."""
-        ...
 
     def outputs(self) -> StackOutputs | None:
         """Return its outputs, None while it is not up."""
-        ...
 
 
 class Opener(Protocol):
@@ -36,11 +33,9 @@ class Opener(Protocol):
 
     def embedded(self, outputs: StackOutputs) -> Target:
         """Return the embedded stack."""
-        ...
 
     def deployed(self, choice: Choice) -> Target:
         """Return a stack on AWS."""
-        ...
 
 
 class AwsOpener:

@@ -1,4 +1,4 @@
-"""How the control plane takes a request: local programs only, JSON both ways, mistakes told in words."""
+"""How the control plane takes a request: local programs only, JSON both ways, mistakes said in words."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -53,6 +53,15 @@ def is_foreign(request: Request) -> bool:
     """
     host = urlsplit(f"//{request.headers.get('host', '')}").hostname
     return host not in _OWN_NAMES or "origin" in request.headers or crosses_sites(request)
+
+
+def always(work: Callable[[], Any]) -> Handler:
+    """Return a handler that reads nothing of its request."""
+
+    async def handler(_: Request) -> Any:
+        return work()
+
+    return handler
 
 
 def guarded(table: Table) -> list[BaseRoute]:

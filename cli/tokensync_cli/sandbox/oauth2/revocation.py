@@ -3,9 +3,9 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer
+from tokensync_cli.sandbox.answers import Answer, Refusal
 from tokensync_cli.sandbox.oauth2.client import Sent, authenticated, sent
-from tokensync_cli.sandbox.oauth2.errors import RequestError, failure
+from tokensync_cli.sandbox.oauth2.errors import failure
 from tokensync_cli.sandbox.oauth2.metadata import NAME
 from tokensync_cli.sandbox.service import Endpoints, serve
 
@@ -23,19 +23,19 @@ class Revocation(Endpoints):
         def produce() -> Answer:
             try:
                 return self._revoked(form, call.credential)
-            except RequestError as error:
-                return error.answer()
+            except Refusal as error:
+                return failure(error.code, error.text)
 
         return await serve(self.sandbox, call, produce, failure)
 
     def _revoked(self, form: Sent, token: str) -> Answer:
         app = authenticated(self.sandbox, form)
         if not token:
-            raise RequestError("invalid_request", "token is missing")
+            raise Refusal("invalid_request", "token is missing")
         owner = self.sandbox.grants.owner(token, NAME)
         if owner is None:
             return Answer(payload=None)
         if owner.app != app.app_key:
-            raise RequestError("invalid_grant", "the token was issued to another client")
+            raise Refusal("invalid_grant", "the token was issued to another client")
         self.sandbox.grants.end(owner)
         return Answer(payload=None, committed=True)

@@ -8,13 +8,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer
+from tokensync_cli.sandbox.answers import Answer, Refusal
 from tokensync_cli.sandbox.apps import App, origin
 from tokensync_cli.sandbox.credentials import Binding, Pair, RefusedError
 from tokensync_cli.sandbox.id_token import base64url, id_token
 from tokensync_cli.sandbox.ledger import Kind
 from tokensync_cli.sandbox.oauth2.client import Sent, authenticated, sent
-from tokensync_cli.sandbox.oauth2.errors import NO_STORE, RequestError, failure
+from tokensync_cli.sandbox.oauth2.errors import NO_STORE, failure
 from tokensync_cli.sandbox.oauth2.metadata import NAME, issuer
 from tokensync_cli.sandbox.service import Endpoints, serve
 
@@ -39,25 +39,25 @@ class TokenCalls(Endpoints):
             try:
                 app = authenticated(self.sandbox, form)
                 return self._grant(app, form, reached)
-            except RequestError as error:
-                return error.answer()
+            except Refusal as error:
+                return failure(error.code, error.text)
 
         return await serve(self.sandbox, call, produce, failure)
 
     def _grant(self, app: App, form: Sent, reached: str) -> Answer:
         grant_type = form.get("grant_type")
         if not grant_type:
-            raise RequestError("invalid_request", "grant_type is missing")
+            raise Refusal("invalid_request", "grant_type is missing")
         try:
             if grant_type == "authorization_code":
                 return self._exchanged(app, form, reached)
             if grant_type == "refresh_token":
                 return self._refreshed(app, form, reached)
         except RefusedError as refusal:
-            raise RequestError("invalid_grant", f"the credential is {refusal.reason}") from None
+            raise Refusal("invalid_grant", f"the credential is {refusal.reason}") from None
         if grant_type == "client_credentials":
             return self._own(app, form)
-        raise RequestError("unsupported_grant_type", "the grant type is not supported")
+        raise Refusal("unsupported_grant_type", "the grant type is not supported")
 
     def _exchanged(self, app: App, form: Sent, reached: str) -> Answer:
         bindings: list[Binding] = []
@@ -67,7 +67,7 @@ class TokenCalls(Endpoints):
             return binding.redirect_uri == form.get("redirect_uri") and _verifies(form, binding.challenge)
 
         if not form.get("code"):
-            raise RequestError("invalid_request", "code is missing")
+            raise Refusal("invalid_request", "code is missing")
         pair = self.sandbox.grants.exchange(
             app, form.get("code"), self.sandbox.clock.now(), matches, refreshable=app.settings.refreshable
         )
@@ -76,10 +76,10 @@ class TokenCalls(Endpoints):
     def _refreshed(self, app: App, form: Sent, reached: str) -> Answer:
         token = form.get("refresh_token")
         if not token:
-            raise RequestError("invalid_request", "refresh_token is missing")
+            raise Refusal("invalid_request", "refresh_token is missing")
         owner = self.sandbox.grants.owner(token)
         if owner and not set(form.get("scope").split()) <= set(owner.scopes):
-            raise RequestError("invalid_scope", "the scope is wider than what was granted")
+            raise Refusal("invalid_scope", "the scope is wider than what was granted")
         pair = self.sandbox.grants.refresh(app, token, self.sandbox.clock.now())
         return self._tokens(app, pair, self._claims(app, pair, reached, ""))
 
@@ -87,7 +87,7 @@ class TokenCalls(Endpoints):
         allowed = tuple(scope for scope in app.settings.scopes if scope not in _PERSONAL)
         asked = tuple(form.get("scope").split()) or allowed
         if not set(asked) <= set(allowed):
-            raise RequestError("invalid_scope", "a scope is unknown, or needs a person")
+            raise Refusal("invalid_scope", "a scope is unknown, or needs a person")
         pair = self.sandbox.grants.issue(
             app,
             account="",

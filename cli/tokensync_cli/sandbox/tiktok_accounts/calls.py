@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer
+from tokensync_cli.sandbox.answers import Answer, Refusal
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.credentials import Pair, RefusedError
 from tokensync_cli.sandbox.ledger import Issued, Kind
@@ -24,15 +24,6 @@ _CODE_INVALID = 40110
 
 Sent = Mapping[str, Any]
 Work = Callable[[App, str, Sent], Answer]
-
-
-class BusinessError(Exception):
-    """A call is refused with this number."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
 
 
 class Calls(Endpoints):
@@ -60,7 +51,7 @@ class Calls(Endpoints):
         def produce() -> Answer:
             try:
                 return work(self._client(sent), call.credential, sent)
-            except BusinessError as error:
+            except Refusal as error:
                 return self._failure(error.code, error.text)
 
         return await serve(self.sandbox, call, produce, self._failure)
@@ -78,9 +69,9 @@ class Calls(Endpoints):
     def _client(self, sent: Sent) -> App:
         app = self.sandbox.apps.find(NAME, text_of(sent, "client_id"))
         if not text_of(sent, "client_id") or not text_of(sent, "client_secret"):
-            raise BusinessError(_PARAMETERS, "client_id and client_secret are required.")
+            raise Refusal(_PARAMETERS, "client_id and client_secret are required.")
         if app is None or not app.has_secret(text_of(sent, "client_secret")):
-            raise BusinessError(_CLIENT, "App id and secret do not match.")
+            raise Refusal(_CLIENT, "App id and secret do not match.")
         return app
 
     def _exchange(self, app: App, code: str, sent: Sent) -> Answer:
@@ -91,8 +82,8 @@ class Calls(Endpoints):
             pair = self.sandbox.grants.exchange(app, code, now, lambda binding: uri == binding.redirect_uri)
         except RefusedError:
             if app.settings.likely_codes:
-                raise BusinessError(_CODE_INVALID, "invalid auth_code") from None
-            raise BusinessError(_PERMISSION, "auth_code expired or invalid") from None
+                raise Refusal(_CODE_INVALID, "invalid auth_code") from None
+            raise Refusal(_PERMISSION, "auth_code expired or invalid") from None
         return self._given(pair, now)
 
     def _refresh(self, app: App, refresh_token: str, sent: Sent) -> Answer:
@@ -101,18 +92,18 @@ class Calls(Endpoints):
         try:
             pair = self.sandbox.grants.refresh(app, refresh_token, now)
         except RefusedError:
-            raise BusinessError(_TOKEN_INCORRECT, "Refresh token is incorrect or has been revoked.") from None
+            raise Refusal(_TOKEN_INCORRECT, "Refresh token is incorrect or has been revoked.") from None
         return self._given(pair, now)
 
     def _revoke(self, app: App, access_token: str, sent: Sent) -> Answer:  # noqa: ARG002 - the signature of all three
         if not access_token:
-            raise BusinessError(_TOKEN_MISSING, "Access token is missing.")
+            raise Refusal(_TOKEN_MISSING, "Access token is missing.")
         try:
             authorization = self.sandbox.grants.access(access_token, self.sandbox.clock.now())
         except RefusedError:
             authorization = None
         if authorization is None or (authorization.provider, authorization.app) != (NAME, app.app_key):
-            raise BusinessError(_TOKEN_INCORRECT, "Access token is incorrect or has been revoked.")
+            raise Refusal(_TOKEN_INCORRECT, "Access token is incorrect or has been revoked.")
         self.sandbox.grants.end(authorization)
         return self._success({})
 
@@ -132,4 +123,4 @@ class Calls(Endpoints):
 
 def _require(sent: Sent, grant_type: str, credential: str) -> None:
     if sent.get("grant_type") != grant_type or not credential:
-        raise BusinessError(_PARAMETERS, "The request parameters are invalid.")
+        raise Refusal(_PARAMETERS, "The request parameters are invalid.")

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 
 from starlette.requests import Request
 
-from tokensync_cli.sandbox.answers import Answer
+from tokensync_cli.sandbox.answers import Answer, Refusal
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.state import Sandbox
 
@@ -14,15 +14,6 @@ NAME = "tiktok_login"
 _FORM = "application/x-www-form-urlencoded"
 # Each has been seen for the same error, so that no client can rely on one.
 _STATUSES = (200, 400, 401)
-
-
-class OAuthError(Exception):
-    """A call is refused with this word of RFC 6749 section 5.2."""
-
-    def __init__(self, error: str, description: str) -> None:
-        super().__init__(error)
-        self.error = error
-        self.description = description
 
 
 def failure(sandbox: Sandbox, app: App | None, code: int | str, description: str) -> Answer:
@@ -47,11 +38,11 @@ def client_of(sandbox: Sandbox, sent: Mapping[str, str]) -> App:
     """Return the app that the form names and proves to be.
 
     Raises:
-        OAuthError: no app, or another secret than its own.
+        Refusal: no app, or another secret than its own.
     """
     if not sent.get("client_key") or not sent.get("client_secret"):
-        raise OAuthError("invalid_request", "client_key and client_secret must be in the body, as a form.")
+        raise Refusal("invalid_request", "client_key and client_secret must be in the body, as a form.")
     app = sandbox.apps.find(NAME, sent["client_key"])
     if app is None or not app.has_secret(sent["client_secret"]):
-        raise OAuthError("invalid_client", "Client key or secret is incorrect.")
+        raise Refusal("invalid_client", "Client key or secret is incorrect.")
     return app

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, Call
+from tokensync_cli.sandbox.answers import Answer, Call, Refusal
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.credentials import Binding, Pair, RefusedError
 from tokensync_cli.sandbox.ledger import Kind
 from tokensync_cli.sandbox.service import Endpoints, serve
-from tokensync_cli.sandbox.tiktok_login.client import NAME, OAuthError, client_of, failure, form
+from tokensync_cli.sandbox.tiktok_login.client import NAME, client_of, failure, form
 
 # What each grant presents: its endpoint for faults, its kind in the ledger, its parameter.
 _GRANTS: dict[str, tuple[str, Kind, str]] = {
@@ -58,8 +58,8 @@ class TokenCalls(Endpoints):
         def produce() -> Answer:
             try:
                 return work(client_of(self.sandbox, sent))
-            except OAuthError as error:
-                return refuse(error.error, error.description)
+            except Refusal as error:
+                return refuse(error.code, error.text)
 
         return await serve(self.sandbox, call, produce, refuse)
 
@@ -67,17 +67,17 @@ class TokenCalls(Endpoints):
         try:
             authorization = self.sandbox.grants.access(token, self.sandbox.clock.now())
         except RefusedError:
-            raise OAuthError("invalid_request", "The access token is invalid or not found.") from None
+            raise Refusal("invalid_request", "The access token is invalid or not found.") from None
         if (authorization.provider, authorization.app) != (NAME, app.app_key):
-            raise OAuthError("invalid_request", "The access token belongs to another client.")
+            raise Refusal("invalid_request", "The access token belongs to another client.")
         self.sandbox.grants.end(authorization)
         return Answer(payload=None, committed=True)
 
     def _grant(self, app: App, kind: Kind | None, credential: str, sent: Mapping[str, str]) -> Answer:
         if kind is None:
-            raise OAuthError("unsupported_grant_type", "grant_type is not supported.")
+            raise Refusal("unsupported_grant_type", "grant_type is not supported.")
         if not credential:
-            raise OAuthError("invalid_request", "The request parameters are malformed.")
+            raise Refusal("invalid_request", "The request parameters are malformed.")
         now = self.sandbox.clock.now()
         if kind == "client_credentials":
             return self._client_token(app, now)
@@ -87,7 +87,7 @@ class TokenCalls(Endpoints):
             else:
                 pair = self.sandbox.grants.refresh(app, credential, now)
         except RefusedError:
-            raise OAuthError("invalid_grant", _REFUSED[kind]) from None
+            raise Refusal("invalid_grant", _REFUSED[kind]) from None
         return Answer(payload=_flat(pair, now), committed=True, issued=pair.issued)
 
     def _client_token(self, app: App, now: float) -> Answer:

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer
+from tokensync_cli.sandbox.answers import Answer, Refusal
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.credentials import Authorization, RefusedError
 from tokensync_cli.sandbox.records import to_json
@@ -18,15 +18,6 @@ _MAX_AHEAD_SECONDS = 30
 _SHOPS_SCOPE = "seller.authorization.info"
 # One number for about ten things: signature, token header, app key, timestamp, unexpected cipher, version.
 _AMBIGUOUS = 36009004
-
-
-class _ApiError(Exception):
-    """An API call is refused with this number."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
 
 
 class ApiCalls(Endpoints):
@@ -58,7 +49,7 @@ class ApiCalls(Endpoints):
                 if app is not None and (denied := ip_denied(sandbox, app, status=app.settings.api_error_status)):
                     return denied
                 data = self._shops(request, authorization) if endpoint == "shops" else self._any(request, authorization)
-            except _ApiError as error:
+            except Refusal as error:
                 return refuse(error.code, error.text)
             return success(sandbox, data, message="Success")
 
@@ -70,23 +61,23 @@ class ApiCalls(Endpoints):
         sent = dict(query)
         token = request.headers.get("x-tts-access-token", "")
         if app is None:
-            raise _ApiError(_AMBIGUOUS, "Invalid app_key")
+            raise Refusal(_AMBIGUOUS, "Invalid app_key")
         if not token:
-            raise _ApiError(_AMBIGUOUS, "Missing header x-tts-access-token")
+            raise Refusal(_AMBIGUOUS, "Missing header x-tts-access-token")
         if not self._is_timely(sent.get("timestamp", "")):
-            raise _ApiError(_AMBIGUOUS, "Invalid timestamp")
+            raise Refusal(_AMBIGUOUS, "Invalid timestamp")
         # The vendor signs its own path, which knows nothing of where the sandbox is mounted.
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
         if not is_signed(sent.get("sign", ""), app.app_secret, path, query, body):
-            raise _ApiError(106001, "Invalid sign")
+            raise Refusal(106001, "Invalid sign")
         try:
             authorization = self.sandbox.grants.access(token, self.sandbox.clock.now())
         except RefusedError as refusal:
             if refusal.reason == "expired":
-                raise _ApiError(105002, "Expired access token") from None
-            raise _ApiError(105001, "Access token is invalid or was deauthorized") from None
+                raise Refusal(105002, "Expired access token") from None
+            raise Refusal(105001, "Access token is invalid or was deauthorized") from None
         if (authorization.provider, authorization.app) != (NAME, app.app_key):
-            raise _ApiError(101000, "The token does not belong to this app")
+            raise Refusal(101000, "The token does not belong to this app")
         return authorization
 
     def _is_timely(self, timestamp: str) -> bool:
@@ -97,19 +88,19 @@ class ApiCalls(Endpoints):
 
     def _shops(self, request: Request, authorization: Authorization) -> dict[str, object]:
         if "shop_cipher" in request.query_params:
-            raise _ApiError(_AMBIGUOUS, "Unexpected shop_cipher")
+            raise Refusal(_AMBIGUOUS, "Unexpected shop_cipher")
         account = self.sandbox.accounts.find(NAME, authorization.account)
         if account is None or account.user_type != "seller":
-            raise _ApiError(101000, "The user type does not fit this API")
+            raise Refusal(101000, "The user type does not fit this API")
         if _SHOPS_SCOPE not in authorization.scopes:
-            raise _ApiError(105005, f"Access denied: the scope {_SHOPS_SCOPE} was not granted")
+            raise Refusal(105005, f"Access denied: the scope {_SHOPS_SCOPE} was not granted")
         return {"shops": [to_json(shop) for shop in account.shops or ()]}
 
     def _any(self, request: Request, authorization: Authorization) -> dict[str, object]:
         cipher = request.query_params.get("shop_cipher")
         if not cipher:
-            raise _ApiError(106013, "shop_cipher is missing")
+            raise Refusal(106013, "shop_cipher is missing")
         account = self.sandbox.accounts.find(NAME, authorization.account)
         if account is None or cipher not in {shop.cipher for shop in account.shops or ()}:
-            raise _ApiError(101000, "The shop does not belong to this token")
+            raise Refusal(101000, "The shop does not belong to this token")
         return {}
