@@ -1,4 +1,4 @@
-"""`invite`, `connect`, `paste`: how an account becomes a connection."""
+"""`invite`, `connect`, `paste`: the ways from an account to a connection."""
 
 import secrets
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from tokensync_cli.output.times import DAY, HOUR, moment, seconds_of, span
 from tokensync_cli.stack.invoke import ask_callback
 from tokensync_cli.stack.target import Target
 
-_AUTHORIZED = "connection.authorized"  # the event by which a connection's history tells a new authorization
+_AUTHORIZED = "connection.authorized"  # the event of a new authorization in a connection's history
 _LOOK_SECONDS = 1.0
 _LONGEST_INVITE = 90 * DAY
 _LONGEST_PASTED = 8192  # characters
@@ -38,7 +38,7 @@ _INSTEAD_COMMAND = {
     GrantType.CLIENT_CREDENTIALS: "tokensync connect {name}",
 }
 
-Label = Annotated[str, typer.Option("--label", metavar="L", help="Whom it is for; stands on the seller's pages.")]
+Label = Annotated[str, typer.Option("--label", metavar="L", help="Whose account it is; the seller's pages show it.")]
 For = Annotated[
     str | None,
     typer.Option("--for", metavar="CONNECTION", help="Re-authorize this connection and no other.", show_default=False),
@@ -80,7 +80,7 @@ def connect(
     no_browser: NoBrowser = False,
     timeout: Timeout = "10m",
 ) -> None:
-    """Open an invite in your browser and wait until the connection stands."""
+    """Open an invite in your browser and wait until the account is connected."""
     seconds = seconds_of(timeout, option="--timeout", at_most=HOUR)
     target = run.target()
     if _provider(target, name).grant_type is GrantType.CLIENT_CREDENTIALS:
@@ -119,7 +119,7 @@ def _mint(run: Run, target: Target, name: str, *, label: str) -> None:
 
 
 def _provider(target: Target, name: str) -> Provider:
-    """Return what the app's provider is for it."""
+    """Return the app's provider, with the app's settings applied."""
     app = registered(target, name)
     return provider_named(app.provider).for_app(app)
 
@@ -227,7 +227,7 @@ def _account(target: Target, name: str, connection: str) -> str:
 def _awaited(
     target: Target, made: Invite, before: dict[ConnectionName, tuple[int, int]], *, seconds: int
 ) -> Connection:
-    """Wait until a connection stands through the invite, and return it.
+    """Wait until the invite has made a connection, and return it.
 
     Raises:
         CommandFailed: it does not in time, or another account than the wanted one authorized.
@@ -262,5 +262,5 @@ def _awaited(
 
 
 def _authorized_at(record: Connection) -> tuple[int, int]:
-    """Return when its seller authorized it last and the generation before it; zeroes where its history lost that."""
+    """Return when its seller authorized it last and the generation before that; zeroes if its history lost both."""
     return max(((entry.at, entry.generation) for entry in record.history if entry.event == _AUTHORIZED), default=(0, 0))

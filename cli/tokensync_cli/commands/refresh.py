@@ -13,7 +13,7 @@ from tokensync_cli.stack.invoke import FunctionRefused, ask_rotation
 from tokensync_cli.stack.target import Target
 
 _PAUSE_SECONDS = 2.0
-# With these nothing was presented to the provider, so an operator's --force still stands.
+# With these nothing was presented to the provider, so an operator's --force still holds.
 _NOTHING_SENT = frozenset({"leased_elsewhere", "no_time"})
 
 Wait = Annotated[bool, typer.Option("--wait", help="Keep trying while it may work later.")]
@@ -38,15 +38,15 @@ def refresh(run: Run, name: Connection, *, wait: Wait = False, timeout: Timeout 
     payload = {"tokensync": "refresh", "connection": str(record.name), "generation": record.generation}
     with run.out.progress(f"Refreshing {record.name}"):
         answer = _asked(target, payload, force=force, seconds=seconds if wait else 0)
-    told = answer.get("connection")
+    summary = answer.get("connection")
     if run.out.as_json:
-        run.out.json({"result": answer.get("result"), "connection": told})
+        run.out.json({"result": answer.get("result"), "connection": summary})
         return
-    if not isinstance(told, dict):
+    if not isinstance(summary, dict):
         run.out.line(f"{record.name}: {answer.get('result')}.")
         return
-    expires = moment(told.get("access_expires_at"), now=target.clock.now())
-    after = told.get("generation")
+    expires = moment(summary.get("access_expires_at"), now=target.clock.now())
+    after = summary.get("generation")
     changed = f"generation {record.generation} → {after}" if after != record.generation else f"generation {after}"
     run.out.line(f"{record.name}: {answer.get('result')}, {changed}, expires {expires}.")
 

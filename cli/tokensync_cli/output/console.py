@@ -1,4 +1,4 @@
-"""How commands print: results on stdout, everything said beside them on stderr."""
+"""How commands print: results on stdout, everything else on stderr."""
 
 import json
 import os
@@ -29,7 +29,7 @@ _STATUS_STYLES = {
 
 _STEPS = 10  # how often the progress of a known number is written where nothing can be drawn
 
-Tell = Callable[[str], None]
+Say = Callable[[str], None]
 
 
 class Output:
@@ -75,21 +75,21 @@ class Output:
         Console(highlight=False).print(table)
 
     def note(self, text: str) -> None:
-        """Say something beside the result, to people alone."""
+        """Print a remark for people."""
         if not self.as_json:
             self._print(Text(shown(text), style="dim"), to_stderr=True)
 
     def say(self, text: str) -> None:
-        """Say what has to be read while the command runs, under JSON too. A failure's JSON comes after it, last."""
+        """Print what has to be read while the command runs, with --json too. A failure's JSON comes after it."""
         self._print(Text(shown(text)), to_stderr=True)
 
     def warn(self, text: str) -> None:
-        """Say what needs a look; programs find it in the result."""
+        """Print a warning for people; programs find it in the result."""
         if not self.as_json:
             self._print(Text(f"Warning: {shown(text)}", style="yellow"), to_stderr=True)
 
     @contextmanager
-    def progress(self, text: str) -> Iterator[Tell]:
+    def progress(self, text: str) -> Iterator[Say]:
         """Show on stderr what is being waited for; what it yields changes the text."""
         console = Console(stderr=True, highlight=False)
         if self.as_json:

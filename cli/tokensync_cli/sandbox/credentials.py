@@ -106,5 +106,5 @@ def end_of(now: float, seconds: int | None) -> int | None:
 
 
 def is_over(expires_at: int | None, now: float) -> bool:
-    """Tell whether a life has ended."""
+    """Say whether a life has ended."""
     return expires_at is not None and expires_at <= now

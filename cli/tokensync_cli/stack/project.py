@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tokensync_cli.embedded.ports import Ports
-from tokensync_cli.output.console import Tell
+from tokensync_cli.output.console import Say
 from tokensync_cli.output.failure import CommandFailed
 from tokensync_cli.stack.target import StackOutputs
 
@@ -40,12 +40,12 @@ def _is_project(directory: Path) -> bool:
 class EmbeddedProject:
     """Finds the project anew for each call; `find` is a seam.
 
-    The embedded stack's code is loaded when it is needed: it brings boto3, and `--help` shall be quick.
+    The embedded stack's code is loaded when it is needed: it imports boto3, which would slow `--help` down.
     """
 
     find: Callable[[], Path | None] = project_root
 
-    def up(self, *, fresh: bool, ports: Ports, progress: Tell) -> StackOutputs:
+    def up(self, *, fresh: bool, ports: Ports, progress: Say) -> StackOutputs:
         """Bring the embedded stack up.
 
         Raises:
@@ -56,8 +56,8 @@ class EmbeddedProject:
 
         return StackOutputs.of_embedded(stack.up(self._root(), fresh=fresh, ports=ports, progress=progress).as_json())
 
-    def down(self, progress: Tell) -> bool:
-        """Stop the embedded stack; tell whether it ran.
+    def down(self, progress: Say) -> bool:
+        """Stop the embedded stack; return whether it ran.
 
         Raises:
             CommandFailed: there is no project here.

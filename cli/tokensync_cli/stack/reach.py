@@ -35,9 +35,9 @@ class LambdaFunctions:
         if answer.get("FunctionError"):
             # Its text may hold anything; its log has the error's type and place.
             group = self._log_group(function)
-            told = group or "the one among the stack's resources whose name ends with Logs"
+            place = group or "the one among the stack's resources whose name ends with Logs"
             raise CommandFailed(
-                f"The function {function} broke. Its log group tells why: {told}.",
+                f"The function {function} broke. Its log group says why: {place}.",
                 next_command=f"aws logs tail {group or 'GROUP'} --since 10m",
                 kind="FunctionBroken",
             )

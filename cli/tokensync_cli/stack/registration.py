@@ -1,4 +1,4 @@
-"""From what an operator says of an app to a registration that can work, or to the first thing that is wrong with it."""
+"""From an operator's description of an app to a registration that works, or to the first thing that is wrong."""
 
 import re
 import shlex
@@ -19,7 +19,7 @@ from tokensync_cli.stack.addresses import check_endpoint, check_return_url, refu
 LONGEST_SECRET = 2048  # characters
 _LONGEST_TEXT = 512
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
-_FIXED = ("grant", "account_field", "issuer")  # settings that stay while connections stand
+_FIXED = ("grant", "account_field", "issuer")  # settings that no app with connections may change
 _RETURN_URL = "return_url"  # a setting that every app may have
 
 
@@ -37,10 +37,10 @@ class Wanted:
     settings: Sequence[str] = ()
 
     def check_client_id(self) -> None:
-        """Refuse a wish without a client id, before anybody is asked for anything.
+        """Refuse a registration without a client id, before a secret is asked for.
 
         Raises:
-            UsageFailed: there is none, or none that can be used.
+            UsageFailed: it is missing or unusable.
         """
         if not self.client_id:
             raise UsageFailed(
@@ -53,7 +53,7 @@ class Wanted:
         """Return the app, its client secret still empty. `is_embedded` allows loopback addresses.
 
         Raises:
-            InvalidName: its name is none.
+            InvalidName: its name is not valid.
             UsageFailed: something else does not fit; the message names it.
         """
         generic = known_provider(self.provider)
@@ -84,7 +84,7 @@ class Wanted:
         return shlex.join(["tokensync", "app", "add", self.name, *given])
 
     def completed(self, *, endpoints: Mapping[str, str], settings: Mapping[str, str]) -> "Wanted":
-        """Return the wish with what its server told of itself, where it says nothing of its own."""
+        """Return the registration with what its server says of itself, for all that was not given."""
         return replace(self, endpoints=_under(endpoints, self.endpoints), settings=_under(settings, self.settings))
 
 
@@ -95,7 +95,7 @@ def _under(found: Mapping[str, str], given: Sequence[str]) -> list[str]:
 
 
 def known_provider(name: str) -> Provider:
-    """Return a provider by name; its name with hyphens will do.
+    """Return a provider by name, written with underscores or hyphens.
 
     Raises:
         UsageFailed: there is none of that name.
@@ -110,7 +110,7 @@ def known_provider(name: str) -> Provider:
 
 
 def lifetime_warning(app: App, provider: Provider) -> str:
-    """Return a warning where tokens would not outlive the schedule's shortest interval; empty where they do."""
+    """Return a warning if tokens do not outlive the schedule's shortest interval, else an empty text."""
     life = provider.answer.default_expires_in if provider.grant_type is not GrantType.CLIENT_CREDENTIALS else None
     if app.is_sandboxed or life is None or life > FLOOR:
         return ""
@@ -146,8 +146,8 @@ def _service_id(text: str, generic: Provider, provider: Provider) -> str:
 def _region(text: str, provider: Provider) -> str:
     if text and text not in provider.regions:
         known = ", ".join(provider.regions)
-        told = f"it knows {known}" if known else "it knows none"
-        raise refused(f"{provider.title} has no region {text!r}: {told}.")
+        what = f"it knows {known}" if known else "it knows none"
+        raise refused(f"{provider.title} has no region {text!r}: {what}.")
     return text
 
 

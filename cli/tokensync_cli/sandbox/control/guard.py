@@ -42,12 +42,12 @@ async def body(request: Request) -> Any:
 
 
 def crosses_sites(request: Request) -> bool:
-    """Tell whether a browser says that a page from elsewhere made the request (Fetch Metadata)."""
+    """Say whether a browser says that a page from elsewhere made the request (Fetch Metadata)."""
     return request.headers.get("sec-fetch-site", "none").lower() not in _OWN_SITES
 
 
 def is_foreign(request: Request) -> bool:
-    """Tell whether a request to the control plane may come from a web page.
+    """Say whether a request to the control plane may come from a web page.
 
     A command line sends no Origin, and a page that rebinds its name to 127.0.0.1 still sends that name as Host.
     """

@@ -83,7 +83,7 @@ class Fault:
 
     @property
     def commits(self) -> bool:
-        """Tell whether the provider does its work although the answer goes wrong."""
+        """Say whether the provider does its work although the answer goes wrong."""
         return _COMMIT.get(self.fault, False) if self.committed is None else self.committed
 
     @property

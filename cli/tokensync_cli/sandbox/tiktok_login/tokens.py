@@ -101,7 +101,7 @@ class TokenCalls(Endpoints):
 
 
 def _fits(binding: Binding, sent: Mapping[str, str]) -> bool:
-    """Tell whether an exchange repeats the redirect URI and proves that it knows the verifier."""
+    """Say whether an exchange repeats the redirect URI and proves that it knows the verifier."""
     if sent.get("redirect_uri") != binding.redirect_uri:
         return False
     proof = hex_challenge(sent.get("code_verifier", ""))

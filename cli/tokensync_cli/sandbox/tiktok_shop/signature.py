@@ -20,5 +20,5 @@ def sign(secret: str, path: str, query: Iterable[tuple[str, str]], body: bytes =
 
 
 def is_signed(sent: str, secret: str, path: str, query: Iterable[tuple[str, str]], body: bytes = b"") -> bool:
-    """Tell whether `sent` is the signature of the call."""
+    """Say whether `sent` is the signature of the call."""
     return hmac.compare_digest(sent.encode(), sign(secret, path, query, body).encode())
