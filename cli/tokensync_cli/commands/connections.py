@@ -11,7 +11,6 @@ from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import SealingUnavailable, TokensyncError
 from tokensync.domain.grant import Grant
 from tokensync.domain.names import app_name
-from tokensync.domain.sealing import grant_binding
 from tokensync_cli.commands.declare import Connection as Name
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import (
@@ -137,6 +136,8 @@ def _revealed(target: Target, record: Connection) -> dict[str, Any]:
     Raises:
         CommandFailed: they may not, or nothing is sealed there.
     """
+    from tokensync.domain.sealing import grant_binding  # noqa: PLC0415 - it is slow to load, and only this needs it
+
     if record.sealed_grant is None:
         raise CommandFailed(
             f"{record.name} holds no grant.", next_command=f"tokensync history {word(record.name)}", kind="NoGrant"

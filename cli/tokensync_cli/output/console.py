@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -104,6 +103,8 @@ class Output:
     @contextmanager
     def bar(self, text: str, *, total: int) -> Iterator[Callable[[], None]]:
         """Show on stderr how much of a known number is done; what it yields counts one more."""
+        from rich.progress import Progress  # noqa: PLC0415 - it is slow to load, and `--help` needs none
+
         console = Console(stderr=True, highlight=False)
         if not self.as_json and console.is_terminal and _is_decorated(stderr=True):
             with Progress(*Progress.get_default_columns(), console=console, transient=True) as progress:

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tokensync.authorize.links import Signer
 from tokensync.domain.app import App
 from tokensync.domain.ports import Apps, Authorizations, Connections
 from tokensync.domain.runtime import Clock
-from tokensync.domain.sealing import Sealer
 from tokensync_cli.output.failure import CommandFailed
+
+if TYPE_CHECKING:
+    from tokensync.domain.sealing import Sealer
 
 # CloudFormation output → name in `StackOutputs`.
 FROM_STACK = {
@@ -191,7 +193,7 @@ class Target:
     functions: Functions
     secrets: Secrets
     queues: Queues
-    sealer: Sealer
+    sealer: "Sealer"
     signer: Callable[[], Signer]
     clock: Clock
     sandbox: Sandbox | None = None
