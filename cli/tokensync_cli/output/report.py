@@ -51,7 +51,7 @@ _ERRORS: tuple[tuple[type[TokensyncError], int, str], ...] = (
     (TokensyncError, FAILED, "tokensync doctor"),
 )
 
-# Under these lies what AWS itself said; the others were understood where they were raised.
+# Below these lies what AWS itself said; the others have been understood by whoever raised them.
 _UNAVAILABLE = (StoreUnavailable, SealingUnavailable, PublishUnavailable)
 
 

@@ -1,4 +1,4 @@
-"""Invokes the two functions, which alone may speak to providers, and reads their answers."""
+"""Asks the two functions to do what only they may do, and reads their answers."""
 
 import json
 import re
@@ -23,7 +23,7 @@ def ask_rotation(target: Target, payload: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         FunctionRefused: it says why, and what next.
-        CommandFailed: it broke, or its answer cannot be read.
+        CommandFailed: it broke, or answered what nobody understands.
     """
     raw = target.functions.invoke(target.outputs.rotation_function, payload)
     return _answered("rotation", raw, payload)
@@ -34,7 +34,7 @@ def ask_callback(target: Target, payload: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         FunctionRefused: it says why, and what next.
-        CommandFailed: it broke, or its answer cannot be read.
+        CommandFailed: it broke, or answered what nobody understands.
     """
     raw = target.functions.invoke(target.outputs.callback_function, payload)
     return _answered("callback", raw, payload)
