@@ -34,7 +34,7 @@ def _listen(port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Says where it is once it can be stopped: whoever reads the line may send a signal at once."""
+    """Prints its address once it can be stopped: the reader of the line may send a signal at once."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""

@@ -38,7 +38,7 @@ class _Dated:
 
 
 def build(sandbox: Sandbox, saver: Saver, send: Post = post) -> ASGIApp:
-    """Return the application, which saves changes while it runs; whoever stops it saves once more.
+    """Return the application, which saves changes while it runs; a clean stop saves once more.
 
     `send` posts webhook events.
     """

@@ -138,7 +138,7 @@ def _consent(
 
 def away(url: str) -> Response:
     """Return the redirect to an address that holds a code or an error."""
-    # The address holds a code: it must not be cached nor told onwards.
+    # The address holds a code: it must be neither cached nor passed on.
     headers: dict[str, Any] = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
     return RedirectResponse(url, 302, headers)
 

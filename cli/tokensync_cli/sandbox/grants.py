@@ -120,7 +120,7 @@ class Grants:
     ) -> Pair:
         """Spend a code and return the first pair of its authorization, without a refresh token unless `refreshable`.
 
-        `matches` tells whether the request fits what the code is tied to; one that does not leaves the code unspent.
+        `matches` returns whether the request fits what the code is tied to; a mismatch leaves the code unspent.
 
         Raises:
             RefusedError: unknown, another app's, used, expired, revoked or a mismatch.
@@ -175,7 +175,7 @@ class Grants:
         return self._pair(app, authorization, now)
 
     def access(self, access_token: str, now: float) -> Authorization:
-        """Return the authorization that an access token stands for.
+        """Return the authorization that an access token belongs to.
 
         Raises:
             RefusedError: unknown, expired, ended by a refresh or revoked.

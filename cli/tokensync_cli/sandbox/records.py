@@ -60,7 +60,7 @@ def _path(where: str, name: str) -> str:
 
 
 def _fit(hint: Any, value: Any, where: str) -> Any:
-    """Return `value` if it has the type that `hint` tells; lists become tuples and objects records."""
+    """Return `value` if it has the type that `hint` names; lists become tuples and objects records."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any or (value is None and type(None) in args):
         return value

@@ -74,7 +74,7 @@ def bearer(request: Request) -> str:
 
 
 async def serve(sandbox: Sandbox, call: Call, produce: Produce, refuse: Refuse) -> Response:
-    """Answer a call: write down that it came, meet the fault scripted for it or none, write down what became of it."""
+    """Answer a call: record that it came, apply the fault scripted for it if there is one, record the outcome."""
     page = _Page(sandbox, call)
     fault = sandbox.faults.take(provider=call.provider, endpoint=call.endpoint, app=call.app, account=call.account)
     if fault is None:
@@ -113,7 +113,7 @@ def _seconds(fault: Fault, default: float) -> float:
 
 
 def _instead(fault: Fault, sandbox: Sandbox, refuse: Refuse) -> Response:
-    """Return an answer that says nothing of what was done: a status, a redirect, or an error of the provider's."""
+    """Return a response that says nothing of what was done: a status, a redirect, or an error of the provider's."""
     headers = {"content-type": "application/json", **fault.headers}
     if fault.location:
         headers["location"] = fault.location

@@ -1,4 +1,4 @@
-"""Everything that a running sandbox knows, and its saved form."""
+"""The state of a running sandbox, and its saved form."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping

@@ -41,7 +41,7 @@ class WebhookEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class Webhook:
-    """How a vendor tells an app of an event."""
+    """How a vendor sends an event to an app."""
 
     event: Callable[["Sandbox", App, Asked], WebhookEvent]
     """Returns the event; raises BadRecordError where the vendor has no such event, or none with such a field."""

@@ -23,7 +23,7 @@ Table = tuple[tuple[str, str, Handler], ...]
 
 
 class NotFoundError(Exception):
-    """The thing that a request names does not exist."""
+    """What a request names does not exist."""
 
 
 async def body(request: Request) -> Any:
@@ -42,12 +42,12 @@ async def body(request: Request) -> Any:
 
 
 def crosses_sites(request: Request) -> bool:
-    """Say whether a browser says that a page from elsewhere made the request (Fetch Metadata)."""
+    """Return whether a browser says that a page from elsewhere made the request (Fetch Metadata)."""
     return request.headers.get("sec-fetch-site", "none").lower() not in _OWN_SITES
 
 
 def is_foreign(request: Request) -> bool:
-    """Say whether a request to the control plane may come from a web page.
+    """Return whether a request to the control plane may come from a web page.
 
     A command line sends no Origin, and a page that rebinds its name to 127.0.0.1 still sends that name as Host.
     """

@@ -29,12 +29,12 @@ class Sent:
 
     @property
     def client_id(self) -> str:
-        """Return whom the request claims to come from."""
+        """Return the client that the request names."""
         return self.basic[0] if self.basic else self.get("client_id")
 
 
 async def sent(request: Request) -> Sent:
-    """Read a request; nothing is refused yet, so that the ledger can tell what was presented."""
+    """Read a request; nothing is refused yet, so that the ledger shows what was presented."""
     body = await request.body()
     header = request.headers.get("authorization")
     return Sent(
@@ -48,7 +48,7 @@ def authenticated(sandbox: Sandbox, request: Sent) -> App:
     """Return the client that sent a request.
 
     Raises:
-        Refusal: the form is none or repeats a parameter, or the client is not who it says.
+        Refusal: it is no form or repeats a parameter, or the client is another.
     """
     if not request.is_form:
         raise Refusal("invalid_request", f"the content type must be {_FORM}")

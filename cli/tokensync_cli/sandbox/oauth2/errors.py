@@ -7,7 +7,7 @@ NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}
 
 
 def failure(code: int | str, message: str) -> Answer:
-    """Return an error; a number, which the RFC does not know, stands for a server that cannot answer now."""
+    """Return an error; a number, which the RFC does not know, is a server that cannot answer now."""
     word = code if isinstance(code, str) else "temporarily_unavailable"
     unauthenticated = word == "invalid_client"
     challenge = {"www-authenticate": 'Basic realm="sandbox", charset="UTF-8"'} if unauthenticated else {}

@@ -19,9 +19,9 @@ _AUTHENTICATION = ["client_secret_basic", "client_secret_post"]
 
 
 def issuer(app: App, reached: str) -> str | None:
-    """Return the issuer to tell to an app, which reached the sandbox at this origin; None where none is told."""
-    told = app.settings.issuer
-    return f"{reached}/{NAME}" if told is None else told or None
+    """Return the issuer for an app that reached the sandbox at this origin; None if it gets none."""
+    own = app.settings.issuer
+    return f"{reached}/{NAME}" if own is None else own or None
 
 
 def well_known(sandbox: Sandbox) -> list[BaseRoute]:

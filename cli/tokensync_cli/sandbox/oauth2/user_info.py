@@ -26,7 +26,7 @@ class UserInfo(Endpoints):
 
     def _answer(self, token: str) -> Answer:
         if not token:
-            # RFC 6750 section 3.1: who sent no token is told no error.
+            # RFC 6750 section 3.1: a request without a token gets no error word.
             return Answer(payload=None, status=401, headers={"www-authenticate": 'Bearer realm="sandbox"'})
         try:
             authorization = self.sandbox.grants.access(token, self.sandbox.clock.now())

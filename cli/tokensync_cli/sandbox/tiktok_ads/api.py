@@ -21,7 +21,7 @@ class ApiCalls(Endpoints):
     provider = NAME
 
     async def advertisers(self, request: Request) -> Response:
-        """List the advertisers of a token; app id and secret stand in the URL."""
+        """List the advertisers of a token; app id and secret are in the URL."""
         query = request.query_params
         app = self.sandbox.apps.find(NAME, query.get("app_id", ""))
 

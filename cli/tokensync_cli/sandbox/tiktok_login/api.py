@@ -36,8 +36,8 @@ class ApiCalls(Endpoints):
             return self._error("access_token_invalid", "The access token is not a user's.", 401)
         if _SCOPE not in authorization.scopes:
             return self._error("scope_not_authorized", "The user did not authorize the scope required.", 401)
-        told = {"open_id": account.account, "display_name": account.label, **account.facts}
-        user = {name: told[name] for name in fields.split(",") if name in told}
+        known = {"open_id": account.account, "display_name": account.label, **account.facts}
+        user = {name: known[name] for name in fields.split(",") if name in known}
         return self._answer({"user": user}, "ok", "", 200)
 
     def _refuse(self, code: int | str, message: str) -> Answer:

@@ -17,7 +17,7 @@ _STATUSES = (200, 400, 401)
 
 
 def failure(sandbox: Sandbox, app: App | None, code: int | str, description: str) -> Answer:
-    """Return an error on the status that the app's settings want; a number stands for a failure of the server."""
+    """Return an error on the status that the app's settings want; a number is a failure of the server."""
     setting = app.settings.error_status if app else "cycle"
     turn = sandbox.ledger.requests.total()
     status = _STATUSES[turn % len(_STATUSES)] if setting == "cycle" else int(setting)
@@ -27,7 +27,7 @@ def failure(sandbox: Sandbox, app: App | None, code: int | str, description: str
 
 
 async def form(request: Request) -> dict[str, str]:
-    """Return the form's fields; what is no form, or says a thing twice (RFC 6749 section 3.2), says nothing."""
+    """Return the form's fields, without those that are sent twice (RFC 6749 section 3.2)."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         return {}
     fields = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)

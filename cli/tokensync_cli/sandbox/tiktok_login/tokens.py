@@ -101,7 +101,7 @@ class TokenCalls(Endpoints):
 
 
 def _fits(binding: Binding, sent: Mapping[str, str]) -> bool:
-    """Say whether an exchange repeats the redirect URI and proves that it knows the verifier."""
+    """Return whether an exchange repeats the redirect URI and proves that it knows the verifier."""
     if sent.get("redirect_uri") != binding.redirect_uri:
         return False
     proof = hex_challenge(sent.get("code_verifier", ""))
@@ -110,14 +110,14 @@ def _fits(binding: Binding, sent: Mapping[str, str]) -> bool:
 
 def _flat(pair: Pair, now: float) -> dict[str, object]:
     authorization = pair.authorization
-    told: dict[str, object] = {"access_token": pair.access_token}
+    flat: dict[str, object] = {"access_token": pair.access_token}
     if pair.access_expires_at is not None:
-        told["expires_in"] = pair.access_expires_at - int(now)
-    told["open_id"] = authorization.account
+        flat["expires_in"] = pair.access_expires_at - int(now)
+    flat["open_id"] = authorization.account
     if authorization.refresh_expires_at is not None:
-        told["refresh_expires_in"] = authorization.refresh_expires_at - int(now)
+        flat["refresh_expires_in"] = authorization.refresh_expires_at - int(now)
     return {
-        **told,
+        **flat,
         "refresh_token": pair.refresh_token,
         "scope": ",".join(authorization.scopes),
         "token_type": "Bearer",

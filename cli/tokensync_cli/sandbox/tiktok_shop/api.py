@@ -1,4 +1,4 @@
-"""Signed API calls: the list of authorized shops, and a stand-in for everything else."""
+"""Signed API calls: the list of authorized shops, and one handler for all others."""
 
 from urllib.parse import parse_qsl
 
