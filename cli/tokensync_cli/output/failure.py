@@ -15,9 +15,9 @@ class CommandFailed(Exception):
 
     Args:
         message: what went wrong, in one or two sentences without any secret.
-        next_command: what mends it, or what to look at.
+        next_command: what repairs it, or what to look at.
         exit_code: one of the codes above.
-        kind: a word that programs can tell failures apart by.
+        kind: a word by which programs distinguish failures.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class CommandFailed(Exception):
 
 
 class UsageFailed(CommandFailed):
-    """Arguments that cannot be meant; nothing was done."""
+    """The arguments are wrong; nothing was done."""
 
     def __init__(self, message: str, *, next_command: str) -> None:
         super().__init__(message, next_command=next_command, exit_code=USAGE, kind="Usage")

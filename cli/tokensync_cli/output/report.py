@@ -1,4 +1,4 @@
-"""From any exception to a message, the next command and an exit code: the one place that knows."""
+"""From any exception to a message, the next command and an exit code."""
 
 import json
 import os
@@ -57,27 +57,27 @@ _UNAVAILABLE = (StoreUnavailable, SealingUnavailable, PublishUnavailable)
 
 @dataclass(frozen=True)
 class Failure:
-    """What is told of an error."""
+    """What is printed of an error."""
 
     kind: str
     message: str
     following: str
     exit_code: int
 
-    def tell(self, *, as_json: bool) -> None:
+    def show(self, *, as_json: bool) -> None:
         """Say it on stderr."""
         if as_json:
-            told = {"class": self.kind, "message": self.message, "next": self.following}
-            print(json.dumps({"error": told}), file=sys.stderr)
+            error = {"class": self.kind, "message": self.message, "next": self.following}
+            print(json.dumps({"error": error}), file=sys.stderr)
             return
         print(f"Error: {shown(self.message)}", file=sys.stderr)
         print(f"Next: {shown(self.following)}", file=sys.stderr)
 
 
 def failure_of(error: Exception) -> Failure:
-    """Return what is told of an error; what nobody foresaw is told by its type alone."""
-    for told in (_foreseen, _refused_by_aws, _of_the_core):
-        failure = told(error)
+    """Return what is printed of an error; of one that is not foreseen, only its type."""
+    for read in (_foreseen, _refused_by_aws, _of_the_core):
+        failure = read(error)
         if failure is not None:
             return failure
     return Failure(
@@ -116,7 +116,7 @@ def _foreseen(error: Exception) -> Failure | None:
 
 
 def _refused_by_aws(error: Exception) -> Failure | None:
-    """Return what AWS itself said, where it lies under an error: wrong credentials are no reason to try again."""
+    """Return what AWS itself said, if that lies under an error: wrong credentials are no reason to try again."""
     if isinstance(error, TokensyncError) and not isinstance(error, _UNAVAILABLE):
         return None
     if "botocore" not in sys.modules:

@@ -10,7 +10,8 @@ import pytest
 from tokensync.domain.errors import InvalidName
 from tokensync.providers import PROVIDERS
 from tokensync_cli.output.failure import UsageFailed
-from tokensync_cli.stack.registration import Wanted, _scopes, _service_id, lifetime_warning, live_hosts
+from tokensync_cli.stack.addresses import live_hosts
+from tokensync_cli.stack.registration import Wanted, _scopes, _service_id, lifetime_warning
 
 WANTED = Wanted(name="shop", provider="tiktok_shop", client_id="29a39d", service_id="7172")
 
