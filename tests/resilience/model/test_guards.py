@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 CORE = Path("layers/core/python/tokensync")
 COPIED = (CORE, Path("tests/fakes"), Path("tests/resilience/model"))
-REFRESH, CARETAKER = CORE / "refresh/attempt.py", CORE / "refresh/worker.py"
+REFRESH, RUNTIME = CORE / "refresh/attempt.py", CORE / "domain/runtime.py"
 STATUSES, COMMITTING = CORE / "refresh/decisions.py", CORE / "refresh/commit.py"
 TWIN = Path("tests/fakes/connections.py")
 
@@ -56,9 +56,9 @@ CUTS = {
         ("I1", "I2", "I3", "I6"),
     ),
     "lease_margin": Cut(
-        CARETAKER,
-        "until = now + math.ceil(budget.left()) + self.ports.limits.lease_margin",
-        "until = now + self.ports.limits.lease_margin",
+        RUNTIME,
+        "return self._clock.now() + math.ceil(self.left()) + limits.lease_margin",
+        "return self._clock.now() + limits.lease_margin",
         ("although nothing went wrong", "I2"),
     ),
     "raw_first": Cut(

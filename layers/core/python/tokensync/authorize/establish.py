@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -71,7 +70,7 @@ class Establisher:
         Raises:
             NewerSchema, StoreUnavailable, SealingUnavailable: nothing was written.
         """
-        until = self.ports.clock.now() + math.ceil(budget.left()) + self.ports.limits.lease_margin
+        until = budget.lease_until(self.ports.limits)
         table = self.restored.id()
         holder = replace(self._holder(name, grant, authorized, session, until=until), table=table)
         floor = 0 if table is None else self.ports.clock.now()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -249,11 +248,11 @@ class CodeExchange:
     ) -> Authorization:
         """LEASE and SENT in one write, then RECEIVED. A code is presented once, whatever comes back."""
         now = self.ports.clock.now()
-        if budget.left() < self.ports.limits.provider + self.ports.limits.storing:
+        if not budget.allows(self.ports.limits):
             raise SealingUnavailable("not enough time is left to exchange the code")
         provider, app = session.provider, session.app
         _ = session.key  # in hand now: sealing the answer needs no call later
-        lease_until = now + math.ceil(budget.left()) + self.ports.limits.lease_margin
+        lease_until = budget.lease_until(self.ports.limits)
         # Bound to app and code: the same code under another state is the same code.
         mark = hashed(f"{key.app}.{code.reveal()}")
         table = self.restored.id()

@@ -5,7 +5,6 @@ The callback does this at once; the rotation function does it for a callback tha
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -70,9 +69,7 @@ class Finisher:
             self.redelivery.place(key, work.answer, fence=work.fence)
         now = self.ports.clock.now()
         try:
-            authorization = self.ports.authorizations.lease(
-                key, now=now, until=now + math.ceil(budget.left()) + self.ports.limits.lease_margin
-            )
+            authorization = self.ports.authorizations.lease(key, now=now, until=budget.lease_until(self.ports.limits))
         except NotLeased:
             return WorkResult(Result.NOTHING_DUE)
         if authorization.sealed_answer is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -97,6 +98,14 @@ class Budget:
     def left(self) -> float:
         """Return the seconds left, never below zero."""
         return max(0.0, self._end - self._clock.monotonic())
+
+    def allows(self, limits: Limits) -> bool:
+        """Return whether a request to a provider, and the storing of its response, still fit into the time left."""
+        return self.left() >= limits.provider + limits.storing
+
+    def lease_until(self, limits: Limits) -> int:
+        """Return the Unix second until which a lease taken now has to run, so that no process outlives its lease."""
+        return self._clock.now() + math.ceil(self.left()) + limits.lease_margin
 
 
 @dataclass(frozen=True)

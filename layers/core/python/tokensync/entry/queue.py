@@ -62,7 +62,7 @@ class BatchRunner:
         return Report(tuple(again), results)
 
     def _one(self, body: str, sessions: Sessions, budget: Budget, stop: threading.Event) -> WorkResult:
-        if stop.is_set() or budget.left() < self.ports.limits.provider + self.ports.limits.storing:
+        if stop.is_set() or not budget.allows(self.ports.limits):
             return WorkResult(Result.NO_TIME, again=True)
         try:
             outcome = self._work(Work.from_json(body), sessions, budget)

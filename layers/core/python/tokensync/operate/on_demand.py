@@ -93,14 +93,14 @@ class OnDemand:
         Raises:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was done.
         """
-        limits, is_done = self.ports.limits, False
+        is_done = False
 
         def once(record: Connection, grant: Grant, session: Session) -> WorkResult:
             nonlocal is_done
             is_done = True
             if record.status is Status.QUARANTINED and not even_quarantined:
                 return WorkResult(Result.HELD, self.ports.connections.write(record, released(record)))
-            if budget.left() < limits.provider + limits.storing:
+            if not budget.allows(self.ports.limits):
                 return WorkResult(Result.NO_TIME, self.ports.connections.write(record, released(record)))
             return act(record, grant, session)
 
@@ -110,7 +110,7 @@ class OnDemand:
             if is_done or outcome.result is Result.REMOVED:
                 break
             if outcome.result is Result.LEASED_ELSEWHERE:
-                if budget.left() < limits.provider + limits.storing:
+                if not budget.allows(self.ports.limits):
                     break
                 self.ports.clock.sleep(_POLL)
                 continue

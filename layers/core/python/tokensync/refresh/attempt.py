@@ -62,7 +62,7 @@ class Refresher:
         if not force and session.state.paused:
             again = self.ports.clock.now() + transitions.PAUSED_RECHECK
             return self.committer.release(record, Result.PAUSED, renew_at=again)
-        if session.closed or budget.left() < self.ports.limits.provider + self.ports.limits.storing:
+        if session.closed or not budget.allows(self.ports.limits):
             self.committer.release(record, Result.NO_TIME, renew_at=record.due.renew_at)
             return WorkResult(Result.NO_TIME, again=True)
         return None

@@ -72,8 +72,7 @@ class Worker:
         if work.answer is not None:
             self.kept_answers.bring_back(name, work.fence, work.answer)
         table = self.restored.id()
-        now = self.ports.clock.now()
-        until = now + math.ceil(budget.left()) + self.ports.limits.lease_margin
+        now, until = self.ports.clock.now(), budget.lease_until(self.ports.limits)
         try:
             asked = work.compare or work.push or force or act is not None or work.answer is not None
             record = self.ports.connections.lease(name, now=now, until=until, even_if_not_due=asked)
