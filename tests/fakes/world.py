@@ -192,9 +192,6 @@ class World:
         self.batches = rotation.batches
         self.ticker = rotation.ticker
         self.on_demand = rotation.on_demand
-        self.upkeep = rotation.upkeep
-        self.handing = rotation.handing
-        self.recovery = rotation.recovery
         self.commands = rotation.commands
         self.code_exchange = callback.code_exchange
         self.callback_commands = callback.commands

@@ -45,7 +45,7 @@ def authorize(stage: Stage, name: ConnectionName, *, by_import: bool, withdraws:
         if withdraws:
             server.withdraw(name.account, but=refresh)
         brought = ImportFields(refresh_token=Secret(refresh), access_token=Secret(access), expires_at=now + LIFE)
-        world.upkeep.importer.bring(name, brought, world.budget(), replace=True)
+        world.commands.importer.bring(name, brought, world.budget(), replace=True)
         return
     state = _begun(stage, name) if stray else ""
     if withdraws:
@@ -82,15 +82,15 @@ def command(stage: Stage, name: ConnectionName, command: str) -> None:
         case "refresh" | "refresh --force":
             world.on_demand.refresh(name, budget, force=command.endswith("--force"))
         case "verify":
-            world.upkeep.prover.verify(name, budget)
+            world.commands.prover.verify(name, budget)
         case "publish":
-            world.upkeep.remover.publish(name, budget)
+            world.commands.remover.publish(name, budget)
         case "revoke" | "revoke --local":
             stage.ended.add(name)
-            world.upkeep.revoker.revoke(name, budget, local=command.endswith("--local"))
+            world.commands.revoker.revoke(name, budget, local=command.endswith("--local"))
         case "remove":
             stage.ended.add(name)
-            world.upkeep.remover.remove(name, budget, days=7)
+            world.commands.remover.remove(name, budget, days=7)
         case "accept" | "accept --force":
             _accept(stage, name, force=command.endswith("--force"))
         case "recover":
@@ -104,7 +104,7 @@ def command(stage: Stage, name: ConnectionName, command: str) -> None:
 def _accept(stage: Stage, name: ConnectionName, *, force: bool) -> None:
     stage.witness.woken.add(name)
     before = stage.record(name)
-    outcome = stage.world.upkeep.accepter.accept(name, stage.world.budget(), force=force)
+    outcome = stage.world.commands.accepter.accept(name, stage.world.budget(), force=force)
     after = stage.record(name)
     if before is None or after is None or before.status is not Status.QUARANTINED:
         return

@@ -14,7 +14,6 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import PublishUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import DueKey, Work
-from tokensync.entry.callback_commands import RotationCommands
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
@@ -299,8 +298,7 @@ def test_refusals_on_demand_count_for_the_breaker(world: World) -> None:
 
 def rotation(world: World, **event: object) -> dict[str, Any]:
     """Invoke the rotation function as the command line does."""
-    commands = RotationCommands(on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync")
-    return commands.answer(event, world.budget())
+    return world.commands.answer(event, world.budget())
 
 
 def test_the_refresh_command_answers_with_the_connection(world: World) -> None:

@@ -15,7 +15,6 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import FenceLost, NoAnswer, NotSent, PublishUnavailable, SealingUnavailable
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
-from tokensync.entry.callback_commands import RotationCommands
 from tokensync.refresh.result import Result
 from tokensync.refresh.schedule import scheduled
 
@@ -52,10 +51,9 @@ def settled(world: World, **settings: str) -> None:
 
 def push(world: World, **more: object) -> dict[str, Any]:
     """Push as the command line does."""
-    commands = RotationCommands(
-        on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync", more=world.handing.commands()
+    return world.commands.answer(
+        {"tokensync": "push", "connection": str(NAME), "to": "api2cart", **more}, world.budget()
     )
-    return commands.answer({"tokensync": "push", "connection": str(NAME), "to": "api2cart", **more}, world.budget())
 
 
 def refresh(world: World) -> None:

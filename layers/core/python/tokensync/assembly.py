@@ -10,13 +10,11 @@ from tokensync.authorize.finish import Finisher
 from tokensync.authorize.redelivery import Redelivery
 from tokensync.domain.sealing import Unsealer
 from tokensync.entry.app_cache import KnownApps, KnownNames
-from tokensync.entry.callback_commands import CallbackCommands, RotationCommands
-from tokensync.entry.handing_commands import Handing
+from tokensync.entry.callback_commands import CallbackCommands
 from tokensync.entry.queue import BatchRunner
-from tokensync.entry.recovery_commands import Recovery
+from tokensync.entry.rotation_commands import RotationCommands
 from tokensync.entry.seller_pages import SellerPages
 from tokensync.entry.tick import Ticker
-from tokensync.entry.upkeep_commands import Upkeep
 from tokensync.entry.webhooks import Noticer, Webhooks
 from tokensync.operate.accept import Accepter
 from tokensync.operate.dead_letters import Redriver
@@ -104,23 +102,17 @@ class RotationParts(_Shared):
         self.ticker = Ticker(ports, claim=claim)
         self.batches = BatchRunner(ports, worker=self.worker, finisher=self.finisher)
         self.on_demand = OnDemand(ports, worker=self.worker)
-        self.upkeep = self._upkeep(prefix)
-        self.handing = Handing(
-            handover=Handover(ports, on_demand=self.on_demand, pusher=self.pusher),
-            trial=SecretTrial(ports, on_demand=self.on_demand, accounts=self.accounts),
-            prefix=prefix,
-        )
+        self.commands = self._commands(prefix, dead_letters)
+
+    def _commands(self, prefix: str, dead_letters: DeadLetters) -> RotationCommands:
+        ports, on_demand, committer = self.ports, self.on_demand, self.committer
+        prover = Prover(ports, on_demand=on_demand, verifier=self.verifier)
         redriver = Redriver(
             ports, dead_letters=dead_letters, kept_answers=self.kept_answers, redelivery=self.redelivery
         )
-        self.recovery = Recovery(Recoverer(ports, on_demand=self.on_demand, redriver=redriver))
-        more = {**self.upkeep.commands(), **self.handing.commands(), **self.recovery.commands()}
-        self.commands = RotationCommands(on_demand=self.on_demand, ticker=self.ticker, prefix=prefix, more=more)
-
-    def _upkeep(self, prefix: str) -> Upkeep:
-        ports, on_demand, committer = self.ports, self.on_demand, self.committer
-        prover = Prover(ports, on_demand=on_demand, verifier=self.verifier)
-        return Upkeep(
+        return RotationCommands(
+            on_demand=on_demand,
+            ticker=self.ticker,
             importer=Importer(
                 ports, on_demand=on_demand, establisher=self.establisher, prover=prover, verifier=self.verifier
             ),
@@ -128,6 +120,9 @@ class RotationParts(_Shared):
             revoker=Revoker(ports, on_demand=on_demand, concluder=self.concluder, committer=committer),
             remover=Remover(ports, on_demand=on_demand, committer=committer),
             accepter=Accepter(ports, on_demand=on_demand, committer=committer),
+            handover=Handover(ports, on_demand=on_demand, pusher=self.pusher),
+            trial=SecretTrial(ports, on_demand=on_demand, accounts=self.accounts),
+            recoverer=Recoverer(ports, on_demand=on_demand, redriver=redriver),
             prefix=prefix,
         )
 

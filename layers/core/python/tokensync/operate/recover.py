@@ -5,7 +5,6 @@ An answer that is found is concluded here, which asks no provider; all else is q
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -16,7 +15,7 @@ from tokensync.domain.connection import Phase, Status
 from tokensync.domain.errors import FenceLost, StoreUnavailable, TokensyncError
 from tokensync.domain.work import Work
 from tokensync.operate.dead_letters import Found
-from tokensync.operate.summary import condition
+from tokensync.operate.summary import condition, filled
 from tokensync.refresh.breaker import count_attempts
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
@@ -119,7 +118,7 @@ class Recoverer:
 
     def _concluded(self, name: ConnectionName, budget: Budget) -> Found:
         """Conclude the answer that a connection waits for: no provider is asked."""
-        on_demand = self.on_demand
+        on_demand, again = self.on_demand, filled("tokensync recover {name}", name)
         session = Session(name.app, self.ports)
 
         def rests(record: Connection, grant: Grant, session: Session) -> WorkResult:
@@ -130,11 +129,11 @@ class Recoverer:
             outcome = on_demand.worker.run(Work(connection=name), session, budget, act=rests)
             waits = outcome.result is Result.POSTPONED and self._still_waits(outcome.record)
         except TokensyncError as error:
-            return Found("answer", str(name), "stays", str(error), f"{_AGAIN} {shlex.quote(str(name))}", later=True)
+            return Found("answer", str(name), "stays", str(error), again, later=True)
         count_attempts(session, self.ports)
         if waits:
             why = "its answer is kept, and could not be brought back now"
-            return Found("answer", str(name), "stays", why, f"{_AGAIN} {shlex.quote(str(name))}", later=True)
+            return Found("answer", str(name), "stays", why, again, later=True)
         return _told(name, outcome)
 
     def _still_waits(self, record: Connection | None) -> bool:

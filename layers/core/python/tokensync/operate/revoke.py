@@ -15,6 +15,7 @@ from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.http import present
 from tokensync.oauth.token_request import revocation_request
 from tokensync.oauth.token_response import read_revocation
+from tokensync.operate.summary import filled
 from tokensync.refresh import transitions
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
@@ -65,7 +66,7 @@ class Revoker:
                 raise NotOffered(
                     f"{provider.title} has no call that revokes: the account itself ends the authorization, where its "
                     f"settings list connected apps; --local marks it here alone",
-                    next_command=f"tokensync revoke {name} --local",
+                    next_command=filled("tokensync revoke {name} --local", name),
                 )
             if _presents_access_token(session) and self._has_ended(seen) and seen.status in _RENEWED:
                 return self._renewed(seen, session, budget)

@@ -9,6 +9,7 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import FailureClass
 from tokensync.operate.on_demand import RESTS
+from tokensync.operate.summary import filled
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import released
@@ -55,7 +56,7 @@ class Prover:
         if session.provider.account_call is None:
             raise NotOffered(
                 f"{session.provider.title} has no call that verifies an access token; a refresh proves the connection",
-                next_command=f"tokensync refresh {name}",
+                next_command=filled("tokensync refresh {name}", name),
             )
         if seen.obtained_at is None:  # imported with a refresh token alone
             return Proof(outcome=on_demand.refresh(name, budget))
