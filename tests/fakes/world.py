@@ -193,6 +193,7 @@ class World:
         self.ticker = rotation.ticker
         self.on_demand = rotation.on_demand
         self.commands = rotation.commands
+        self.consent = callback.consent
         self.code_exchange = callback.code_exchange
         self.callback_commands = callback.commands
         self.seller_pages = callback.seller_pages

@@ -53,7 +53,7 @@ def authorize(stage: Stage, name: ConnectionName, *, by_import: bool, withdraws:
     code = server.authorize(name.account)
     stage.authorized[name].append(Consent(now, server.codes[code], stray=stray))
     text = f"{_BACK}?code={code}&state={quote(state)}" if stray else code
-    world.code_exchange.pasted(text, session, world.signer, world.budget(), redirect_uri=_BACK)
+    world.code_exchange.take_paste(text, session, world.signer, world.budget(), redirect_uri=_BACK)
 
 
 def _begun(stage: Stage, name: ConnectionName) -> str:
@@ -62,7 +62,7 @@ def _begun(stage: Stage, name: ConnectionName) -> str:
     ends = world.clock.now() + LIFE
     invite = Invite(id=f"stray-{ends}", app=name.app, expires_at=ends, for_account="somebody-else")
     cookie = world.signer.operator(name.app)
-    begun = world.code_exchange.begin(invite, session, world.signer, cookie=cookie, redirect_uri=_BACK)
+    begun = world.consent.begin(invite, session, world.signer, cookie=cookie, redirect_uri=_BACK)
     return parse_qs(urlsplit(begun.url).query)["state"][0]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tokensync.authorize.begin import Consent
 from tokensync.authorize.establish import Establisher
 from tokensync.authorize.exchange import CodeExchange
 from tokensync.authorize.finish import Finisher
@@ -134,12 +135,20 @@ class CallbackParts(_Shared):
         self, ports: Ports, webhook_events: WebhookEvents, signer: Callable[[], Signer], base_url: str
     ) -> None:
         super().__init__(ports)
-        self.code_exchange = CodeExchange(ports, finisher=self.finisher, restored=self.restored)
+        self.consent = Consent(ports, restored=self.restored)
+        self.code_exchange = CodeExchange(ports, consent=self.consent, finisher=self.finisher, restored=self.restored)
         known = KnownNames(ports.apps, ports.clock)
         registered = KnownApps(ports.apps, known, ports.clock)
         self.seller_pages = SellerPages(
-            ports, code_exchange=self.code_exchange, signer=signer, known=known, registered=registered
+            ports,
+            consent=self.consent,
+            code_exchange=self.code_exchange,
+            signer=signer,
+            known=known,
+            registered=registered,
         )
         noticer = Noticer(ports, webhook_events=webhook_events, signer=signer)
         self.webhooks = Webhooks(ports, noticer=noticer, known=known, registered=registered)
-        self.commands = CallbackCommands(ports, code_exchange=self.code_exchange, signer=signer, base_url=base_url)
+        self.commands = CallbackCommands(
+            ports, consent=self.consent, code_exchange=self.code_exchange, signer=signer, base_url=base_url
+        )

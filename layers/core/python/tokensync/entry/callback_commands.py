@@ -16,6 +16,7 @@ from tokensync.refresh.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tokensync.authorize.begin import Consent
     from tokensync.authorize.exchange import CodeExchange
     from tokensync.authorize.links import Signer
     from tokensync.domain.ports import Ports
@@ -27,6 +28,7 @@ class CallbackCommands:
     """The registry of the callback function's commands."""
 
     ports: Ports
+    consent: Consent
     code_exchange: CodeExchange
     signer: Callable[[], Signer]
     base_url: str
@@ -38,7 +40,7 @@ class CallbackCommands:
 
     def _paste(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         app = app_name(str(event["app"]))
-        authorization = self.code_exchange.pasted(
+        authorization = self.code_exchange.take_paste(
             str(event["text"]), self._session(app), self.signer(), budget, redirect_uri=self._redirect_uri(app, event)
         )
         return of_authorization(app, authorization)
@@ -48,7 +50,7 @@ class CallbackCommands:
         del budget
         app, signer = app_name(str(event["app"])), self.signer()
         expires_at = self.ports.clock.now() + LIFETIME
-        begun = self.code_exchange.begin(
+        begun = self.consent.begin(
             Invite(id="", app=app, expires_at=expires_at, label=str(event.get("label") or "")),
             self._session(app),
             signer,
@@ -65,7 +67,7 @@ class CallbackCommands:
     def _mint(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         app = app_name(str(event["app"]))
         label = str(event.get("label") or "")
-        authorization = self.code_exchange.minted(self._session(app), self.signer(), budget, label=label)
+        authorization = self.code_exchange.mint(self._session(app), self.signer(), budget, label=label)
         paused = authorization.outcome is AuthorizationState.FAILED and bool(self.ports.apps.state(app).paused)
         return of_first_token(app, authorization, paused=paused)
 

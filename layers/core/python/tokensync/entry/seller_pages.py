@@ -28,6 +28,7 @@ from tokensync.refresh.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tokensync.authorize.begin import Consent
     from tokensync.authorize.exchange import CodeExchange
     from tokensync.authorize.links import Signer
     from tokensync.domain.authorization import Authorization
@@ -45,6 +46,7 @@ class SellerPages:
     """Answers the seller's browser. `signer` and the apps' names are fetched when they are first needed."""
 
     ports: Ports
+    consent: Consent
     code_exchange: CodeExchange
     signer: Callable[[], Signer]
     known: KnownNames
@@ -55,7 +57,7 @@ class SellerPages:
         try:
             invite = self._invite(name, raw_query)
             session = self._session(name)
-            begun = self.code_exchange.begin(
+            consent = self.consent.begin(
                 invite,
                 session,
                 self.signer(),
@@ -72,7 +74,7 @@ class SellerPages:
         except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
             self.ports.log.warning("connect.failed", app=name, error=str(error))
             return page("unavailable", 503)
-        return Page(status=302, headers={"location": begun.url}, cookies=(_set_cookie(begun.cookie),))
+        return Page(status=302, headers={"location": consent.url}, cookies=(_set_cookie(consent.cookie),))
 
     def callback(self, name: str, raw_query: str, cookies: Sequence[str], budget: Budget, *, base_url: str) -> Page:
         """Answer GET /callback/{app}: exchange the code at most once, then send the browser to the result."""
@@ -81,7 +83,7 @@ class SellerPages:
         try:
             query = Query.parse(raw_query)
             if not query.state and self._may_be_installed(name, query):
-                installer = self.code_exchange.installed(
+                installer = self.code_exchange.take_install(
                     query,
                     self._session(name),
                     self.signer(),
@@ -91,7 +93,7 @@ class SellerPages:
                 )
                 shown = (_set_cookie(installer),)
             else:
-                self.code_exchange.authorized(query, self._session(name), self.signer(), budget, cookie=cookie)
+                self.code_exchange.take_callback(query, self._session(name), self.signer(), budget, cookie=cookie)
         except (InvalidName, UnknownApp):
             return page("not_found", 404)
         except BadRequest as error:
@@ -111,7 +113,7 @@ class SellerPages:
             return self._refused(name, "no_browser", 400, BadRequest("no cookie"))
         try:
             session = self._session(name, fresh=False)  # a waiting browser asks every few seconds
-            authorization = self.code_exchange.outcome(name, cookie)
+            authorization = self.code_exchange.latest(name, cookie)
             if authorization is None:
                 return page("not_found", 404)
             return self._told(authorization, session, base_url)
