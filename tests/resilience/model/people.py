@@ -82,9 +82,9 @@ def command(stage: Stage, name: ConnectionName, command: str) -> None:
         case "refresh" | "refresh --force":
             world.on_demand.refresh(name, budget, force=command.endswith("--force"))
         case "verify":
-            world.commands.prover.verify(name, budget)
+            world.commands.verification.verify(name, budget)
         case "publish":
-            world.commands.remover.publish(name, budget)
+            world.commands.republisher.publish(name, budget)
         case "revoke" | "revoke --local":
             stage.ended.add(name)
             world.commands.revoker.revoke(name, budget, local=command.endswith("--local"))

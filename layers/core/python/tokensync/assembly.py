@@ -21,12 +21,13 @@ from tokensync.operate.accept import Accepter
 from tokensync.operate.dead_letters import Redriver
 from tokensync.operate.imports import Importer
 from tokensync.operate.on_demand import OnDemand
+from tokensync.operate.publish import Republisher
 from tokensync.operate.push import Handover
 from tokensync.operate.recover import Recoverer
 from tokensync.operate.remove import Remover
 from tokensync.operate.revoke import Revoker
 from tokensync.operate.rotate_secret import SecretTrial
-from tokensync.operate.verify import Prover
+from tokensync.operate.verify import Verification
 from tokensync.refresh.account import AccountReader, Verifier
 from tokensync.refresh.attempt import Refresher
 from tokensync.refresh.commit import Committer
@@ -62,7 +63,9 @@ class _Shared:
             committer=self.committer,
             publisher=self.publisher,
         )
-        self.establisher = Establisher(ports, committer=self.committer, restored=self.restored)
+        self.establisher = Establisher(
+            ports, committer=self.committer, kept_answers=self.kept_answers, restored=self.restored
+        )
         self.redelivery = Redelivery(ports, restored=self.restored)
         self.finisher = Finisher(
             ports,
@@ -106,8 +109,8 @@ class RotationParts(_Shared):
         self.commands = self._commands(prefix, dead_letters)
 
     def _commands(self, prefix: str, dead_letters: DeadLetters) -> RotationCommands:
-        ports, on_demand, committer = self.ports, self.on_demand, self.committer
-        prover = Prover(ports, on_demand=on_demand, verifier=self.verifier)
+        ports, on_demand, worker, committer = self.ports, self.on_demand, self.worker, self.committer
+        verification = Verification(ports, on_demand=on_demand, verifier=self.verifier)
         redriver = Redriver(
             ports, dead_letters=dead_letters, kept_answers=self.kept_answers, redelivery=self.redelivery
         )
@@ -115,15 +118,23 @@ class RotationParts(_Shared):
             on_demand=on_demand,
             ticker=self.ticker,
             importer=Importer(
-                ports, on_demand=on_demand, establisher=self.establisher, prover=prover, verifier=self.verifier
+                ports,
+                on_demand=on_demand,
+                establisher=self.establisher,
+                verification=verification,
+                verifier=self.verifier,
+                accounts=self.accounts,
+                unsealer=self.unsealer,
+                restored=self.restored,
             ),
-            prover=prover,
+            verification=verification,
             revoker=Revoker(ports, on_demand=on_demand, concluder=self.concluder, committer=committer),
             remover=Remover(ports, on_demand=on_demand, committer=committer),
-            accepter=Accepter(ports, on_demand=on_demand, committer=committer),
+            republisher=Republisher(ports, on_demand=on_demand, committer=committer),
+            accepter=Accepter(ports, on_demand=on_demand, worker=worker, committer=committer),
             handover=Handover(ports, on_demand=on_demand, pusher=self.pusher),
-            trial=SecretTrial(ports, on_demand=on_demand, accounts=self.accounts),
-            recoverer=Recoverer(ports, on_demand=on_demand, redriver=redriver),
+            trial=SecretTrial(ports, on_demand=on_demand, worker=worker, accounts=self.accounts),
+            recoverer=Recoverer(ports, on_demand=on_demand, worker=worker, redriver=redriver),
             prefix=prefix,
         )
 

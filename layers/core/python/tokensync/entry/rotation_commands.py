@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from tokensync.operate.accept import Accepter
     from tokensync.operate.imports import Importer
     from tokensync.operate.on_demand import OnDemand
+    from tokensync.operate.publish import Republisher
     from tokensync.operate.push import Handover
     from tokensync.operate.recover import Recoverer
     from tokensync.operate.remove import Remover
     from tokensync.operate.revoke import Revoker
     from tokensync.operate.rotate_secret import SecretTrial
-    from tokensync.operate.verify import Prover
+    from tokensync.operate.verify import Verification
     from tokensync.refresh.result import WorkResult
 
 
@@ -39,9 +40,10 @@ class RotationCommands:
     on_demand: OnDemand
     ticker: Ticker
     importer: Importer
-    prover: Prover
+    verification: Verification
     revoker: Revoker
     remover: Remover
+    republisher: Republisher
     accepter: Accepter
     handover: Handover
     trial: SecretTrial
@@ -91,14 +93,14 @@ class RotationCommands:
 
     def _verify(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = _connection(event)
-        proof = self.prover.verify(name, budget)
+        done = self.verification.verify(name, budget)
         # A refused token led to a refresh, and the answer is the refresh's.
-        answer = self._of_work(name, proof.outcome, None if proof.refused else command_answers.NOT_VERIFIED)
-        return {**answer, "facts_changed": proof.facts_changed, "refused": proof.refused}
+        answer = self._of_work(name, done.outcome, None if done.refused else command_answers.NOT_VERIFIED)
+        return {**answer, "facts_changed": done.facts_changed, "refused": done.refused}
 
     def _publish(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = _connection(event)
-        outcome = self.remover.publish(name, budget)
+        outcome = self.republisher.publish(name, budget)
         if outcome.backpressure:
             message = f"{name}: Secrets Manager did not take it; it is published later by itself"
             return command_answers.refused("postponed", message, filled("tokensync show {name}", name), LATER)

@@ -1,4 +1,4 @@
-"""`import`: a connection from tokens that an operator brings, proved at once. Importing the same again is harmless."""
+"""`import`: a connection from tokens of another system, proved at once. Importing the same again is harmless."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
-from tokensync.authorize.establish import Authorized
+from tokensync.authorize.establish import GrantSource
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
 from tokensync.domain.grant import Grant
@@ -14,7 +14,7 @@ from tokensync.domain.messages import Failure
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
-from tokensync.operate.on_demand import RESTS
+from tokensync.operate.on_demand import UNREFRESHABLE
 from tokensync.refresh.account import kept_facts
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
@@ -27,18 +27,20 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
+    from tokensync.domain.sealing import Unsealer
     from tokensync.operate.import_fields import ImportFields
     from tokensync.operate.on_demand import OnDemand
-    from tokensync.operate.verify import Prover
-    from tokensync.refresh.account import Verifier
+    from tokensync.operate.verify import Verification
+    from tokensync.refresh.account import AccountReader, Verifier
+    from tokensync.refresh.restored_table import RestoredTable
 
 EVENT = "connection.imported"
-_READ = (Status.ACTIVE, Status.HELD)
+_READ = (Status.ACTIVE, Status.HELD)  # whose access tokens workloads use
 
 
 @dataclass(frozen=True, kw_only=True)
-class Import:
-    """How an import ended. `again` tells that this very token had been imported before."""
+class ImportResult:
+    """How an import ended. `again` means that this very token was imported before."""
 
     outcome: WorkResult
     again: bool = False
@@ -46,35 +48,38 @@ class Import:
 
 @dataclass(frozen=True)
 class Importer:
-    """Imports on demand. Thread-safe: it holds no state."""
+    """Imports connections."""
 
     ports: Ports
     on_demand: OnDemand
     establisher: Establisher
-    prover: Prover
+    verification: Verification
     verifier: Verifier
+    accounts: AccountReader
+    unsealer: Unsealer
+    restored: RestoredTable
 
-    def bring(self, name: ConnectionName, brought: ImportFields, budget: Budget, *, replace: bool = False) -> Import:
-        """Make a connection of what was brought; without an access token refresh at once, so that it is proved.
+    def bring(
+        self, name: ConnectionName, brought: ImportFields, budget: Budget, *, replace: bool = False
+    ) -> ImportResult:
+        """Make a connection of imported tokens; without an access token refresh at once, so that it is proved.
 
-        A token that the provider refuses is kept: the connection says so. `replace` puts it in the place of a
-        connection that stands.
+        A token that the provider refuses is kept: the connection says so. `replace` replaces an existing connection.
 
         Raises:
             AppPaused, AlreadyStands, NotOffered, BadRequest: nothing was done.
             UnknownApp, InvalidApp, NewerSchema, StoreUnavailable, SealingUnavailable: nothing was done.
         """
-        on_demand = self.on_demand
         session = Session(name.app, self.ports)
         self._check(session, brought)
         _ = session.key  # in hand before anything is written
-        stands, mark = self.ports.connections.get(name), brought.mark(name.app)
-        if stands is not None and stands.removed_at is None:
-            if stands.authorized.authorized_by == mark:
-                return Import(outcome=self._again(stands, budget), again=True)
-            if stands.status is not Status.QUARANTINED and not replace:
+        existing, mark = self.ports.connections.get(name), brought.mark(name.app)
+        if existing is not None and existing.removed_at is None:
+            if existing.authorized.authorized_by == mark:
+                return ImportResult(outcome=self._again(existing, budget), again=True)
+            if existing.status is not Status.QUARANTINED and not replace:
                 raise AlreadyStands(
-                    f"the connection {name} stands already ({stands.status.value}); nothing was touched"
+                    f"the connection {name} stands already ({existing.status.value}); nothing was touched"
                 )
         now = self.ports.clock.now()
         grant = _grant(name, brought, now)
@@ -82,31 +87,33 @@ class Importer:
         facts: dict[str, Any] | Failure = {}
         unproved = brought.access_token is None
         if unproved:
-            grant = self._with_standing_token(grant, stands)
+            grant = self._with_published_token(grant, existing)
         else:
             facts = self._facts(grant, session)
             grant = _with_facts(grant, facts)
             self.verifier.index(name, grant.account, session)
         verified = bool(facts) and not isinstance(facts, Failure)
-        authorized = Authorized(at=now, by=mark, life=life, event=EVENT, verified=verified, unproved=unproved)
-        over = None if replace else 0 if stands is None else stands.fence
-        if not self.establisher.establish(name, grant, authorized, session, budget, over=over):
+        source = GrantSource(at=now, by=mark, life=life, event=EVENT, verified=verified, unproved=unproved)
+        over = None if replace else 0 if existing is None else existing.fence
+        if not self.establisher.establish(name, grant, source, session, budget, over=over):
             if not replace:
                 raise AlreadyStands(f"the connection {name} came to stand meanwhile; nothing was touched")
-            return Import(outcome=WorkResult(Result.TAKEN_OVER, self.ports.connections.get(name)))
-        self._tell_its_end(name, grant, session)
-        return Import(outcome=self._proved(on_demand.standing(name), session, budget, verified=verified))
+            return ImportResult(outcome=WorkResult(Result.TAKEN_OVER, self.ports.connections.get(name)))
+        self._alert_its_end(name, grant, session)
+        return ImportResult(outcome=self._proved(self.on_demand.existing(name), session, budget, verified=verified))
 
-    def _with_standing_token(self, grant: Grant, stands: Connection | None) -> Grant:
-        """Return the grant with the access token that workloads read: should its refresh fail, they are told of that.
+    def _with_published_token(self, grant: Grant, existing: Connection | None) -> Grant:
+        """Return the grant with the access token that workloads read now: if its refresh fails, the secret can say so.
 
-        What was never published, or is told as dead already, is not taken over.
+        An access token that was never published, or is known to be dead, is not taken over.
         """
-        if stands is None or stands.status not in _READ or stands.sealed_grant is None or stands.obtained_at is None:
+        if existing is None or existing.status not in _READ:
             return grant
-        if self.establisher.restored.is_unchecked(stands):  # workloads may read a newer one
+        if existing.sealed_grant is None or existing.obtained_at is None:
             return grant
-        old = self.on_demand.worker.unsealer.grant(stands)
+        if self.restored.is_unchecked(existing):  # workloads may read a newer one
+            return grant
+        old = self.unsealer.grant(existing)
         return changed(
             old,
             label=grant.label or old.label,
@@ -116,17 +123,17 @@ class Importer:
         )
 
     def _facts(self, grant: Grant, session: Session) -> dict[str, Any] | Failure:
-        """Ask whose the brought access token is, before anybody reads it; a failure leaves that to later.
+        """Ask whose the access token is before it is published; after a failure that is verified later.
 
         Raises:
-            BadRequest: it is another account's.
+            BadRequest: it belongs to another account.
         """
-        facts = self.verifier.accounts.facts(grant, session)
+        facts = self.accounts.facts(grant, session)
         if not isinstance(facts, Failure) and self.verifier.names_another(facts, grant, session):
             raise BadRequest("this token belongs to another account; nothing was imported")
         return facts
 
-    def _tell_its_end(self, name: ConnectionName, grant: Grant, session: Session) -> None:
+    def _alert_its_end(self, name: ConnectionName, grant: Grant, session: Session) -> None:
         if session.provider.renews(grant) or grant.access_expires_at is None:
             return
         self.ports.alerts.tell(
@@ -156,16 +163,16 @@ class Importer:
         if provider.grant_type is GrantType.REFRESH_TOKEN:
             raise BadRequest(f"{provider.title} needs a refresh_token")
         if brought.expires_at is None and provider.answer.refresh_expires_in is not None:
-            # A provider whose answers tell of refresh tokens gives access tokens that end.
+            # A provider that issues refresh tokens with a lifetime issues access tokens that end.
             raise BadRequest(f"access tokens of {provider.title} expire: bring the refresh_token, or expires_at")
 
-    def _again(self, stands: Connection, budget: Budget) -> WorkResult:
+    def _again(self, record: Connection, budget: Budget) -> WorkResult:
         """Go on with an import that came before: what it did not prove is proved now."""
-        if stands.status not in (Status.ACTIVE, Status.HELD):
-            return WorkResult(RESTS[stands.status], stands)
-        if self._is_unproved(stands):
-            return self.on_demand.refresh(stands.name, budget)
-        return WorkResult(Result.NOTHING_DUE, stands)
+        if record.status not in _READ:
+            return WorkResult(UNREFRESHABLE[record.status], record)
+        if self._is_unproved(record):
+            return self.on_demand.refresh(record.name, budget)
+        return WorkResult(Result.NOTHING_DUE, record)
 
     def _is_unproved(self, record: Connection) -> bool:
         return record.obtained_at is None or (
@@ -173,13 +180,13 @@ class Importer:
         )
 
     def _proved(self, record: Connection, session: Session, budget: Budget, *, verified: bool) -> WorkResult:
-        """Refresh where no access token came, verify one that nothing else will prove."""
+        """Refresh where there is no access token, and verify one that no refresh will prove."""
         if record.status is not Status.ACTIVE:
-            return WorkResult(RESTS.get(record.status, Result.HELD), record)
+            return WorkResult(UNREFRESHABLE.get(record.status, Result.HELD), record)
         if self._is_unproved(record):
             return self.on_demand.refresh(record.name, budget)
         if record.due.renew_at is None and session.provider.account_call is not None and not verified:
-            return self.prover.verify(record.name, budget).outcome
+            return self.verification.verify(record.name, budget).outcome
         done = Result.VERIFIED if record.due.renew_at is None and verified else Result.PUBLISHED
         return WorkResult(Result.POSTPONED if record.publishing_is_due() else done, record)
 

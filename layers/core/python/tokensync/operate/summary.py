@@ -1,6 +1,7 @@
 """A connection as operators see it: names, times and states, and no secret.
 
-What keeps a connection from being simply active, in words: why, and the command that leads on. Said here alone.
+The one table that says what keeps a connection from being simply active: why, and the command that helps. Answers of
+commands, `list`, `show` and `doctor` render it.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 def summary(record: Connection, *, prefix: str, paused: str = "") -> dict[str, Any]:
     """Return what `tokensync list` and `show` print of a connection; times in Unix seconds or None.
 
-    `reason`, `why` and `next` tell what keeps it from being simply active, `paused` why its app is paused.
+    `reason`, `why` and `next` say what keeps it from being simply active. `paused` is why its app is paused, empty
+    where it runs.
     """
-    told = condition(record, paused=paused)
+    needs = condition(record, paused=paused)
     return {
         "connection": str(record.name),
         "app": record.name.app,
@@ -32,9 +34,9 @@ def summary(record: Connection, *, prefix: str, paused: str = "") -> dict[str, A
         "account_id": record.name.account,
         "label": record.label,
         "status": record.status.value,
-        "reason": record.reason or (told.word if told is not None else ""),
-        "why": told.why if told is not None else "",
-        "next": told.command(record.name) if told is not None else "",
+        "reason": record.reason or ("" if needs is None else needs.word),
+        "why": "" if needs is None else needs.why,
+        "next": "" if needs is None else needs.command(record.name),
         "generation": record.generation,
         "access_expires_at": record.access_expires_at,
         "refresh_expires_at": record.refresh_expires_at,
@@ -44,15 +46,15 @@ def summary(record: Connection, *, prefix: str, paused: str = "") -> dict[str, A
         "pushed": record.consumer.pushed or None,
         "missing_scopes": list(record.authorized.missing_scopes),
         "removed_at": record.removed_at,
-        "last_error": None if record.last_error is None else _told(record.last_error),
+        "last_error": None if record.last_error is None else _last_error(record.last_error),
         "secret": token_secret_name(prefix, record.name),
     }
 
 
-def _told(error: LastError) -> dict[str, Any]:
-    told = asdict(error)
-    told["class"] = str(told.pop("failure"))
-    return told
+def _last_error(error: LastError) -> dict[str, Any]:
+    fields = asdict(error)
+    fields["class"] = str(fields.pop("failure"))
+    return fields
 
 
 INVITE = "tokensync invite {app} --for {name}"
@@ -152,10 +154,7 @@ RETRIED = Condition("retried", "the provider gave no token now; it is tried agai
 
 
 def condition(record: Connection, *, paused: str = "") -> Condition | None:
-    """Return what is to be told of a connection, None of one that is simply active.
-
-    `paused` is why its app is paused, empty where it runs.
-    """
+    """Return why a connection needs a look, None where it is simply active; `paused` as for `summary`."""
     if record.removed_at is not None:
         return _REMOVED
     if record.is_half_removed:
@@ -166,7 +165,7 @@ def condition(record: Connection, *, paused: str = "") -> Condition | None:
 
 
 def _of_active(record: Connection, *, paused: str) -> Condition | None:
-    """Return what is to be told of a connection whose authorization stands."""
+    """Return why an active connection needs a look, None where it needs none."""
     if record.unpublished:
         return _FULL if record.unpublished == QUOTA else _UNPUBLISHED
     if record.consumer.handed_over_at is not None:
