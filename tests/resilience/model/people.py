@@ -72,7 +72,7 @@ def deauthorize(stage: Stage, name: ConnectionName) -> None:
     stage.server(name).withdraw(name.account)
     now = stage.world.clock.now()
     webhook_event = WebhookEvent(kind=WebhookEventKind.DEAUTHORIZED, at=now, account=name.account)
-    stage.world.webhooks.noticer.take(name.app, webhook_event, f"{name}-{now}", base_url="")
+    stage.world.webhooks.take(name.app, webhook_event, f"{name}-{now}", base_url="")
 
 
 def command(stage: Stage, name: ConnectionName, command: str) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from tokensync.entry.queue import Report
+    from tokensync.entry.queue import BatchResult
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def bodies(*names: ConnectionName) -> Mapping[str, str]:
     return {f"m{index}": Work(connection=name).to_json() for index, name in enumerate(names)}
 
 
-def run(world: World, messages: Mapping[str, str]) -> Report:
+def run(world: World, messages: Mapping[str, str]) -> BatchResult:
     """Run one batch."""
     return world.batches.run(messages, world.budget())
 

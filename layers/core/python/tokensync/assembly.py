@@ -16,7 +16,7 @@ from tokensync.entry.queue import BatchRunner
 from tokensync.entry.rotation_commands import RotationCommands
 from tokensync.entry.seller_pages import SellerPages
 from tokensync.entry.tick import Ticker
-from tokensync.entry.webhooks import Noticer, Webhooks
+from tokensync.entry.webhooks import Webhooks
 from tokensync.operate.accept import Accepter
 from tokensync.operate.dead_letters import Redriver
 from tokensync.operate.imports import Importer
@@ -158,8 +158,9 @@ class CallbackParts(_Shared):
             known=known,
             registered=registered,
         )
-        noticer = Noticer(ports, webhook_events=webhook_events, signer=signer)
-        self.webhooks = Webhooks(ports, noticer=noticer, known=known, registered=registered)
+        self.webhooks = Webhooks(
+            ports, webhook_events=webhook_events, signer=signer, known=known, registered=registered
+        )
         self.commands = CallbackCommands(
             ports, consent=self.consent, code_exchange=self.code_exchange, signer=signer, base_url=base_url
         )

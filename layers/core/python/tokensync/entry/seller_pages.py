@@ -1,4 +1,4 @@
-"""The seller's pages: what each request to /connect and /callback is answered."""
+"""The seller's pages: the answer to each request to /connect and /callback. Their texts are in `pages/templates/`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,18 @@ if TYPE_CHECKING:
 
 _COOKIE = "__Host-tokensync"
 _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{16,64}")
-_COOKIE_LIFE = 86_400
+_COOKIE_LIFE = 86_400  # seconds
+
+# The page that tells a seller how an authorization ended.
+RESULT_PAGES = {
+    AuthorizationState.WAITING: "waiting",
+    AuthorizationState.WORKING: "working",
+    AuthorizationState.CONNECTED: "connected",
+    AuthorizationState.CANCELLED: "declined",
+    AuthorizationState.FAILED: "failed",
+    AuthorizationState.QUARANTINED: "wrong_account",
+}
+_MAY_START_AGAIN = frozenset({AuthorizationState.WAITING, AuthorizationState.FAILED, AuthorizationState.CANCELLED})
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ class SellerPages:
         except BadRequest as error:
             return self._refused(name, "bad_request", 400, error)
         except InviteRefused as error:
-            return self._refused(name, "invite", 403, error)
+            return self._refused(name, "invite_refused", 403, error)
         except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
             self.ports.log.warning("connect.failed", app=name, error=str(error))
             return page("unavailable", 503)
@@ -99,7 +110,7 @@ class SellerPages:
         except BadRequest as error:
             return self._refused(name, "bad_request", 400, error)
         except (AlreadyConsumed, FenceLost):
-            # Somebody else was first, or has finished it meanwhile: the result page tells how it ended.
+            # Another request was first, or has finished it meanwhile: the result page shows how it ended.
             self.ports.log.info("callback.repeated", app=name)
         except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
             self.ports.log.warning("callback.failed", app=name, error=str(error))
@@ -116,22 +127,22 @@ class SellerPages:
             authorization = self.code_exchange.latest(name, cookie)
             if authorization is None:
                 return page("not_found", 404)
-            return self._told(authorization, session, base_url)
+            return self._result_page(authorization, session, base_url)
         except (InvalidName, UnknownApp):
             return page("not_found", 404)
         except (InvalidApp, StoreUnavailable) as error:
             self.ports.log.warning("result.failed", app=name, error=str(error))
             return page("unavailable", 503)
 
-    def _told(self, authorization: Authorization, session: Session, base_url: str) -> Page:
+    def _result_page(self, authorization: Authorization, session: Session, base_url: str) -> Page:
         outcome = authorization.outcome
         lease_over = authorization.lease_until is not None and authorization.lease_until < self.ports.clock.now()
         if outcome is AuthorizationState.WORKING and lease_over and authorization.received_at is None:
             outcome = AuthorizationState.FAILED
         if outcome is AuthorizationState.WORKING:
-            return page("working", 200, refresh=3)
+            return page(RESULT_PAGES[outcome], 200, refresh=3)
         return page(
-            outcome.value,
+            RESULT_PAGES[outcome],
             200,
             label=authorization.label,
             provider=session.provider.title,
@@ -166,7 +177,7 @@ class SellerPages:
         return app.settings.get("installs") == "provider"
 
     def _session(self, name: str, *, fresh: bool = True) -> Session:
-        # Read now: a link made with a client id that was just replaced would lead nowhere.
+        # Read now: a link with a client id that was just replaced would lead nowhere.
         return Session(app_name(name), self.ports, fresh=fresh)
 
     def _refused(self, name: str, text: str, status: int, error: BadRequest | InviteRefused) -> Page:
@@ -177,11 +188,8 @@ class SellerPages:
         return page(text, status)
 
 
-_MAY_START_AGAIN = frozenset({AuthorizationState.WAITING, AuthorizationState.FAILED, AuthorizationState.CANCELLED})
-
-
 def _set_cookie(cookie: Secret) -> str:
-    """Return the header's value that binds what is under way to one browser."""
+    """Return the header's value that binds an authorization to one browser."""
     return f"{_COOKIE}={cookie.reveal()}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_LIFE}"
 
 
