@@ -45,7 +45,7 @@ def authorize(stage: Stage, name: ConnectionName, *, by_import: bool, withdraws:
         if withdraws:
             server.withdraw(name.account, but=refresh)
         brought = ImportFields(refresh_token=Secret(refresh), access_token=Secret(access), expires_at=now + LIFE)
-        world.commands.importer.bring(name, brought, world.budget(), replace=True)
+        world.commands.importer.import_tokens(name, brought, world.budget(), replace=True)
         return
     state = _begun(stage, name) if stray else ""
     if withdraws:

@@ -159,7 +159,7 @@ class Finisher:
             missing_scopes=missing,
             detail=f"the invite was for {authorization.for_account}" if strange else "",
         )
-        stands = self.establisher.establish(name, grant, source, session, budget)
+        has_it = self.establisher.establish(name, grant, source, session, budget)
         if strange:
             self._alert_quarantine(authorization, name, following=f"tokensync accept {name}")
             return self._end(authorization, AuthorizationState.QUARANTINED, "another account", connection=str(name))
@@ -175,7 +175,7 @@ class Finisher:
             self._alert_missing_scopes(name, missing, session)
         # A response is kept, and never published, where a later authorization of the same account took its place.
         return self._end(
-            authorization, AuthorizationState.CONNECTED, connection=str(name), keep=not stands, missing_scopes=missing
+            authorization, AuthorizationState.CONNECTED, connection=str(name), keep=not has_it, missing_scopes=missing
         )
 
     def _unusable(self, authorization: Authorization, problem: str, session: Session) -> Authorization:

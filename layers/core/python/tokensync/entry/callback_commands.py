@@ -1,4 +1,4 @@
-"""What the callback function does on demand. Whoever may invoke it is checked by IAM."""
+"""What the callback function does on demand. IAM checks who may invoke it."""
 
 from __future__ import annotations
 

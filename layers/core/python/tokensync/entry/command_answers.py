@@ -139,17 +139,17 @@ def _worded(outcome: WorkResult, own: Words) -> Wording | None:
         # What a command asked for is done when it comes again; a refresh is tried again by itself.
         following = (own.get(result) or own.get(Result.NO_TIME) or words).next
         return Wording(LATER, "AWS or the app's own secret withheld what it needs now", following)
-    told = None if record is None else condition(record)
-    if record is None or told is None:
+    needs = None if record is None else condition(record)
+    if record is None or needs is None:
         return words
-    if result is Result.HELD and (record.status is Status.QUARANTINED or told.word == Reason.OTHER_ACCOUNT):
+    if result is Result.HELD and (record.status is Status.QUARANTINED or needs.word == Reason.OTHER_ACCOUNT):
         # No time makes it better.
-        code = NEEDS_SELLER if told.word == Reason.RESTORED_TABLE else FAILED
-        words = Wording(code, told.why, told.next_command)
+        code = NEEDS_SELLER if needs.word == Reason.RESTORED_TABLE else FAILED
+        words = Wording(code, needs.why, needs.next_command)
     elif result is Result.POSTPONED and record.unpublished:
-        words = Wording(LATER, told.why, "tokensync show {name}")
+        words = Wording(LATER, needs.why, "tokensync show {name}")
     elif result in _BY_CONDITION and result not in own:
-        words = Wording(words.exit, told.why, words.next if told.word == Reason.AMBIGUOUS else told.next_command)
+        words = Wording(words.exit, needs.why, words.next if needs.word == Reason.AMBIGUOUS else needs.next_command)
     return words
 
 
@@ -187,7 +187,7 @@ def not_imported(outcome: WorkResult) -> Words:
     later = "imported, and not proved yet; it is tried again by itself"
     return {
         Result.POSTPONED: Wording(LATER, later, "tokensync show {name}"),
-        Result.TAKEN_OVER: Wording(FAILED, "a later authorization stands", "tokensync show {name}"),
+        Result.TAKEN_OVER: Wording(FAILED, "a later authorization took its place", "tokensync show {name}"),
     }
 
 
@@ -196,10 +196,10 @@ def not_accepted(outcome: WorkResult, *, force: bool) -> Words:
     record = outcome.record
     if record is None:
         return to_repeat("tokensync accept {name}")
-    told = condition(record)
+    needs = condition(record)
     if record.status is not Status.QUARANTINED:
         why = f"it is {record.status}, not quarantined: there is nothing to accept"
-        following = "tokensync show {name}" if told is None else told.next_command
+        following = "tokensync show {name}" if needs is None else needs.next_command
         return {Result.NOTHING_DUE: Wording(FAILED, why, following), **to_repeat("tokensync accept {name}")}
     presented = record.attempt is not None and record.exemption is None
     why = "its tokens have ended"
@@ -239,7 +239,9 @@ def of_push_failure(name: ConnectionName, to: str, outcome: WorkResult, failure:
     record = outcome.record
     is_lost = failure.kind is FailureClass.AMBIGUOUS and record is not None and record.due.push_at is None
     if outcome.result is Result.HELD or is_lost:
-        message = f"{name}: {to} gave no answer, and nobody knows whether the pair arrived: look there first ({detail})"
+        message = (
+            f"{name}: {to} gave no answer, and it is not known whether the pair arrived: look there first ({detail})"
+        )
         return refused("unanswered", message, f"{again} --again", FAILED)
     following = f"tokensync app set-consumer-key {name.app}" if failure.kind is FailureClass.CONFIGURATION else again
     transient = (FailureClass.BUSY, FailureClass.NOT_SENT, FailureClass.AMBIGUOUS)
@@ -261,7 +263,7 @@ def of_trial(app: str, outcome: WorkResult | None) -> dict[str, Any]:
     if outcome.result is Result.SECRET_REFUSED:
         message = f"the provider refuses the new client secret{detail}"
         return {**refused("secret_refused", message, following, FAILED), **answer}
-    message = f"the attempt told nothing of the new client secret: {outcome.result}{detail}"
+    message = f"the attempt says nothing about the new client secret: {outcome.result}{detail}"
     return {**refused("not_proven", message, following, LATER), **answer}
 
 
@@ -272,9 +274,7 @@ _NOT_REVOKED: Mapping[FailureClass, Wording] = {
     FailureClass.REFUSED: Wording(
         FAILED, "the provider refuses to revoke a token that it has just given", "tokensync revoke {name}"
     ),
-    FailureClass.UNKNOWN: Wording(
-        FAILED, "the provider gave an answer that nobody documents", "tokensync revoke {name}"
-    ),
+    FailureClass.UNKNOWN: Wording(FAILED, "the provider gave an undocumented answer", "tokensync revoke {name}"),
     FailureClass.AMBIGUOUS: Wording(
         LATER, "it is not known whether the provider revoked; asking again does no harm", "tokensync revoke {name}"
     ),

@@ -1,4 +1,4 @@
-"""What the rotation function does on demand. Whoever may invoke it is checked by IAM."""
+"""What the rotation function does on demand. IAM checks who may invoke it."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ class RotationCommands:
     def _import(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = ConnectionName(str(event["app"]), str(event["account"]))
         try:
-            brought = ImportFields.read({field: event[field] for field in FIELDS if field in event})
-            done = self.importer.bring(name, brought, budget, replace=event.get("replace") is True)
+            fields = ImportFields.read({field: event[field] for field in FIELDS if field in event})
+            done = self.importer.import_tokens(name, fields, budget, replace=event.get("replace") is True)
         except BadRequest as error:
             return command_answers.refused("BadRequest", f"{name}: {error}", "tokensync import --help", USAGE)
         return {**self._of_work(name, done.outcome, command_answers.not_imported(done.outcome)), "again": done.again}

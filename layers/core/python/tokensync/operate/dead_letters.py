@@ -107,7 +107,7 @@ class Redriver:
             return self._queued(work, "it is worked on once more")
         attempt = record.attempt
         if attempt is None or work.fence not in (attempt.fence, *attempt.earlier):
-            why = f"its attempt is concluded, or a newer grant stands; {_KEPT}"
+            why = f"its attempt is concluded, or a newer grant took its place; {_KEPT}"
             return RecoveryFinding("dead_letter", str(work.connection), "dropped", why)
         found = conclude(work.connection, budget)
         if found.result != "queued":

@@ -39,8 +39,8 @@ class ImportFields:
         """
         known = {name: value for name, value in fields.items() if value not in (None, "")}
         if known.keys() - set(FIELDS):
-            raise BadRequest(f"there is a field that nobody knows; those known are {', '.join(FIELDS)}")
-        brought = cls(
+            raise BadRequest(f"there is an unknown field; the known ones are {', '.join(FIELDS)}")
+        checked = cls(
             refresh_token=_token(known, "refresh_token"),
             access_token=_token(known, "access_token"),
             expires_at=_time(known, "expires_at"),
@@ -48,17 +48,17 @@ class ImportFields:
             scopes=_scopes(known.get("scopes")),
             label=_label(known.get("label", "")),
         )
-        if brought.refresh_token is None and brought.access_token is None:
+        if checked.refresh_token is None and checked.access_token is None:
             raise BadRequest("there is neither a refresh_token nor an access_token")
-        if brought.expires_at is not None and brought.access_token is None:
+        if checked.expires_at is not None and checked.access_token is None:
             raise BadRequest("expires_at goes with an access_token")
-        return brought
+        return checked
 
     def mark(self, app: str) -> str:
         """Return the hash of the imported token, by which a repeated import is recognised."""
         token = self.refresh_token or self.access_token
         if token is None:
-            raise ValueError("nothing was brought")
+            raise ValueError("there is no token")
         return hashed(f"import.{app}.{token.reveal()}")
 
 

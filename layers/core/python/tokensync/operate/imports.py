@@ -59,8 +59,8 @@ class Importer:
     unsealer: Unsealer
     restored: RestoredTable
 
-    def bring(
-        self, name: ConnectionName, brought: ImportFields, budget: Budget, *, replace: bool = False
+    def import_tokens(
+        self, name: ConnectionName, fields: ImportFields, budget: Budget, *, replace: bool = False
     ) -> ImportResult:
         """Make a connection of imported tokens; without an access token refresh at once, so that it is proved.
 
@@ -71,21 +71,21 @@ class Importer:
             UnknownApp, InvalidApp, NewerSchema, StoreUnavailable, SealingUnavailable: nothing was done.
         """
         session = Session(name.app, self.ports)
-        self._check(session, brought)
+        self._check(session, fields)
         _ = session.key  # in hand before anything is written
-        existing, mark = self.ports.connections.get(name), brought.mark(name.app)
+        existing, mark = self.ports.connections.get(name), fields.mark(name.app)
         if existing is not None and existing.removed_at is None:
             if existing.authorized.authorized_by == mark:
                 return ImportResult(outcome=self._again(existing, budget), again=True)
             if existing.status is not Status.QUARANTINED and not replace:
                 raise AlreadyStands(
-                    f"the connection {name} stands already ({existing.status.value}); nothing was touched"
+                    f"the connection {name} exists already ({existing.status.value}); nothing was changed"
                 )
         now = self.ports.clock.now()
-        grant = _grant(name, brought, now)
+        grant = _grant(name, fields, now)
         life = None if grant.access_expires_at is None else grant.access_expires_at - now
         facts: dict[str, Any] | Failure = {}
-        unproved = brought.access_token is None
+        unproved = fields.access_token is None
         if unproved:
             grant = self._with_published_token(grant, existing)
         else:
@@ -97,7 +97,7 @@ class Importer:
         over = None if replace else 0 if existing is None else existing.fence
         if not self.establisher.establish(name, grant, source, session, budget, over=over):
             if not replace:
-                raise AlreadyStands(f"the connection {name} came to stand meanwhile; nothing was touched")
+                raise AlreadyStands(f"the connection {name} was connected meanwhile; nothing was changed")
             return ImportResult(outcome=WorkResult(Result.TAKEN_OVER, self.ports.connections.get(name)))
         self._alert_its_end(name, grant, session)
         return ImportResult(outcome=self._proved(self.on_demand.existing(name), session, budget, verified=verified))
@@ -143,7 +143,7 @@ class Importer:
             next_command=f"tokensync invite {name.app} --for {name}",
         )
 
-    def _check(self, session: Session, brought: ImportFields) -> None:
+    def _check(self, session: Session, fields: ImportFields) -> None:
         """Refuse what can never become a connection of this app."""
         app, provider, now = session.app, session.provider, self.ports.clock.now()
         if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
@@ -154,15 +154,15 @@ class Importer:
         paused = session.state.paused
         if paused:
             raise AppPaused(f"{app.name} is paused ({paused}); nothing was imported")
-        if brought.expires_at is not None and brought.expires_at <= now:
+        if fields.expires_at is not None and fields.expires_at <= now:
             raise BadRequest("the access_token has expired: leave it and expires_at out, and a new one is fetched")
-        if brought.refresh_expires_at is not None and brought.refresh_expires_at <= now:
+        if fields.refresh_expires_at is not None and fields.refresh_expires_at <= now:
             raise BadRequest("the refresh_token has expired: the account has to authorize again")
-        if brought.refresh_token is not None:
+        if fields.refresh_token is not None:
             return
         if provider.grant_type is GrantType.REFRESH_TOKEN:
             raise BadRequest(f"{provider.title} needs a refresh_token")
-        if brought.expires_at is None and provider.answer.refresh_expires_in is not None:
+        if fields.expires_at is None and provider.answer.refresh_expires_in is not None:
             # A provider that issues refresh tokens with a lifetime issues access tokens that end.
             raise BadRequest(f"access tokens of {provider.title} expire: bring the refresh_token, or expires_at")
 
@@ -195,18 +195,18 @@ def _with_facts(grant: Grant, facts: dict[str, Any] | Failure) -> Grant:
     return grant if isinstance(facts, Failure) else changed(grant, account=kept_facts({}, facts))
 
 
-def _grant(name: ConnectionName, brought: ImportFields, now: int) -> Grant:
-    expires_at = brought.expires_at
-    if expires_at is None and brought.access_token is not None and brought.refresh_token is not None:
+def _grant(name: ConnectionName, fields: ImportFields, now: int) -> Grant:
+    expires_at = fields.expires_at
+    if expires_at is None and fields.access_token is not None and fields.refresh_token is not None:
         expires_at = now + ASSUMED_LIFE
     return Grant(
         account_id=name.account,
-        label=brought.label,
-        access_token=brought.access_token or Secret(""),
-        refresh_token=brought.refresh_token,
+        label=fields.label,
+        access_token=fields.access_token or Secret(""),
+        refresh_token=fields.refresh_token,
         token_type="Bearer",  # noqa: S106 - the type's name, RFC 6750
-        scopes=brought.scopes,
+        scopes=fields.scopes,
         obtained_at=now,
         access_expires_at=expires_at,
-        refresh_expires_at=brought.refresh_expires_at,
+        refresh_expires_at=fields.refresh_expires_at,
     )

@@ -103,10 +103,10 @@ class Recoverer:
             if found.result != _NOTHING:
                 done.found.append(found)
                 return [] if found.result == "brought_back" else compares
-        told = condition(record)
-        if told is not None and (record.is_half_removed or record.status in _LEFT_ALONE):
+        needs = condition(record)
+        if needs is not None and (record.is_half_removed or record.status in _LEFT_ALONE):
             done.found.append(
-                RecoveryFinding("connection", str(record.name), "stays", told.why, told.command(record.name)),
+                RecoveryFinding("connection", str(record.name), "stays", needs.why, needs.command(record.name)),
             )
             return []
         return compares
@@ -136,7 +136,7 @@ class Recoverer:
         if waits:
             why = "its answer is kept, and could not be brought back now"
             return RecoveryFinding("answer", str(name), "stays", why, again, later=True)
-        return _told(name, outcome)
+        return _finding(name, outcome)
 
     def _still_waits(self, record: Connection | None) -> bool:
         """Return whether the response of a postponed connection is still to be concluded."""
@@ -207,18 +207,18 @@ def _place(name: str) -> tuple[str, bytes]:
     return app, account.encode("utf-8", "surrogatepass")
 
 
-def _told(name: ConnectionName, outcome: WorkResult) -> RecoveryFinding:
+def _finding(name: ConnectionName, outcome: WorkResult) -> RecoveryFinding:
     """Return what became of a connection whose kept response was concluded."""
     if outcome.result is Result.REFRESHED:
         record = outcome.record
-        told = None if record is None or not record.unpublished else condition(record)
-        if told is None:
+        needs = None if record is None or not record.unpublished else condition(record)
+        if needs is None:
             return RecoveryFinding("answer", str(name), "brought_back", "its token is published")
-        return RecoveryFinding("answer", str(name), "brought_back", told.why, told.command(name))
+        return RecoveryFinding("answer", str(name), "brought_back", needs.why, needs.command(name))
     if outcome.result in (Result.LEASED_ELSEWHERE, Result.TAKEN_OVER):
         return RecoveryFinding("answer", str(name), "queued", "another worker is at this connection")
-    told = None if outcome.record is None else condition(outcome.record)
-    if told is None or outcome.result is Result.NOTHING_DUE:
-        return RecoveryFinding("answer", str(name), _NOTHING, "its answer brought nothing")
+    needs = None if outcome.record is None else condition(outcome.record)
+    if needs is None or outcome.result is Result.NOTHING_DUE:
+        return RecoveryFinding("answer", str(name), _NOTHING, "its answer held nothing new")
     later = outcome.result is Result.POSTPONED
-    return RecoveryFinding("answer", str(name), "stays", told.why, told.command(name), later=later)
+    return RecoveryFinding("answer", str(name), "stays", needs.why, needs.command(name), later=later)
