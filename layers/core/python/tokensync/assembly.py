@@ -29,13 +29,17 @@ from tokensync.operate.revoke import Revoker
 from tokensync.operate.rotate_secret import SecretTrial
 from tokensync.operate.verify import Prover
 from tokensync.refresh.account import AccountReader, Verifier
-from tokensync.refresh.attempt import Refresher
+from tokensync.refresh.attempt import Attempts
 from tokensync.refresh.commit import Committer
 from tokensync.refresh.conclude import Concluder
+from tokensync.refresh.due import DueWork
+from tokensync.refresh.gate import Gate
+from tokensync.refresh.held import HeldRules
 from tokensync.refresh.kept_answers import KeptAnswers
 from tokensync.refresh.publish import Publisher
 from tokensync.refresh.push import Pusher
-from tokensync.refresh.restored_table import RestoredTable
+from tokensync.refresh.restored_table import RestoredCheck, RestoredTable
+from tokensync.refresh.resume import Resumer
 from tokensync.refresh.worker import Worker
 
 if TYPE_CHECKING:
@@ -53,7 +57,7 @@ class _Shared:
         self.kept_answers = KeptAnswers(ports)
         self.publisher = Publisher(ports.secrets, ports.clock)
         self.committer = Committer(ports, publisher=self.publisher, kept_answers=self.kept_answers)
-        self.restored = RestoredTable(ports, committer=self.committer)
+        self.restored = RestoredTable(ports)
         self.concluder = Concluder(ports, committer=self.committer, kept_answers=self.kept_answers)
         self.accounts = AccountReader(ports)
         self.verifier = Verifier(
@@ -61,7 +65,6 @@ class _Shared:
             accounts=self.accounts,
             concluder=self.concluder,
             committer=self.committer,
-            publisher=self.publisher,
         )
         self.establisher = Establisher(ports, committer=self.committer, restored=self.restored)
         self.redelivery = Redelivery(ports, restored=self.restored)
@@ -81,26 +84,8 @@ class RotationParts(_Shared):
 
     def __init__(self, ports: Ports, *, claim: int, prefix: str, dead_letters: DeadLetters) -> None:
         super().__init__(ports)
-        self.unsealer = Unsealer(ports.sealer)
         self.pusher = Pusher(ports, committer=self.committer)
-        self.refresher = Refresher(
-            ports,
-            unsealer=self.unsealer,
-            concluder=self.concluder,
-            committer=self.committer,
-            kept_answers=self.kept_answers,
-        )
-        self.worker = Worker(
-            ports,
-            unsealer=self.unsealer,
-            publisher=self.publisher,
-            committer=self.committer,
-            kept_answers=self.kept_answers,
-            refresher=self.refresher,
-            verifier=self.verifier,
-            pusher=self.pusher,
-            restored=self.restored,
-        )
+        self.worker = self._worker()
         self.ticker = Ticker(ports, claim=claim)
         self.batches = BatchRunner(ports, worker=self.worker, finisher=self.finisher)
         self.on_demand = OnDemand(ports, worker=self.worker)
@@ -116,6 +101,41 @@ class RotationParts(_Shared):
         self.recovery = Recovery(Recoverer(ports, on_demand=self.on_demand, redriver=redriver))
         more = {**self.upkeep.commands(), **self.handing.commands(), **self.recovery.commands()}
         self.commands = RotationCommands(on_demand=self.on_demand, ticker=self.ticker, prefix=prefix, more=more)
+
+    def _worker(self) -> Worker:
+        ports, committer, concluder = self.ports, self.committer, self.concluder
+        unsealer = Unsealer(ports.sealer)
+        resumer = Resumer(ports, unsealer=unsealer, concluder=concluder)
+        gate = Gate(ports, unsealer=unsealer, verifier=self.verifier, concluder=concluder, committer=committer)
+        restored = RestoredCheck(
+            ports,
+            table=self.restored,
+            resumer=resumer,
+            publisher=self.publisher,
+            committer=committer,
+            kept_answers=self.kept_answers,
+        )
+        due = DueWork(
+            ports,
+            unsealer=unsealer,
+            gate=gate,
+            held=HeldRules(ports, unsealer=unsealer, committer=committer),
+            verifier=self.verifier,
+            pusher=self.pusher,
+            restored=restored,
+            committer=committer,
+        )
+        return Worker(
+            ports,
+            kept_answers=self.kept_answers,
+            restored=restored,
+            resumer=resumer,
+            due=due,
+            gate=gate,
+            attempts=Attempts(ports, concluder=concluder, kept_answers=self.kept_answers),
+            concluder=concluder,
+            committer=committer,
+        )
 
     def _upkeep(self, prefix: str) -> Upkeep:
         ports, on_demand, committer = self.ports, self.on_demand, self.committer

@@ -81,8 +81,8 @@ GUARDS = (
     Guard(
         name="raw first",
         file="refresh/attempt.py",
-        text="received = self.ports.connections.write(\n                sent,\n                replace(",
-        without="received = (lambda _stands, after: after)(\n                sent,\n                replace(",
+        text="received = self.ports.connections.write(record, transitions.received(record, sealed))",
+        without="received = transitions.received(record, sealed)",
         finds=("I1:", "an answer got lost"),
         cases=[_refresh("received", Mishap.KILL), _refresh("received", Mishap.EXCEPTION)],
     ),

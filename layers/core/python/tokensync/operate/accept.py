@@ -52,18 +52,16 @@ class Accepter:
             return WorkResult(Result.NOTHING_DUE, seen)
         session = Session(name.app, self.ports)
 
-        def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
+        def act(record: Connection, grant: Grant, session: Session) -> WorkResult | Connection:
             if record.status is not Status.QUARANTINED:
                 return self._left(record, Result.NOTHING_DUE)
             if record.reason == Reason.RESTORED_TABLE:
-                return self._readopted(record, grant, session, budget, force=force)
-            return self._welcomed(record, grant, session, budget, force=force)
+                return self._readopted(record, grant, session, force=force)
+            return self._welcomed(record, grant, session, force=force)
 
         return on_demand.under_lease(name, session, budget, act, even_quarantined=True)
 
-    def _welcomed(
-        self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool
-    ) -> WorkResult:
+    def _welcomed(self, record: Connection, grant: Grant, session: Session, *, force: bool) -> WorkResult | Connection:
         """Publish the grant of an account that nobody invited.
 
         One whose access token has ended is refreshed first, and stays quarantined until a new one came.
@@ -75,7 +73,7 @@ class Accepter:
         if session.app.push:
             after = after.with_due(push_at=now)
         if grant.access_expires_at is None or grant.access_expires_at > now:
-            return self.committer.publish(record, transitions.released(after), grant, Result.PUBLISHED)
+            return self.committer.publish_and_commit(record, transitions.released(after), grant, Result.PUBLISHED)
         if not provider.renews(grant):
             return self._left(record, Result.REAUTHORIZE)
         if record.attempt is not None and record.exemption is None:
@@ -83,11 +81,9 @@ class Accepter:
             if not force:
                 return self._left(record, Result.REAUTHORIZE)
             record = self.ports.connections.write(record, replace(record, exemption=Exemption.OPERATOR))
-        return self.on_demand.worker.renew(record, session, budget)
+        return record
 
-    def _readopted(
-        self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool
-    ) -> WorkResult:
+    def _readopted(self, record: Connection, grant: Grant, session: Session, *, force: bool) -> WorkResult | Connection:
         """Ask for a new token with what a restored table held, where that cannot be spent or an operator insists.
 
         Whatever else comes of it, the connection stays quarantined, and its secret as it is.
@@ -109,8 +105,8 @@ class Accepter:
         raised = replace(record, exemption=exemption, generation=record.allocated)
         record = self.ports.connections.write(record, raised)
         if asks:
-            return self.on_demand.worker.renew(record, session, budget)
-        return self._welcomed(record, grant, session, budget, force=force)
+            return record
+        return self._welcomed(record, grant, session, force=force)
 
     def _left(self, record: Connection, result: Result) -> WorkResult:
         return WorkResult(result, self.ports.connections.write(record, transitions.released(record)))

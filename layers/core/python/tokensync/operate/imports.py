@@ -11,6 +11,7 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Failure
+from tokensync.domain.sealing import Unsealer
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
@@ -106,7 +107,7 @@ class Importer:
             return grant
         if self.establisher.restored.is_unchecked(stands):  # workloads may read a newer one
             return grant
-        old = self.on_demand.worker.unsealer.grant(stands)
+        old = Unsealer(self.ports.sealer).grant(stands)
         return changed(
             old,
             label=grant.label or old.label,

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
-    from tokensync.refresh.worker import Act, Worker
+    from tokensync.refresh.job import Act
+    from tokensync.refresh.worker import Worker
 
 # Connections that no refresh can help. `force` presents the stored token all the same, but for those that are set
 # apart or disconnected: a refresh must not be what accepts them.
@@ -87,15 +88,16 @@ class OnDemand:
 
         It is not done for a quarantined connection, and the outcome is HELD, unless `even_quarantined`.
 
-        `act` ends the lease by a write of its own. It is not done where the holder outlives this budget, or too little
-        of it is left: the outcome then is LEASED_ELSEWHERE, NO_TIME, or that of the unfinished attempt.
+        `act` ends the lease by a write of its own, or returns the record that is to be refreshed. It is not done where
+        the holder outlives this budget, or too little of it is left: the outcome then is
+        LEASED_ELSEWHERE, NO_TIME, or that of the unfinished attempt.
 
         Raises:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was done.
         """
         is_done = False
 
-        def once(record: Connection, grant: Grant, session: Session) -> WorkResult:
+        def once(record: Connection, grant: Grant, session: Session) -> WorkResult | Connection:
             nonlocal is_done
             is_done = True
             if record.status is Status.QUARANTINED and not even_quarantined:

@@ -9,7 +9,7 @@ from tokensync.domain.connection import Reason, Status
 from tokensync.domain.errors import PublishUnavailable
 from tokensync.operate.on_demand import RESTS
 from tokensync.refresh import decisions, schedule, transitions
-from tokensync.refresh.commit import LONGEST_RECOVERY, finished
+from tokensync.refresh.commit import LONGEST_RECOVERY
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 
@@ -60,7 +60,7 @@ class Remover:
         # Due when this lease ends: should we die here, the next holder finishes it.
         marked = connections.write(record, schedule.due_after_lease(marked.with_due(refresh_at=None, next_at=None)))
         try:
-            return finished(marked, self.committer, days=days)
+            return self.committer.finish_removal(marked, days=days)
         except PublishUnavailable as error:
             self.ports.log.warning("removing.postponed", connection=str(record.name), error=str(error))
             # The deletion may have been made and only its answer lost: then the next holder takes it back.
@@ -100,4 +100,4 @@ class Remover:
         if after.published is not None:
             # As if we had deleted it: this operator says that it may come back.
             after = replace(after, published=replace(after.published, removed=True))
-        return self.committer.publish(record, after, grant, Result.PUBLISHED)
+        return self.committer.publish_and_commit(record, after, grant, Result.PUBLISHED)

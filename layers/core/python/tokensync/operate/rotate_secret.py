@@ -64,9 +64,9 @@ class SecretTrial:
         if record is None:
             return None
 
-        def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
+        def act(record: Connection, grant: Grant, session: Session) -> WorkResult | Connection:
             if renewal_request(session.provider, session.app, grant) is not None and _can_tell(record):
-                return on_demand.worker.renew(record, session, budget)
+                return record  # to be refreshed now
             return self._asked(record, grant, session)
 
         return on_demand.under_lease(record.name, session, budget, act)
