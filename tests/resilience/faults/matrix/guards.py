@@ -101,8 +101,8 @@ GUARDS = (
     Guard(
         name="lease",
         file="aws/connections.py",
-        text='free = "(attribute_not_exists(#lease_until) OR #lease_until < :now)"',
-        without='free = "(attribute_not_exists(#lease_until) OR :now = :now)"',
+        text='lease_is_free = "(attribute_not_exists(#lease_until) OR #lease_until < :now)"',
+        without='lease_is_free = "(attribute_not_exists(#lease_until) OR :now = :now)"',
         finds=("a second worker took",),
         cases=[_refresh("sent", Mishap.SLOW, Company.WORKER), _refresh("answered", Mishap.SLOW, Company.WORKER)],
     ),
