@@ -96,7 +96,7 @@ class Establisher:
             with contextlib.suppress(FenceLost):
                 self.ports.connections.write(record, schedule.scheduled(after))
         else:
-            self.committer.publish(record, schedule.scheduled(after), grant, Result.PUBLISHED)
+            self.committer.publish_and_commit(record, schedule.scheduled(after), grant, Result.PUBLISHED)
         return True
 
     def _holder(

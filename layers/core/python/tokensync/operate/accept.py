@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.session import Session
-    from tokensync.refresh.worker import Worker
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,6 @@ class Accepter:
 
     ports: Ports
     on_demand: OnDemand
-    worker: Worker
     committer: Committer
 
     def accept(self, name: ConnectionName, budget: Budget, *, force: bool = False) -> WorkResult:
@@ -52,18 +50,16 @@ class Accepter:
         if seen.status is not Status.QUARANTINED:
             return WorkResult(Result.NOTHING_DUE, seen)
 
-        def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
+        def act(record: Connection, grant: Grant, session: Session) -> WorkResult | Connection:
             if record.status is not Status.QUARANTINED:
                 return self._left(record, Result.NOTHING_DUE)
             if record.reason == Reason.RESTORED_TABLE:
-                return self._from_restored_table(record, grant, session, budget, force=force)
-            return self._uninvited(record, grant, session, budget, force=force)
+                return self._from_restored_table(record, grant, session, force=force)
+            return self._uninvited(record, grant, session, force=force)
 
         return self.on_demand.under_lease(name, budget, act, even_quarantined=True)
 
-    def _uninvited(
-        self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool
-    ) -> WorkResult:
+    def _uninvited(self, record: Connection, grant: Grant, session: Session, *, force: bool) -> WorkResult | Connection:
         """Publish the grant of an account that was not invited.
 
         A grant whose access token has ended is refreshed first, and the connection stays quarantined until then.
@@ -75,7 +71,7 @@ class Accepter:
         if session.app.push:
             after = after.with_due(push_at=now)
         if grant.access_expires_at is None or grant.access_expires_at > now:
-            return self.committer.publish(record, transitions.released(after), grant, Result.PUBLISHED)
+            return self.committer.publish_and_commit(record, transitions.released(after), grant, Result.PUBLISHED)
         if not provider.renews(grant):
             return self._left(record, Result.REAUTHORIZE)
         if record.attempt is not None and record.exemption is None:
@@ -83,11 +79,11 @@ class Accepter:
             if not force:
                 return self._left(record, Result.REAUTHORIZE)
             record = self.ports.connections.write(record, replace(record, exemption=Exemption.OPERATOR))
-        return self.worker.renew(record, session, budget)
+        return record
 
     def _from_restored_table(
-        self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool
-    ) -> WorkResult:
+        self, record: Connection, grant: Grant, session: Session, *, force: bool
+    ) -> WorkResult | Connection:
         """Ask for a new token with what a restored table holds, where that cannot be spent or an operator insists.
 
         Without a new token the connection stays quarantined, and its secret as it is.
@@ -109,8 +105,8 @@ class Accepter:
         raised = replace(record, exemption=exemption, generation=record.allocated)
         record = self.ports.connections.write(record, raised)
         if asks:
-            return self.worker.renew(record, session, budget)
-        return self._uninvited(record, grant, session, budget, force=force)
+            return record
+        return self._uninvited(record, grant, session, force=force)
 
     def _left(self, record: Connection, result: Result) -> WorkResult:
         return WorkResult(result, self.ports.connections.write(record, transitions.released(record)))

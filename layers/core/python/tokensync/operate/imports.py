@@ -11,6 +11,7 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Failure
+from tokensync.domain.sealing import Unsealer
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
-    from tokensync.domain.sealing import Unsealer
     from tokensync.operate.import_fields import ImportFields
     from tokensync.operate.on_demand import OnDemand
     from tokensync.operate.verify import Verification
@@ -56,7 +56,6 @@ class Importer:
     verification: Verification
     verifier: Verifier
     accounts: AccountReader
-    unsealer: Unsealer
     restored: RestoredTable
 
     def import_tokens(
@@ -113,7 +112,7 @@ class Importer:
             return grant
         if self.restored.is_unchecked(existing):  # workloads may read a newer one
             return grant
-        old = self.unsealer.grant(existing)
+        old = Unsealer(self.ports.sealer).grant(existing)
         return changed(
             old,
             label=grant.label or old.label,

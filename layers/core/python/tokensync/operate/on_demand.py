@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
-    from tokensync.refresh.worker import Act, Worker
+    from tokensync.refresh.job import Act
+    from tokensync.refresh.worker import Worker
 
 # Connections that no refresh can help. `force` presents the stored token all the same, except where the connection is
 # quarantined or disconnected: a refresh must not be what accepts it.
@@ -94,16 +95,17 @@ class OnDemand:
     ) -> WorkResult:
         """Do `act` under the connection's lease, after its present holder and after an unfinished attempt.
 
-        `act` ends the lease by a write of its own. It is not done for a quarantined connection, unless
-        `even_quarantined`: the result is HELD. Nor is it done where the holder outlives this budget, or too little of
-        the budget is left: the result is LEASED_ELSEWHERE, NO_TIME, or that of the unfinished attempt.
+        `act` ends the lease by a write of its own, or returns the record that is to be refreshed. It is not done for a
+        quarantined connection, unless `even_quarantined`: the result is HELD. Nor is it done where the holder outlives
+        this budget, or too little of the budget is left: the result is LEASED_ELSEWHERE, NO_TIME, or that of the
+        unfinished attempt.
 
         Raises:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was done.
         """
         session, is_done = session or Session(name.app, self.ports), False
 
-        def once(record: Connection, grant: Grant, session: Session) -> WorkResult:
+        def once(record: Connection, grant: Grant, session: Session) -> WorkResult | Connection:
             nonlocal is_done
             is_done = True
             if record.status is Status.QUARANTINED and not even_quarantined:

@@ -56,4 +56,4 @@ class Republisher:
         if after.published is not None:
             # As if this stack had deleted it: the operator decides that it may come back.
             after = replace(after, published=replace(after.published, removed=True))
-        return self.committer.publish(record, after, grant, Result.PUBLISHED)
+        return self.committer.publish_and_commit(record, after, grant, Result.PUBLISHED)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Reason
 from tokensync.domain.errors import PublishUnavailable
 from tokensync.refresh import decisions, schedule, transitions
-from tokensync.refresh.commit import LONGEST_RECOVERY, finished
+from tokensync.refresh.commit import LONGEST_RECOVERY
 from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Remover:
         # Due when this lease ends: if this process dies here, the next holder finishes it.
         marked = connections.write(record, schedule.due_after_lease(marked.with_due(refresh_at=None, next_at=None)))
         try:
-            return finished(marked, self.committer, days=days)
+            return self.committer.finish_removal(marked, days=days)
         except PublishUnavailable as error:
             self.ports.log.warning("removing.postponed", connection=str(record.name), error=str(error))
             # The deletion may have been made, and only its response lost: then the next holder takes it back.

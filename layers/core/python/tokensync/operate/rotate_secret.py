@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from tokensync.domain.runtime import Budget
     from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.account import AccountReader
-    from tokensync.refresh.worker import Worker
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,6 @@ class SecretTrial:
 
     ports: Ports
     on_demand: OnDemand
-    worker: Worker
     accounts: AccountReader
 
     def prove(self, app: str, budget: Budget, *, connection: ConnectionName | None = None) -> WorkResult | None:
@@ -65,9 +63,9 @@ class SecretTrial:
         if record is None:
             return None
 
-        def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
+        def act(record: Connection, grant: Grant, session: Session) -> WorkResult | Connection:
             if renewal_request(session.provider, session.app, grant) is not None and _can_tell(record):
-                return self.worker.renew(record, session, budget)
+                return record  # to be refreshed now
             return self._asked(record, grant, session)
 
         return self.on_demand.under_lease(record.name, budget, act, session=session)
