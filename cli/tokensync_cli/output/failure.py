@@ -1,13 +1,10 @@
 """What a command says when it cannot do what was asked, and its exit code."""
 
-from typing import Final
+from tokensync.entry.exit_codes import FAILED, INTERRUPTED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE
 
-FAILED: Final = 1
-USAGE: Final = 2
-NOT_FOUND: Final = 3
-NEEDS_SELLER: Final = 4
-LATER: Final = 5
-INTERRUPTED: Final = 130  # 128 and SIGINT's number, as shells have it
+__all__ = [
+    "FAILED", "INTERRUPTED", "LATER", "NEEDS_SELLER", "NOT_FOUND", "USAGE", "CommandFailed", "UsageFailed", "sentence",
+]  # fmt: skip
 
 
 class CommandFailed(Exception):
