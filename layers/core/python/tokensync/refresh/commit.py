@@ -81,7 +81,7 @@ class Committer:
         try:
             stands = self.ports.connections.write(before, published.after)
         except FenceLost:
-            # Our late publication may have overwritten a newer one: whoever leases next compares.
+            # Our late publication may have overwritten a newer one: the next holder compares.
             self.kept_answers.set_aside(before, "superseded")
             self.ports.queue.send([Work(connection=before.name, compare=True)])
             return WorkResult(Result.TAKEN_OVER)
@@ -113,7 +113,7 @@ class Committer:
             if after.unpublished != QUOTA:
                 after = noted(after, "publishing.quota_reached", now=self.ports.clock.now())
             return schedule.scheduled(replace(after.with_due(compare_at=again), unpublished=QUOTA))
-        # The write may have been made and only its answer lost: the next holder writes it, it does not assume.
+        # The write may have been made and only its acknowledgement lost: the next holder writes it all the same.
         again = max(self.retry_at(after.failures), after.due.compare_at or 0)
         return schedule.scheduled(replace(after.with_due(compare_at=again), unpublished=UNAVAILABLE))
 
@@ -180,7 +180,7 @@ class Committer:
         self, before: Connection, after: Connection, grant: Grant, *, reason: str = Reason.REFUSED
     ) -> WorkResult:
         """COMMIT that the seller has to authorize again, and alert the operator."""
-        after = decisions.refusal_stands(after, now=self.ports.clock.now(), reason=reason)
+        after = decisions.reauthorization_needed(after, now=self.ports.clock.now(), reason=reason)
         outcome = self.publish_and_commit(before, after, grant, Result.REAUTHORIZE)
         if outcome.result is Result.REAUTHORIZE:
             self.ports.alerts.tell(

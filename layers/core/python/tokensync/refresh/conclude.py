@@ -49,7 +49,7 @@ class Concluder:
             raise LeaseEnded(self.settle(record, read, grant, session, previous=None))
         session.tally.add(refused=False)
         if read.oddities:
-            self.tell_odd(record.name, read)
+            self.alert_odd(record.name, read)
         if read.account is not None and read.account.id not in ("", grant.account_id):
             return self._other_account(record, grant)
         if read.access_token is None:
@@ -207,7 +207,7 @@ class Concluder:
             next_command=f"tokensync push {name} --to {session.app.push or next(takers, '')}",
         )
 
-    def tell_odd(self, name: ConnectionName, issued: Issued) -> None:
+    def alert_odd(self, name: ConnectionName, issued: Issued) -> None:
         """Alert that a response was not as documented; what was usable of it is used."""
         oddities = ", ".join(issued.oddities)
         self.ports.log.warning("answer.odd", connection=str(name), oddities=oddities)

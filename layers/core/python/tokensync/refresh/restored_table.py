@@ -42,7 +42,7 @@ class RestoredTable:
             StoreUnavailable: this cannot be known now, so nothing may be presented or published.
         """
         table = self.ports.origin.restored()
-        if table is not None and self.ports.origin.webhook_event(table, now=self.ports.clock.now()):
+        if table is not None and self.ports.origin.note_restored(table, now=self.ports.clock.now()):
             self.ports.alerts.tell(
                 "table.restored",
                 "table",

@@ -96,8 +96,8 @@ class Worker:
                 work.connection, now=now, until=until, even_if_not_due=job.is_asked_for
             )
         except NotLeased as refused:
-            # A comparison or a push must come after the present holder, whatever that one writes; and an answer, which
-            # that one may have looked for before it was there.
+            # A comparison or a push must come after the present holder's writes; so must an answer, which that holder
+            # may have looked for before it was there.
             after = work.compare or work.push or work.answer is not None
             return WorkResult(Result.LEASED_ELSEWHERE, again=after and refused.leased_until is not None)
         self.ports.failpoints.reached("leased")
