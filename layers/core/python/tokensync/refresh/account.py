@@ -179,8 +179,7 @@ class Verifier:
         ends = grant.access_expires_at
         if schedule.is_due(ends, self.ports.clock.now()):
             return self.committer.reauthorize(record, record, grant, reason=Reason.ENDED)
-        rests = transitions.released(record.with_due(renew_at=None, verify_at=ends))
-        return WorkResult(Result.NOTHING_DUE, self.ports.connections.write(record, rests))
+        return self.committer.end_lease(record, record.with_due(renew_at=None, verify_at=ends), Result.NOTHING_DUE)
 
     def _kept(self, record: Connection, after: Connection, grant: Grant) -> WorkResult:
         """COMMIT a verification that changed nothing, once it is seen that the secret is still as it was published.

@@ -38,13 +38,8 @@ class Sent:
     grant: Grant
 
 
-@dataclass(frozen=True)
-class Received:
+class Received(Sent):
     """The record that holds the sealed response, and the response itself: only this is ever read."""
-
-    record: Connection
-    response: ProviderResponse
-    grant: Grant
 
 
 @dataclass(frozen=True)

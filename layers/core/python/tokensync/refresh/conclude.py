@@ -180,8 +180,7 @@ class Concluder:
             next_command=f"tokensync show {record.name}",
         )
         if record.status is Status.QUARANTINED:
-            stands = self.ports.connections.write(record, transitions.released(record))
-            raise LeaseEnded(WorkResult(Result.HELD, stands))
+            raise LeaseEnded(self.committer.end_lease(record, record, Result.HELD))
         after = transitions.other_account(record, now=self.ports.clock.now())
         return Conclusion(before=record, after=after, grant=grant, result=Result.HELD)
 

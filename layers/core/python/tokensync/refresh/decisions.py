@@ -13,7 +13,7 @@ from tokensync.domain.messages import FailureClass
 from tokensync.domain.runtime import DAY
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.refresh import schedule
-from tokensync.refresh.transitions import released, unscheduled, with_failure
+from tokensync.refresh.transitions import active, released, unscheduled, with_failure
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -89,15 +89,9 @@ def republished(record: Connection, grant: Grant, *, provider: Provider, now: in
         renew_at = now
     elif record.consumer.handed_over_at is None:
         verify_at = grant.access_expires_at if provider.account_call is None else verifies_at
-    after = replace(
-        record.with_due(
-            renew_at=renew_at,
-            verify_at=verify_at,
-            warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-        ),
-        status=Status.ACTIVE,
-        reason="",
-    )
+    warn_at = schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at)
+    due = record.with_due(renew_at=renew_at, verify_at=verify_at, warn_at=warn_at)
+    after = replace(due, status=Status.ACTIVE, reason="")
     return released(noted(after, "connection.republished", now=now))
 
 
@@ -132,19 +126,8 @@ def accepted(record: Connection, grant: Grant, *, provider: Provider, now: int, 
         verify_at = schedule.verify_at(record.name, now=now, cadence=cadence)
     else:
         verify_at = grant.access_expires_at
-    after = replace(
-        record.with_due(
-            renew_at=renew_at,
-            verify_at=verify_at,
-            warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-        ),
-        status=Status.ACTIVE,
-        reason="",
-        attempt=None,
-        exemption=None,
-        failures=0,
-        last_error=None,
-    )
+    warn_at = schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at)
+    after = active(record).with_due(renew_at=renew_at, verify_at=verify_at, warn_at=warn_at)
     return released(noted(after, "connection.accepted", now=now))
 
 

@@ -67,18 +67,6 @@ class Publisher:
             owner=record.owner,
         )
 
-    def has_secret(self, name: ConnectionName) -> bool:
-        """Return whether any secret has the connection's name; see `TokenSecrets.exists`."""
-        return self._secrets.exists(name)
-
-    def delete(self, arn: str, *, days: int) -> None:
-        """Schedule a secret's deletion; see `TokenSecrets.delete`."""
-        self._secrets.delete(arn, days=days)
-
-    def restore(self, arn: str) -> None:
-        """Take a scheduled deletion back; see `TokenSecrets.restore`."""
-        self._secrets.restore(arn)
-
     def _restored(self, name: ConnectionName, arn: str, text: str, token: str) -> str:
         """Write a secret that an operator had us delete: take the deletion back, or create it anew."""
         try:

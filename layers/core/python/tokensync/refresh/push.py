@@ -47,7 +47,7 @@ class Pusher:
         names = [session.app.push, *(name for name, standing in standings.items() if standing.unanswered)]
         consumer = next((CONSUMERS[name] for name in names if name in CONSUMERS), None)
         if consumer is None or record.status not in (Status.ACTIVE, Status.HELD):
-            return WorkResult(Result.NOTHING_DUE, self._write(record, record.with_due(push_at=None)))
+            return self._rest(record, Result.NOTHING_DUE)
         return self.push(record, grant, session, consumer)
 
     def push(
@@ -65,11 +65,11 @@ class Pusher:
         if standing.unanswered and not again:
             return self._left(record, consumer)
         if record.consumer.handed_over_at is not None and not standing.unanswered:
-            return WorkResult(Result.OWNED_BY_CONSUMER, self._write(record, record.with_due(push_at=None)))
+            return self._rest(record, Result.OWNED_BY_CONSUMER)
         gives = session.app.gives_away and record.consumer.handed_over_at is None
         if gives and (record.status is not Status.ACTIVE or record.attempt is not None):
             # Its refresh token may be spent, and after a handover nobody here finds that out. A refresh asks again.
-            return WorkResult(Result.HELD, self._write(record, record.with_due(push_at=None)))
+            return self._rest(record, Result.HELD)
         lacking = _lacking(session.app, grant, consumer)
         if lacking is not None:
             return self._failed(record, record, lacking, grant=grant, session=session, consumer=consumer)
@@ -194,7 +194,7 @@ class Pusher:
             after = noted(after, "push.failed", now=self.ports.clock.now(), detail=f"{consumer.name} {_NO_ANSWER.code}")
             after = after.with_consumer(push_failures=1)
             self._alert(str(record.name), _NO_ANSWER, consumer, is_lost=True)
-        return WorkResult(Result.HELD, self._write(record, after), failure=_NO_ANSWER)
+        return replace(self.committer.end_lease(record, after, Result.HELD), failure=_NO_ANSWER)
 
     def _ended(self, before: Connection, after: Connection, grant: Grant, result: Result) -> WorkResult:
         """End the lease; publish where the owner changed."""
@@ -220,8 +220,8 @@ class Pusher:
         if not self.ports.connections.replace_standing(marked.name, seen=seen, sealed=after.consumer.sealed_consumer):
             self.ports.log.warning("standing.superseded", connection=str(marked.name))
 
-    def _write(self, before: Connection, after: Connection) -> Connection:
-        return self.ports.connections.write(before, released(after))
+    def _rest(self, record: Connection, result: Result) -> WorkResult:
+        return self.committer.end_lease(record, record.with_due(push_at=None), result)
 
     def _sealed(self, record: Connection, session: Session, consumer: Consumer, standing: Standing) -> Connection:
         plain = to_bytes({**self._standings(record), consumer.name: standing})

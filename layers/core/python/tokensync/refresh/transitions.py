@@ -45,6 +45,11 @@ def with_failure(record: Connection, failure: Failure, *, now: int) -> Connectio
     return replace(record, last_error=LastError.of(failure, at=now), failures=record.failures + 1)
 
 
+def active(record: Connection) -> Connection:
+    """Return the leased record of an active connection, without a trace of failures or of an attempt."""
+    return replace(record, status=Status.ACTIVE, reason="", attempt=None, exemption=None, failures=0, last_error=None)
+
+
 def merged(grant: Grant, issued: Issued, *, now: int) -> Grant:
     """Return the grant after a refresh: what the response brought, and the old where it was silent."""
     if issued.access_token is None:
@@ -91,16 +96,14 @@ def renewed(
     # The first access token that is published: nobody asked for the account's facts before.
     is_first = record.obtained_at is None or (accepts and record.verified_at is None)
     after = replace(
-        record.with_due(
+        active(record)
+        .with_due(
             renew_at=schedule.renew_at(record.name, now=now, life=_life(grant, issued), cadence=cadence),
             warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
             compare_at=_still_to_come(record.due.compare_at, now),
             verify_at=now if is_first and provider.account_call is not None else record.due.verify_at,
-        ).with_consumer(handed_over_at=None),
-        status=Status.ACTIVE,
-        reason="",
-        attempt=None,
-        exemption=None,
+        )
+        .with_consumer(handed_over_at=None),
         generation=record.allocated,
         sealed_grant=sealed,
         label=grant.label,
@@ -108,8 +111,6 @@ def renewed(
         access_expires_at=grant.access_expires_at,
         refresh_expires_at=grant.refresh_expires_at,
         parked_at=None,
-        failures=0,
-        last_error=None,
     )
     if not provider.renews(grant):
         after = after.with_due(renew_at=None)
