@@ -7,7 +7,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from tokensync.aws.dynamodb import Change, ConditionFailed, DynamoTable
-from tokensync.aws.items import from_attribute
 from tokensync.domain.app import App, AppState
 from tokensync.domain.connection import SCHEMA
 from tokensync.domain.errors import InvalidApp, StoreUnavailable, UnknownApp
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tokensync.aws.app_secrets import AppSecrets
-    from tokensync.aws.items import Item
+    from tokensync.aws.dynamodb import Item
     from tokensync.domain.runtime import Clock
 
 # A registration that was read stands for so long: a batch costs one read, and a new client secret is seen soon.
@@ -38,7 +37,7 @@ class AwsApps:
     def names(self) -> Iterator[str]:
         """Yield the names of all registered apps, in order."""
         for item in self._table.in_order(_DIRECTORY):
-            yield from_attribute(item["sk"])
+            yield item["sk"]
 
     def get(self, name: str, *, fresh: bool = False) -> App:
         """Return an app with its client secret, read now where `fresh`, else at most CACHE_SECONDS ago.
@@ -80,7 +79,7 @@ class AwsApps:
             self._table.update(_key(name), change)
         except ConditionFailed as failed:
             _state(name, failed.item)
-            return failed.item is not None and failed.item.get("pause_mark") == {"S": mark}
+            return failed.item is not None and failed.item.get("pause_mark") == mark
         return True
 
     def resume(self, name: str, *, now: int) -> bool:
@@ -192,4 +191,4 @@ def _state(name: str, item: Item | None) -> AppState:
     if item is None:
         raise UnknownApp(f"app {name} is not registered")
     known = ("provider", "paused", "paused_at", "resumed_at", "window_started", "tried", "refused")
-    return AppState(name=name, **{key: from_attribute(item[key]) for key in known if key in item})
+    return AppState(name=name, **{key: item[key] for key in known if key in item})

@@ -7,16 +7,14 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tokensync.aws.dynamodb import DUE, Change, ConditionFailed, DynamoTable, difference, key_of
+from tokensync.aws.dynamodb import DUE, Change, ConditionFailed, DynamoTable, difference, in_notation, key_of
 from tokensync.aws.items import (
     DAY,
     authorization_attributes,
     authorization_from,
     authorization_key,
-    from_attribute,
     partition,
     schema_of,
-    to_attribute,
 )
 from tokensync.domain.authorization import Authorization, AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import SCHEMA
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-    from tokensync.aws.items import Item
+    from tokensync.aws.dynamodb import Item
 
 _SCHEMA_IS_OURS = "(attribute_not_exists(#schema) OR #schema <= :ours)"
 
@@ -155,7 +153,7 @@ class DynamoAuthorizations:
             raise NotLeased("there is no such authorization")
         _check_schema(item)
         authorization = authorization_from(item)
-        if "lease_mark" in item and from_attribute(item["lease_mark"]) == mark:
+        if item.get("lease_mark") == mark:
             return authorization
         if authorization.sealed_answer is None or authorization.outcome is not AuthorizationState.WORKING:
             raise NotLeased("nothing was answered, or it is finished")
@@ -181,8 +179,7 @@ class DynamoAuthorizations:
         return {
             "Put": {
                 "TableName": self._table.name,
-                "Item": key_of((partition(app), f"code#{code}"))
-                | {name: to_attribute(value) for name, value in mark.items()},
+                "Item": key_of((partition(app), f"code#{code}")) | in_notation(mark),
                 "ConditionExpression": "attribute_not_exists(pk)",
             }
         }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer  # noqa: TID251 -- DynamoDB's notation, no client
 from botocore.exceptions import ClientError
 
 from tokensync.aws.clients import translated
-from tokensync.aws.items import to_attribute
 from tokensync.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -19,10 +20,44 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UpdateTypeDef
 
-    from tokensync.aws.items import Item
-
+Item: TypeAlias = dict[str, Any]  # attributes by name, as plain values
 DUE = "due"  # the index's name, its hash key's name and that key's only value
 _PLACEHOLDER = re.compile(r"#(\w+)")
+
+
+class _Serializer(TypeSerializer):
+    """Refuses None: it is stored as absence, which conditions ask for."""
+
+    def _serialize_null(self, value: None) -> bool:
+        raise TypeError(f"{value} is not stored")
+
+
+class _Deserializer(TypeDeserializer):
+    """Gives whole numbers and bytes as Python has them, where boto3's own gives Decimal and Binary."""
+
+    def _deserialize_n(self, value: str) -> int | Decimal:
+        number = Decimal(value)
+        return int(number) if number == number.to_integral_value() else number
+
+    def _deserialize_b(self, value: bytes) -> bytes:
+        return bytes(value)
+
+
+_SERIALIZER, _DESERIALIZER = _Serializer(), _Deserializer()
+
+
+def in_notation(item: Item) -> dict[str, Any]:
+    """Return an item in DynamoDB's notation, each value under the letter of its type.
+
+    Raises:
+        TypeError: it holds None, a fraction, or what is no plain value.
+    """
+    return {name: _SERIALIZER.serialize(value) for name, value in item.items()}
+
+
+def from_notation(stored: Mapping[str, Any]) -> Item:
+    """Return an item that DynamoDB gave."""
+    return {name: _DESERIALIZER.deserialize(value) for name, value in stored.items()}
 
 
 class ConditionFailed(Exception):
@@ -57,14 +92,14 @@ class Change:
         if self.remove:
             parts.append("REMOVE " + ", ".join(f"#{name}" for name in self.remove))
         expression = " ".join(parts)
-        values = {f":to_{name}": to_attribute(value) for name, value in self.set.items()}
-        values |= {f":{name}": to_attribute(value) for name, value in self.values.items()}
+        values = {f":to_{name}": value for name, value in self.set.items()}
+        values |= {f":{name}": value for name, value in self.values.items()}
         return {
             "UpdateExpression": expression,
             "ConditionExpression": self.condition,
             # Every attribute goes by a placeholder: names such as `schema` and `status` are reserved words.
             "ExpressionAttributeNames": names_in(expression, self.condition),
-            "ExpressionAttributeValues": values,
+            "ExpressionAttributeValues": in_notation(values),
         }
 
 
@@ -73,9 +108,9 @@ def names_in(*expressions: str) -> dict[str, str]:
     return {f"#{name}": name for expression in expressions for name in _PLACEHOLDER.findall(expression)}
 
 
-def key_of(key: tuple[str, str]) -> Item:
+def key_of(key: tuple[str, str]) -> dict[str, Any]:
     """Return a key in DynamoDB's notation."""
-    return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
+    return in_notation({"pk": key[0], "sk": key[1]})
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -101,7 +136,7 @@ class DynamoTable:
         """Return an item, strongly consistent, or None."""
         with translated("GetItem", {}, StoreUnavailable):
             answer = self._client.get_item(TableName=self.name, Key=key_of(key), ConsistentRead=True)
-        return answer.get("Item")
+        return from_notation(answer["Item"]) if "Item" in answer else None
 
     def put(self, key: tuple[str, str], attributes: Mapping[str, object], *, only_new: bool = False) -> None:
         """Write a whole item.
@@ -109,7 +144,7 @@ class DynamoTable:
         Raises:
             ConditionFailed: `only_new`, and one stands there.
         """
-        item = key_of(key) | {name: to_attribute(value) for name, value in attributes.items()}
+        item = key_of(key) | in_notation(dict(attributes))
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"} if only_new else {}
         with translated("PutItem", {}, StoreUnavailable), _conditional():
             self._client.put_item(TableName=self.name, Item=item, **condition)
@@ -135,7 +170,7 @@ class DynamoTable:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **change.parameters(),
             )
-        return answer.get("Attributes", {})
+        return from_notation(answer.get("Attributes", {}))
 
     def part_of_transaction(self, key: tuple[str, str], change: Change) -> TransactWriteItemTypeDef:
         """Return an update as a part of a transaction."""
@@ -177,7 +212,7 @@ class DynamoTable:
                     KeyConditionExpression=condition,
                     FilterExpression=lacks,
                     ExpressionAttributeNames=names_in(condition, lacks),
-                    ExpressionAttributeValues={":pk": to_attribute(partition), ":prefix": to_attribute(prefix)},
+                    ExpressionAttributeValues=in_notation({":pk": partition, ":prefix": prefix}),
                     ConsistentRead=True,
                     Select="COUNT",
                     Limit=at_most - found,
@@ -203,11 +238,11 @@ class DynamoTable:
                     TableName=self.name,
                     KeyConditionExpression=condition,
                     ExpressionAttributeNames=names_in(condition),
-                    ExpressionAttributeValues={f":{name}": to_attribute(value) for name, value in values.items()},
+                    ExpressionAttributeValues=in_notation({f":{name}": value for name, value in values.items()}),
                     **options,
                     **start,
                 )
-            yield from answer["Items"]
+            yield from map(from_notation, answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -221,7 +256,7 @@ def _conditional() -> Iterator[None]:
     except ClientError as error:
         item: Any = error.response.get("Item")
         if error.response["Error"].get("Code") == "ConditionalCheckFailedException":
-            raise ConditionFailed(item) from None
+            raise ConditionFailed(from_notation(item) if item else None) from None
         if "ConditionalCheckFailed" in _reasons(error):
             raise ConditionFailed from None
         raise

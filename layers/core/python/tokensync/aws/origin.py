@@ -8,7 +8,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from tokensync.aws.dynamodb import Change, ConditionFailed, DynamoTable
-from tokensync.aws.items import from_attribute
 from tokensync.domain.connection import SCHEMA
 from tokensync.domain.errors import StoreUnavailable
 
@@ -69,7 +68,7 @@ class DynamoOrigin:
                 self._table.update(_MARK, change)
                 is_first = True
             except ConditionFailed as failed:
-                is_first = failed.item is not None and failed.item.get("notice_mark") == {"S": mark}
+                is_first = failed.item is not None and failed.item.get("notice_mark") == mark
             self._noticed.add(table)
             return is_first
 
@@ -87,4 +86,4 @@ class DynamoOrigin:
             item = self._table.get(_MARK)
         if item is None:
             raise StoreUnavailable("the table's mark was not kept")
-        self._id, self._origin = table, from_attribute(item["table"])
+        self._id, self._origin = table, item["table"]
