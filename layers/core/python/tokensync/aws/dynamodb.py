@@ -1,4 +1,4 @@
-"""One DynamoDB table: consistent reads and conditional writes, with foreign errors translated."""
+"""One DynamoDB table: consistent reads and conditional writes of items as plain values."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def from_notation(stored: Mapping[str, Any]) -> Item:
 
 
 class ConditionFailed(Exception):
-    """A conditional write found its condition false. `item` is what stands there, or None."""
+    """A conditional write found its condition false. `item` is the item as it is, or None if there is none."""
 
     def __init__(self, item: Item | None = None) -> None:
         super().__init__("the condition was false")
@@ -104,7 +104,7 @@ class Change:
 
 
 def names_in(*expressions: str) -> dict[str, str]:
-    """Return the placeholders of expressions, each with the attribute that it stands for."""
+    """Return the placeholders of expressions, each with the attribute that it names."""
     return {f"#{name}": name for expression in expressions for name in _PLACEHOLDER.findall(expression)}
 
 
@@ -120,7 +120,7 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dic
 
 
 class DynamoTable:
-    """The table of a stack. Each method raises StoreUnavailable when DynamoDB did not acknowledge."""
+    """The table of a stack. Each method raises StoreUnavailable if DynamoDB did not acknowledge."""
 
     def __init__(self, client: DynamoDBClient, name: str) -> None:
         self._client = client
@@ -142,7 +142,7 @@ class DynamoTable:
         """Write a whole item.
 
         Raises:
-            ConditionFailed: `only_new`, and one stands there.
+            ConditionFailed: `only_new`, and there is one already.
         """
         item = key_of(key) | in_notation(dict(attributes))
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"} if only_new else {}
@@ -225,7 +225,7 @@ class DynamoTable:
         return found
 
     def due(self, *, now: int, page: int) -> Iterator[Item]:
-        """Yield the keys of what is due, oldest first; DynamoDB reads no index strongly consistent."""
+        """Yield the keys of the items that are due, oldest first. DynamoDB reads no index strongly consistent."""
         yield from self._pages(
             f"#{DUE} = :due AND #next_at <= :now", {"due": DUE, "now": now}, IndexName=DUE, Limit=page
         )
@@ -250,7 +250,7 @@ class DynamoTable:
 
 @contextmanager
 def _conditional() -> Iterator[None]:
-    """Tell a false condition from every other error."""
+    """Raise ConditionFailed for a false condition, and let every other error pass."""
     try:
         yield
     except ClientError as error:

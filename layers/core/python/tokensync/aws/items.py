@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from tokensync.aws.dynamodb import Item
 
 DAY = 86_400
-KEPT_ANSWER = 30 * DAY  # raw answers that were superseded, or that nobody came to finish
-KEPT_WEBHOOK_EVENT = 7 * DAY  # a provider repeats a notice for three days
+KEPT_ANSWER = 30 * DAY  # answers that were superseded, or that nobody finished
+KEPT_WEBHOOK_EVENT = 7 * DAY  # a provider repeats a webhook for three days
 _CONNECTION_PREFIX = "connection#"
 _APP_PREFIX = "app#"
 
 
 def partition(app: str) -> str:
-    """Return the partition key under which everything of an app stands."""
+    """Return the partition key of all items of an app."""
     return f"{_APP_PREFIX}{app}"
 
 
@@ -50,18 +50,18 @@ def aside_key(name: ConnectionName, fence: int) -> tuple[str, str]:
 
 
 def lookup_key(app: str, key: str) -> tuple[str, str]:
-    """Return the key of a look-up: what else a provider's notices name an account by."""
+    """Return the key of a look-up, by what else a provider's webhooks name an account."""
     # What a provider sends may be of any length; a sort key has 1,024 bytes.
     return partition(app), f"lookup#{hashed(key)}"
 
 
 def webhook_event_key(app: str, webhook_event: str) -> tuple[str, str]:
-    """Return the key of a notice that had its effect."""
+    """Return the key of a webhook event that had its effect."""
     return partition(app), f"notice#{hashed(webhook_event)}"
 
 
 def authorization_key(key: AuthorizationKey) -> tuple[str, str]:
-    """Return the key of a pending authorization."""
+    """Return the key of an authorization."""
     return partition(key.app), key.sort_key
 
 
@@ -74,7 +74,7 @@ def plain(value: Any) -> Any:
 
 
 def connection_attributes(record: Connection) -> dict[str, Any]:
-    """Return a connection's attributes, its key left out."""
+    """Return a connection's attributes without its key."""
     attributes: dict[str, Any] = plain(record)
     del attributes["name"]
     for part in _PARTS:
@@ -83,7 +83,7 @@ def connection_attributes(record: Connection) -> dict[str, Any]:
 
 
 def connection_from(item: Item) -> Connection:
-    """Read a connection; attributes that this version does not know are passed over."""
+    """Read a connection, without the attributes that this version does not know."""
     app = item["pk"].removeprefix(_APP_PREFIX)
     account = item["sk"].removeprefix(_CONNECTION_PREFIX)
     parts = {part: kind(**_known(kind, item)) for part, kind in _PARTS.items()}
@@ -91,20 +91,20 @@ def connection_from(item: Item) -> Connection:
 
 
 def authorization_attributes(record: Authorization) -> dict[str, Any]:
-    """Return a pending authorization's attributes, its key left out."""
+    """Return an authorization's attributes without its key."""
     attributes = plain(record)
     del attributes["key"]
     return {**attributes, "schema": SCHEMA, "ttl": authorization_ttl(record)}
 
 
 def authorization_from(item: Item) -> Authorization:
-    """Read a pending authorization."""
+    """Read an authorization, without the attributes that this version does not know."""
     app = item["pk"].removeprefix(_APP_PREFIX)
     return Authorization(key=AuthorizationKey.parse(app, item["sk"]), **_known(Authorization, item))
 
 
 def authorization_ttl(record: Authorization) -> int:
-    """Return when DynamoDB may delete a pending authorization: an answer nobody finished stays for 30 days."""
+    """Return when DynamoDB may delete an authorization: an answer that nobody finished is kept for 30 days."""
     if record.sealed_answer is None:
         return record.expires_at + DAY
     return (record.received_at or record.expires_at) + KEPT_ANSWER
@@ -125,9 +125,9 @@ def _known(kind: type[Any], item: Item) -> dict[str, Any]:
     return {name: _READ[name](item[name]) if name in _READ else item[name] for name in names & item.keys()}
 
 
-# The parts of a connection whose fields stand among its attributes, under their own names.
+# The parts of a connection whose fields are attributes of its item, under their own names.
 _PARTS: dict[str, type[Any]] = {"due": DueTimes, "authorized": AuthorizedBy, "consumer": ConsumerCopy}
-# What an attribute becomes where it is not text, a number or bytes; no name means two things.
+# What an attribute becomes if it is not text, a number or bytes; no name means two things.
 _READ: dict[str, Callable[[Any], Any]] = {
     "status": Status,
     "phase": Phase,
