@@ -121,7 +121,8 @@ def _nested(kind: type[Any]) -> Callable[[Item], Any]:
 
 def _known(kind: type[Any], item: Item) -> dict[str, Any]:
     """Return what a record of this kind has of an item, and no attribute of a newer version."""
-    names = {field.name for field in fields(kind)} - {"name", "key"}
+    # A part's name is none of its record's attributes: `due` there is the mark of the index.
+    names = {field.name for field in fields(kind)} - {"name", "key", *_PARTS}
     return {name: _READ[name](item[name]) if name in _READ else item[name] for name in names & item.keys()}
 
 
