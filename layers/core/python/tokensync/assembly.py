@@ -56,16 +56,11 @@ class _Shared:
         self.ports = ports
         self.kept_answers = KeptAnswers(ports)
         self.publisher = Publisher(ports.secrets, ports.clock)
-        self.committer = Committer(ports, publisher=self.publisher, kept_answers=self.kept_answers)
+        self.committer = Committer(ports, self.publisher, self.kept_answers)
         self.restored = RestoredTable(ports)
-        self.concluder = Concluder(ports, committer=self.committer, kept_answers=self.kept_answers)
+        self.concluder = Concluder(ports, self.committer, self.kept_answers)
         self.accounts = AccountReader(ports)
-        self.verifier = Verifier(
-            ports,
-            accounts=self.accounts,
-            concluder=self.concluder,
-            committer=self.committer,
-        )
+        self.verifier = Verifier(ports, self.accounts, self.concluder, self.committer)
         self.establisher = Establisher(ports, committer=self.committer, restored=self.restored)
         self.redelivery = Redelivery(ports, restored=self.restored)
         self.finisher = Finisher(
@@ -84,7 +79,7 @@ class RotationParts(_Shared):
 
     def __init__(self, ports: Ports, *, claim: int, prefix: str, dead_letters: DeadLetters) -> None:
         super().__init__(ports)
-        self.pusher = Pusher(ports, committer=self.committer)
+        self.pusher = Pusher(ports, self.committer)
         self.worker = self._worker()
         self.ticker = Ticker(ports, claim=claim)
         self.batches = BatchRunner(ports, worker=self.worker, finisher=self.finisher)
@@ -103,39 +98,15 @@ class RotationParts(_Shared):
         self.commands = RotationCommands(on_demand=self.on_demand, ticker=self.ticker, prefix=prefix, more=more)
 
     def _worker(self) -> Worker:
-        ports, committer, concluder = self.ports, self.committer, self.concluder
+        ports, kept, concluder, committer = self.ports, self.kept_answers, self.concluder, self.committer
         unsealer = Unsealer(ports.sealer)
-        resumer = Resumer(ports, unsealer=unsealer, concluder=concluder)
-        gate = Gate(ports, unsealer=unsealer, verifier=self.verifier, concluder=concluder, committer=committer)
-        restored = RestoredCheck(
-            ports,
-            resumer=resumer,
-            publisher=self.publisher,
-            committer=committer,
-            kept_answers=self.kept_answers,
-        )
-        due = DueWork(
-            ports,
-            unsealer=unsealer,
-            gate=gate,
-            held=HeldRules(ports, unsealer=unsealer, committer=committer),
-            verifier=self.verifier,
-            pusher=self.pusher,
-            restored=restored,
-            committer=committer,
-        )
-        return Worker(
-            ports,
-            kept_answers=self.kept_answers,
-            table=self.restored,
-            restored=restored,
-            resumer=resumer,
-            due=due,
-            gate=gate,
-            attempts=Attempts(ports, concluder=concluder, kept_answers=self.kept_answers),
-            concluder=concluder,
-            committer=committer,
-        )
+        resumer = Resumer(ports, unsealer, concluder)
+        restored = RestoredCheck(ports, resumer, self.publisher, committer, kept)
+        gate = Gate(ports, unsealer, self.verifier, concluder, committer)
+        held = HeldRules(ports, unsealer, committer)
+        due = DueWork(ports, unsealer, gate, held, self.verifier, self.pusher, restored, committer)
+        attempts = Attempts(ports, concluder, kept)
+        return Worker(ports, kept, self.restored, restored, resumer, due, gate, attempts, concluder, committer)
 
     def _upkeep(self, prefix: str) -> Upkeep:
         ports, on_demand, committer = self.ports, self.on_demand, self.committer
