@@ -43,8 +43,8 @@ class Trial:
 class Session:
     """One app within one batch. Everything is fetched at first use and kept; safe to share between threads.
 
-    `fresh` reads the registration past any copy. With a `trial` the app presents that secret instead of its own, even
-    if it is paused.
+    `fresh` reads the registration past any copy. With a `trial` the app presents that secret instead of its own,
+    whether or not it is paused.
     """
 
     def __init__(
