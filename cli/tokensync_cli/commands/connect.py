@@ -107,7 +107,7 @@ def connect(
 
 
 def _mint(run: Run, target: Target, name: str, *, label: str) -> None:
-    """Mint the first token of an app that acts for itself: nobody is asked."""
+    """Mint the first token of an app that acts for itself, without a consent."""
     with run.out.progress("Asking the provider for a token"):
         answer = ask_callback(target, {"tokensync": "mint", "app": name, "label": _checked(label, f"connect {name}")})
     name = str(answer.get("connection"))
