@@ -25,8 +25,7 @@ from tokensync_cli.commands import (
 )
 from tokensync_cli.commands.declare import Profile, Region, Stack, choose
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import INTERRUPTED
-from tokensync_cli.output.report import Failure, failure_of, show_trace
+from tokensync_cli.output.failures import INTERRUPTED, Failure, failure_of, show_trace
 from tokensync_cli.stack.project import EmbeddedProject
 
 

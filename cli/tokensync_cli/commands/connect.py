@@ -17,7 +17,7 @@ from tokensync.providers import provider_named
 from tokensync_cli.commands.declare import AppName, command
 from tokensync_cli.commands.describe import found, named, registered, summarized, word
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, CommandFailed, UsageFailed, sentence
+from tokensync_cli.output.failures import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, CommandFailed, UsageFailed, sentence
 from tokensync_cli.output.times import DAY, HOUR, moment, seconds_of, span
 from tokensync_cli.stack.invoke import ask_callback
 from tokensync_cli.stack.target import Target

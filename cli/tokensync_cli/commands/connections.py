@@ -26,7 +26,7 @@ from tokensync_cli.commands.describe import (
 )
 from tokensync_cli.commands.published import published
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import FAILED, LATER, CommandFailed
+from tokensync_cli.output.failures import FAILED, LATER, CommandFailed
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.target import Target
 

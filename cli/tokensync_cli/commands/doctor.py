@@ -14,8 +14,7 @@ from tokensync.providers import provider_named
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import word
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import FAILED, CommandFailed
-from tokensync_cli.output.report import failure_of
+from tokensync_cli.output.failures import FAILED, CommandFailed, failure_of
 from tokensync_cli.output.times import moment, span
 from tokensync_cli.stack.invoke import FunctionRefused, ask_callback, ask_rotation
 from tokensync_cli.stack.target import Target

@@ -7,7 +7,7 @@ from tokensync.domain.connection import Connection, Status
 from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync_cli.commands.describe import found, word
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER, CommandFailed
+from tokensync_cli.output.failures import FAILED, LATER, NEEDS_SELLER, CommandFailed
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.target import Target
 

@@ -8,7 +8,7 @@ import typer
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import found
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER
+from tokensync_cli.output.failures import FAILED, LATER, NEEDS_SELLER
 from tokensync_cli.stack.invoke import ask_rotation
 
 Name = Annotated[str | None, typer.Argument(metavar="CONNECTION", help="Of this connection alone.", show_default=False)]

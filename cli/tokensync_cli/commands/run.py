@@ -10,7 +10,7 @@ import typer
 
 from tokensync_cli.embedded.ports import Ports
 from tokensync_cli.output.console import Output, Say
-from tokensync_cli.output.failure import CommandFailed, UsageFailed
+from tokensync_cli.output.failures import CommandFailed, UsageFailed
 from tokensync_cli.stack.project import VARIABLE
 from tokensync_cli.stack.target import Choice, StackOutputs, Target
 

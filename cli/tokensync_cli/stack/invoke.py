@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE, CommandFailed, sentence
+from tokensync_cli.output.failures import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE, CommandFailed, sentence
 from tokensync_cli.stack.target import Target
 
 _CODES = frozenset({FAILED, USAGE, NOT_FOUND, NEEDS_SELLER, LATER})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
-from tokensync_cli.output.failure import LATER, CommandFailed
+from tokensync_cli.output.failures import LATER, CommandFailed
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

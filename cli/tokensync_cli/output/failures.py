@@ -1,10 +1,11 @@
-"""From any exception to a message, the next command and an exit code."""
+"""The failures of commands: from any exception to a message, the next command and an exit code."""
 
 import json
 import os
 import sys
 import traceback
 from dataclasses import dataclass
+from typing import Final
 
 import typer
 
@@ -23,16 +24,13 @@ from tokensync.domain.errors import (
 )
 from tokensync_cli.embedded.errors import EmbeddedStackError
 from tokensync_cli.output.console import shown
-from tokensync_cli.output.failure import (
-    FAILED,
-    INTERRUPTED,
-    LATER,
-    NEEDS_SELLER,
-    NOT_FOUND,
-    USAGE,
-    CommandFailed,
-    sentence,
-)
+
+FAILED: Final = 1
+USAGE: Final = 2
+NOT_FOUND: Final = 3
+NEEDS_SELLER: Final = 4
+LATER: Final = 5
+INTERRUPTED: Final = 130  # 128 and SIGINT's number, as shells have it
 
 DEBUG = "TOKENSYNC_DEBUG"
 _AGAIN = "the same command again in a minute"
@@ -53,6 +51,40 @@ _ERRORS: tuple[tuple[type[TokensyncError], int, str], ...] = (
 
 # Below these lies what AWS itself said; the others have been understood by whoever raised them.
 _UNAVAILABLE = (StoreUnavailable, SealingUnavailable, PublishUnavailable)
+
+
+class CommandFailed(Exception):
+    """A command ends without having done what was asked.
+
+    Args:
+        message: what went wrong, in one or two sentences without any secret.
+        next_command: what repairs it, or what to look at.
+        exit_code: one of the codes above.
+        kind: a word by which programs distinguish failures.
+    """
+
+    def __init__(
+        self, message: str, *, next_command: str, exit_code: int = FAILED, kind: str = "CommandFailed"
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_command = next_command
+        self.exit_code = exit_code
+        self.kind = kind
+
+
+class UsageFailed(CommandFailed):
+    """The arguments are wrong; nothing was done."""
+
+    def __init__(self, message: str, *, next_command: str) -> None:
+        super().__init__(message, next_command=next_command, exit_code=USAGE, kind="Usage")
+
+
+def sentence(text: str) -> str:
+    """Return a message as a sentence: a capital first, unless it begins with a name, and a full stop last."""
+    text = text.rstrip(".")
+    begins_with_a_word = text.partition(" ")[0].isalpha()
+    return f"{text[:1].upper() if begins_with_a_word else text[:1]}{text[1:]}."
 
 
 @dataclass(frozen=True)
