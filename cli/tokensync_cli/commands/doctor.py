@@ -8,13 +8,14 @@ import typer
 from tokensync.domain.authorization import NO_ACCOUNT
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import InvalidApp, TokensyncError, UnknownApp
+from tokensync.entry.exit_codes import FAILED
 from tokensync.operate.recover import is_answered
 from tokensync.operate.summary import condition
 from tokensync.providers import provider_named
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import word
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failures import FAILED, CommandFailed, failure_of
+from tokensync_cli.output.failures import CommandFailed, failure_of
 from tokensync_cli.output.times import moment, span
 from tokensync_cli.stack.invoke import FunctionRefused, ask_callback, ask_rotation
 from tokensync_cli.stack.target import Target

@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import httpx
 
+from tokensync.entry.exit_codes import INTERRUPTED
 from tokensync_cli.demo.browser import Seller
 from tokensync_cli.output.console import Output
 
@@ -242,7 +243,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         print("\nStopped. The stack stays up; `make down` stops it.", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     return 0
 
 

@@ -5,13 +5,10 @@ import os
 import sys
 import traceback
 from dataclasses import dataclass
-from typing import Final
 
 import typer
 
 from tokensync.domain.errors import (
-    AlreadyConsumed,
-    BadRequest,
     InvalidApp,
     InvalidName,
     NewerSchema,
@@ -19,37 +16,22 @@ from tokensync.domain.errors import (
     SealingUnavailable,
     StoreUnavailable,
     TokensyncError,
-    UnknownApp,
-    UnknownConnection,
 )
+from tokensync.entry.command_answers import meaning
+from tokensync.entry.exit_codes import FAILED, INTERRUPTED, USAGE
 from tokensync_cli.embedded.errors import EmbeddedStackError
 from tokensync_cli.output.console import shown
 
-FAILED: Final = 1
-USAGE: Final = 2
-NOT_FOUND: Final = 3
-NEEDS_SELLER: Final = 4
-LATER: Final = 5
-INTERRUPTED: Final = 130  # 128 and SIGINT's number, as shells have it
-
 DEBUG = "TOKENSYNC_DEBUG"
-_AGAIN = "the same command again in a minute"
+# Where another command helps than after the same error in a function.
+_NEXT: dict[type[TokensyncError], str] = {
+    InvalidName: "tokensync app list",
+    InvalidApp: "tokensync app list",
+    NewerSchema: "update this command line",
+    TokensyncError: "tokensync doctor",
+}
 
-# By type, most special first: the exit code and the next command.
-_ERRORS: tuple[tuple[type[TokensyncError], int, str], ...] = (
-    (UnknownConnection, NOT_FOUND, "tokensync list"),
-    (UnknownApp, NOT_FOUND, "tokensync app list"),
-    (InvalidName, USAGE, "tokensync app list"),
-    (BadRequest, USAGE, "tokensync paste --help"),
-    (AlreadyConsumed, NEEDS_SELLER, "tokensync invite APP"),
-    (InvalidApp, FAILED, "tokensync app list"),
-    (NewerSchema, FAILED, "update this command line"),
-    (StoreUnavailable, LATER, _AGAIN),
-    (SealingUnavailable, LATER, _AGAIN),
-    (TokensyncError, FAILED, "tokensync doctor"),
-)
-
-# Below these lies what AWS itself said; the others have been understood by whoever raised them.
+# Under these lies what AWS itself said; the others were understood where they were raised.
 _UNAVAILABLE = (StoreUnavailable, SealingUnavailable, PublishUnavailable)
 
 
@@ -59,7 +41,7 @@ class CommandFailed(Exception):
     Args:
         message: what went wrong, in one or two sentences without any secret.
         next_command: what repairs it, or what to look at.
-        exit_code: one of the codes above.
+        exit_code: see `tokensync.entry.exit_codes`.
         kind: a word by which programs distinguish failures.
     """
 
@@ -166,7 +148,7 @@ def _refused_by_aws(error: Exception) -> Failure | None:
 
 def _of_the_core(error: Exception) -> Failure | None:
     """Return what the core's errors say."""
-    for kind, code, following in _ERRORS:
-        if isinstance(error, kind):
-            return Failure(type(error).__name__, sentence(str(error)), following, code)
-    return None
+    if not isinstance(error, TokensyncError):
+        return None
+    kind, code, following = meaning(error)
+    return Failure(type(error).__name__, sentence(str(error)), _NEXT.get(kind, following), code)

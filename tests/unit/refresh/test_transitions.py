@@ -11,10 +11,11 @@ from tokensync.domain.runtime import DAY, Cadence
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.providers import PROVIDERS
-from tokensync.refresh.breaker import breaker_trips
+from tokensync.refresh import breaker
+from tokensync.refresh.breaker import BREAKER_WINDOW
 from tokensync.refresh.decisions import refusal_stands, unpublishable
-from tokensync.refresh.schedule import jitter
-from tokensync.refresh.transitions import BREAKER_WINDOW, PAUSED_RECHECK, failed, merged, released, renewed
+from tokensync.refresh.schedule import PAUSED_RECHECK, jitter
+from tokensync.refresh.transitions import failed, merged, released, renewed
 
 if TYPE_CHECKING:
     from typing import Any
@@ -299,4 +300,4 @@ def test_an_unpublishable_connection_keeps_its_grant(record: Connection, now: in
 )
 def test_the_breaker_trips_when_most_are_refused(tried: int, refused: int, trips: bool) -> None:  # noqa: FBT001 - a parameter of the table above
     """It trips at 20 tried or more of which more than half were refused."""
-    assert breaker_trips(tried=tried, refused=refused) is trips
+    assert breaker.trips(tried=tried, refused=refused) is trips

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,15 +20,12 @@ class Clock(Protocol):
 
     def now(self) -> int:
         """Return the current time in Unix seconds."""
-        ...
 
     def monotonic(self) -> float:
         """Return seconds that only grow, for deadlines."""
-        ...
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-        ...
 
 
 class Randomness(Protocol):
@@ -35,11 +33,9 @@ class Randomness(Protocol):
 
     def token(self) -> str:
         """Return 128 random bits as URL-safe text."""
-        ...
 
     def fraction(self) -> float:
         """Return a number from 0 up to but not including 1, for jitter of retries."""
-        ...
 
 
 class Failpoints(Protocol):
@@ -47,7 +43,6 @@ class Failpoints(Protocol):
 
     def reached(self, name: str) -> None:
         """Tell that the protocol stands at `name`."""
-        ...
 
 
 class Alerts(Protocol):
@@ -58,7 +53,6 @@ class Alerts(Protocol):
 
         `link` is one that an operator may send on; it reaches the subscribers alone and no log.
         """
-        ...
 
 
 class Log(Protocol):
@@ -66,15 +60,12 @@ class Log(Protocol):
 
     def info(self, event: str, **fields: object) -> None:
         """Tell what happened."""
-        ...
 
     def warning(self, event: str, **fields: object) -> None:
         """Tell what needs a look."""
-        ...
 
     def failure(self, event: str, error: BaseException) -> None:
         """Tell of an error nobody foresaw: its type and the places in the code, never its text."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -97,6 +88,14 @@ class Budget:
     def left(self) -> float:
         """Return the seconds left, never below zero."""
         return max(0.0, self._end - self._clock.monotonic())
+
+    def allows(self, limits: Limits) -> bool:
+        """Return whether a request to a provider, and the storing of its response, still fit into the time left."""
+        return self.left() >= limits.provider + limits.storing
+
+    def lease_until(self, limits: Limits) -> int:
+        """Return the Unix second until which a lease taken now has to run, so that no process outlives its lease."""
+        return self._clock.now() + math.ceil(self.left()) + limits.lease_margin
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,6 @@ class KeyService(Protocol):
         Raises:
             SealingUnavailable: the service gives none.
         """
-        ...
 
     def unwrap(self, wrapped: bytes, *, app: str) -> bytes:
         """Return the data key that was wrapped for this app.
@@ -49,7 +48,6 @@ class KeyService(Protocol):
         Raises:
             SealingUnavailable: it was not wrapped by this service for this app, or cannot be unwrapped now.
         """
-        ...
 
 
 class DataKey(Protocol):
@@ -57,7 +55,6 @@ class DataKey(Protocol):
 
     def seal(self, plaintext: bytes, *, binding: str) -> bytes:
         """Seal for one place: `binding` names the record and the kind, and must be given again to open."""
-        ...
 
 
 class Sealer(Protocol):
@@ -69,7 +66,6 @@ class Sealer(Protocol):
         Raises:
             SealingUnavailable: KMS gives none.
         """
-        ...
 
     def open(self, sealed: bytes, *, app: str, binding: str) -> bytes:
         """Open what was sealed for this app and binding.
@@ -77,7 +73,6 @@ class Sealer(Protocol):
         Raises:
             SealingUnavailable: KMS does not unwrap the key, or the value was not sealed for this place.
         """
-        ...
 
 
 class EnvelopeKey:

@@ -1,8 +1,6 @@
 """Asks a provider about the account behind an access token: its facts, its name, and whether the token works.
 
-Verification: does an access token still work, and what does its account hold now?
-
-Never-expiring tokens are verified daily, as nothing else would tell that they died; any other on demand.
+Never-expiring tokens are verified daily, as nothing else would show that they died; any other on demand.
 """
 
 from __future__ import annotations
@@ -10,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import noted
-from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs, StoreUnavailable, WireError
+from tokensync.domain.connection import Reason, noted
+from tokensync.domain.errors import PublishUnavailable, StoreUnavailable, WireError
 from tokensync.domain.messages import AccountReply, Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import cleaned_account, read_account
-from tokensync.refresh import transitions
+from tokensync.refresh import schedule, transitions
 from tokensync.refresh.publish import cut
 from tokensync.refresh.result import Result, WorkResult
 
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Ports
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder
-    from tokensync.refresh.publish import Publisher
     from tokensync.refresh.session import Session
 
 
@@ -42,7 +39,7 @@ _LARGEST_FACTS = 2_097_152
 
 @dataclass(frozen=True)
 class AccountReader:
-    """Makes the provider's account call. Thread-safe: it holds ports and no state."""
+    """Makes the provider's account call."""
 
     ports: Ports
 
@@ -129,18 +126,18 @@ def missing_scopes(app: App, read: Issued) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Verifier:
-    """Verifies leased connections. Thread-safe: it holds ports and no state."""
+    """Verifies leased connections."""
 
     ports: Ports
     accounts: AccountReader
     concluder: Concluder
     committer: Committer
-    publisher: Publisher
 
     def verify(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
         """Ask the provider with the access token; COMMIT what it says. The lease is the caller's, and ends here.
 
         Raises:
+            LeaseEnded: the secret is gone or not ours, and that is committed.
             FenceLost: the connection was taken over.
         """
         facts = self.accounts.facts(grant, session)
@@ -169,20 +166,32 @@ class Verifier:
             after = noted(replace(after, sealed_grant=sealed), "account.changed", now=self.ports.clock.now())
         elif not after.publishing_is_due():
             return self._kept(record, transitions.released(after), new)
-        return self.committer.publish(record, transitions.released(after), new, Result.VERIFIED)
+        return self.committer.publish_and_commit(record, transitions.released(after), new, Result.VERIFIED)
+
+    def verify_or_wait(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
+        """Verify if the provider has a call for it; if not, a token that nothing can renew stays until its end.
+
+        Raises:
+            LeaseEnded, FenceLost: as `verify`.
+        """
+        if session.provider.account_call is not None:
+            return self.verify(record, grant, session)
+        ends = grant.access_expires_at
+        if schedule.is_due(ends, self.ports.clock.now()):
+            return self.committer.reauthorize(record, record, grant, reason=Reason.ENDED)
+        rests = transitions.released(record.with_due(renew_at=None, verify_at=ends))
+        return WorkResult(Result.NOTHING_DUE, self.ports.connections.write(record, rests))
 
     def _kept(self, record: Connection, after: Connection, grant: Grant) -> WorkResult:
-        """COMMIT a verification that changed nothing, once it is seen that the secret still stands.
+        """COMMIT a verification that changed nothing, once it is seen that the secret is still as it was published.
 
         Nothing else would ever look at the secret of a token that never expires.
         """
         try:
-            if record.published is not None and not self.publisher.is_current(record):
-                return self.committer.publish(record, after, grant, Result.VERIFIED)
+            if self.committer.secret_differs(record):
+                return self.committer.publish_and_commit(record, after, grant, Result.VERIFIED)
         except PublishUnavailable as error:
             self.ports.log.warning("comparing.postponed", connection=str(record.name), error=str(error))
-        except (SecretGone, SecretNotOurs) as gone:
-            return self.committer.orphaned(record, str(gone))
         return WorkResult(Result.VERIFIED, self.ports.connections.write(record, after))
 
     def index(self, name: ConnectionName, facts: dict[str, Any], session: Session) -> None:

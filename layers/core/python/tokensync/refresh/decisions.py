@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Exemption, LastError, Reason, Status, noted
+from tokensync.domain.connection import Exemption, Reason, Status, noted
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.runtime import DAY
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.refresh import schedule
-from tokensync.refresh.transitions import released, unscheduled
+from tokensync.refresh.transitions import released, unscheduled, with_failure
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -101,6 +101,12 @@ def republished(record: Connection, grant: Grant, *, provider: Provider, now: in
     return released(noted(after, "connection.republished", now=now))
 
 
+def handed_over(record: Connection, *, consumer: str, now: int) -> Connection:
+    """Return the leased record of a connection whose consumer alone refreshes the token from now on."""
+    after = replace(record, reason=Reason.OWNED_BY_CONSUMER)
+    return noted(after, "connection.handed_over", now=now, detail=consumer)
+
+
 def set_apart(record: Connection, *, now: int) -> Connection:
     """Return the record, from a restored table, of a connection whose refresh token may have been spent since."""
     after = replace(
@@ -160,11 +166,5 @@ def unaccepted(
             exemption = Exemption.OPERATOR
         case FailureClass.AMBIGUOUS | FailureClass.UNKNOWN if provider.refresh_reuse is RefreshReuse.SAFE:
             exemption = Exemption.SAFE
-    after = replace(
-        unscheduled(record),
-        attempt=attempt,
-        exemption=exemption,
-        last_error=LastError.of(failure, at=now),
-        failures=record.failures + 1,
-    )
+    after = replace(with_failure(unscheduled(record), failure, now=now), attempt=attempt, exemption=exemption)
     return released(noted(after, "connection.not_accepted", now=now, detail=failure.code))

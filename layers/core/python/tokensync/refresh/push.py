@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.domain.connection import Reason, Status, noted
+from tokensync.domain.connection import Status, noted
 from tokensync.domain.errors import FenceLost
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.secret import Secret
@@ -18,7 +18,7 @@ from tokensync.oauth.http import present
 from tokensync.oauth.token_response import read_consumer
 from tokensync.providers import CONSUMERS
 from tokensync.providers.api2cart import Standing, consumer_binding, from_bytes, to_bytes
-from tokensync.refresh import schedule
+from tokensync.refresh import decisions, schedule
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.transitions import released
 
@@ -36,7 +36,7 @@ _NO_ANSWER = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message="an 
 
 @dataclass(frozen=True)
 class Pusher:
-    """Hands pairs over. Thread-safe: it holds ports and no state."""
+    """Hands pairs over."""
 
     ports: Ports
     committer: Committer
@@ -132,8 +132,7 @@ class Pusher:
         if after.consumer.push_failures:
             after = noted(after, "push.recovered", now=now, detail=consumer.name)
         if after.consumer.handed_over_at is not None:
-            after = replace(after, reason=Reason.OWNED_BY_CONSUMER)
-            after = noted(after, "connection.handed_over", now=now, detail=consumer.name)
+            after = decisions.handed_over(after, consumer=consumer.name, now=now)
         self.ports.log.info(
             "pair.pushed", connection=str(after.name), consumer=consumer.name, generation=after.generation
         )
@@ -201,7 +200,7 @@ class Pusher:
         """End the lease; publish where the owner changed."""
         after = released(after)
         if after.publishing_is_due():
-            outcome = self.committer.publish(before, after, grant, result)
+            outcome = self.committer.publish_and_commit(before, after, grant, result)
         else:
             try:
                 outcome = WorkResult(result, self.ports.connections.write(before, after))
