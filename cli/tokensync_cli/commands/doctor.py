@@ -9,7 +9,6 @@ from tokensync.domain.authorization import NO_ACCOUNT
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import InvalidApp, TokensyncError, UnknownApp
 from tokensync.entry.exit_codes import FAILED
-from tokensync.operate.recover import is_answered
 from tokensync.operate.summary import condition
 from tokensync.providers import provider_named
 from tokensync_cli.commands.declare import command
@@ -104,6 +103,8 @@ def _apps(target: Target) -> Iterator[Finding]:
 
 
 def _connections(target: Target) -> Iterator[Finding]:
+    from tokensync.operate.recover import is_answered  # noqa: PLC0415 - it is slow to load, and only this needs it
+
     now = target.clock.now()
     well = 0
     for name in target.apps.names():
