@@ -111,7 +111,7 @@ def known_provider(name: str) -> Provider:
 
 def lifetime_warning(app: App, provider: Provider) -> str:
     """Return a warning if tokens do not outlive the schedule's shortest interval, else an empty text."""
-    life = provider.answer.default_expires_in if provider.grant_type is not GrantType.CLIENT_CREDENTIALS else None
+    life = provider.response.default_expires_in if provider.grant_type is not GrantType.CLIENT_CREDENTIALS else None
     if app.is_sandboxed or life is None or life > FLOOR:
         return ""
     floor = span(FLOOR)

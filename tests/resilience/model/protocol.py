@@ -230,7 +230,7 @@ class Protocol:
                 yield f"{told}, the answer is set aside", kept, Worker()
 
     def _conclude(self, state: State, worker: Worker) -> tuple[str, State, Worker]:
-        """refresh.conclude.Concluder.conclude and transitions.renewed, or decisions.refusal_stands."""
+        """refresh.conclude.Concluder.conclude and transitions.renewed, or decisions.reauthorization_needed."""
         record = worker.before
         if worker.answer == BUSY:
             after = record.ended(exemption="not_processed", due=True)

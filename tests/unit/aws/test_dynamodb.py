@@ -8,7 +8,6 @@ from botocore.stub import ANY, Stubber
 from tokensync.aws.authorizations import DynamoAuthorizations
 from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import Change, ConditionFailed, DynamoTable
-from tokensync.aws.items import to_attribute
 from tokensync.domain.authorization import AuthorizationKey
 from tokensync.domain.errors import StoreUnavailable
 from tokensync.domain.names import ConnectionName
@@ -98,7 +97,7 @@ def test_pages_are_fetched_as_they_are_consumed(stub: Stubber, table: DynamoTabl
             "Limit": ANY,
             "KeyConditionExpression": "#due = :due AND #next_at <= :now",
             "ExpressionAttributeNames": {"#due": "due", "#next_at": "next_at"},
-            "ExpressionAttributeValues": {":due": to_attribute("due"), ":now": to_attribute(NOW)},
+            "ExpressionAttributeValues": {":due": {"S": "due"}, ":now": {"N": str(NOW)}},
             "ExclusiveStartKey": {"pk": {"S": "app#demo"}, "sk": {"S": "connection#1"}},
         },
     )

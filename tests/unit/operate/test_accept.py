@@ -609,7 +609,7 @@ def test_a_strange_account_while_secrets_manager_is_down(world: World) -> None:
     """Whether it was accepted since cannot be told now: it is looked at later, by itself."""
     world.origin.restored()
     world.table.restore(world.table.backup())
-    world.secrets.fail_next("stands", PublishUnavailable)
+    world.secrets.fail_next("exists", PublishUnavailable)
 
     assert Result.POSTPONED is world.run(compare=True).result
     assert None is world.stored().table

@@ -95,7 +95,6 @@ class RotationParts(_Shared):
         gate = Gate(ports, unsealer=unsealer, verifier=self.verifier, concluder=concluder, committer=committer)
         restored = RestoredCheck(
             ports,
-            table=self.restored,
             resumer=resumer,
             publisher=self.publisher,
             committer=committer,
@@ -114,6 +113,7 @@ class RotationParts(_Shared):
         return Worker(
             ports,
             kept_answers=self.kept_answers,
+            table=self.restored,
             restored=restored,
             resumer=resumer,
             due=due,

@@ -141,7 +141,7 @@ def test_scopes_and_service_ids_where_a_provider_takes_them() -> None:
 def test_lifetimes_that_the_schedule_cannot_serve() -> None:
     """Where they are known to be as short as the schedule's floor, it warns; sandbox apps have no floor."""
     shop = PROVIDERS["tiktok_shop"]
-    short = replace(shop, answer=replace(shop.answer, default_expires_in=600))
+    short = replace(shop, response=replace(shop.response, default_expires_in=600))
 
     assert "" == lifetime_warning(checked(), shop)
     assert "10 min" in lifetime_warning(checked(), short)

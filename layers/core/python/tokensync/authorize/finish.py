@@ -208,7 +208,7 @@ class Finisher:
 
     def _alert_oddities(self, name: ConnectionName, grant: Grant, read: Issued, session: Session) -> None:
         if read.oddities:
-            self.concluder.tell_odd(name, read)
+            self.concluder.alert_odd(name, read)
         if not session.provider.renews(grant) and read.life is not None:
             self.ports.alerts.tell(
                 "connection.cannot_refresh",

@@ -13,7 +13,6 @@ from tokensync.aws.items import (
     connection_attributes,
     connection_from,
     connection_key,
-    from_attribute,
     lookup_key,
     partition,
     schema_of,
@@ -26,7 +25,7 @@ from tokensync.domain.work import DueKey
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tokensync.aws.items import Item
+    from tokensync.aws.dynamodb import Item
 
 _PAGE = 200  # keys of the due index fetched at once
 # What a takeover computes, keeps or clears by itself, whatever the new grant's record says.
@@ -77,7 +76,7 @@ class DynamoConnections:
         except ConditionFailed as failed:
             item = self._known(name, failed.item)
         record = connection_from(item)
-        if "lease_mark" in item and from_attribute(item["lease_mark"]) == mark:
+        if item.get("lease_mark") == mark:
             return record
         if record.lease_until is not None and record.lease_until >= now:
             raise NotLeased(f"{name} is leased by another", record.lease_until)
@@ -128,11 +127,8 @@ class DynamoConnections:
             _NotBelow: one of them is not.
         """
         name = grant_holder.name
-        brought = {
-            attribute: value
-            for attribute, value in connection_attributes(grant_holder).items()
-            if attribute not in _NOT_BROUGHT
-        }
+        attributes = connection_attributes(grant_holder)
+        brought = {attribute: value for attribute, value in attributes.items() if attribute not in _NOT_BROUGHT}
         if grant_holder.due.next_at is not None:
             brought[DUE] = DUE
         absent = tuple(attribute for attribute in (*_BROUGHT_OR_REMOVED, DUE) if attribute not in brought)
@@ -165,7 +161,7 @@ class DynamoConnections:
                 "one": 1,
                 **({"floor": floor} if floor else {}),
                 "none": (),
-                "entries": grant_holder.history,
+                "entries": attributes["history"],
                 **({"over": over} if over else {}),
             },
         )
@@ -244,9 +240,9 @@ class DynamoConnections:
     def aside(self, name: ConnectionName, *, fence: int) -> bytes | None:
         """Return the answer that was set aside under this fence, or None."""
         item = self._table.get(aside_key(name, fence))
-        if item is None or from_attribute(item["why"]) not in UNPLACED:
+        if item is None or item["why"] not in UNPLACED:
             return None
-        return bytes(from_attribute(item["sealed"]))
+        return bytes(item["sealed"])
 
     def index(self, name: ConnectionName, keys: Iterable[str]) -> None:
         """Note by what else the provider's webhooks name this account."""
@@ -256,7 +252,7 @@ class DynamoConnections:
     def find(self, app: str, key: str) -> ConnectionName | None:
         """Return the connection that was noted under a key, or None."""
         item = self._table.get(lookup_key(app, key))
-        return None if item is None else ConnectionName(app, from_attribute(item["account"]))
+        return None if item is None else ConnectionName(app, item["account"])
 
     def fewer_than(self, app: str, count: int) -> bool:
         """Return whether an app has fewer than `count` connections; without those that were removed."""
@@ -265,7 +261,7 @@ class DynamoConnections:
     def due(self, *, now: int) -> Iterator[DueKey]:
         """Yield the keys whose `next_at` <= now, oldest first, page by page."""
         for item in self._table.due(now=now, page=_PAGE):
-            yield DueKey(from_attribute(item["pk"]), from_attribute(item["sk"]), from_attribute(item["next_at"]))
+            yield DueKey(item["pk"], item["sk"], item["next_at"])
 
     def claim(self, key: DueKey, *, until: int) -> bool:
         """Move a due key's `next_at` on, if it is still what the key says; return whether it was."""

@@ -173,7 +173,7 @@ class Origin(Protocol):
         unless DynamoDB says that it was restored.
         """
 
-    def webhook_event(self, table: str, *, now: int) -> bool:
+    def note_restored(self, table: str, *, now: int) -> bool:
         """Note that somebody noticed that this table was restored; return whether nobody had before."""
 
 
@@ -226,7 +226,7 @@ class TokenSecrets(Protocol):
     def create(self, name: ConnectionName, document: str, *, token: str) -> str:
         """Create the connection's secret with our tags and return its ARN; one that is ours already is written."""
 
-    def stands(self, name: ConnectionName) -> bool:
+    def exists(self, name: ConnectionName) -> bool:
         """Return whether any secret has the connection's name: ours or not, scheduled for deletion or not."""
 
     def put(self, arn: str, document: str, *, token: str) -> None:

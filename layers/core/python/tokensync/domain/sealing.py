@@ -3,8 +3,6 @@
 A sealed value is: version (1 byte), length of the wrapped key (2 bytes, big-endian), wrapped key, nonce (12 bytes),
 ciphertext with its tag. The associated data is everything before the nonce, the app and the place: a value of which any
 bit was changed, or that was moved to another record, does not open (NIST SP 800-38D).
-
-Opens what a connection's record holds sealed, each for its own place.
 """
 
 from __future__ import annotations
@@ -118,7 +116,7 @@ class EnvelopeSealer:
 
 
 def _associated_data(head: bytes, app: str, binding: str) -> bytes:
-    # The head tells its own length and an app's name holds no '|': no two places give the same bytes.
+    # The head states its own length and an app's name holds no '|': no two places give the same bytes.
     return head + f"{app}|{binding}".encode("utf-8", "surrogatepass")
 
 
@@ -141,13 +139,13 @@ def grant_binding(name: ConnectionName) -> str:
 
 
 def answer_binding(name: ConnectionName) -> str:
-    """Return the place that a provider's answer for a connection is sealed for."""
+    """Return the place that a provider's response for a connection is sealed for."""
     return f"{name}|answer|1"
 
 
 @dataclass(frozen=True)
 class Unsealer:
-    """Opens grants and answers. Only the rotation function's key policy lets it."""
+    """Opens a connection's grant and kept responses. The key policy lets only the rotation function do so."""
 
     sealer: Sealer
 
@@ -163,7 +161,7 @@ class Unsealer:
         return Grant.from_bytes(self.sealer.open(record.sealed_grant, app=record.name.app, binding=binding))
 
     def answer(self, sealed: bytes, record: Connection) -> ProviderResponse:
-        """Return an answer that was kept for a connection.
+        """Return a response that was kept for a connection.
 
         Raises:
             SealingUnavailable: it cannot be opened now.

@@ -44,7 +44,7 @@ class AccountReader:
     ports: Ports
 
     def facts(self, grant: Grant, session: Session, *, seconds: float | None = None) -> dict[str, Any] | Failure:
-        """Return what the provider tells about the grant's account; empty where there is no such call.
+        """Return what the provider says about the grant's account; empty if it has no such call.
 
         It may take `seconds`, or the limit for facts.
 
@@ -58,12 +58,12 @@ class AccountReader:
         )
         request = replace(request, largest=_LARGEST_FACTS)
         try:
-            answer = self.ports.wire.send(request, seconds=seconds or self.ports.limits.facts)
+            response = self.ports.wire.send(request, seconds=seconds or self.ports.limits.facts)
         except WireError as error:
             failure = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message=str(error))
         else:
             shown = [grant.access_token, session.app.client_secret]
-            read = read_account(session.provider, call, answer, secrets=shown)
+            read = read_account(session.provider, call, response, secrets=shown)
             if not isinstance(read, Failure):
                 return read
             failure = read
@@ -74,27 +74,27 @@ class AccountReader:
 
 
 def named_account(
-    told: AccountReply | None, facts: dict[str, Any] | Failure, session: Session, *, wanted: str
+    reply: AccountReply | None, facts: dict[str, Any] | Failure, session: Session, *, wanted: str
 ) -> AccountReply | None:
-    """Return who authorized, with all that is known of the account; None where nobody tells.
+    """Return who authorized, with all that is known of the account; None if nothing says it.
 
-    The token answer's own word stands first. A call that names another account tells of another, and is passed over.
-    `wanted` is the account that the authorization was for, empty where any will do.
+    What the token response says comes first. If the account call names another account, its facts are ignored.
+    `wanted` is the account that the authorization was for, empty if any will do.
     """
     if session.provider.grant_type is GrantType.CLIENT_CREDENTIALS:
         return AccountReply(id=session.app.client_id)  # RFC 6749 §4.4: the app acts for itself
-    told = told or AccountReply(id="")
+    reply = reply or AccountReply(id="")
     if isinstance(facts, Failure):
         facts = {}
     call = session.provider.account_call
-    named = None if call is None else cleaned_account(call.account({**told.facts, **facts}, wanted), [])
-    if named is not None and told.id not in ("", named.id):
+    named = None if call is None else cleaned_account(call.account({**reply.facts, **facts}, wanted), [])
+    if named is not None and reply.id not in ("", named.id):
         named, facts = None, {}
     known = replace(
-        told,
-        id=told.id or (named.id if named else ""),
-        label=told.label or (named.label if named else ""),
-        facts=kept_facts(told.facts, facts),
+        reply,
+        id=reply.id or (named.id if named else ""),
+        label=reply.label or (named.label if named else ""),
+        facts=kept_facts(reply.facts, facts),
     )
     return known if known.id else None
 
@@ -104,12 +104,12 @@ def kept_facts(before: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str,
 
     More would not fit into the record either: DynamoDB takes 400 KB.
     """
-    # Whether anything is cut is told anew.
+    # `cut` marks anew whether anything is cut.
     return cut({key: value for key, value in {**before, **facts}.items() if key != "truncated"})
 
 
 def wrong_kind(account: AccountReply, session: Session) -> str:
-    """Return why an account is not of the type that the app expects, empty where it is, or where nobody tells."""
+    """Return why an account is not of the type that the app expects, empty if it is, or if nothing says it."""
     expected = session.provider.setting(session.app, "account_kind")
     if not expected or account.kind in ("", expected):
         return ""
@@ -134,7 +134,7 @@ class Verifier:
     committer: Committer
 
     def verify(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
-        """Ask the provider with the access token; COMMIT what it says. The lease is the caller's, and ends here.
+        """Ask the provider with the access token; COMMIT what it says. This ends the caller's lease.
 
         Raises:
             LeaseEnded: the secret is gone or not ours, and that is committed.
@@ -179,8 +179,7 @@ class Verifier:
         ends = grant.access_expires_at
         if schedule.is_due(ends, self.ports.clock.now()):
             return self.committer.reauthorize(record, record, grant, reason=Reason.ENDED)
-        rests = transitions.released(record.with_due(renew_at=None, verify_at=ends))
-        return WorkResult(Result.NOTHING_DUE, self.ports.connections.write(record, rests))
+        return self.committer.end_lease(record, record.with_due(renew_at=None, verify_at=ends), Result.NOTHING_DUE)
 
     def _kept(self, record: Connection, after: Connection, grant: Grant) -> WorkResult:
         """COMMIT a verification that changed nothing, once it is seen that the secret is still as it was published.
@@ -195,7 +194,7 @@ class Verifier:
         return WorkResult(Result.VERIFIED, self.ports.connections.write(record, after))
 
     def index(self, name: ConnectionName, facts: dict[str, Any], session: Session) -> None:
-        """Note by what else a provider's notices name this account; failing that, the next verification does it."""
+        """Note by what else a provider's webhooks name this account; if that fails, the next verification does it."""
         call = session.provider.account_call
         keys = () if call is None else call.lookups(facts)
         if not keys:
@@ -219,7 +218,7 @@ class Verifier:
             fraction=self.ports.randomness.fraction(),
         )
         if failure.kind is FailureClass.REFUSED:
-            # Another access token can be had: that answer decides.
+            # A refresh brings another access token, or a refusal that counts.
             after = transitions.released(after.with_due(renew_at=self.ports.clock.now()))
         return WorkResult(Result.POSTPONED, self.ports.connections.write(record, after))
 

@@ -38,13 +38,8 @@ class Sent:
     grant: Grant
 
 
-@dataclass(frozen=True)
-class Received:
+class Received(Sent):
     """The record that holds the sealed response, and the response itself: only this is ever read."""
-
-    record: Connection
-    response: ProviderResponse
-    grant: Grant
 
 
 @dataclass(frozen=True)
@@ -111,7 +106,7 @@ class Attempts:
         try:
             received = self.ports.connections.write(record, transitions.received(record, sealed))
         except FenceLost:
-            # A new grant cleared our attempt, and this is history; without one, whoever leases next resumes from it.
+            # A new grant cleared our attempt, and this is history; without one, the next holder resumes from it.
             self.kept_answers.keep(record, sealed, budget, why="superseded")
             self.ports.queue.send([Work(connection=record.name, compare=True)])
             raise LeaseEnded(WorkResult(Result.TAKEN_OVER)) from None

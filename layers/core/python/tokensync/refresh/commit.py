@@ -32,7 +32,7 @@ _WHY: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Committer:
-    """Ends leases."""
+    """Ends leases. A method that writes raises FenceLost if the connection was taken over, unless it says otherwise."""
 
     ports: Ports
     publisher: Publisher
@@ -50,7 +50,6 @@ class Committer:
 
         Raises:
             LeaseEnded: there is nothing to publish, or no secret to publish it to, and that is committed.
-            FenceLost: there was nothing to publish, and the connection was taken over.
         """
         before, after, grant = conclusion.before, conclusion.after, conclusion.grant
         if not grant.access_token:  # imported with a refresh token alone
@@ -76,12 +75,12 @@ class Committer:
         return published
 
     def commit(self, published: Conclusion) -> WorkResult:
-        """COMMIT: write the record on condition of the fence, and with it release the lease."""
+        """COMMIT: write the record on condition of the fence, and with it release the lease. FenceLost is a result."""
         before, result = published.before, published.result
         try:
             stands = self.ports.connections.write(before, published.after)
         except FenceLost:
-            # Our late publication may have overwritten a newer one: whoever leases next compares.
+            # Our late publication may have overwritten a newer one: the next holder compares.
             self.kept_answers.set_aside(before, "superseded")
             self.ports.queue.send([Work(connection=before.name, compare=True)])
             return WorkResult(Result.TAKEN_OVER)
@@ -113,18 +112,17 @@ class Committer:
             if after.unpublished != QUOTA:
                 after = noted(after, "publishing.quota_reached", now=self.ports.clock.now())
             return schedule.scheduled(replace(after.with_due(compare_at=again), unpublished=QUOTA))
-        # The write may have been made and only its answer lost: the next holder writes it, it does not assume.
+        # The write may have been made and only its acknowledgement lost: the next holder writes it all the same.
         again = max(self.retry_at(after.failures), after.due.compare_at or 0)
         return schedule.scheduled(replace(after.with_due(compare_at=again), unpublished=UNAVAILABLE))
 
     def release(self, record: Connection, result: Result, *, renew_at: int | None) -> WorkResult:
-        """Release a connection that nothing was done for, its refresh due at `renew_at`.
+        """Release a connection that nothing was done for, its refresh due at `renew_at`."""
+        return self.end_lease(record, record.with_due(renew_at=renew_at), result)
 
-        Raises:
-            FenceLost: the connection was taken over.
-        """
-        after = transitions.released(record.with_due(renew_at=renew_at))
-        return WorkResult(result, self.ports.connections.write(record, after))
+    def end_lease(self, before: Connection, after: Connection, result: Result) -> WorkResult:
+        """COMMIT `after`, released; nothing is published."""
+        return WorkResult(result, self.ports.connections.write(before, transitions.released(after)))
 
     def postponed(
         self,
@@ -139,9 +137,6 @@ class Committer:
         """Release a connection that could not be worked on, in whatever phase it is, for a later try.
 
         `withheld` says that AWS is the cause, whose end is the same for all: the wait grows to minutes and no further.
-
-        Raises:
-            FenceLost: the connection was taken over.
         """
         self.ports.log.warning(event, connection=str(record.name), detail=detail)
         at = self.retry_at(min(record.failures, _WITHHELD) if withheld else record.failures)
@@ -156,11 +151,7 @@ class Committer:
         return WorkResult(Result.POSTPONED, stands, backpressure=backpressure, withheld=detail)
 
     def unreachable(self, record: Connection, event: str, error: PublishUnavailable) -> WorkResult:
-        """Release a connection whose secret cannot be reached now: later it is compared again.
-
-        Raises:
-            FenceLost: the connection was taken over.
-        """
+        """Release a connection whose secret cannot be reached now: later it is compared again."""
         return self.postponed(record, event, str(error), compare=True, backpressure=True)
 
     def secret_differs(self, record: Connection) -> bool:
@@ -169,7 +160,6 @@ class Committer:
         Raises:
             PublishUnavailable: this cannot be known now.
             LeaseEnded: the secret is gone or not ours, and that is committed.
-            FenceLost: the same, and the connection was taken over.
         """
         try:
             return record.published is not None and not self.publisher.is_current(record)
@@ -180,7 +170,7 @@ class Committer:
         self, before: Connection, after: Connection, grant: Grant, *, reason: str = Reason.REFUSED
     ) -> WorkResult:
         """COMMIT that the seller has to authorize again, and alert the operator."""
-        after = decisions.refusal_stands(after, now=self.ports.clock.now(), reason=reason)
+        after = decisions.reauthorization_needed(after, now=self.ports.clock.now(), reason=reason)
         outcome = self.publish_and_commit(before, after, grant, Result.REAUTHORIZE)
         if outcome.result is Result.REAUTHORIZE:
             self.ports.alerts.tell(
@@ -234,12 +224,11 @@ class Committer:
             now=self.ports.clock.now(), failures=failures, retry_after=None, fraction=self.ports.randomness.fraction()
         )
 
-    def finish_removal_begun(self, record: Connection) -> None:
+    def finish_begun_removal(self, record: Connection) -> None:
         """Pass a connection that nobody removes; end a removal whose process died, so that nothing else is done.
 
         Raises:
             LeaseEnded: the connection is removed, or its secret cannot be deleted now.
-            FenceLost: the account authorized again meanwhile.
         """
         if record.removed_at is not None:
             after = decisions.removed(record, now=record.removed_at)
@@ -261,7 +250,7 @@ class Committer:
         connections, now = self.ports.connections, self.ports.clock.now()
         if marked.published is not None:
             try:
-                self.publisher.delete(marked.published.arn, days=days)
+                self.ports.secrets.delete(marked.published.arn, days=days)
             except SecretGone:
                 pass
             except SecretNotOurs:
@@ -279,7 +268,7 @@ class Committer:
         if marked.published is None:
             return
         try:
-            self.publisher.restore(marked.published.arn)
+            self.ports.secrets.restore(marked.published.arn)
         except PublishError as error:
             self.ports.log.warning("restoring.failed", connection=str(marked.name), error=str(error))
         self.ports.queue.send([Work(connection=marked.name, compare=True)])

@@ -49,7 +49,7 @@ class Concluder:
             raise LeaseEnded(self.settle(record, read, grant, session, previous=None))
         session.tally.add(refused=False)
         if read.oddities:
-            self.tell_odd(record.name, read)
+            self.alert_odd(record.name, read)
         if read.account is not None and read.account.id not in ("", grant.account_id):
             return self._other_account(record, grant)
         if read.access_token is None:
@@ -180,8 +180,7 @@ class Concluder:
             next_command=f"tokensync show {record.name}",
         )
         if record.status is Status.QUARANTINED:
-            stands = self.ports.connections.write(record, transitions.released(record))
-            raise LeaseEnded(WorkResult(Result.HELD, stands))
+            raise LeaseEnded(self.committer.end_lease(record, record, Result.HELD))
         after = transitions.other_account(record, now=self.ports.clock.now())
         return Conclusion(before=record, after=after, grant=grant, result=Result.HELD)
 
@@ -207,7 +206,7 @@ class Concluder:
             next_command=f"tokensync push {name} --to {session.app.push or next(takers, '')}",
         )
 
-    def tell_odd(self, name: ConnectionName, issued: Issued) -> None:
+    def alert_odd(self, name: ConnectionName, issued: Issued) -> None:
         """Alert that a response was not as documented; what was usable of it is used."""
         oddities = ", ".join(issued.oddities)
         self.ports.log.warning("answer.odd", connection=str(name), oddities=oddities)

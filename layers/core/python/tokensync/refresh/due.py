@@ -42,7 +42,7 @@ class DueWork:
     restored: RestoredCheck
     committer: Committer
 
-    def refresh_of(self, record: Connection, job: Job) -> Connection:
+    def refresh_due(self, record: Connection, job: Job) -> Connection:
         """Return the record of a connection that is to be refreshed now.
 
         Raises:
@@ -127,8 +127,8 @@ class DueWork:
     def _verified(self, record: Connection, session: Session, now: int) -> WorkResult:
         """Verify an access token that never expires, unless its app is paused."""
         if session.state.paused:
-            later = transitions.released(record.with_due(verify_at=now + schedule.PAUSED_RECHECK))
-            return WorkResult(Result.PAUSED, self.ports.connections.write(record, later))
+            later = record.with_due(verify_at=now + schedule.PAUSED_RECHECK)
+            return self.committer.end_lease(record, later, Result.PAUSED)
         return self.verifier.verify_or_wait(record, self.unsealer.grant(record), session)
 
     def _reconciled(self, record: Connection, now: int, *, compares: bool) -> WorkResult:

@@ -42,7 +42,7 @@ class RestoredTable:
             StoreUnavailable: this cannot be known now, so nothing may be presented or published.
         """
         table = self.ports.origin.restored()
-        if table is not None and self.ports.origin.webhook_event(table, now=self.ports.clock.now()):
+        if table is not None and self.ports.origin.note_restored(table, now=self.ports.clock.now()):
             self.ports.alerts.tell(
                 "table.restored",
                 "table",
@@ -67,7 +67,6 @@ class RestoredCheck:
     """Compares leased connections with their secrets, and quarantines those whose secret is newer."""
 
     ports: Ports
-    table: RestoredTable
     resumer: Resumer
     publisher: Publisher
     committer: Committer
@@ -125,7 +124,7 @@ class RestoredCheck:
         is_strange = record.status is Status.QUARANTINED and record.reason == Reason.NOT_INVITED
         if not is_strange or record.attempt is not None or record.published is not None:
             return False
-        return not self.publisher.has_secret(record.name)
+        return not self.ports.secrets.exists(record.name)
 
     def _is_current(self, record: Connection) -> bool:
         """Return whether the secret shows that nothing newer came.

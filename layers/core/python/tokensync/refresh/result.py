@@ -54,7 +54,7 @@ class WorkResult:
 
 
 class LeaseEnded(Exception):
-    """A step ended the lease, so that no further step follows. Only `Worker.run` catches it.
+    """A step ended the lease, so that no further step of the protocol follows: no error, and `Worker.run` returns it.
 
     Attributes:
         result: how the lease ended; everything is written.

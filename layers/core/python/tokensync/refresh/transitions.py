@@ -45,8 +45,13 @@ def with_failure(record: Connection, failure: Failure, *, now: int) -> Connectio
     return replace(record, last_error=LastError.of(failure, at=now), failures=record.failures + 1)
 
 
+def active(record: Connection) -> Connection:
+    """Return the leased record of an active connection, without a trace of failures or of an attempt."""
+    return replace(record, status=Status.ACTIVE, reason="", attempt=None, exemption=None, failures=0, last_error=None)
+
+
 def merged(grant: Grant, issued: Issued, *, now: int) -> Grant:
-    """Return the grant after a refresh: what the answer brought, and the old where it was silent."""
+    """Return the grant after a refresh: what the response brought, and the old where it was silent."""
     if issued.access_token is None:
         raise ValueError("an answer without a usable access token is never merged")
     return replace(
@@ -59,7 +64,7 @@ def merged(grant: Grant, issued: Issued, *, now: int) -> Grant:
         obtained_at=now,
         access_expires_at=_access_end(grant, issued, now),
         refresh_expires_at=issued.refresh_expires_at or grant.refresh_expires_at,
-        # The operator's label from the invite stands; the provider's own name for the account is among the facts.
+        # The operator's label from the invite is kept; the provider's own name for the account is among the facts.
         label=grant.label or (issued.account.label if issued.account else ""),
         account={**grant.account, **(issued.account.facts if issued.account else {})},
     )
@@ -86,21 +91,19 @@ def renewed(
     now: int,
     cadence: Cadence,
 ) -> Connection:
-    """Return the record that holds a new token pair under the number allocated with its answer."""
+    """Return the record that holds a new token pair under the number allocated with its response."""
     accepts = record.status is Status.QUARANTINED  # nothing but an operator's acceptance presents its token
     # The first access token that is published: nobody asked for the account's facts before.
     is_first = record.obtained_at is None or (accepts and record.verified_at is None)
     after = replace(
-        record.with_due(
+        active(record)
+        .with_due(
             renew_at=schedule.renew_at(record.name, now=now, life=_life(grant, issued), cadence=cadence),
             warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
             compare_at=_still_to_come(record.due.compare_at, now),
             verify_at=now if is_first and provider.account_call is not None else record.due.verify_at,
-        ).with_consumer(handed_over_at=None),
-        status=Status.ACTIVE,
-        reason="",
-        attempt=None,
-        exemption=None,
+        )
+        .with_consumer(handed_over_at=None),
         generation=record.allocated,
         sealed_grant=sealed,
         label=grant.label,
@@ -108,8 +111,6 @@ def renewed(
         access_expires_at=grant.access_expires_at,
         refresh_expires_at=grant.refresh_expires_at,
         parked_at=None,
-        failures=0,
-        last_error=None,
     )
     if not provider.renews(grant):
         after = after.with_due(renew_at=None)
@@ -129,7 +130,7 @@ def failed(
     """Return the record after a failure, by the failure's class alone.
 
     `previous` is the record before its attempt was marked as sent, None where another process made the attempt.
-    A refusal comes back parked; `refusal_stands` decides later.
+    A refusal is parked; `decisions.reauthorization_needed` follows when it counts.
     """
     record = with_failure(record, failure, now=now)
     again = schedule.retry_at(now=now, failures=record.failures - 1, retry_after=failure.retry_after, fraction=fraction)
@@ -140,7 +141,7 @@ def failed(
             after = replace(record.with_due(renew_at=again), attempt=before.attempt, exemption=before.exemption)
             event = "refresh.not_sent"
         case FailureClass.BUSY:
-            # What was not processed used nothing up: an exemption that it went under stands for the next one.
+            # What was not processed used nothing up: the next attempt may go under the same exemption.
             under = record.attempt.exemption if record.attempt is not None else None
             after = replace(record.with_due(renew_at=again), exemption=under or Exemption.NOT_PROCESSED)
             event = "refresh.postponed"
@@ -193,7 +194,7 @@ def not_proven(record: Connection, failure: Failure, *, now: int) -> Connection:
 
 
 def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) -> Connection:
-    """Follow the provider's declared `refresh_reuse`: the token may be spent, and the answer lost."""
+    """Follow the provider's declared `refresh_reuse`: the token may be spent, and the response lost."""
     attempt = record.attempt
     exemption = attempt.exemption if attempt is not None else None
     if provider.refresh_reuse is RefreshReuse.SAFE:
@@ -228,21 +229,21 @@ def verified(record: Connection, *, provider: Provider, grant: Grant, now: int, 
 
 
 def unverified(record: Connection, failure: Failure, *, renews: bool, now: int, fraction: float) -> Connection:
-    """Return the record after a verification that told nothing about the token: it is tried again later.
+    """Return the record after a verification that said nothing about the token: it is tried again later.
 
-    `renews` tells that the token can be refreshed, so that its next refresh is due whatever became of this.
+    `renews` says that the token can be refreshed, so that its next refresh stays due in any case.
     """
     again = schedule.retry_at(now=now, failures=record.failures, retry_after=failure.retry_after, fraction=fraction)
     after = with_failure(record, failure, now=now)
     if record.status is Status.HELD and not renews:
         after = after.with_due(renew_at=again)  # parked, and asked once more since its app was resumed
     elif not renews:
-        # Whoever asked for a refresh meant this: it is due at one time alone.
+        # A refresh that was asked for means this verification: it is due at one time alone.
         after = after.with_due(renew_at=None, verify_at=again)
     elif record.due.verify_at is not None:
-        # It was for the account's facts alone: where the provider will not tell them, it is not asked without end.
-        told = failure.kind in (FailureClass.REFUSED, FailureClass.UNKNOWN)
-        after = after.with_due(verify_at=None if told else again)
+        # It was for the account's facts alone: a provider that refuses them is not asked without end.
+        is_final = failure.kind in (FailureClass.REFUSED, FailureClass.UNKNOWN)
+        after = after.with_due(verify_at=None if is_final else again)
     return released(noted(after, f"verification.{failure.kind}", now=now, detail=failure.code))
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tokensync.refresh.gate import Gate
     from tokensync.refresh.job import Act
     from tokensync.refresh.kept_answers import KeptAnswers
-    from tokensync.refresh.restored_table import RestoredCheck
+    from tokensync.refresh.restored_table import RestoredCheck, RestoredTable
     from tokensync.refresh.resume import Resumer
     from tokensync.refresh.session import Session
 
@@ -36,6 +36,7 @@ class Worker:
 
     ports: Ports
     kept_answers: KeptAnswers
+    table: RestoredTable
     restored: RestoredCheck
     resumer: Resumer
     due: DueWork
@@ -56,16 +57,16 @@ class Worker:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was spent by this call.
         """
         job = Job(work=work, session=session, budget=budget, force=force, act=act)
-        table = self.restored.table.id()  # before the lease: where this is not known, nothing may be done
+        table = self.table.id()  # before the lease: if this cannot be known, nothing may be done
         record = self._lease(job)  # LEASE
         if isinstance(record, WorkResult):
             return record
         try:
             record = self.restored.checked(record, table, session)
-            self.committer.finish_removal_begun(record)
+            self.committer.finish_begun_removal(record)
             received = self.resumer.unfinished(record, session)
             if received is None:
-                record = self.due.refresh_of(record, job)
+                record = self.due.refresh_due(record, job)
                 ready = self.gate.passed(record, job)  # GATE
                 sent = self.attempts.send(ready, session)  # SENT
                 received = self.attempts.receive(sent, session, budget)  # RECEIVED
@@ -96,8 +97,8 @@ class Worker:
                 work.connection, now=now, until=until, even_if_not_due=job.is_asked_for
             )
         except NotLeased as refused:
-            # A comparison or a push must come after the present holder, whatever that one writes; and an answer, which
-            # that one may have looked for before it was there.
+            # A comparison or a push must come after the present holder's writes; so must an answer, which that holder
+            # may have looked for before it was there.
             after = work.compare or work.push or work.answer is not None
             return WorkResult(Result.LEASED_ELSEWHERE, again=after and refused.leased_until is not None)
         self.ports.failpoints.reached("leased")
