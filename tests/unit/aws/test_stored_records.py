@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tokensync.aws.dynamodb import DUE
 from tokensync.aws.items import (
     Item,
     authorization_attributes,
@@ -55,6 +56,13 @@ def test_a_connection_is_stored_as_before(name: str) -> None:
     record = connection_from(was)
 
     assert was == stored_again(connection_key(record.name), connection_attributes(record))
+
+
+def test_what_is_in_the_index_of_due_records_is_read() -> None:
+    """The index's own attribute is called as a part of the record is."""
+    was = item(STORED["connections"]["received"])
+
+    assert connection_from(was) == connection_from({**was, DUE: {"S": DUE}})
 
 
 @pytest.mark.parametrize("name", STORED["authorizations"])

@@ -168,7 +168,8 @@ def _nested(kind: type[_Record]) -> Callable[[Any], _Record]:
 
 
 def _known(kind: type[Any], item: Item) -> dict[str, Any]:
-    names = {field.name for field in fields(kind)} - {"name", "key"}
+    # A part's name is none of its record's attributes: `due` there is the mark of the index.
+    names = {field.name for field in fields(kind)} - {"name", "key", *_PARTS}
     return {name: _read(name, from_attribute(item[name])) for name in names & item.keys()}
 
 
