@@ -24,7 +24,7 @@ class Alert:
 
 
 class RecordingAlerts(Failing):
-    """See `tokensync.domain.ports.Alerts`."""
+    """See `tokensync.domain.runtime.Alerts`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class LogLine:
 
 
 class RecordingLog:
-    """See `tokensync.domain.ports.Log`."""
+    """See `tokensync.domain.runtime.Log`."""
 
     def __init__(self) -> None:
         self.lines: list[LogLine] = []
@@ -69,7 +69,7 @@ class RecordingLog:
 
 
 class ScriptedFailpoints:
-    """See `tokensync.domain.ports.Failpoints`. `seen` lists every name reached, in order."""
+    """See `tokensync.domain.runtime.Failpoints`. `seen` lists every name reached, in order."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

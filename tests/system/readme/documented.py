@@ -20,10 +20,13 @@ ROOT = Path(__file__).parents[3]
 README = ROOT / "README.md"
 OPERATING = ROOT / "docs" / "operating.md"
 PROVIDERS_PAGE = ROOT / "docs" / "providers.md"
+SECRET = ROOT / "docs" / "secret.md"
 PAGES = (
     README,
     OPERATING,
     PROVIDERS_PAGE,
+    SECRET,
+    ROOT / "docs" / "costs.md",
     *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
 )
 SEPARATORS = frozenset("();<>|&")

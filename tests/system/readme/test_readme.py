@@ -20,6 +20,7 @@ from readme.documented import (
     PAGES,
     README,
     ROOT,
+    SECRET,
     all_commands,
     check_aws_command,
     code,
@@ -162,7 +163,7 @@ def test_the_parameters_are_the_templates() -> None:
     """Every stack parameter and output that README and the operating page name stands in the template."""
     template = (ROOT / "template.yaml").read_text()
     named = ["AlertEmail", "Architecture", "SubnetIds", "SecurityGroupIds", "RevealPrincipalArn", "RotationConcurrency"]
-    named += [*re.findall(r"OutputKey=='(\w+)'", README.read_text()), "AlertTopicArn"]
+    named += [*re.findall(r"OutputKey=='(\w+)'", OPERATING.read_text()), "AlertTopicArn"]
     told = README.read_text() + OPERATING.read_text()
     assert [name for name in named if not re.search(rf"^  {name}:", template, re.MULTILINE) or name not in told] == []
 
@@ -186,8 +187,8 @@ def test_documented_commands_run(stack: Stack, example: ConnectionName, page: Pa
 
 
 def test_the_commands_of_moving_run(stack: Stack) -> None:
-    """The README's block about moving in, handing over and leaving runs line by line, files and all."""
-    (script,) = [block for block in code(README, "console") if "tokensync import" in block]
+    """The operating page's block about moving in, handing over and leaving runs line by line, files and all."""
+    (script,) = [block for block in code(OPERATING, "console") if "tokensync import" in block]
     url = stack.outputs.sandbox_url
     embedded = {"TOKENSYNC_STACK": ""}  # the sandbox is part of the embedded stack alone
     for app in ("eshopbox", "tiktok-ads"):
@@ -221,7 +222,7 @@ def test_commands_without_a_stack_speak_to_the_embedded_one(stack: Stack, exampl
 def test_the_outputs_that_readme_names_exist(stack: Stack) -> None:
     """The names of outputs in the README are keys of `tokensync outputs --json`."""
     outputs = json.loads(run(stack, "tokensync", "outputs", "--json").stdout)
-    named = set(re.findall(r"output `(\w+)`", README.read_text()))
+    named = set(re.findall(r"output `([a-z_]+)`", README.read_text() + SECRET.read_text()))
     assert named
     assert {name for name in named if not outputs.get(name)} == set()
 
@@ -250,16 +251,16 @@ def test_boto3_reads_a_token(stack: Stack, example: ConnectionName) -> None:
 
 
 def test_another_function_reads_a_token(stack: Stack, example: ConnectionName) -> None:
-    """The README's function tells the seller's shops, holds the token, and reads it anew when it was rejected."""
+    """The page's function returns the seller's shops, holds the token, and reads it anew when it was rejected."""
     asked = "\nheld = token()\nprint(handler({}, None), held is token(), held is token(rejected=True))"
-    done = run(stack, "python", "-c", in_place(code(README, "python")[1], example) + asked)
+    done = run(stack, "python", "-c", in_place(code(SECRET, "python")[0], example) + asked)
     shops = [shop["name"] for shop in stack.document(example)["account"]["shops"]]
     assert done.stdout.strip() == f"{ {'shops': shops} } True False", done.stderr
 
 
 def test_the_policy_opens_one_secret_alone(stack: Stack, example: ConnectionName) -> None:
-    """Under the README's policy its secret can be read, and no other."""
-    policy = in_place(code(README, "json")[0], example).replace("111122223333", "000000000000")
+    """Under the page's policy its secret can be read, and no other."""
+    policy = in_place(code(SECRET, "json")[0], example).replace("111122223333", "000000000000")
     iam = stack.client("iam")
     iam.create_user(UserName="readme")
     iam.put_user_policy(UserName="readme", PolicyName="read", PolicyDocument=policy)
@@ -277,7 +278,7 @@ def test_the_policy_opens_one_secret_alone(stack: Stack, example: ConnectionName
             reader.get_secret_value(SecretId=other)
 
 
-@pytest.mark.parametrize("page", [README, OPERATING], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [SECRET, OPERATING], ids=lambda page: page.name)
 def test_every_status_is_explained(page: Path) -> None:
     """A page's table of statuses has a row for each status and no other."""
     (table,) = re.findall(r"^\| status \|.*?\n\n", page.read_text() + "\n", re.MULTILINE | re.DOTALL)
@@ -294,10 +295,10 @@ def test_every_alert_is_explained() -> None:
 
 
 def test_every_field_of_the_secret_is_explained() -> None:
-    """The README's table of the published secret names each of its fields and no other."""
+    """The table of the published secret names each of its fields and no other."""
     grant = Grant(account_id="1", label="", access_token=Secret("t"), token_type="Bearer", scopes=(), obtained_at=0)
     published = json.loads(document(Connection(name=ConnectionName("a", "1"), provider="p"), grant))
-    (table,) = re.findall(r"^\| field \|.*?\n\n", README.read_text(), re.MULTILINE | re.DOTALL)
+    (table,) = re.findall(r"^\| field \|.*?\n\n", SECRET.read_text(), re.MULTILINE | re.DOTALL)
     rows = [row.split("|")[1] for row in table.splitlines()[2:] if row]
     assert set(published) == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
 

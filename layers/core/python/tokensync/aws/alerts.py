@@ -1,4 +1,4 @@
-"""Alerts, see `tokensync.domain.ports.Alerts`: a message to the subscribers, and a metric that an alarm watches."""
+"""Alerts, see `tokensync.domain.runtime.Alerts`: a message to the subscribers, and a metric that an alarm watches."""
 
 from __future__ import annotations
 

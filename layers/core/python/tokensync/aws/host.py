@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class NoFailpoints:
-    """See `tokensync.domain.ports.Failpoints`: nothing ever happens."""
+    """See `tokensync.domain.runtime.Failpoints`: nothing ever happens."""
 
     def reached(self, name: str) -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""Structured logging by Powertools, see `tokensync.domain.ports.Log`."""
+"""Structured logging by Powertools, see `tokensync.domain.runtime.Log`."""
 
 from __future__ import annotations
 

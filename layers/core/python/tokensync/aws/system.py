@@ -9,7 +9,7 @@ _TOKEN_BYTES = 16  # 128 bits
 
 
 class SystemClock:
-    """See `tokensync.domain.ports.Clock`."""
+    """See `tokensync.domain.runtime.Clock`."""
 
     def now(self) -> int:
         """Return the current time in Unix seconds."""
@@ -25,7 +25,7 @@ class SystemClock:
 
 
 class SystemRandomness:
-    """See `tokensync.domain.ports.Randomness`."""
+    """See `tokensync.domain.runtime.Randomness`."""
 
     def token(self) -> str:
         """Return 128 random bits as URL-safe text."""
