@@ -54,13 +54,13 @@ format: setup
 unit: setup
 	@$(RUN)/pytest tests/unit --numprocesses auto
 
-# What needs no embedded stack, on all processors; everything else shares one stack.
+# What needs no embedded stack, with its coverage measured; then what needs one, on two stacks side by side.
 ALONE := tests/unit tests/resilience/model
 
 test: check
 	@tests/system/browser/install-chromium
-	@$(RUN)/pytest $(ALONE) --numprocesses auto --cov --cov-report=
-	@$(RUN)/pytest $(ALONE:%=--ignore=%) --cov --cov-append --cov-report=term --cov-fail-under=95
+	@$(RUN)/pytest $(ALONE) --numprocesses auto --cov --cov-report=term --cov-fail-under=95
+	@$(RUN)/pytest tests/system tests/resilience/faults --numprocesses 2 --dist loadfile
 
 WORDS ?=
 faults: setup

@@ -1,12 +1,13 @@
-"""One embedded stack for all tests that need one, in a directory of its own: nothing of the user's is touched."""
+"""One embedded stack for each test process that needs one: two of them work side by side and share nothing."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from standing import copied, standing
+from embedded import deployed, project_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,13 +17,19 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of what is deployed, with the environments of this checkout."""
-    return copied(tmp_path_factory.mktemp("project"))
+def process_number() -> int:
+    """Return the number of this test process: each has ports of its own."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 @pytest.fixture(scope="session")
-def stack(project: Path) -> Iterator[Stack]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of what is deployed, with the environments of this checkout."""
+    return project_copy(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def stack(project: Path, process_number: int) -> Iterator[Stack]:
     """Return the deployed stack; it is taken down afterwards."""
-    with standing(project) as stack:
+    with deployed(project, process=process_number) as stack:
         yield stack

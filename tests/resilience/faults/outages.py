@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from embedded import deployed, project_copy
 from faults.degraded import HEADER, Outcome, Scenario, play
 from faults.polling import at_rest
 from faults.proxy import FaultProxy
 from faults.warm import Pool
 from faults.workers import Workers
-from standing import copied, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,7 +68,7 @@ def main(words: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupted)
     try:
         with TemporaryDirectory(prefix="tokensync-faults-") as home:
-            return _run(console, copied(home), chosen)
+            return _run(console, project_copy(home), chosen)
     except KeyboardInterrupt:
         console.print("interrupted; nothing is left running")
         return 130
@@ -78,7 +78,7 @@ def _run(console: Console, root: Path, chosen: Sequence[Scenario]) -> int:
     began = time.monotonic()
     outcomes: list[Outcome] = []
     with (
-        standing(root, progress=lambda text: console.print(f"{text} …")) as stack,
+        deployed(root, progress=lambda text: console.print(f"{text} …")) as stack,
         degradable(stack) as (pool, proxy),
     ):
         console.print(HEADER, highlight=False)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from embedded import deployed, project_copy
 from faults.matrix import cases
 from faults.matrix.guards import without_each
 from faults.matrix.reporting import report, report_window
 from faults.matrix.running import run, world
 from faults.matrix.window import measured
-from standing import copied, standing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ def main(words: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupted)
     try:
         with TemporaryDirectory(prefix="tokensync-faults-") as home:
-            return _run(console, copied(home), chosen, window=not words)
+            return _run(console, project_copy(home), chosen, window=not words)
     except KeyboardInterrupt:
         console.print("interrupted; nothing is left running")
         return 130
@@ -56,7 +56,7 @@ def main(words: Sequence[str]) -> int:
 def _run(console: Console, root: Path, chosen: Sequence[Case], *, window: bool) -> int:
     began = time.monotonic()
     results: list[tuple[Case, Verdict]] = []
-    with standing(root, progress=lambda text: console.print(f"{text} …")) as stack:
+    with deployed(root, progress=lambda text: console.print(f"{text} …")) as stack:
         with world(stack) as shared:
             if window:
                 console.print("Measuring the window …")
