@@ -62,13 +62,16 @@ test: check
 	@$(RUN)/pytest $(ALONE) --numprocesses auto --cov --cov-report=term --cov-fail-under=95
 	@$(RUN)/pytest tests/system tests/resilience/faults --numprocesses 2 --dist loadfile
 
-WORDS ?=
+FAULTS := PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m
 faults: setup
-	@PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m faults.matrix $(WORDS)
-	@$(if $(WORDS),,PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m faults.outages)
-	@$(if $(WORDS),,PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m model)
-	@$(if $(WORDS),,PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m faults.soak)
-	@$(if $(WORDS),,PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m faults.soak --losses)
+	@$(FAULTS) faults.matrix $(WORDS)
+ifndef WORDS
+	@$(FAULTS) faults.outages
+	@$(FAULTS) model
+	@$(FAULTS) faults.soak
+	@$(FAULTS) faults.soak --losses
+	@$(RUN)/pytest --thousands tests/unit/entry/test_queue.py tests/system/integration/oidc/test_stack.py
+endif
 
 clean: down
 	@rm -rf $(VENV) .tokensync .aws-sam .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from stack import Stack
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make faults` ask for the numbers that `make test` has no time for."""
+    parser.addoption(
+        "--thousands", action="store_true", help="a thousand connections or refreshes instead of a hundred"
+    )
+
+
+@pytest.fixture(scope="session")
+def hundred(request: pytest.FixtureRequest) -> int:
+    """Return how many do where the lock is each record's own: a hundred, or with --thousands a thousand."""
+    return 1000 if request.config.getoption("--thousands") else 100
+
+
 @pytest.fixture(scope="session")
 def process_number() -> int:
     """Return the number of this test process: each has ports of its own."""

@@ -9,6 +9,7 @@ import signal
 import threading
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from stack import Stack
@@ -18,6 +19,8 @@ from tokensync_cli.embedded.ports import Ports, is_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from rich.console import Console
 
 _ROOT = Path(__file__).parents[2]
 _DEPLOYED = (
@@ -71,6 +74,20 @@ def deployed(root: Path, *, process: int = 0, progress: Callable[[str], None] = 
     finally:
         with _uninterrupted():
             embedded.down(root, progress=progress)
+
+
+def alone(console: Console, body: Callable[[Stack], int]) -> int:
+    """Run something on a stack of its own and return its exit code; an interrupt leaves nothing running."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with (
+            TemporaryDirectory(prefix="tokensync-faults-") as home,
+            deployed(project_copy(home), progress=lambda text: console.print(f"{text} …")) as stack,
+        ):
+            return body(stack)
+    except KeyboardInterrupt:
+        console.print("interrupted; nothing is left running")
+        return 130
 
 
 @contextmanager

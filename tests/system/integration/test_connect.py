@@ -323,12 +323,10 @@ def test_no_secret_leaves_the_ciphertext(stack: Stack, sandbox: Sandbox, seller:
     sandbox.fault("refresh", "mangle", how="html")
     stack.refresh(name)
     for brought in (f"{CANARY}-brought", f"{CANARY}-\u00e4"):  # one that is refused, one that is no token
-        event = {"tokensync": "import", "app": APP, "account": "brought", "refresh_token": brought}
-        assert CANARY not in json.dumps(stack.invoke(stack.outputs.rotation_function, event))
+        told = stack.ask("import", app=APP, account="brought", refresh_token=brought)
+        assert CANARY not in json.dumps(told)
     for command in ("verify", "revoke", "remove"):
-        stack.invoke(
-            stack.outputs.rotation_function, {"tokensync": command, "connection": f"{APP}/brought", "local": True}
-        )
+        stack.ask(command, ConnectionName(APP, "brought"), local=True)
 
     assert CANARY in stack.document(name)["access_token"]
     assert [] == leaked(stack, (CANARY, sandbox.app_secret))
