@@ -1,6 +1,6 @@
 # make demo   all set-up, then the main job on the embedded stack
 # make test   all set-up, then every test
-# make faults every fault there is, at every place: half an hour; WORDS="kill grace" chooses among them
+# make faults every fault there is, at every place: half an hour; WORDS="kill grace" chooses cases of the matrix
 # make check  format, lint, types, imports, template: seconds
 
 SHELL := /bin/bash
@@ -54,13 +54,15 @@ format: setup
 unit: setup
 	@$(RUN)/pytest tests/unit --numprocesses auto
 
-# What needs no embedded stack, with its coverage measured; then what needs one, on two stacks side by side.
-ALONE := tests/unit tests/resilience/model
+# What runs in process, with its coverage; then what needs an embedded stack, on two of them side by side.
+IN_PROCESS := tests/unit tests/resilience/model
+ON_STACKS := tests/system tests/resilience/faults
 
 test: check
 	@tests/system/browser/install-chromium
-	@$(RUN)/pytest $(ALONE) --numprocesses auto --cov --cov-report=term --cov-fail-under=95
-	@$(RUN)/pytest tests/system tests/resilience/faults --numprocesses 2 --dist loadfile
+	@$(RUN)/pytest $(IN_PROCESS) --numprocesses auto --cov --cov-report=term --cov-fail-under=95 | tee $(VENV)/in-process.log
+	@$(RUN)/pytest $(ON_STACKS) --numprocesses 2 --dist loadfile
+	@tail -n 1 $(VENV)/in-process.log
 
 FAULTS := PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m
 faults: setup

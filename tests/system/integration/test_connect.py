@@ -78,24 +78,18 @@ def test_a_seller_connects_and_a_workload_reads_the_token(stack: Stack, sandbox:
     assert ["issued"] == [entry["outcome"] for entry in sandbox.entries(account=seller, kind="code")]
 
 
-def test_the_pages_carry_the_headers_that_keep_others_out(stack: Stack, browser: Browser) -> None:
+def test_the_pages_carry_the_headers_that_keep_others_out(stack: Stack, sandbox: Sandbox) -> None:
     """A strict policy, no store, no referrer; the cookie is bound to this host and out of reach of scripts."""
+    browser = Browser(stack, APP, sandbox)
     answer = browser.get(stack.invite(APP))
     page = browser.result()
+    name, *attributes = answer.headers["set-cookie"].split("; ")
 
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert ("no-store", "no-referrer") == (page.headers["cache-control"], page.headers["referrer-policy"])
     assert "no-store" == answer.headers["cache-control"]
-
-
-def test_the_cookie_is_host_bound(stack: Stack, sandbox: Sandbox) -> None:
-    """`__Host-`, Secure, HttpOnly, SameSite=Lax."""
-    answer = Browser(stack, APP, sandbox).get(stack.invite(APP))
-
-    assert answer.headers["set-cookie"].startswith("__Host-tokensync=")
-    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= {
-        part.strip() for part in answer.headers["set-cookie"].split(";")
-    }
+    assert name.startswith("__Host-tokensync=")
+    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
 
 
 @pytest.mark.parametrize(
@@ -280,20 +274,6 @@ def test_an_invite_expires_and_is_used_up(stack: Stack, sandbox: Sandbox, seller
 
     assert httpx.codes.FORBIDDEN == Browser(stack, APP, sandbox).get(url).status_code
     assert httpx.codes.FORBIDDEN == Browser(stack, APP, sandbox).get(stack.invite(APP, expires_in=-1)).status_code
-
-
-def test_a_hostile_name_is_escaped(stack: Stack, sandbox: Sandbox) -> None:
-    """A seller's name with a script in it shows as text and runs nowhere."""
-    account = sandbox.call(
-        "POST", "accounts", provider="tiktok_shop", region="GB", seller_name="<script>alert(1)</script>\u202e"
-    )["accounts"][0]["account"]
-    browser = Browser(stack, APP, sandbox)
-    browser.connect(stack.invite(APP, label="<img src=x onerror=alert(1)>"))
-    browser.get(browser.consent(account))
-    page = browser.result().text
-
-    assert "<script>" not in page
-    assert "<img" not in page
 
 
 def test_a_wrong_client_secret_pauses_the_app(stack: Stack) -> None:
