@@ -55,8 +55,9 @@ unit: setup
 	@$(RUN)/pytest tests/unit --numprocesses auto
 
 # What runs in process, with its coverage; then what needs an embedded stack, on two of them side by side.
-IN_PROCESS := tests/unit tests/resilience/model
-ON_STACKS := tests/system tests/resilience/faults
+CONTRACTS := tests/system/integration/contracts
+IN_PROCESS := tests/unit tests/resilience/model $(CONTRACTS)
+ON_STACKS := tests/system tests/resilience/faults --ignore $(CONTRACTS)
 
 test: check
 	@tests/system/browser/install-chromium
