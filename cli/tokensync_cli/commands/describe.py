@@ -54,6 +54,20 @@ def registered(target: Target, text: str, *, fresh: bool = False) -> App:
         ) from None
 
 
+def check_runs(target: Target, name: str) -> None:
+    """Refuse to begin something for an app that is paused.
+
+    Raises:
+        UnknownApp: none of that name is registered.
+        CommandFailed: it is paused.
+    """
+    paused = target.apps.state(name).paused
+    if paused:
+        raise CommandFailed(
+            f"{name} is paused: {paused}.", next_command=f"tokensync app resume {name}", kind="AppPaused"
+        )
+
+
 def first_connection(target: Target, name: str) -> str:
     """Return the command that makes a connection of an app.
 

@@ -143,8 +143,3 @@ def _without_doubles(rows: list[Row]) -> list[Row]:
         return ""
 
     return [row if row.problem else replace(row, problem=problem(row)) for row in rows]
-
-
-def problem_sentence(row: Row) -> str:
-    """Return why a row cannot be imported."""
-    return sentence(row.problem)
