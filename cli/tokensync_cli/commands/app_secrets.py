@@ -134,7 +134,7 @@ def rotate_secret(
 def _secret(run: Run, prompt: str, *, from_stdin: bool, option: str) -> Secret:
     if not from_stdin and not run.is_interactive():
         raise UsageFailed(
-            f"{prompt}: it is asked for on a terminal, and this is none.",
+            f"{prompt}: it is asked for on a terminal, and this is no terminal.",
             next_command=f"the same command with {option} and the secret on stdin",
         )
     return Secret(run.read_text(prompt, hidden=True, at_most=registration.LONGEST_SECRET))

@@ -102,7 +102,7 @@ def summarized(target: Target, record: Connection, *, paused: str | None = None)
 
 
 def paused_for(target: Target, app: str) -> str:
-    """Return why an app is paused, empty where it runs or is registered no more."""
+    """Return why an app is paused, empty if it runs or is registered no more."""
     with suppress(UnknownApp):
         return target.apps.state(app).paused
     return ""
