@@ -174,8 +174,8 @@ def test_bad_rows_stop_no_other(desk: Any) -> None:
     assert [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13] == [one["row"] for one in told]
     assert ["imported", *["failed"] * 10, "imported"] == [one["result"] for one in told]
     messages = [one["error"]["message"] for one in told[1:-1]]
-    assert "This account stands in row 9 too." == messages[5]
-    assert "This token stands in row 11 too." == messages[7]
+    assert "This account is in row 9 too." == messages[5]
+    assert "This token is in row 11 too." == messages[7]
     assert "refuses this token" in messages[9]
     assert CANARY not in result.output
 
