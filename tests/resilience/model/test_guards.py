@@ -2,7 +2,7 @@
 
 What is taken out is text of the real source, which must stand there exactly once: who changes such a line says here
 how the guard is taken out from then on. Where a guard lives in the table, what is cut is the in-memory twin, and below
-stands that DynamoDB is asked for the same; both are held to one contract, `ports.contracts.connections`.
+stands that DynamoDB is asked for the same; both are held to one contract, `contracts.connections`.
 """
 
 from __future__ import annotations
