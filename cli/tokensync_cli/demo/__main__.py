@@ -137,7 +137,7 @@ def progress_of(one: dict[str, Any]) -> int:
 def wait_for_the_schedule(before: dict[str, dict[str, Any]], out: Output) -> dict[str, dict[str, Any]]:
     """Return the connections once the schedule has refreshed, or else verified, each of them."""
     started, said = time.monotonic(), ""
-    with out.progress("Waiting for EventBridge Scheduler's next minute") as tell:
+    with out.progress("Waiting for EventBridge Scheduler's next minute") as say:
         while True:
             listed = {one["connection"]: one for one in asked("list")}
             fresh = [name for name in before if progress_of(listed[name]) > progress_of(before[name])]
@@ -152,7 +152,7 @@ def wait_for_the_schedule(before: dict[str, dict[str, Any]], out: Output) -> dic
             text = f"Waiting for EventBridge Scheduler's next minute ({waited // 10 * 10:.0f} s, {len(fresh)} done)"
             if text != said:
                 # By tens of seconds: where no terminal redraws the line, each change is a line of its own.
-                tell(said := text)
+                say(said := text)
             time.sleep(_LOOK_SECONDS)
 
 

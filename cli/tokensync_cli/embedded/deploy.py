@@ -21,9 +21,6 @@ STACK = "tokensync"
 
 _BUCKET = "tokensync-deployment"
 _LIMIT_SECONDS = 300
-# Times at about a tenth of the real ones. The clock has no finer step than a minute, and a callback must outlast a
-# provider that is slow.
-_SHORT_TIMES = {"RotationTimeoutSeconds": "30", "QueueVisibilitySeconds": "60", "ClaimSeconds": "60"}
 # Lines of a failed log that tell the cause, the most telling first.
 _CAUSES = (
     (r"No space left on device", "the disk is full"),
@@ -139,7 +136,7 @@ class Deployer:
 
 def parameters(public_url: str) -> dict[str, str]:
     """The template's parameters for the embedded stack."""
-    return {"PublicUrl": public_url, **_SHORT_TIMES}
+    return {"PublicUrl": public_url, "Pace": "embedded"}
 
 
 def likely_cause(log: Path) -> str:

@@ -1,13 +1,10 @@
 """What a command says when it cannot do what was asked, and its exit code."""
 
-from typing import Final
+from tokensync.entry.exit_codes import FAILED, INTERRUPTED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE
 
-FAILED: Final = 1
-USAGE: Final = 2
-NOT_FOUND: Final = 3
-NEEDS_SELLER: Final = 4
-LATER: Final = 5
-INTERRUPTED: Final = 130  # 128 and SIGINT's number, as shells have it
+__all__ = [
+    "FAILED", "INTERRUPTED", "LATER", "NEEDS_SELLER", "NOT_FOUND", "USAGE", "CommandFailed", "UsageFailed", "sentence",
+]  # fmt: skip
 
 
 class CommandFailed(Exception):
@@ -15,9 +12,9 @@ class CommandFailed(Exception):
 
     Args:
         message: what went wrong, in one or two sentences without any secret.
-        next_command: what mends it, or what to look at.
+        next_command: what repairs it, or what to look at.
         exit_code: one of the codes above.
-        kind: a word that programs can tell failures apart by.
+        kind: a word by which programs distinguish failures.
     """
 
     def __init__(
@@ -31,7 +28,7 @@ class CommandFailed(Exception):
 
 
 class UsageFailed(CommandFailed):
-    """Arguments that cannot be meant; nothing was done."""
+    """The arguments are wrong; nothing was done."""
 
     def __init__(self, message: str, *, next_command: str) -> None:
         super().__init__(message, next_command=next_command, exit_code=USAGE, kind="Usage")

@@ -1,4 +1,4 @@
-"""From any exception to a message, the next command and an exit code: the one place that knows."""
+"""From any exception to a message, the next command and an exit code."""
 
 import json
 import os
@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import typer
 
 from tokensync.domain.errors import (
-    AlreadyConsumed,
-    BadRequest,
     InvalidApp,
     InvalidName,
     NewerSchema,
@@ -18,38 +16,20 @@ from tokensync.domain.errors import (
     SealingUnavailable,
     StoreUnavailable,
     TokensyncError,
-    UnknownApp,
-    UnknownConnection,
 )
+from tokensync.entry.command_answers import meaning
 from tokensync_cli.embedded.errors import EmbeddedStackError
 from tokensync_cli.output.console import shown
-from tokensync_cli.output.failure import (
-    FAILED,
-    INTERRUPTED,
-    LATER,
-    NEEDS_SELLER,
-    NOT_FOUND,
-    USAGE,
-    CommandFailed,
-    sentence,
-)
+from tokensync_cli.output.failure import FAILED, INTERRUPTED, USAGE, CommandFailed, sentence
 
 DEBUG = "TOKENSYNC_DEBUG"
-_AGAIN = "the same command again in a minute"
-
-# By type, most special first: the exit code and the next command.
-_ERRORS: tuple[tuple[type[TokensyncError], int, str], ...] = (
-    (UnknownConnection, NOT_FOUND, "tokensync list"),
-    (UnknownApp, NOT_FOUND, "tokensync app list"),
-    (InvalidName, USAGE, "tokensync app list"),
-    (BadRequest, USAGE, "tokensync paste --help"),
-    (AlreadyConsumed, NEEDS_SELLER, "tokensync invite APP"),
-    (InvalidApp, FAILED, "tokensync app list"),
-    (NewerSchema, FAILED, "update this command line"),
-    (StoreUnavailable, LATER, _AGAIN),
-    (SealingUnavailable, LATER, _AGAIN),
-    (TokensyncError, FAILED, "tokensync doctor"),
-)
+# Where another command helps than after the same error in a function.
+_NEXT: dict[type[TokensyncError], str] = {
+    InvalidName: "tokensync app list",
+    InvalidApp: "tokensync app list",
+    NewerSchema: "update this command line",
+    TokensyncError: "tokensync doctor",
+}
 
 # Below these lies what AWS itself said; the others have been understood by whoever raised them.
 _UNAVAILABLE = (StoreUnavailable, SealingUnavailable, PublishUnavailable)
@@ -57,27 +37,27 @@ _UNAVAILABLE = (StoreUnavailable, SealingUnavailable, PublishUnavailable)
 
 @dataclass(frozen=True)
 class Failure:
-    """What is told of an error."""
+    """What is printed of an error."""
 
     kind: str
     message: str
     following: str
     exit_code: int
 
-    def tell(self, *, as_json: bool) -> None:
+    def show(self, *, as_json: bool) -> None:
         """Say it on stderr."""
         if as_json:
-            told = {"class": self.kind, "message": self.message, "next": self.following}
-            print(json.dumps({"error": told}), file=sys.stderr)
+            error = {"class": self.kind, "message": self.message, "next": self.following}
+            print(json.dumps({"error": error}), file=sys.stderr)
             return
         print(f"Error: {shown(self.message)}", file=sys.stderr)
         print(f"Next: {shown(self.following)}", file=sys.stderr)
 
 
 def failure_of(error: Exception) -> Failure:
-    """Return what is told of an error; what nobody foresaw is told by its type alone."""
-    for told in (_foreseen, _refused_by_aws, _of_the_core):
-        failure = told(error)
+    """Return what is printed of an error; of one that is not foreseen, only its type."""
+    for read in (_foreseen, _refused_by_aws, _of_the_core):
+        failure = read(error)
         if failure is not None:
             return failure
     return Failure(
@@ -116,7 +96,7 @@ def _foreseen(error: Exception) -> Failure | None:
 
 
 def _refused_by_aws(error: Exception) -> Failure | None:
-    """Return what AWS itself said, where it lies under an error: wrong credentials are no reason to try again."""
+    """Return what AWS itself said, if that lies under an error: wrong credentials are no reason to try again."""
     if isinstance(error, TokensyncError) and not isinstance(error, _UNAVAILABLE):
         return None
     if "botocore" not in sys.modules:
@@ -134,7 +114,7 @@ def _refused_by_aws(error: Exception) -> Failure | None:
 
 def _of_the_core(error: Exception) -> Failure | None:
     """Return what the core's errors say."""
-    for kind, code, following in _ERRORS:
-        if isinstance(error, kind):
-            return Failure(type(error).__name__, sentence(str(error)), following, code)
-    return None
+    if not isinstance(error, TokensyncError):
+        return None
+    kind, code, following = meaning(error)
+    return Failure(type(error).__name__, sentence(str(error)), _NEXT.get(kind, following), code)

@@ -40,6 +40,15 @@ class Answer:
         return b"" if self.payload is None else json.dumps(self.payload, separators=(",", ":")).encode()
 
 
+class Refusal(Exception):
+    """A call is refused with the provider's number or word, and a text."""
+
+    def __init__(self, code: int | str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
 ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 Produce = Callable[[], Answer]

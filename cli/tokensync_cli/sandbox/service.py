@@ -1,12 +1,16 @@
 """Takes one call to a provider through the ledger and the script of faults."""
 
+from typing import ClassVar
+
+from starlette.requests import Request
 from starlette.responses import Response
 
 from tokensync_cli.sandbox.answers import Answer, Call, Produce, Refuse, respond
-from tokensync_cli.sandbox.faults import Fault
-from tokensync_cli.sandbox.mangle import mangle
+from tokensync_cli.sandbox.faults.mangle import mangle
+from tokensync_cli.sandbox.faults.script import Fault
+from tokensync_cli.sandbox.faults.wire import Cut, Drip
+from tokensync_cli.sandbox.ledger import Kind
 from tokensync_cli.sandbox.state import Sandbox
-from tokensync_cli.sandbox.wire import Cut, Drip
 
 
 class _Page:
@@ -38,11 +42,39 @@ class _Page:
         self._sandbox.changed()
 
 
-async def serve(sandbox: Sandbox, call: Call, produce: Produce, refuse: Refuse) -> Response:
-    """Answer a call: write down that it came, meet the fault scripted for it or none, write down what became of it.
+class Endpoints:
+    """Endpoints of one vendor, over one sandbox."""
 
-    The endpoint itself counts the request in the ledger, as it may refuse it before it is a call.
-    """
+    provider: ClassVar[str]
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+
+    def call(self, endpoint: str, app: str, credential: str = "", kind: Kind | None = None) -> Call:
+        """Count a request and return it as a call: `kind` is what it presents, None where the ledger keeps nothing.
+
+        What a vendor refuses before it looks at the credential is counted all the same.
+        """
+        self.sandbox.ledger.count(self.provider, endpoint)
+        owner = self.sandbox.grants.owner(credential, self.provider)
+        return Call(
+            provider=self.provider,
+            endpoint=endpoint,
+            app=app,
+            account=owner.account if owner else None,
+            kind=kind if credential else None,
+            credential=credential,
+        )
+
+
+def bearer(request: Request) -> str:
+    """Return the token of an `Authorization: Bearer` header, empty where there is none (RFC 6750 section 2.1)."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def serve(sandbox: Sandbox, call: Call, produce: Produce, refuse: Refuse) -> Response:
+    """Answer a call: record that it came, apply the fault scripted for it if there is one, record the outcome."""
     page = _Page(sandbox, call)
     fault = sandbox.faults.take(provider=call.provider, endpoint=call.endpoint, app=call.app, account=call.account)
     if fault is None:
@@ -81,7 +113,7 @@ def _seconds(fault: Fault, default: float) -> float:
 
 
 def _instead(fault: Fault, sandbox: Sandbox, refuse: Refuse) -> Response:
-    """Return an answer that says nothing of what was done: a status, a redirect, or an error of the provider's."""
+    """Return a response that says nothing of what was done: a status, a redirect, or an error of the provider's."""
     headers = {"content-type": "application/json", **fault.headers}
     if fault.location:
         headers["location"] = fault.location

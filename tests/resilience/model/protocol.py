@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GUARDS = frozenset({
-    "sent_mark",  # refresh.Refresher.refresh: SENT is written before the request leaves
-    "fence",  # ports.Connections.write: on condition of the fence
-    "lease_margin",  # caretaker.Caretaker.look_after: the lease outlives the function
-    "raw_first",  # refresh.Refresher._receive: the bytes are durable before anything reads them
-    "reread",  # ports.Connections.take_over: a new grant clears the old attempt, whose refusal then marks nothing
-    "late_answer",  # refresh._unanswered: what was said to an earlier presentation of the token may still turn up
-    "late_comparison",  # establishing._compare_at: the secret is compared when the lease that stood has ended
+    "sent_mark",  # refresh.attempt.Attempts.send: SENT is written before the request leaves
+    "fence",  # domain.ports.Connections.write: on condition of the fence
+    "lease_margin",  # domain.runtime.Budget.lease_until: the lease outlives the function
+    "raw_first",  # refresh.attempt.Attempts.receive: the bytes are durable before anything reads them
+    "reread",  # domain.ports.Connections.take_over: a new grant clears the attempt, whose refusal then marks nothing
+    "late_answer",  # refresh.attempt._unanswered: the answer to an earlier presentation of the token may still turn up
+    "late_comparison",  # authorize.establish._compare_at: the secret is compared when the lease that stood has ended
 })  # fmt: skip
-CLASSES = ("single_use", "grace", "safe")  # providers.contract.RefreshReuse
+CLASSES = ("single_use", "grace", "safe")  # oauth.provider.RefreshReuse
 REFUSED, BUSY = -1, -2  # answers; any other is the refresh token that came
 
 
 class Record(NamedTuple):
-    """connection.Connection, as far as the protocol reads it. Leases are fences, 0 for none.
+    """domain.connection.Connection, as far as the protocol reads it. Leases are fences, 0 for none.
 
     `attempts` are the fences of those presentations of the token whose answers may stand aside, the last one first.
     """
@@ -130,7 +130,7 @@ class Protocol:
             yield from self._commit(state, worker)
 
     def _lease(self, state: State) -> Iterator[tuple[str, State, Worker]]:
-        """caretaker.Caretaker.look_after: LEASE, where anything is due."""
+        """refresh.worker.Worker.run: LEASE, where anything is due."""
         record = state.record
         waits = record.compare and any(
             worker.at != "idle" and worker.before.fence == record.compare for worker in state.workers
@@ -145,7 +145,7 @@ class Protocol:
             yield "LEASE stands, its answer is lost", after._replace(**again), Worker()  # type: ignore[arg-type]
 
     def _leased(self, state: State, worker: Worker) -> Iterator[tuple[str, State, Worker]]:
-        """caretaker.Caretaker._leased and refresh.Refresher.resume: an unfinished attempt first, then what is due."""
+        """refresh.resume.Resumer.unfinished and refresh.due.DueWork: an unfinished attempt first, then what is due."""
         record = worker.before
         kept = next((fence for fence in record.attempts if self._counts(state, record, fence)), 0)
         if record.phase == "received":
@@ -159,19 +159,19 @@ class Protocol:
         elif record.due and record.status in ("active", "held"):
             yield from self._send(state, worker)
         else:
-            # caretaker.Caretaker._reconcile
+            # refresh.due.DueWork._reconciled
             after = record.ended(compare=None, due=False, published=(record.generation, record.status))
             is_equal = state.secret == record.published == after.published
             yield "compares", state, worker._replace(at="commit" if is_equal else "publish", after=after)
 
     @staticmethod
     def _counts(state: State, record: Record, fence: int) -> bool:
-        """refresh.Refresher._kept: of an earlier presentation only new tokens count."""
+        """refresh.resume.Resumer._kept: of an earlier presentation only new tokens count."""
         answer = dict(state.aside).get(fence, 0)
         return answer > 0 or (answer != 0 and fence == record.attempts[0])
 
     def _send(self, state: State, worker: Worker) -> Iterator[tuple[str, State, Worker]]:
-        """refresh.Refresher.refresh: SENT, with the exemption on the attempt."""
+        """refresh.attempt.Attempts.send: SENT, with the exemption on the attempt."""
         record = worker.before
         earlier = record.attempts[1:] if record.exemption in ("not_processed", "safe") else record.attempts
         earlier = earlier if "late_answer" in self.guards else ()
@@ -185,11 +185,11 @@ class Protocol:
             elif after.record.fence != record.fence:
                 yield told, after, Worker()
             else:
-                # refresh.Refresher._marked: the mark may stand although nothing was presented.
+                # refresh.attempt.Attempts._marked: the mark may stand although nothing was presented.
                 yield f"{told}, and is taken back", after._replace(record=record.ended()), Worker()
 
     def _present(self, state: State, worker: Worker) -> Iterator[tuple[str, State, Worker]]:
-        """presenting.present, and what the provider does with a refresh token."""
+        """oauth.http.present, and what the provider does with a refresh token."""
         token = worker.before.token
         if token in state.presented and not worker.before.exemption:
             state = state._replace(wrong="I2: presented twice without an exemption")
@@ -214,7 +214,7 @@ class Protocol:
             yield self._ambiguous(after._replace(fault="provider: answer lost"), worker)
 
     def _receive(self, state: State, worker: Worker) -> Iterator[tuple[str, State, Worker]]:
-        """refresh.Refresher._receive: RECEIVED; failing that, keeping.Keeper finds the answer another place."""
+        """refresh.attempt.Attempts.receive: RECEIVED; failing that, the answer is kept in another place."""
         record = worker.before
         attempts = worker.after.attempts
         received = record._replace(
@@ -230,7 +230,7 @@ class Protocol:
                 yield f"{told}, the answer is set aside", kept, Worker()
 
     def _conclude(self, state: State, worker: Worker) -> tuple[str, State, Worker]:
-        """concluding.Concluder.conclude and transitions.renewed, or statuses.refusal_stands."""
+        """refresh.conclude.Concluder.conclude and transitions.renewed, or decisions.reauthorization_needed."""
         record = worker.before
         if worker.answer == BUSY:
             after = record.ended(exemption="not_processed", due=True)
@@ -259,7 +259,7 @@ class Protocol:
         return "has no answer", state, done
 
     def _publish(self, state: State, worker: Worker) -> Iterator[tuple[str, State, Worker]]:
-        """publishing.Publisher.publish: level-triggered, and without a condition."""
+        """refresh.publish.Publisher.publish: level-triggered, and without a condition."""
         told = worker._replace(at="commit")
         written = state._replace(secret=worker.after.published)
         yield "PUBLISH", written, told

@@ -145,12 +145,12 @@ def test_no_current_version(secrets: Stubber, tokens: SecretsManagerTokens) -> N
 def test_whether_a_name_is_taken(secrets: Stubber, tokens: SecretsManagerTokens) -> None:
     """It is asked for by its name; what cannot be told now may be told later."""
     secrets.add_response("describe_secret", {"ARN": ARN, "DeletedDate": LATER}, {"SecretId": "tokensync/tokens/demo/1"})
-    assert tokens.stands(NAME)
+    assert tokens.exists(NAME)
     secrets.add_client_error("describe_secret", "ResourceNotFoundException")
-    assert not tokens.stands(NAME)
+    assert not tokens.exists(NAME)
     secrets.add_client_error("describe_secret", "ThrottlingException")
     with pytest.raises(PublishUnavailable):
-        tokens.stands(NAME)
+        tokens.exists(NAME)
 
 
 @pytest.mark.parametrize("operation", ["delete", "restore"])

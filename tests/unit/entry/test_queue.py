@@ -14,14 +14,13 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import PublishUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import DueKey, Work
-from tokensync.entry.callback_commands import RotationCommands
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from tokensync.entry.queue import Report
+    from tokensync.entry.queue import BatchResult
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def bodies(*names: ConnectionName) -> Mapping[str, str]:
     return {f"m{index}": Work(connection=name).to_json() for index, name in enumerate(names)}
 
 
-def run(world: World, messages: Mapping[str, str]) -> Report:
+def run(world: World, messages: Mapping[str, str]) -> BatchResult:
     """Run one batch."""
     return world.batches.run(messages, world.budget())
 
@@ -299,8 +298,7 @@ def test_refusals_on_demand_count_for_the_breaker(world: World) -> None:
 
 def rotation(world: World, **event: object) -> dict[str, Any]:
     """Invoke the rotation function as the command line does."""
-    commands = RotationCommands(on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync")
-    return commands.answer(event, world.budget())
+    return world.commands.answer(event, world.budget())
 
 
 def test_the_refresh_command_answers_with_the_connection(world: World) -> None:

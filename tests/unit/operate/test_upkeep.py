@@ -17,7 +17,6 @@ from tokensync.domain.errors import NoAnswer, NotSent, PublishUnavailable, Seali
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import grant_binding
 from tokensync.domain.secret import Secret
-from tokensync.entry.callback_commands import RotationCommands
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
@@ -101,10 +100,7 @@ def login(world: World) -> Login:
 
 def ask(world: World, command: str, name: ConnectionName = LOGIN, **more: object) -> dict[str, Any]:
     """Ask the rotation function as the command line does."""
-    commands = RotationCommands(
-        on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync", more=world.upkeep.commands()
-    )
-    return commands.answer({"tokensync": command, "connection": str(name), **more}, world.budget())
+    return world.commands.answer({"tokensync": command, "connection": str(name), **more}, world.budget())
 
 
 @pytest.mark.usefixtures("login")

@@ -1,7 +1,6 @@
 """The vendor's calls: an API key and a store key in headers, a return code in the body."""
 
 import hmac
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ from starlette.responses import Response
 from tokensync_cli.sandbox.answers import Answer, Call
 from tokensync_cli.sandbox.api2cart.stores import REQUIRED, Store, Stores
 from tokensync_cli.sandbox.credentials import RefusedError
+from tokensync_cli.sandbox.records import json_object
 from tokensync_cli.sandbox.service import serve
 from tokensync_cli.sandbox.state import Sandbox
 
@@ -30,26 +30,26 @@ class Calls:
         self._at_work = 0
 
     async def add(self, request: Request) -> Response:
-        """Connect a shop: everything stands in the JSON body."""
-        told = _object(await request.body())
+        """Connect a shop: everything is in the JSON body."""
+        sent = json_object(await request.body())
 
         def work(_: Store | None) -> Answer:
-            # By what number it tells a missing parameter is not documented.
-            if told.get("cart_id") != _CART:
+            # The number for a missing parameter is not documented.
+            if sent.get("cart_id") != _CART:
                 return self._undocumented("cart_id is not supported")
-            lacking = [name for name in REQUIRED if not isinstance(told.get(name), str) or not told[name]]
+            lacking = [name for name in REQUIRED if not isinstance(sent.get(name), str) or not sent[name]]
             if lacking:
                 return self._undocumented(f"{lacking[0]} is missing")
-            if told.get("verify") is True and not self._is_accepted(told["tiktokshop_access_token"]):
+            if sent.get("verify") is True and not self._is_accepted(sent["tiktokshop_access_token"]):
                 return self._undocumented("the store cannot be reached with this token")
-            kept = {name: str(told[name]) for name in (*REQUIRED, *_OPTIONAL) if name in told}
+            kept = {name: str(sent[name]) for name in (*REQUIRED, *_OPTIONAL) if name in sent}
             store = self._stores.add(_CART, kept, self._sandbox.clock.now())
             return self._success({"store_key": store.store_key}, committed=True)
 
         return await self._answer(request, "add", work, stored=False)
 
     async def update(self, request: Request) -> Response:
-        """Change a store's parameters, which stand in the query string; a body is not read."""
+        """Change a store's parameters, which are in the query string; a body is not read."""
         query = {name: value for name, value in request.query_params.items() if name in (*REQUIRED, *_OPTIONAL)}
 
         def work(store: Store | None) -> Answer:
@@ -60,7 +60,7 @@ class Calls:
         return await self._answer(request, "update", work)
 
     async def listing(self, request: Request) -> Response:
-        """Succeed without a list: its shape is not documented, and the control plane tells the stores."""
+        """Succeed without a list: its shape is not documented, and the control plane lists the stores."""
 
         def work(_: Store | None) -> Answer:
             return self._success({})
@@ -127,11 +127,3 @@ class Calls:
 
     def _undocumented(self, message: str) -> Answer:
         return self._failure(self._sandbox.mint.undocumented(10_000, 19_999), message)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}

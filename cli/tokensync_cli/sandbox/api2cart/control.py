@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from tokensync_cli.sandbox.api2cart.stores import Settings, Store, Stores
-from tokensync_cli.sandbox.guard import NotFoundError, body
+from tokensync_cli.sandbox.control.guard import NotFoundError, body
 from tokensync_cli.sandbox.records import BadRecordError, read, to_json
 from tokensync_cli.sandbox.state import Sandbox
 from tokensync_cli.sandbox.tiktok_shop.tokens import TokenCalls
@@ -29,7 +29,7 @@ class Control:
         self._stores = stores
 
     async def read(self, request: Request) -> Any:  # noqa: ARG002 - every handler takes the request
-        """Return the settings and the stores, their tokens as the ledger tells them."""
+        """Return the settings and the stores, their tokens as the ledger has them."""
         return {**to_json(self._stores.settings), "stores": [store.public() for store in self._stores.all()]}
 
     async def change(self, request: Request) -> Any:
@@ -44,7 +44,7 @@ class Control:
         return await self.read(request)
 
     async def refresh(self, request: Request) -> Any:
-        """Let it refresh a store's pair at the shop by itself, as its own schedule would, and say what came of it."""
+        """Let it refresh a store's pair at the shop, as its own schedule would; return the shop's code and message."""
         named = read(_Named, await body(request))
         store = self._stores.find(named.store_key)
         if store is None:
@@ -69,6 +69,6 @@ class Control:
         try:
             answer = json.loads(bytes(response.body))
         except ValueError:
-            # A fault spoiled it or cut it off: the pair is lost to whoever asked.
+            # A fault spoiled it or cut it off: the pair is lost.
             return {}
         return answer if isinstance(answer, dict) else {}

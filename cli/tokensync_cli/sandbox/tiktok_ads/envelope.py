@@ -13,7 +13,7 @@ REVOKED = (40105, "Access token is incorrect or has been revoked.")
 
 
 def success(sandbox: Sandbox, data: dict[str, Any], **ledger: Any) -> Answer:
-    """Return a success; `ledger` tells what was committed."""
+    """Return a success; `ledger` is what was committed."""
     payload = {"message": "OK", "code": 0, "data": data, "request_id": sandbox.mint.trace(sandbox.clock.now())}
     return Answer(payload=payload, **ledger)
 

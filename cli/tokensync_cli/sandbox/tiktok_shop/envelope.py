@@ -11,7 +11,7 @@ NAME = "tiktok_shop"
 IP_DENIED = "Access denied. Your IP address is not in the IP allow list configured for this app"
 IP_DENIED_CODE = 36009033
 
-# What stands under `data` in an error: nothing may be read from it.
+# The forms of `data` in an error: nothing may be read from it.
 _NO_DATA: dict[str, dict[str, Any]] = {
     "missing": {},
     "null": {"data": None},
@@ -21,7 +21,7 @@ _NO_DATA: dict[str, dict[str, Any]] = {
 
 
 def success(sandbox: Sandbox, data: dict[str, Any], *, message: str = "success", **ledger: Any) -> Answer:
-    """Return a success; `ledger` tells what was committed."""
+    """Return a success; `ledger` is what was committed."""
     payload = {"code": 0, "message": message, "data": data, "request_id": trace(sandbox)}
     return Answer(payload=payload, **ledger)
 
@@ -36,7 +36,7 @@ def failure(sandbox: Sandbox, app: App | None, code: int | str, message: str, *,
 
 
 def undocumented(sandbox: Sandbox) -> int:
-    """Return an error number that no page of the vendor tells."""
+    """Return an error number that no page of the vendor has."""
     return sandbox.mint.undocumented(36_004_100, 36_004_999)
 
 

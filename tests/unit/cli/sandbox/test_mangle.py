@@ -7,8 +7,8 @@ import pytest
 from starlette.responses import Response
 
 from tokensync_cli.sandbox.answers import Answer
-from tokensync_cli.sandbox.faults import Fault
-from tokensync_cli.sandbox.mangle import mangle
+from tokensync_cli.sandbox.faults.mangle import mangle
+from tokensync_cli.sandbox.faults.script import Fault
 
 PAYLOAD: dict[str, Any] = {"code": 0, "data": {"access_token": "t", "access_token_expire_in": 5, "refresh_token": "r"}}
 

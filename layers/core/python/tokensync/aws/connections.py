@@ -45,7 +45,7 @@ class _NotBelow(Exception):
 
 
 class DynamoConnections:
-    """Every method but the reads is one conditional write."""
+    """Every method but the reads is one conditional write. The errors are those that the port names."""
 
     def __init__(self, table: DynamoTable) -> None:
         self._table = table
@@ -60,17 +60,13 @@ class DynamoConnections:
         yield from map(connection_from, self._table.in_order(partition(app), "connection#"))
 
     def lease(self, name: ConnectionName, *, now: int, until: int, even_if_not_due: bool = False) -> Connection:
-        """Take the lease where the record is due and no lease stands.
-
-        Raises:
-            NotLeased, UnknownConnection, NewerSchema: as the port says.
-        """
-        # boto3 repeats a request whose answer was lost; by its mark a holder knows the lease it took the first time.
+        """Take the lease if the record is due and no lease is running."""
+        # boto3 repeats a request whose answer was lost; by this mark a holder knows the lease it took the first time.
         mark = secrets.token_hex(8)
-        free = "(attribute_not_exists(#lease_until) OR #lease_until < :now)"
-        due = "" if even_if_not_due else " AND #refresh_at <= :now"
+        lease_is_free = "(attribute_not_exists(#lease_until) OR #lease_until < :now)"
+        is_due = "" if even_if_not_due else " AND #refresh_at <= :now"
         change = Change(
-            condition=f"attribute_exists(#pk) AND #schema <= :ours AND {free}{due}",
+            condition=f"attribute_exists(#pk) AND #schema <= :ours AND {lease_is_free}{is_due}",
             set={"lease_until": until, "lease_mark": mark},
             compute={"fence": "#fence + :one"},
             values={"ours": SCHEMA, "now": now, "one": 1},
@@ -87,12 +83,7 @@ class DynamoConnections:
         raise NotLeased(f"{name} is not due")
 
     def write(self, before: Connection, after: Connection) -> Connection:
-        """Write what differs, on condition of the fence.
-
-        Raises:
-            FenceLost: as the port says.
-            NewerSchema: a newer version wrote the record under the same fence.
-        """
+        """Write what differs, on condition of the fence."""
         after = replace(after, history=after.history[-HISTORY_LENGTH:])
         changed, removed = difference(connection_attributes(before), connection_attributes(after))
         if after.due.next_at is None:
@@ -118,11 +109,7 @@ class DynamoConnections:
     def take_over(
         self, grant_holder: Connection, *, until: int, over: int | None = None, floor: int = 0
     ) -> tuple[Connection, Connection | None]:
-        """Give an account a new grant, whoever holds it.
-
-        Raises:
-            FenceLost, NewerSchema: as the port says.
-        """
+        """Give an account a new grant, although another may hold the lease."""
         if floor:
             # DynamoDB's expressions know no maximum: below the floor first, then as ever.
             try:
@@ -145,7 +132,7 @@ class DynamoConnections:
         if grant_holder.due.next_at is not None:
             brought[DUE] = DUE
         absent = tuple(attribute for attribute in (*_BROUGHT_OR_REMOVED, DUE) if attribute not in brought)
-        # Both need the old record: the number before this one, and until when its lease stood. One call gives either
+        # Both need the old record: the number before this one, and until when its lease ran. One call returns either
         # the old or the new, so the new is computed as DynamoDB does.
         number = ":floor" if floor else "if_not_exists(#allocated, :zero) + :one"
         fence = ":floor" if floor else "if_not_exists(#fence, :zero) + :one"
@@ -160,7 +147,7 @@ class DynamoConnections:
                 "fence": fence,
                 "allocated": number,
                 "generation": number,
-                # Whoever held the lease may publish an older token until it ends.
+                # The holder of the lease may publish an older token until it ends.
                 "compare_at": "if_not_exists(#lease_until, :zero) + :one",
                 "history": "list_append(if_not_exists(#history, :none), :entries)",
             },
@@ -210,11 +197,7 @@ class DynamoConnections:
         return new, stood
 
     def replace_standing(self, name: ConnectionName, *, seen: bytes, sealed: bytes | None) -> bool:
-        """Replace what a consumer knows the connection by where it still is `seen`; tell whether it was.
-
-        Raises:
-            NewerSchema: as the port says.
-        """
+        """Replace what a consumer knows the connection by if it still is `seen`; return whether it was."""
         change = Change(
             condition="#schema <= :ours AND #sealed_consumer = :seen",
             set={} if sealed is None else {"sealed_consumer": sealed},
@@ -226,48 +209,28 @@ class DynamoConnections:
         except ConditionFailed as failed:
             if failed.item is None:
                 return False
-            # boto3 repeats a request whose answer was lost: then it stands already.
+            # boto3 repeats a request whose answer was lost: the first one has written it already.
             return connection_from(self._known(name, failed.item)).consumer.sealed_consumer == sealed
         return True
 
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
-        """Make the token's refresh due now if its generation is still this one.
-
-        Raises:
-            UnknownConnection: as the port says.
-            NewerSchema: the record's schema is newer than ours; nothing was written.
-        """
+        """Make the token's refresh due now if its generation is still this one; return whether it was."""
         change = Change(
             condition="attribute_exists(#pk) AND #schema <= :ours AND #generation = :generation",
             set={"refresh_at": now, "renew_at": now, "next_at": now, DUE: DUE},
             values={"ours": SCHEMA, "generation": generation},
         )
-        try:
-            self._table.update(connection_key(name), change)
-        except ConditionFailed as failed:
-            self._known(name, failed.item)
-            return False
-        return True
+        return self._met(name, change)
 
     def note_deauthorized(self, name: ConnectionName, *, at: int, now: int) -> bool:
-        """Mark that the account ended its authorization, unless the grant is newer or the connection disconnected.
-
-        Raises:
-            UnknownConnection: as the port says.
-            NewerSchema: the record's schema is newer than ours; nothing was written.
-        """
+        """Mark that the account ended its authorization, unless the grant is newer or the connection disconnected."""
         change = Change(
             condition="attribute_exists(#pk) AND #schema <= :ours AND #status <> :disconnected"
             " AND (attribute_not_exists(#authorized_at) OR #authorized_at < :at)",
             set={"deauthorized_at": at, "refresh_at": now, "next_at": now, DUE: DUE},
             values={"ours": SCHEMA, "disconnected": Status.DISCONNECTED, "at": at},
         )
-        try:
-            self._table.update(connection_key(name), change)
-        except ConditionFailed as failed:
-            self._known(name, failed.item)
-            return False
-        return True
+        return self._met(name, change)
 
     def set_aside(self, name: ConnectionName, *, fence: int, why: str, sealed: bytes, now: int) -> None:
         """Keep an answer that has no place on the record, for 30 days."""
@@ -282,7 +245,7 @@ class DynamoConnections:
         return bytes(item["sealed"])
 
     def index(self, name: ConnectionName, keys: Iterable[str]) -> None:
-        """Note by what else the provider's notices name this account."""
+        """Note by what else the provider's webhooks name this account."""
         for key in keys:
             self._table.put(lookup_key(name.app, key), {"schema": SCHEMA, "account": name.account})
 
@@ -292,7 +255,7 @@ class DynamoConnections:
         return None if item is None else ConnectionName(app, item["account"])
 
     def fewer_than(self, app: str, count: int) -> bool:
-        """Return whether an app has fewer than `count` connections; what was removed counts no more."""
+        """Return whether an app has fewer than `count` connections; without those that were removed."""
         return self._table.count(partition(app), "connection#", without="removed_at", at_most=count) < count
 
     def due(self, *, now: int) -> Iterator[DueKey]:
@@ -301,11 +264,20 @@ class DynamoConnections:
             yield DueKey(item["pk"], item["sk"], item["next_at"])
 
     def claim(self, key: DueKey, *, until: int) -> bool:
-        """Move a due key's `next_at` on, if it is still what the key says."""
+        """Move a due key's `next_at` on, if it is still what the key says; return whether it was."""
         change = Change(condition="#next_at = :seen", set={"next_at": until}, values={"seen": key.next_at})
         try:
             self._table.update((key.partition_key, key.sort_key), change)
         except ConditionFailed:
+            return False
+        return True
+
+    def _met(self, name: ConnectionName, change: Change) -> bool:
+        """Change a record; return whether its condition was met."""
+        try:
+            self._table.update(connection_key(name), change)
+        except ConditionFailed as failed:
+            self._known(name, failed.item)
             return False
         return True
 

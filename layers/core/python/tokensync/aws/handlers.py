@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from tokensync.aws.log import PowertoolsLog
     from tokensync.domain.runtime import Clock
-    from tokensync.entry.callback_commands import CallbackCommands, RotationCommands
+    from tokensync.entry.callback_commands import CallbackCommands
     from tokensync.entry.pages import Page
     from tokensync.entry.queue import BatchRunner
+    from tokensync.entry.rotation_commands import RotationCommands
     from tokensync.entry.seller_pages import SellerPages
     from tokensync.entry.tick import Ticker
     from tokensync.entry.webhooks import Webhooks

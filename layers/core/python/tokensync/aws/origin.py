@@ -52,7 +52,7 @@ class DynamoOrigin:
                 self._looked_at = now
             return None if self._origin == self._id else self._id
 
-    def webhook_event(self, table: str, *, now: int) -> bool:
+    def note_restored(self, table: str, *, now: int) -> bool:
         """Note that a restored table was noticed; return whether nobody had noted it before."""
         with self._lock:
             if table in self._noticed:

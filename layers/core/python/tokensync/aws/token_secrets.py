@@ -89,7 +89,7 @@ class SecretsManagerTokens:
             return self._adopt(secret_name, document, token)
         return created["ARN"]
 
-    def stands(self, name: ConnectionName) -> bool:
+    def exists(self, name: ConnectionName) -> bool:
         """Return whether any secret has the connection's name."""
         try:
             self._describe(token_secret_name(self._prefix, name), check_deleted=False)

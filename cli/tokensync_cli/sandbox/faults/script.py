@@ -74,21 +74,21 @@ class Fault:
     message: str = ""
     how: MangleHow | None = None
     set: dict[str, Any] = field(default_factory=dict)
-    """Fields of the answer to override, by dotted path; a bare name is looked for among the tokens."""
+    """Fields of the response to override, by dotted path; a bare name is looked for among the tokens."""
     raw: dict[str, str] = field(default_factory=dict)
     """As `set`, with the JSON source to be written: `1e400`, `NaN`, `3600.0`."""
     drop: tuple[str, ...] = ()
     size: int | None = None
-    """Bytes, levels or digits of an oversized answer."""
+    """Bytes, levels or digits of an oversized response."""
 
     @property
     def commits(self) -> bool:
-        """Tell whether the provider does its work although the answer goes wrong."""
+        """Return whether the provider does its work although the response goes wrong."""
         return _COMMIT.get(self.fault, False) if self.committed is None else self.committed
 
     @property
     def http_status(self) -> int:
-        """Return the status to answer with, where the fault replaces the answer."""
+        """Return the status to answer with, where the fault replaces the response."""
         return self.status or _STATUS.get(self.fault, 200)
 
 
@@ -100,7 +100,7 @@ class Faults:
         self._waiting: list[Fault] = []
 
     def offer(self, endpoints: Iterable[tuple[str, str]]) -> None:
-        """Let further endpoints fail on command: those of what stands beside the providers."""
+        """Let further endpoints fail on command, of a service that is no provider."""
         self._endpoints.update(endpoints)
 
     def add(self, change: Any) -> Fault:

@@ -8,12 +8,12 @@ from starlette.routing import BaseRoute
 
 from tokensync_cli.sandbox.accounts import Account
 from tokensync_cli.sandbox.apps import App, origin, public
+from tokensync_cli.sandbox.control.guard import NotFoundError, Table, always, body, guarded
+from tokensync_cli.sandbox.control.saver import Saver
+from tokensync_cli.sandbox.control.webhooks import Webhooks, event_of_end
 from tokensync_cli.sandbox.credentials import end_of
-from tokensync_cli.sandbox.guard import NotFoundError, Table, body, guarded
 from tokensync_cli.sandbox.records import BadRecordError, read, to_json
-from tokensync_cli.sandbox.saver import Saver
-from tokensync_cli.sandbox.state import Consent, Sandbox
-from tokensync_cli.sandbox.webhooks import Webhooks, notice_of_end
+from tokensync_cli.sandbox.state import Consent, Provider, Sandbox
 
 _MAX_ACCOUNTS = 10_000
 
@@ -70,33 +70,26 @@ class Control:
 
     def routes(self, more: Table = ()) -> list[BaseRoute]:
         """Return its paths and those of `more`, below `/_sandbox`."""
+        sandbox = self._sandbox
         table: Table = (
-            ("GET", "/health", self.health),
-            ("GET", "/apps", self.list_apps),
+            ("GET", "/health", always(lambda: {"ok": True, "providers": list(sandbox.providers), **self._clock()})),
+            ("GET", "/apps", always(lambda: {"apps": [public(app) for app in sandbox.apps]})),
             ("POST", "/apps", self.put_app),
-            ("GET", "/accounts", self.list_accounts),
+            ("GET", "/accounts", always(lambda: {"accounts": [to_json(account) for account in sandbox.accounts]})),
             ("POST", "/accounts", self.add_accounts),
             ("POST", "/authorize", self.authorize),
             ("POST", "/credentials", self.credentials),
             ("POST", "/revoke", self.revoke),
             ("GET", "/ledger", self.read_ledger),
-            ("DELETE", "/ledger", self.clear_ledger),
-            ("GET", "/faults", self.list_faults),
+            ("DELETE", "/ledger", always(self._clear_ledger)),
+            ("GET", "/faults", always(lambda: {"faults": [to_json(fault) for fault in sandbox.faults.waiting()]})),
             ("POST", "/faults", self.add_fault),
-            ("DELETE", "/faults", self.clear_faults),
-            ("GET", "/clock", self.read_clock),
+            ("DELETE", "/faults", always(lambda: {"cleared": sandbox.faults.clear()})),
+            ("GET", "/clock", always(self._clock)),
             ("POST", "/clock", self.set_clock),
             ("POST", "/save", self.save),
         )
         return guarded(table + more)
-
-    async def health(self, request: Request) -> Any:
-        """Tell that it runs, and for whom it speaks."""
-        return {"ok": True, "providers": list(self._sandbox.providers), **await self.read_clock(request)}
-
-    async def list_apps(self, request: Request) -> Any:  # noqa: ARG002 - every handler takes the request
-        """List the registrations, without their secrets."""
-        return {"apps": [public(app) for app in self._sandbox.apps]}
 
     async def put_app(self, request: Request) -> Any:
         """Register an app, or change the fields given."""
@@ -107,10 +100,6 @@ class Control:
         app = self._sandbox.apps.upsert(change, provider.defaults)
         self._sandbox.changed()
         return {"app": public(app)}
-
-    async def list_accounts(self, request: Request) -> Any:  # noqa: ARG002 - every handler takes the request
-        """List who can authorize an app."""
-        return {"accounts": [to_json(account) for account in self._sandbox.accounts]}
 
     async def add_accounts(self, request: Request) -> Any:
         """Add one account, or `count` of them that differ in id and shops."""
@@ -131,9 +120,7 @@ class Control:
         """Approve as an account would on the consent page, and return where its browser would be sent."""
         asked = read(_Authorize, await body(request))
         app = self._app(asked.provider, asked.app)
-        account = self._sandbox.accounts.find(asked.provider, asked.account)
-        if account is None:
-            raise NotFoundError(f"no account {asked.account}")
+        account = self._account(asked.provider, asked.account)
         if not app.redirect_uri:
             raise BadRecordError(f"the app {asked.app} has no redirect_uri")
         consent = Consent(
@@ -151,9 +138,7 @@ class Control:
         """Issue a pair without a consent page and without a code, for an account that is to be imported."""
         asked = read(_Credentials, await body(request))
         app = self._app(asked.provider, asked.app)
-        account = self._sandbox.accounts.find(asked.provider, asked.account)
-        if account is None:
-            raise NotFoundError(f"no account {asked.account}")
+        account = self._account(asked.provider, asked.account)
         now = self._sandbox.clock.now()
         seconds = app.settings.refresh_token_seconds if asked.seconds is None else asked.seconds
         pair = self._sandbox.grants.issue(
@@ -171,17 +156,17 @@ class Control:
     async def revoke(self, request: Request) -> Any:
         """End every authorization that the account gave the app, as the account would in its own settings.
 
-        Where `notify` names an address, the vendor's notice of it goes there.
+        Where `notify` names an address, the vendor's webhook event goes there.
         """
         asked = read(_Revoke, await body(request))
         app = self._app(asked.provider, asked.app)
-        notice = None if asked.notify is None else notice_of_end(app, asked.account, asked.notify)
-        if notice:
+        event = None if asked.notify is None else event_of_end(app, asked.account, asked.notify)
+        if event:
             # Whether it can be sent is known before anything ends.
-            self._webhooks.prepare(notice)
+            self._webhooks.prepare(event)
         ended = self._sandbox.grants.revoke(asked.provider, asked.app, asked.account)
         self._sandbox.changed()
-        return {"revoked": ended, **({"notified": await self._webhooks.send(notice)} if notice else {})}
+        return {"revoked": ended, **({"notified": await self._webhooks.send(event)} if event else {})}
 
     async def read_ledger(self, request: Request) -> Any:
         """Return what was presented; filters: provider, app, account, kind, outcome, presented and after (a seq)."""
@@ -194,40 +179,30 @@ class Control:
             raise BadRecordError(f"unknown filter {unknown.pop()}" if unknown else "after must be a seq")
         return self._sandbox.ledger.listing(after=int(after), **query)
 
-    async def clear_ledger(self, request: Request) -> Any:  # noqa: ARG002 - every handler takes the request
-        """Forget every presentation; grants stand."""
-        self._sandbox.ledger.clear()
-        self._sandbox.changed()
-        return {"ok": True}
-
-    async def list_faults(self, request: Request) -> Any:  # noqa: ARG002 - every handler takes the request
-        """List the faults that still wait for their request."""
-        return {"faults": [to_json(fault) for fault in self._sandbox.faults.waiting()]}
-
     async def add_fault(self, request: Request) -> Any:
         """Append a fault to the script."""
         return {"fault": to_json(self._sandbox.faults.add(await body(request)))}
-
-    async def clear_faults(self, request: Request) -> Any:  # noqa: ARG002 - every handler takes the request
-        """Forget the script."""
-        return {"cleared": self._sandbox.faults.clear()}
-
-    async def read_clock(self, request: Request) -> Any:  # noqa: ARG002 - every handler takes the request
-        """Tell what time the sandbox thinks it is."""
-        return {"now": self._sandbox.clock.now(), "offset": self._sandbox.clock.offset}
 
     async def set_clock(self, request: Request) -> Any:
         """Set the clock off by so many seconds: what was issued ages, and `Date` says so."""
         self._sandbox.clock.offset = read(_Clock, await body(request)).offset
         self._sandbox.changed()
-        return await self.read_clock(request)
+        return self._clock()
 
     async def save(self, request: Request) -> Any:  # noqa: ARG002 - every handler takes the request
         """Write the state now."""
         path = await self._saver.save()
         return {"saved": str(path) if path else None}
 
-    def _provider(self, name: object) -> Any:
+    def _clear_ledger(self) -> dict[str, Any]:
+        self._sandbox.ledger.clear()
+        self._sandbox.changed()
+        return {"ok": True}
+
+    def _clock(self) -> dict[str, Any]:
+        return {"now": self._sandbox.clock.now(), "offset": self._sandbox.clock.offset}
+
+    def _provider(self, name: object) -> Provider:
         provider = self._sandbox.providers.get(str(name))
         if provider is None:
             raise BadRecordError(f"provider must be one of {', '.join(self._sandbox.providers)}")
@@ -239,3 +214,9 @@ class Control:
         if app is None:
             raise NotFoundError(f"no app {app_key}")
         return app
+
+    def _account(self, provider: str, name: str) -> Account:
+        account = self._sandbox.accounts.find(provider, name)
+        if account is None:
+            raise NotFoundError(f"no account {name}")
+        return account

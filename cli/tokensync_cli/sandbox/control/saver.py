@@ -37,7 +37,7 @@ def write(path: Path, saved: Saved) -> None:
     """Replace the file in one step; only its owner can read it, as it holds the apps' secrets.
 
     Raises:
-        OSError: it cannot be written; the old file stands.
+        OSError: it cannot be written; the old file stays.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # mkstemp gives 0600.

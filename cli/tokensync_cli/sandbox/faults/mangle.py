@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 
 from tokensync_cli.sandbox.answers import Answer
-from tokensync_cli.sandbox.faults import Fault
+from tokensync_cli.sandbox.faults.script import Fault
 
 _HTML = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 # Stands in the JSON text where source is written that no encoder would write.
@@ -19,7 +19,7 @@ _HOLE = "\ue000{}\ue000"
 
 def mangle(answer: Answer, fault: Fault) -> Response:
     """Return the answer as the fault wants it; fields are changed first, then the whole body."""
-    # An empty answer has no field to spoil: what is put into it stands alone.
+    # An empty response has no field to spoil: it becomes one that has.
     payload = json.loads(answer.body() or b'{"data":{}}')
     for path in fault.drop:
         _place(payload, path, lambda holder, name: holder.pop(name, None))

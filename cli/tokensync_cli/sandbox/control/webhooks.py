@@ -1,4 +1,4 @@
-"""`/_sandbox/webhook`: sends a signed notice to an address on this machine and tells how it was received."""
+"""`/_sandbox/webhook`: sends a signed event to an address on this machine and returns how it was received."""
 
 import contextlib
 import time
@@ -11,10 +11,10 @@ import httpx
 from starlette.requests import Request
 
 from tokensync_cli.sandbox.apps import App
-from tokensync_cli.sandbox.guard import NotFoundError, Table, body
-from tokensync_cli.sandbox.notices import Asked, Notice, Notifying
+from tokensync_cli.sandbox.control.guard import NotFoundError, Table, body
 from tokensync_cli.sandbox.records import BadRecordError, read, to_json
 from tokensync_cli.sandbox.state import Sandbox
+from tokensync_cli.sandbox.webhook_event import Asked, Webhook, WebhookEvent
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _MAX_REPEAT = 1_000
@@ -23,7 +23,7 @@ _SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """How one notice was received: the HTTP status, None where none came, and how long that took, in seconds."""
+    """How one event was received: the HTTP status, None where none came, and how long that took, in seconds."""
 
     status: int | None
     seconds: float
@@ -36,7 +36,7 @@ Post = Callable[[str, dict[str, str], bytes], Awaitable[Delivery]]
 async def post(
     url: str, headers: dict[str, str], content: bytes, transport: httpx.AsyncBaseTransport | None = None
 ) -> Delivery:
-    """Send over HTTP. No redirect is followed: where a notice goes is for the address alone to say."""
+    """Send over HTTP. No redirect is followed: an event goes to the address that was named and to no other."""
     began = time.perf_counter()
     status = None
     # trust_env: the user's proxy has no business between here and loopback.
@@ -58,14 +58,14 @@ class Webhooks:
         return (("POST", "/webhook", self.webhook),)
 
     async def webhook(self, request: Request) -> Any:
-        """Send a notice, once or more often, and return the last answer's status and all of them."""
+        """Send an event, once or more often, and return the last answer's status and all of them."""
         return await self.send(read(Asked, await body(request)))
 
     async def send(self, asked: Asked) -> dict[str, Any]:
-        """Send a notice as asked.
+        """Send an event as asked.
 
         Raises:
-            BadRecordError: it cannot be sent; nothing was.
+            BadRecordError: it cannot be sent, and nothing was.
             NotFoundError: there is no such app or account.
         """
         headers, content = self.prepare(asked)
@@ -73,15 +73,15 @@ class Webhooks:
         return {**to_json(deliveries[-1]), "deliveries": [to_json(delivery) for delivery in deliveries]}
 
     def prepare(self, asked: Asked) -> tuple[dict[str, str], bytes]:
-        """Return headers and body of a notice, without sending it.
+        """Return headers and body of an event, without sending it.
 
         Raises:
             BadRecordError: it cannot be sent.
             NotFoundError: there is no such app or account.
         """
-        provider: object = self._sandbox.providers.get(asked.provider)
-        if not isinstance(provider, Notifying):
-            raise BadRecordError(f"provider {asked.provider} sends no notices")
+        provider = self._sandbox.providers.get(asked.provider)
+        if provider is None or provider.webhook is None:
+            raise BadRecordError(f"provider {asked.provider} sends no webhooks")
         if not _is_here(asked.url):
             raise BadRecordError("url must be http or https on localhost, 127.0.0.1 or [::1]")
         if not 1 <= asked.repeat <= _MAX_REPEAT:
@@ -91,20 +91,20 @@ class Webhooks:
             raise NotFoundError(f"no app {asked.app}")
         if self._sandbox.accounts.find(asked.provider, asked.account) is None:
             raise NotFoundError(f"no account {asked.account}")
-        notice = provider.notice(self._sandbox, app, asked)
+        event = provider.webhook.event(self._sandbox, app, asked)
         headers = {"content-type": "application/json"}
         if asked.tamper != "missing":
-            signer = self._other(provider) if asked.tamper == "scheme" else provider
-            name, value = signer.signature(app, notice)
+            signer = self._other(provider.webhook) if asked.tamper == "scheme" else provider.webhook
+            name, value = signer.signature(app, event)
             headers[name] = _spoilt(value) if asked.tamper == "signature" else value
-        return headers, _changed(notice, asked)
+        return headers, _changed(event, asked)
 
-    def _other(self, provider: Notifying) -> Notifying:
-        """Return a provider whose scheme is another: a receiver must not take one product's for the other's."""
-        return next(p for p in self._sandbox.providers.values() if isinstance(p, Notifying) and p is not provider)
+    def _other(self, webhook: Webhook) -> Webhook:
+        """Return the webhook of another product: a receiver must not take one product's signature for the other's."""
+        return next(p.webhook for p in self._sandbox.providers.values() if p.webhook not in (None, webhook))
 
 
-def notice_of_end(app: App, account: str, url: str) -> Asked:
+def event_of_end(app: App, account: str, url: str) -> Asked:
     """Return what a vendor sends when an account withdraws its authorization."""
     return Asked(provider=app.provider, app=app.app_key, account=account, event="deauthorized", url=url)
 
@@ -123,7 +123,7 @@ def _spoilt(value: str) -> str:
     return value[:-1] + ("0" if value[-1] != "0" else "1")
 
 
-def _changed(notice: Notice, asked: Asked) -> bytes:
+def _changed(event: WebhookEvent, asked: Asked) -> bytes:
     if asked.tamper == "body":
-        return notice.body[:-1] + b',"tampered":true}'
-    return notice.body + (b" " if asked.tamper == "space" else b"")
+        return event.body[:-1] + b',"tampered":true}'
+    return event.body + (b" " if asked.tamper == "space" else b"")
