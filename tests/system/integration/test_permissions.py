@@ -166,21 +166,21 @@ class Scenarios:
         self.stack.refresh(name)
         return self.stack.table.get(aside_key(name, fence + 1)) is not None
 
-    def asks_a_refused_seller_back(self) -> bool:
-        """A refusal is final at once in an app of few connections, which have to be counted."""
+    def refused(self) -> ConnectionName:
+        """Return a connection whose seller withdrew it: final at once in an app of few, which have to be counted."""
         sandbox = self.stack.add_app(app := f"small-{uuid.uuid4().hex[:8]}")
         name = self.stack.connect(app, sandbox, sandbox.sellers(1)[0])
         sandbox.call("POST", "revoke", provider="tiktok_shop", app=sandbox.app_key, account=name.account)
         self.stack.refresh(name)
-        return self.stack.stored(name).status is Status.REAUTHORIZE
+        return name
+
+    def asks_a_refused_seller_back(self) -> bool:
+        """A refusal stands on the record."""
+        return self.stack.stored(self.refused()).status is Status.REAUTHORIZE
 
     def alerts_of_a_refusal(self) -> bool:
         """The alert that a seller has to come back reaches the topic's subscribers."""
-        sandbox = self.stack.add_app(app := f"small-{uuid.uuid4().hex[:8]}")
-        name = self.stack.connect(app, sandbox, sandbox.sellers(1)[0])
-        sandbox.call("POST", "revoke", provider="tiktok_shop", app=sandbox.app_key, account=name.account)
-        self.stack.refresh(name)
-        return self.heard(name.account)
+        return self.heard(self.refused().account)
 
     def creates_a_missing_secret(self) -> bool:
         """A grant whose callback could not publish is published by the rotation."""
