@@ -133,8 +133,3 @@ def row(*names: str) -> pytest.MarkDecorator:
 def case(name: str, *values: Any) -> Any:
     """Return the values of one parametrised test, named by the row that it holds."""
     return pytest.param(*values, id=name, marks=row(name))
-
-
-def column(name: str, told: Mapping[str, object]) -> list[Any]:
-    """Return a row of the table of differences as cases: each provider's name, and what the table says of it."""
-    return [case(f"1 {name}: {provider}", provider, value) for provider, value in told.items()]
