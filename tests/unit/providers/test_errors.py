@@ -208,11 +208,15 @@ def test_a_challenge_tells_the_error(challenge: str, kind: FailureClass) -> None
     assert read.kind is kind
 
 
-@row("2 token calls: a POST is not found")
-def test_what_refuses_a_token_and_what_does_not(sample: Sample) -> None:
-    """The documented refusal counts on any status; an unknown code, a bare status or a busy one refuses nothing."""
+def test_the_documented_refusal_is_one(sample: Sample) -> None:
+    """The refusal of a refresh token is authoritative on any status that the provider may use."""
     for status in (200, 400, 401, 500):
         assert sample.refused is None or failure(sample, sample.refused, status).kind is REFUSED
+
+
+@row("2 token calls: a POST is not found")
+def test_nothing_else_is_a_refusal(sample: Sample) -> None:
+    """An unknown code marks no connection dead, whatever its message says; nor does a bare status, or a busy one."""
     for status in (400, 401, 403, 404, 410, 422):
         assert failure(sample, sample.unknown, status).kind is UNKNOWN
     for status in (301, 302, 307, 308, 400, 401, 403, 404, 410):
