@@ -50,7 +50,7 @@ def test_a_consent_gives_the_documented_success(party: Callable[..., Any], name:
 
     assert callback.state == STATE
     assert isinstance(read, Issued)
-    envelope = sample.provider.answer.envelope
+    envelope = sample.provider.response.envelope
     outer, inner = fields(response.json(), envelope)
     expected_outer, expected_inner = fields(dict(sample.success), envelope)
     assert BESIDE.get(name, set()) == (outer ^ expected_outer) | (inner ^ expected_inner)
