@@ -16,8 +16,7 @@ from tokensync.aws.apps import AwsApps
 from tokensync.aws.authorizations import DynamoAuthorizations
 from tokensync.aws.clients import Clients, aws_clients
 from tokensync.aws.connections import DynamoConnections
-from tokensync.aws.dynamodb import DynamoTable, key_of
-from tokensync.aws.items import from_attribute, to_attribute
+from tokensync.aws.dynamodb import DynamoTable, from_notation, in_notation, key_of
 from tokensync.aws.kms import KmsKeys
 from tokensync.aws.origin import DynamoOrigin
 from tokensync.aws.queue import SqsDeadLetters, SqsWorkQueue
@@ -128,14 +127,13 @@ class AwsWorld:
             Key=key_of(key),
             UpdateExpression="SET #name = :value",
             ExpressionAttributeNames={"#name": attribute},
-            ExpressionAttributeValues={":value": to_attribute(value)},
+            ExpressionAttributeValues=in_notation({":value": value}),
         )
 
     def attribute(self, key: Key, name: str) -> Any:
         """Return one attribute of an item."""
         found = self._raw.dynamodb.get_item(TableName=self.resources.table, Key=key_of(key), ConsistentRead=True)
-        item: dict[str, Any] = found["Item"]
-        return from_attribute(item[name]) if name in item else None
+        return from_notation(found["Item"]).get(name)
 
     def erase(self, key: Key) -> None:
         """Delete an item."""

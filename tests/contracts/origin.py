@@ -39,6 +39,6 @@ class OriginContract:
         origin = world.restored()
         table = origin.restored()
         assert table is not None
-        assert [True] == [first for first in at_once(lambda _: origin.webhook_event(table, now=NOW)) if first]
-        assert not origin.webhook_event(table, now=NOW + 1)
-        assert origin.webhook_event("another", now=NOW + 2)
+        assert [True] == [first for first in at_once(lambda _: origin.note_restored(table, now=NOW)) if first]
+        assert not origin.note_restored(table, now=NOW + 1)
+        assert origin.note_restored("another", now=NOW + 2)

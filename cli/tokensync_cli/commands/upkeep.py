@@ -1,4 +1,4 @@
-"""`verify`, `publish`, `accept`, `revoke`, `remove`: what a connection needs beside being refreshed."""
+"""`verify`, `publish`, `accept`, `revoke`, `remove`: what an operator asks of one connection beside a refresh."""
 
 from contextlib import suppress
 from typing import Annotated, Any
@@ -10,15 +10,14 @@ from tokensync.domain.errors import TokensyncError
 from tokensync.oauth.provider import GrantType
 from tokensync.providers import provider_named
 from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
-from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.declare import Connection as Name
+from tokensync_cli.commands.declare import Yes, command
 from tokensync_cli.commands.describe import found, summarized, word
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.invoke import ask_rotation
 from tokensync_cli.stack.target import Target
 
-Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Local = Annotated[bool, typer.Option("--local", help="Mark it here alone; the provider is not asked.")]
 Force = Annotated[
     bool,
@@ -52,25 +51,25 @@ def add_to(app: typer.Typer) -> None:
 def verify(run: Run, name: Name) -> None:
     """Ask the provider whether a connection's token works, and what its account holds now."""
     record, answer = _asked(run, name, "verify", "Verifying")
-    told = answer.get("connection")
+    summary = answer.get("connection")
     if run.out.as_json:
         keys = ("result", "facts_changed", "refused", "connection")
         run.out.json({key: answer.get(key) for key in keys})
         return
     now = run.target().clock.now()
-    if not isinstance(told, dict) or answer.get("result") != "verified":
+    if not isinstance(summary, dict) or answer.get("result") != "verified":
         why = "the access token was refused" if answer.get("refused") else "there was no access token yet"
-        generation = told.get("generation") if isinstance(told, dict) else None
+        generation = summary.get("generation") if isinstance(summary, dict) else None
         run.out.line(f"{record.name}: {why}; {answer.get('result')}, generation {record.generation} → {generation}.")
         return
     facts = "the account's facts changed and are published" if answer.get("facts_changed") else "nothing changed"
-    run.out.line(f"{record.name}: verified {moment(told.get('verified_at'), now=now)}, {facts}.")
+    run.out.line(f"{record.name}: verified {moment(summary.get('verified_at'), now=now)}, {facts}.")
 
 
 def publish(run: Run, name: Name) -> None:
     """Write a connection's secret anew; one that was deleted is restored, or created again."""
     record, answer = _asked(run, name, "publish", "Publishing")
-    _tell(run, answer, f"{record.name} is published.", following=f"tokensync token {word(record.name)}")
+    _print(run, answer, f"{record.name} is published.", following=f"tokensync token {word(record.name)}")
 
 
 def accept(run: Run, name: Name, *, force: Force = False, yes: Yes = False) -> None:
@@ -84,14 +83,14 @@ def accept(run: Run, name: Name, *, force: Force = False, yes: Yes = False) -> N
             otherwise=f"tokensync accept {word(record.name)}{' --force' if force else ''} --yes",
         )
     _, answer = _asked(run, name, "accept", "Accepting", force=force)
-    told = answer.get("connection")
-    generation = told.get("generation") if isinstance(told, dict) else None
+    summary = answer.get("connection")
+    generation = summary.get("generation") if isinstance(summary, dict) else None
     line = f"{record.name} ({record.label or 'no label'}) is accepted and active, generation {generation}."
-    _tell(run, answer, line, following=f"tokensync token {word(record.name)}")
+    _print(run, answer, line, following=f"tokensync token {word(record.name)}")
 
 
 def _risk(record: Connection) -> str:
-    """Return what an operator decides about by accepting."""
+    """Return what an operator accepts with the connection."""
     if record.reason == Reason.RESTORED_TABLE:
         return "It comes from a backup: a new token is asked for with what was stored there."
     return "It is not the account that the invite was for."
@@ -104,7 +103,7 @@ def revoke(run: Run, name: Name, *, local: Local = False, yes: Yes = False) -> N
     following = f"tokensync remove {word(record.name)}"
     if record.status is Status.DISCONNECTED:
         answer = {"result": "disconnected", "connection": summarized(target, record)}
-        _tell(run, answer, f"{record.name} is disconnected already.", following=following)
+        _print(run, answer, f"{record.name} is disconnected already.", following=following)
         return
     where = "here alone" if local else "at the provider"
     run.confirm(
@@ -114,7 +113,7 @@ def revoke(run: Run, name: Name, *, local: Local = False, yes: Yes = False) -> N
     )
     _, answer = _asked(run, name, "revoke", "Revoking", local=local)
     marked = "marked as revoked here; the provider was not asked" if local else "revoked"
-    _tell(run, answer, f"{record.name} is {marked}.", following=following)
+    _print(run, answer, f"{record.name} is {marked}.", following=following)
 
 
 def remove(run: Run, name: Name, *, days: Days = LONGEST_RECOVERY, yes: Yes = False) -> None:
@@ -141,7 +140,7 @@ def remove(run: Run, name: Name, *, days: Days = LONGEST_RECOVERY, yes: Yes = Fa
         "none": "it had no secret",
     }[had]
     line = f"{record.name} is removed; {secret}."
-    _tell(run, {**answer, "revoked": is_revoked, "secret": had}, line, following=_back(target, record))
+    _print(run, {**answer, "revoked": is_revoked, "secret": had}, line, following=_back(target, record))
 
 
 def _secret_of(record: Connection) -> str:
@@ -175,7 +174,7 @@ def _back(target: Target, record: Connection) -> str:
 
 
 def _asked(run: Run, name: str, what: str, doing: str, **more: object) -> tuple[Connection, dict[str, Any]]:
-    """Ask the rotation function about a connection that stands; return it as it was, and the answer."""
+    """Ask the rotation function to do something with a connection; return the connection as it was, and the answer."""
     target = run.target()
     record = found(target, name)
     with run.out.progress(f"{doing} {record.name}"):
@@ -183,9 +182,6 @@ def _asked(run: Run, name: str, what: str, doing: str, **more: object) -> tuple[
     return record, answer
 
 
-def _tell(run: Run, answer: dict[str, Any], line: str, *, following: str) -> None:
-    if run.out.as_json:
-        run.out.json({key: answer[key] for key in ("result", "connection", "revoked", "secret") if key in answer})
-        return
-    run.out.line(line)
-    run.out.note(f"Next: {following}")
+def _print(run: Run, answer: dict[str, Any], line: str, *, following: str) -> None:
+    keys = ("result", "connection", "revoked", "secret")
+    run.out.result({key: answer[key] for key in keys if key in answer}, line, following=following)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
-from tokensync_cli.output.failure import LATER, CommandFailed
+from tokensync.entry.exit_codes import LATER
+from tokensync_cli.output.failures import CommandFailed
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -21,11 +22,7 @@ class LambdaFunctions:
         self._client = client
 
     def invoke(self, function: str, payload: Mapping[str, Any]) -> bytes:
-        """Invoke a function by name, wait, and return its answer.
-
-        Raises:
-            CommandFailed: it broke, or did not answer in time.
-        """
+        """See `Functions`."""
         try:
             answer = self._client.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
             body = answer["Payload"].read()
@@ -37,11 +34,11 @@ class LambdaFunctions:
                 kind="FunctionSlow",
             ) from None
         if answer.get("FunctionError"):
-            # Its text may hold anything: its log tells the error's type and place.
+            # Its text may hold anything; its log has the error's type and place.
             group = self._log_group(function)
-            told = group or "the one among the stack's resources whose name ends with Logs"
+            place = group or "the one among the stack's resources whose name ends with Logs"
             raise CommandFailed(
-                f"The function {function} broke. Its log group tells why: {told}.",
+                f"The function {function} broke. Its log group says why: {place}.",
                 next_command=f"aws logs tail {group or 'GROUP'} --since 10m",
                 kind="FunctionBroken",
             )

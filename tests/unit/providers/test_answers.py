@@ -62,7 +62,7 @@ def test_mangled_expiries_keep_the_pair(sample: Sample, which: str, text: str, o
     A far end of the authorization itself is how some providers say that it has none: that is nothing odd.
     """
     odd = odd and not (which == "refresh_expires_in" and text == "1000000000000")
-    name = getattr(sample.provider.answer, which)
+    name = getattr(sample.provider.response, which)
     if name is None:
         pytest.skip("it states none")
 
@@ -77,7 +77,7 @@ def test_mangled_expiries_keep_the_pair(sample: Sample, which: str, text: str, o
 
 def test_a_missing_expiry_keeps_the_pair(sample: Sample) -> None:
     """Without an expiry a token that can be renewed is due within a day, and one that cannot has no end."""
-    read = issued(sample, varied(sample, **{sample.provider.answer.expires_in: ...}))
+    read = issued(sample, varied(sample, **{sample.provider.response.expires_in: ...}))
 
     assert (read.access_token, read.refresh_token) == (sample.issued.access_token, sample.issued.refresh_token)
     assert (read.life is None) == (sample.issued.life is None)
@@ -121,7 +121,7 @@ def test_a_refresh_token_that_comes_is_taken(sample: Sample) -> None:
 @pytest.mark.parametrize("scope", [None, ..., 5, {"a": 1}, True])
 def test_scopes_of_another_shape_tell_nothing(sample: Sample, scope: object) -> None:
     """What is neither text nor a list says nothing of the scopes, and breaks nothing."""
-    read = issued(sample, varied(sample, **{sample.provider.answer.scope: scope}))
+    read = issued(sample, varied(sample, **{sample.provider.response.scope: scope}))
 
     assert (read.scopes, read.access_token) == (None, sample.issued.access_token)
 
@@ -214,7 +214,7 @@ def test_no_variation_of_the_answer_raises(name: str, data: st.DataObject) -> No
     """With any of its fields replaced by any JSON, an answer is read without an exception."""
     sample = SAMPLES[name]
     body = varied(sample)
-    envelope = sample.provider.answer.envelope
+    envelope = sample.provider.response.envelope
     for place in (body if envelope is None else body[envelope], body):
         for key in data.draw(st.lists(st.sampled_from(sorted(place)), unique=True, max_size=3)):
             place[key] = data.draw(VALUES)

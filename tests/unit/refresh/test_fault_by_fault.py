@@ -160,7 +160,7 @@ def test_one_poison_among_500(world: World) -> None:
 def test_a_poison_that_was_mended_is_recovered(world: World) -> None:
     """Its name is queued again by one command, and refreshed as if nothing had been."""
     world.dead_letters.bury(Work(connection=NAME).to_json())
-    world.recovery.commands()["recover"]({}, world.budget())
+    world.commands.answer({"tokensync": "recover"}, world.budget())
     world.drain()
 
     assert (["R0"], "A1", []) == (world.shop.ledger, world.document()["access_token"], world.dead_letters.bodies)

@@ -134,13 +134,13 @@ def test_a_full_secret_is_published_on_demand(world: World) -> None:
     """`publish` says that the secret is full, and publishes once it is not."""
     fill(world)
     world.run()
-    ask = world.upkeep.commands()["publish"]
-    told = ask({"connection": str(NAME)}, world.budget())
+    asked = {"tokensync": "publish", "connection": str(NAME)}
+    told = world.commands.answer(asked, world.budget())
     free(world)
 
     assert (False, 5, f"tokensync show {NAME}") == (told["ok"], told["exit"], told["error"]["next"])
     assert "version" in told["error"]["message"]
-    assert ask({"connection": str(NAME)}, world.budget())["ok"] is True
+    assert world.commands.answer(asked, world.budget())["ok"] is True
     assert "A1" == world.document()["access_token"]
 
 

@@ -15,7 +15,6 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import FenceLost, NoAnswer, NotSent, PublishUnavailable, SealingUnavailable
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
-from tokensync.entry.callback_commands import RotationCommands
 from tokensync.refresh.result import Result
 from tokensync.refresh.schedule import scheduled
 
@@ -52,10 +51,9 @@ def settled(world: World, **settings: str) -> None:
 
 def push(world: World, **more: object) -> dict[str, Any]:
     """Push as the command line does."""
-    commands = RotationCommands(
-        on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync", more=world.handing.commands()
+    return world.commands.answer(
+        {"tokensync": "push", "connection": str(NAME), "to": "api2cart", **more}, world.budget()
     )
-    return commands.answer({"tokensync": "push", "connection": str(NAME), "to": "api2cart", **more}, world.budget())
 
 
 def refresh(world: World) -> None:
@@ -126,7 +124,7 @@ def test_a_new_authorization_updates_the_same_store(world: World) -> None:
     """The callback function cannot open a grant, and the store's key outlives the grant."""
     refresh(world)
 
-    authorization = world.code_exchange.pasted(
+    authorization = world.code_exchange.take_paste(
         "code-1", world.session(), world.signer, world.budget(), redirect_uri="https://connect.example/callback"
     )
     world.drain()
@@ -371,7 +369,7 @@ def test_an_older_pair_that_comes_late_is_followed_by_the_newest(world: World) -
     world.run()
 
     def overtaken() -> None:
-        world.code_exchange.pasted(
+        world.code_exchange.take_paste(
             "code-1", world.session(), world.signer, world.budget(), redirect_uri="https://connect.example/callback"
         )
         world.after_lease()
@@ -403,7 +401,7 @@ def test_an_operators_push_that_lost_its_fence_is_made_up_for(world: World) -> N
 
 def authorize_again(world: World) -> None:
     """Let the seller authorize anew, which takes the connection over from whoever holds it."""
-    world.code_exchange.pasted(
+    world.code_exchange.take_paste(
         "code-1", world.session(), world.signer, world.budget(), redirect_uri="https://connect.example/callback"
     )
 
@@ -718,7 +716,7 @@ def test_a_new_authorization_takes_it_back(world: World) -> None:
     push(world)
     settled(world)
 
-    world.code_exchange.pasted(
+    world.code_exchange.take_paste(
         "code-1", world.session(), world.signer, world.budget(), redirect_uri="https://connect.example/callback"
     )
     due_again(world)

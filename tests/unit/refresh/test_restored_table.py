@@ -16,7 +16,6 @@ from tokensync.domain.errors import NoAnswer, PublishUnavailable, StoreUnavailab
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import answer_binding
 from tokensync.domain.work import Work
-from tokensync.entry.callback_commands import RotationCommands
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
@@ -54,9 +53,7 @@ def versions(world: World, name: ConnectionName = NAME) -> tuple[dict[str, str],
 
 def ask(world: World, command: str, name: ConnectionName = NAME, **more: object) -> dict[str, Any]:
     """Ask the rotation function as the command line does."""
-    more_commands = {**world.upkeep.commands(), **world.handing.commands()}
-    commands = RotationCommands(on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync", more=more_commands)
-    return commands.answer({"tokensync": command, "connection": str(name), **more}, world.budget())
+    return world.commands.answer({"tokensync": command, "connection": str(name), **more}, world.budget())
 
 
 def told(world: World) -> list[tuple[str, str]]:

@@ -11,10 +11,11 @@ from tokensync.domain.runtime import DAY, Cadence
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.providers import PROVIDERS
-from tokensync.refresh.breaker import breaker_trips
-from tokensync.refresh.decisions import refusal_stands, unpublishable
-from tokensync.refresh.schedule import jitter
-from tokensync.refresh.transitions import BREAKER_WINDOW, PAUSED_RECHECK, failed, merged, released, renewed
+from tokensync.refresh import breaker
+from tokensync.refresh.breaker import BREAKER_WINDOW
+from tokensync.refresh.decisions import reauthorization_needed, unpublishable
+from tokensync.refresh.schedule import PAUSED_RECHECK, jitter
+from tokensync.refresh.transitions import failed, merged, released, renewed
 
 if TYPE_CHECKING:
     from typing import Any
@@ -277,7 +278,7 @@ def test_unsure_after_the_last_attempt_rests(tried: Trial, kind: FailureClass, e
 
 def test_a_standing_refusal_asks_the_seller(record: Connection, now: int) -> None:
     """Only a refusal that stands makes a connection wait for its seller, with nothing left to be done."""
-    after = refusal_stands(replace(record.with_due(renew_at=5, warn_at=6), status=Status.HELD), now=now)
+    after = reauthorization_needed(replace(record.with_due(renew_at=5, warn_at=6), status=Status.HELD), now=now)
 
     assert (after.status, after.reason, after.due.next_at) == (Status.REAUTHORIZE, Reason.REFUSED, None)
     assert after.history[-1].event == "connection.reauthorization_needed"
@@ -299,4 +300,4 @@ def test_an_unpublishable_connection_keeps_its_grant(record: Connection, now: in
 )
 def test_the_breaker_trips_when_most_are_refused(tried: int, refused: int, trips: bool) -> None:  # noqa: FBT001 - a parameter of the table above
     """It trips at 20 tried or more of which more than half were refused."""
-    assert breaker_trips(tried=tried, refused=refused) is trips
+    assert breaker.trips(tried=tried, refused=refused) is trips

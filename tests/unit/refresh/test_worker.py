@@ -26,9 +26,9 @@ from tokensync.domain.errors import (
 )
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import Work
+from tokensync.refresh.breaker import BREAKER_WINDOW
 from tokensync.refresh.result import Result
 from tokensync.refresh.schedule import scheduled
-from tokensync.refresh.transitions import BREAKER_WINDOW
 
 if TYPE_CHECKING:
     from tokensync.domain.messages import ProviderResponse

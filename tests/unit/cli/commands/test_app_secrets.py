@@ -85,7 +85,7 @@ def test_a_refused_secret_may_be_kept(desk: Any) -> None:
 
     result = desk.run("app", "rotate-secret", APP)
     assert 0 == result.exit_code
-    assert "stands already" in result.stderr
+    assert "is stored already" in result.stderr
     assert (NEW, None) == secrets(desk)
 
 

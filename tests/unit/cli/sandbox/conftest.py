@@ -14,10 +14,10 @@ import pytest
 
 from tokensync_cli.sandbox.app import build
 from tokensync_cli.sandbox.clock import Clock
+from tokensync_cli.sandbox.control.saver import Saver
+from tokensync_cli.sandbox.control.webhooks import Delivery
 from tokensync_cli.sandbox.registry import PROVIDERS
-from tokensync_cli.sandbox.saver import Saver
 from tokensync_cli.sandbox.state import Sandbox, Saved
-from tokensync_cli.sandbox.webhooks import Delivery
 
 NOW = 1_660_000_000
 KEY = "29a39d"

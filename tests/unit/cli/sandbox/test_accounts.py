@@ -42,7 +42,7 @@ def test_a_seller_has_a_region() -> None:
 
 def test_seeds_are_three_sellers_and_a_creator() -> None:
     """A newcomer finds one seller per prefix, with one or two shops each, and a creator."""
-    seeds = list(PROVIDERS[0].seeds())
+    seeds = list(PROVIDERS[0].seeds)
     sellers = [s for s in seeds if s.user_type == "seller"]
     assert [(s.region, s.prefix) for s in sellers] == [("ID", "ROW_"), ("US", "TTP_"), ("GB", "GCP_")]
     assert [len(s.shops or ()) for s in sellers] == [2, 1, 2]

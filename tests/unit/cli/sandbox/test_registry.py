@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from tokensync_cli.sandbox.control.saver import load
 from tokensync_cli.sandbox.registry import PROVIDERS
-from tokensync_cli.sandbox.saver import load
 from tokensync_cli.sandbox.state import Provider
 
 each = pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.name)
@@ -12,13 +12,13 @@ each = pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provi
 def register(box: Any, provider: Provider) -> dict[str, str]:
     told = {"provider": provider.name, "app_key": "k", "app_secret": "s", "service_id": "1"}
     box.control("apps", told)
-    return {"provider": provider.name, "app": "k", "account": next(iter(provider.seeds())).account}
+    return {"provider": provider.name, "app": "k", "account": next(iter(provider.seeds)).account}
 
 
 @each
 def test_every_provider_begins_with_two_accounts(provider: Provider) -> None:
     """Two accounts, so that one can be taken for the other; each says whose it is."""
-    seeds = list(provider.seeds())
+    seeds = list(provider.seeds)
     assert len({account.account for account in seeds}) >= 2
     assert {account.provider for account in seeds} == {provider.name}
 

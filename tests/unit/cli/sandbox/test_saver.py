@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tokensync_cli.sandbox.control.saver import Saver, load, write
 from tokensync_cli.sandbox.registry import PROVIDERS
-from tokensync_cli.sandbox.saver import Saver, load, write
 from tokensync_cli.sandbox.state import Sandbox, Saved
 
 

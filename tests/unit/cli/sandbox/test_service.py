@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tokensync_cli.sandbox.wire import NoTransportError
+from tokensync_cli.sandbox.faults.wire import NoTransportError
 
 
 def last(box: Any) -> Any:

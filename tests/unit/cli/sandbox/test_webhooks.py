@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tokensync_cli.sandbox.control.webhooks import Delivery, post
 from tokensync_cli.sandbox.tiktok_login import webhook as login_webhook
 from tokensync_cli.sandbox.tiktok_shop import webhook as shop_webhook
-from tokensync_cli.sandbox.webhooks import Delivery, post
 
 SHOP = {"provider": "tiktok_shop", "app": "29a39d", "account": "7010736057180325637", "url": "http://localhost:1/w"}
 USER = "-000MjQ5wTqFhVn1bCzk7sXoRg2yLpEdAuHi"
@@ -170,13 +170,13 @@ def test_notices_stay_on_this_machine(registered: Any, url: str) -> None:
 @pytest.mark.parametrize(
     ("change", "status", "text"),
     [
-        ({"provider": "eshopbox"}, 400, "sends no notices"),
-        ({"provider": "x"}, 400, "sends no notices"),
+        ({"provider": "eshopbox"}, 400, "sends no webhooks"),
+        ({"provider": "x"}, 400, "sends no webhooks"),
         ({"app": "x"}, 404, "no app x"),
         ({"account": "x"}, 404, "no account x"),
         ({"repeat": 0}, 400, "repeat"),
         ({"tamper": "all"}, 400, "tamper must be one of"),
-        ({"event": "expiring"}, 400, "no notice of the event expiring"),
+        ({"event": "expiring"}, 400, "no webhook for the event expiring"),
         ({"shop_id": "1"}, 400, "neither notification nor shop_id"),
         ({"notification": "1"}, 400, "neither notification nor shop_id"),
     ],

@@ -22,7 +22,7 @@ _HELD_SECONDS = 300.0
 
 
 class KmsKeys:
-    """Makes and unwraps data keys. Unwrapped ones are held for minutes, so that a batch costs few calls."""
+    """Makes and unwraps data keys. Unwrapped ones are held for five minutes, so that a batch costs few calls."""
 
     def __init__(self, client: KMSClient, key_arn: str, clock: Clock) -> None:
         self._client = client
@@ -54,7 +54,7 @@ class KmsKeys:
         if held is not None:
             return held
         with translated("Decrypt", {}, SealingUnavailable):
-            # KeyId: KMS would otherwise take whichever key the blob names.
+            # Without KeyId, KMS would take the key that the blob names.
             answer = self._client.decrypt(CiphertextBlob=wrapped, KeyId=self._key_arn, EncryptionContext={"app": app})
         self._hold(app, wrapped, answer["Plaintext"])
         return answer["Plaintext"]

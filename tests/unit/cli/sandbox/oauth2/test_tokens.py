@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tokensync_cli.sandbox.saver import load
+from tokensync_cli.sandbox.control.saver import load
 
 
 def error(answer: Any) -> tuple[int, str]:
