@@ -182,3 +182,17 @@ def test_publishing_is_due_where_secret_and_grant_differ(
     Nor is there to be a new secret for one that has ended.
     """
     assert changed(record, **changes).publishing_is_due() is due
+
+
+def test_a_raised_number_makes_no_comparison_endless(
+    record: Connection, grant: Grant, secrets: InMemoryTokenSecrets, publisher: Publisher
+) -> None:
+    """A restored table raised the numbers to the time of day: an edit by hand is still told from a later holder."""
+    raised = replace(record, fence=1_700_000_000, allocated=1_700_000_000)
+    raised = replace(raised, published=publisher.publish(raised, grant))
+    arn = raised.published.arn  # type: ignore[union-attr]
+    secrets.put(arn, "{}", token="00000000-0000-4000-8000-000000000001")
+    assert not publisher.is_overtaken(raised)
+
+    secrets.put(arn, "{}", token=version_id(record.name, generation=raised.allocated + 1, fence=raised.fence + 2))
+    assert publisher.is_overtaken(raised)
