@@ -1,6 +1,6 @@
 # make demo   all set-up, then the main job on the embedded stack
 # make test   all set-up, then every test
-# make faults every fault there is, at every place: half an hour; WORDS="kill grace" chooses among them
+# make faults every fault there is, at every place: half an hour; WORDS="kill grace" chooses cases of the matrix
 # make check  format, lint, types, imports, template: seconds
 
 SHELL := /bin/bash
@@ -54,21 +54,27 @@ format: setup
 unit: setup
 	@$(RUN)/pytest tests/unit --numprocesses auto
 
-# What needs no embedded stack, on all processors; everything else shares one stack.
-ALONE := tests/unit tests/resilience/model
+# What runs in process, with its coverage; then what needs an embedded stack, on two of them side by side.
+CONTRACTS := tests/system/integration/contracts
+IN_PROCESS := tests/unit tests/resilience/model $(CONTRACTS)
+ON_STACKS := tests/system tests/resilience/faults --ignore $(CONTRACTS)
 
 test: check
 	@tests/system/browser/install-chromium
-	@$(RUN)/pytest $(ALONE) --numprocesses auto --cov --cov-report=
-	@$(RUN)/pytest $(ALONE:%=--ignore=%) --cov --cov-append --cov-report=term --cov-fail-under=95
+	@$(RUN)/pytest $(IN_PROCESS) --numprocesses auto --cov --cov-report=term --cov-fail-under=95 | tee $(VENV)/in-process.log
+	@$(RUN)/pytest $(ON_STACKS) --numprocesses 2 --dist loadfile
+	@tail -n 1 $(VENV)/in-process.log
 
-WORDS ?=
+FAULTS := PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m
 faults: setup
-	@PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m faults.matrix $(WORDS)
-	@$(if $(WORDS),,PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m faults.outages)
-	@$(if $(WORDS),,PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m model)
-	@$(if $(WORDS),,PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m faults.soak)
-	@$(if $(WORDS),,PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m faults.soak --losses)
+	@$(FAULTS) faults.matrix $(WORDS)
+ifndef WORDS
+	@$(FAULTS) faults.outages
+	@$(FAULTS) model
+	@$(FAULTS) faults.soak
+	@$(FAULTS) faults.soak --losses
+	@$(RUN)/pytest --thousands tests/unit/entry/test_queue.py tests/system/integration/oidc/test_stack.py
+endif
 
 clean: down
 	@rm -rf $(VENV) .tokensync .aws-sam .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from tokensync.entry.exit_codes import INTERRUPTED
 from tokensync_cli.commands import (
     apps,
     connect,
@@ -25,8 +26,7 @@ from tokensync_cli.commands import (
 )
 from tokensync_cli.commands.declare import Profile, Region, Stack, choose
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import INTERRUPTED
-from tokensync_cli.output.report import Failure, failure_of, show_trace
+from tokensync_cli.output.failures import Failure, failure_of, show_trace
 from tokensync_cli.stack.project import EmbeddedProject
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
+import subprocess
 import time
+import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
@@ -25,7 +28,7 @@ from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tokensync.domain.connection import Connection
@@ -33,16 +36,25 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 WAIT = 150.0  # seconds: two of the schedule's minutes and the embedded AWS's own ten
+PAST_ANY_LEASE = 150  # seconds: a function's life, the lease's margin, and the claim of a tick
 
 
-def eventually(look: Callable[[], T], *, seconds: float = WAIT) -> T:
-    """Return the first true value of `look`, asked every quarter of a second."""
+def eventually(look: Callable[[], T], *, seconds: float = WAIT, pause: float = 0.25) -> T:
+    """Return the first true value of `look`, asked again after each pause."""
     end = time.monotonic() + seconds
     while not (found := look()):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} seconds")
-        time.sleep(0.25)
+        time.sleep(pause)
     return found
+
+
+class Printed(NamedTuple):
+    """What a command ended with: its exit code, the JSON that it printed, or its error's, and what people read."""
+
+    code: int
+    told: Any
+    stderr: str
 
 
 @dataclass(frozen=True)
@@ -238,16 +250,57 @@ class Stack:
         told: dict[str, Any] = json.loads(answer["Payload"].read())
         return told
 
+    def ask(self, command: str, name: ConnectionName | None = None, **more: object) -> dict[str, Any]:
+        """Ask the rotation function as the command line does."""
+        about = {} if name is None else {"connection": str(name)}
+        return self.invoke(self.outputs.rotation_function, {"tokensync": command, **about, **more})
+
     def refresh(self, name: ConnectionName, **more: object) -> dict[str, Any]:
-        """Refresh as the command line does."""
-        return self.invoke(self.outputs.rotation_function, {"tokensync": "refresh", "connection": str(name), **more})
+        """Refresh on demand."""
+        return self.ask("refresh", name, **more)
 
     def tick(self) -> dict[str, Any]:
         """Let the rotation function look for what is due."""
-        return self.invoke(self.outputs.rotation_function, {"tokensync": "tick"})
+        return self.ask("tick")
 
-    def failpoint(self, name: str, action: str = "kill", times: int = 1) -> None:
-        """Place a failpoint for the next function that reaches it."""
+    @contextmanager
+    def clock_ahead(self, seconds: int) -> Iterator[None]:
+        """Set the functions' clock ahead meanwhile: what is due by then is due now, and leases are over."""
+        clock = self.root / ".tokensync" / "host" / "clock"
+        clock.write_text(str(seconds))
+        try:
+            yield
+        finally:
+            clock.unlink()
+
+    def soon(self, look: Callable[[], T], *, ahead: int = PAST_ANY_LEASE) -> T:
+        """Return the first true value of `look`, with no wait for a lease to end or for the schedule's next minute."""
+        with self.clock_ahead(ahead):
+            return eventually(lambda: self.tick() and look(), pause=1.0)
+
+    def start_anew(self, *functions: str) -> None:
+        """Let functions start cold: a warm one keeps what it read for half a minute, or a minute."""
+        client = self.client("lambda")
+        for function in functions:
+            variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+            anew = {"Variables": {**variables, "STARTED_ANEW": uuid.uuid4().hex}}
+            client.update_function_configuration(FunctionName=function, Environment=anew)
+
+    def command(self, *words: str, stdin: str = "") -> Printed:
+        """Run the command line in the project's directory with --json."""
+        program = str(self.root / ".venv" / "bin" / "tokensync")
+        done = subprocess.run(
+            [program, *words, "--json"], input=stdin, capture_output=True, text=True, check=False, cwd=self.root
+        )
+        told = json.loads(done.stdout) if done.stdout else json.loads(done.stderr)["error"]
+        return Printed(done.returncode, told, done.stderr)
+
+    def failpoint(self, name: str, action: str = "kill 1") -> None:
+        """Place a failpoint for the next function that reaches it; each `wait` there until it is taken away."""
         directory = self.root / ".tokensync" / "host" / "failpoints"
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / name).write_text(f"{action} {times}")
+        (directory / name).write_text(action)
+
+    def no_failpoint(self, name: str) -> None:
+        """Take a failpoint away: what waits there goes on."""
+        (self.root / ".tokensync" / "host" / "failpoints" / name).unlink()

@@ -13,7 +13,7 @@ from tokensync.providers import CONSUMERS
 from tokensync_cli.commands.declare import AppName, command
 from tokensync_cli.commands.describe import named, registered
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import CommandFailed, UsageFailed
+from tokensync_cli.output.failures import CommandFailed, UsageFailed
 from tokensync_cli.stack import registration
 from tokensync_cli.stack.invoke import FunctionRefused, ask_rotation
 from tokensync_cli.stack.target import Target

@@ -16,7 +16,7 @@ from tokensync_cli.commands import app_running, app_secrets
 from tokensync_cli.commands.declare import AppName, Yes, command
 from tokensync_cli.commands.describe import registered
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import CommandFailed, UsageFailed
+from tokensync_cli.output.failures import CommandFailed, UsageFailed
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack import addresses, registration
 from tokensync_cli.stack.invoke import FunctionRefused, ask_callback

@@ -11,13 +11,14 @@ from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import BadRequest
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.text import LABEL_LENGTH, one_line
+from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND
 from tokensync.oauth.callback import Query
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import provider_named
 from tokensync_cli.commands.declare import AppName, command
 from tokensync_cli.commands.describe import found, named, registered, summarized, word
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, CommandFailed, UsageFailed, sentence
+from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
 from tokensync_cli.output.times import DAY, HOUR, moment, seconds_of, span
 from tokensync_cli.stack.invoke import ask_callback
 from tokensync_cli.stack.target import Target
@@ -107,7 +108,7 @@ def connect(
 
 
 def _mint(run: Run, target: Target, name: str, *, label: str) -> None:
-    """Mint the first token of an app that acts for itself: nobody is asked."""
+    """Mint the first token of an app that acts for itself, without a consent."""
     with run.out.progress("Asking the provider for a token"):
         answer = ask_callback(target, {"tokensync": "mint", "app": name, "label": _checked(label, f"connect {name}")})
     name = str(answer.get("connection"))

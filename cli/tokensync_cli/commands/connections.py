@@ -11,6 +11,7 @@ from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import SealingUnavailable, TokensyncError
 from tokensync.domain.grant import Grant
 from tokensync.domain.names import app_name
+from tokensync.entry.exit_codes import FAILED, LATER
 from tokensync_cli.commands.declare import Connection as Name
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import (
@@ -26,7 +27,7 @@ from tokensync_cli.commands.describe import (
 )
 from tokensync_cli.commands.published import published
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import FAILED, LATER, CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.target import Target
 

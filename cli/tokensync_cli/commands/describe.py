@@ -10,7 +10,7 @@ from tokensync.domain.errors import InvalidName, UnknownApp, UnknownConnection
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.operate.summary import summary
 from tokensync.providers import provider_named
-from tokensync_cli.output.failure import CommandFailed, UsageFailed, sentence
+from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack import registration
 from tokensync_cli.stack.target import Target

@@ -8,14 +8,13 @@ import typer
 from tokensync.domain.authorization import NO_ACCOUNT
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import InvalidApp, TokensyncError, UnknownApp
-from tokensync.operate.recover import is_answered
+from tokensync.entry.exit_codes import FAILED
 from tokensync.operate.summary import condition
 from tokensync.providers import provider_named
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import word
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import FAILED, CommandFailed
-from tokensync_cli.output.report import failure_of
+from tokensync_cli.output.failures import CommandFailed, failure_of
 from tokensync_cli.output.times import moment, span
 from tokensync_cli.stack.invoke import FunctionRefused, ask_callback, ask_rotation
 from tokensync_cli.stack.target import Target
@@ -104,6 +103,8 @@ def _apps(target: Target) -> Iterator[Finding]:
 
 
 def _connections(target: Target) -> Iterator[Finding]:
+    from tokensync.operate.recover import is_answered  # noqa: PLC0415 - it is slow to load, and only this needs it
+
     now = target.clock.now()
     well = 0
     for name in target.apps.names():

@@ -13,7 +13,7 @@ from tokensync_cli.commands.declare import Connection, command
 from tokensync_cli.commands.describe import found, named, registered, word
 from tokensync_cli.commands.published import published
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.stack.invoke import ask_rotation
 from tokensync_cli.stack.target import Target
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName
+from tokensync.entry.exit_codes import LATER
 from tokensync_cli.commands.import_rows import Row, problem_sentence
-from tokensync_cli.output.failure import LATER, CommandFailed
-from tokensync_cli.output.report import failure_of
+from tokensync_cli.output.failures import CommandFailed, failure_of
 from tokensync_cli.stack.invoke import ask_rotation
 from tokensync_cli.stack.target import Target
 

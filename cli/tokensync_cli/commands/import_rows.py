@@ -10,7 +10,7 @@ from typing import Any
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName
 from tokensync.operate.import_fields import FIELDS, ImportFields
-from tokensync_cli.output.failure import UsageFailed, sentence
+from tokensync_cli.output.failures import UsageFailed, sentence
 
 ACCOUNT = "account"
 COLUMNS = (ACCOUNT, *FIELDS)

@@ -15,7 +15,7 @@ from tokensync_cli.commands.describe import word
 from tokensync_cli.commands.import_many import INTERRUPTED, Done, after, bring_all, foresee
 from tokensync_cli.commands.import_rows import LARGEST_FILE, read_rows, unknown_fields
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import CommandFailed, UsageFailed, sentence
+from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.invoke import ask_rotation
 from tokensync_cli.stack.target import Target

@@ -5,9 +5,10 @@ from typing import Any
 
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.names import ConnectionName, token_secret_name
+from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER
 from tokensync_cli.commands.describe import found, word
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER, CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.target import Target
 

@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
+from tokensync.entry.exit_codes import LATER
 from tokensync_cli.commands.declare import Connection, command
 from tokensync_cli.commands.describe import found
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import LATER
 from tokensync_cli.output.times import HOUR, moment, seconds_of
 from tokensync_cli.stack.invoke import FunctionRefused, ask_rotation
 from tokensync_cli.stack.target import Target

@@ -10,7 +10,7 @@ import typer
 
 from tokensync_cli.embedded.ports import Ports
 from tokensync_cli.output.console import Output, Say
-from tokensync_cli.output.failure import CommandFailed, UsageFailed
+from tokensync_cli.output.failures import CommandFailed, UsageFailed
 from tokensync_cli.stack.project import VARIABLE
 from tokensync_cli.stack.target import Choice, StackOutputs, Target
 
@@ -96,7 +96,7 @@ class Run:
         """Ask before something that cannot be taken back, or that is easily meant otherwise.
 
         Raises:
-            UsageFailed: nobody is there to be asked, and `yes` does not say it; `otherwise` names what then.
+            UsageFailed: there is no terminal to ask on, and `yes` is not set; `otherwise` is the next command.
             CommandFailed: the answer is no.
         """
         if yes:

@@ -8,7 +8,7 @@ import typer
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.run import Run
 from tokensync_cli.embedded.ports import Ports
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.stack.seeding import seed
 from tokensync_cli.stack.target import StackOutputs
 

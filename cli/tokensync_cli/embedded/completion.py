@@ -1,4 +1,4 @@
-"""What the embedded AWS leaves undone when it deploys the template, done afterwards through its own APIs.
+"""Finishes through its own APIs what the embedded AWS leaves undone when it deploys the template.
 
 AWS does all of this by itself; the template stays as AWS wants it.
 """

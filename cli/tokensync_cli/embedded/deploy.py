@@ -21,7 +21,7 @@ STACK = "tokensync"
 
 _BUCKET = "tokensync-deployment"
 _LIMIT_SECONDS = 300
-# Lines of a failed log that tell the cause, the most telling first.
+# Lines of a failed log that name the cause, the most precise first.
 _CAUSES = (
     (r"No space left on device", "the disk is full"),
     (r"(Could not connect to the endpoint|Connection refused)", "the embedded AWS ended"),

@@ -21,7 +21,7 @@ _READY_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 # A cold start unpacks the layer; the API gives up after 30 seconds.
 _FUNCTION_SECONDS = 35.0
-_TOLD_CHARACTERS = 500
+_SHOWN = 500
 
 
 def embedded_aws(root: Path, state: StateDirectory, ports: ChosenPorts) -> Launch:
@@ -105,9 +105,11 @@ def require_the_callback_function(processes: Processes, ports: ChosenPorts) -> N
     """
     response = _get(f"{ports.front_door_url}/connect/ready", seconds=_FUNCTION_SECONDS)
     if response is None or response.is_server_error:
-        told = "it does not answer" if response is None else response.text[:_TOLD_CHARACTERS]
+        problem = "it does not answer" if response is None else response.text[:_SHOWN]
         raise EmbeddedStackError(
-            f"The callback function is deployed but fails: {told}", next_command="tokensync up", log=processes.log(AWS)
+            f"The callback function is deployed, but fails: {problem}",
+            next_command="tokensync up",
+            log=processes.log(AWS),
         )
 
 

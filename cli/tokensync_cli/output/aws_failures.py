@@ -3,7 +3,7 @@
 from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
-from tokensync_cli.output.failure import FAILED, LATER
+from tokensync.entry.exit_codes import FAILED, LATER
 
 Explained = tuple[str, str, str, int]
 

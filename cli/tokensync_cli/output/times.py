@@ -2,7 +2,7 @@
 
 import re
 
-from tokensync_cli.output.failure import UsageFailed
+from tokensync_cli.output.failures import UsageFailed
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 _UNITS = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY}

@@ -36,7 +36,7 @@ class Account:
     account: str = ""
     user_type: UserType = "seller"
     label: str = ""
-    """What the consent page shows; the provider's answers carry `seller_name` alone."""
+    """What the consent page shows; the provider's responses carry `seller_name` alone."""
     seller_name: str | None = None
     region: str | None = None
     prefix: str | None = None

@@ -5,11 +5,11 @@ from typing import ClassVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, Call, Produce, Refuse, respond
 from tokensync_cli.sandbox.faults.mangle import mangle
 from tokensync_cli.sandbox.faults.script import Fault
 from tokensync_cli.sandbox.faults.wire import Cut, Drip
 from tokensync_cli.sandbox.ledger import Kind
+from tokensync_cli.sandbox.responses import Call, Produce, ProviderResponse, Refuse, respond
 from tokensync_cli.sandbox.state import Sandbox
 
 
@@ -29,15 +29,15 @@ class _Page:
                 account=call.account,
             )
 
-    def settle(self, answer: Answer | None, fault: Fault | None = None) -> None:
-        outcome = "issued" if answer and answer.committed else "refused"
+    def settle(self, response: ProviderResponse | None, fault: Fault | None = None) -> None:
+        outcome = "issued" if response and response.committed else "refused"
         if self._seq is not None:
             self._sandbox.ledger.settle(
                 self._seq,
                 f"fault:{fault.fault}" if fault else outcome,
-                committed=bool(answer and answer.committed),
-                error=answer.error if answer else None,
-                issued=answer.issued if answer else None,
+                committed=bool(response and response.committed),
+                error=response.error if response else None,
+                issued=response.issued if response else None,
             )
         self._sandbox.changed()
 
@@ -74,13 +74,13 @@ def bearer(request: Request) -> str:
 
 
 async def serve(sandbox: Sandbox, call: Call, produce: Produce, refuse: Refuse) -> Response:
-    """Answer a call: record that it came, apply the fault scripted for it if there is one, record the outcome."""
+    """Serve a call: record that it came, apply the fault scripted for it if there is one, record the outcome."""
     page = _Page(sandbox, call)
     fault = sandbox.faults.take(provider=call.provider, endpoint=call.endpoint, app=call.app, account=call.account)
     if fault is None:
-        answer = produce()
-        page.settle(answer)
-        return respond(answer)
+        response = produce()
+        page.settle(response)
+        return respond(response)
     done = produce() if fault.commits else None
     page.settle(done, fault)
     if fault.fault == "hang":
@@ -97,7 +97,9 @@ async def serve(sandbox: Sandbox, call: Call, produce: Produce, refuse: Refuse) 
     return _instead(fault, sandbox, refuse)
 
 
-async def _hang(sandbox: Sandbox, fault: Fault, page: _Page, done: Answer | None, produce: Produce) -> Response:
+async def _hang(
+    sandbox: Sandbox, fault: Fault, page: _Page, done: ProviderResponse | None, produce: Produce
+) -> Response:
     await sandbox.sleep(_seconds(fault, 30.0))
     if fault.then == "drop":
         return Cut()

@@ -5,7 +5,7 @@ from urllib.parse import SplitResult, urlsplit
 from tokensync.domain.app import App
 from tokensync.oauth.provider import Provider
 from tokensync.providers import CONSUMERS, provider_named
-from tokensync_cli.output.failure import UsageFailed
+from tokensync_cli.output.failures import UsageFailed
 
 _HTTPS_PORTS = (None, 443)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE, CommandFailed, sentence
+from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE
+from tokensync_cli.output.failures import CommandFailed, sentence
 from tokensync_cli.stack.target import Target
 
 _CODES = frozenset({FAILED, USAGE, NOT_FOUND, NEEDS_SELLER, LATER})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tokensync_cli.embedded.ports import Ports
 from tokensync_cli.output.console import Say
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.stack.target import StackOutputs
 
 VARIABLE = "TOKENSYNC_PROJECT"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
-from tokensync_cli.output.failure import LATER, CommandFailed
+from tokensync.entry.exit_codes import LATER
+from tokensync_cli.output.failures import CommandFailed
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -12,7 +12,7 @@ from tokensync.domain.runtime import FLOOR
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import PROVIDERS, provider_named
-from tokensync_cli.output.failure import UsageFailed
+from tokensync_cli.output.failures import UsageFailed
 from tokensync_cli.output.times import span
 from tokensync_cli.stack.addresses import check_endpoint, check_return_url, refused
 

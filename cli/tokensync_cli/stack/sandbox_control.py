@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 
 _SECONDS = 10.0
 

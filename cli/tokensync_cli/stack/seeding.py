@@ -10,7 +10,7 @@ from tokensync.domain.errors import UnknownApp
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import Provider
 from tokensync.providers import CONSUMERS, PROVIDERS, provider_named
-from tokensync_cli.output.failure import CommandFailed, UsageFailed
+from tokensync_cli.output.failures import CommandFailed, UsageFailed
 from tokensync_cli.stack.invoke import ask_callback
 from tokensync_cli.stack.registration import Wanted
 from tokensync_cli.stack.target import Sandbox, Target

@@ -8,7 +8,7 @@ from tokensync.authorize.links import Signer
 from tokensync.domain.app import App
 from tokensync.domain.ports import Apps, Authorizations, Connections
 from tokensync.domain.runtime import Clock
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 
 if TYPE_CHECKING:
     from tokensync.domain.sealing import Sealer

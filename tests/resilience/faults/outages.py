@@ -8,7 +8,6 @@ leaves nothing running.
 from __future__ import annotations
 
 import itertools
-import signal
 import sys
 import time
 from contextlib import ExitStack, contextmanager
@@ -18,16 +17,15 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from embedded import alone
 from faults.degraded import HEADER, Outcome, Scenario, play
 from faults.polling import at_rest
 from faults.proxy import FaultProxy
 from faults.warm import Pool
 from faults.workers import Workers
-from standing import copied, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import FrameType
 
     from stack import Stack
 
@@ -65,22 +63,13 @@ def main(words: Sequence[str]) -> int:
     if not chosen:
         console.print(f"no scenario is named by {' '.join(words)}")
         return 2
-    signal.signal(signal.SIGTERM, _interrupted)
-    try:
-        with TemporaryDirectory(prefix="tokensync-faults-") as home:
-            return _run(console, copied(home), chosen)
-    except KeyboardInterrupt:
-        console.print("interrupted; nothing is left running")
-        return 130
+    return alone(console, lambda stack: _run(console, stack, chosen))
 
 
-def _run(console: Console, root: Path, chosen: Sequence[Scenario]) -> int:
+def _run(console: Console, stack: Stack, chosen: Sequence[Scenario]) -> int:
     began = time.monotonic()
     outcomes: list[Outcome] = []
-    with (
-        standing(root, progress=lambda text: console.print(f"{text} …")) as stack,
-        degradable(stack) as (pool, proxy),
-    ):
+    with degradable(stack) as (pool, proxy):
         console.print(HEADER, highlight=False)
         for scenario in chosen:
             outcomes.append(play(stack, scenario, pool, proxy))
@@ -90,11 +79,6 @@ def _run(console: Console, root: Path, chosen: Sequence[Scenario]) -> int:
     for told in broken:
         console.print(f"BROKEN {told}", markup=False, style="bold red")
     return int(bool(broken))
-
-
-def _interrupted(number: int, frame: FrameType | None) -> None:
-    del number, frame
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

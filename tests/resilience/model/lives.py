@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
-from model.machine import Event, Refreshing
+from model.machine import BETWEEN, FAILURES, PLACES, Event, Refreshing
 from model.stage import NAMES, NEWCOMERS
 
 if TYPE_CHECKING:
@@ -51,6 +52,14 @@ LIVES: dict[str, list[Happening]] = {
         _again(),
     ],
     "the account authorizes again before it commits": [_refresh(Event("received", "authorized"))],
+    "the account authorizes again, the secret is compared, and the old worker publishes late and dies": [
+        _refresh(
+            Event("received", "authorized"),
+            Event("published", "a worker"),  # beside the new authorization, which holds the lease
+            Event("committed", "a comparison"),
+            Event("published", "killed"),
+        ),
+    ],
     "the account authorizes again, and the old attempt is refused": [_refresh(Event("sent", "authorized")), _again()],
     "its answer cannot be read": [_refresh(mood="html, late")],
     "it is throttled, and the table takes no answer": [_refresh(Event("answered", "table writes"), mood="throttled")],
@@ -181,6 +190,20 @@ def play(life: str) -> None:
             happens(machine, **({"name": name} if happens not in _NAMELESS else {}), **given)
             machine.promises()
         machine.teardown()
+
+
+def play_every_event() -> int:
+    """Live every life of one refresh with one event, at each place and for each reuse class; return how many."""
+    whats = ("killed", "paused", *FAILURES, *BETWEEN)
+    events = [Event(*event) for event in product(PLACES, whats, (False, True))]
+    for name, event in product(NAMES, events):
+        machine = Refreshing()
+        machine.refresh(name=name, way="message", events=[event], moods=[])
+        machine.promises()
+        machine.again(name=name, way="schedule", events=[], moods=[])
+        machine.promises()
+        machine.teardown()
+    return len(NAMES) * len(events)
 
 
 _NAMELESS = (Refreshing.wait, Refreshing.give_up, Refreshing.back_up, Refreshing.restore)

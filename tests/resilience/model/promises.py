@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from model import people
 from model.stage import ALL, REST
 from tokensync.domain.connection import Connection, Phase, Reason, Status
+from tokensync.domain.work import Work
 from tokensync.oauth.provider import RefreshReuse
 
 if TYPE_CHECKING:
@@ -33,6 +34,24 @@ def check(stage: Stage) -> None:
         record = stage.record(name)
         if record is not None:
             _check_status(stage, record)
+            _check_comparison(stage, record)
+
+
+def _check_comparison(stage: Stage, record: Connection) -> None:
+    """Assert that a secret that is not the grant is going to be compared with it, by the schedule or by a message."""
+    name = record.name
+    if record.phase is not Phase.IDLE or record.lease_until is not None or record.publishing_is_due():
+        return
+    if record.due.compare_at is not None or record.status not in (Status.ACTIVE, Status.HELD):
+        return
+    works = [*stage.world.queue.works, *(work for work, _ in stage.redelivered)]
+    works += [Work.from_json(body) for body in stage.world.dead_letters.bodies]
+    if any(work.connection == name and (work.compare or work.answer) for work in works):
+        return
+    if name not in stage.edited | stage.rolled_back:
+        told = stage.world.secrets.document(name)
+        assert told is not None, "I3: no secret, and nothing will publish it"
+        assert told["generation"] == record.generation, "I3: another generation, and nothing will compare it"
 
 
 def _check_status(stage: Stage, record: Connection) -> None:

@@ -29,6 +29,7 @@ CORE = Path("layers/core/python/tokensync")
 COPIED = (CORE, Path("tests/fakes"), Path("tests/resilience/model"))
 REFRESH, RUNTIME = CORE / "refresh/attempt.py", CORE / "domain/runtime.py"
 STATUSES, COMMITTING = CORE / "refresh/decisions.py", CORE / "refresh/commit.py"
+ESTABLISH = CORE / "authorize/establish.py"
 TWIN = Path("tests/fakes/connections.py")
 
 
@@ -76,6 +77,12 @@ CUTS = {
         "                attempt=None,\n",
         "                attempt=standing.attempt,\n",
         ("I1", "I6", "although nothing went wrong", "I2"),
+    ),
+    "late_comparison": Cut(
+        ESTABLISH,
+        "    return max(ends) if max(ends) > now else None\n",
+        "    return now\n",
+        ("I3",),
     ),
     "late_answer": Cut(
         REFRESH,

@@ -172,11 +172,12 @@ def test_the_working_page_finds_the_outcome_by_itself(
     # Two requests at once need two workers, and a new one takes seconds to start on a busy machine.
     with ThreadPoolExecutor() as pool:
         list(pool.map(httpx.get, [result(stack)] * 3))
-    stack.failpoint("answered", "hang 8")
+    stack.failpoint("answered", "wait")
     visitor.consent(tab, seller)
     eventually(lambda: codes(sandbox, seller), seconds=20)
     waiting = visitor.open(result(stack))
     told(waiting, "Connecting your account")
+    stack.no_failpoint("answered")
 
     told(waiting, CONNECTED)
     told(tab, CONNECTED)

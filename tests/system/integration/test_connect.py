@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import quote
 
 import httpx
@@ -78,24 +79,18 @@ def test_a_seller_connects_and_a_workload_reads_the_token(stack: Stack, sandbox:
     assert ["issued"] == [entry["outcome"] for entry in sandbox.entries(account=seller, kind="code")]
 
 
-def test_the_pages_carry_the_headers_that_keep_others_out(stack: Stack, browser: Browser) -> None:
+def test_the_pages_carry_the_headers_that_keep_others_out(stack: Stack, sandbox: Sandbox) -> None:
     """A strict policy, no store, no referrer; the cookie is bound to this host and out of reach of scripts."""
+    browser = Browser(stack, APP, sandbox)
     answer = browser.get(stack.invite(APP))
     page = browser.result()
+    name, *attributes = answer.headers["set-cookie"].split("; ")
 
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert ("no-store", "no-referrer") == (page.headers["cache-control"], page.headers["referrer-policy"])
     assert "no-store" == answer.headers["cache-control"]
-
-
-def test_the_cookie_is_host_bound(stack: Stack, sandbox: Sandbox) -> None:
-    """`__Host-`, Secure, HttpOnly, SameSite=Lax."""
-    answer = Browser(stack, APP, sandbox).get(stack.invite(APP))
-
-    assert answer.headers["set-cookie"].startswith("__Host-tokensync=")
-    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= {
-        part.strip() for part in answer.headers["set-cookie"].split(";")
-    }
+    assert name.startswith("__Host-tokensync=")
+    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
 
 
 @pytest.mark.parametrize(
@@ -131,16 +126,11 @@ def test_another_browsers_cookie_is_refused(stack: Stack, browser: Browser, sand
 def test_fifty_callbacks_at_once_make_one_exchange(browser: Browser, sandbox: Sandbox, seller: str) -> None:
     """All are sent to the result, which tells the winner's outcome; the code was presented once."""
     location = browser.consent(seller)
-    statuses: list[int] = []
-
-    def run() -> None:
-        statuses.append(httpx.get(location, headers={"cookie": browser.cookie}, timeout=120).status_code)
-
-    threads = [threading.Thread(target=run) for _ in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(50) as pool:
+        # The front door lets eight through at once, and a new process of a function takes seconds to start.
+        list(pool.map(lambda _: browser.result(), range(8)))
+        asked = partial(httpx.get, location, headers={"cookie": browser.cookie}, timeout=120)
+        statuses = list(pool.map(lambda _: asked().status_code, range(50)))
 
     assert [httpx.codes.SEE_OTHER] * 50 == statuses
     assert 1 == len(sandbox.entries(account=seller, kind="code"))
@@ -282,20 +272,6 @@ def test_an_invite_expires_and_is_used_up(stack: Stack, sandbox: Sandbox, seller
     assert httpx.codes.FORBIDDEN == Browser(stack, APP, sandbox).get(stack.invite(APP, expires_in=-1)).status_code
 
 
-def test_a_hostile_name_is_escaped(stack: Stack, sandbox: Sandbox) -> None:
-    """A seller's name with a script in it shows as text and runs nowhere."""
-    account = sandbox.call(
-        "POST", "accounts", provider="tiktok_shop", region="GB", seller_name="<script>alert(1)</script>\u202e"
-    )["accounts"][0]["account"]
-    browser = Browser(stack, APP, sandbox)
-    browser.connect(stack.invite(APP, label="<img src=x onerror=alert(1)>"))
-    browser.get(browser.consent(account))
-    page = browser.result().text
-
-    assert "<script>" not in page
-    assert "<img" not in page
-
-
 def test_a_wrong_client_secret_pauses_the_app(stack: Stack) -> None:
     """The provider refuses the app's own credentials: the app is paused, no seller is to blame."""
     sandbox = stack.add_app("wrong-secret")
@@ -323,12 +299,10 @@ def test_no_secret_leaves_the_ciphertext(stack: Stack, sandbox: Sandbox, seller:
     sandbox.fault("refresh", "mangle", how="html")
     stack.refresh(name)
     for brought in (f"{CANARY}-brought", f"{CANARY}-\u00e4"):  # one that is refused, one that is no token
-        event = {"tokensync": "import", "app": APP, "account": "brought", "refresh_token": brought}
-        assert CANARY not in json.dumps(stack.invoke(stack.outputs.rotation_function, event))
+        told = stack.ask("import", app=APP, account="brought", refresh_token=brought)
+        assert CANARY not in json.dumps(told)
     for command in ("verify", "revoke", "remove"):
-        stack.invoke(
-            stack.outputs.rotation_function, {"tokensync": command, "connection": f"{APP}/brought", "local": True}
-        )
+        stack.ask(command, ConnectionName(APP, "brought"), local=True)
 
     assert CANARY in stack.document(name)["access_token"]
     assert [] == leaked(stack, (CANARY, sandbox.app_secret))

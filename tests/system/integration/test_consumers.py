@@ -56,13 +56,12 @@ def shows(stack: Stack, sandbox: Sandbox, name: ConnectionName) -> bool:
 
 def push(stack: Stack, name: ConnectionName, **more: object) -> dict[str, Any]:
     """Push as the command line does."""
-    event = {"tokensync": "push", "connection": str(name), "to": "api2cart", **more}
-    return stack.invoke(stack.outputs.rotation_function, event)
+    return stack.ask("push", name, to="api2cart", **more)
 
 
 def prove(stack: Stack, app: str) -> dict[str, Any]:
     """Prove as the command line does."""
-    return stack.invoke(stack.outputs.rotation_function, {"tokensync": "prove", "app": app})
+    return stack.ask("prove", app=app)
 
 
 def test_every_new_pair_reaches_api2cart(stack: Stack) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stack import Sandbox, Stack, eventually
+from stack import PAST_ANY_LEASE, Sandbox, Stack
 from tokensync.domain.app import App
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName, token_secret_name
@@ -31,8 +30,7 @@ class Operator:
 
     def ask(self, command: str, name: ConnectionName, **more: object) -> dict[str, Any]:
         """Ask about a connection."""
-        event = {"tokensync": command, "connection": str(name), "app": name.app, "account": name.account, **more}
-        return self.stack.invoke(self.stack.outputs.rotation_function, event)
+        return self.stack.ask(command, name, app=name.app, account=name.account, **more)
 
     def brought(self, provider: str, key: str, account: str, **more: object) -> dict[str, str]:
         """Return tokens that the sandbox gives by hand."""
@@ -154,7 +152,8 @@ def test_a_killed_removal_is_finished_by_the_same_command(operator: Operator) ->
     between = operator.stack.stored(name)
     assert (Status.DISCONNECTED, None, True) == (between.status, between.removed_at, operator.is_deleted(name))
 
-    eventually(lambda: operator.ask("remove", name).get("ok") is True, seconds=240)
+    with operator.stack.clock_ahead(PAST_ANY_LEASE):
+        assert operator.ask("remove", name)["ok"] is True
     assert operator.stack.stored(name).removed_at is not None
     assert operator.is_deleted(name)
 
@@ -175,27 +174,15 @@ def test_many_are_imported_by_the_command_line(operator: Operator) -> None:
     sellers = operator.shop.sellers(6)
     tokens = [operator.brought("tiktok_shop", operator.shop.app_key, seller)["refresh_token"] for seller in sellers]
     lines = ["account,refresh_token", *map(",".join, zip(sellers, tokens, strict=True)), "nobody,dead-token"]
-    first = command_line(operator, "\n".join(lines))
-    second = command_line(operator, "\n".join(lines[:-1]))
+    command = ("import", SHOP, "--file", "-")
+    first = operator.stack.command(*command, stdin="\n".join(lines))
+    second = operator.stack.command(*command, stdin="\n".join(lines[:-1]))
 
     assert (1, ["imported"] * 6 + ["failed"]) == (first[0], [one["result"] for one in first[1]])
     assert (0, ["imported_before"] * 6) == (second[0], [one["result"] for one in second[1]])
     for seller in sellers:
         assert "active" == operator.stack.document(ConnectionName(SHOP, seller))["status"]
     presented = operator.shop.entries(kind="refresh_token")
-    assert [] == [token for token in tokens if token in json.dumps(first) + json.dumps(second)]
+    assert [] == [token for token in tokens if token in json.dumps([first, second])]
     assert 7 <= len(presented)
     assert [] == operator.shop.doubles()
-
-
-def command_line(operator: Operator, stdin: str) -> tuple[int, list[dict[str, Any]]]:
-    """Run `tokensync import` in the project; return its exit code and its results."""
-    done = subprocess.run(
-        [str(operator.stack.root / ".venv" / "bin" / "tokensync"), "import", SHOP, "--file", "-", "--json"],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=operator.stack.root,
-    )
-    return done.returncode, json.loads(done.stdout)

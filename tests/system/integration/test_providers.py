@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from canary import leaked
-from stack import Sandbox, Stack, eventually
+from stack import Sandbox, Stack
 from tokensync_cli.demo.browser import Seller
 
 if TYPE_CHECKING:
@@ -27,17 +26,10 @@ def tokensync(stack: Stack) -> Callable[..., Any]:
     """Return the command line, run where the stack is; it returns what it prints as JSON."""
 
     def run(*arguments: str, stdin: str = "", code: int = 0) -> Any:
-        done = subprocess.run(
-            [str(stack.root / ".venv/bin/tokensync"), *arguments, "--json"],
-            cwd=stack.root,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert code == done.returncode, done.stderr
-        assert CANARY not in done.stderr
-        return json.loads(done.stdout) if done.stdout else json.loads(done.stderr)
+        ended, told, stderr = stack.command(*arguments, stdin=stdin)
+        assert code == ended, stderr
+        assert CANARY not in stderr
+        return told
 
     return run
 
@@ -168,8 +160,7 @@ def test_an_install_from_the_app_store_without_state(stack: Stack, marked: Calla
         sandbox = marked(name, "tiktok_shop", *options)
         who = account(sandbox, "tiktok_shop", user_type="seller")
         told = sandbox.call("POST", "authorize", provider="tiktok_shop", app=sandbox.app_key, account=who)
-        # An app that was registered a moment ago is known to a warm function within half a minute.
-        eventually(lambda told=told: httpx.get(told["location"], timeout=60).status_code != httpx.codes.NOT_FOUND)
+        stack.start_anew(stack.outputs.callback_function)
         answers = [httpx.get(told["location"], timeout=60) for _ in range(3)]
 
         assert {status} == {answer.status_code for answer in answers}
@@ -180,7 +171,9 @@ def test_an_install_from_the_app_store_without_state(stack: Stack, marked: Calla
     assert "Your account is connected" in result.text
 
 
-def test_the_schedule_looks_after_every_provider(tokensync: Callable[..., Any], marked: Callable[..., Sandbox]) -> None:
+def test_a_tick_refreshes_every_provider(
+    stack: Stack, tokensync: Callable[..., Any], marked: Callable[..., Sandbox]
+) -> None:
     """Each is refreshed, or verified where it never expires, without anybody asking."""
     before = {}
     for provider in BY_CONSENT:
@@ -196,7 +189,7 @@ def test_the_schedule_looks_after_every_provider(tokensync: Callable[..., Any], 
             for name, one in before.items()
         )
 
-    assert eventually(all_looked_after, seconds=240)
+    assert stack.soon(all_looked_after)
 
 
 def test_no_secret_of_any_provider_leaves(stack: Stack) -> None:

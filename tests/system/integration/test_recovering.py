@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -34,15 +32,8 @@ def sandbox(stack: Stack) -> Sandbox:
 
 def recover(stack: Stack, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
     """Run `tokensync recover` in the project; return its exit code and what it found."""
-    done = subprocess.run(
-        [str(stack.root / ".venv" / "bin" / "tokensync"), "recover", *arguments, "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=stack.root,
-    )
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)["found"]
+    code, told, _ = stack.command("recover", *arguments)
+    return code, told["found"]
 
 
 def letters(stack: Stack) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 import time
 import uuid
 from dataclasses import dataclass
@@ -32,11 +31,9 @@ class Operator:
     sandbox: Sandbox
 
     def tokensync(self, *words: str) -> tuple[int, dict[str, Any]]:
-        """Run a command with --json; return its exit code, and what it said on stdout or as its error."""
-        command = [str(self.stack.root / ".venv" / "bin" / "tokensync"), *words, "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.stack.root)
-        said: dict[str, Any] = json.loads(done.stdout or done.stderr)
-        return done.returncode, said if done.stdout else said["error"]
+        """Run a command; return its exit code, and what it said or its error."""
+        code, told, _ = self.stack.command(*words)
+        return code, told
 
     def backed_up(self) -> str:
         """Back the table up and return the backup's ARN."""
@@ -56,11 +53,7 @@ class Operator:
 
     def starts_anew(self) -> None:
         """Let both functions start cold: a warm one looks at the table's id once a minute."""
-        client = self.stack.client("lambda")
-        for function in (self.stack.outputs.callback_function, self.stack.outputs.rotation_function):
-            variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-            anew = {"Variables": {**variables, "STARTED_ANEW": uuid.uuid4().hex}}
-            client.update_function_configuration(FunctionName=function, Environment=anew)
+        self.stack.start_anew(self.stack.outputs.callback_function, self.stack.outputs.rotation_function)
 
     def takes_it_as_the_first(self) -> None:
         """Let the table be one that was never restored, for the tests that come after these."""

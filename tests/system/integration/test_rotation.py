@@ -68,13 +68,13 @@ def test_simultaneous_requests_make_one_call(stack: Stack, sandbox: Sandbox) -> 
 
 @pytest.fixture(scope="module")
 def killed(stack: Stack, sandbox: Sandbox) -> dict[str, tuple[ConnectionName, Connection]]:
-    """One connection for each step: its worker was killed there with SIGKILL, then the stack was left to itself."""
+    """One connection for each step: its worker was killed there with SIGKILL, then the schedule came by."""
     names: dict[str, ConnectionName] = {}
     for place, seller in zip(PLACES, sandbox.sellers(len(PLACES)), strict=True):
         names[place] = stack.connect(APP, sandbox, seller)
         stack.failpoint(place)
         stack.refresh(names[place])
-    eventually(lambda: all(_settled(stack.stored(name)) for name in names.values()), seconds=240)
+    stack.soon(lambda: all(_settled(stack.stored(name)) for name in names.values()))
     return {place: (name, stack.stored(name)) for place, name in names.items()}
 
 
@@ -102,13 +102,13 @@ def test_a_killed_worker_leaves_the_connection_alive(
 
 
 def test_a_killed_callback_is_finished_by_the_rotation(stack: Stack, sandbox: Sandbox) -> None:
-    """A callback that dies after the answer was stored: the schedule makes the connection; the code is shown once."""
+    """A callback that dies after the answer was stored: the rotation makes the connection; the code is shown once."""
     seller = sandbox.sellers(1)[0]
     browser = Browser(stack, APP, sandbox)
     browser.connect(stack.invite(APP))
     stack.failpoint("exchange.received")
     browser.get(browser.consent(seller))
-    eventually(lambda: "Your account is connected" in browser.result().text, seconds=240)
+    stack.soon(lambda: "Your account is connected" in browser.result().text)
 
     assert Status.ACTIVE == stack.stored(ConnectionName(APP, seller)).status
     assert 1 == len(sandbox.entries(account=seller, kind="code"))
@@ -125,7 +125,7 @@ def test_a_reauthorization_in_mid_refresh_wins(stack: Stack, sandbox: Sandbox) -
     stack.connect(APP, sandbox, seller, for_account=seller)
     reauthorized = stack.stored(name)
     refreshing.join()
-    eventually(lambda: stack.stored(name).due.compare_at is None)
+    stack.soon(lambda: stack.stored(name).due.compare_at is None)
 
     record, document = stack.stored(name), stack.document(name)
     assert Status.ACTIVE == record.status

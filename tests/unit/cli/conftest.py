@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from fakes.world import World
 from tokensync_cli.commands.run import Run
 from tokensync_cli.main import app
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.stack.target import Choice, StackOutputs, Target
 
 if TYPE_CHECKING:

@@ -249,7 +249,7 @@ ELSEWHERE: Mapping[str, str] = {
     "8 8 a refresh of what never expires": (
         "unit/refresh/test_schedule.py::test_a_token_that_never_expires_is_not_renewed"
     ),
-    "8 10 two concurrent refreshes": "unit/entry/test_queue.py::test_rotation_and_two_operators_make_one_call",
+    "8 10 two concurrent refreshes": "unit/operate/test_on_demand.py::test_rotation_and_two_operators_make_one_call",
     "8 11 a skewed clock marks sellers dead": "unit/refresh/test_worker.py::test_a_wrong_clock_shifts_no_expiry",
     "8 18 an exchange that times out": "unit/authorize/test_exchange.py::test_a_failing_exchange_is_not_repeated",
     "8 20 refresh tokens that die early": (

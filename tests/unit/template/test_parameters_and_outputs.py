@@ -99,7 +99,8 @@ def test_a_pattern_takes_the_good_and_refuses_the_bad(
 def test_the_numbers_of_a_pace_fit_each_other(template: dict[str, Any], pace: str, tries: int) -> None:
     """Every life passes its own gate, its lease ends before its message comes again, and that before the next claim."""
     assert template["Parameters"]["Pace"]["AllowedValues"] == [*template["Mappings"]["Paces"]]
-    limits, numbers = Limits(), template["Mappings"]["Paces"][pace]
+    limits = Limits()
+    numbers = {name: int(text) for name, text in template["Mappings"]["Paces"][pace].items()}
     assert numbers["RotationTimeout"] > limits.provider + limits.storing
     assert numbers["RotationTimeout"] + limits.lease_margin < numbers["QueueVisibility"] <= numbers["Claim"]
     assert numbers["QueueVisibility"] >= tries * numbers["RotationTimeout"]  # AWS advises six times

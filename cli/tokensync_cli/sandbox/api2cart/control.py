@@ -1,7 +1,6 @@
 """What a test can see and change of API2Cart."""
 
 import dataclasses
-import json
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,7 +8,7 @@ from starlette.requests import Request
 
 from tokensync_cli.sandbox.api2cart.stores import Settings, Store, Stores
 from tokensync_cli.sandbox.control.guard import NotFoundError, body
-from tokensync_cli.sandbox.records import BadRecordError, read, to_json
+from tokensync_cli.sandbox.records import BadRecordError, json_object, read, to_json
 from tokensync_cli.sandbox.state import Sandbox
 from tokensync_cli.sandbox.tiktok_shop.tokens import TokenCalls
 
@@ -49,12 +48,12 @@ class Control:
         store = self._stores.find(named.store_key)
         if store is None:
             raise NotFoundError(f"no store {named.store_key}")
-        answer = await self._present(store)
-        pair = answer.get("data") or {}
-        if answer.get("code") == 0:
+        response = await self._present(store)
+        pair = response.get("data") or {}
+        if response.get("code") == 0:
             tokens = {f"tiktokshop_{name}": str(pair[name]) for name in ("access_token", "refresh_token")}
             self._stores.update(store, tokens, self._sandbox.clock.now(), itself=True)
-        return {"code": answer.get("code"), "message": answer.get("message")}
+        return {"code": response.get("code"), "message": response.get("message")}
 
     async def _present(self, store: Store) -> dict[str, Any]:
         """Call the shop's own endpoint, so that its ledger and its faults see this call as any other."""
@@ -66,9 +65,5 @@ class Control:
         }
         scope = {"type": "http", "method": "GET", "headers": [], "query_string": urlencode(query).encode()}
         response = await TokenCalls(self._sandbox).refresh(Request(scope))
-        try:
-            answer = json.loads(bytes(response.body))
-        except ValueError:
-            # A fault spoiled it or cut it off: the pair is lost.
-            return {}
-        return answer if isinstance(answer, dict) else {}
+        # A fault may have spoiled it or cut it off: then the pair is lost.
+        return json_object(bytes(response.body))

@@ -19,7 +19,7 @@ _OWN_SITES = frozenset({"none", "same-origin"})
 Handler = Callable[[Request], Awaitable[Any]]
 
 Table = tuple[tuple[str, str, Handler], ...]
-"""Method, path below `/_sandbox`, and what returns the JSON to answer."""
+"""Method, path below `/_sandbox`, and what returns the JSON to respond with."""
 
 
 class NotFoundError(Exception):
@@ -70,7 +70,7 @@ def guarded(table: Table) -> list[BaseRoute]:
 
 
 def _guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         if is_foreign(request):
             return JSONResponse({"error": "the control plane answers local programs only, not web pages"}, 403)
         try:
@@ -82,4 +82,4 @@ def _guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         except OSError as error:
             return JSONResponse({"error": f"the state was not saved: {error}"}, 500)
 
-    return answer
+    return respond

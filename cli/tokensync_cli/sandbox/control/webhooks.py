@@ -58,7 +58,7 @@ class Webhooks:
         return (("POST", "/webhook", self.webhook),)
 
     async def webhook(self, request: Request) -> Any:
-        """Send an event, once or more often, and return the last answer's status and all of them."""
+        """Send an event, once or more often, and return the last response's status and all of them."""
         return await self.send(read(Asked, await body(request)))
 
     async def send(self, asked: Asked) -> dict[str, Any]:

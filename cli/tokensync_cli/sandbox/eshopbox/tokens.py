@@ -6,11 +6,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.credentials import Pair, RefusedError
 from tokensync_cli.sandbox.id_token import id_token
 from tokensync_cli.sandbox.records import json_object, text_of
+from tokensync_cli.sandbox.responses import ProviderResponse
 from tokensync_cli.sandbox.service import Endpoints, serve
 
 NAME = "eshopbox"
@@ -26,9 +26,9 @@ class TokenCalls(Endpoints):
         """Give an access token for a refresh token."""
         sent = json_object(await request.body())
         call = self.call("refresh", text_of(sent, "client_id"), text_of(sent, "refresh_token"), "refresh_token")
-        return await serve(self.sandbox, call, lambda: self._answer(sent, call.credential), self._refuse)
+        return await serve(self.sandbox, call, lambda: self._response(sent, call.credential), self._refuse)
 
-    def _answer(self, sent: dict[str, Any], credential: str) -> Answer:
+    def _response(self, sent: dict[str, Any], credential: str) -> ProviderResponse:
         app = self.sandbox.apps.find(NAME, text_of(sent, "client_id"))
         if app is None or not app.has_secret(text_of(sent, "client_secret")):
             return self._undocumented("the client is not known")
@@ -43,7 +43,7 @@ class TokenCalls(Endpoints):
             return self._undocumented(f"the refresh token is {refusal.reason}")
         return self._success(app, pair, returns=returns)
 
-    def _success(self, app: App, pair: Pair, *, returns: bool) -> Answer:
+    def _success(self, app: App, pair: Pair, *, returns: bool) -> ProviderResponse:
         now = int(self.sandbox.clock.now())
         claims = {"sub": pair.authorization.account, "aud": app.app_key, "iat": now, "exp": pair.access_expires_at}
         payload: dict[str, Any] = {
@@ -57,14 +57,14 @@ class TokenCalls(Endpoints):
         if returns:
             payload["refresh_token"] = pair.refresh_token
         issued = pair.issued if returns else replace(pair.issued, refresh_token=None)
-        return Answer(payload=payload, committed=True, issued=issued)
+        return ProviderResponse(payload=payload, committed=True, issued=issued)
 
-    def _undocumented(self, message: str) -> Answer:
+    def _undocumented(self, message: str) -> ProviderResponse:
         """Return a refusal: neither status nor body is documented, so both differ from time to time."""
         turn = self.sandbox.ledger.requests.total()
         return self._refuse(_STATUSES[turn % len(_STATUSES)], message)
 
-    def _refuse(self, code: int | str, message: str) -> Answer:
+    def _refuse(self, code: int | str, message: str) -> ProviderResponse:
         turn = self.sandbox.ledger.requests.total()
         bodies: tuple[dict[str, Any], ...] = (
             {},
@@ -73,4 +73,4 @@ class TokenCalls(Endpoints):
             {"errors": [message]},
         )
         status = code if isinstance(code, int) and code in _STATUSES else 400
-        return Answer(payload=bodies[turn % len(bodies)], status=status, error=str(code))
+        return ProviderResponse(payload=bodies[turn % len(bodies)], status=status, error=str(code))

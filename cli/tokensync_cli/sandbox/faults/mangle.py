@@ -1,4 +1,4 @@
-"""Spoils the body of an answer in the ways that broken servers and proxies do."""
+"""Spoils the body of an response in the ways that broken servers and proxies do."""
 
 import base64
 import functools
@@ -9,18 +9,18 @@ from typing import Any
 
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer
 from tokensync_cli.sandbox.faults.script import Fault
+from tokensync_cli.sandbox.responses import ProviderResponse
 
 _HTML = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 # Stands in the JSON text where source is written that no encoder would write.
 _HOLE = "\ue000{}\ue000"
 
 
-def mangle(answer: Answer, fault: Fault) -> Response:
-    """Return the answer as the fault wants it; fields are changed first, then the whole body."""
+def mangle(response: ProviderResponse, fault: Fault) -> Response:
+    """Return the response as the fault wants it; fields are changed first, then the whole body."""
     # An empty response has no field to spoil: it becomes one that has.
-    payload = json.loads(answer.body() or b'{"data":{}}')
+    payload = json.loads(response.body() or b'{"data":{}}')
     for path in fault.drop:
         _place(payload, path, lambda holder, name: holder.pop(name, None))
     for path, value in fault.set.items():
@@ -33,7 +33,7 @@ def mangle(answer: Answer, fault: Fault) -> Response:
     for number, source in enumerate(fault.raw.values()):
         text = text.replace(f'"{_HOLE.format(number)}"', source)
     headers = {"content-type": "application/json", **_HEADERS.get(fault.how or "", {}), **fault.headers}
-    return Response(_whole(fault, text), fault.status or answer.status, headers)
+    return Response(_whole(fault, text), fault.status or response.status, headers)
 
 
 def _put(holder: dict[str, Any], name: str, value: Any) -> None:
@@ -69,7 +69,7 @@ def _with(plain: bytes, value: bytes) -> bytes:
 
 @functools.lru_cache(maxsize=2)
 def _bomb(plain: bytes, size: int) -> bytes:
-    """Return the answer with `size` bytes of padding, packed about a thousandfold."""
+    """Return the response with `size` bytes of padding, packed about a thousandfold."""
     block = b"x" * (1024 * 1024)
     packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     parts = [packer.compress(plain[:-1] + b',"padding":"')]

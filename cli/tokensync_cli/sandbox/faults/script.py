@@ -88,7 +88,7 @@ class Fault:
 
     @property
     def http_status(self) -> int:
-        """Return the status to answer with, where the fault replaces the response."""
+        """Return the status of the response, where the fault replaces the response."""
         return self.status or _STATUS.get(self.fault, 200)
 
 

@@ -51,13 +51,13 @@ def _transport(scope: Scope) -> asyncio.Transport:
 
 
 async def _gone(receive: Receive) -> None:
-    """Wait until the server knows of the end, else it would complain that there was no answer."""
+    """Wait until the server knows of the end, else it would complain that there was no response."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 class Cut(Response):
-    """No answer: the connection ends, with a FIN, or with a RST where `reset` is set."""
+    """No response: the connection ends, with a FIN, or with a RST where `reset` is set."""
 
     def __init__(self, *, reset: bool = False) -> None:
         super().__init__()

@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from starlette.requests import Request
 
-from tokensync_cli.sandbox.answers import Refusal
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.oauth2.metadata import NAME
+from tokensync_cli.sandbox.responses import Refusal
 from tokensync_cli.sandbox.state import Sandbox
 
 _FORM = "application/x-www-form-urlencoded"

@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from tokensync_cli.sandbox.answers import Answer
 from tokensync_cli.sandbox.apps import App, origin
 from tokensync_cli.sandbox.oauth2.errors import failure
+from tokensync_cli.sandbox.responses import ProviderResponse
 from tokensync_cli.sandbox.service import Endpoints, serve
 from tokensync_cli.sandbox.state import Sandbox
 
@@ -55,7 +55,7 @@ class Metadata(Endpoints):
         return await self._serve({"keys": []})
 
     async def _serve(self, document: dict[str, Any]) -> Response:
-        return await serve(self.sandbox, self.call("metadata", ""), lambda: Answer(payload=document), failure)
+        return await serve(self.sandbox, self.call("metadata", ""), lambda: ProviderResponse(payload=document), failure)
 
 
 def _server(base: str) -> dict[str, Any]:

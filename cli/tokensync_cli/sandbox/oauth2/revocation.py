@@ -3,10 +3,10 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, Refusal
 from tokensync_cli.sandbox.oauth2.client import Sent, authenticated, sent
 from tokensync_cli.sandbox.oauth2.errors import failure
 from tokensync_cli.sandbox.oauth2.metadata import NAME
+from tokensync_cli.sandbox.responses import ProviderResponse, Refusal
 from tokensync_cli.sandbox.service import Endpoints, serve
 
 
@@ -20,7 +20,7 @@ class Revocation(Endpoints):
         form = await sent(request)
         call = self.call("revoke", form.client_id, form.get("token"), "revocation")
 
-        def produce() -> Answer:
+        def produce() -> ProviderResponse:
             try:
                 return self._revoked(form, call.credential)
             except Refusal as error:
@@ -28,14 +28,14 @@ class Revocation(Endpoints):
 
         return await serve(self.sandbox, call, produce, failure)
 
-    def _revoked(self, form: Sent, token: str) -> Answer:
+    def _revoked(self, form: Sent, token: str) -> ProviderResponse:
         app = authenticated(self.sandbox, form)
         if not token:
             raise Refusal("invalid_request", "token is missing")
         owner = self.sandbox.grants.owner(token, NAME)
         if owner is None:
-            return Answer(payload=None)
+            return ProviderResponse(payload=None)
         if owner.app != app.app_key:
             raise Refusal("invalid_grant", "the token was issued to another client")
         self.sandbox.grants.end(owner)
-        return Answer(payload=None, committed=True)
+        return ProviderResponse(payload=None, committed=True)

@@ -8,7 +8,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, Refusal
 from tokensync_cli.sandbox.apps import App, origin
 from tokensync_cli.sandbox.credentials import Binding, Pair, RefusedError
 from tokensync_cli.sandbox.id_token import base64url, id_token
@@ -16,6 +15,7 @@ from tokensync_cli.sandbox.ledger import Kind
 from tokensync_cli.sandbox.oauth2.client import Sent, authenticated, sent
 from tokensync_cli.sandbox.oauth2.errors import NO_STORE, failure
 from tokensync_cli.sandbox.oauth2.metadata import NAME, issuer
+from tokensync_cli.sandbox.responses import ProviderResponse, Refusal
 from tokensync_cli.sandbox.service import Endpoints, serve
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -35,7 +35,7 @@ class TokenCalls(Endpoints):
         call = self.call(endpoint, form.client_id, credential, kind)
         reached = origin(str(request.url))
 
-        def produce() -> Answer:
+        def produce() -> ProviderResponse:
             try:
                 app = authenticated(self.sandbox, form)
                 return self._grant(app, form, reached)
@@ -44,7 +44,7 @@ class TokenCalls(Endpoints):
 
         return await serve(self.sandbox, call, produce, failure)
 
-    def _grant(self, app: App, form: Sent, reached: str) -> Answer:
+    def _grant(self, app: App, form: Sent, reached: str) -> ProviderResponse:
         grant_type = form.get("grant_type")
         if not grant_type:
             raise Refusal("invalid_request", "grant_type is missing")
@@ -59,7 +59,7 @@ class TokenCalls(Endpoints):
             return self._own(app, form)
         raise Refusal("unsupported_grant_type", "the grant type is not supported")
 
-    def _exchanged(self, app: App, form: Sent, reached: str) -> Answer:
+    def _exchanged(self, app: App, form: Sent, reached: str) -> ProviderResponse:
         bindings: list[Binding] = []
 
         def matches(binding: Binding) -> bool:
@@ -73,7 +73,7 @@ class TokenCalls(Endpoints):
         )
         return self._tokens(app, pair, self._claims(app, pair, reached, bindings[0].nonce))
 
-    def _refreshed(self, app: App, form: Sent, reached: str) -> Answer:
+    def _refreshed(self, app: App, form: Sent, reached: str) -> ProviderResponse:
         token = form.get("refresh_token")
         if not token:
             raise Refusal("invalid_request", "refresh_token is missing")
@@ -83,7 +83,7 @@ class TokenCalls(Endpoints):
         pair = self.sandbox.grants.refresh(app, token, self.sandbox.clock.now())
         return self._tokens(app, pair, self._claims(app, pair, reached, ""))
 
-    def _own(self, app: App, form: Sent) -> Answer:
+    def _own(self, app: App, form: Sent) -> ProviderResponse:
         allowed = tuple(scope for scope in app.settings.scopes if scope not in _PERSONAL)
         asked = tuple(form.get("scope").split()) or allowed
         if not set(asked) <= set(allowed):
@@ -113,7 +113,7 @@ class TokenCalls(Endpoints):
         }
         return {name: value for name, value in claims.items() if value is not None}
 
-    def _tokens(self, app: App, pair: Pair, claims: dict[str, Any] | None) -> Answer:
+    def _tokens(self, app: App, pair: Pair, claims: dict[str, Any] | None) -> ProviderResponse:
         payload: dict[str, Any] = {"access_token": pair.access_token, "token_type": "Bearer"}
         if pair.access_expires_at is not None:
             payload["expires_in"] = pair.access_expires_at - int(self.sandbox.clock.now())
@@ -122,7 +122,7 @@ class TokenCalls(Endpoints):
         payload["scope"] = " ".join(pair.authorization.scopes)
         if claims is not None:
             payload["id_token"] = id_token(claims, app.app_secret)
-        return Answer(payload=payload, committed=True, issued=pair.issued, headers=NO_STORE)
+        return ProviderResponse(payload=payload, committed=True, issued=pair.issued, headers=NO_STORE)
 
 
 def _presented(form: Sent) -> tuple[str, Kind, str]:

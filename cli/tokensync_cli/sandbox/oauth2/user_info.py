@@ -5,10 +5,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer
 from tokensync_cli.sandbox.credentials import RefusedError
 from tokensync_cli.sandbox.oauth2.errors import NO_STORE
 from tokensync_cli.sandbox.oauth2.metadata import NAME
+from tokensync_cli.sandbox.responses import ProviderResponse
 from tokensync_cli.sandbox.service import Endpoints, bearer, serve
 
 
@@ -22,12 +22,12 @@ class UserInfo(Endpoints):
         token = bearer(request)
         owner = self.sandbox.grants.owner(token, NAME)
         call = self.call("user_info", owner.app if owner else "", token)
-        return await serve(self.sandbox, call, lambda: self._answer(token), _refuse)
+        return await serve(self.sandbox, call, lambda: self._response(token), _refuse)
 
-    def _answer(self, token: str) -> Answer:
+    def _response(self, token: str) -> ProviderResponse:
         if not token:
             # RFC 6750 section 3.1: a request without a token gets no error word.
-            return Answer(payload=None, status=401, headers={"www-authenticate": 'Bearer realm="sandbox"'})
+            return ProviderResponse(payload=None, status=401, headers={"www-authenticate": 'Bearer realm="sandbox"'})
         try:
             authorization = self.sandbox.grants.access(token, self.sandbox.clock.now())
         except RefusedError as refusal:
@@ -40,12 +40,12 @@ class UserInfo(Endpoints):
         claims: dict[str, Any] = {"sub": account.account}
         if "profile" in authorization.scopes:
             claims |= {"name": account.label, **account.facts}
-        return Answer(payload=claims, headers=NO_STORE)
+        return ProviderResponse(payload=claims, headers=NO_STORE)
 
 
-def _refuse(code: int | str, message: str) -> Answer:
+def _refuse(code: int | str, message: str) -> ProviderResponse:
     word = code if isinstance(code, str) else "invalid_token"
-    return Answer(
+    return ProviderResponse(
         payload={"error": word, "error_description": message},
         status=403 if word == "insufficient_scope" else 401,
         error=word,

@@ -6,11 +6,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, Refusal
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.credentials import Pair, RefusedError
 from tokensync_cli.sandbox.ledger import Issued, Kind
 from tokensync_cli.sandbox.records import json_object, text_of
+from tokensync_cli.sandbox.responses import ProviderResponse, Refusal
 from tokensync_cli.sandbox.service import Endpoints, serve
 
 NAME = "tiktok_accounts"
@@ -23,7 +23,7 @@ _TOKEN_INCORRECT = 40105
 _CODE_INVALID = 40110
 
 Sent = Mapping[str, Any]
-Work = Callable[[App, str, Sent], Answer]
+Work = Callable[[App, str, Sent], ProviderResponse]
 
 
 class Calls(Endpoints):
@@ -48,7 +48,7 @@ class Calls(Endpoints):
         sent = json_object(await request.body()) if is_json else {}
         call = self.call(endpoint, text_of(sent, "client_id"), text_of(sent, parameter), kind)
 
-        def produce() -> Answer:
+        def produce() -> ProviderResponse:
             try:
                 return work(self._client(sent), call.credential, sent)
             except Refusal as error:
@@ -56,11 +56,11 @@ class Calls(Endpoints):
 
         return await serve(self.sandbox, call, produce, self._failure)
 
-    def _failure(self, code: int | str, message: str) -> Answer:
-        return Answer(payload=self._envelope(code, message, {}), error=str(code))
+    def _failure(self, code: int | str, message: str) -> ProviderResponse:
+        return ProviderResponse(payload=self._envelope(code, message, {}), error=str(code))
 
-    def _success(self, data: dict[str, Any], issued: Issued | None = None) -> Answer:
-        return Answer(payload=self._envelope(0, "OK", data), committed=True, issued=issued)
+    def _success(self, data: dict[str, Any], issued: Issued | None = None) -> ProviderResponse:
+        return ProviderResponse(payload=self._envelope(0, "OK", data), committed=True, issued=issued)
 
     def _envelope(self, code: int | str, message: str, data: dict[str, Any]) -> dict[str, Any]:
         trace = self.sandbox.mint.trace(self.sandbox.clock.now())
@@ -74,7 +74,7 @@ class Calls(Endpoints):
             raise Refusal(_CLIENT, "App id and secret do not match.")
         return app
 
-    def _exchange(self, app: App, code: str, sent: Sent) -> Answer:
+    def _exchange(self, app: App, code: str, sent: Sent) -> ProviderResponse:
         _require(sent, "authorization_code", code)
         uri = text_of(sent, "redirect_uri")
         now = self.sandbox.clock.now()
@@ -86,7 +86,7 @@ class Calls(Endpoints):
             raise Refusal(_PERMISSION, "auth_code expired or invalid") from None
         return self._given(pair, now)
 
-    def _refresh(self, app: App, refresh_token: str, sent: Sent) -> Answer:
+    def _refresh(self, app: App, refresh_token: str, sent: Sent) -> ProviderResponse:
         _require(sent, "refresh_token", refresh_token)
         now = self.sandbox.clock.now()
         try:
@@ -95,7 +95,7 @@ class Calls(Endpoints):
             raise Refusal(_TOKEN_INCORRECT, "Refresh token is incorrect or has been revoked.") from None
         return self._given(pair, now)
 
-    def _revoke(self, app: App, access_token: str, sent: Sent) -> Answer:  # noqa: ARG002 - the signature of all three
+    def _revoke(self, app: App, access_token: str, sent: Sent) -> ProviderResponse:  # noqa: ARG002 - the signature of all three
         if not access_token:
             raise Refusal(_TOKEN_MISSING, "Access token is missing.")
         try:
@@ -107,7 +107,7 @@ class Calls(Endpoints):
         self.sandbox.grants.end(authorization)
         return self._success({})
 
-    def _given(self, pair: Pair, now: float) -> Answer:
+    def _given(self, pair: Pair, now: float) -> ProviderResponse:
         authorization = pair.authorization
         data: dict[str, Any] = {
             "access_token": pair.access_token,

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tokensync_cli.sandbox.accounts import Account
-from tokensync_cli.sandbox.answers import Answer
 from tokensync_cli.sandbox.credentials import Authorization, RefusedError
+from tokensync_cli.sandbox.responses import ProviderResponse
 from tokensync_cli.sandbox.service import Endpoints, serve
 from tokensync_cli.sandbox.tiktok_ads.envelope import NAME, PARAMETERS, REVOKED, failure, success, wrong_client
 
@@ -25,28 +25,28 @@ class ApiCalls(Endpoints):
         query = request.query_params
         app = self.sandbox.apps.find(NAME, query.get("app_id", ""))
 
-        def check(authorization: Authorization) -> Answer | None:
+        def check(authorization: Authorization) -> ProviderResponse | None:
             if "app_id" not in query or "secret" not in query:
                 return failure(self.sandbox, *PARAMETERS)
             if app is None or not app.has_secret(query["secret"]):
                 return wrong_client(self.sandbox, app)
             return failure(self.sandbox, *REVOKED) if authorization.app != app.app_key else None
 
-        return await self._answer(request, "advertisers", check, lambda account: {"list": advertisers(account)})
+        return await self._serve(request, "advertisers", check, lambda account: {"list": advertisers(account)})
 
     async def user(self, request: Request) -> Response:
         """Say that a token works; what else the vendor says here is not documented, so nothing is said."""
-        return await self._answer(request, "user_info", lambda _: None, lambda _: {})
+        return await self._serve(request, "user_info", lambda _: None, lambda _: {})
 
-    async def _answer(
-        self, request: Request, endpoint: str, check: Callable[[Authorization], Answer | None], read: Read
+    async def _serve(
+        self, request: Request, endpoint: str, check: Callable[[Authorization], ProviderResponse | None], read: Read
     ) -> Response:
         sandbox = self.sandbox
         token = request.headers.get("access-token", "")
         owner = sandbox.grants.owner(token, NAME)
         call = self.call(endpoint, owner.app if owner else request.query_params.get("app_id", ""), token)
 
-        def produce() -> Answer:
+        def produce() -> ProviderResponse:
             if owner is None:
                 return self._refused(token, None, call.app)
             try:
@@ -60,7 +60,7 @@ class ApiCalls(Endpoints):
 
         return await serve(sandbox, call, produce, lambda code, message: failure(sandbox, code, message))
 
-    def _refused(self, token: str, refusal: RefusedError | None, app_id: str) -> Answer:
+    def _refused(self, token: str, refusal: RefusedError | None, app_id: str) -> ProviderResponse:
         app = self.sandbox.apps.find(NAME, app_id)
         # Both numbers are single observations.
         if app is not None and app.settings.likely_codes:

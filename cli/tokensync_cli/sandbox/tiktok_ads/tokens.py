@@ -5,10 +5,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.credentials import Pair, RefusedError
 from tokensync_cli.sandbox.records import json_object, text_of
+from tokensync_cli.sandbox.responses import ProviderResponse
 from tokensync_cli.sandbox.service import Endpoints, serve
 from tokensync_cli.sandbox.tiktok_ads.api import advertisers
 from tokensync_cli.sandbox.tiktok_ads.envelope import NAME, PARAMETERS, REVOKED, failure, success, wrong_client
@@ -32,7 +32,7 @@ class TokenCalls(Endpoints):
         header = request.headers.get("access-token", "")
         return await serve(self.sandbox, call, lambda: self._revoked(sent, call.credential, header), self._refuse)
 
-    def _refuse(self, code: int | str, message: str) -> Answer:
+    def _refuse(self, code: int | str, message: str) -> ProviderResponse:
         return failure(self.sandbox, code, message)
 
     def _app(self, sent: dict[str, Any]) -> tuple[App | None, bool]:
@@ -41,7 +41,7 @@ class TokenCalls(Endpoints):
         fits = app is not None and app.has_secret(text_of(sent, "secret"))
         return app, fits
 
-    def _exchanged(self, sent: dict[str, Any], code: str) -> Answer:
+    def _exchanged(self, sent: dict[str, Any], code: str) -> ProviderResponse:
         sandbox = self.sandbox
         app, fits = self._app(sent)
         if app is None or not fits:
@@ -74,7 +74,7 @@ class TokenCalls(Endpoints):
             data["refresh_token"] = pair.refresh_token
         return data
 
-    def _revoked(self, sent: dict[str, Any], token: str, header: str) -> Answer:
+    def _revoked(self, sent: dict[str, Any], token: str, header: str) -> ProviderResponse:
         sandbox = self.sandbox
         app, fits = self._app(sent)
         if app is None or not fits:

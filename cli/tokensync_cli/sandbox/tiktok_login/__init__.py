@@ -3,7 +3,7 @@
 from starlette.routing import BaseRoute, Route
 
 from tokensync_cli.sandbox.accounts import user
-from tokensync_cli.sandbox.answers import ANY_METHOD, not_found
+from tokensync_cli.sandbox.responses import ANY_METHOD, not_found
 from tokensync_cli.sandbox.state import Provider, Sandbox
 from tokensync_cli.sandbox.tiktok_login import webhook
 from tokensync_cli.sandbox.tiktok_login.api import ApiCalls

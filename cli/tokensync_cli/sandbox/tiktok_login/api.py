@@ -5,8 +5,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer
 from tokensync_cli.sandbox.credentials import RefusedError
+from tokensync_cli.sandbox.responses import ProviderResponse
 from tokensync_cli.sandbox.service import Endpoints, bearer, serve
 from tokensync_cli.sandbox.tiktok_login.client import NAME
 
@@ -26,7 +26,7 @@ class ApiCalls(Endpoints):
         fields = request.query_params.get("fields", "")
         return await serve(self.sandbox, call, lambda: self._user(token, fields), self._refuse)
 
-    def _user(self, token: str, fields: str) -> Answer:
+    def _user(self, token: str, fields: str) -> ProviderResponse:
         try:
             authorization = self.sandbox.grants.access(token, self.sandbox.clock.now())
         except RefusedError:
@@ -38,16 +38,16 @@ class ApiCalls(Endpoints):
             return self._error("scope_not_authorized", "The user did not authorize the scope required.", 401)
         known = {"open_id": account.account, "display_name": account.label, **account.facts}
         user = {name: known[name] for name in fields.split(",") if name in known}
-        return self._answer({"user": user}, "ok", "", 200)
+        return self._response({"user": user}, "ok", "", 200)
 
-    def _refuse(self, code: int | str, message: str) -> Answer:
+    def _refuse(self, code: int | str, message: str) -> ProviderResponse:
         word = code if isinstance(code, str) else "internal_error"
         return self._error(word, message, 500)
 
-    def _error(self, code: str, message: str, status: int) -> Answer:
-        return self._answer({}, code, message, status)
+    def _error(self, code: str, message: str, status: int) -> ProviderResponse:
+        return self._response({}, code, message, status)
 
-    def _answer(self, data: dict[str, Any], code: str, message: str, status: int) -> Answer:
+    def _response(self, data: dict[str, Any], code: str, message: str, status: int) -> ProviderResponse:
         log_id = self.sandbox.mint.trace(self.sandbox.clock.now())
         payload = {"data": data, "error": {"code": code, "message": message, "log_id": log_id}}
-        return Answer(payload=payload, status=status, error=None if code == "ok" else code)
+        return ProviderResponse(payload=payload, status=status, error=None if code == "ok" else code)

@@ -5,8 +5,8 @@ from urllib.parse import parse_qs
 
 from starlette.requests import Request
 
-from tokensync_cli.sandbox.answers import Answer, Refusal
 from tokensync_cli.sandbox.apps import App
+from tokensync_cli.sandbox.responses import ProviderResponse, Refusal
 from tokensync_cli.sandbox.state import Sandbox
 
 NAME = "tiktok_login"
@@ -16,14 +16,14 @@ _FORM = "application/x-www-form-urlencoded"
 _STATUSES = (200, 400, 401)
 
 
-def failure(sandbox: Sandbox, app: App | None, code: int | str, description: str) -> Answer:
+def failure(sandbox: Sandbox, app: App | None, code: int | str, description: str) -> ProviderResponse:
     """Return an error on the status that the app's settings want; a number is a failure of the server."""
     setting = app.settings.error_status if app else "cycle"
     turn = sandbox.ledger.requests.total()
     status = _STATUSES[turn % len(_STATUSES)] if setting == "cycle" else int(setting)
     error = code if isinstance(code, str) else "server_error"
     payload = {"error": error, "error_description": description, "log_id": sandbox.mint.trace(sandbox.clock.now())}
-    return Answer(payload=payload, status=status, error=error)
+    return ProviderResponse(payload=payload, status=status, error=error)
 
 
 async def form(request: Request) -> dict[str, str]:

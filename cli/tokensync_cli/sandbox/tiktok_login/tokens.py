@@ -1,4 +1,4 @@
-"""`/v2/oauth/token/` and `/v2/oauth/revoke/`: forms with the credentials in them, flat answers."""
+"""`/v2/oauth/token/` and `/v2/oauth/revoke/`: forms with the credentials in them, flat responses."""
 
 import hashlib
 import hmac
@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, Call, Refusal
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.credentials import Binding, Pair, RefusedError
 from tokensync_cli.sandbox.ledger import Kind
+from tokensync_cli.sandbox.responses import Call, ProviderResponse, Refusal
 from tokensync_cli.sandbox.service import Endpoints, serve
 from tokensync_cli.sandbox.tiktok_login.client import NAME, client_of, failure, form
 
@@ -37,7 +37,7 @@ class TokenCalls(Endpoints):
     provider = NAME
 
     async def token(self, request: Request) -> Response:
-        """Answer any grant."""
+        """Serve any grant."""
         sent = await form(request)
         endpoint, kind, parameter = _GRANTS.get(sent.get("grant_type", ""), ("token", None, ""))
         call = self.call(endpoint, sent.get("client_key", ""), sent.get(parameter, ""), kind)
@@ -49,13 +49,13 @@ class TokenCalls(Endpoints):
         call = self.call("revoke", sent.get("client_key", ""), sent.get("token", ""), "revocation")
         return await self._serve(call, sent, lambda app: self._revoked(app, call.credential))
 
-    async def _serve(self, call: Call, sent: Mapping[str, str], work: Callable[[App], Answer]) -> Response:
+    async def _serve(self, call: Call, sent: Mapping[str, str], work: Callable[[App], ProviderResponse]) -> Response:
         app = self.sandbox.apps.find(NAME, call.app)
 
-        def refuse(code: int | str, message: str) -> Answer:
+        def refuse(code: int | str, message: str) -> ProviderResponse:
             return failure(self.sandbox, app, code, message)
 
-        def produce() -> Answer:
+        def produce() -> ProviderResponse:
             try:
                 return work(client_of(self.sandbox, sent))
             except Refusal as error:
@@ -63,7 +63,7 @@ class TokenCalls(Endpoints):
 
         return await serve(self.sandbox, call, produce, refuse)
 
-    def _revoked(self, app: App, token: str) -> Answer:
+    def _revoked(self, app: App, token: str) -> ProviderResponse:
         try:
             authorization = self.sandbox.grants.access(token, self.sandbox.clock.now())
         except RefusedError:
@@ -71,9 +71,9 @@ class TokenCalls(Endpoints):
         if (authorization.provider, authorization.app) != (NAME, app.app_key):
             raise Refusal("invalid_request", "The access token belongs to another client.")
         self.sandbox.grants.end(authorization)
-        return Answer(payload=None, committed=True)
+        return ProviderResponse(payload=None, committed=True)
 
-    def _grant(self, app: App, kind: Kind | None, credential: str, sent: Mapping[str, str]) -> Answer:
+    def _grant(self, app: App, kind: Kind | None, credential: str, sent: Mapping[str, str]) -> ProviderResponse:
         if kind is None:
             raise Refusal("unsupported_grant_type", "grant_type is not supported.")
         if not credential:
@@ -88,16 +88,16 @@ class TokenCalls(Endpoints):
                 pair = self.sandbox.grants.refresh(app, credential, now)
         except RefusedError:
             raise Refusal("invalid_grant", _REFUSED[kind]) from None
-        return Answer(payload=_flat(pair, now), committed=True, issued=pair.issued)
+        return ProviderResponse(payload=_flat(pair, now), committed=True, issued=pair.issued)
 
-    def _client_token(self, app: App, now: float) -> Answer:
+    def _client_token(self, app: App, now: float) -> ProviderResponse:
         pair = self.sandbox.grants.issue(
             app, account="", prefix="clt.", scopes=(), now=now, refresh_expires_at=None, refreshable=False
         )
         payload: dict[str, object] = {"access_token": pair.access_token, "token_type": "Bearer"}
         if pair.access_expires_at is not None:
             payload["expires_in"] = pair.access_expires_at - int(now)
-        return Answer(payload=payload, committed=True, issued=pair.issued)
+        return ProviderResponse(payload=payload, committed=True, issued=pair.issued)
 
 
 def _fits(binding: Binding, sent: Mapping[str, str]) -> bool:

@@ -2,7 +2,7 @@
 
 from starlette.routing import BaseRoute, Route
 
-from tokensync_cli.sandbox.answers import ANY_METHOD, not_found
+from tokensync_cli.sandbox.responses import ANY_METHOD, not_found
 from tokensync_cli.sandbox.state import Provider, Sandbox
 from tokensync_cli.sandbox.tiktok_shop import webhook
 from tokensync_cli.sandbox.tiktok_shop.api import ApiCalls

@@ -5,10 +5,10 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, Refusal
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.credentials import Authorization, RefusedError
 from tokensync_cli.sandbox.records import to_json
+from tokensync_cli.sandbox.responses import ProviderResponse, Refusal
 from tokensync_cli.sandbox.service import Endpoints, serve
 from tokensync_cli.sandbox.tiktok_shop.envelope import NAME, failure, ip_denied, success
 from tokensync_cli.sandbox.tiktok_shop.signature import is_signed
@@ -27,23 +27,23 @@ class ApiCalls(Endpoints):
 
     async def shops(self, request: Request) -> Response:
         """List the shops of an authorization."""
-        return await self._answer(request, "shops")
+        return await self._serve(request, "shops")
 
     async def other(self, request: Request) -> Response:
-        """Answer any other signed call: it must name one of the authorization's shops by its cipher."""
-        return await self._answer(request, "api")
+        """Serve any other signed call: it must name one of the authorization's shops by its cipher."""
+        return await self._serve(request, "api")
 
-    async def _answer(self, request: Request, endpoint: str) -> Response:
+    async def _serve(self, request: Request, endpoint: str) -> Response:
         sandbox = self.sandbox
         app_key = request.query_params.get("app_key", "")
         call = self.call(endpoint, app_key, request.headers.get("x-tts-access-token", ""))
         body = await request.body()
         app = sandbox.apps.find(NAME, app_key)
 
-        def refuse(code: int | str, message: str) -> Answer:
+        def refuse(code: int | str, message: str) -> ProviderResponse:
             return failure(sandbox, app, code, message, status=app.settings.api_error_status if app else 200)
 
-        def produce() -> Answer:
+        def produce() -> ProviderResponse:
             try:
                 authorization = self._checked(request, app, body)
                 if app is not None and (denied := ip_denied(sandbox, app, status=app.settings.api_error_status)):

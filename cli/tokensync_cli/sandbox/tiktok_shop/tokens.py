@@ -4,10 +4,10 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, not_found
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.credentials import Pair, Reason, RefusedError
 from tokensync_cli.sandbox.ledger import Kind
+from tokensync_cli.sandbox.responses import ProviderResponse, not_found
 from tokensync_cli.sandbox.service import Endpoints, serve
 from tokensync_cli.sandbox.tiktok_shop.envelope import NAME, failure, ip_denied, success, undocumented
 
@@ -22,13 +22,13 @@ class TokenCalls(Endpoints):
 
     async def get(self, request: Request) -> Response:
         """Exchange an authorization code."""
-        return await self._answer(request, "token", "code", "auth_code", "authorized_code")
+        return await self._serve(request, "token", "code", "auth_code", "authorized_code")
 
     async def refresh(self, request: Request) -> Response:
         """Give a new pair for a refresh token."""
-        return await self._answer(request, "refresh", "refresh_token", "refresh_token", "refresh_token")
+        return await self._serve(request, "refresh", "refresh_token", "refresh_token", "refresh_token")
 
-    async def _answer(self, request: Request, endpoint: str, kind: Kind, parameter: str, grant_type: str) -> Response:
+    async def _serve(self, request: Request, endpoint: str, kind: Kind, parameter: str, grant_type: str) -> Response:
         sandbox, query = self.sandbox, request.query_params
         call = self.call(endpoint, query.get("app_key", ""), query.get(parameter, ""), kind)
         # Whatever is not a GET is unknown to the vendor's router.
@@ -36,19 +36,21 @@ class TokenCalls(Endpoints):
             return await not_found(request)
         app = sandbox.apps.find(NAME, call.app)
 
-        def produce() -> Answer:
+        def produce() -> ProviderResponse:
             return self._client_error(app, query) or self._grant(app, kind, call.credential, query, grant_type)
 
         return await serve(sandbox, call, produce, lambda code, message: failure(sandbox, app, code, message))
 
-    def _client_error(self, app: App | None, query: QueryParams) -> Answer | None:
+    def _client_error(self, app: App | None, query: QueryParams) -> ProviderResponse | None:
         if app is None:
             return failure(self.sandbox, None, undocumented(self.sandbox), "invalid app_key")
         if not app.has_secret(query.get("app_secret", "")):
             return failure(self.sandbox, app, undocumented(self.sandbox), "invalid client_key or secret")
         return ip_denied(self.sandbox, app)
 
-    def _grant(self, app: App | None, kind: Kind, credential: str, query: QueryParams, grant_type: str) -> Answer:
+    def _grant(
+        self, app: App | None, kind: Kind, credential: str, query: QueryParams, grant_type: str
+    ) -> ProviderResponse:
         sandbox = self.sandbox
         if app is None or query.get("grant_type") != grant_type or not credential:
             return failure(sandbox, app, *_PARAMETERS_INVALID)

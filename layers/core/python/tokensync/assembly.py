@@ -56,23 +56,15 @@ class _Shared:
         self.ports = ports
         self.kept_answers = KeptAnswers(ports)
         self.publisher = Publisher(ports.secrets, ports.clock)
-        self.committer = Committer(ports, publisher=self.publisher, kept_answers=self.kept_answers)
+        self.committer = Committer(ports, self.publisher, self.kept_answers)
         self.restored = RestoredTable(ports)
-        self.concluder = Concluder(ports, committer=self.committer, kept_answers=self.kept_answers)
+        self.concluder = Concluder(ports, self.committer, self.kept_answers)
         self.accounts = AccountReader(ports)
-        self.verifier = Verifier(ports, accounts=self.accounts, concluder=self.concluder, committer=self.committer)
-        self.establisher = Establisher(
-            ports, committer=self.committer, kept_answers=self.kept_answers, restored=self.restored
-        )
-        self.redelivery = Redelivery(ports, restored=self.restored)
+        self.verifier = Verifier(ports, self.accounts, self.concluder, self.committer)
+        self.establisher = Establisher(ports, self.committer, self.kept_answers, self.restored)
+        self.redelivery = Redelivery(ports, self.restored)
         self.finisher = Finisher(
-            ports,
-            concluder=self.concluder,
-            accounts=self.accounts,
-            establisher=self.establisher,
-            verifier=self.verifier,
-            restored=self.restored,
-            redelivery=self.redelivery,
+            ports, self.concluder, self.accounts, self.establisher, self.verifier, self.restored, self.redelivery
         )
 
 
@@ -81,7 +73,7 @@ class RotationParts(_Shared):
 
     def __init__(self, ports: Ports, *, claim: int, prefix: str, dead_letters: DeadLetters) -> None:
         super().__init__(ports)
-        self.pusher = Pusher(ports, committer=self.committer)
+        self.pusher = Pusher(ports, self.committer)
         self.worker = self._worker()
         self.ticker = Ticker(ports, claim=claim)
         self.batches = BatchRunner(ports, worker=self.worker, finisher=self.finisher)
@@ -89,66 +81,32 @@ class RotationParts(_Shared):
         self.commands = self._commands(prefix, dead_letters)
 
     def _worker(self) -> Worker:
-        ports, committer, concluder = self.ports, self.committer, self.concluder
+        ports, kept, concluder, committer = self.ports, self.kept_answers, self.concluder, self.committer
         unsealer = Unsealer(ports.sealer)
-        resumer = Resumer(ports, unsealer=unsealer, concluder=concluder)
-        gate = Gate(ports, unsealer=unsealer, verifier=self.verifier, concluder=concluder, committer=committer)
-        restored = RestoredCheck(
-            ports,
-            resumer=resumer,
-            publisher=self.publisher,
-            committer=committer,
-            kept_answers=self.kept_answers,
-        )
-        due = DueWork(
-            ports,
-            unsealer=unsealer,
-            gate=gate,
-            held=HeldRules(ports, unsealer=unsealer, committer=committer),
-            verifier=self.verifier,
-            pusher=self.pusher,
-            restored=restored,
-            committer=committer,
-        )
-        return Worker(
-            ports,
-            kept_answers=self.kept_answers,
-            table=self.restored,
-            restored=restored,
-            resumer=resumer,
-            due=due,
-            gate=gate,
-            attempts=Attempts(ports, concluder=concluder, kept_answers=self.kept_answers),
-            concluder=concluder,
-            committer=committer,
-        )
+        resumer = Resumer(ports, unsealer, concluder)
+        restored = RestoredCheck(ports, resumer, self.publisher, committer, kept)
+        gate = Gate(ports, unsealer, self.verifier, concluder, committer)
+        held = HeldRules(ports, unsealer, committer)
+        due = DueWork(ports, unsealer, gate, held, self.verifier, self.pusher, restored, committer)
+        attempts = Attempts(ports, concluder, kept)
+        return Worker(ports, kept, self.restored, restored, resumer, due, gate, attempts, concluder, committer)
 
     def _commands(self, prefix: str, dead_letters: DeadLetters) -> RotationCommands:
-        ports, on_demand, committer = self.ports, self.on_demand, self.committer
-        verification = Verification(ports, on_demand=on_demand, verifier=self.verifier)
-        redriver = Redriver(
-            ports, dead_letters=dead_letters, kept_answers=self.kept_answers, redelivery=self.redelivery
-        )
+        ports, on_demand, accounts, committer = self.ports, self.on_demand, self.accounts, self.committer
+        verification = Verification(ports, on_demand, self.verifier)
+        redriver = Redriver(ports, dead_letters, self.kept_answers, self.redelivery)
         return RotationCommands(
             on_demand=on_demand,
             ticker=self.ticker,
-            importer=Importer(
-                ports,
-                on_demand=on_demand,
-                establisher=self.establisher,
-                verification=verification,
-                verifier=self.verifier,
-                accounts=self.accounts,
-                restored=self.restored,
-            ),
+            importer=Importer(ports, on_demand, self.establisher, verification, self.verifier, accounts, self.restored),
             verification=verification,
-            revoker=Revoker(ports, on_demand=on_demand, concluder=self.concluder, committer=committer),
-            remover=Remover(ports, on_demand=on_demand, committer=committer),
-            republisher=Republisher(ports, on_demand=on_demand, committer=committer),
-            accepter=Accepter(ports, on_demand=on_demand, committer=committer),
-            handover=Handover(ports, on_demand=on_demand, pusher=self.pusher),
-            trial=SecretTrial(ports, on_demand=on_demand, accounts=self.accounts),
-            recoverer=Recoverer(ports, on_demand=on_demand, worker=self.worker, redriver=redriver),
+            revoker=Revoker(ports, on_demand, self.concluder, committer),
+            remover=Remover(ports, on_demand, committer),
+            republisher=Republisher(ports, on_demand, committer),
+            accepter=Accepter(ports, on_demand, committer),
+            handover=Handover(ports, on_demand, self.pusher),
+            trial=SecretTrial(ports, on_demand, accounts),
+            recoverer=Recoverer(ports, on_demand, self.worker, redriver),
             prefix=prefix,
         )
 
@@ -160,18 +118,10 @@ class CallbackParts(_Shared):
         self, ports: Ports, webhook_events: WebhookEvents, signer: Callable[[], Signer], base_url: str
     ) -> None:
         super().__init__(ports)
-        self.consent = consent = Consent(ports, restored=self.restored)
-        self.code_exchange = exchange = CodeExchange(
-            ports, consent=consent, finisher=self.finisher, restored=self.restored
-        )
+        self.consent = Consent(ports, self.restored)
+        self.code_exchange = CodeExchange(ports, self.consent, self.finisher, self.restored)
         known = KnownNames(ports.apps, ports.clock)
         registered = KnownApps(ports.apps, known, ports.clock)
-        self.seller_pages = SellerPages(
-            ports, consent=consent, code_exchange=exchange, signer=signer, known=known, registered=registered
-        )
-        self.webhooks = Webhooks(
-            ports, webhook_events=webhook_events, signer=signer, known=known, registered=registered
-        )
-        self.commands = CallbackCommands(
-            ports, consent=consent, code_exchange=exchange, signer=signer, base_url=base_url
-        )
+        self.seller_pages = SellerPages(ports, self.consent, self.code_exchange, signer, known, registered)
+        self.webhooks = Webhooks(ports, webhook_events, signer, known, registered)
+        self.commands = CallbackCommands(ports, self.consent, self.code_exchange, signer, base_url)

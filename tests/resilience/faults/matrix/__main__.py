@@ -7,26 +7,22 @@ leaves nothing running.
 from __future__ import annotations
 
 import secrets
-import signal
 import sys
 import time
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from embedded import alone
 from faults.matrix import cases
 from faults.matrix.guards import without_each
 from faults.matrix.reporting import report, report_window
 from faults.matrix.running import run, world
 from faults.matrix.window import measured
-from standing import copied, standing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
-    from types import FrameType
 
     from faults.matrix.cases import Case
     from faults.matrix.guards import Finding
@@ -44,34 +40,27 @@ def main(words: Sequence[str]) -> int:
     if not chosen:
         console.print(f"no case is named by {' '.join(words)}")
         return 2
-    signal.signal(signal.SIGTERM, _interrupted)
-    try:
-        with TemporaryDirectory(prefix="tokensync-faults-") as home:
-            return _run(console, copied(home), chosen, window=not words)
-    except KeyboardInterrupt:
-        console.print("interrupted; nothing is left running")
-        return 130
+    return alone(console, lambda stack: _run(console, stack, chosen, window=not words))
 
 
-def _run(console: Console, root: Path, chosen: Sequence[Case], *, window: bool) -> int:
+def _run(console: Console, stack: Stack, chosen: Sequence[Case], *, window: bool) -> int:
     began = time.monotonic()
     results: list[tuple[Case, Verdict]] = []
-    with standing(root, progress=lambda text: console.print(f"{text} …")) as stack:
-        with world(stack) as shared:
-            if window:
-                console.print("Measuring the window …")
-                windows = measured(shared, f"window-{secrets.token_hex(3)}", times=_TIMES)
-            with _progress(console) as progress:
-                task = progress.add_task("cases", total=len(chosen), broken=0)
-                for case, verdict in run(shared, chosen):
-                    results.append((case, verdict))
-                    for wrong in verdict.broken:
-                        console.print(f"{case}: {wrong}", markup=False, style="bold red")
-                    broken = sum(bool(one.broken) for _, one in results)
-                    progress.update(task, advance=1, broken=broken)
-                    if not console.is_terminal and len(results) % _TOLD == 0:
-                        console.print(f"{len(results)} of {len(chosen)} cases, {broken} broken")
-        findings = _without_guards(console, stack) if window else []
+    with world(stack) as shared:
+        if window:
+            console.print("Measuring the window …")
+            windows = measured(shared, f"window-{secrets.token_hex(3)}", times=_TIMES)
+        with _progress(console) as progress:
+            task = progress.add_task("cases", total=len(chosen), broken=0)
+            for case, verdict in run(shared, chosen):
+                results.append((case, verdict))
+                for wrong in verdict.broken:
+                    console.print(f"{case}: {wrong}", markup=False, style="bold red")
+                broken = sum(bool(one.broken) for _, one in results)
+                progress.update(task, advance=1, broken=broken)
+                if not console.is_terminal and len(results) % _TOLD == 0:
+                    console.print(f"{len(results)} of {len(chosen)} cases, {broken} broken")
+    findings = _without_guards(console, stack) if window else []
     report(console, sorted(results, key=lambda result: str(result[0])))
     if window:
         report_window(console, *windows)
@@ -95,11 +84,6 @@ def _without_guards(console: Console, stack: Stack) -> list[Finding]:
 def _progress(console: Console) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, TextColumn("{task.fields[broken]} broken"), console=console)
-
-
-def _interrupted(number: int, frame: FrameType | None) -> None:
-    del number, frame
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

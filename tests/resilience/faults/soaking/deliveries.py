@@ -79,10 +79,6 @@ class Deliveries:
         self.running -= 1
         self._ask()
 
-    def is_empty(self) -> bool:
-        """Return whether nothing waits and nobody works."""
-        return not self._waiting and not self.running
-
     def _put(self, work: Work) -> None:
         if work.answer is not None:
             self.stored(work)

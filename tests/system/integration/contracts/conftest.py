@@ -1,13 +1,11 @@
-"""The contracts over the real adapters: a MiniStack of their own, on a free port, gone with the session."""
+"""The contracts over the real adapters: an embedded AWS without a stack, on a free port, gone with the session."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,50 +13,48 @@ import pytest
 pytest.register_assert_rewrite("contracts")
 
 from contracts.aws import AwsWorld, Resources, deploy  # noqa: E402 -- after its asserts are registered
+from embedded import environment, free_ports  # noqa: E402 -- as above
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[4]
-PYTHON = ROOT / ".venv" / "ministack" / "bin" / "python"
 STARTED = "Running on http"
 PATIENCE = 60  # seconds until MiniStack has to answer
 
 
 @pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
+def endpoint(process_number: int) -> Iterator[str]:
     """Start MiniStack and return its address.
 
     Its own command binds every interface, so it is started through its server.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
+    # The first three may be about to be a stack's.
+    port = free_ports(process_number, 4)[-1]
+    variables = {
         "GATEWAY_PORT": str(port),
         "IOT_MTLS_ENABLED": "0",
         "AUTH": "false",
         "LOG_LEVEL": "WARNING",
     }
-    command = [str(PYTHON), "-m", "hypercorn", "ministack.app:app", "--bind", f"127.0.0.1:{port}"]
+    command = [str(environment().python), "-m", "hypercorn", "ministack.app:app", "--bind", f"127.0.0.1:{port}"]
     with subprocess.Popen(
         command,
-        env=environment,
+        env=variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
         start_new_session=True,
-    ) as process:
+    ) as server:
         started = threading.Event()
         # It blocks once the pipe is full, so its lines are read until it ends.
-        threading.Thread(target=_read_lines, args=(process, started), daemon=True).start()
+        threading.Thread(target=_read_lines, args=(server, started), daemon=True).start()
         try:
             assert started.wait(PATIENCE), "MiniStack did not start"
             yield f"http://127.0.0.1:{port}"
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(PATIENCE)
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(PATIENCE)
 
 
 @pytest.fixture(scope="session")

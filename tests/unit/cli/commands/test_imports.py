@@ -11,7 +11,7 @@ from fakes.world import ACCOUNT, APP, NAME
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName
 from tokensync_cli.commands.import_rows import COLUMNS, LARGEST_FILE
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import pytest
 from fakes.world import APP, NAME
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NoAnswer
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 
 
 def refused(kind: str, code: int) -> bytes:

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer
 from tokensync_cli.sandbox.faults.mangle import mangle
 from tokensync_cli.sandbox.faults.script import Fault
+from tokensync_cli.sandbox.responses import ProviderResponse
 
 PAYLOAD: dict[str, Any] = {"code": 0, "data": {"access_token": "t", "access_token_expire_in": 5, "refresh_token": "r"}}
 
 
 def spoiled(**options: Any) -> Response:
     fault = Fault(provider="p", endpoint="token", fault="mangle", **options)
-    return mangle(Answer(payload=PAYLOAD), fault)
+    return mangle(ProviderResponse(payload=PAYLOAD), fault)
 
 
 def body(**options: Any) -> bytes:

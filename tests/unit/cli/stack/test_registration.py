@@ -9,7 +9,7 @@ import pytest
 
 from tokensync.domain.errors import InvalidName
 from tokensync.providers import PROVIDERS
-from tokensync_cli.output.failure import UsageFailed
+from tokensync_cli.output.failures import UsageFailed
 from tokensync_cli.stack.addresses import live_hosts
 from tokensync_cli.stack.registration import Wanted, _scopes, _service_id, lifetime_warning
 

@@ -11,7 +11,7 @@ from fakes.scripted import ScriptedServer
 from fakes.world import APP
 from tokensync.oauth.provider import GrantType
 from tokensync.providers import PROVIDERS, provider_named
-from tokensync_cli.output.failure import CommandFailed, UsageFailed
+from tokensync_cli.output.failures import CommandFailed, UsageFailed
 from tokensync_cli.stack.addresses import live_hosts
 from tokensync_cli.stack.invoke import FunctionRefused
 from tokensync_cli.stack.seeding import sandboxed, seed

@@ -109,4 +109,4 @@ class Accepter:
         return self._uninvited(record, grant, session, force=force)
 
     def _left(self, record: Connection, result: Result) -> WorkResult:
-        return WorkResult(result, self.ports.connections.write(record, transitions.released(record)))
+        return self.committer.end_lease(record, record, result)

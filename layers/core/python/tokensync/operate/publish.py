@@ -41,9 +41,9 @@ class Republisher:
         return self.on_demand.under_lease(name, budget, self._published)
 
     def _published(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
-        after, now = transitions.released(record), self.ports.clock.now()
         if record.obtained_at is None:  # imported with a refresh token alone: there is no access token yet
-            return WorkResult(Result.NOTHING_DUE, self.ports.connections.write(record, after))
+            return self.committer.end_lease(record, record, Result.NOTHING_DUE)
+        after, now = transitions.released(record), self.ports.clock.now()
         if record.status is Status.ORPHANED:
             cadence = self.ports.cadence.for_app(session.app)
             after = decisions.republished(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Reason
 from tokensync.domain.errors import PublishUnavailable
-from tokensync.refresh import decisions, schedule, transitions
+from tokensync.refresh import decisions, schedule
 from tokensync.refresh.commit import LONGEST_RECOVERY
 from tokensync.refresh.result import Result, WorkResult
 
@@ -64,4 +64,4 @@ class Remover:
             after = replace(
                 record.with_due(compare_at=now if published else record.due.compare_at), published=marked.published
             )
-            return WorkResult(Result.POSTPONED, connections.write(marked, transitions.released(after)))
+            return self.committer.end_lease(marked, after, Result.POSTPONED)

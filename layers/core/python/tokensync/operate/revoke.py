@@ -16,7 +16,6 @@ from tokensync.oauth.http import present
 from tokensync.oauth.token_request import revocation_request
 from tokensync.oauth.token_response import read_revocation
 from tokensync.operate.summary import filled
-from tokensync.refresh import transitions
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 
@@ -94,8 +93,7 @@ class Revoker:
                 failures.append(failure)
             if failure.kind is FailureClass.CONFIGURATION:
                 self.concluder.pause(session, failure)
-            after = transitions.released(record)
-            return WorkResult(Result.POSTPONED, self.ports.connections.write(record, after))
+            return self.committer.end_lease(record, record, Result.POSTPONED)
 
         outcome = self.on_demand.under_lease(name, budget, act, session=session, even_quarantined=True)
         if stale:

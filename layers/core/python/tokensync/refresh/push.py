@@ -35,6 +35,15 @@ _NO_ANSWER = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message="an 
 
 
 @dataclass(frozen=True)
+class _Pair:
+    """The pair on its way to one consumer."""
+
+    grant: Grant
+    session: Session
+    consumer: Consumer
+
+
+@dataclass(frozen=True)
 class Pusher:
     """Hands pairs over."""
 
@@ -70,21 +79,20 @@ class Pusher:
         if gives and (record.status is not Status.ACTIVE or record.attempt is not None):
             # Its refresh token may be spent, and after a handover nobody here finds that out. A refresh asks again.
             return self._rest(record, Result.HELD)
-        lacking = _lacking(session.app, grant, consumer)
+        lacking, pair = _lacking(session.app, grant, consumer), _Pair(grant, session, consumer)
         if lacking is not None:
-            return self._failed(record, record, lacking, grant=grant, session=session, consumer=consumer)
-        return self._handed(record, grant, session, consumer, standing.key)
+            return self._failed(record, record, lacking, pair)
+        return self._handed(record, pair, standing.key)
 
-    def _handed(
-        self, record: Connection, grant: Grant, session: Session, consumer: Consumer, key: Secret | None
-    ) -> WorkResult:
-        app, base, marked = session.app, consumer.endpoint(session.app), record
+    def _handed(self, record: Connection, pair: _Pair, key: Secret | None) -> WorkResult:
+        grant, consumer, app, marked = pair.grant, pair.consumer, pair.session.app, record
+        base = consumer.endpoint(app)
         if key is None:
             request = consumer.add(app, base, grant, record.name)
         else:
             request = consumer.update(app, base, grant, key.reveal())
         if key is None or app.gives_away:
-            marked = self.ports.connections.write(record, self._marked(record, session, consumer, key))
+            marked = self.ports.connections.write(record, self._marked(record, pair, key))
         self.ports.failpoints.reached("push.marked")
         response = present(
             request,
@@ -102,31 +110,29 @@ class Pusher:
         if isinstance(read, Failure):
             if read.kind is FailureClass.REFUSED and key is not None:
                 # It no longer knows that key: the connection is new to it.
-                forgotten = self._sealed(record, session, consumer, Standing())
-                return self._handed(self.ports.connections.write(marked, forgotten), grant, session, consumer, None)
-            return self._failed(record, marked, read, grant=grant, session=session, consumer=consumer)
+                forgotten = self._sealed(record, pair, Standing())
+                return self._handed(self.ports.connections.write(marked, forgotten), pair, None)
+            return self._failed(record, marked, read, pair)
         given = key or Secret(consumer.read_key(read))
         if not given:
             odd = Failure(kind=FailureClass.AMBIGUOUS, code="missing_store_key")
-            return self._failed(record, marked, odd, grant=grant, session=session, consumer=consumer)
-        return self._done(marked, grant, session, consumer, given, is_new=key is None)
+            return self._failed(record, marked, odd, pair)
+        return self._done(marked, pair, given, is_new=key is None)
 
-    def _marked(self, record: Connection, session: Session, consumer: Consumer, key: Secret | None) -> Connection:
+    def _marked(self, record: Connection, pair: _Pair, key: Secret | None) -> Connection:
         """Return the record before a request that must not be made twice."""
-        marked = self._sealed(record, session, consumer, Standing(key=key, unanswered=True))
-        if session.app.gives_away:
+        marked = self._sealed(record, pair, Standing(key=key, unanswered=True))
+        if pair.session.app.gives_away:
             # From here on it may be refreshed elsewhere, whether or not an answer comes.
             since = record.consumer.handed_over_at or self.ports.clock.now()
             marked = marked.with_consumer(handed_over_at=since).with_due(renew_at=None, warn_at=None)
         # If this process ends here, the next holder alerts of it.
         return schedule.scheduled(marked.with_due(push_at=(record.lease_until or self.ports.clock.now()) + 1))
 
-    def _done(
-        self, marked: Connection, grant: Grant, session: Session, consumer: Consumer, key: Secret, *, is_new: bool
-    ) -> WorkResult:
-        now, after = self.ports.clock.now(), marked
-        if is_new or session.app.gives_away:
-            after = self._sealed(marked, session, consumer, Standing(key=key))
+    def _done(self, marked: Connection, pair: _Pair, key: Secret, *, is_new: bool) -> WorkResult:
+        now, after, consumer = self.ports.clock.now(), marked, pair.consumer
+        if is_new or pair.session.app.gives_away:
+            after = self._sealed(marked, pair, Standing(key=key))
         if is_new:
             after = noted(after, "consumer.added", now=now, detail=consumer.name)
         if after.consumer.push_failures:
@@ -137,23 +143,15 @@ class Pusher:
             "pair.pushed", connection=str(after.name), consumer=consumer.name, generation=after.generation
         )
         after = after.with_consumer(pushed=after.generation, push_failures=0).with_due(push_at=None)
-        return self._ended(marked, after, grant, Result.PUSHED)
+        return self._ended(marked, after, pair.grant, Result.PUSHED)
 
-    def _failed(
-        self,
-        record: Connection,
-        marked: Connection,
-        failure: Failure,
-        *,
-        grant: Grant,
-        session: Session,
-        consumer: Consumer,
-    ) -> WorkResult:
+    def _failed(self, record: Connection, marked: Connection, failure: Failure, pair: _Pair) -> WorkResult:
         """COMMIT a failure: what was not processed is tried again, what got no answer only if it may be repeated.
 
         `record` is the connection before a request that must not be made twice was marked.
         """
         name, count, now = str(record.name), record.consumer.push_failures, self.ports.clock.now()
+        consumer = pair.consumer
         self.ports.log.warning(
             "push.failed", connection=name, consumer=consumer.name, failure=failure.kind, code=failure.code
         )
@@ -165,12 +163,12 @@ class Pusher:
                 now=now, failures=count, retry_after=failure.retry_after, fraction=self.ports.randomness.fraction()
             )
             # The mark is taken back. An operator's own push is the operator's to repeat.
-            after = record.with_due(push_at=at if session.app.push == consumer.name else None)
+            after = record.with_due(push_at=at if pair.session.app.push == consumer.name else None)
         after = after.with_consumer(push_failures=count + 1)
         if is_lost or not count:
             after = noted(after, "push.failed", now=now, detail=f"{consumer.name} {failure.code}")
             self._alert(name, failure, consumer, is_lost=is_lost)
-        return replace(self._ended(marked, after, grant, Result.POSTPONED), failure=failure)
+        return replace(self._ended(marked, after, pair.grant, Result.POSTPONED), failure=failure)
 
     def _alert(self, name: str, failure: Failure, consumer: Consumer, *, is_lost: bool) -> None:
         why = " ".join(filter(None, (failure.code, failure.message)))
@@ -223,9 +221,10 @@ class Pusher:
     def _rest(self, record: Connection, result: Result) -> WorkResult:
         return self.committer.end_lease(record, record.with_due(push_at=None), result)
 
-    def _sealed(self, record: Connection, session: Session, consumer: Consumer, standing: Standing) -> Connection:
-        plain = to_bytes({**self._standings(record), consumer.name: standing})
-        return record.with_consumer(sealed_consumer=session.key.seal(plain, binding=consumer_binding(record.name)))
+    def _sealed(self, record: Connection, pair: _Pair, standing: Standing) -> Connection:
+        plain = to_bytes({**self._standings(record), pair.consumer.name: standing})
+        sealed = pair.session.key.seal(plain, binding=consumer_binding(record.name))
+        return record.with_consumer(sealed_consumer=sealed)
 
     def _standings(self, record: Connection) -> dict[str, Standing]:
         if record.consumer.sealed_consumer is None:

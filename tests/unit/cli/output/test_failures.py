@@ -21,7 +21,7 @@ from tokensync.domain.errors import (
     UnknownApp,
     UnknownConnection,
 )
-from tokensync_cli.output.report import failure_of
+from tokensync_cli.output.failures import failure_of
 
 CANARY = "s3cr3t-canary"
 

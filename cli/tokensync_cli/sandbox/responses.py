@@ -1,4 +1,4 @@
-"""What an endpoint answers, before a fault may touch it, and the bytes that go out."""
+"""What an endpoint responds before a fault may touch it, and the bytes that go out."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -24,8 +24,8 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What is answered: `error` is the provider's number or word, `committed` whether anything was spent or issued."""
+class ProviderResponse:
+    """A response: `error` is the provider's number or word, `committed` whether anything was spent or issued."""
 
     payload: dict[str, Any] | None = field(repr=False)
     """None is an empty body."""
@@ -51,18 +51,18 @@ class Refusal(Exception):
 
 ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
-Produce = Callable[[], Answer]
+Produce = Callable[[], ProviderResponse]
 """Decides the request and commits it, without yielding."""
 
-Refuse = Callable[[int | str, str], Answer]
+Refuse = Callable[[int | str, str], ProviderResponse]
 """Builds the provider's error from its number or word, whichever the provider has, and a message."""
 
 
 async def not_found(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
-    """Answer for a path or method that a vendor does not know, as a Go server does."""
+    """Respond to a path or method that a vendor does not know, as a Go server does."""
     return PlainTextResponse("404 page not found", 404)
 
 
-def respond(answer: Answer) -> Response:
-    """Return an answer as an HTTP response."""
-    return Response(answer.body(), answer.status, dict(answer.headers), media_type="application/json")
+def respond(response: ProviderResponse) -> Response:
+    """Return a response as an HTTP response."""
+    return Response(response.body(), response.status, dict(response.headers), media_type="application/json")

@@ -1,4 +1,4 @@
-"""From any exception to a message, the next command and an exit code."""
+"""The failures of commands: from any exception to a message, the next command and an exit code."""
 
 import json
 import os
@@ -18,9 +18,9 @@ from tokensync.domain.errors import (
     TokensyncError,
 )
 from tokensync.entry.command_answers import meaning
+from tokensync.entry.exit_codes import FAILED, INTERRUPTED, USAGE
 from tokensync_cli.embedded.errors import EmbeddedStackError
 from tokensync_cli.output.console import shown
-from tokensync_cli.output.failure import FAILED, INTERRUPTED, USAGE, CommandFailed, sentence
 
 DEBUG = "TOKENSYNC_DEBUG"
 # Where another command helps than after the same error in a function.
@@ -31,8 +31,42 @@ _NEXT: dict[type[TokensyncError], str] = {
     TokensyncError: "tokensync doctor",
 }
 
-# Below these lies what AWS itself said; the others have been understood by whoever raised them.
+# Under these lies what AWS itself said; the others were understood where they were raised.
 _UNAVAILABLE = (StoreUnavailable, SealingUnavailable, PublishUnavailable)
+
+
+class CommandFailed(Exception):
+    """A command ends without having done what was asked.
+
+    Args:
+        message: what went wrong, in one or two sentences without any secret.
+        next_command: what repairs it, or what to look at.
+        exit_code: see `tokensync.entry.exit_codes`.
+        kind: a word by which programs distinguish failures.
+    """
+
+    def __init__(
+        self, message: str, *, next_command: str, exit_code: int = FAILED, kind: str = "CommandFailed"
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_command = next_command
+        self.exit_code = exit_code
+        self.kind = kind
+
+
+class UsageFailed(CommandFailed):
+    """The arguments are wrong; nothing was done."""
+
+    def __init__(self, message: str, *, next_command: str) -> None:
+        super().__init__(message, next_command=next_command, exit_code=USAGE, kind="Usage")
+
+
+def sentence(text: str) -> str:
+    """Return a message as a sentence: a capital first, unless it begins with a name, and a full stop last."""
+    text = text.rstrip(".")
+    begins_with_a_word = text.partition(" ")[0].isalpha()
+    return f"{text[:1].upper() if begins_with_a_word else text[:1]}{text[1:]}."
 
 
 @dataclass(frozen=True)
