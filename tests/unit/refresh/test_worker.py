@@ -15,7 +15,6 @@ from fakes.troubles import (
     alerts,
     answers,
     dropped,
-    fleet,
     kill,
     parked,
     patched,
@@ -480,18 +479,6 @@ def test_a_refusal_in_a_large_app_is_parked_first(world: World) -> None:
 
     assert Result.REAUTHORIZE == world.run().result
     assert ["R0"] == world.shop.ledger
-
-
-@fault("F18")
-def test_a_refused_fleet_trips_the_breaker(world: World) -> None:
-    """When most of a fleet is refused, none is marked, the app is paused, one alarm is told."""
-    names = fleet(world, 40)
-    world.shop.alive -= {f"F{index}" for index in range(30)}
-    world.settle(ticks=23)
-
-    assert world.apps.state(APP).paused
-    assert Status.REAUTHORIZE not in {world.stored(name).status for name in names}
-    assert (1, []) == (alerts(world).count("app.breaker_tripped"), world.shop.doubles)
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"", b'{"code":0,"data":{"access_token":"A1', b"\xef\xbb\xbf{}", b"[]"])
