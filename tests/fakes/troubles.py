@@ -87,6 +87,7 @@ def unplaced(world: World) -> Work:
     refuse_answers(world)
     world.run()
     (message,) = world.queue.drain()
+    assert "access_token" not in message.to_json()  # it is sealed
     world.after_lease()
     return message
 

@@ -18,7 +18,6 @@ from fakes.troubles import (
     refresh_token,
     spoil,
     state,
-    unplaced,
     vanished,
 )
 from fakes.visitors import Browser
@@ -116,14 +115,6 @@ def test_a_message_that_brings_a_code_is_taken_up_when_the_callbacks_lease_ends(
     assert "A1" == empty.document()["access_token"]
 
 
-def test_a_grant_that_cannot_be_refreshed_is_told(empty: World) -> None:
-    """A code's answer without a refresh token makes a connection that ends: an operator is told at once."""
-    empty.shop.script.append(patched(refresh_token=None))
-    authorize(empty)
-
-    assert ["connection.cannot_refresh"] == alerts(empty)
-
-
 def test_a_deleted_secret_beside_a_lost_fence_breaks_no_callback(world: World) -> None:
     """The secret is gone and the connection taken over at once: that is no failure of the callback."""
     world.secrets.schedule_deletion(world.secrets.secret(NAME).arn)
@@ -133,16 +124,6 @@ def test_a_deleted_secret_beside_a_lost_fence_breaks_no_callback(world: World) -
 
 
 # --- answers
-
-
-@fault("F8")
-def test_an_answer_that_comes_by_message_after_the_connection_was_held(world: World) -> None:
-    """The sealed message outlives the lease: recovery held the connection, then the answer arrives and is published."""
-    message = unplaced(world)
-    assert Result.HELD == world.run().result
-    world.worker.run(message, world.session(), world.budget())
-
-    assert REFRESHED == state(world)
 
 
 @pytest.mark.parametrize("table", ["up", "down"])

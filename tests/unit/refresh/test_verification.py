@@ -165,13 +165,6 @@ def test_what_says_nothing_about_the_token_is_asked_again_later(ads: Staged, wor
     assert (0, None) == (stored(ads).failures, stored(ads).last_error)
 
 
-def test_a_retry_after_is_honoured(ads: Staged) -> None:
-    """The provider says when."""
-    verify(ads, ads.server.answer({}, status=429, retry_after="1800"))
-
-    assert 1800 == wait(ads)
-
-
 def test_a_refusal_alone_asks_the_seller_to_come_back(ads: Staged) -> None:
     """Nothing can renew it, so the no is as good as that to a refresh token."""
     assert Result.REAUTHORIZE is verify(ads, REVOKED)
