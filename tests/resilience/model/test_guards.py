@@ -58,7 +58,7 @@ CUTS = {
     ),
     "lease_margin": Cut(
         RUNTIME,
-        "return self._clock.now() + math.ceil(self.left()) + limits.lease_margin",
+        "return self._clock.now() + math.ceil(self._left()) + limits.lease_margin",
         "return self._clock.now() + limits.lease_margin",
         ("although nothing went wrong", "I2"),
     ),

@@ -171,7 +171,7 @@ class CodeExchange:
     ) -> Authorization:
         """Do LEASE and SENT in one write, then RECEIVED. A code is presented once, whatever comes back."""
         now = self.ports.clock.now()
-        if not budget.allows(self.ports.limits):
+        if not budget.allows(self.ports.limits.presentation):
             raise SealingUnavailable("not enough time is left to exchange the code")
         provider, app = session.provider, session.app
         _ = session.key  # in hand now: sealing the response needs no call later
@@ -221,7 +221,7 @@ class CodeExchange:
                     [Work(authorization=key, answer=received.sealed_answer, fence=authorization.fence)]
                 ):
                     raise
-                if budget.left() < 1:
+                if not budget.allows(self.ports.limits.another_try):
                     self.ports.alerts.tell(
                         "answer.lost",
                         key.app,

@@ -64,7 +64,7 @@ class BatchRunner:
         return BatchResult(tuple(again), results)
 
     def _one(self, body: str, sessions: Sessions, budget: Budget, stop: threading.Event) -> WorkResult:
-        if stop.is_set() or not budget.allows(self.ports.limits):
+        if stop.is_set() or not budget.allows(self.ports.limits.presentation):
             return WorkResult(Result.NO_TIME, again=True)
         try:
             outcome = self._work(Work.from_json(body), sessions, budget)

@@ -35,7 +35,6 @@ UNREFRESHABLE = {
 }
 _POLL = 0.25  # seconds between looks at a connection that another worker holds
 _RESUMPTIONS = 2  # unfinished attempts that are concluded before a connection is left alone
-_ANSWER_BEFORE = 2.0  # seconds that are kept back for the answer
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class OnDemand:
             now = self._get(name)
             if now.generation > wanted:
                 return WorkResult(Result.REFRESHED, now)
-            if budget.left() < _ANSWER_BEFORE or now.lease_until is None:
+            if not budget.allows(self.ports.limits.answer) or now.lease_until is None:
                 # Neither leased nor due any more: its holder has just ended without a new token.
                 return WorkResult(outcome.result, now)
             self.ports.clock.sleep(_POLL)
@@ -110,7 +109,7 @@ class OnDemand:
             is_done = True
             if record.status is Status.QUARANTINED and not even_quarantined:
                 return WorkResult(Result.HELD, self.ports.connections.write(record, released(record)))
-            if not budget.allows(self.ports.limits):
+            if not budget.allows(self.ports.limits.presentation):
                 return WorkResult(Result.NO_TIME, self.ports.connections.write(record, released(record)))
             return act(record, grant, session)
 
@@ -120,7 +119,7 @@ class OnDemand:
             if is_done or outcome.result is Result.REMOVED:
                 break
             if outcome.result is Result.LEASED_ELSEWHERE:
-                if not budget.allows(self.ports.limits):
+                if not budget.allows(self.ports.limits.presentation):
                     break
                 self.ports.clock.sleep(_POLL)
                 continue

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.worker import Worker
 
-_STOP_BEFORE = 15.0  # seconds: publishing and committing one answer must fit
 _AT_ONCE = 100
 _AGAIN = "tokensync recover"
 _NOTHING = "dropped"  # the response to an earlier presentation held no token
@@ -73,7 +72,7 @@ class Recoverer:
             done.found += self.redriver.redrive(budget, self._concluded, only=only)
             if only is None:
                 done.found += self._authorizations(budget)
-            if budget.left() < _STOP_BEFORE:
+            if not budget.allows(self.ports.limits.conclusion):
                 done.more = True
                 return done
         records = self._behind(cursor) if only is None else iter((self.on_demand.existing(only),))
@@ -84,7 +83,7 @@ class Recoverer:
         """Conclude the responses that are kept, and queue every other connection for a comparison."""
         works: list[Work] = []
         for record in records:
-            if budget.left() < _STOP_BEFORE:
+            if not budget.allows(self.ports.limits.conclusion):
                 done.more = True
                 break
             if record.removed_at is None:
@@ -148,7 +147,7 @@ class Recoverer:
         others: Counter[tuple[str, str]] = Counter()
         for app in sorted(self.ports.apps.names()):
             for authorization in self.ports.authorizations.given_up(app):
-                if budget.left() < _STOP_BEFORE:
+                if not budget.allows(self.ports.limits.conclusion):
                     return found
                 if authorization.detail == NO_ACCOUNT:
                     found.append(self._reopened(authorization))

@@ -34,7 +34,7 @@ class KeptAnswers:
                     return
             else:
                 return
-            if budget.left() < 1:
+            if not budget.allows(self.ports.limits.another_try):
                 self.ports.alerts.tell(
                     "answer.lost",
                     str(record.name),
