@@ -72,7 +72,7 @@ class AuthorizationsContract:
             lease_until=SOON,
             sealed_answer=bytes(range(256)),
             received_at=NOW + 1,
-            outcome=AuthorizationState.QUARANTINED,
+            state=AuthorizationState.QUARANTINED,
             detail="another account",
             connection=f"{world.app}/702",
             missing_scopes=("read", "write"),
@@ -99,7 +99,7 @@ class AuthorizationsContract:
         assert NOW + 3600 + DAY == world.attribute(place(other), "ttl")
         assert NOW + 1 + 30 * DAY == world.attribute(place(key), "ttl")
         world.authorizations.write(
-            answered, replace(answered, sealed_answer=None, outcome=AuthorizationState.CONNECTED), next_at=None
+            answered, replace(answered, sealed_answer=None, state=AuthorizationState.CONNECTED), next_at=None
         )
         assert NOW + 3600 + DAY == world.attribute(place(key), "ttl")
 
@@ -109,7 +109,7 @@ class AuthorizationsContract:
         """Consuming marks it as worked on, counts the fence up, and marks the code as presented for a day."""
         world.authorizations.put(waiting(key))
         used = world.authorizations.consume(key, now=NOW, lease_until=SOON, code="code-1")
-        expected = waiting(key, consumed_at=NOW, lease_until=SOON, outcome=AuthorizationState.WORKING, fence=1)
+        expected = waiting(key, consumed_at=NOW, lease_until=SOON, state=AuthorizationState.WORKING, fence=1)
         assert expected == used
         assert expected == world.authorizations.get(key)
         assert NOW + DAY == world.attribute((f"app#{world.app}", "code#code-1"), "ttl")
@@ -213,7 +213,7 @@ class AuthorizationsContract:
         assert (b"\x00raw", NOW + 1, AuthorizationState.WORKING) == (
             answered.sealed_answer,
             answered.received_at,
-            answered.outcome,
+            answered.state,
         )
         assert answered == world.authorizations.get(key)
         assert (SOON, "due") == (world.attribute(place(key), "next_at"), world.attribute(place(key), "due"))
@@ -222,7 +222,7 @@ class AuthorizationsContract:
         """What is finished leaves the due index, drops its answer, and keeps what it does not know."""
         world.plant(place(key), "colour", "blue")
         done = replace(
-            answered, sealed_answer=None, outcome=AuthorizationState.CONNECTED, connection="demo/1", lease_until=None
+            answered, sealed_answer=None, state=AuthorizationState.CONNECTED, connection="demo/1", lease_until=None
         )
         assert done == world.authorizations.write(answered, done, next_at=None)
         assert done == world.authorizations.get(key)
@@ -233,11 +233,11 @@ class AuthorizationsContract:
         """A callback that was taken over writes nothing; neither does one whose record is gone."""
         taken = world.authorizations.lease(key, now=SOON + 1, until=SOON + 60)
         with pytest.raises(FenceLost):
-            world.authorizations.write(answered, replace(answered, outcome=AuthorizationState.FAILED), next_at=None)
+            world.authorizations.write(answered, replace(answered, state=AuthorizationState.FAILED), next_at=None)
         assert taken == world.authorizations.get(key)
         world.erase(place(key))
         with pytest.raises(FenceLost):
-            world.authorizations.write(taken, replace(taken, outcome=AuthorizationState.FAILED), next_at=None)
+            world.authorizations.write(taken, replace(taken, state=AuthorizationState.FAILED), next_at=None)
         assert world.authorizations.get(key) is None
 
     def test_taking_over_a_dead_callback(self, world: World, key: AuthorizationKey, answered: Authorization) -> None:
@@ -265,7 +265,7 @@ class AuthorizationsContract:
         with pytest.raises(NotLeased):
             world.authorizations.lease(key, now=SOON + 1, until=SOON + 60)
         world.authorizations.write(
-            used, replace(used, sealed_answer=b"raw", outcome=AuthorizationState.FAILED), next_at=None
+            used, replace(used, sealed_answer=b"raw", state=AuthorizationState.FAILED), next_at=None
         )
         with pytest.raises(NotLeased):
             world.authorizations.lease(key, now=SOON + 1, until=SOON + 60)
@@ -279,7 +279,7 @@ class AuthorizationsContract:
         with pytest.raises(NewerSchema):
             world.authorizations.consume(other, now=NOW, lease_until=SOON, code="code-2")
         with pytest.raises(NewerSchema):
-            world.authorizations.write(answered, replace(answered, outcome=AuthorizationState.FAILED), next_at=None)
+            world.authorizations.write(answered, replace(answered, state=AuthorizationState.FAILED), next_at=None)
         with pytest.raises(NewerSchema):
             world.authorizations.lease(key, now=SOON + 1, until=SOON + 60)
         assert [waiting(other), answered] == [world.authorizations.get(other), world.authorizations.get(key)]
@@ -300,10 +300,10 @@ class AuthorizationsContract:
     ) -> None:
         """Only what failed and still holds its answer is yielded, of one app alone."""
         assert [] == list(world.authorizations.given_up(world.app))
-        failed = replace(answered, outcome=AuthorizationState.FAILED, detail="no_account", lease_until=None)
+        failed = replace(answered, state=AuthorizationState.FAILED, detail="no_account", lease_until=None)
         given_up = world.authorizations.write(answered, failed, next_at=None)
         other = AuthorizationKey(world.app, "browser-2", "nonce-2")
-        world.authorizations.put(replace(waiting(other), outcome=AuthorizationState.FAILED))
+        world.authorizations.put(replace(waiting(other), state=AuthorizationState.FAILED))
 
         assert [given_up] == list(world.authorizations.given_up(world.app))
         assert [] == list(world.authorizations.given_up(f"{world.app}-other"))

@@ -445,9 +445,9 @@ def test_a_reauthorization_while_a_refresh_is_in_flight_wins(world: World, brows
         browser.back()
 
     world.failpoints.run_at("answered", reauthorized)
-    outcome = world.run()
+    result = world.run()
 
-    assert Result.TAKEN_OVER == outcome.result
+    assert Result.TAKEN_OVER == result.result
     assert world.connections.aside(NAME, fence=fence[0]) is not None
     assert world.grant().access_token.reveal() == world.document()["access_token"] == "A2"
     world.clock.advance(120)
@@ -676,7 +676,7 @@ def test_a_pasted_redirect_url_connects(world: World, browser: Browser) -> None:
         url, world.session(), world.signer, world.budget(), redirect_uri="https://unreachable.example"
     )
 
-    assert ("connected", str(NAME)) == (authorization.outcome, authorization.connection)
+    assert ("connected", str(NAME)) == (authorization.state, authorization.connection)
 
 
 def test_a_pasted_bare_code_connects_once(world: World) -> None:

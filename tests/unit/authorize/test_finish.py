@@ -150,7 +150,7 @@ def test_an_account_of_another_provider_id_than_invited_keeps_its_invite(stage: 
     stage.browser.connect(query)
     stage.browser.back()
 
-    assert AuthorizationState.QUARANTINED is pending_of(stage.world).outcome
+    assert AuthorizationState.QUARANTINED is pending_of(stage.world).state
     assert 302 == stage.browser.connect(query).status
 
 

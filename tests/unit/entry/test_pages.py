@@ -24,7 +24,7 @@ TEMPLATES = sorted(
     for entry in (files("tokensync.entry.pages") / "templates").iterdir()
     if entry.name.endswith(".html") and entry.name != "base.html"
 )
-ENDINGS = sorted(name for outcome, name in RESULT_PAGES.items() if outcome is not AuthorizationState.WORKING)
+ENDINGS = sorted(name for state, name in RESULT_PAGES.items() if state is not AuthorizationState.WORKING)
 
 
 class Seen(HTMLParser):
@@ -127,10 +127,10 @@ def test_starting_again_is_offered_only_when_possible(name: str) -> None:
     assert "ask for a new one" in without.text
 
 
-@pytest.mark.parametrize("outcome", AuthorizationState)
-def test_every_outcome_has_its_page(outcome: AuthorizationState) -> None:
+@pytest.mark.parametrize("state", AuthorizationState)
+def test_every_state_has_its_page(state: AuthorizationState) -> None:
     """The result page has something to say for each way in which an authorization can end."""
-    assert RESULT_PAGES[outcome] in TEMPLATES
+    assert RESULT_PAGES[state] in TEMPLATES
 
 
 def test_the_working_page_looks_again() -> None:

@@ -521,12 +521,12 @@ def test_an_account_that_left_without_a_secret_is_not_brought_back(world: World)
     """Its secret is gone as well: that the authorization is over is what is kept, and nothing is presented."""
     world.secrets.schedule_deletion(world.secrets.secret(NAME).arn)
     world.connections.note_deauthorized(NAME, at=world.clock.now(), now=world.clock.now())
-    outcome = world.run()
+    result = world.run()
     again = world.run(compare=True)
     published = world.commands.republisher.publish(NAME, world.budget())
     world.settle(ticks=3)
 
-    assert [Result.DISCONNECTED, Result.REAUTHORIZE] == [outcome.result, published.result]
+    assert [Result.DISCONNECTED, Result.REAUTHORIZE] == [result.result, published.result]
     assert Result.ORPHANED is again.result
     assert (Status.DISCONNECTED, "deauthorized", []) == (
         world.stored().status, world.stored().reason, world.shop.ledger

@@ -64,11 +64,11 @@ def test_a_key_that_cannot_be_had_is_not_asked_for_without_end(world: World, log
 def test_an_operator_refreshes_now(world: World) -> None:
     """`refresh` makes the connection due and refreshes it, due or not."""
     world.run()
-    outcome = world.on_demand.refresh(NAME, world.budget())
+    result = world.on_demand.refresh(NAME, world.budget())
 
-    assert Result.REFRESHED == outcome.result
-    assert outcome.record is not None
-    assert 3 == outcome.record.generation
+    assert Result.REFRESHED == result.result
+    assert result.record is not None
+    assert 3 == result.record.generation
 
 
 @fault("F10")
@@ -77,9 +77,9 @@ def test_rotation_and_two_operators_make_one_call(world: World) -> None:
     generations: list[int] = []
 
     def operator() -> None:
-        outcome = world.on_demand.refresh(NAME, world.budget(), generation=1)
-        assert outcome.record is not None
-        generations.append(outcome.record.generation)
+        result = world.on_demand.refresh(NAME, world.budget(), generation=1)
+        assert result.record is not None
+        generations.append(result.record.generation)
 
     world.failpoints.run_at("published", operator)
     world.failpoints.run_at("committed", operator)
@@ -94,9 +94,9 @@ def test_rotation_and_two_operators_make_one_call(world: World) -> None:
 def test_an_operator_who_saw_an_older_generation_gets_the_newer(world: World) -> None:
     """A request for a token that was refreshed meanwhile makes no call."""
     world.run()
-    outcome = world.on_demand.refresh(NAME, world.budget(), generation=1)
+    result = world.on_demand.refresh(NAME, world.budget(), generation=1)
 
-    assert Result.REFRESHED == outcome.result
+    assert Result.REFRESHED == result.result
     assert ["R0"] == world.shop.ledger
 
 

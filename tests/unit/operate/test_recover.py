@@ -446,7 +446,7 @@ def unnamed(world: World, detail: str = "no_account") -> AuthorizationKey:
     assert authorization is not None
     ended = replace(
         authorization,
-        outcome=AuthorizationState.FAILED,
+        state=AuthorizationState.FAILED,
         detail=detail,
         sealed_answer=message.answer,
         received_at=world.clock.now(),

@@ -270,6 +270,6 @@ def test_a_closed_batch_presents_nothing_new(world: World) -> None:
     """Once AWS throttles under a batch, a worker at its gate gives the connection back."""
     session = world.session()
     session.closed = True
-    outcome = world.worker.run(Work(connection=NAME), session, world.budget())
+    result = world.worker.run(Work(connection=NAME), session, world.budget())
 
-    assert (Result.NO_TIME, True, []) == (outcome.result, outcome.again, world.shop.ledger)
+    assert (Result.NO_TIME, True, []) == (result.result, result.again, world.shop.ledger)

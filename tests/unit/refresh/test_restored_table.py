@@ -244,10 +244,10 @@ def test_a_stored_answer_does_not_come_over_a_newer_token(world: World) -> None:
     """The backup holds an answer that was finished since: it is kept under a final reason, and never published."""
     kill(world, "received")
     before = roll_back(world, lambda: weeks(world, 2))
-    outcome = world.run()
+    result = world.run()
     record = world.stored()
 
-    assert (Result.HELD, Phase.IDLE, None) == (outcome.result, record.phase, record.sealed_answer)
+    assert (Result.HELD, Phase.IDLE, None) == (result.result, record.phase, record.sealed_answer)
     assert Reason.RESTORED_TABLE == world.connections.kept(NAME, fence=record.fence)
     world.settle(ticks=3)
     assert before == versions(world)

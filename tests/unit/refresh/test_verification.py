@@ -414,9 +414,9 @@ def test_an_unfinished_attempt_is_settled_first(
 def test_a_lease_elsewhere_keeps_it_from_being_done(world: World) -> None:
     """Another holder of the connection is not disturbed."""
     world.connections.lease(NAME, now=world.clock.now(), until=world.clock.now() + 60)
-    outcome = act(world)
+    result = act(world)
 
-    assert (Result.LEASED_ELSEWHERE, False, None) == (outcome.result, outcome.again, world.stored().verified_at)
+    assert (Result.LEASED_ELSEWHERE, False, None) == (result.result, result.again, world.stored().verified_at)
 
 
 def test_a_connection_that_was_taken_over_is_left_alone(world: World) -> None:
@@ -439,8 +439,8 @@ def test_an_act_that_fails_is_postponed_with_its_lease_released(world: World) ->
         del record, grant, session
         raise SealingUnavailable("no key")
 
-    outcome = world.worker.run(Work(connection=NAME), world.session(), world.budget(), act=fails)
-    assert (Result.POSTPONED, None) == (outcome.result, world.stored().lease_until)
+    result = world.worker.run(Work(connection=NAME), world.session(), world.budget(), act=fails)
+    assert (Result.POSTPONED, None) == (result.result, world.stored().lease_until)
 
 
 def test_work_without_a_connection_is_refused(world: World) -> None:

@@ -108,11 +108,11 @@ def test_killed_anywhere_the_next_worker_ends_right(world: World, place: str) ->
 @pytest.mark.parametrize("compare", [False, True])
 def test_the_lease_excludes_a_second_worker(world: World, *, compare: bool) -> None:
     """While one holds the lease, another does nothing; a comparison comes again after it."""
-    outcomes = []
-    world.failpoints.run_at("sent", lambda: outcomes.append(world.run(compare=compare)))
+    results = []
+    world.failpoints.run_at("sent", lambda: results.append(world.run(compare=compare)))
     world.run()
 
-    assert [(Result.LEASED_ELSEWHERE, compare)] == [(outcome.result, outcome.again) for outcome in outcomes]
+    assert [(Result.LEASED_ELSEWHERE, compare)] == [(result.result, result.again) for result in results]
     assert ["R0"] == world.shop.ledger
 
 
@@ -142,9 +142,9 @@ def test_too_little_life_left_takes_no_work() -> None:
     """With 8 seconds left nothing is presented, the lease is given back, and the message comes again."""
     world = World(seconds=8)
     world.connected()
-    outcome = world.run()
+    result = world.run()
 
-    assert (Result.NO_TIME, True) == (outcome.result, outcome.again)
+    assert (Result.NO_TIME, True) == (result.result, result.again)
     assert ([], None) == (world.shop.ledger, world.stored().lease_until)
 
 
@@ -233,8 +233,8 @@ def test_the_table_down_after_the_answer_loses_nothing(world: World, *, acknowle
     world.failpoints.run_at(
         "answered", lambda: world.connections.fail_next("write", StoreUnavailable, after_commit=acknowledged)
     )
-    outcome = world.run()
-    assert (Result.KEPT, True, True) == (outcome.result, outcome.again, outcome.backpressure)
+    result = world.run()
+    assert (Result.KEPT, True, True) == (result.result, result.again, result.backpressure)
     world.after_lease()
 
     assert Result.REFRESHED == world.run().result
@@ -279,8 +279,8 @@ def test_a_mark_that_cannot_be_taken_back_stays(world: World) -> None:
 def test_a_publication_that_failed_is_made_up_for(world: World, *, committed: bool) -> None:
     """The grant is committed at once, the secret written later from it, and the provider is not asked again."""
     world.secrets.fail_next("put", PublishUnavailable, after_commit=committed)
-    outcome = world.run()
-    assert (Result.REFRESHED, True) == (outcome.result, outcome.backpressure)
+    result = world.run()
+    assert (Result.REFRESHED, True) == (result.result, result.backpressure)
     assert ("A1" if committed else "A0") == world.document()["access_token"]
     world.settle(ticks=3)
 

@@ -160,7 +160,7 @@ def test_authorizations_that_were_given_up(desk: Any) -> None:
     """Sellers authorized, and nobody could tell whose account it is: one command asks once more."""
     given_up = Authorization(
         key=AuthorizationKey(APP, "browser", "nonce"), provider="tiktok_shop", token_endpoint="", redirect_uri="",
-        invite_id="", created_at=1, expires_at=2, outcome=AuthorizationState.FAILED, detail=NO_ACCOUNT,
+        invite_id="", created_at=1, expires_at=2, state=AuthorizationState.FAILED, detail=NO_ACCOUNT,
         sealed_answer=b"sealed",
     )  # fmt: skip
     desk.world.authorizations.seed(given_up)

@@ -236,5 +236,5 @@ class CodeExchange:
         return self._ended(authorization, AuthorizationState.FAILED, code)
 
     def _ended(self, authorization: Authorization, state: AuthorizationState, detail: str) -> Authorization:
-        after = replace(authorization, outcome=state, detail=detail)
+        after = replace(authorization, state=state, detail=detail)
         return self.ports.authorizations.write(authorization, after, next_at=None)

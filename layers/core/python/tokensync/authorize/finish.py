@@ -83,7 +83,7 @@ class Finisher:
         )
         # Nobody waits here: an agency's list of thousands of accounts may take its time.
         finished = self.finish(authorization, response, session, budget, seconds=self.ports.limits.provider)
-        return WorkResult(Result.POSTPONED if finished.outcome is AuthorizationState.WORKING else Result.PUBLISHED)
+        return WorkResult(Result.POSTPONED if finished.state is AuthorizationState.WORKING else Result.PUBLISHED)
 
     def finish(
         self,
@@ -260,7 +260,7 @@ class Finisher:
     def _end(
         self,
         authorization: Authorization,
-        outcome: AuthorizationState,
+        state: AuthorizationState,
         detail: str = "",
         *,
         connection: str = "",
@@ -270,7 +270,7 @@ class Finisher:
         after = replace(
             authorization,
             missing_scopes=missing_scopes,
-            outcome=outcome,
+            state=state,
             detail=detail,
             connection=connection,
             lease_until=None,

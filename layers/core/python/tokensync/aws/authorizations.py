@@ -82,7 +82,7 @@ class DynamoAuthorizations:
             authorization,
             consumed_at=now,
             lease_until=lease_until,
-            outcome=AuthorizationState.WORKING,
+            state=AuthorizationState.WORKING,
             fence=authorization.fence + 1,
         )
         changed, removed = difference(authorization_attributes(authorization), authorization_attributes(after))
@@ -144,14 +144,14 @@ class DynamoAuthorizations:
         authorization = authorization_from(item)
         if item.get("lease_mark") == mark:
             return authorization
-        if authorization.sealed_answer is None or authorization.outcome is not AuthorizationState.WORKING:
+        if authorization.sealed_answer is None or authorization.state is not AuthorizationState.WORKING:
             raise NotLeased("nothing was answered, or it is finished")
         raise NotLeased("the authorization is leased by another", authorization.lease_until)
 
     def given_up(self, app: str) -> Iterator[Authorization]:
         """Yield the authorizations of an app that failed although they were answered, and whose answer is kept."""
         for authorization in map(authorization_from, self._table.in_order(partition(app), "pending#")):
-            if authorization.outcome is AuthorizationState.FAILED and authorization.sealed_answer is not None:
+            if authorization.state is AuthorizationState.FAILED and authorization.sealed_answer is not None:
                 yield authorization
 
     def invite_is_used(self, app: str, invite_id: str) -> bool:

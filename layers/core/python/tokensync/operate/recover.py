@@ -127,15 +127,15 @@ class Recoverer:
             return WorkResult(Result.NOTHING_DUE, self.ports.connections.write(record, released(record)))
 
         try:
-            outcome = self.worker.run(Work(connection=name), session, budget, act=rests)
-            waits = outcome.result is Result.POSTPONED and self._still_waits(outcome.record)
+            result = self.worker.run(Work(connection=name), session, budget, act=rests)
+            waits = result.result is Result.POSTPONED and self._still_waits(result.record)
         except TokensyncError as error:
             return RecoveryFinding("answer", str(name), "stays", str(error), again, later=True)
         count_attempts(session, self.ports)
         if waits:
             why = "its answer is kept, and could not be brought back now"
             return RecoveryFinding("answer", str(name), "stays", why, again, later=True)
-        return _finding(name, outcome)
+        return _finding(name, result)
 
     def _still_waits(self, record: Connection | None) -> bool:
         """Return whether the response of a postponed connection is still to be concluded."""
@@ -161,7 +161,7 @@ class Recoverer:
     def _reopened(self, authorization: Authorization) -> RecoveryFinding:
         """Make an authorization due again, for another day: its tokens are real, and only a name is missing."""
         app, now = authorization.key.app, self.ports.clock.now()
-        after = replace(authorization, outcome=AuthorizationState.WORKING, detail="", received_at=now, lease_until=None)
+        after = replace(authorization, state=AuthorizationState.WORKING, detail="", received_at=now, lease_until=None)
         try:
             self.ports.authorizations.write(authorization, after, next_at=now)
         except FenceLost:
@@ -206,18 +206,18 @@ def _place(name: str) -> tuple[str, bytes]:
     return app, account.encode("utf-8", "surrogatepass")
 
 
-def _finding(name: ConnectionName, outcome: WorkResult) -> RecoveryFinding:
+def _finding(name: ConnectionName, result: WorkResult) -> RecoveryFinding:
     """Return what became of a connection whose kept response was concluded."""
-    if outcome.result is Result.REFRESHED:
-        record = outcome.record
+    if result.result is Result.REFRESHED:
+        record = result.record
         needs = None if record is None or not record.unpublished else condition(record)
         if needs is None:
             return RecoveryFinding("answer", str(name), "brought_back", "its token is published")
         return RecoveryFinding("answer", str(name), "brought_back", needs.why, needs.command(name))
-    if outcome.result in (Result.LEASED_ELSEWHERE, Result.TAKEN_OVER):
+    if result.result in (Result.LEASED_ELSEWHERE, Result.TAKEN_OVER):
         return RecoveryFinding("answer", str(name), "queued", "another worker is at this connection")
-    needs = None if outcome.record is None else condition(outcome.record)
-    if needs is None or outcome.result is Result.NOTHING_DUE:
+    needs = None if result.record is None else condition(result.record)
+    if needs is None or result.result is Result.NOTHING_DUE:
         return RecoveryFinding("answer", str(name), _NOTHING, "its answer held nothing new")
-    later = outcome.result is Result.POSTPONED
+    later = result.result is Result.POSTPONED
     return RecoveryFinding("answer", str(name), "stays", needs.why, needs.command(name), later=later)

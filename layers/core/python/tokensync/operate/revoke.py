@@ -36,7 +36,7 @@ _RENEWED = (Status.ACTIVE, Status.HELD)
 class RevocationResult:
     """How a revocation ended. `failure` is why the provider did not revoke, None where it did or was not asked."""
 
-    outcome: WorkResult
+    work: WorkResult
     failure: Failure | None = None
 
 
@@ -95,19 +95,19 @@ class Revoker:
                 self.concluder.pause(session, failure)
             return self.committer.end_lease(record, record, Result.POSTPONED)
 
-        outcome = self.on_demand.under_lease(name, budget, act, session=session, even_quarantined=True)
+        result = self.on_demand.under_lease(name, budget, act, session=session, even_quarantined=True)
         if stale:
             return self._renewed(stale[0], session, budget)
-        return RevocationResult(outcome=outcome, failure=failures[0] if failures else None)
+        return RevocationResult(work=result, failure=failures[0] if failures else None)
 
     def _has_ended(self, seen: Connection) -> bool:
         return seen.access_expires_at is not None and seen.access_expires_at <= self.ports.clock.now()
 
     def _renewed(self, seen: Connection, session: Session, budget: Budget) -> RevocationResult:
         """Revoke with a new access token, where access tokens are presented: a dead one would end nothing."""
-        outcome = self.on_demand.refresh(seen.name, budget, generation=seen.generation)
-        if outcome.result not in (Result.REFRESHED, Result.REAUTHORIZE):
-            return RevocationResult(outcome=outcome)
+        result = self.on_demand.refresh(seen.name, budget, generation=seen.generation)
+        if result.result not in (Result.REFRESHED, Result.REAUTHORIZE):
+            return RevocationResult(work=result)
         return self._revoked(seen.name, session, budget, local=False, is_renewed=True)
 
     def _asked(self, grant: Grant, session: Session) -> Failure | None:

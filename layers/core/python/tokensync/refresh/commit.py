@@ -171,27 +171,27 @@ class Committer:
     ) -> WorkResult:
         """COMMIT that the seller has to authorize again, and alert the operator."""
         after = decisions.reauthorization_needed(after, now=self.ports.clock.now(), reason=reason)
-        outcome = self.publish_and_commit(before, after, grant, Result.REAUTHORIZE)
-        if outcome.result is Result.REAUTHORIZE:
+        result = self.publish_and_commit(before, after, grant, Result.REAUTHORIZE)
+        if result.result is Result.REAUTHORIZE:
             self.ports.alerts.tell(
                 "connection.reauthorize",
                 str(before.name),
                 detail=f"{_WHY[reason]}: the seller has to authorize again",
                 next_command=f"tokensync invite {before.name.app} --for {before.name}",
             )
-        return outcome
+        return result
 
     def deauthorized(self, record: Connection, grant: Grant) -> WorkResult:
         """COMMIT that the account ended its authorization, as the provider's webhook says, and alert the operator."""
-        outcome = self.ended(record, grant, reason=Reason.DEAUTHORIZED, result=Result.DISCONNECTED)
-        if outcome.result is Result.DISCONNECTED:
+        result = self.ended(record, grant, reason=Reason.DEAUTHORIZED, result=Result.DISCONNECTED)
+        if result.result is Result.DISCONNECTED:
             self.ports.alerts.tell(
                 "connection.disconnected",
                 str(record.name),
                 detail="the provider says that the account ended its authorization; nothing is refreshed any more",
                 next_command=f"tokensync invite {record.name.app} --for {record.name}",
             )
-        return outcome
+        return result
 
     def ended(self, record: Connection, grant: Grant, *, reason: str, result: Result) -> WorkResult:
         """COMMIT that the authorization is over, and publish it where anything was published."""
@@ -201,22 +201,22 @@ class Committer:
             return WorkResult(result, self.ports.connections.write(record, replace(after, generation=record.allocated)))
         if not after.publishing_is_due():
             return WorkResult(result, self.ports.connections.write(record, after))
-        outcome = self.publish_and_commit(record, after, grant, result)
-        return replace(outcome, result=result) if outcome.result is Result.ORPHANED else outcome
+        committed = self.publish_and_commit(record, after, grant, result)
+        return replace(committed, result=result) if committed.result is Result.ORPHANED else committed
 
     def orphaned(self, before: Connection, reason: str, after: Connection | None = None) -> WorkResult:
         """COMMIT that the secret is gone or not ours: the grant is kept, nothing is restored in silence."""
         gone = decisions.unpublishable(after or before, reason=reason, now=self.ports.clock.now())
-        outcome = WorkResult(Result.ORPHANED, self.ports.connections.write(before, gone))
+        result = WorkResult(Result.ORPHANED, self.ports.connections.write(before, gone))
         if gone.status is Status.DISCONNECTED:  # nobody is to bring it back
-            return outcome
+            return result
         self.ports.alerts.tell(
             "connection.orphaned",
             str(before.name),
             detail=f"its secret cannot be written: {reason}; the grant is kept",
             next_command=f"tokensync publish {before.name}",
         )
-        return outcome
+        return result
 
     def retry_at(self, failures: int) -> int:
         """Return when to try again after so many failures in a row."""

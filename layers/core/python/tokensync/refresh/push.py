@@ -198,17 +198,17 @@ class Pusher:
         """End the lease; publish where the owner changed."""
         after = released(after)
         if after.publishing_is_due():
-            outcome = self.committer.publish_and_commit(before, after, grant, result)
+            ended = self.committer.publish_and_commit(before, after, grant, result)
         else:
             try:
-                outcome = WorkResult(result, self.ports.connections.write(before, after))
+                ended = WorkResult(result, self.ports.connections.write(before, after))
             except FenceLost:
-                outcome = WorkResult(Result.TAKEN_OVER)
-        if outcome.result is Result.TAKEN_OVER:
+                ended = WorkResult(Result.TAKEN_OVER)
+        if ended.result is Result.TAKEN_OVER:
             self._keep_standing(before, after)
             # Our pair, older by now, may have come after the newest: the newest is handed over once more.
             self.ports.queue.send([Work(connection=before.name, push=True)])
-        return outcome
+        return ended
 
     def _keep_standing(self, marked: Connection, after: Connection) -> None:
         """Keep what the consumer answered to a marked request: the key it gave outlives every grant."""
