@@ -312,20 +312,20 @@ class ConnectionsContract:
         world.connections.write(idle, idle.with_consumer(sealed_consumer=b"marked"))
         taken, _ = world.connections.take_over(fresh(idle.name), until=SOON)
 
-        assert world.connections.replace_standing(idle.name, seen=b"marked", sealed=sealed)
+        assert world.connections.replace_consumer(idle.name, seen=b"marked", sealed=sealed)
         assert taken.with_consumer(sealed_consumer=sealed) == world.connections.get(idle.name)
 
     def test_a_consumers_standing_that_changed(self, world: World, idle: Connection) -> None:
         """What another wrote since is not undone; what a repeated request finds written is kept."""
         stands = world.connections.write(idle, idle.with_consumer(sealed_consumer=b"newer"))
 
-        assert not world.connections.replace_standing(idle.name, seen=b"marked", sealed=b"key")
-        assert world.connections.replace_standing(idle.name, seen=b"marked", sealed=b"newer")
+        assert not world.connections.replace_consumer(idle.name, seen=b"marked", sealed=b"key")
+        assert world.connections.replace_consumer(idle.name, seen=b"marked", sealed=b"newer")
         assert stands == world.connections.get(idle.name)
 
     def test_a_standing_of_the_unknown(self, world: World, name: ConnectionName) -> None:
         """There is nothing to replace, and nothing is made."""
-        assert not world.connections.replace_standing(name, seen=b"marked", sealed=b"key")
+        assert not world.connections.replace_consumer(name, seen=b"marked", sealed=b"key")
         assert world.connections.get(name) is None
 
     def test_the_same_authorization_never_replaces_itself(self, world: World, name: ConnectionName) -> None:
@@ -428,7 +428,7 @@ class ConnectionsContract:
         with pytest.raises(NewerSchema):
             world.connections.request_refresh(idle.name, generation=idle.generation, now=NOW)
         with pytest.raises(NewerSchema):
-            world.connections.replace_standing(idle.name, seen=b"marked", sealed=b"key")
+            world.connections.replace_consumer(idle.name, seen=b"marked", sealed=b"key")
         assert before == world.connections.get(idle.name)
 
     # ------------------------------------------------------------------------------------------ due and claim

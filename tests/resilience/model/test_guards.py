@@ -75,7 +75,7 @@ CUTS = {
     "reread": Cut(
         TWIN,
         "                attempt=None,\n",
-        "                attempt=standing.attempt,\n",
+        "                attempt=current.attempt,\n",
         ("I1", "I6", "although nothing went wrong", "I2"),
     ),
     "late_comparison": Cut(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensync.aws.host import NoFailpoints, seams
+from tokensync.aws.host import NoFailpoints, host_runtime
 from tokensync.aws.system import SystemClock
 from tokensync.oauth.addresses import PublicOnly
 
@@ -34,14 +34,14 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleType
 def test_the_clouds_layer_has_none_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the host's package there is nothing to switch on, whatever the environment says."""
     monkeypatch.delitem(sys.modules, "tokensync_host", raising=False)  # another test may have found it on its own path
-    policy, failpoints, clock = seams()
+    policy, failpoints, clock = host_runtime()
 
     assert (PublicOnly, NoFailpoints, SystemClock) == (type(policy), type(failpoints), type(clock))
 
 
 def test_the_hosts_layer_brings_it(host: ModuleType) -> None:
     """The same call finds the package where it is."""
-    policy, failpoints, clock = seams()
+    policy, failpoints, clock = host_runtime()
 
     expected = (host.PublicAndLoopback, host.FileFailpoints, host.ShiftedClock)
     assert expected == (type(policy), type(failpoints), type(clock))

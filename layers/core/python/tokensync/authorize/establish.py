@@ -49,7 +49,7 @@ class Establisher:
     ports: Ports
     committer: Committer
     kept_answers: KeptAnswers
-    restored: RestoredTable
+    restored_table: RestoredTable
 
     def establish(
         self,
@@ -73,7 +73,7 @@ class Establisher:
             NewerSchema, StoreUnavailable, SealingUnavailable: nothing was written.
         """
         until = budget.lease_until(self.ports.limits)
-        table = self.restored.id()
+        table = self.restored_table.id()
         holder = replace(self._holder(name, grant, source, session, until=until), table=table)
         floor = 0 if table is None else self.ports.clock.now()
         try:

@@ -46,7 +46,7 @@ class CodeExchange:
     ports: Ports
     consent: Consent
     finisher: Finisher
-    restored: RestoredTable
+    restored_table: RestoredTable
 
     def take_callback(
         self, query: Query, session: Session, signer: Signer, budget: Budget, *, cookie: Secret | None
@@ -150,7 +150,7 @@ class CodeExchange:
         code = query.code(session.provider, session.app)
         if code is not None:
             return self._exchange(key, code, session, budget=budget, cookie=cookie)
-        table = self.restored.id()
+        table = self.restored_table.id()
         authorization = self.ports.authorizations.consume(
             key, now=self.ports.clock.now(), lease_until=None, code="", table=table
         )
@@ -178,7 +178,7 @@ class CodeExchange:
         lease_until = budget.lease_until(self.ports.limits)
         # Bound to app and code: the same code under another state is the same code.
         mark = hashed(f"{key.app}.{code.reveal()}")
-        table = self.restored.id()
+        table = self.restored_table.id()
         authorization = self.ports.authorizations.consume(key, now=now, lease_until=lease_until, code=mark, table=table)
         self.ports.failpoints.reached("exchange.sent")
         if authorization.token_endpoint != provider.endpoint(app, "token"):

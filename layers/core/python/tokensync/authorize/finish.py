@@ -53,7 +53,7 @@ class Finisher:
     accounts: AccountReader
     establisher: Establisher
     verifier: Verifier
-    restored: RestoredTable
+    restored_table: RestoredTable
     redelivery: Redelivery
 
     def take_up(self, work: Work, session: Session, budget: Budget) -> WorkResult:
@@ -74,7 +74,7 @@ class Finisher:
             return WorkResult(Result.NOTHING_DUE)
         if authorization.sealed_answer is None:
             return WorkResult(Result.NOTHING_DUE)
-        if self.restored.is_unchecked(authorization):
+        if self.restored_table.is_unchecked(authorization):
             # It may have been finished since the backup, and its tokens refreshed.
             self._unusable(authorization, "restored_table", session)
             return WorkResult(Result.NOTHING_DUE)

@@ -22,7 +22,7 @@ class Redelivery:
     """Places the sealed responses to codes."""
 
     ports: Ports
-    restored: RestoredTable
+    restored_table: RestoredTable
 
     def place(self, key: AuthorizationKey, answer: bytes, *, fence: int) -> AuthorizationState:
         """Place the sealed response that the holder of `fence` got; return the state of its authorization.
@@ -51,7 +51,7 @@ class Redelivery:
             return working.state
         # Due when the callback's own lease ends; before that no worker could lease it.
         due = max(now, (working.lease_until or 0) + 1)
-        placed = replace(working, sealed_answer=answer, received_at=now, table=self.restored.id())
+        placed = replace(working, sealed_answer=answer, received_at=now, table=self.restored_table.id())
         return self.ports.authorizations.write(authorization, placed, next_at=due).state
 
     def _made_anew(self, key: AuthorizationKey, *, fence: int) -> Authorization:

@@ -168,14 +168,14 @@ class DynamoConnections:
         try:
             item = self._table.update(connection_key(name), change, returning="ALL_OLD")
         except ConditionFailed as failed:
-            standing = None if failed.item is None else connection_from(failed.item)
-            if standing is not None and standing.schema > SCHEMA:
+            current = None if failed.item is None else connection_from(failed.item)
+            if current is not None and current.schema > SCHEMA:
                 raise NewerSchema(f"a newer version wrote {name}") from None
-            if standing is not None and floor and max(standing.fence, standing.allocated) >= floor:
+            if current is not None and floor and max(current.fence, current.allocated) >= floor:
                 raise _NotBelow from None
             raise FenceLost(f"{name} was authorized by this authorization or a later one, or meanwhile") from None
-        stood = connection_from(item) if item else None
-        old = stood or Connection(name=name, provider=grant_holder.provider)
+        before = connection_from(item) if item else None
+        old = before or Connection(name=name, provider=grant_holder.provider)
         new = replace(
             grant_holder.with_consumer(sealed_consumer=old.consumer.sealed_consumer).with_due(
                 compare_at=(old.lease_until or 0) + 1
@@ -194,9 +194,9 @@ class DynamoConnections:
             last_error=None,
             history=(*old.history, *grant_holder.history),
         )
-        return new, stood
+        return new, before
 
-    def replace_standing(self, name: ConnectionName, *, seen: bytes, sealed: bytes | None) -> bool:
+    def replace_consumer(self, name: ConnectionName, *, seen: bytes, sealed: bytes | None) -> bool:
         """Replace what a consumer knows the connection by if it still is `seen`; return whether it was."""
         change = Change(
             condition="#schema <= :ours AND #sealed_consumer = :seen",

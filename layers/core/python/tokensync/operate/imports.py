@@ -56,7 +56,7 @@ class Importer:
     verification: Verification
     verifier: Verifier
     accounts: AccountReader
-    restored: RestoredTable
+    restored_table: RestoredTable
 
     def import_tokens(
         self, name: ConnectionName, fields: ImportFields, budget: Budget, *, replace: bool = False
@@ -110,7 +110,7 @@ class Importer:
             return grant
         if existing.sealed_grant is None or existing.obtained_at is None:
             return grant
-        if self.restored.is_unchecked(existing):  # workloads may read a newer one
+        if self.restored_table.is_unchecked(existing):  # workloads may read a newer one
             return grant
         old = Unsealer(self.ports.sealer).grant(existing)
         return changed(

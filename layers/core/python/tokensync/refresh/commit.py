@@ -78,7 +78,7 @@ class Committer:
         """COMMIT: write the record on condition of the fence, and with it release the lease. FenceLost is a result."""
         before, result = published.before, published.result
         try:
-            stands = self.ports.connections.write(before, published.after)
+            written = self.ports.connections.write(before, published.after)
         except FenceLost:
             # Our late publication may have overwritten a newer one: the next holder compares.
             self.kept_answers.set_aside(before, "superseded")
@@ -86,19 +86,19 @@ class Committer:
             return WorkResult(Result.TAKEN_OVER)
         self.ports.failpoints.reached("committed")
         self.ports.log.info(
-            "connection.committed", connection=str(stands.name), result=result, generation=stands.generation
+            "connection.committed", connection=str(written.name), result=result, generation=written.generation
         )
-        if stands.unpublished == QUOTA != before.unpublished:
+        if written.unpublished == QUOTA != before.unpublished:
             self.ports.alerts.tell(
                 "publishing.quota_reached",
-                str(stands.name),
+                str(written.name),
                 detail="its secret takes no further version today; the grant is kept, the secret is tried again every "
                 "hour, and the provider is not asked for anything until then",
-                next_command=f"tokensync publish {stands.name}",
+                next_command=f"tokensync publish {written.name}",
             )
-        if schedule.is_due(stands.due.push_at, self.ports.clock.now()):
-            self.ports.queue.send([Work(connection=stands.name)])
-        return WorkResult(result, stands, backpressure=published.backpressure)
+        if schedule.is_due(written.due.push_at, self.ports.clock.now()):
+            self.ports.queue.send([Work(connection=written.name)])
+        return WorkResult(result, written, backpressure=published.backpressure)
 
     def _published(self, after: Connection, grant: Grant) -> Connection:
         """Write the secret, and return the record that says so; what had to wait for it is due again."""
@@ -147,8 +147,8 @@ class Committer:
         )
         if compare:
             after = after.with_due(compare_at=at)
-        stands = self.ports.connections.write(record, after)
-        return WorkResult(Result.POSTPONED, stands, backpressure=backpressure, withheld=detail)
+        written = self.ports.connections.write(record, after)
+        return WorkResult(Result.POSTPONED, written, backpressure=backpressure, withheld=detail)
 
     def unreachable(self, record: Connection, event: str, error: PublishUnavailable) -> WorkResult:
         """Release a connection whose secret cannot be reached now: later it is compared again."""
