@@ -11,6 +11,7 @@ from tokensync.domain.errors import InvalidApp, TokensyncError, UnknownApp
 from tokensync.entry.exit_codes import FAILED
 from tokensync.operate.summary import condition
 from tokensync.providers import provider_named
+from tokensync.refresh.kept_answers import kept_answer
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import word
 from tokensync_cli.commands.run import Run
@@ -103,8 +104,6 @@ def _apps(target: Target) -> Iterator[Finding]:
 
 
 def _connections(target: Target) -> Iterator[Finding]:
-    from tokensync.operate.recover import is_answered  # noqa: PLC0415 - it is slow to load, and only this needs it
-
     now = target.clock.now()
     well = 0
     for name in target.apps.names():
@@ -113,7 +112,7 @@ def _connections(target: Target) -> Iterator[Finding]:
             if record.removed_at is not None:
                 continue
             message, following = _trouble(record, now=now, hands_on=hands_on)
-            if (record.lease_until or 0) < now and is_answered(record, target.connections):
+            if (record.lease_until or 0) < now and kept_answer(record, target.connections) is not None:
                 message, following = "waits for an answer that is kept", f"tokensync recover {word(record.name)}"
             if message:
                 text = f"{record.name}{'' if message.startswith(':') else ' '}{message}"

@@ -16,7 +16,7 @@ from tokensync.domain.errors import QueueUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import answer_binding
 from tokensync.domain.work import Work
-from tokensync.operate.recover import is_answered
+from tokensync.refresh.kept_answers import kept_answer
 
 DAY = 86_400
 OTHER = ConnectionName(APP, "another")
@@ -257,7 +257,7 @@ def test_an_earlier_refusal_that_is_kept_is_nothing(world: World) -> None:
     answer = recover(world)
 
     assert ([], 1, []) == (answer["found"], answer["compared"], world.shop.ledger)
-    assert not is_answered(world.stored(), world.connections)
+    assert kept_answer(world.stored(), world.connections) is None
 
 
 def test_a_fleet_is_compared_in_pieces() -> None:

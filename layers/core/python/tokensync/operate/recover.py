@@ -11,12 +11,13 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
-from tokensync.domain.connection import Phase, Status
+from tokensync.domain.connection import Status
 from tokensync.domain.errors import FenceLost, StoreUnavailable, TokensyncError
 from tokensync.domain.work import Work
 from tokensync.operate.dead_letters import RecoveryFinding
 from tokensync.operate.summary import condition, filled
 from tokensync.refresh.breaker import count_attempts
+from tokensync.refresh.kept_answers import kept_answer
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import released
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.domain.ports import Connections, Ports
+    from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
     from tokensync.operate.dead_letters import Redriver
     from tokensync.operate.on_demand import OnDemand
@@ -112,10 +113,7 @@ class Recoverer:
 
     def _may_be_answered(self, record: Connection) -> bool:
         """Return whether a response is kept that may count: to the last presentation, or to one before it."""
-        connections, earlier = self.ports.connections, () if record.attempt is None else record.attempt.earlier
-        return is_answered(record, connections) or any(
-            connections.aside(record.name, fence=fence) is not None for fence in earlier
-        )
+        return kept_answer(record, self.ports.connections, earlier=lambda _: True) is not None
 
     def _concluded(self, name: ConnectionName, budget: Budget) -> RecoveryFinding:
         """Conclude the response that a connection waits for: no provider is asked."""
@@ -128,7 +126,8 @@ class Recoverer:
 
         try:
             result = self.worker.run(Work(connection=name), session, budget, act=rests)
-            waits = result.result is Result.POSTPONED and self._still_waits(result.record)
+            after = result.record
+            waits = result.result is Result.POSTPONED and after is not None and self._may_be_answered(after)
         except TokensyncError as error:
             return RecoveryFinding("answer", str(name), "stays", str(error), again, later=True)
         count_attempts(session, self.ports)
@@ -136,10 +135,6 @@ class Recoverer:
             why = "its answer is kept, and could not be brought back now"
             return RecoveryFinding("answer", str(name), "stays", why, again, later=True)
         return _finding(name, result)
-
-    def _still_waits(self, record: Connection | None) -> bool:
-        """Return whether the response of a postponed connection is still to be concluded."""
-        return record is not None and self._may_be_answered(record)
 
     def _authorizations(self, budget: Budget) -> list[RecoveryFinding]:
         """Let the provider be asked once more whose account an answered authorization is, where that was given up."""
@@ -186,18 +181,6 @@ class Recoverer:
         records = chain.from_iterable(self.ports.connections.list(app) for app in apps)
         reached = _place(cursor)
         return (record for record in records if _place(str(record.name)) > reached)
-
-
-def is_answered(record: Connection, connections: Connections) -> bool:
-    """Return whether a response is kept that the connection's last attempt still waits for.
-
-    Raises:
-        StoreUnavailable: the table cannot be read now.
-    """
-    if record.phase is Phase.RECEIVED and record.sealed_answer is not None:
-        return True
-    attempt = record.attempt
-    return attempt is not None and connections.aside(record.name, fence=attempt.fence) is not None
 
 
 def _place(name: str) -> tuple[str, bytes]:
