@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.authorize.establish import GrantSource
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotLeased
@@ -19,6 +18,7 @@ from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import read_token_response
 from tokensync.refresh.account import missing_scopes, named_account, wrong_kind
+from tokensync.refresh.decisions import GrantSource
 from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:

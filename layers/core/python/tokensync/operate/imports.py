@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
-from tokensync.authorize.establish import GrantSource
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
 from tokensync.domain.grant import Grant
@@ -17,6 +16,7 @@ from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.operate.on_demand import UNREFRESHABLE
 from tokensync.refresh.account import kept_facts
+from tokensync.refresh.decisions import GrantSource
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 
