@@ -37,13 +37,11 @@ Scopes = Annotated[
     list[str] | None, typer.Option("--scope", metavar="S", help="A scope to ask for, or to expect; repeat it.")
 ]
 Endpoints = Annotated[
-    list[str] | None,
-    typer.Option("--endpoint", metavar="KEY=URL", help="Instead of the provider's own; repeat it."),
+    list[str] | None, typer.Option("--endpoint", metavar="KEY=URL", help="Instead of the provider's own; repeat it.")
 ]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; repeat it.")]
 Discover = Annotated[
-    str,
-    typer.Option("--discover", metavar="ISSUER", help="Read the server's endpoints from its metadata (oauth2)."),
+    str, typer.Option("--discover", metavar="ISSUER", help="Read the server's endpoints from its metadata (oauth2).")
 ]
 Sandbox = Annotated[
     bool, typer.Option("--sandbox", help="Register it at the embedded stack's sandbox; no id or secret.")

@@ -43,11 +43,9 @@ def add_to(app: typer.Typer) -> None:
     command(app, "list", example="tokensync list --status held")(list_connections)
     command(app, "show", example="tokensync show tiktok-shop/7010736057180325637")(show)
     command(app, "history", example="tokensync history tiktok-shop/7010736057180325637")(history)
-    command(
-        app,
-        "token",
-        example='curl -H "x-tts-access-token: $(tokensync token tiktok-shop/7010736057180325637)" …',
-    )(token)
+    command(app, "token", example='curl -H "x-tts-access-token: $(tokensync token tiktok-shop/7010736057180325637)" …')(
+        token
+    )
 
 
 def list_connections(run: Run, *, status: OfStatus = None, app: OfApp = None, removed: Removed = False) -> None:

@@ -74,12 +74,7 @@ def command(
 
 
 def choose(
-    run: Run,
-    *,
-    as_json: bool = False,
-    stack: str | None = None,
-    profile: str | None = None,
-    region: str | None = None,
+    run: Run, *, as_json: bool = False, stack: str | None = None, profile: str | None = None, region: str | None = None
 ) -> None:
     """Apply the shared options; one that follows the command wins over one that precedes it."""
     before = run.choice

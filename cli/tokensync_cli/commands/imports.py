@@ -23,8 +23,7 @@ _LONGEST_INPUT = 65_536  # characters: two tokens of the longest kind as JSON
 _STDIN = "-"
 
 Account = Annotated[
-    str | None,
-    typer.Option("--account", metavar="ID", help="The account's id with the provider.", show_default=False),
+    str | None, typer.Option("--account", metavar="ID", help="The account's id with the provider.", show_default=False)
 ]
 Label = Annotated[str, typer.Option("--label", metavar="L", help="Whose account it is.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace the connection of this account if there is one.")]

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from fakes import FakeClock, ScriptedFailpoints
 from tokensync.domain.errors import NoAnswer, NotSent
 from tokensync.domain.messages import Failure, FailureClass, ProviderResponse, Request
+from tokensync.domain.runtime import Limits
 from tokensync.oauth.http import present
 
 if TYPE_CHECKING:
     from tokensync.domain.errors import WireError
+    from tokensync.domain.ports import Ports
 
 REQUEST = Request(method="GET", url="https://provider.example/token")
 RESPONSE = ProviderResponse(status=200, received_at=9)
@@ -36,6 +39,13 @@ class ScriptedWire:
         return step
 
 
+def presented(wire: ScriptedWire, failpoints: ScriptedFailpoints, seconds: float = 10) -> ProviderResponse | Failure:
+    """Present the request within so many seconds."""
+    limits = Limits(provider=seconds)
+    ports = SimpleNamespace(wire=wire, clock=wire.clock, failpoints=failpoints, limits=limits)
+    return present(REQUEST, cast("Ports", ports))
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     """Return a clock that the tests move."""
@@ -52,7 +62,7 @@ def test_an_answer_comes_back_as_it_is(clock: FakeClock, failpoints: ScriptedFai
     """One request, one response, the whole time for it, and the failpoint behind it."""
     wire = ScriptedWire(clock, RESPONSE)
 
-    assert present(REQUEST, wire=wire, clock=clock, seconds=10, failpoints=failpoints) is RESPONSE
+    assert presented(wire, failpoints) is RESPONSE
     assert wire.given == [10]
     assert failpoints.seen == ["answered"]
 
@@ -61,7 +71,7 @@ def test_no_answer_is_ambiguous_and_never_sent_again(clock: FakeClock, failpoint
     """Once bytes have left, the request is not repeated, whatever time is left."""
     wire = ScriptedWire(clock, NoAnswer("reset"), RESPONSE)
 
-    failure = present(REQUEST, wire=wire, clock=clock, seconds=10, failpoints=failpoints)
+    failure = presented(wire, failpoints)
 
     assert failure == Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message="reset")
     assert len(wire.given) == 1
@@ -72,7 +82,7 @@ def test_what_did_not_leave_is_sent_again(clock: FakeClock, failpoints: Scripted
     """Where no byte left it is tried again after a pause, with what remains of the total time."""
     wire = ScriptedWire(clock, NotSent("refused"), NotSent("refused"), RESPONSE, takes=1.0)
 
-    assert present(REQUEST, wire=wire, clock=clock, seconds=10, failpoints=failpoints) is RESPONSE
+    assert presented(wire, failpoints) is RESPONSE
     assert clock.slept == [0.2, 0.4]
     assert wire.given == pytest.approx([10, 8.8, 7.4])
 
@@ -85,7 +95,7 @@ def test_trying_ends_within_the_total_time(
     began = clock.monotonic()
     wire = ScriptedWire(clock, NotSent("refused"), takes=takes)
 
-    failure = present(REQUEST, wire=wire, clock=clock, seconds=seconds, failpoints=failpoints)
+    failure = presented(wire, failpoints, seconds)
 
     assert failure == Failure(kind=FailureClass.NOT_SENT, code="not_sent", message="refused")
     assert clock.monotonic() - began <= max(seconds, takes)
@@ -96,7 +106,7 @@ def test_no_answer_after_a_repetition_is_ambiguous(clock: FakeClock, failpoints:
     """A repetition that does leave is as ambiguous as a first request."""
     wire = ScriptedWire(clock, NotSent("refused"), NoAnswer("timeout"))
 
-    failure = present(REQUEST, wire=wire, clock=clock, seconds=10, failpoints=failpoints)
+    failure = presented(wire, failpoints)
 
     assert isinstance(failure, Failure)
     assert failure.kind is FailureClass.AMBIGUOUS

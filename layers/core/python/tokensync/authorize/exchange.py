@@ -189,13 +189,7 @@ class CodeExchange:
             request = client_credentials_request(provider, app)
         else:
             request = code_request(provider, app, code, redirect_uri=authorization.redirect_uri, verifier=verifier)
-        response = present(
-            request,
-            wire=self.ports.wire,
-            clock=self.ports.clock,
-            seconds=self.ports.limits.provider,
-            failpoints=self.ports.failpoints,
-        )
+        response = present(request, self.ports)
         if isinstance(response, Failure):
             return self._failed(authorization, response.code)
         sealed = session.key.seal(response.to_bytes(), binding=authorization_binding(key))

@@ -246,11 +246,7 @@ class Finisher:
 
     def _refused(self, authorization: Authorization, failure: Failure, session: Session) -> Authorization:
         self.ports.log.warning(
-            "authorization.failed",
-            app=session.name,
-            failure=failure.kind,
-            code=failure.code,
-            trace_id=failure.trace_id,
+            "authorization.failed", app=session.name, failure=failure.kind, code=failure.code, trace_id=failure.trace_id
         )
         if failure.kind is FailureClass.CONFIGURATION:
             self.concluder.pause(session, failure)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def callback(config: CallbackConfig | None = None, clients: Clients | None = None) -> Callback:
     """Assemble the callback function, from its environment unless a test brings other parts."""
     config, clients = config or callback_config(), clients or aws_clients()
-    log = _log(config)
+    log = PowertoolsLog(service=config.service, level=config.log_level)
     table = DynamoTable(clients.dynamodb, config.table)
     ports = _ports(config, clients, table, log)
     keys = InviteKeys(clients.secrets, config.invite_key, ports.clock)
@@ -52,7 +52,7 @@ def callback(config: CallbackConfig | None = None, clients: Clients | None = Non
 def rotation(config: RotationConfig | None = None, clients: Clients | None = None) -> Rotation:
     """Assemble the rotation function, from its environment unless a test brings other parts."""
     config, clients = config or rotation_config(), clients or aws_clients()
-    log = _log(config)
+    log = PowertoolsLog(service=config.service, level=config.log_level)
     ports = _ports(config, clients, DynamoTable(clients.dynamodb, config.table), log)
     dead_letters = SqsDeadLetters(clients.sqs, config.dead_letter_queue_url)
     parts = RotationParts(ports, claim=config.claim_seconds, prefix=config.prefix, dead_letters=dead_letters)
@@ -64,10 +64,6 @@ def rotation(config: RotationConfig | None = None, clients: Clients | None = Non
         commands=parts.commands,
         stack=config.stack,
     )
-
-
-def _log(config: Config) -> PowertoolsLog:
-    return PowertoolsLog(service=config.service, level=config.log_level)
 
 
 def _ports(config: Config, clients: Clients, table: DynamoTable, log: PowertoolsLog) -> Ports:

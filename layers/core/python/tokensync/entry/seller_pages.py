@@ -69,11 +69,7 @@ class SellerPages:
             invite = self._invite(name, raw_query)
             session = self._session(name)
             consent = self.consent.begin(
-                invite,
-                session,
-                self.signer(),
-                cookie=_cookie(cookies),
-                redirect_uri=f"{base_url}/callback/{name}",
+                invite, session, self.signer(), cookie=_cookie(cookies), redirect_uri=f"{base_url}/callback/{name}"
             )
             self.known.learn(name)
         except (InvalidName, UnknownApp):

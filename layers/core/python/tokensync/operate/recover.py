@@ -106,7 +106,7 @@ class Recoverer:
         needs = condition(record)
         if needs is not None and (record.is_half_removed or record.status in _LEFT_ALONE):
             done.found.append(
-                RecoveryFinding("connection", str(record.name), "stays", needs.why, needs.command(record.name)),
+                RecoveryFinding("connection", str(record.name), "stays", needs.why, needs.command(record.name))
             )
             return []
         return compares

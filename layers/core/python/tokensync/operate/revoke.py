@@ -79,11 +79,7 @@ class Revoker:
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             failure = None if local else self._asked(grant, session)
-            if (
-                failure is not None
-                and failure.kind is FailureClass.REFUSED
-                and not _may_live_on(record, grant, session)
-            ):
+            if failure is not None and failure.kind is FailureClass.REFUSED and not _lives_on(record, grant, session):
                 failure = None
             if failure is None:
                 return self.committer.ended(record, grant, reason=Reason.REVOKED, result=Result.REVOKED)
@@ -115,13 +111,7 @@ class Revoker:
         request = revocation_request(session.provider, session.app, grant)
         if request is None:
             raise ValueError("a provider without a revocation call is not asked")
-        response = present(
-            request,
-            wire=self.ports.wire,
-            clock=self.ports.clock,
-            seconds=self.ports.limits.provider,
-            failpoints=self.ports.failpoints,
-        )
+        response = present(request, self.ports)
         if isinstance(response, Failure):
             return response
         known = (grant.refresh_token, grant.access_token, session.app.client_secret)
@@ -133,6 +123,6 @@ def _presents_access_token(session: Session) -> bool:
     return shape is not None and (shape.access_token or shape.header is not None)
 
 
-def _may_live_on(record: Connection, grant: Grant, session: Session) -> bool:
+def _lives_on(record: Connection, grant: Grant, session: Session) -> bool:
     """Return whether a refresh token may still work behind an access token that the provider calls invalid."""
     return _presents_access_token(session) and grant.refresh_token is not None and record.status in _RENEWED

@@ -153,13 +153,14 @@ def removed(record: Connection, *, now: int) -> Connection:
     )
 
 
-def republished(record: Connection, grant: Grant, *, provider: Provider, now: int, verifies_at: int) -> Connection:
+def republished(record: Connection, grant: Grant, *, provider: Provider, now: int, cadence: Cadence) -> Connection:
     """Return the record of an orphaned connection that is to have its secret again: active, and refreshed at once."""
     renew_at = verify_at = None
     if record.consumer.handed_over_at is None and provider.renews(grant):
         renew_at = now
     elif record.consumer.handed_over_at is None:
-        verify_at = grant.access_expires_at if provider.account_call is None else verifies_at
+        daily = schedule.verify_at(record.name, now=now, cadence=cadence)
+        verify_at = grant.access_expires_at if provider.account_call is None else daily
     warn_at = schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at)
     due = record.with_due(renew_at=renew_at, verify_at=verify_at, warn_at=warn_at)
     after = replace(due, status=Status.ACTIVE, reason="")

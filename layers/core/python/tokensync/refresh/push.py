@@ -94,13 +94,7 @@ class Pusher:
         if key is None or app.gives_away:
             marked = self.ports.connections.write(record, self._marked(record, pair, key))
         self.ports.failpoints.reached("push.marked")
-        response = present(
-            request,
-            wire=self.ports.wire,
-            clock=self.ports.clock,
-            seconds=self.ports.limits.provider,
-            failpoints=self.ports.failpoints,
-        )
+        response = present(request, self.ports)
         read: dict[str, Any] | Failure
         if isinstance(response, Failure):
             read = response
