@@ -92,7 +92,7 @@ def test_production_has_every_alarm(template: dict[str, Any]) -> None:
 
 
 def test_a_stopped_schedule_is_noticed_within_15_minutes(resources: Resources) -> None:
-    """Hardly a run in ten minutes, and up to five that CloudWatch looks further back where datapoints are missing."""
+    """Hardly a run in ten minutes, and some that CloudWatch looks further back where datapoints are missing."""
     alarm = resources["ScheduleStoppedAlarm"]["Properties"]
     assert alarm["Period"] * (alarm["EvaluationPeriods"] + 5) <= 15 * 60
     assert alarm["EvaluationPeriods"] - alarm["DatapointsToAlarm"] == 2
