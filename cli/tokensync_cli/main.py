@@ -10,6 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from tokensync.entry.exit_codes import INTERRUPTED
 from tokensync_cli.commands import (
     apps,
     connect,
@@ -17,21 +18,20 @@ from tokensync_cli.commands import (
     doctor,
     handover,
     imports,
+    one_connection,
     provider,
     recover,
     refresh,
     stack,
-    upkeep,
 )
 from tokensync_cli.commands.declare import Profile, Region, Stack, choose
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import INTERRUPTED
-from tokensync_cli.output.report import Failure, failure_of, show_trace
-from tokensync_cli.stack.embedded_project import EmbeddedProject
+from tokensync_cli.output.failures import Failure, failure_of, show_trace
+from tokensync_cli.stack.project import EmbeddedProject
 
 
 class CommandLine(TyperGroup):
-    """All commands. Whatever goes wrong in one is told here, with the next command and an exit code."""
+    """All commands. Every failure is printed here, with the next command and an exit code."""
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> Any:
         """Run one command and end the process with its exit code."""
@@ -53,7 +53,7 @@ class CommandLine(TyperGroup):
 
     @staticmethod
     def _end(failure: Failure, *, as_json: bool) -> None:
-        failure.tell(as_json=as_json)
+        failure.show(as_json=as_json)
         sys.exit(failure.exit_code)
 
 
@@ -77,7 +77,7 @@ def before(
     region: Region = None,
     as_json: bool = typer.Option(False, "--json", help="Print JSON; errors are JSON on stderr."),
 ) -> None:
-    """Take options that stand before the command."""
+    """Take options that precede the command."""
     run = context.find_object(Run)
     if run is not None:
         named = stack or os.environ.get("TOKENSYNC_STACK") or None
@@ -85,7 +85,7 @@ def before(
 
 
 for part in (
-    stack, provider, apps, connect, imports, connections, refresh, upkeep, handover, doctor, recover,
+    stack, provider, apps, connect, imports, connections, refresh, one_connection, handover, doctor, recover,
 ):  # fmt: skip
     part.add_to(app)
 

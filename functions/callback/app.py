@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tokensync.aws.handlers import cookies_of, headers_of, http_answer, raw_body
+from tokensync.aws.handlers import cookies_of, headers_of, http_response, raw_body
 from tokensync.aws.wiring import callback
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 CALLBACK = callback()
 
 
 @CALLBACK.guarded
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of API Gateway's HTTP API (payload 2.0), or one direct invocation."""
     budget = CALLBACK.budget(context)
     if "routeKey" not in event:
@@ -29,4 +32,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             page = CALLBACK.webhooks.receive(name, headers_of(event), raw_body(event), base_url=base_url)
         case _:
             page = CALLBACK.seller_pages.callback(name, query, cookies, budget, base_url=base_url)
-    return http_answer(page)
+    return http_response(page)

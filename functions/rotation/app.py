@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokensync.aws.wiring import rotation
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 ROTATION = rotation()
 
 
 @ROTATION.guarded
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Take one event: from EventBridge Scheduler, from SQS with partial batch responses, or a direct invocation."""
     budget = ROTATION.budget(context)
     if "Records" in event:
@@ -18,7 +21,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         report = ROTATION.batches.run(messages, budget)
         ROTATION.measured(report.results)
         return {"batchItemFailures": [{"itemIdentifier": message} for message in report.again]}
-    if event.get("source") == "tokensync.refresh.schedule":
+    if event.get("source") == "tokensync.schedule":
         ticked = ROTATION.ticker.tick(budget)
         return {"due": ticked.due, "queued": ticked.queued}
     return ROTATION.commands.answer(event, budget)

@@ -16,8 +16,7 @@ from tokensync.aws.apps import AwsApps
 from tokensync.aws.authorizations import DynamoAuthorizations
 from tokensync.aws.clients import Clients, aws_clients
 from tokensync.aws.connections import DynamoConnections
-from tokensync.aws.dynamodb import DynamoTable, key_of
-from tokensync.aws.items import from_attribute, to_attribute
+from tokensync.aws.dynamodb import DynamoTable, from_notation, in_notation, key_of
 from tokensync.aws.kms import KmsKeys
 from tokensync.aws.origin import DynamoOrigin
 from tokensync.aws.queue import SqsDeadLetters, SqsWorkQueue
@@ -83,7 +82,7 @@ def deploy(endpoint: str) -> Resources:
 
 
 class AwsWorld:
-    """See `ports.contracts.world.World`."""
+    """See `contracts.world.World`."""
 
     def __init__(self, resources: Resources) -> None:
         self.app = f"app-{uuid.uuid4().hex[:12]}"
@@ -128,14 +127,13 @@ class AwsWorld:
             Key=key_of(key),
             UpdateExpression="SET #name = :value",
             ExpressionAttributeNames={"#name": attribute},
-            ExpressionAttributeValues={":value": to_attribute(value)},
+            ExpressionAttributeValues=in_notation({":value": value}),
         )
 
     def attribute(self, key: Key, name: str) -> Any:
         """Return one attribute of an item."""
         found = self._raw.dynamodb.get_item(TableName=self.resources.table, Key=key_of(key), ConsistentRead=True)
-        item: dict[str, Any] = found["Item"]
-        return from_attribute(item[name]) if name in item else None
+        return from_notation(found["Item"]).get(name)
 
     def erase(self, key: Key) -> None:
         """Delete an item."""
@@ -158,7 +156,7 @@ class AwsWorld:
         self._raw.secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
 
     def versions(self, arn: str) -> dict[str, str]:
-        """Return what stands under AWSCURRENT and AWSPREVIOUS."""
+        """Return the values under AWSCURRENT and AWSPREVIOUS."""
         stages = self._raw.secrets.describe_secret(SecretId=arn)["VersionIdsToStages"]
         return {
             stage: self._raw.secrets.get_secret_value(SecretId=arn, VersionId=version)["SecretString"]
@@ -194,8 +192,8 @@ class AwsWorld:
     def buried(self) -> int:
         """Return how many there are, hidden or not."""
         counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        told = self._raw.sqs.get_queue_attributes(QueueUrl=self._dead, AttributeNames=list(counts))["Attributes"]
-        return sum(int(told[count]) for count in counts)
+        attributes = self._raw.sqs.get_queue_attributes(QueueUrl=self._dead, AttributeNames=list(counts))["Attributes"]
+        return sum(int(attributes[count]) for count in counts)
 
     def broken_dead_letters(self) -> SqsDeadLetters:
         """Return a dead-letter queue that does not exist."""

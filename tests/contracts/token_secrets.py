@@ -43,13 +43,13 @@ class TokenSecretsContract:
 
     def test_standing(self, world: World, name: ConnectionName) -> None:
         """A name is taken by any secret, one of another owner and one to be deleted too, and free once it is gone."""
-        assert not world.secrets.stands(name)
+        assert not world.secrets.exists(name)
         arn = world.plant_secret(name, "theirs", tags={})
-        assert world.secrets.stands(name)
+        assert world.secrets.exists(name)
         world.schedule_deletion(arn)
-        assert world.secrets.stands(name)
+        assert world.secrets.exists(name)
         world.destroy(arn)
-        assert not world.secrets.stands(name)
+        assert not world.secrets.exists(name)
 
     def test_writing(self, world: World, arn: str) -> None:
         """A new version becomes current, and the one before it previous."""

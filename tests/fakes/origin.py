@@ -28,7 +28,7 @@ class InMemoryOrigin(Failing):
         with self._attempt("restored"), self.table.lock:
             return None if self._mark().table == self.table.id else self.table.id
 
-    def webhook_event(self, table: str, *, now: int) -> bool:
+    def note_restored(self, table: str, *, now: int) -> bool:
         """Note that a restored table was noticed; tell whether nobody had noted it before."""
         del now
         with self._attempt("notice"), self.table.lock:

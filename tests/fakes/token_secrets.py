@@ -75,9 +75,9 @@ class InMemoryTokenSecrets(Failing):
             stored.put(document, token)
             return stored.arn
 
-    def stands(self, name: ConnectionName) -> bool:
+    def exists(self, name: ConnectionName) -> bool:
         """Return whether any secret has this name."""
-        with self._attempt("stands"), self._lock:
+        with self._attempt("exists"), self._lock:
             return token_secret_name(self.prefix, name) in self._by_name
 
     def put(self, arn: str, document: str, *, token: str) -> None:

@@ -192,10 +192,8 @@ class World:
         self.batches = rotation.batches
         self.ticker = rotation.ticker
         self.on_demand = rotation.on_demand
-        self.upkeep = rotation.upkeep
-        self.handing = rotation.handing
-        self.recovery = rotation.recovery
         self.commands = rotation.commands
+        self.consent = callback.consent
         self.code_exchange = callback.code_exchange
         self.callback_commands = callback.commands
         self.seller_pages = callback.seller_pages

@@ -187,6 +187,8 @@ def counts() -> dict[str, int]:
     getting = sum(route["Method"] == "GET" for route in routes)
     return {
         r"(\w+) alarms": len(of_type(template, "AWS::CloudWatch::Alarm")),
+        r"SAM asks for (\w+) parameters": len(template["Parameters"]),
+        r"asks (\w+) times, once for each route": len(routes),
         r"for (\w+) providers": len(PROVIDERS),
         r"(\w+) GET routes": getting,
         r"(\w+) POST route\b": len(routes) - getting,

@@ -1,20 +1,17 @@
-"""`app pause` and `app resume`: whether an app runs."""
+"""`app pause` and `app resume`."""
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Annotated
 
 import typer
 
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.names import app_name
-from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.declare import AppName, command
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.console import Tell
+from tokensync_cli.output.console import Say
 from tokensync_cli.stack.invoke import FunctionRefused, ask_rotation
 from tokensync_cli.stack.target import Target
-
-Name = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
 
 
 def add_to(group: typer.Typer) -> None:
@@ -23,42 +20,41 @@ def add_to(group: typer.Typer) -> None:
     command(group, "resume", example="tokensync app resume tiktok-shop")(resume)
 
 
-def pause(run: Run, name: Name) -> None:
+def pause(run: Run, name: AppName) -> None:
     """Pause an app: no refresh and no new connection until it is resumed."""
     target = run.target()
     changed = target.apps.pause(app_name(name), why="paused by an operator", now=target.clock.now())
-    _tell_state(run, name, paused=True, changed=changed)
+    _print_state(run, name, paused=True, changed=changed)
 
 
-def resume(run: Run, name: Name) -> None:
-    """Let a paused app run again, and ask once for each connection that was parked when it was paused."""
+def resume(run: Run, name: AppName) -> None:
+    """Let a paused app run again, and try once to refresh each connection that was parked with the pause."""
     target = run.target()
     changed = target.apps.resume(app_name(name), now=target.clock.now())
-    with run.out.progress(f"Asking for the parked connections of {name}") as tell:
-        asked = sum(1 for _ in _parked_asked(target, name, tell)) if changed else 0
+    with run.out.progress(f"Asking for the parked connections of {name}") as say:
+        asked = sum(1 for _ in _parked_asked(target, name, say)) if changed else 0
     paused = bool(target.apps.state(name).paused)
-    _tell_state(run, name, paused=paused, changed=changed and not paused)
+    _print_state(run, name, paused=paused, changed=changed and not paused)
     if asked:
         run.out.note(f"{asked} parked connections were asked for; see: tokensync list --app {name}")
 
 
-def _parked_asked(target: Target, name: str, tell: Tell) -> Iterator[str]:
-    """Present each parked connection's token once more, until the app is paused anew."""
+def _parked_asked(target: Target, name: str, say: Say) -> Iterator[str]:
+    """Present each parked connection's token once more, until the app is paused again."""
     for record in target.connections.list(name):
         if record.status is not Status.HELD or record.reason != Reason.REFUSED:
             continue
         if target.apps.state(name).paused:
             return
-        tell(f"Asking for {record.name}")
+        say(f"Asking for {record.name}")
         with suppress(FunctionRefused):
             ask_rotation(target, {"tokensync": "refresh", "connection": str(record.name), "force": True})
         yield str(record.name)
 
 
-def _tell_state(run: Run, name: str, *, paused: bool, changed: bool) -> None:
-    if run.out.as_json:
-        run.out.json({"app": name, "paused": paused, "changed": changed})
-        return
-    run.out.line(f"{name} {'is now' if changed else 'is'} {'paused' if paused else 'running'}.")
-    if paused:
-        run.out.note(f"Next: tokensync app resume {name}")
+def _print_state(run: Run, name: str, *, paused: bool, changed: bool) -> None:
+    run.out.result(
+        {"app": name, "paused": paused, "changed": changed},
+        f"{name} {'is now' if changed else 'is'} {'paused' if paused else 'running'}.",
+        following=f"tokensync app resume {name}" if paused else "",
+    )

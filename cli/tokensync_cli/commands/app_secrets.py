@@ -1,4 +1,4 @@
-"""`app set`, `app set-consumer-key`, `app rotate-secret`: what changes of an app while its connections stand."""
+"""`app set`, `app set-consumer-key`, `app rotate-secret`: changes of an app that keep its connections."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -10,15 +10,14 @@ from tokensync.domain.app import App
 from tokensync.domain.connection import Status
 from tokensync.domain.secret import Secret
 from tokensync.providers import CONSUMERS
-from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.declare import AppName, command
 from tokensync_cli.commands.describe import named, registered
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import CommandFailed, UsageFailed
+from tokensync_cli.output.failures import CommandFailed, UsageFailed
 from tokensync_cli.stack import registration
 from tokensync_cli.stack.invoke import FunctionRefused, ask_rotation
 from tokensync_cli.stack.target import Target
 
-Name = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
 Pairs = Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="Its settings.", show_default=False)]
 Key = Annotated[bool, typer.Option("--key-stdin", help="Read the key from stdin, instead of asking for it.")]
 SecretStdin = Annotated[
@@ -27,12 +26,12 @@ SecretStdin = Annotated[
 With = Annotated[
     str, typer.Option("--connection", metavar="CONNECTION", help="Prove it with this one.", show_default=False)
 ]
-WithoutProof = Annotated[bool, typer.Option("--without-proof", help="Replace the standing secret at once.")]
-Finish = Annotated[bool, typer.Option("--finish", help="Let the new secret that stands replace the old, unproven.")]
-Abort = Annotated[bool, typer.Option("--abort", help="Forget the new secret.")]
+WithoutProof = Annotated[bool, typer.Option("--without-proof", help="Replace the current secret at once.")]
+Finish = Annotated[bool, typer.Option("--finish", help="Replace the old secret by the stored new one, unproven.")]
+Abort = Annotated[bool, typer.Option("--abort", help="Forget the stored new secret.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Keep the new secret beside the old even if it is refused.")]
 
-# How a pause begins that a proven secret does not lift.
+# The words of pauses that a proven secret does not end.
 _OTHER_PAUSES = ("paused by an operator", "refreshes refused within")
 
 
@@ -43,12 +42,12 @@ def add_to(group: typer.Typer) -> None:
     command(group, "rotate-secret", example="tokensync app rotate-secret tiktok-shop")(rotate_secret)
 
 
-def set_settings(run: Run, name: Name, pairs: Pairs) -> None:
+def set_settings(run: Run, name: AppName, pairs: Pairs) -> None:
     """Change an app's settings; its connections stay."""
     target = run.target()
     app = registered(target, name, fresh=True)
     changed = registration.with_settings(app, pairs, is_embedded=target.is_embedded)
-    _check_standing(target, app, changed)
+    _check_fixed(target, app, changed)
     target.apps.update(changed)
     if run.out.as_json:
         run.out.json({"app": name, "settings": changed.settings})
@@ -66,8 +65,8 @@ def set_settings(run: Run, name: Name, pairs: Pairs) -> None:
         )
 
 
-def _check_standing(target: Target, app: App, changed: App) -> None:
-    """Refuse to change whose tokens an app's are while connections stand that were made under the old setting.
+def _check_fixed(target: Target, app: App, changed: App) -> None:
+    """Refuse to change whose tokens an app's are while it has connections made under the old setting.
 
     Raises:
         CommandFailed: nothing was changed.
@@ -75,17 +74,17 @@ def _check_standing(target: Target, app: App, changed: App) -> None:
     key = registration.first_fixed(app, changed)
     if not key:
         return
-    standing = sum(1 for record in target.connections.list(app.name) if record.removed_at is None)
-    if standing:
+    count = sum(1 for record in target.connections.list(app.name) if record.removed_at is None)
+    if count:
         raise CommandFailed(
-            f"{key} decides whose tokens these are, and {standing} connection{'s' if standing > 1 else ''} of "
+            f"{key} decides whose tokens these are, and {count} connection{'s' if count > 1 else ''} of "
             f"{app.name} came with the old one; nothing was changed. Register another app with the new one.",
             next_command=f"tokensync app add NAME --provider {app.provider} --set {key}={changed.settings[key]}",
             kind="ConnectionsStand",
         )
 
 
-def set_consumer_key(run: Run, name: Name, *, key_stdin: Key = False) -> None:
+def set_consumer_key(run: Run, name: AppName, *, key_stdin: Key = False) -> None:
     """Store the API key of your account with API2Cart in an app."""
     target = run.target()
     app = registered(target, name, fresh=True)
@@ -98,17 +97,16 @@ def set_consumer_key(run: Run, name: Name, *, key_stdin: Key = False) -> None:
         )
     key = _secret(run, f"{consumer.title} key", from_stdin=key_stdin, option="--key-stdin")
     target.apps.update(replace(app, api2cart_key=key))
-    if run.out.as_json:
-        run.out.json({"app": name, "consumer": consumer.name, "stored": True})
-    else:
-        run.out.line(f"{name} has a key for {consumer.title}.")
-    if not app.push and not app.gives_away:
-        run.out.note(f"Next: tokensync app set {name} push={consumer.name}")
+    run.out.result(
+        {"app": name, "consumer": consumer.name, "stored": True},
+        f"{name} has a key for {consumer.title}.",
+        following="" if app.push or app.gives_away else f"tokensync app set {name} push={consumer.name}",
+    )
 
 
 def rotate_secret(
     run: Run,
-    name: Name,
+    name: AppName,
     *,
     client_secret_stdin: SecretStdin = False,
     connection: With = "",
@@ -117,16 +115,16 @@ def rotate_secret(
     abort: Abort = False,
     keep: Keep = False,
 ) -> None:
-    """Replace an app's client secret, once a call under the new one has succeeded; both stand until then."""
+    """Replace an app's client secret, once a call under the new one has succeeded; both are kept until then."""
     if ((finish or without_proof) and (abort or keep or connection)) or (abort and keep):
         raise UsageFailed(
-            "--finish and --without-proof prove nothing, and --abort gives up: each stands alone.",
+            "--finish and --without-proof prove nothing, and --abort gives up: each goes without the others.",
             next_command="tokensync app rotate-secret --help",
         )
     target = run.target()
     app = registered(target, name, fresh=True)
     if abort or finish:
-        _end_standing(run, target, app, finish=finish)
+        _end_rotation(run, target, app, finish=finish)
         return
     app = _with_candidate(run, target, app, from_stdin=client_secret_stdin)
     proven_by = None if without_proof else _proven(run, target, app, connection=connection, keep=keep)
@@ -136,14 +134,14 @@ def rotate_secret(
 def _secret(run: Run, prompt: str, *, from_stdin: bool, option: str) -> Secret:
     if not from_stdin and not run.is_interactive():
         raise UsageFailed(
-            f"{prompt}: it is asked for on a terminal, and this is none.",
+            f"{prompt}: it is asked for on a terminal, and this is no terminal.",
             next_command=f"the same command with {option} and the secret on stdin",
         )
     return Secret(run.read_text(prompt, hidden=True, at_most=registration.LONGEST_SECRET))
 
 
-def _end_standing(run: Run, target: Target, app: App, *, finish: bool) -> None:
-    """Promote or forget a new secret that stands already."""
+def _end_rotation(run: Run, target: Target, app: App, *, finish: bool) -> None:
+    """Promote or forget a new secret that is stored already."""
     if app.new_client_secret is None:
         raise CommandFailed(
             f"{app.name} has no new client secret.",
@@ -154,13 +152,13 @@ def _end_standing(run: Run, target: Target, app: App, *, finish: bool) -> None:
         _promote(run, target, app, proven_by=None)
         return
     target.apps.update(replace(app, new_client_secret=None))
-    _tell(run, app, f"{app.name} keeps its client secret; the new one is forgotten.", rotated=False)
+    _show(run, app, f"{app.name} keeps its client secret; the new one is forgotten.", rotated=False)
 
 
 def _with_candidate(run: Run, target: Target, app: App, *, from_stdin: bool) -> App:
-    """Return the app with a new secret beside the standing one; one that stands already is taken up."""
+    """Return the app with a new secret beside the current one; a new secret that is stored already is used."""
     if app.new_client_secret is not None and not from_stdin:
-        run.out.note("A new client secret stands already; going on with that one.")
+        run.out.note("A new client secret is stored already; going on with that one.")
         return app
     secret = _secret(run, "New client secret", from_stdin=from_stdin, option="--client-secret-stdin")
     if secret == app.client_secret:
@@ -176,7 +174,7 @@ def _proven(run: Run, target: Target, app: App, *, connection: str, keep: bool) 
     """Prove the new secret; return the connection that did.
 
     Raises:
-        CommandFailed: it was refused, and is forgotten unless it is to be kept; or nothing was learned of it.
+        CommandFailed: the secret was refused, and is forgotten unless `keep`; or nothing is known of it.
     """
     payload: dict[str, object] = {"tokensync": "prove", "app": app.name}
     if connection:
@@ -185,10 +183,10 @@ def _proven(run: Run, target: Target, app: App, *, connection: str, keep: bool) 
         with run.out.progress("Proving the new client secret"):
             answer = ask_rotation(target, payload)
     except FunctionRefused as refused:
-        rest = "Both secrets stand, and the old one is used."
+        rest = "Both secrets are kept, and the old one is used."
         following = refused.next_command
         if refused.kind == "secret_refused":
-            rest = f"The old one stands{', and both are kept' if keep else ''}."
+            rest = f"{'Both are kept, and the old one is used' if keep else 'The old one is kept'}."
             if not keep:
                 target.apps.update(replace(app, new_client_secret=None))
         elif refused.kind == "NoConnection":
@@ -202,23 +200,23 @@ def _proven(run: Run, target: Target, app: App, *, connection: str, keep: bool) 
 
 
 def _promote(run: Run, target: Target, app: App, *, proven_by: str | None) -> None:
-    """Let the new secret replace the standing one, and the app run again if that one's refusal had paused it."""
-    stands = target.apps.get(app.name, fresh=True)
-    if app.new_client_secret is None or stands.new_client_secret != app.new_client_secret:
+    """Let the new secret replace the current one, and the app run again if that one's refusal had paused it."""
+    current = target.apps.get(app.name, fresh=True)
+    if app.new_client_secret is None or current.new_client_secret != app.new_client_secret:
         raise CommandFailed(
             f"Somebody else changed the secrets of {app.name} just now; nothing was replaced.",
             next_command=f"tokensync app show {app.name}",
             kind="Changed",
         )
-    target.apps.update(replace(stands, client_secret=app.new_client_secret, new_client_secret=None))
+    target.apps.update(replace(current, client_secret=app.new_client_secret, new_client_secret=None))
     why = target.apps.state(app.name).paused
     resumed = bool(why) and not any(other in why for other in _OTHER_PAUSES)
     if resumed:
         target.apps.resume(app.name, now=target.clock.now())
-    if stands.push:
-        _push_all(run, target, stands)
+    if current.push:
+        _push_all(run, target, current)
     proof = "not proven" if proven_by is None else f"proven by {proven_by}"
-    _tell(run, app, f"{app.name} has a new client secret, {proof}.", rotated=True, proven_by=proven_by, resumed=resumed)
+    _show(run, app, f"{app.name} has a new client secret, {proof}.", rotated=True, proven_by=proven_by, resumed=resumed)
     if resumed:
         run.out.note(f"{app.name} was paused as its old secret was refused, and runs again.")
     elif why:
@@ -226,17 +224,14 @@ def _promote(run: Run, target: Target, app: App, *, proven_by: str | None) -> No
 
 
 def _push_all(run: Run, target: Target, app: App) -> None:
-    """Let the consumer have the new secret with each pair; what fails is made up for by the next refresh."""
-    with run.out.progress(f"Handing the new secret to {app.push}") as tell:
+    """Hand the new secret to the consumer with each pair; the next refresh repeats what fails."""
+    with run.out.progress(f"Handing the new secret to {app.push}") as say:
         for record in target.connections.list(app.name):
             if record.status is Status.ACTIVE and record.removed_at is None and record.consumer.handed_over_at is None:
-                tell(f"Pushing {record.name}")
+                say(f"Pushing {record.name}")
                 with suppress(FunctionRefused):
                     ask_rotation(target, {"tokensync": "push", "connection": str(record.name), "to": app.push})
 
 
-def _tell(run: Run, app: App, line: str, *, rotated: bool, proven_by: str | None = None, resumed: bool = False) -> None:
-    if run.out.as_json:
-        run.out.json({"app": app.name, "rotated": rotated, "proven_by": proven_by, "resumed": resumed})
-    else:
-        run.out.line(line)
+def _show(run: Run, app: App, line: str, *, rotated: bool, proven_by: str | None = None, resumed: bool = False) -> None:
+    run.out.result({"app": app.name, "rotated": rotated, "proven_by": proven_by, "resumed": resumed}, line)

@@ -13,12 +13,12 @@ from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.providers import provider_named
 from tokensync_cli.commands import app_running, app_secrets
-from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.declare import AppName, Yes, command
 from tokensync_cli.commands.describe import registered
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import CommandFailed, UsageFailed
+from tokensync_cli.output.failures import CommandFailed, UsageFailed
 from tokensync_cli.output.times import moment
-from tokensync_cli.stack import registration
+from tokensync_cli.stack import addresses, registration
 from tokensync_cli.stack.invoke import FunctionRefused, ask_callback
 from tokensync_cli.stack.registration import Wanted
 from tokensync_cli.stack.seeding import sandboxed
@@ -26,13 +26,12 @@ from tokensync_cli.stack.target import Target
 
 _GRANT = "grant"  # the setting by which an app chooses where its tokens come from
 
-Name = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
 Provider = Annotated[str, typer.Option("--provider", metavar="P", help="Its provider; see `tokensync provider list`.")]
 ClientId = Annotated[str, typer.Option("--client-id", metavar="ID", help="The provider calls it app key at times.")]
 SecretStdin = Annotated[
     bool, typer.Option("--client-secret-stdin", help="Read the client secret from stdin, instead of asking for it.")
 ]
-ServiceId = Annotated[str, typer.Option("--service-id", metavar="ID", help="What the authorization link names.")]
+ServiceId = Annotated[str, typer.Option("--service-id", metavar="ID", help="The id in the authorization link.")]
 AppRegion = Annotated[str, typer.Option("--region", metavar="R", help="The provider's region (not AWS's).")]
 Scopes = Annotated[
     list[str] | None, typer.Option("--scope", metavar="S", help="A scope to ask for, or to expect; repeat it.")
@@ -49,7 +48,6 @@ Discover = Annotated[
 Sandbox = Annotated[
     bool, typer.Option("--sandbox", help="Register it at the embedded stack's sandbox; no id or secret.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -68,7 +66,7 @@ def add_to(app: typer.Typer) -> None:
 
 def add(
     run: Run,
-    name: Name,
+    name: AppName,
     *,
     provider: Provider,
     client_id: ClientId = "",
@@ -115,22 +113,22 @@ def add(
             wanted = _discovered(run, target, wanted, discover)
         app = _with_secret(run, target, wanted, yes=yes, from_stdin=client_secret_stdin)
     target.apps.register(app)
-    _tell_added(run, target, app)
+    _print_added(run, target, app)
 
 
 def _discovered(run: Run, target: Target, wanted: Wanted, issuer: str) -> Wanted:
-    """Ask the stack to read the server's metadata: it is the stack that will speak to the server."""
+    """Ask the stack to read the server's metadata, as the stack will speak to the server."""
     if registration.known_provider(wanted.provider).hosts is not None:
         raise UsageFailed(
             f"--discover is for the provider oauth2; {wanted.provider} is known already.",
             next_command="tokensync provider list",
         )
-    registration.check_issuer(issuer, is_embedded=target.is_embedded)
+    addresses.check_issuer(issuer, is_embedded=target.is_embedded)
     with run.out.progress(f"Reading the metadata of {issuer}"):
         try:
             found = ask_callback(target, {"tokensync": "discover", "issuer": issuer})
         except FunctionRefused as refused:
-            # What the operator said already stands in the command that does without the metadata.
+            # The next command repeats what the operator gave, and does without the metadata.
             raise CommandFailed(
                 refused.message,
                 next_command=f"{wanted.command()} --endpoint token=URL --endpoint authorize=URL"
@@ -146,10 +144,10 @@ def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_st
     app = wanted.checked(is_embedded=target.is_embedded)
     if not from_stdin and not run.is_interactive():
         raise UsageFailed(
-            "The client secret is asked for on a terminal, and this is none.",
+            "The client secret is asked for on a terminal, and this is no terminal.",
             next_command=f"{wanted.command()} --client-secret-stdin",
         )
-    hosts = registration.live_hosts(app)
+    hosts = addresses.live_hosts(app)
     if target.is_embedded and hosts:
         run.confirm(
             f"{app.name} speaks to {', '.join(hosts)}, and the embedded stack keeps its tokens in plain files under "
@@ -161,7 +159,7 @@ def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_st
     return replace(app, client_secret=Secret(secret))
 
 
-def _tell_added(run: Run, target: Target, app: App) -> None:
+def _print_added(run: Run, target: Target, app: App) -> None:
     redirect_url = target.outputs.redirect_url(app.name)
     provider = provider_named(app.provider).for_app(app)
     warning = registration.lifetime_warning(app, provider)
@@ -169,15 +167,15 @@ def _tell_added(run: Run, target: Target, app: App) -> None:
         run.out.warn(warning)
     following = registration.first_command(app, provider)
     if run.out.as_json:
-        told_json = registration.as_json(app, redirect_url=redirect_url)
-        run.out.json({**told_json, "next": following, "warning": warning or None})
+        shown_json = registration.as_json(app, redirect_url=redirect_url)
+        run.out.json({**shown_json, "next": following, "warning": warning or None})
         return
-    told = {"app": app.name, "provider": app.provider, "redirect URL": redirect_url}
+    shown = {"app": app.name, "provider": app.provider, "redirect URL": redirect_url}
     if provider.grant_type is not GrantType.AUTHORIZATION_CODE:
-        del told["redirect URL"]  # nobody is ever sent there
+        del shown["redirect URL"]  # no browser is ever sent there
     if provider.webhook is not None:
-        told["webhook URL"] = f"{target.outputs.webhook_url}/{app.name}"
-    run.out.fields(told)
+        shown["webhook URL"] = f"{target.outputs.webhook_url}/{app.name}"
+    run.out.fields(shown)
     if not app.is_sandboxed and provider.grant_type is GrantType.AUTHORIZATION_CODE:
         run.out.note("Register that redirect URL with the provider, letter by letter.")
     if app.push:
@@ -221,9 +219,9 @@ def list_apps(run: Run) -> None:
 
 
 def _redirect_url(target: Target, state: AppState) -> str | None:
-    """Return where an app's accounts come back to, None where nobody is ever sent away."""
+    """Return the redirect URL of an app, None if its provider has no consent page."""
     grant_type = GrantType.AUTHORIZATION_CODE
-    with suppress(TokensyncError):  # one that cannot be read keeps its line
+    with suppress(TokensyncError):  # an app that cannot be read keeps its line
         provider = provider_named(state.provider)
         if _GRANT in provider.settings:
             provider = provider.for_app(target.apps.get(state.name))
@@ -231,30 +229,30 @@ def _redirect_url(target: Target, state: AppState) -> str | None:
     return target.outputs.redirect_url(state.name) if grant_type is GrantType.AUTHORIZATION_CODE else None
 
 
-def show(run: Run, name: Name) -> None:
+def show(run: Run, name: AppName) -> None:
     """Show one app; its client secret is never shown."""
     target = run.target()
     app = registered(target, name)
     state = target.apps.state(name)
-    told = registration.as_json(app, redirect_url=target.outputs.redirect_url(name))
+    shown = registration.as_json(app, redirect_url=target.outputs.redirect_url(name))
     if run.out.as_json:
-        run.out.json({**told, "paused": state.paused or None, "paused_at": state.paused_at})
+        run.out.json({**shown, "paused": state.paused or None, "paused_at": state.paused_at})
         return
     now = target.clock.now()
     paused = f"{state.paused} ({moment(state.paused_at, now=now)})" if state.paused else "no"
-    run.out.fields({**told, "client_secret": "stored, never shown", "paused": paused})
+    run.out.fields({**shown, "client_secret": "stored, never shown", "paused": paused})
     if state.paused:
         run.out.note(f"Next: tokensync app resume {name}")
 
 
-def remove(run: Run, name: Name, *, yes: Yes = False) -> None:
+def remove(run: Run, name: AppName, *, yes: Yes = False) -> None:
     """Remove an app. Its connections are kept, but nothing refreshes them any more."""
     target = run.target()
     app_name(name)
-    standing = sum(1 for record in target.connections.list(name) if record.removed_at is None)
-    if standing:
+    count = sum(1 for record in target.connections.list(name) if record.removed_at is None)
+    if count:
         run.confirm(
-            f"{standing} connection{'s' if standing > 1 else ''} of {name} would no longer be refreshed; the secrets "
+            f"{count} connection{'s' if count > 1 else ''} of {name} would no longer be refreshed; the secrets "
             "would keep the last tokens until these expire. Adding the app again under its name takes them up again. "
             f"Remove {name}?",
             yes=yes,
@@ -262,10 +260,10 @@ def remove(run: Run, name: Name, *, yes: Yes = False) -> None:
         )
     target.apps.remove(name)
     if run.out.as_json:
-        run.out.json({"app": name, "removed": True, "connections": standing})
+        run.out.json({"app": name, "removed": True, "connections": count})
         return
     run.out.line(f"{name} is removed.")
-    if standing:
-        stays = "connection stays as it is and is" if standing == 1 else "connections stay as they are and are"
-        run.out.note(f"{standing} {stays} not refreshed.")
+    if count:
+        stays = "connection stays as it is and is" if count == 1 else "connections stay as they are and are"
+        run.out.note(f"{count} {stays} not refreshed.")
     run.out.note("Its secret is kept for AWS's recovery window; adding the app again brings it back.")

@@ -1,4 +1,4 @@
-"""`invite`, `connect`, `paste`: how an account becomes a connection."""
+"""`invite`, `connect`, `paste`: the ways from an account to a connection."""
 
 import secrets
 from collections.abc import Sequence
@@ -11,18 +11,19 @@ from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import BadRequest
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.text import LABEL_LENGTH, one_line
+from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND
 from tokensync.oauth.callback import Query
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import provider_named
-from tokensync_cli.commands.declare import command
-from tokensync_cli.commands.describe import found, named, registered, summarized, word
+from tokensync_cli.commands.declare import AppName, command
+from tokensync_cli.commands.describe import check_runs, first_connection, found, named, registered, summarized, word
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, CommandFailed, UsageFailed, sentence
+from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
 from tokensync_cli.output.times import DAY, HOUR, moment, seconds_of, span
 from tokensync_cli.stack.invoke import ask_callback
 from tokensync_cli.stack.target import Target
 
-_AUTHORIZED = "connection.authorized"  # the event by which a connection's history tells a new authorization
+_AUTHORIZED = "connection.authorized"  # the event of a new authorization in a connection's history
 _LOOK_SECONDS = 1.0
 _LONGEST_INVITE = 90 * DAY
 _LONGEST_PASTED = 8192  # characters
@@ -33,13 +34,8 @@ _INSTEAD = {
     GrantType.REFRESH_TOKEN: "its connections are imported",
     GrantType.CLIENT_CREDENTIALS: "it acts for itself, so its token is minted",
 }
-_INSTEAD_COMMAND = {
-    GrantType.REFRESH_TOKEN: "tokensync import {name} --account ID",
-    GrantType.CLIENT_CREDENTIALS: "tokensync connect {name}",
-}
 
-App = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
-Label = Annotated[str, typer.Option("--label", metavar="L", help="Whom it is for; stands on the seller's pages.")]
+Label = Annotated[str, typer.Option("--label", metavar="L", help="Whose account it is; the seller's pages show it.")]
 For = Annotated[
     str | None,
     typer.Option("--for", metavar="CONNECTION", help="Re-authorize this connection and no other.", show_default=False),
@@ -59,7 +55,7 @@ def add_to(app: typer.Typer) -> None:
     command(app, "paste", example="tokensync paste tiktok-shop < redirect-url.txt")(paste)
 
 
-def invite(run: Run, name: App, *, label: Label = "", expires: Expires = "7d", connection: For = None) -> None:
+def invite(run: Run, name: AppName, *, label: Label = "", expires: Expires = "7d", connection: For = None) -> None:
     """Print a link that lets one seller authorize an app."""
     seconds = seconds_of(expires, option="--expires", at_most=_LONGEST_INVITE)
     target = run.target()
@@ -68,34 +64,27 @@ def invite(run: Run, name: App, *, label: Label = "", expires: Expires = "7d", c
     paused = target.apps.state(name).paused
     if paused:
         run.out.warn(f"{name} is paused ({paused}): the link works once it runs again.")
-    if run.out.as_json:
-        run.out.json({"url": url, "expires_at": made.expires_at, "paused": paused or None})
-        return
-    run.out.line(url)
+    run.out.result({"url": url, "expires_at": made.expires_at, "paused": paused or None}, url)
     run.out.note(f"It works for one connection and expires {moment(made.expires_at, now=target.clock.now())}.")
 
 
 def connect(
     run: Run,
-    name: App,
+    name: AppName,
     *,
     label: Label = "",
     connection: For = None,
     no_browser: NoBrowser = False,
     timeout: Timeout = "10m",
 ) -> None:
-    """Open an invite in your browser and wait until the connection stands."""
+    """Open an invite in your browser and wait until the account is connected."""
     seconds = seconds_of(timeout, option="--timeout", at_most=HOUR)
     target = run.target()
     if _provider(target, name).grant_type is GrantType.CLIENT_CREDENTIALS:
         _mint(run, target, name, label=label)
         return
     made = _invite(target, name, label=label, seconds=HOUR, connection=connection)
-    paused = target.apps.state(name).paused
-    if paused:
-        raise CommandFailed(
-            f"{name} is paused: {paused}.", next_command=f"tokensync app resume {name}", kind="AppPaused"
-        )
+    check_runs(target, name)
     url = invite_url(target.outputs.base_url, target.signer(), made)
     before = {record.name: _authorized_at(record) for record in target.connections.list(name)}
     is_open = not no_browser and run.browse(url)
@@ -103,31 +92,32 @@ def connect(
     run.out.say(url)
     with run.out.progress("Waiting for the authorization in the browser"):
         record = _awaited(target, made, before, seconds=seconds)
-    if run.out.as_json:
-        run.out.json(summarized(target, record))
-        return
-    run.out.line(f"{record.name} is connected: {record.label or 'no label'}, generation {record.generation}.")
-    run.out.note(f"Next: tokensync token {word(record.name)}")
+    run.out.result(
+        summarized(target, record),
+        f"{record.name} is connected: {record.label or 'no label'}, generation {record.generation}.",
+        following=f"tokensync token {word(record.name)}",
+    )
 
 
 def _mint(run: Run, target: Target, name: str, *, label: str) -> None:
-    """Mint the first token of an app that acts for itself: nobody is asked."""
+    """Mint the first token of an app that acts for itself, without a consent."""
     with run.out.progress("Asking the provider for a token"):
         answer = ask_callback(target, {"tokensync": "mint", "app": name, "label": _checked(label, f"connect {name}")})
-    if run.out.as_json:
-        run.out.json(summarized(target, found(target, str(answer.get("connection")))))
-        return
-    run.out.line(f"{answer.get('connection')} is connected: the app acts for itself, and nobody was asked.")
-    run.out.note(f"Next: tokensync token {word(str(answer.get('connection')))}")
+    name = str(answer.get("connection"))
+    run.out.result(
+        summarized(target, found(target, name)) if run.out.as_json else None,
+        f"{name} is connected: the app acts for itself, and nobody was asked.",
+        following=f"tokensync token {word(name)}",
+    )
 
 
 def _provider(target: Target, name: str) -> Provider:
-    """Return what the app's provider is for it."""
+    """Return the app's provider, with the app's settings applied."""
     app = registered(target, name)
     return provider_named(app.provider).for_app(app)
 
 
-def paste(run: Run, name: App, *, begin: Begin = False, label: Label = "") -> None:
+def paste(run: Run, name: AppName, *, begin: Begin = False, label: Label = "") -> None:
     """Exchange a redirect URL or a bare code from stdin, where no callback reaches the stack."""
     target = run.target()
     provider = _provider(target, name)
@@ -143,11 +133,12 @@ def paste(run: Run, name: App, *, begin: Begin = False, label: Label = "") -> No
     _check_pasted(name, text, codes=provider.callback.code)
     with run.out.progress("Exchanging the code"):
         answer = ask_callback(target, {"tokensync": "paste", "app": name, "text": text})
-    if run.out.as_json:
-        run.out.json({"outcome": answer.get("outcome"), "connection": answer.get("connection")})
-        return
-    run.out.line(f"{answer.get('connection')} is connected.")
-    run.out.note(f"Next: tokensync show {word(str(answer.get('connection')))}")
+    connection = answer.get("connection")
+    run.out.result(
+        {"outcome": answer.get("outcome"), "connection": connection},
+        f"{connection} is connected.",
+        following=f"tokensync show {word(str(connection))}",
+    )
 
 
 def _check_pasted(name: str, text: str, *, codes: Sequence[str]) -> None:
@@ -183,7 +174,7 @@ def _invite(target: Target, name: str, *, label: str, seconds: int, connection: 
     if grant_type is not GrantType.AUTHORIZATION_CODE:
         raise CommandFailed(
             f"{name} has no consent page: {_INSTEAD[grant_type]}.",
-            next_command=_INSTEAD_COMMAND[grant_type].format(name=name),
+            next_command=first_connection(target, name),
             kind="NoConsent",
         )
     return Invite(
@@ -229,7 +220,7 @@ def _account(target: Target, name: str, connection: str) -> str:
 def _awaited(
     target: Target, made: Invite, before: dict[ConnectionName, tuple[int, int]], *, seconds: int
 ) -> Connection:
-    """Wait until a connection stands through the invite, and return it.
+    """Wait until the invite has made a connection, and return it.
 
     Raises:
         CommandFailed: it does not in time, or another account than the wanted one authorized.
@@ -264,5 +255,5 @@ def _awaited(
 
 
 def _authorized_at(record: Connection) -> tuple[int, int]:
-    """Return when its seller authorized it last and the generation before it; zeroes where its history lost that."""
+    """Return when its seller authorized it last and the generation before that; zeroes if its history lost both."""
     return max(((entry.at, entry.generation) for entry in record.history if entry.event == _AUTHORIZED), default=(0, 0))

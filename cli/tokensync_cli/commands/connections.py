@@ -1,4 +1,4 @@
-"""`list`, `show`, `history`, `token`: what is known of connections, and what workloads read."""
+"""`list`, `show`, `history`, `token`: the state of connections, and what workloads read."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +11,8 @@ from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import SealingUnavailable, TokensyncError
 from tokensync.domain.grant import Grant
 from tokensync.domain.names import app_name
-from tokensync.domain.sealing import grant_binding
+from tokensync.entry.exit_codes import FAILED, LATER
+from tokensync_cli.commands.declare import Connection as Name
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import (
     COLUMNS,
@@ -26,14 +27,13 @@ from tokensync_cli.commands.describe import (
 )
 from tokensync_cli.commands.published import published
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import FAILED, LATER, CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.target import Target
 
-Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
 OfStatus = Annotated[Status | None, typer.Option("--status", help="Only those of this status.", show_default=False)]
 OfApp = Annotated[str | None, typer.Option("--app", metavar="APP", help="Only those of this app.", show_default=False)]
-Removed = Annotated[bool, typer.Option("--removed", help="Those that were removed, and no other.")]
+Removed = Annotated[bool, typer.Option("--removed", help="Only those that were removed.")]
 _EXPLAINED = 10  # connections that are explained one by one
 Reveal = Annotated[bool, typer.Option("--reveal", help="Print the tokens as well, refresh token included.")]
 
@@ -63,9 +63,9 @@ def list_connections(run: Run, *, status: OfStatus = None, app: OfApp = None, re
         if (record.removed_at is not None) is removed and (status is None or record.status is status)
     ]
     paused = {name: paused_for(target, name) for name in names}
-    told = [summarized(target, record, paused=paused[record.name.app]) for record in records]
+    summaries = [summarized(target, record, paused=paused[record.name.app]) for record in records]
     if run.out.as_json:
-        run.out.json(told)
+        run.out.json(summaries)
         return
     if not records:
         run.out.line("No connection." if status is None else f"No connection is {status.value}.")
@@ -73,15 +73,15 @@ def list_connections(run: Run, *, status: OfStatus = None, app: OfApp = None, re
             run.out.note(f"Next: {_first(target, names)}")
         return
     now = target.clock.now()
-    reasons = [one["reason"] if one["why"] else "" for one in told]
+    reasons = [one["reason"] if one["why"] else "" for one in summaries]
     rows = zip(records, reasons, strict=True)
     run.out.table(COLUMNS, [row(record, now=now, reason=reason) for record, reason in rows])
-    _explain(run, told)
+    _explain(run, summaries)
 
 
-def _explain(run: Run, told: Sequence[Mapping[str, Any]]) -> None:
-    """Say beneath the table what keeps connections from being simply active, each with the next command."""
-    in_need = [one for one in told if one["why"] and one["removed_at"] is None]
+def _explain(run: Run, summaries: Sequence[Mapping[str, Any]]) -> None:
+    """Say beneath the table why a connection is not simply active, with the next command for each."""
+    in_need = [one for one in summaries if one["why"] and one["removed_at"] is None]
     for one in in_need[:_EXPLAINED]:
         run.out.note(f"{one['connection']}: {one['why']}. Next: {one['next']}")
     if len(in_need) > _EXPLAINED:
@@ -89,7 +89,7 @@ def _explain(run: Run, told: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _first(target: Target, names: Sequence[str]) -> str:
-    """Return the command that makes a first connection, where an app tells how."""
+    """Return the command that makes a first connection, if an app's registration can be read."""
     for name in names:
         with suppress(TokensyncError):
             return first_connection(target, name)
@@ -106,7 +106,7 @@ def show(run: Run, name: Name, *, reveal: Reveal = False) -> None:
         return
     run.out.fields({**fields(target, record), **revealed})
     following = summarized(target, record)["next"]
-    if following and not following.startswith("tokensync show "):  # who reads this has done that
+    if following and not following.startswith("tokensync show "):  # `show` has just been run
         run.out.note(f"Next: {following}")
 
 
@@ -124,11 +124,11 @@ def history(run: Run, name: Name) -> None:
 
 def token(run: Run, name: Name) -> None:
     """Print the access token alone, as workloads read it."""
-    told = published(run, run.target(), named(name))
+    document = published(run, run.target(), named(name))
     if run.out.as_json:
-        run.out.json({key: told.get(key) for key in ("access_token", "expires_at", "status")})
+        run.out.json({key: document.get(key) for key in ("access_token", "expires_at", "status")})
     else:
-        print(told["access_token"])
+        print(document["access_token"])
 
 
 def _revealed(target: Target, record: Connection) -> dict[str, Any]:
@@ -137,6 +137,8 @@ def _revealed(target: Target, record: Connection) -> dict[str, Any]:
     Raises:
         CommandFailed: they may not, or nothing is sealed there.
     """
+    from tokensync.domain.sealing import grant_binding  # noqa: PLC0415 - it is slow to load, and only this needs it
+
     if record.sealed_grant is None:
         raise CommandFailed(
             f"{record.name} holds no grant.", next_command=f"tokensync history {word(record.name)}", kind="NoGrant"

@@ -1,4 +1,4 @@
-"""Declares a command: its options that all commands share, its example, and the run that it gets."""
+"""Declares a command: the options that all commands share, its example, and the run that it gets."""
 
 import functools
 import inspect
@@ -17,6 +17,11 @@ Stack = Annotated[
 ]
 Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="AWS profile.", show_default=False)]
 Region = Annotated[str | None, typer.Option("--region", metavar="NAME", help="AWS Region.", show_default=False)]
+
+# Arguments and options that several commands have.
+AppName = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
+Connection = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 _TARGET: dict[str, Any] = {"stack": Stack, "profile": Profile, "region": Region}
 
@@ -76,7 +81,7 @@ def choose(
     profile: str | None = None,
     region: str | None = None,
 ) -> None:
-    """Take over what the shared options say; what stands behind the command wins over what stands before it."""
+    """Apply the shared options; one that follows the command wins over one that precedes it."""
     before = run.choice
     run.out.as_json = run.out.as_json or as_json
     run.choice = Choice(stack=stack or before.stack, profile=profile or before.profile, region=region or before.region)

@@ -1,4 +1,4 @@
-"""What of a connection is printed. Secrets are in none of it."""
+"""What is printed of a connection. No secret is part of it."""
 
 import shlex
 from contextlib import suppress
@@ -10,7 +10,7 @@ from tokensync.domain.errors import InvalidName, UnknownApp, UnknownConnection
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.operate.summary import summary
 from tokensync.providers import provider_named
-from tokensync_cli.output.failure import CommandFailed, UsageFailed, sentence
+from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack import registration
 from tokensync_cli.stack.target import Target
@@ -24,7 +24,7 @@ def named(text: str) -> ConnectionName:
     """Return a connection's name.
 
     Raises:
-        UsageFailed: that is none.
+        UsageFailed: the text is no name.
     """
     try:
         return ConnectionName.parse(text)
@@ -41,9 +41,9 @@ def registered(target: Target, text: str, *, fresh: bool = False) -> App:
     """Return an app by its name.
 
     Raises:
-        InvalidName: that is no name.
+        InvalidName: the text is no name.
         UnknownApp: none of that name is registered.
-        CommandFailed: it is registered, and its secret is gone.
+        CommandFailed: the app is registered, but its secret is gone.
     """
     target.apps.state(app_name(text))
     try:
@@ -52,6 +52,20 @@ def registered(target: Target, text: str, *, fresh: bool = False) -> App:
         raise CommandFailed(
             f"The secret of app {text} is gone.", next_command=f"tokensync app remove {text}", kind="AppSecretGone"
         ) from None
+
+
+def check_runs(target: Target, name: str) -> None:
+    """Refuse to begin something for an app that is paused.
+
+    Raises:
+        UnknownApp: none of that name is registered.
+        CommandFailed: it is paused.
+    """
+    paused = target.apps.state(name).paused
+    if paused:
+        raise CommandFailed(
+            f"{name} is paused: {paused}.", next_command=f"tokensync app resume {name}", kind="AppPaused"
+        )
 
 
 def first_connection(target: Target, name: str) -> str:
@@ -68,7 +82,7 @@ def found(target: Target, text: str, *, even_removed: bool = False) -> Connectio
     """Return a connection by its name, app/account.
 
     Raises:
-        UsageFailed: that is no name.
+        UsageFailed: the text is no name.
         UnknownConnection: there is none of that name (any more).
     """
     name = named(text)
@@ -81,21 +95,21 @@ def found(target: Target, text: str, *, even_removed: bool = False) -> Connectio
 
 
 def summarized(target: Target, record: Connection, *, paused: str | None = None) -> dict[str, Any]:
-    """Return what `list` and `show` tell programs. `paused` is why its app is paused, looked up where it is None."""
+    """Return what `list` and `show` print for programs. `paused` is why its app is paused, looked up if None."""
     if paused is None:
         paused = paused_for(target, record.name.app)
     return summary(record, prefix=target.outputs.secret_prefix, paused=paused)
 
 
 def paused_for(target: Target, app: str) -> str:
-    """Return why an app is paused, empty where it runs or is registered no more."""
+    """Return why an app is paused, empty if it runs or is registered no more."""
     with suppress(UnknownApp):
         return target.apps.state(app).paused
     return ""
 
 
 def row(record: Connection, *, now: int, reason: str = "") -> tuple[object, ...]:
-    """Return what `list` shows people, by COLUMNS; `reason` is what its summary tells."""
+    """Return what `list` prints for people, by COLUMNS; `reason` is the one of its summary."""
     error = record.last_error
     return (
         record.name,
@@ -111,23 +125,23 @@ def row(record: Connection, *, now: int, reason: str = "") -> tuple[object, ...]
 
 
 def fields(target: Target, record: Connection) -> dict[str, object]:
-    """Return what `show` shows people."""
+    """Return what `show` prints for people."""
     now = target.clock.now()
-    told = summarized(target, record)
-    error = told["last_error"]
+    pairs = summarized(target, record)
+    error = pairs["last_error"]
     if error is not None:
         parts = (error["class"], error["code"], error["message"], error["trace_id"], moment(error["at"], now=now))
-        told["last_error"] = " · ".join(str(part) for part in parts if part)
+        pairs["last_error"] = " · ".join(str(part) for part in parts if part)
     for time in ("access_expires_at", "refresh_expires_at"):
-        told[time] = moment(told[time], now=now)
+        pairs[time] = moment(pairs[time], now=now)
     if record.obtained_at is None:
-        told["access_expires_at"] = "no token yet"
-    del told["removed_at"]  # who sees this was not removed
-    del told["next"]  # it stands beneath
-    told["verified_at"] = moment(record.verified_at, now=now, never="-")
-    told["due_at"] = moment(record.due.next_at, now=now, never="-")
+        pairs["access_expires_at"] = "no token yet"
+    del pairs["removed_at"]  # a connection that is shown was not removed
+    del pairs["next"]  # it is printed beneath
+    pairs["verified_at"] = moment(record.verified_at, now=now, never="-")
+    pairs["due_at"] = moment(record.due.next_at, now=now, never="-")
     published = record.published
-    told["published"] = (
+    pairs["published"] = (
         "nothing" if published is None else f"generation {published.generation}, {moment(published.at, now=now)}"
     )
-    return told
+    return pairs

@@ -1,4 +1,4 @@
-"""`doctor`: what is wrong, and the command that mends it."""
+"""`doctor`: what is wrong, and the command that repairs it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -8,25 +8,24 @@ import typer
 from tokensync.domain.authorization import NO_ACCOUNT
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import InvalidApp, TokensyncError, UnknownApp
-from tokensync.operate.recover import is_answered
+from tokensync.entry.exit_codes import FAILED
 from tokensync.operate.summary import condition
 from tokensync.providers import provider_named
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import word
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import FAILED, CommandFailed
-from tokensync_cli.output.report import failure_of
+from tokensync_cli.output.failures import CommandFailed, failure_of
 from tokensync_cli.output.times import moment, span
 from tokensync_cli.stack.invoke import FunctionRefused, ask_callback, ask_rotation
 from tokensync_cli.stack.target import Target
 
-# Seconds after which a due connection should long have been worked on: a claim and a tick.
+# Seconds. Within this time a due connection is normally refreshed: a claim and a tick take less.
 _OVERDUE = 1800
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `next` is the command that mends it, empty where nothing is to mend."""
+    """One result of a check. `next` is the command that repairs it, empty if nothing is wrong."""
 
     check: str
     ok: bool
@@ -40,7 +39,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(run: Run) -> None:
-    """Check everything; say what is wrong and the command that mends it."""
+    """Check everything; say what is wrong and the command that repairs it."""
     target = run.target()
     with run.out.progress("Checking"):
         findings = [finding for check in _CHECKS for finding in _checked(check, target)]
@@ -55,16 +54,16 @@ def doctor(run: Run) -> None:
 
 
 def _checked(check: Callable[[Target], Iterator[Finding]], target: Target) -> Iterator[Finding]:
-    """Make one check; what keeps it from being made is a finding too."""
+    """Make one check; an error that prevents it is a finding too."""
     try:
         yield from check(target)
-    except Exception as error:  # noqa: BLE001 - a doctor examines what is left
+    except Exception as error:  # noqa: BLE001 - one broken part stops no other check
         failure = failure_of(error)
         yield Finding(check.__name__.strip("_"), ok=False, message=failure.message, next=failure.following)
 
 
 def _functions(target: Target) -> Iterator[Finding]:
-    """Both functions answer: an unknown command is refused by name, which takes a running function."""
+    """Check that both functions answer: only a running function refuses an unknown command by name."""
     for name, ask in (("callback", ask_callback), ("rotation", ask_rotation)):
         try:
             ask(target, {"tokensync": "are you there"})
@@ -104,6 +103,8 @@ def _apps(target: Target) -> Iterator[Finding]:
 
 
 def _connections(target: Target) -> Iterator[Finding]:
+    from tokensync.operate.recover import is_answered  # noqa: PLC0415 - it is slow to load, and only this needs it
+
     now = target.clock.now()
     well = 0
     for name in target.apps.names():
@@ -115,40 +116,40 @@ def _connections(target: Target) -> Iterator[Finding]:
             if (record.lease_until or 0) < now and is_answered(record, target.connections):
                 message, following = "waits for an answer that is kept", f"tokensync recover {word(record.name)}"
             if message:
-                told = f"{record.name}{'' if message.startswith(':') else ' '}{message}"
-                yield Finding("connections", ok=False, message=told, next=following)
+                text = f"{record.name}{'' if message.startswith(':') else ' '}{message}"
+                yield Finding("connections", ok=False, message=text, next=following)
             else:
                 well += 1
     yield Finding("connections", ok=True, message=f"{well} active and in time")
 
 
 def _hands_on(target: Target, name: str) -> bool:
-    """Return whether an app asks for its pairs to be handed to a consumer; what stands from before asks for nothing."""
+    """Return whether an app hands its pairs to a consumer; if not, a failed handover of before no longer counts."""
     try:
         app = target.apps.get(name)
     except (UnknownApp, InvalidApp):
-        return False  # another check tells it
+        return False  # the check of the apps reports it
     return bool(app.push) or app.gives_away
 
 
 def _trouble(record: Connection, *, now: int, hands_on: bool) -> tuple[str, str]:
-    """Return what is wrong with a connection and the next command; two empty texts where nothing is."""
-    name, told = word(record.name), condition(record)
-    if told is not None and record.status is not Status.ACTIVE:
+    """Return what is wrong with a connection and the next command; two empty texts if all is well."""
+    name, need = word(record.name), condition(record)
+    if need is not None and record.status is not Status.ACTIVE:
         reason = f" ({record.reason})" if record.reason else ""
-        return f"is {record.status.value}{reason}", told.command(record.name)
-    if told is not None and (record.unpublished or record.obtained_at is None):
-        return f": {told.why}", told.command(record.name)
+        return f"is {record.status.value}{reason}", need.command(record.name)
+    if need is not None and (record.unpublished or record.obtained_at is None):
+        return f": {need.why}", need.command(record.name)
     if record.consumer.push_failures and hands_on:
         return "was not handed to its consumer", f"tokensync push {name} --to api2cart"
-    # One that was handed over is refreshed by its consumer, who tells nobody here.
+    # A connection that was handed over is refreshed by its consumer, which reports nothing here.
     ends, due = (
         (record.access_expires_at, record.due.next_at) if record.consumer.handed_over_at is None else (None, None)
     )
     if ends is not None and ends <= now:
         return f"expired {moment(ends, now=now)}", f"tokensync refresh {name}"
     if due is not None and due < now - _OVERDUE:
-        return f"has been due for {span(now - due)}: the schedule stands still", "tokensync tick"
+        return f"has been due for {span(now - due)}: the schedule does not run", "tokensync tick"
     return "", ""
 
 
@@ -162,14 +163,14 @@ def _dead_letters(target: Target) -> Iterator[Finding]:
 
 
 def _authorizations(target: Target) -> Iterator[Finding]:
-    """Sellers who authorized, and whose account nobody could name within a day."""
+    """Find sellers who authorized, and whose account could not be named within a day."""
     unnamed = {
         name: sum(authorization.detail == NO_ACCOUNT for authorization in target.authorizations.given_up(name))
         for name in target.apps.names()
     }
     for name, count in unnamed.items():
         if count:
-            message = f"{name}: {count} answered and given up, as nobody could tell whose account it is"
+            message = f"{name}: {count} answered and given up, as their account could not be named"
             yield Finding("authorizations", ok=False, message=message, next="tokensync recover")
     if not any(unnamed.values()):
         yield Finding("authorizations", ok=True, message="none was given up")

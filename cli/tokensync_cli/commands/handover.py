@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from tokensync.domain.names import ConnectionName
-from tokensync_cli.commands.declare import command
+from tokensync_cli.commands.declare import Connection, command
 from tokensync_cli.commands.describe import found, named, registered, word
 from tokensync_cli.commands.published import published
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.stack.invoke import ask_rotation
 from tokensync_cli.stack.target import Target
 
@@ -21,7 +21,7 @@ _OWOX_PROVIDER = "tiktok_ads"
 
 
 class Format(StrEnum):
-    """What an export looks like."""
+    """The form of an export."""
 
     ENV = "env"
     JSON = "json"
@@ -29,16 +29,15 @@ class Format(StrEnum):
 
 
 class Consumer(StrEnum):
-    """Whom a pair is pushed to."""
+    """Where a pair is pushed to."""
 
     API2CART = "api2cart"
 
 
-Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
 As = Annotated[
     Format, typer.Option("--format", help="env: lines for a shell; json: the published secret; owox: OWOX Data Marts.")
 ]
-To = Annotated[Consumer, typer.Option("--to", help="Who gets the pair.", show_default=False)]
+To = Annotated[Consumer, typer.Option("--to", help="Which service gets the pair.", show_default=False)]
 Again = Annotated[
     bool, typer.Option("--again", help="Hand it over although an earlier attempt got no answer: it may be there twice.")
 ]
@@ -50,20 +49,20 @@ def add_to(app: typer.Typer) -> None:
     command(app, "push", example="tokensync push tiktok-shop/7010736057180325637 --to api2cart")(push)
 
 
-def export(run: Run, name: Name, *, as_: As = Format.ENV) -> None:
+def export(run: Run, name: Connection, *, as_: As = Format.ENV) -> None:
     """Print a connection's token in the form that another program takes."""
     target, wanted = run.target(), named(name)
-    told = _FORMATS[as_](target, wanted, published(run, target, wanted))
+    document = _FORMATS[as_](target, wanted, published(run, target, wanted))
     if sys.stdout.isatty():
         run.out.warn("what follows are secrets, and this is a terminal; pipe them to where they belong.")
     if as_ is Format.ENV and not run.out.as_json:
-        for key, value in told.items():
+        for key, value in document.items():
             print(f"{key}={_quoted(value)}")
     else:
-        print(json.dumps(told, indent=2))
+        print(json.dumps(document, indent=2))
 
 
-def push(run: Run, name: Name, *, to: To, again: Again = False) -> None:
+def push(run: Run, name: Connection, *, to: To, again: Again = False) -> None:
     """Hand a connection's newest pair to a consumer, once its app says who refreshes it."""
     target = run.target()
     record = found(target, name)
@@ -71,10 +70,10 @@ def push(run: Run, name: Name, *, to: To, again: Again = False) -> None:
     with run.out.progress(f"Pushing {record.name} to {to.value}"):
         answer = ask_rotation(target, payload)
     owner, generation = answer.get("owner"), answer.get("pushed")
-    if run.out.as_json:
-        run.out.json({"result": answer.get("result"), "pushed": generation, "owner": owner})
-        return
-    run.out.line(f"{record.name}: {to.value} has generation {generation}.")
+    run.out.result(
+        {"result": answer.get("result"), "pushed": generation, "owner": owner},
+        f"{record.name}: {to.value} has generation {generation}.",
+    )
     if owner == "consumer":
         run.out.note(f"{to.value} refreshes it from now on; nothing here presents its refresh token any more.")
 
@@ -84,39 +83,39 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
-def _env(target: Target, name: ConnectionName, told: Mapping[str, Any]) -> dict[str, str]:
+def _env(target: Target, name: ConnectionName, document: Mapping[str, Any]) -> dict[str, str]:
     del target
-    scopes, expires_at = told.get("scopes"), told.get("expires_at")
+    scopes, expires_at = document.get("scopes"), document.get("expires_at")
     return {
         "TOKENSYNC_CONNECTION": str(name),
-        "TOKENSYNC_PROVIDER": str(told.get("provider", "")),
-        "TOKENSYNC_ACCOUNT_ID": str(told.get("account_id", "")),
-        "TOKENSYNC_STATUS": str(told.get("status", "")),
-        "TOKENSYNC_TOKEN_TYPE": str(told.get("token_type", "")),
+        "TOKENSYNC_PROVIDER": str(document.get("provider", "")),
+        "TOKENSYNC_ACCOUNT_ID": str(document.get("account_id", "")),
+        "TOKENSYNC_STATUS": str(document.get("status", "")),
+        "TOKENSYNC_TOKEN_TYPE": str(document.get("token_type", "")),
         "TOKENSYNC_SCOPES": " ".join(map(str, scopes)) if isinstance(scopes, list) else "",
         "TOKENSYNC_EXPIRES_AT": "" if expires_at is None else str(expires_at),
-        "TOKENSYNC_ACCESS_TOKEN": str(told["access_token"]),
+        "TOKENSYNC_ACCESS_TOKEN": str(document["access_token"]),
     }
 
 
-def _json(target: Target, name: ConnectionName, told: Mapping[str, Any]) -> dict[str, Any]:
+def _json(target: Target, name: ConnectionName, document: Mapping[str, Any]) -> dict[str, Any]:
     del target, name
-    return dict(told)
+    return dict(document)
 
 
-def _owox(target: Target, name: ConnectionName, told: Mapping[str, Any]) -> dict[str, Any]:
+def _owox(target: Target, name: ConnectionName, document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the credentials and advertisers that OWOX's TikTok Ads connector asks for.
 
     Raises:
         CommandFailed: it is no connection of TikTok Ads, or its advertisers are not known.
     """
-    if told.get("provider") != _OWOX_PROVIDER:
+    if document.get("provider") != _OWOX_PROVIDER:
         raise CommandFailed(
-            f"{name} is of {told.get('provider')}; OWOX takes connections of {_OWOX_PROVIDER} alone.",
+            f"{name} is of {document.get('provider')}; OWOX takes connections of {_OWOX_PROVIDER} alone.",
             next_command="tokensync list",
             kind="WrongProvider",
         )
-    facts = told.get("account")
+    facts = document.get("account")
     ids = facts.get("advertiser_ids") if isinstance(facts, dict) else None
     if not isinstance(ids, list) or not ids or "truncated" in (facts or {}):
         raise CommandFailed(
@@ -126,7 +125,7 @@ def _owox(target: Target, name: ConnectionName, told: Mapping[str, Any]) -> dict
         )
     app = registered(target, name.app)
     credentials = {
-        "AccessToken": told["access_token"],
+        "AccessToken": document["access_token"],
         "AppId": app.client_id,
         "AppSecret": app.client_secret.reveal(),
     }

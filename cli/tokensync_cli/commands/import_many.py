@@ -7,15 +7,15 @@ from typing import Any
 
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName
-from tokensync_cli.commands.import_rows import Row, problem_sentence
-from tokensync_cli.output.failure import LATER, CommandFailed
-from tokensync_cli.output.report import failure_of
+from tokensync.entry.exit_codes import LATER
+from tokensync_cli.commands.import_rows import Row
+from tokensync_cli.output.failures import CommandFailed, failure_of, sentence
 from tokensync_cli.stack.invoke import ask_rotation
 from tokensync_cli.stack.target import Target
 
 AT_ONCE = 4
 INTERRUPTED = "interrupted"
-# What a function may have met by chance, and what its seller alone can mend.
+# A function may have broken by chance; a refused token needs its seller.
 _BROKEN = frozenset({"FunctionBroken", "FunctionSlow"})
 _REFUSED = frozenset({"held", "reauthorize"})
 # After these every other row would fail in the same way.
@@ -24,9 +24,9 @@ _HOPELESS = frozenset({"AppPaused", "UnknownApp", "InvalidApp", "NotOffered"})
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What became of a row. `error` has class, message and next; None where it is well.
+    """The result of a row. `error` has class, message and next, and is None after a success.
 
-    `is_worth_again` tells that the same row may pass later as it stands.
+    `is_worth_again`: the same row may pass later, unchanged.
     """
 
     number: int
@@ -37,26 +37,26 @@ class Done:
     is_worth_again: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """Return what programs are told."""
-        told = asdict(self)
-        del told["is_worth_again"]
-        told["row"] = told.pop("number")
-        return told
+        """Return it as programs read it."""
+        shown = asdict(self)
+        del shown["is_worth_again"]
+        shown["row"] = shown.pop("number")
+        return shown
 
 
 def foresee(target: Target, app: str, row: Row, *, replace: bool) -> Done:
-    """Return what an import of the row would do, as far as that can be seen."""
+    """Return what an import of the row would do, as far as that is known without doing it."""
     if row.problem:
-        return _failed(app, row, "BadRow", problem_sentence(row))
+        return _failed(app, row, "BadRow", sentence(row.problem))
     name = ConnectionName(app, row.account)
-    stands = target.connections.get(name)
-    if stands is None or stands.removed_at is not None or stands.status is Status.QUARANTINED:
+    existing = target.connections.get(name)
+    if existing is None or existing.removed_at is not None or existing.status is Status.QUARANTINED:
         return _done(app, row, "would_import")
-    if stands.authorized.authorized_by == row.mark:
+    if existing.authorized.authorized_by == row.mark:
         return _done(app, row, "imported_before")
     if replace:
         return _done(app, row, "would_replace")
-    return _failed(app, row, "AlreadyStands", f"The connection {name} stands already ({stands.status.value}).")
+    return _failed(app, row, "AlreadyStands", f"The connection {name} stands already ({existing.status.value}).")
 
 
 def bring_all(target: Target, app: str, rows: list[Row], *, replace: bool, advance: Callable[[], None]) -> list[Done]:
@@ -66,7 +66,7 @@ def bring_all(target: Target, app: str, rows: list[Row], *, replace: bool, advan
 
     def bring(row: Row) -> Done:
         if row.problem:
-            return _failed(app, row, "BadRow", problem_sentence(row))
+            return _failed(app, row, "BadRow", sentence(row.problem))
         if hopeless:
             return _failed(app, row, "NotTried", f"Not tried: {hopeless}", result="not_tried")
         return _brought(target, app, row, replace=replace)
@@ -89,7 +89,7 @@ def bring_all(target: Target, app: str, rows: list[Row], *, replace: bool, advan
 
 
 def after(done: list[Done], *, app: str, again: str) -> str:
-    """Return the command that helps most after an import; `again` is the same import, which skips what stands."""
+    """Return the command that helps most after an import; `again` is the same import, which skips what exists."""
     errors = [one.error for one in done if one.error is not None]
     for error in errors:
         if error["class"] in _HOPELESS:
@@ -108,7 +108,7 @@ def _brought(target: Target, app: str, row: Row, *, replace: bool) -> Done:
     except CommandFailed as error:
         again = error.exit_code == LATER or error.kind in _BROKEN
         return _failed(app, row, error.kind, error.message, following=error.next_command, again=again)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it stops no other row, and is told by its type
+    except Exception as error:  # noqa: BLE001 - no error stops another row
         failure = failure_of(error)
         return _failed(app, row, failure.kind, failure.message, following=failure.following, again=True)
     is_old = answer.get("again") is True and answer.get("result") == "nothing_due"

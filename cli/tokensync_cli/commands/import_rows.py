@@ -10,7 +10,7 @@ from typing import Any
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName
 from tokensync.operate.import_fields import FIELDS, ImportFields
-from tokensync_cli.output.failure import UsageFailed, sentence
+from tokensync_cli.output.failures import UsageFailed, sentence
 
 ACCOUNT = "account"
 COLUMNS = (ACCOUNT, *FIELDS)
@@ -31,7 +31,7 @@ class Row:
 
 
 def read_rows(raw: bytes, *, app: str) -> list[Row]:
-    """Return a file's rows, each checked as far as that goes without asking anybody.
+    """Return a file's rows, each checked as far as that needs no request.
 
     Raises:
         UsageFailed: it is too large, no text, empty, or its header is not one.
@@ -78,7 +78,7 @@ def _of_csv(lines: list[tuple[int, str]]) -> Iterator[Row]:
     if unknown and {ACCOUNT, "refresh_token"} <= set(header):
         raise _unreadable(sentence(unknown))
     if ACCOUNT not in header or len(set(header)) < len(header) or not set(header) <= set(COLUMNS):
-        # Without repeating it: a file without a header begins with a token.
+        # The line is not repeated: a file without a header begins with a token.
         raise _unreadable(_ASKED_FOR)
     if not {"refresh_token", "access_token"} & set(header):
         raise _unreadable(_ASKED_FOR)
@@ -93,7 +93,7 @@ def _of_csv(lines: list[tuple[int, str]]) -> Iterator[Row]:
 
 
 def _cells(line: str) -> list[str] | None:
-    """Return the cells of one line; no cell that is wanted spans two, so an open quote spoils its own row alone."""
+    """Return the cells of one line. No cell spans two lines, so an open quote spoils its own row alone."""
     try:
         return next(csv.reader([line], strict=True))
     except (csv.Error, StopIteration):
@@ -117,17 +117,17 @@ def _checked(row: Row, app: str) -> Row:
 
 
 def unknown_fields(names: Iterable[str]) -> str:
-    """Say which fields nobody knows, empty where all are known. What is no short word may be a token: it is kept."""
+    """Say which fields are unknown, empty if none is. A long name is not repeated: it may be a token."""
     unknown = sorted(set(names) - set(FIELDS))
-    told = [name for name in unknown if name.isidentifier() and len(name) <= _LONGEST_NAME]
+    short = [name for name in unknown if name.isidentifier() and len(name) <= _LONGEST_NAME]
     if not unknown:
         return ""
-    which = f"field {', '.join(told)}" if told else "field that nobody knows"
-    return f"there is no {which}; those known are {', '.join(FIELDS)}" if told else f"there is a {which}"
+    which = f"field {', '.join(short)}" if short else "field that nobody knows"
+    return f"there is no {which}; those known are {', '.join(FIELDS)}" if short else f"there is a {which}"
 
 
 def _without_doubles(rows: list[Row]) -> list[Row]:
-    """Mark rows of one account, or with one token: nobody knows which of them is meant."""
+    """Mark rows that share an account or a token: it is unknown which of them is meant."""
     accounts, marks = defaultdict(list), defaultdict(list)
     for row in rows:
         if row.account:
@@ -139,12 +139,7 @@ def _without_doubles(rows: list[Row]) -> list[Row]:
         for what, numbers in (("this account", accounts[row.account]), ("this token", marks[row.mark])):
             others = [str(number) for number in numbers if number != row.number]
             if others:
-                return f"{what} stands in row {', '.join(others[:5])} too"
+                return f"{what} is in row {', '.join(others[:5])} too"
         return ""
 
     return [row if row.problem else replace(row, problem=problem(row)) for row in rows]
-
-
-def problem_sentence(row: Row) -> str:
-    """Return why a row cannot be imported."""
-    return sentence(row.problem)

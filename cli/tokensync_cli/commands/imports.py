@@ -10,26 +10,24 @@ import typer
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.operate.import_fields import ImportFields
-from tokensync_cli.commands.declare import command
-from tokensync_cli.commands.describe import word
+from tokensync_cli.commands.declare import AppName, command
+from tokensync_cli.commands.describe import check_runs, word
 from tokensync_cli.commands.import_many import INTERRUPTED, Done, after, bring_all, foresee
 from tokensync_cli.commands.import_rows import LARGEST_FILE, read_rows, unknown_fields
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import CommandFailed, UsageFailed, sentence
+from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.invoke import ask_rotation
-from tokensync_cli.stack.target import Target
 
 _LONGEST_INPUT = 65_536  # characters: two tokens of the longest kind as JSON
 _STDIN = "-"
 
-App = Annotated[str, typer.Argument(metavar="APP", help="The app's name.", show_default=False)]
 Account = Annotated[
     str | None,
     typer.Option("--account", metavar="ID", help="The account's id with the provider.", show_default=False),
 ]
 Label = Annotated[str, typer.Option("--label", metavar="L", help="Whose account it is.")]
-Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of a connection that stands.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace the connection of this account if there is one.")]
 File = Annotated[
     str | None,
     typer.Option(
@@ -49,7 +47,7 @@ def add_to(app: typer.Typer) -> None:
 
 def import_(
     run: Run,
-    name: App,
+    name: AppName,
     *,
     account: Account = None,
     label: Label = "",
@@ -80,16 +78,9 @@ def _named(app: str, account: str) -> ConnectionName:
         raise UsageFailed(sentence(str(error)), next_command="tokensync import --help") from None
 
 
-def _runs(target: Target, app: str) -> None:
-    """Raise where nothing can be imported for an app now."""
-    paused = target.apps.state(app_name(app)).paused
-    if paused:
-        raise CommandFailed(f"{app} is paused: {paused}.", next_command=f"tokensync app resume {app}", kind="AppPaused")
-
-
 def _one(run: Run, name: ConnectionName, *, label: str, replace: bool) -> None:
     target = run.target()
-    _runs(target, name.app)
+    check_runs(target, name.app)
     fields = _fields(run.read_text("Refresh token", hidden=True, at_most=_LONGEST_INPUT))
     if label:
         fields["label"] = label
@@ -103,14 +94,14 @@ def _one(run: Run, name: ConnectionName, *, label: str, replace: bool) -> None:
     payload = {"tokensync": "import", "app": name.app, "account": name.account, "replace": replace, **fields}
     with run.out.progress(f"Importing {name}"):
         answer = ask_rotation(target, payload)
-    told = answer.get("connection")
+    summary = answer.get("connection")
     if run.out.as_json:
-        run.out.json({"result": answer.get("result"), "again": answer.get("again"), "connection": told})
+        run.out.json({"result": answer.get("result"), "again": answer.get("again"), "connection": summary})
         return
     if answer.get("again") and answer.get("result") == "nothing_due":
         run.out.line(f"{name} was imported before; nothing was done.")
         return
-    expires = moment(told.get("access_expires_at") if isinstance(told, dict) else None, now=target.clock.now())
+    expires = moment(summary.get("access_expires_at") if isinstance(summary, dict) else None, now=target.clock.now())
     run.out.line(f"{name} is imported: {answer.get('result')}, expires {expires}.")
     run.out.note(f"Next: tokensync token {word(name)}")
 
@@ -125,7 +116,7 @@ def _fields(text: str) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         # from None: the error would hold the text.
-        raise UsageFailed("stdin begins like JSON, and is none.", next_command="tokensync import --help") from None
+        raise UsageFailed("stdin begins like JSON, but is not JSON.", next_command="tokensync import --help") from None
     return found
 
 
@@ -133,7 +124,7 @@ def _many(run: Run, app: str, path: str, *, replace: bool, dry_run: bool) -> Non
     raw = _read(path, app)
     target = run.target()
     if not dry_run:
-        _runs(target, app)
+        check_runs(target, app_name(app))
     target.apps.state(app_name(app))
     rows = read_rows(raw, app=app)
     if dry_run:
@@ -141,7 +132,7 @@ def _many(run: Run, app: str, path: str, *, replace: bool, dry_run: bool) -> Non
     else:
         with run.out.bar(f"Importing into {app}", total=len(rows)) as advance:
             done = bring_all(target, app, rows, replace=replace, advance=advance)
-    _tell(run, done, dry_run=dry_run)
+    _print(run, done, dry_run=dry_run)
     if any(one.result == INTERRUPTED for one in done):
         raise typer.Abort
     failed = sum(1 for one in done if one.error is not None)
@@ -159,8 +150,8 @@ def _command(app: str, path: str, *, replace: bool) -> str:
     return f"tokensync import {app} --file {word(path)}{' --replace' if replace else ''}"
 
 
-def _tell(run: Run, done: list[Done], *, dry_run: bool) -> None:
-    """Print all rows to programs; to people those that need them, and how many there are of each kind."""
+def _print(run: Run, done: list[Done], *, dry_run: bool) -> None:
+    """Print all rows for programs; for people those that need them, and how many there are of each kind."""
     if run.out.as_json:
         run.out.json([one.as_json() for one in done])
         return

@@ -7,7 +7,7 @@ from tokensync.providers import PROVIDERS
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.run import Run
 
-# What an app must be given, by the fields that a provider requires.
+# The option for each field that a provider requires.
 _OPTIONS = {"service_id": "--service-id", "scopes": "--scope"}
 _CONNECTED_BY = {
     GrantType.AUTHORIZATION_CODE: "invite",
@@ -65,7 +65,7 @@ def list_providers(run: Run) -> None:
 
 
 def connected_by(provider: Provider) -> list[str]:
-    """Return the ways in which apps of a provider come to connections, by what their setting `grant` may be."""
+    """Return the commands by which apps of a provider get connections, one for each value of their setting `grant`."""
     grants = provider.settings.get("grant") or (provider.grant_type.value,)
     return [_CONNECTED_BY[GrantType(grant)] for grant in grants]
 

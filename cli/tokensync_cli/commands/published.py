@@ -1,17 +1,18 @@
-"""What workloads read of a connection, and why there is nothing to read."""
+"""What workloads read of a connection, or why there is nothing to read."""
 
 import json
 from typing import Any
 
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.names import ConnectionName, token_secret_name
+from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER
 from tokensync_cli.commands.describe import found, word
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER, CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.target import Target
 
-# What a seller's authorization alone can mend.
+# Only a new authorization by the seller helps.
 _LOST = frozenset({Status.REAUTHORIZE, Status.DISCONNECTED})
 
 
@@ -24,8 +25,8 @@ def published(run: Run, target: Target, wanted: ConnectionName) -> dict[str, Any
     text = target.secrets.read(token_secret_name(target.outputs.secret_prefix, wanted))
     if text is None:
         raise _unpublished(found(target, str(wanted)))
-    told = _published(wanted, text)
-    status, expires_at = told.get("status"), told.get("expires_at")
+    document = _published(wanted, text)
+    status, expires_at = document.get("status"), document.get("expires_at")
     if status in _LOST:
         raise CommandFailed(
             f"{wanted} is {status}: its seller has to authorize again.",
@@ -38,7 +39,7 @@ def published(run: Run, target: Target, wanted: ConnectionName) -> dict[str, Any
     now = target.clock.now()
     if isinstance(expires_at, int) and expires_at <= now:
         run.out.warn(f"this token expired {moment(expires_at, now=now)}; see: tokensync refresh {word(wanted)}")
-    return told
+    return document
 
 
 def _published(name: ConnectionName, text: str) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def _published(name: ConnectionName, text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         published = None
     if not isinstance(published, dict) or not isinstance(published.get("access_token"), str):
-        # from None and without the text: it may be a secret of somebody else's.
+        # from None and without the text: it may be somebody else's secret.
         raise CommandFailed(
             f"The secret of {name} is not one that tokensync wrote.",
             next_command=f"tokensync show {word(name)}",

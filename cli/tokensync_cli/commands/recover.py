@@ -1,14 +1,14 @@
-"""`recover`: whatever was kept out of its place is brought back."""
+"""`recover`: brings back what was kept out of its place."""
 
 import shlex
 from typing import Annotated, Any
 
 import typer
 
+from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import found
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER
 from tokensync_cli.stack.invoke import ask_rotation
 
 Name = Annotated[str | None, typer.Argument(metavar="CONNECTION", help="Of this connection alone.", show_default=False)]
@@ -31,7 +31,7 @@ def recover(run: Run, name: Name = None) -> None:
         asked["connection"] = str(found(target, name).name)
     pieces: list[dict[str, Any]] = []
     compared = 0
-    with run.out.progress(f"Recovering {name or 'everything'}") as tell:
+    with run.out.progress(f"Recovering {name or 'everything'}") as say:
         while True:
             answer = ask_rotation(target, asked)
             pieces += answer["found"]
@@ -39,19 +39,17 @@ def recover(run: Run, name: Name = None) -> None:
             if not answer["more"]:
                 break
             asked["cursor"] = answer["cursor"]
-            tell(
-                f"Recovering: {len(pieces)} found, {compared} secrets to compare, at {answer['cursor'] or 'the start'}"
-            )
+            say(f"Recovering: {len(pieces)} found, {compared} secrets to compare, at {answer['cursor'] or 'the start'}")
     if run.out.as_json:
         run.out.json({"found": pieces, "compared": compared})
     else:
-        _tell(run, pieces, compared)
+        _print(run, pieces, compared)
     code = _exit_code(pieces)
     if code:
         raise typer.Exit(code)
 
 
-def _tell(run: Run, pieces: list[dict[str, Any]], compared: int) -> None:
+def _print(run: Run, pieces: list[dict[str, Any]], compared: int) -> None:
     if pieces:
         words = ("what", "subject", "result", "why", "next")
         run.out.table(
@@ -68,7 +66,7 @@ def _tell(run: Run, pieces: list[dict[str, Any]], compared: int) -> None:
 
 
 def _exit_code(pieces: list[dict[str, Any]]) -> int:
-    """Return 0 where nothing stays, else what what stays needs: a hand, a seller, or only another try."""
+    """Return 0 if nothing stays, else the code for what the rest needs: an operator, a seller, or another try."""
     stays = [piece for piece in pieces if piece["result"] == "stays"]
     for_good = [piece for piece in stays if not piece["later"]]
     if not for_good:

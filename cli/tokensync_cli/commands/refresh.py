@@ -4,19 +4,18 @@ from typing import Annotated, Any
 
 import typer
 
-from tokensync_cli.commands.declare import command
+from tokensync.entry.exit_codes import LATER
+from tokensync_cli.commands.declare import Connection, command
 from tokensync_cli.commands.describe import found
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failure import LATER
 from tokensync_cli.output.times import HOUR, moment, seconds_of
 from tokensync_cli.stack.invoke import FunctionRefused, ask_rotation
 from tokensync_cli.stack.target import Target
 
 _PAUSE_SECONDS = 2.0
-# With these nothing was presented to the provider, so an operator's --force still stands.
+# With these nothing was presented to the provider, so an operator's --force still holds.
 _NOTHING_SENT = frozenset({"leased_elsewhere", "no_time"})
 
-Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Written app/account.", show_default=False)]
 Wait = Annotated[bool, typer.Option("--wait", help="Keep trying while it may work later.")]
 Timeout = Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long to keep trying: 90s, 10m.")]
 Force = Annotated[
@@ -31,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
     command(app, "tick", example="tokensync tick")(tick)
 
 
-def refresh(run: Run, name: Name, *, wait: Wait = False, timeout: Timeout = "2m", force: Force = False) -> None:
+def refresh(run: Run, name: Connection, *, wait: Wait = False, timeout: Timeout = "2m", force: Force = False) -> None:
     """Refresh a connection now."""
     seconds = seconds_of(timeout, option="--timeout", at_most=HOUR)
     target = run.target()
@@ -39,15 +38,15 @@ def refresh(run: Run, name: Name, *, wait: Wait = False, timeout: Timeout = "2m"
     payload = {"tokensync": "refresh", "connection": str(record.name), "generation": record.generation}
     with run.out.progress(f"Refreshing {record.name}"):
         answer = _asked(target, payload, force=force, seconds=seconds if wait else 0)
-    told = answer.get("connection")
+    summary = answer.get("connection")
     if run.out.as_json:
-        run.out.json({"result": answer.get("result"), "connection": told})
+        run.out.json({"result": answer.get("result"), "connection": summary})
         return
-    if not isinstance(told, dict):
+    if not isinstance(summary, dict):
         run.out.line(f"{record.name}: {answer.get('result')}.")
         return
-    expires = moment(told.get("access_expires_at"), now=target.clock.now())
-    after = told.get("generation")
+    expires = moment(summary.get("access_expires_at"), now=target.clock.now())
+    after = summary.get("generation")
     changed = f"generation {record.generation} → {after}" if after != record.generation else f"generation {after}"
     run.out.line(f"{record.name}: {answer.get('result')}, {changed}, expires {expires}.")
 
@@ -57,10 +56,8 @@ def tick(run: Run) -> None:
     target = run.target()
     with run.out.progress("Looking for what is due"):
         answer = ask_rotation(target, {"tokensync": "tick"})
-    if run.out.as_json:
-        run.out.json({"due": answer.get("due"), "queued": answer.get("queued")})
-    else:
-        run.out.line(f"{answer.get('due')} due, {answer.get('queued')} queued.")
+    due, queued = answer.get("due"), answer.get("queued")
+    run.out.result({"due": due, "queued": queued}, f"{due} due, {queued} queued.")
 
 
 def _asked(target: Target, payload: dict[str, Any], *, force: bool, seconds: int) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Protocol
 import typer
 
 from tokensync_cli.embedded.ports import Ports
-from tokensync_cli.output.console import Output, Tell
-from tokensync_cli.output.failure import CommandFailed, UsageFailed
+from tokensync_cli.output.console import Output, Say
+from tokensync_cli.output.failures import CommandFailed, UsageFailed
 from tokensync_cli.stack.project import VARIABLE
 from tokensync_cli.stack.target import Choice, StackOutputs, Target
 
@@ -18,17 +18,14 @@ from tokensync_cli.stack.target import Choice, StackOutputs, Target
 class Embedded(Protocol):
     """The embedded stack of the project that is meant."""
 
-    def up(self, *, fresh: bool, ports: Ports, progress: Tell) -> StackOutputs:
+    def up(self, *, fresh: bool, ports: Ports, progress: Say) -> StackOutputs:
         """Bring it up."""
-        ...
 
-    def down(self, progress: Tell) -> bool:
-        """Stop it; tell whether it ran."""
-        ...
+    def down(self, progress: Say) -> bool:
+        """Stop it; return whether it ran."""
 
     def outputs(self) -> StackOutputs | None:
         """Return its outputs, None while it is not up."""
-        ...
 
 
 class Opener(Protocol):
@@ -36,15 +33,13 @@ class Opener(Protocol):
 
     def embedded(self, outputs: StackOutputs) -> Target:
         """Return the embedded stack."""
-        ...
 
     def deployed(self, choice: Choice) -> Target:
         """Return a stack on AWS."""
-        ...
 
 
 class AwsOpener:
-    """Opens stacks with boto3, which is loaded when it is needed: `--help` shall be quick."""
+    """Opens stacks with boto3, which is loaded when it is needed, so that `--help` is quick."""
 
     def embedded(self, outputs: StackOutputs) -> Target:
         """Return the embedded stack."""
@@ -101,7 +96,7 @@ class Run:
         """Ask before something that cannot be taken back, or that is easily meant otherwise.
 
         Raises:
-            UsageFailed: nobody is there to be asked, and `yes` does not say it; `otherwise` names what then.
+            UsageFailed: there is no terminal to ask on, and `yes` is not set; `otherwise` is the next command.
             CommandFailed: the answer is no.
         """
         if yes:

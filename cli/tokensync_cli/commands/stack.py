@@ -8,7 +8,7 @@ import typer
 from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.run import Run
 from tokensync_cli.embedded.ports import Ports
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.stack.seeding import seed
 from tokensync_cli.stack.target import StackOutputs
 
@@ -42,25 +42,22 @@ def up(
 ) -> None:
     """Bring up the embedded stack: AWS on this machine, and a sandbox to connect with."""
     ports = Ports(aws=aws_port, front_door=port, sandbox=sandbox_port)
-    with run.out.progress("Bringing the embedded stack up") as tell:
-        found = run.embedded.up(fresh=fresh, ports=ports, progress=tell)
-        tell("Registering sandbox apps")
+    with run.out.progress("Bringing the embedded stack up") as say:
+        found = run.embedded.up(fresh=fresh, ports=ports, progress=say)
+        say("Registering sandbox apps")
         target = run.opener.embedded(found)
         apps = seed(target)
-    _tell(run, found, apps)
+    _print(run, found, apps)
     if not detach:
         _stay(run)
 
 
 def down(run: Run) -> None:
     """Stop the embedded stack; what it holds is kept for the next `up`."""
-    with run.out.progress("Stopping the embedded stack") as tell:
-        ran = run.embedded.down(tell)
-    if run.out.as_json:
-        run.out.json({"stopped": ran})
-        return
-    run.out.line("The embedded stack is stopped; it holds what it held." if ran else "The embedded stack was not up.")
-    run.out.note("Next: tokensync up")
+    with run.out.progress("Stopping the embedded stack") as say:
+        ran = run.embedded.down(say)
+    line = "The embedded stack is stopped; it keeps what it holds." if ran else "The embedded stack was not up."
+    run.out.result({"stopped": ran}, line, following="tokensync up")
 
 
 def outputs(run: Run) -> None:
@@ -72,7 +69,7 @@ def outputs(run: Run) -> None:
         run.out.fields(found.as_json())
 
 
-def _tell(run: Run, found: StackOutputs, apps: list[str]) -> None:
+def _print(run: Run, found: StackOutputs, apps: list[str]) -> None:
     if run.out.as_json:
         run.out.json(found.as_json())
         return
@@ -97,8 +94,8 @@ def _stay(run: Run) -> None:
         while run.embedded.outputs() is not None:
             time.sleep(_LOOK_SECONDS)
     except KeyboardInterrupt:
-        with run.out.progress("Stopping the embedded stack") as tell:
-            run.embedded.down(tell)
+        with run.out.progress("Stopping the embedded stack") as say:
+            run.embedded.down(say)
         run.out.note("Stopped; `tokensync up` goes on where it was.")
         return
     raise CommandFailed(

@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import httpx
 
+from tokensync.entry.exit_codes import INTERRUPTED
 from tokensync_cli.demo.browser import Seller
 from tokensync_cli.output.console import Output
 
@@ -46,7 +47,7 @@ def tokensync(*arguments: str, show: bool = True, stdin: str | None = None) -> s
     """Run the command line as a user would; its progress and its warnings go to the terminal.
 
     Raises:
-        DemoFailed: it exited with an error, which it has told on stderr.
+        DemoFailed: it exited with an error, which it has printed on stderr.
     """
     if show:
         print(f"\n$ tokensync {' '.join(arguments)}", flush=True)
@@ -78,9 +79,9 @@ def accounts_of(sandbox_url: str, apps: Sequence[str]) -> list[Account]:
 def connect(outputs: dict[str, Any], account: Account) -> str:
     """Connect an account as its browser would, and return the connection's name."""
     link = asked("invite", account.app, "--label", account.label)["url"]
-    told = Seller(outputs["sandbox_url"]).connect(link, account=account.id)
-    if told != "Your account is connected":
-        raise DemoFailed(f"The result page of {account.label} says: {told}. Look at `tokensync doctor`.")
+    headline = Seller(outputs["sandbox_url"]).connect(link, account=account.id)
+    if headline != "Your account is connected":
+        raise DemoFailed(f"The result page of {account.label} says: {headline}. Look at `tokensync doctor`.")
     # By its label: what a provider calls the account that authorized is not always what the account calls itself.
     wanted = (account.app, account.label)
     return next(str(one["connection"]) for one in asked("list") if (one["app"], one["label"]) == wanted)
@@ -127,7 +128,7 @@ def show_document(document: dict[str, Any], out: Output) -> None:
 
 
 def progress_of(one: dict[str, Any]) -> int:
-    """Return a number that grows when the schedule has looked after a connection.
+    """Return a number that grows when the schedule has refreshed or verified a connection.
 
     It is its generation, or the time of its last verification where its token never expires.
     """
@@ -137,7 +138,7 @@ def progress_of(one: dict[str, Any]) -> int:
 def wait_for_the_schedule(before: dict[str, dict[str, Any]], out: Output) -> dict[str, dict[str, Any]]:
     """Return the connections once the schedule has refreshed, or else verified, each of them."""
     started, said = time.monotonic(), ""
-    with out.progress("Waiting for EventBridge Scheduler's next minute") as tell:
+    with out.progress("Waiting for EventBridge Scheduler's next minute") as say:
         while True:
             listed = {one["connection"]: one for one in asked("list")}
             fresh = [name for name in before if progress_of(listed[name]) > progress_of(before[name])]
@@ -146,13 +147,13 @@ def wait_for_the_schedule(before: dict[str, dict[str, Any]], out: Output) -> dic
             waited = time.monotonic() - started
             if waited > _PATIENCE_SECONDS:
                 raise DemoFailed(
-                    f"After {waited:.0f} s the schedule has looked after {len(fresh)} of {len(before)} connections. "
-                    "Look at `tokensync list` and `tokensync doctor`."
+                    f"After {waited:.0f} s the schedule has refreshed or verified {len(fresh)} of {len(before)} "
+                    "connections. Look at `tokensync list` and `tokensync doctor`."
                 )
             text = f"Waiting for EventBridge Scheduler's next minute ({waited // 10 * 10:.0f} s, {len(fresh)} done)"
             if text != said:
                 # By tens of seconds: where no terminal redraws the line, each change is a line of its own.
-                tell(said := text)
+                say(said := text)
             time.sleep(_LOOK_SECONDS)
 
 
@@ -164,14 +165,14 @@ def check_the_ledger(outputs: dict[str, Any], out: Output) -> None:
     """
     ledger = httpx.get(f"{outputs['sandbox_url']}/_sandbox/ledger?summary=1", timeout=10).json()
     # A refresh token that never rotates is shown at each refresh: there is no other.
-    standing = {one["provider"] for one in asked("provider", "list") if one["refresh_reuse"] == "safe"}
-    doubles = [double for double in ledger["doubles"] if double["provider"] not in standing]
+    constant = {one["provider"] for one in asked("provider", "list") if one["refresh_reuse"] == "safe"}
+    doubles = [double for double in ledger["doubles"] if double["provider"] not in constant]
     if doubles:
         raise DemoFailed(f"The providers were shown {len(doubles)} codes or tokens more than once.")
     counts = {kind: sum(outcomes.values()) for kind, outcomes in ledger["by_kind"].items()}
     shown = ", ".join(f"{count} {kind.replace('_', ' ')}s" for kind, count in counts.items())
     out.line(f"The providers' own ledger: {shown} presented, none of them twice")
-    out.line(f"(but those of {', '.join(sorted(standing))}, which never rotate).")
+    out.line(f"(but those of {', '.join(sorted(constant))}, which never rotate).")
 
 
 def connect_all(outputs: dict[str, Any], out: Output) -> list[str]:
@@ -188,8 +189,8 @@ def connect_all(outputs: dict[str, Any], out: Output) -> list[str]:
     return names
 
 
-def told(after: dict[str, Any], before: dict[str, Any]) -> list[object]:
-    """Return what the schedule did for a connection, as a row."""
+def row_of(after: dict[str, Any], before: dict[str, Any]) -> list[object]:
+    """Return the row that says what the schedule did for a connection."""
     done = f"refreshed, generation {before['generation']} → {after['generation']}"
     if not after["access_expires_at"]:
         done = "verified again: its token never expires"
@@ -213,7 +214,7 @@ def demo(out: Output) -> None:
     show_document(first, out)
     out.line("\nThe sandbox's tokens live 200 seconds, so the schedule has to refresh them soon.")
     after = wait_for_the_schedule(before, out)
-    out.table(["connection", "label", "status", "by schedule"], [told(after[name], before[name]) for name in names])
+    out.table(["connection", "label", "status", "by schedule"], [row_of(after[name], before[name]) for name in names])
     second = read_as_a_consumer(outputs, secret)
     if second["access_token"] == first["access_token"] or second["generation"] <= first["generation"]:
         raise DemoFailed("The secret still holds the first token although the connection has a newer one.")
@@ -242,7 +243,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         print("\nStopped. The stack stays up; `make down` stops it.", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     return 0
 
 

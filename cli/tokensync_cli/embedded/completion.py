@@ -1,4 +1,4 @@
-"""What the embedded AWS leaves undone when it deploys the template, done afterwards through its own APIs.
+"""Finishes through its own APIs what the embedded AWS leaves undone when it deploys the template.
 
 AWS does all of this by itself; the template stays as AWS wants it.
 """
@@ -13,7 +13,6 @@ from tokensync_cli.embedded.aws import EmbeddedAws
 _INTEGRATION = "x-amazon-apigateway-integration"
 # The function that an OpenAPI integration names: arn:…:functions/${LogicalId.Arn}/invocations
 _FUNCTION = re.compile(r"/functions/\$\{(?P<logical_id>\w+)\.Arn\}/invocations$")
-_MAPPING = "AWS::Lambda::EventSourceMapping"
 _API = "AWS::ApiGatewayV2::Api"
 _ROLE = "AWS::IAM::Role"
 # On AWS the first one allows both calls, and the second one is no action at all.
@@ -30,8 +29,6 @@ def complete(aws: EmbeddedAws, stack: str) -> None:
         if resource["Type"] == _API:
             wanted = routes(resource["Properties"]["Body"])
             _add_routes(aws, names[logical_id], {route: names[function] for route, function in wanted.items()})
-        elif resource["Type"] == _MAPPING:
-            _number_the_concurrency(aws, names[logical_id])
         elif resource["Type"] == _ROLE:
             _allow_batches(aws, names[logical_id])
 
@@ -60,16 +57,6 @@ def _add_routes(aws: EmbeddedAws, api: str, wanted: Mapping[str, str]) -> None:
             ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=function, PayloadFormatVersion="2.0"
         )
         client.create_route(ApiId=api, RouteKey=key, Target=f"integrations/{integration['IntegrationId']}")
-
-
-def _number_the_concurrency(aws: EmbeddedAws, mapping: str) -> None:
-    """A number that comes from a parameter stays text there, and the poller stops at comparing it: set it again."""
-    client = aws.functions
-    scaling = client.get_event_source_mapping(UUID=mapping).get("ScalingConfig", {})
-    if "MaximumConcurrency" in scaling:
-        client.update_event_source_mapping(
-            UUID=mapping, ScalingConfig={"MaximumConcurrency": int(scaling["MaximumConcurrency"])}
-        )
 
 
 def _allow_batches(aws: EmbeddedAws, role: str) -> None:

@@ -9,7 +9,7 @@ class EmbeddedStackError(Exception):
     Args:
         message: what went wrong and the likely cause, in one or two sentences.
         next_command: what to run next.
-        log: the file that tells more, if any.
+        log: the file with the details, if any.
     """
 
     def __init__(self, message: str, *, next_command: str, log: Path | None = None) -> None:

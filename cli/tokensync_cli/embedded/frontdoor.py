@@ -1,7 +1,7 @@
 """The fixed address that people and providers open: passes the product's paths on to the HTTP API, byte for byte.
 
-The embedded AWS's own addresses change with each fresh start, resolve in browsers only, and stand beside endpoints
-that a web page must not reach (a reset that asks for no key). Here nothing else is behind the door.
+The embedded AWS's own addresses change with each fresh start, resolve in browsers only, and belong to a server with
+endpoints that a web page must not reach, such as a reset without a key. The front door leads to nothing else.
 """
 
 import argparse

@@ -18,15 +18,15 @@ from tokensync_cli.embedded.state import write_private
 def main() -> int:
     """Fork; the child becomes the process, the parent waits for its record. 0 if there is one."""
     request: dict[str, Any] = json.load(sys.stdin)
-    ready, told = os.pipe()
+    ready, report = os.pipe()
     if os.fork() == 0:
         os.close(ready)
-        _become(request, told)
-    os.close(told)
+        _become(request, report)
+    os.close(report)
     return 0 if os.read(ready, 1) else 1
 
 
-def _become(request: dict[str, Any], told: int) -> None:
+def _become(request: dict[str, Any], report: int) -> None:
     """Leave the record, then run the program in this very process; never returns."""
     try:
         os.setsid()
@@ -40,7 +40,7 @@ def _become(request: dict[str, Any], told: int) -> None:
         write_private(Path(request["record"]), json.dumps({"pid": pid, "started": start_time(pid)}))
         # The starter blocks these while it starts us, and a blocked signal stays blocked across exec.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        os.write(told, b".")
+        os.write(report, b".")
         command = request["command"]
         os.execve(command[0], command, request["environment"])  # noqa: S606 - a fixed argument list, no shell
     finally:

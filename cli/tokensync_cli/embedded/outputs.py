@@ -16,7 +16,7 @@ _FROM_STACK = {**FROM_STACK, "ApiId": "api_id"}
 
 @dataclass(frozen=True)
 class Outputs:
-    """Addresses and names of a running embedded stack. None stands for what is not built."""
+    """Addresses and names of a running embedded stack. None is what is not built."""
 
     endpoint: str
     region: str

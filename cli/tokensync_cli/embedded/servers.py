@@ -1,12 +1,11 @@
 """The three servers of the embedded stack: how each is started, and when it is ready."""
 
+import functools
 import sys
 import time
-from dataclasses import dataclass
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from urllib.parse import urlsplit
+
+import httpx
 
 from tokensync_cli.embedded import environment_variables, environments
 from tokensync_cli.embedded.errors import EmbeddedStackError
@@ -22,7 +21,7 @@ _READY_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 # A cold start unpacks the layer; the API gives up after 30 seconds.
 _FUNCTION_SECONDS = 35.0
-_TOLD_CHARACTERS = 500
+_SHOWN = 500
 
 
 def embedded_aws(root: Path, state: StateDirectory, ports: ChosenPorts) -> Launch:
@@ -84,7 +83,7 @@ def wait_until_ready(processes: Processes, name: str, url: str) -> None:
         EmbeddedStackError: it ended, or is not ready in time.
     """
     deadline = time.monotonic() + _READY_SECONDS
-    while (answer := get(url)) is None or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    while (response := _get(url)) is None or response.is_server_error:
         if not processes.is_running(name):
             raise EmbeddedStackError(
                 f"The {name} ended while it started.", next_command="tokensync up", log=processes.log(name)
@@ -104,31 +103,25 @@ def require_the_callback_function(processes: Processes, ports: ChosenPorts) -> N
     Raises:
         EmbeddedStackError: the function, or the way to it, is broken.
     """
-    answer = get(f"{ports.front_door_url}/connect/ready", seconds=_FUNCTION_SECONDS)
-    if answer is None or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        told = "it does not answer" if answer is None else answer.body.decode(errors="replace")[:_TOLD_CHARACTERS]
+    response = _get(f"{ports.front_door_url}/connect/ready", seconds=_FUNCTION_SECONDS)
+    if response is None or response.is_server_error:
+        problem = "it does not answer" if response is None else response.text[:_SHOWN]
         raise EmbeddedStackError(
-            f"The callback function is deployed but fails: {told}", next_command="tokensync up", log=processes.log(AWS)
+            f"The callback function is deployed, but fails: {problem}",
+            next_command="tokensync up",
+            log=processes.log(AWS),
         )
 
 
-@dataclass(frozen=True)
-class ProviderResponse:
-    """An HTTP answer."""
-
-    status: int
-    body: bytes
+@functools.cache
+def _client() -> httpx.Client:
+    """One client for all looks, as making one costs more than a look; it uses no proxy of the user's."""
+    return httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
-def get(url: str, seconds: float = 5.0) -> ProviderResponse | None:
-    """The answer to GET `url`, or None if there is none. No proxy of the user's stands between."""
-    parts = urlsplit(url)
-    connection = HTTPConnection(parts.netloc, timeout=seconds)
+def _get(url: str, seconds: float = 5.0) -> httpx.Response | None:
+    """The response to GET `url`, or None if there is none."""
     try:
-        connection.request("GET", parts.path)
-        response = connection.getresponse()
-        return ProviderResponse(response.status, response.read())
-    except (OSError, HTTPException):
+        return _client().get(url, timeout=seconds)
+    except httpx.TransportError:
         return None
-    finally:
-        connection.close()

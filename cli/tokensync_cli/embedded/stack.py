@@ -1,4 +1,4 @@
-"""Bring the embedded stack up, take it down, tell its outputs.
+"""Bring the embedded stack up, take it down, return its outputs.
 
 `up` is idempotent and does only what is missing. One command at a time changes things; whatever stops an `up` in
 the middle, nothing that it started stays behind.
@@ -37,7 +37,7 @@ def up(root: Path, *, fresh: bool = False, ports: Ports | None = None, progress:
         root: the project's directory, where `template.yaml` lies.
         fresh: forget everything that an earlier stack held.
         ports: ports to use instead of the earlier or free ones.
-        progress: told, in a few words, what is being done.
+        progress: called with a few words on what is being done.
 
     Raises:
         EmbeddedStackError: with the likely cause, the log and the next command.

@@ -1,9 +1,9 @@
-"""What AWS's own refusals mean for an operator, and what mends them."""
+"""What AWS's own refusals mean for an operator, and the command that helps."""
 
 from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
-from tokensync_cli.output.failure import FAILED, LATER
+from tokensync.entry.exit_codes import FAILED, LATER
 
 Explained = tuple[str, str, str, int]
 
@@ -58,9 +58,9 @@ _OURS: tuple[tuple[tuple[type[BaseException], ...], Explained], ...] = (
 
 
 def explain(error: BaseException) -> Explained | None:
-    """Return kind, message, next command and exit code, or None for what is no error of AWS or of reaching it."""
+    """Return kind, message, next command and exit code; None if it is no error of AWS or of reaching it."""
     if isinstance(error, exceptions.ClientError):
-        return _told(error.response.get("Error", {}).get("Code", ""), error.operation_name)
+        return _of_code(error.response.get("Error", {}).get("Code", ""), error.operation_name)
     for kinds, explained in _OURS:
         if isinstance(error, kinds):
             return explained
@@ -69,7 +69,7 @@ def explain(error: BaseException) -> Explained | None:
     return None
 
 
-def _told(code: str, operation: str) -> Explained | None:
+def _of_code(code: str, operation: str) -> Explained | None:
     if code in _DENIED:
         message = (
             f"Your AWS credentials may not do this ({operation}). "

@@ -1,4 +1,4 @@
-"""How commands print: results on stdout, everything said beside them on stderr."""
+"""How commands print: results on stdout, everything else on stderr."""
 
 import json
 import os
@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -27,9 +26,9 @@ _STATUS_STYLES = {
     "running": "green",
 }
 
-_STEPS = 10  # how often the progress of a known number is told where nothing can be drawn
+_STEPS = 10  # how often the progress of a known number is written where nothing can be drawn
 
-Tell = Callable[[str], None]
+Say = Callable[[str], None]
 
 
 class Output:
@@ -45,6 +44,16 @@ class Output:
     def line(self, text: str) -> None:
         """Print one line of the result as it is, never wrapped."""
         print(shown(text))
+
+    def result(self, value: object, *lines: str, following: str = "") -> None:
+        """Print what a command did: `value` for programs, else the lines, and the next command beside them."""
+        if self.as_json:
+            self.json(value)
+            return
+        for line in lines:
+            self.line(line)
+        if following:
+            self.note(f"Next: {following}")
 
     def fields(self, pairs: Mapping[str, object]) -> None:
         """Print names and values below each other."""
@@ -65,21 +74,21 @@ class Output:
         Console(highlight=False).print(table)
 
     def note(self, text: str) -> None:
-        """Say something beside the result; programs are not told."""
+        """Print a remark for people."""
         if not self.as_json:
             self._print(Text(shown(text), style="dim"), to_stderr=True)
 
     def say(self, text: str) -> None:
-        """Say what has to be read while the command runs, under JSON too. A failure's JSON comes after it, last."""
+        """Print what has to be read while the command runs, with --json too. A failure's JSON comes after it."""
         self._print(Text(shown(text)), to_stderr=True)
 
     def warn(self, text: str) -> None:
-        """Say what needs a look; programs find it in the result."""
+        """Print a warning for people; programs find it in the result."""
         if not self.as_json:
             self._print(Text(f"Warning: {shown(text)}", style="yellow"), to_stderr=True)
 
     @contextmanager
-    def progress(self, text: str) -> Iterator[Tell]:
+    def progress(self, text: str) -> Iterator[Say]:
         """Show on stderr what is being waited for; what it yields changes the text."""
         console = Console(stderr=True, highlight=False)
         if self.as_json:
@@ -93,7 +102,9 @@ class Output:
 
     @contextmanager
     def bar(self, text: str, *, total: int) -> Iterator[Callable[[], None]]:
-        """Show on stderr how much of a known number is done; what it yields tells that one more is."""
+        """Show on stderr how much of a known number is done; what it yields counts one more."""
+        from rich.progress import Progress  # noqa: PLC0415 - it is slow to load, and `--help` needs none
+
         console = Console(stderr=True, highlight=False)
         if not self.as_json and console.is_terminal and _is_decorated(stderr=True):
             with Progress(*Progress.get_default_columns(), console=console, transient=True) as progress:

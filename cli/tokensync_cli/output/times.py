@@ -2,7 +2,7 @@
 
 import re
 
-from tokensync_cli.output.failure import UsageFailed
+from tokensync_cli.output.failures import UsageFailed
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 _UNITS = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY}
@@ -11,10 +11,10 @@ _STEPS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s"))
 
 
 def seconds_of(text: str, *, option: str, at_most: int) -> int:
-    """Return the seconds that a duration such as 45s, 30m, 12h or 7d stands for.
+    """Return the seconds that a duration such as 45s, 30m, 12h or 7d means.
 
     Raises:
-        UsageFailed: it is none, or is longer than `at_most` seconds.
+        UsageFailed: it is no duration, or is longer than `at_most` seconds.
     """
     match = _DURATION.fullmatch(text.strip())
     if match is None:

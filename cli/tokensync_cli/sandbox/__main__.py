@@ -11,10 +11,10 @@ from pathlib import Path
 import uvicorn
 
 from tokensync_cli.sandbox.app import build
+from tokensync_cli.sandbox.control.saver import Saver, load
+from tokensync_cli.sandbox.faults.wire import OpenProtocol
 from tokensync_cli.sandbox.registry import PROVIDERS
-from tokensync_cli.sandbox.saver import Saver, load
 from tokensync_cli.sandbox.state import Sandbox
-from tokensync_cli.sandbox.wire import OpenProtocol
 
 _ADDRESS = "127.0.0.1"
 # A scripted hang must not hold up a stop.
@@ -34,7 +34,7 @@ def _listen(port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Says where it is once it can be stopped: whoever reads the line may send a signal at once."""
+    """Prints its address once it can be stopped: the reader of the line may send a signal at once."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""

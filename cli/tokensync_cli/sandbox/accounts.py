@@ -1,4 +1,4 @@
-"""Who can be chosen on a consent page: sellers with their shops, creators, users."""
+"""The accounts to choose from on a consent page: sellers with their shops, creators, users."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ def prefix_of(region: str | None) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:
-    """One shop of a seller, as the list of authorized shops tells it."""
+    """One shop of a seller, as the list of authorized shops has it."""
 
     id: str = ""
     name: str = ""
@@ -36,13 +36,18 @@ class Account:
     account: str = ""
     user_type: UserType = "seller"
     label: str = ""
-    """What the consent page shows; the provider's answers carry `seller_name` alone."""
+    """What the consent page shows; the provider's responses carry `seller_name` alone."""
     seller_name: str | None = None
     region: str | None = None
     prefix: str | None = None
     shops: tuple[Shop, ...] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
-    """What else the provider tells of it, under the provider's own names."""
+    """What else the provider says of it, under the provider's own names."""
+
+
+def user(provider: str, account: str, label: str, **facts: Any) -> Account:
+    """Return an account of a provider that knows users alone: it has no shops, and its tokens no prefix."""
+    return Account(provider=provider, account=account, user_type="user", label=label, prefix="", shops=(), facts=facts)
 
 
 class Accounts:
@@ -55,11 +60,11 @@ class Accounts:
         return iter(tuple(self._accounts.values()))
 
     def find(self, provider: str, account: str) -> Account | None:
-        """Return the account, or None where there is none."""
+        """Return the account, or None if there is none."""
         return self._accounts.get((provider, account))
 
     def add(self, account: Account, mint: Mint) -> Account:
-        """Add an account, or replace the one with the same id; what was left open is filled in.
+        """Add an account, or replace the one with the same id; missing fields are filled in.
 
         Raises:
             BadRecordError: a seller has no region.

@@ -13,12 +13,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tokensync_cli.sandbox.api2cart import Api2Cart
 from tokensync_cli.sandbox.clock import Clock
-from tokensync_cli.sandbox.control import Control
+from tokensync_cli.sandbox.control.routes import Control
+from tokensync_cli.sandbox.control.saver import Saver
+from tokensync_cli.sandbox.control.webhooks import Post, Webhooks, post
 from tokensync_cli.sandbox.oauth2.metadata import well_known
 from tokensync_cli.sandbox.pages import page
-from tokensync_cli.sandbox.saver import Saver
 from tokensync_cli.sandbox.state import Sandbox
-from tokensync_cli.sandbox.webhooks import Post, Webhooks, post
 
 
 class _Dated:
@@ -38,9 +38,9 @@ class _Dated:
 
 
 def build(sandbox: Sandbox, saver: Saver, send: Post = post) -> ASGIApp:
-    """Return the application, which saves changes while it runs; whoever stops it saves once more.
+    """Return the application, which saves changes while it runs; a clean stop saves once more.
 
-    `send` posts the notices.
+    `send` posts webhook events.
     """
 
     @contextlib.asynccontextmanager

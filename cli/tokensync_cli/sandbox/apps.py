@@ -1,6 +1,7 @@
 """The client registrations that the sandbox knows, and how each of them wants the provider to behave."""
 
 import dataclasses
+import hmac
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 from tokensync_cli.sandbox import records
 
 UserType = Literal["seller", "creator", "partner", "user"]
-"""A `user` is anybody of a provider that tells no kinds apart."""
+"""A `user` is an account of a provider that has one kind alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +41,13 @@ class Settings:
     )
     """What the app may ask for. With some providers the link says which of them; without, all are asked for."""
     user_types: tuple[UserType, ...] = ("seller",)
-    """Whom the seller's consent page offers."""
+    """The kinds of account that the seller's consent page offers."""
     ip_denied: Literal["no", "code", "text"] = "no"
     """The IP allow list refuses the caller: with its own number, or recognisable by its text alone."""
     likely_codes: bool = False
     """Use the error numbers of which only single observations exist."""
     error_data: Literal["cycle", "missing", "null", "object", "array"] = "cycle"
-    """What stands under `data` in an error; `cycle` takes each in turn."""
+    """The form of `data` in an error; `cycle` takes each in turn."""
     error_status: Literal["cycle", "200", "400", "401"] = "cycle"
     """The HTTP status of a token call's error where observations differ; `cycle` takes each in turn."""
     api_error_status: int = 200
@@ -54,7 +55,7 @@ class Settings:
     refreshable: bool = True
     """Whether a refresh token comes with the first access token."""
     issuer: str | None = None
-    """The issuer that callbacks and ID tokens tell: None the true one, an empty text none, anything else a lie."""
+    """The issuer in callbacks and ID tokens: None is the true one, an empty text is none, anything else is a lie."""
     undocumented_refresh_token: bool = False
     """A refresh token comes back from a refresh where the provider documents none."""
     token_marker: str = ""
@@ -69,7 +70,7 @@ class App:
     app_key: str
     app_secret: str = field(repr=False)
     service_id: str = ""
-    """What the authorization link names in place of the app key; empty where the provider has none."""
+    """What the authorization link names in place of the app key; empty if the provider has none."""
     redirect_uri: str = ""
     name: str = ""
     settings: Settings = field(default_factory=Settings)
@@ -78,6 +79,10 @@ class App:
     def title(self) -> str:
         """Return what a seller reads on the consent page."""
         return self.name or self.app_key
+
+    def has_secret(self, secret: str) -> bool:
+        """Return whether this is the app's secret; how long that takes says nothing of it."""
+        return hmac.compare_digest(secret.encode(), self.app_secret.encode())
 
 
 class Apps:
@@ -90,7 +95,7 @@ class Apps:
         return iter(tuple(self._apps.values()))
 
     def find(self, provider: str, app_key: str) -> App | None:
-        """Return the registration, or None where there is none."""
+        """Return the registration, or None if there is none."""
         return self._apps.get((provider, app_key))
 
     def by_service(self, provider: str, service_id: str) -> App | None:

@@ -1,6 +1,6 @@
 """The consent page and what comes of its form, for every provider that sends sellers through a browser."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -8,18 +8,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from tokensync_cli.sandbox.accounts import Account
-from tokensync_cli.sandbox.apps import App, origin
-from tokensync_cli.sandbox.origin import crosses_sites
+from tokensync_cli.sandbox.apps import App, UserType, origin
+from tokensync_cli.sandbox.control.guard import crosses_sites
 from tokensync_cli.sandbox.pages import duration, message, page
-from tokensync_cli.sandbox.state import Consent, Provider, Sandbox
+from tokensync_cli.sandbox.state import Consent, Sandbox
 
 _DURATIONS = (31_536_000, 15_552_000, 7_776_000, 2_592_000)
 
 # The form's own fields: a link may have parameters of the same names.
 _OWN = frozenset({"account", "scope", "duration", "decision"})
-
-Deny = Callable[[App, str | None], str]
-"""Returns where the browser is sent after a denial."""
 
 
 def callback(app: App, parameters: Iterable[tuple[str, str | None]]) -> str:
@@ -28,34 +25,63 @@ def callback(app: App, parameters: Iterable[tuple[str, str | None]]) -> str:
     return f"{app.redirect_uri}{'&' if '?' in app.redirect_uri else '?'}{query}"
 
 
-def show(
-    provider: Provider,
+async def serve(
+    sandbox: Sandbox,
     app: App,
-    accounts: Sequence[Account],
-    *,
     request: Request,
+    *,
     thing: str,
-    timed: bool = True,
+    denied: str,
+    user_types: Sequence[UserType] | None = None,
+    timed: bool = False,
     scopes: Sequence[str] | None = None,
 ) -> Response:
-    """Return the page on which somebody chooses account, permissions and duration, and approves or denies.
+    """Return the page on which somebody chooses and decides, or the redirect that its submitted form leads to.
 
-    `scopes` are what the link asks for, None where the registration says it.
+    Args:
+        sandbox: where the consent is recorded.
+        app: the app that asks.
+        request: the link, or the form.
+        thing: what the accounts to choose from are called.
+        denied: the URL that a denial leads to.
+        user_types: the kinds of accounts to choose from, None for all of the provider.
+        timed: whether the page asks for how long.
+        scopes: what the link asks for, None if the registration says it.
     """
+    if request.method == "POST" and crosses_sites(request):
+        return message("Not from here", "This form was sent by another site.", status=403)
     if not app.redirect_uri:
-        return _nowhere()
+        return message(
+            "This app has no redirect URL",
+            "Register one with the provider first. tokensync prints it when an app is added.",
+            status=400,
+        )
+    accounts = [
+        account
+        for account in sandbox.accounts
+        if account.provider == app.provider and (user_types is None or account.user_type in user_types)
+    ]
+    scopes = app.settings.scopes if scopes is None else scopes
+    if request.method == "POST":
+        sent = await fields(request)
+        if one(sent, "decision") == "deny":
+            return away(denied)
+        consent = _consent(app, accounts, scopes, request, sent)
+        if consent is None:
+            return message("Something is missing", "Go back, choose an account and approve or deny.", status=400)
+        return away(sandbox.providers[app.provider].approve(sandbox, consent))
     own = app.settings.refresh_token_seconds
     lengths = sorted({*_DURATIONS} if own is None else {own, *_DURATIONS}, reverse=True)
     return page(
         "consent.html",
         # A browser applies form-action to the redirect that answers the form, too.
         form_targets=f"'self' {origin(app.redirect_uri)}",
-        provider=provider.title,
+        provider=sandbox.providers[app.provider].title,
         app=app,
         accounts=accounts,
         thing=thing,
         action=request.url.path,
-        scopes=app.settings.scopes if scopes is None else scopes,
+        scopes=scopes,
         hidden=[(_carried(name), value) for name, value in request.query_params.multi_items()],
         durations=[(seconds, duration(seconds)) for seconds in lengths] if timed else [],
         returns_to=urlsplit(app.redirect_uri).netloc,
@@ -84,65 +110,35 @@ def _carried(name: str) -> str:
 
 
 def one(fields: dict[str, list[str]], name: str) -> str | None:
-    """Return the first value of a field, or None where it was not sent."""
+    """Return the first value of a field, or None if it was not sent."""
     values = fields.get(name)
     return values[0] if values else None
 
 
-def decide(
-    sandbox: Sandbox,
-    provider: Provider,
-    app: App,
-    accounts: Sequence[Account],
-    *,
-    request: Request,
-    fields: dict[str, list[str]],
-    deny: Deny,
-    scopes: Sequence[str] | None = None,
-) -> Response:
-    """Return the redirect that a submitted form leads to, or a page that says what it lacks.
-
-    `scopes` are what the link asked for, None where the registration says it.
-    """
-    if crosses_sites(request):
-        return message("Not from here", "This form was sent by another site.", status=403)
-    if not app.redirect_uri:
-        return _nowhere()
-    state = one(fields, "state")
-    decision = one(fields, "decision")
-    if decision == "deny":
-        return away(deny(app, state))
-    account = next((a for a in accounts if a.account == one(fields, "account")), None)
-    chosen = one(fields, "duration")
+def _consent(
+    app: App, accounts: Sequence[Account], scopes: Sequence[str], request: Request, sent: dict[str, list[str]]
+) -> Consent | None:
+    """Return what a submitted form approves, None if it lacks something."""
+    account = next((a for a in accounts if a.account == one(sent, "account")), None)
+    chosen = one(sent, "duration")
     seconds = _whole(chosen) if chosen else app.settings.refresh_token_seconds
-    if decision != "approve" or account is None or (chosen and seconds is None):
-        return message("Something is missing", "Go back, choose an account and approve or deny.", status=400)
-    ticked = fields.get("scope", [])
-    granted = tuple(scope for scope in (app.settings.scopes if scopes is None else scopes) if scope in ticked)
-    asked = link(request, fields)
-    consent = Consent(
+    if one(sent, "decision") != "approve" or account is None or (chosen and seconds is None):
+        return None
+    ticked = sent.get("scope", [])
+    return Consent(
         app=app,
         account=account,
-        scopes=granted,
+        scopes=tuple(scope for scope in scopes if scope in ticked),
         seconds=seconds,
-        state=state,
-        link=asked,
+        state=one(sent, "state"),
+        link=link(request, sent),
         origin=origin(str(request.url)),
-    )
-    return away(provider.approve(sandbox, consent))
-
-
-def _nowhere() -> Response:
-    return message(
-        "This app has no redirect URL",
-        "Register one with the provider first. tokensync prints it when an app is added.",
-        status=400,
     )
 
 
 def away(url: str) -> Response:
     """Return the redirect to an address that holds a code or an error."""
-    # The address holds a code: it must not be cached nor told onwards.
+    # The address holds a code: it must be neither cached nor passed on.
     headers: dict[str, Any] = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
     return RedirectResponse(url, 302, headers)
 

@@ -1,4 +1,4 @@
-"""Consents, codes and tokens as records, and what a client is told of them. Only digests of credentials are kept."""
+"""Consents, codes and tokens as records, and what a client gets of them. Only digests of credentials are kept."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -106,5 +106,5 @@ def end_of(now: float, seconds: int | None) -> int | None:
 
 
 def is_over(expires_at: int | None, now: float) -> bool:
-    """Tell whether a life has ended."""
+    """Return whether a life has ended."""
     return expires_at is not None and expires_at <= now

@@ -94,11 +94,15 @@ class Grants:
         authorization = self._authorizations[self._codes.pop(digest(code)).authorization]
         return self._pair(app, authorization, now, refreshable=refreshable)
 
-    def owner(self, credential: str) -> Authorization | None:
-        """Return the authorization that a code or token came from, valid or not; nothing is spent."""
+    def owner(self, credential: str, provider: str = "") -> Authorization | None:
+        """Return the authorization that a code or token came from, valid or not; nothing is spent.
+
+        With a `provider`, those of all others are unknown.
+        """
         key = digest(credential)
-        found = self._codes.get(key) or self._refresh.get(key) or self._access.get(key)
-        return self._authorizations[found.authorization] if found else None
+        record = self._codes.get(key) or self._refresh.get(key) or self._access.get(key)
+        found = self._authorizations[record.authorization] if record else None
+        return found if found and provider in ("", found.provider) else None
 
     def latest(self, provider: str, app: str, account: str) -> Authorization | None:
         """Return the account's newest authorization of the app, ended or not."""
@@ -116,7 +120,7 @@ class Grants:
     ) -> Pair:
         """Spend a code and return the first pair of its authorization, without a refresh token unless `refreshable`.
 
-        `matches` tells whether the request fits what the code is tied to; one that does not leaves the code unspent.
+        `matches` returns whether the request fits what the code is tied to; a mismatch leaves the code unspent.
 
         Raises:
             RefusedError: unknown, another app's, used, expired, revoked or a mismatch.
@@ -171,7 +175,7 @@ class Grants:
         return self._pair(app, authorization, now)
 
     def access(self, access_token: str, now: float) -> Authorization:
-        """Return the authorization that an access token stands for.
+        """Return the authorization that an access token belongs to.
 
         Raises:
             RefusedError: unknown, expired, ended by a refresh or revoked.

@@ -1,4 +1,4 @@
-"""Every credential presented to the sandbox, and what became of it."""
+"""Every credential presented to the sandbox, and its outcome."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from tokensync_cli.sandbox.mint import digest
 from tokensync_cli.sandbox.records import to_json
 
 Kind = Literal["code", "refresh_token", "client_credentials", "revocation"]
-# What may be presented once: an app names itself and a token its end as often as they like.
+# These may be presented once; a client credential or a revocation may come any number of times.
 _SINGLE = frozenset({"code", "refresh_token"})
 
 
@@ -23,7 +23,7 @@ class Issued:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One presentation. `committed` tells whether the provider spent the credential or issued anything for it."""
+    """One presentation. `committed` is whether the provider spent the credential or issued anything for it."""
 
     seq: int
     at: float
@@ -75,7 +75,7 @@ class Ledger:
         return entry.seq
 
     def settle(self, seq: int, outcome: str, *, committed: bool, error: str | None, issued: Issued | None) -> None:
-        """Write down what became of a presentation; a fault may do so twice, before and after it waited."""
+        """Record the outcome of a presentation; a fault may do so twice, before and after it waited."""
         entry = self.entries[seq - 1]
         self.entries[seq - 1] = replace(entry, outcome=outcome, committed=committed, error=error, issued=issued)
 

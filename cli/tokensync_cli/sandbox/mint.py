@@ -34,7 +34,7 @@ class Mint:
         return "".join(self._source.choices(string.ascii_uppercase + string.digits, k=length))
 
     def undocumented(self, first: int, last: int) -> int:
-        """Return a number between the two: for errors whose number no document tells, so that none can be relied on."""
+        """Return a number between the two, for an error whose number is not documented and cannot be relied on."""
         return self._source.randint(first, last)
 
     def trace(self, now: float) -> str:

@@ -21,7 +21,7 @@ _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode(
 
 def page(template: str, *, status: int = 200, form_targets: str = "'self'", **values: Any) -> HTMLResponse:
     """Return a page. `form_targets` are the origins that a form may lead to, redirects included."""
-    # The file is ours and holds no values, so it may stand unescaped between the style tags.
+    # The file is ours and holds no values, so it may be unescaped between the style tags.
     style = Markup(_STYLE)  # noqa: S704
     body = _PAGES.get_template(template).render(style=style, **values)
     policy = (
@@ -39,7 +39,7 @@ def page(template: str, *, status: int = 200, form_targets: str = "'self'", **va
 
 
 def message(title: str, text: str, *, status: int) -> HTMLResponse:
-    """Return a page that only tells something."""
+    """Return a page with a message and nothing else."""
     return page("message.html", status=status, title=title, text=text)
 
 

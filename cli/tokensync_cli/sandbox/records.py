@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -39,12 +40,27 @@ def to_json(record: object) -> dict[str, Any]:
     return dataclasses.asdict(record)  # type: ignore[call-overload,no-any-return] # every caller passes a dataclass
 
 
+def json_object(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object that a request's body holds, an empty one where it holds none."""
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def text_of(value: Mapping[str, Any], name: str) -> str:
+    """Return a member of a JSON object that is a string, empty if it is none."""
+    member = value.get(name)
+    return member if isinstance(member, str) else ""
+
+
 def _path(where: str, name: str) -> str:
     return f"{where}.{name}" if where else name
 
 
 def _fit(hint: Any, value: Any, where: str) -> Any:
-    """Return `value` if it has the type that `hint` tells; lists become tuples and objects records."""
+    """Return `value` if it has the type that `hint` names; lists become tuples and objects records."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any or (value is None and type(None) in args):
         return value

@@ -1,12 +1,16 @@
 """Takes one call to a provider through the ledger and the script of faults."""
 
+from typing import ClassVar
+
+from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, Call, Produce, Refuse, respond
-from tokensync_cli.sandbox.faults import Fault
-from tokensync_cli.sandbox.mangle import mangle
+from tokensync_cli.sandbox.faults.mangle import mangle
+from tokensync_cli.sandbox.faults.script import Fault
+from tokensync_cli.sandbox.faults.wire import Cut, Drip
+from tokensync_cli.sandbox.ledger import Kind
+from tokensync_cli.sandbox.responses import Call, Produce, ProviderResponse, Refuse, respond
 from tokensync_cli.sandbox.state import Sandbox
-from tokensync_cli.sandbox.wire import Cut, Drip
 
 
 class _Page:
@@ -25,30 +29,58 @@ class _Page:
                 account=call.account,
             )
 
-    def settle(self, answer: Answer | None, fault: Fault | None = None) -> None:
-        outcome = "issued" if answer and answer.committed else "refused"
+    def settle(self, response: ProviderResponse | None, fault: Fault | None = None) -> None:
+        outcome = "issued" if response and response.committed else "refused"
         if self._seq is not None:
             self._sandbox.ledger.settle(
                 self._seq,
                 f"fault:{fault.fault}" if fault else outcome,
-                committed=bool(answer and answer.committed),
-                error=answer.error if answer else None,
-                issued=answer.issued if answer else None,
+                committed=bool(response and response.committed),
+                error=response.error if response else None,
+                issued=response.issued if response else None,
             )
         self._sandbox.changed()
 
 
-async def serve(sandbox: Sandbox, call: Call, produce: Produce, refuse: Refuse) -> Response:
-    """Answer a call: write down that it came, meet the fault scripted for it or none, write down what became of it.
+class Endpoints:
+    """Endpoints of one vendor, over one sandbox."""
 
-    The endpoint itself counts the request in the ledger, as it may refuse it before it is a call.
-    """
+    provider: ClassVar[str]
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+
+    def call(self, endpoint: str, app: str, credential: str = "", kind: Kind | None = None) -> Call:
+        """Count a request and return it as a call: `kind` is what it presents, None if the ledger keeps nothing.
+
+        What a vendor refuses before it looks at the credential is counted all the same.
+        """
+        self.sandbox.ledger.count(self.provider, endpoint)
+        owner = self.sandbox.grants.owner(credential, self.provider)
+        return Call(
+            provider=self.provider,
+            endpoint=endpoint,
+            app=app,
+            account=owner.account if owner else None,
+            kind=kind if credential else None,
+            credential=credential,
+        )
+
+
+def bearer(request: Request) -> str:
+    """Return the token of an `Authorization: Bearer` header, empty if there is none (RFC 6750 section 2.1)."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def serve(sandbox: Sandbox, call: Call, produce: Produce, refuse: Refuse) -> Response:
+    """Serve a call: record that it came, apply the fault scripted for it if there is one, record the outcome."""
     page = _Page(sandbox, call)
     fault = sandbox.faults.take(provider=call.provider, endpoint=call.endpoint, app=call.app, account=call.account)
     if fault is None:
-        answer = produce()
-        page.settle(answer)
-        return respond(answer)
+        response = produce()
+        page.settle(response)
+        return respond(response)
     done = produce() if fault.commits else None
     page.settle(done, fault)
     if fault.fault == "hang":
@@ -65,7 +97,9 @@ async def serve(sandbox: Sandbox, call: Call, produce: Produce, refuse: Refuse) 
     return _instead(fault, sandbox, refuse)
 
 
-async def _hang(sandbox: Sandbox, fault: Fault, page: _Page, done: Answer | None, produce: Produce) -> Response:
+async def _hang(
+    sandbox: Sandbox, fault: Fault, page: _Page, done: ProviderResponse | None, produce: Produce
+) -> Response:
     await sandbox.sleep(_seconds(fault, 30.0))
     if fault.then == "drop":
         return Cut()
@@ -81,7 +115,7 @@ def _seconds(fault: Fault, default: float) -> float:
 
 
 def _instead(fault: Fault, sandbox: Sandbox, refuse: Refuse) -> Response:
-    """Return an answer that says nothing of what was done: a status, a redirect, or an error of the provider's."""
+    """Return a response that says nothing of what was done: a status, a redirect, or an error of the provider's."""
     headers = {"content-type": "application/json", **fault.headers}
     if fault.location:
         headers["location"] = fault.location

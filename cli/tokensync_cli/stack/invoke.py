@@ -1,17 +1,14 @@
 """Asks the two functions to do what only they may do, and reads their answers."""
 
 import json
-import re
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from tokensync_cli.output.failure import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE, CommandFailed, sentence
+from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE
+from tokensync_cli.output.failures import CommandFailed, sentence
 from tokensync_cli.stack.target import Target
 
 _CODES = frozenset({FAILED, USAGE, NOT_FOUND, NEEDS_SELLER, LATER})
-
-_WITH_REPLACE = "the same command with --replace"
 
 
 class FunctionRefused(CommandFailed):
@@ -26,7 +23,7 @@ def ask_rotation(target: Target, payload: Mapping[str, Any]) -> dict[str, Any]:
         CommandFailed: it broke, or answered what nobody understands.
     """
     raw = target.functions.invoke(target.outputs.rotation_function, payload)
-    return _answered("rotation", raw, payload)
+    return _answered("rotation", raw)
 
 
 def ask_callback(target: Target, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,10 +34,10 @@ def ask_callback(target: Target, payload: Mapping[str, Any]) -> dict[str, Any]:
         CommandFailed: it broke, or answered what nobody understands.
     """
     raw = target.functions.invoke(target.outputs.callback_function, payload)
-    return _answered("callback", raw, payload)
+    return _answered("callback", raw)
 
 
-def _answered(function: str, raw: bytes, payload: Mapping[str, Any]) -> dict[str, Any]:
+def _answered(function: str, raw: bytes) -> dict[str, Any]:
     answer = _object(raw)
     if answer is not None and answer.get("ok") is True:
         return answer
@@ -54,23 +51,12 @@ def _answered(function: str, raw: bytes, payload: Mapping[str, Any]) -> dict[str
             kind="UnknownAnswer",
         )
     code = answer.get("exit")
-    # The function speaks of any app; here it is known which.
-    following = re.sub(r"\bAPP\b", str(payload.get("app", "APP")), str(error.get("next") or "tokensync doctor"))
-    following = _with_words(following, payload)
     raise FunctionRefused(
         sentence(error["message"]),
-        next_command=following,
+        next_command=str(error.get("next") or "tokensync doctor"),
         exit_code=code if code in _CODES else FAILED,
         kind=str(error.get("class") or "FunctionRefused"),
     )
-
-
-def _with_words(following: str, payload: Mapping[str, Any]) -> str:
-    """Return a command in which the connection that was asked about is one word of a shell's."""
-    name = payload.get("connection") or f"{payload.get('app')}/{payload.get('account')}"
-    if following == _WITH_REPLACE and "account" in payload:
-        return f"tokensync import {payload.get('app')} --account {shlex.quote(str(payload['account']))} --replace"
-    return following.replace(str(name), shlex.quote(str(name)))
 
 
 def _object(raw: bytes) -> dict[str, Any] | None:

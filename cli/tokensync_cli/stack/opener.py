@@ -18,7 +18,8 @@ from tokensync.aws.invite_key import InviteKeys
 from tokensync.aws.kms import KmsKeys
 from tokensync.aws.system import SystemClock
 from tokensync.domain.sealing import EnvelopeSealer
-from tokensync_cli.output.failure import NOT_FOUND, CommandFailed
+from tokensync.entry.exit_codes import NOT_FOUND
+from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.stack.reach import LambdaFunctions, SecretValues, SqsQueues
 from tokensync_cli.stack.sandbox_control import SandboxControl
 from tokensync_cli.stack.target import Choice, StackOutputs, Target

@@ -1,10 +1,14 @@
-"""Where the project lies whose embedded stack is meant."""
+"""The project that is meant, and its embedded stack. See `tokensync_cli.embedded.stack`."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.embedded.ports import Ports
+from tokensync_cli.output.console import Say
+from tokensync_cli.output.failures import CommandFailed
+from tokensync_cli.stack.target import StackOutputs
 
 VARIABLE = "TOKENSYNC_PROJECT"
 
@@ -30,3 +34,64 @@ def project_root(start: Path | None = None, environment: Mapping[str, str] = os.
 def _is_project(directory: Path) -> bool:
     """Return whether it is tokensync's own: people keep templates of other stacks above and below it."""
     return (directory / "template.yaml").is_file() and (directory / "layers" / "core").is_dir()
+
+
+@dataclass(frozen=True)
+class EmbeddedProject:
+    """Finds the project anew for each call; `find` is a seam.
+
+    The embedded stack's code is loaded when it is needed: it imports boto3, which would slow `--help` down.
+    """
+
+    find: Callable[[], Path | None] = project_root
+
+    def up(self, *, fresh: bool, ports: Ports, progress: Say) -> StackOutputs:
+        """Bring the embedded stack up.
+
+        Raises:
+            CommandFailed: there is no project here.
+            EmbeddedStackError: it does not come up.
+        """
+        from tokensync_cli.embedded import stack  # noqa: PLC0415 - see the class
+
+        return StackOutputs.of_embedded(stack.up(self._root(), fresh=fresh, ports=ports, progress=progress).as_json())
+
+    def down(self, progress: Say) -> bool:
+        """Stop the embedded stack; return whether it ran.
+
+        Raises:
+            CommandFailed: there is no project here.
+            EmbeddedStackError: another command is at work.
+        """
+        from tokensync_cli.embedded import stack  # noqa: PLC0415 - see the class
+
+        return stack.down(self._root(), progress=progress)
+
+    def outputs(self) -> StackOutputs | None:
+        """Return its outputs, None while it is not up.
+
+        Raises:
+            CommandFailed: there is no project here.
+        """
+        from tokensync_cli.embedded import stack  # noqa: PLC0415 - see the class
+
+        root = self.find()
+        if root is None:
+            raise CommandFailed(
+                "No stack to speak to: no --stack is named, and there is no tokensync project here. Commands for the "
+                f"embedded stack run in the project's directory, or with {VARIABLE}=PATH.",
+                next_command=f"export {VARIABLE}=PATH",
+                kind="NoStack",
+            )
+        found = stack.outputs(root)
+        return None if found is None else StackOutputs.of_embedded(found.as_json())
+
+    def _root(self) -> Path:
+        root = self.find()
+        if root is None:
+            raise CommandFailed(
+                "There is no tokensync project here: no template.yaml with layers/core in this directory or above it.",
+                next_command="cd to the project, or set TOKENSYNC_PROJECT",
+                kind="NoProject",
+            )
+        return root

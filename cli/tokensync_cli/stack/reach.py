@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
-from tokensync_cli.output.failure import LATER, CommandFailed
+from tokensync.entry.exit_codes import LATER
+from tokensync_cli.output.failures import CommandFailed
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -21,11 +22,7 @@ class LambdaFunctions:
         self._client = client
 
     def invoke(self, function: str, payload: Mapping[str, Any]) -> bytes:
-        """Invoke a function by name, wait, and return its answer.
-
-        Raises:
-            CommandFailed: it broke, or did not answer in time.
-        """
+        """See `Functions`."""
         try:
             answer = self._client.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
             body = answer["Payload"].read()
@@ -37,18 +34,18 @@ class LambdaFunctions:
                 kind="FunctionSlow",
             ) from None
         if answer.get("FunctionError"):
-            # Its text may hold anything: its log tells the error's type and place.
+            # Its text may hold anything; its log has the error's type and place.
             group = self._log_group(function)
-            told = group or "the one among the stack's resources whose name ends with Logs"
+            place = group or "the one among the stack's resources whose name ends with Logs"
             raise CommandFailed(
-                f"The function {function} broke. Its log group tells why: {told}.",
+                f"The function {function} broke. Its log group says why: {place}.",
                 next_command=f"aws logs tail {group or 'GROUP'} --since 10m",
                 kind="FunctionBroken",
             )
         return body
 
     def _log_group(self, function: str) -> str:
-        """Return the name of a function's log group, empty where the operator may not see it."""
+        """Return the name of a function's log group, empty if the operator may not see it."""
         try:
             settings = self._client.get_function_configuration(FunctionName=function)
             return settings["LoggingConfig"]["LogGroup"]
@@ -63,7 +60,7 @@ class SecretValues:
         self._client = client
 
     def read(self, name: str) -> str | None:
-        """Return a secret's current value, None where there is none (any more)."""
+        """Return a secret's current value, None if there is none (any more)."""
         try:
             return self._client.get_secret_value(SecretId=name).get("SecretString")
         except ClientError as error:

@@ -1,10 +1,9 @@
-"""From what an operator says of an app to a registration that can work, or to the first thing that is wrong with it."""
+"""From an operator's description of an app to a registration that works, or to the first thing that is wrong."""
 
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import SplitResult, urlsplit
 
 from tokensync.domain.app import ENDPOINT_KEYS, App
 from tokensync.domain.errors import InvalidApp
@@ -12,17 +11,15 @@ from tokensync.domain.names import app_name
 from tokensync.domain.runtime import FLOOR
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType, Provider
-from tokensync.providers import CONSUMERS, PROVIDERS, provider_named
-from tokensync_cli.output.failure import UsageFailed
+from tokensync.providers import PROVIDERS, provider_named
+from tokensync_cli.output.failures import UsageFailed
 from tokensync_cli.output.times import span
+from tokensync_cli.stack.addresses import check_endpoint, check_return_url, refused
 
 LONGEST_SECRET = 2048  # characters
 _LONGEST_TEXT = 512
-_HTTPS_PORTS = (None, 443)
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
-_PUSH = "push"  # the endpoint that is a consumer's and not the provider's
-_FIXED = ("grant", "account_field", "issuer")  # settings that stay while connections stand
+_FIXED = ("grant", "account_field", "issuer")  # settings that no app with connections may change
 _RETURN_URL = "return_url"  # a setting that every app may have
 
 
@@ -40,10 +37,10 @@ class Wanted:
     settings: Sequence[str] = ()
 
     def check_client_id(self) -> None:
-        """Refuse a wish without a client id, before anybody is asked for anything.
+        """Refuse a registration without a client id, before a secret is asked for.
 
         Raises:
-            UsageFailed: there is none, or none that can be used.
+            UsageFailed: it is missing or unusable.
         """
         if not self.client_id:
             raise UsageFailed(
@@ -56,7 +53,7 @@ class Wanted:
         """Return the app, its client secret still empty. `is_embedded` allows loopback addresses.
 
         Raises:
-            InvalidName: its name is none.
+            InvalidName: its name is not valid.
             UsageFailed: something else does not fit; the message names it.
         """
         generic = known_provider(self.provider)
@@ -73,9 +70,8 @@ class Wanted:
         provider = generic.for_app(app)
         app = replace(app, service_id=_service_id(self.service_id, generic, provider), scopes=_scopes(self.scopes))
         _check_complete(app, provider, again=self.command())
-        _check_issuer_known(provider)
         if _RETURN_URL in app.settings:
-            _check_return_url(app, is_embedded=is_embedded)
+            check_return_url(app, is_embedded=is_embedded)
         return app
 
     def command(self) -> str:
@@ -88,7 +84,7 @@ class Wanted:
         return shlex.join(["tokensync", "app", "add", self.name, *given])
 
     def completed(self, *, endpoints: Mapping[str, str], settings: Mapping[str, str]) -> "Wanted":
-        """Return the wish with what its server told of itself, where it says nothing of its own."""
+        """Return the registration with what its server says of itself, for all that was not given."""
         return replace(self, endpoints=_under(endpoints, self.endpoints), settings=_under(settings, self.settings))
 
 
@@ -99,7 +95,7 @@ def _under(found: Mapping[str, str], given: Sequence[str]) -> list[str]:
 
 
 def known_provider(name: str) -> Provider:
-    """Return a provider by name; its name with hyphens will do.
+    """Return a provider by name, written with underscores or hyphens.
 
     Raises:
         UsageFailed: there is none of that name.
@@ -113,31 +109,9 @@ def known_provider(name: str) -> Provider:
         ) from None
 
 
-def check_issuer(url: str, *, is_embedded: bool) -> None:
-    """Refuse an issuer whose metadata somebody on the way could write.
-
-    Raises:
-        UsageFailed: it is neither https nor, for the embedded stack, on this machine.
-    """
-    parts = _parts(url)
-    if parts is None or (parts.scheme != "https" and not (is_embedded and _is_loopback(parts))):
-        raise UsageFailed(
-            "--discover takes the server's issuer, an https URL.", next_command="--discover https://ISSUER"
-        )
-
-
-def live_hosts(app: App) -> list[str]:
-    """Return the hosts beyond this machine that an app would speak to, in order."""
-    provider = provider_named(app.provider)
-    provider = provider.for_app(app)
-    urls = (provider.endpoint(app, key) for key in {*provider.endpoints, *app.endpoints})
-    hosts = (urlsplit(url).hostname or "" for url in urls)
-    return sorted({host for host in hosts if host not in _LOOPBACK})
-
-
 def lifetime_warning(app: App, provider: Provider) -> str:
-    """Return a warning where tokens would not outlive the schedule's shortest interval; empty where they do."""
-    life = provider.answer.default_expires_in if provider.grant_type is not GrantType.CLIENT_CREDENTIALS else None
+    """Return a warning if tokens do not outlive the schedule's shortest interval, else an empty text."""
+    life = provider.response.default_expires_in if provider.grant_type is not GrantType.CLIENT_CREDENTIALS else None
     if app.is_sandboxed or life is None or life > FLOOR:
         return ""
     floor = span(FLOOR)
@@ -155,29 +129,25 @@ def first_command(app: App, provider: Provider) -> str:
             return f"tokensync {'connect' if app.is_sandboxed else 'invite'} {app.name}"
 
 
-def _refused(message: str) -> UsageFailed:
-    return UsageFailed(message, next_command="tokensync provider list")
-
-
 def _text(text: str, option: str) -> str:
     if not 0 < len(text) <= _LONGEST_TEXT or not text.isprintable() or text != text.strip():
-        raise _refused(f"{option} is 1 to {_LONGEST_TEXT} printable characters without space around them.")
+        raise refused(f"{option} is 1 to {_LONGEST_TEXT} printable characters without space around them.")
     return text
 
 
 def _service_id(text: str, generic: Provider, provider: Provider) -> str:
     if text and "service_id" not in generic.required:
-        raise _refused(f"{provider.title} takes no --service-id.")
+        raise refused(f"{provider.title} takes no --service-id.")
     if not text and "service_id" in provider.required:
-        raise _refused(f"{provider.title} needs --service-id: its authorization link names it.")
+        raise refused(f"{provider.title} needs --service-id: its authorization link names it.")
     return _text(text, "--service-id") if text else ""
 
 
 def _region(text: str, provider: Provider) -> str:
     if text and text not in provider.regions:
         known = ", ".join(provider.regions)
-        told = f"it knows {known}" if known else "it knows none"
-        raise _refused(f"{provider.title} has no region {text!r}: {told}.")
+        what = f"it knows {known}" if known else "it knows none"
+        raise refused(f"{provider.title} has no region {text!r}: {what}.")
     return text
 
 
@@ -185,7 +155,7 @@ def _scopes(texts: Sequence[str]) -> tuple[str, ...]:
     """Return the scopes to ask for; where a provider's own console sets them, those that are expected back."""
     for text in texts:
         if not _SCOPE.fullmatch(text):
-            raise _refused(f"{text!r} is no scope: give each its own --scope.")
+            raise refused(f"{text!r} is no scope: give each its own --scope.")
     return tuple(dict.fromkeys(texts))
 
 
@@ -194,9 +164,9 @@ def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     for text in texts:
         key, sign, value = text.partition("=")
         if not sign or not key or not value:
-            raise _refused(f"{option} takes KEY=VALUE.")
+            raise refused(f"{option} takes KEY=VALUE.")
         if key in pairs:
-            raise _refused(f"{option} {key} is given twice.")
+            raise refused(f"{option} {key} is given twice.")
         pairs[key] = value
     return pairs
 
@@ -205,37 +175,9 @@ def _endpoints(texts: Sequence[str], provider: Provider, *, is_embedded: bool) -
     endpoints = _pairs(texts, "--endpoint")
     for key, url in endpoints.items():
         if key not in ENDPOINT_KEYS:
-            raise _refused(f"--endpoint has the keys {', '.join(ENDPOINT_KEYS)}; {key!r} is none.")
-        _check_endpoint(key, _parts(url), provider, is_embedded=is_embedded)
+            raise refused(f"--endpoint has the keys {', '.join(ENDPOINT_KEYS)}; {key!r} is none.")
+        check_endpoint(key, url, provider, is_embedded=is_embedded)
     return endpoints
-
-
-def _check_endpoint(key: str, parts: SplitResult | None, provider: Provider, *, is_embedded: bool) -> None:
-    where = f"--endpoint {key}"
-    if parts is None or parts.username or parts.password or parts.fragment or parts.query:
-        raise _refused(f"{where} is an https URL without user, query or fragment.")
-    if _is_loopback(parts):
-        if not is_embedded:
-            raise _refused(f"{where} is on this machine, which only the embedded stack can reach.")
-        return
-    if parts.scheme != "https" or (provider.hosts is not None and parts.port not in _HTTPS_PORTS):
-        raise _refused(f"{where} is an https URL.")
-    if key == _PUSH:
-        _check_consumers_host(parts, provider)
-        return
-    if provider.hosts is not None and parts.hostname not in provider.hosts:
-        raise _refused(
-            f"{where}: {parts.hostname} is none of {provider.title}'s hosts, so no client secret goes there. "
-            f"It has {', '.join(sorted(provider.hosts))}.",
-        )
-
-
-def _check_consumers_host(parts: SplitResult, provider: Provider) -> None:
-    takers = [consumer for consumer in CONSUMERS.values() if provider.name in consumer.providers]
-    hosts = sorted({host for consumer in takers for host in consumer.hosts})
-    if parts.hostname not in hosts or parts.port not in _HTTPS_PORTS:
-        known = f"It may be {', '.join(hosts)}." if hosts else f"Nobody takes what {provider.title} gives."
-        raise _refused(f"--endpoint {_PUSH}: {parts.hostname} is no consumer's host, so no pair goes there. {known}")
 
 
 def with_settings(app: App, texts: Sequence[str], *, is_embedded: bool) -> App:
@@ -247,12 +189,12 @@ def with_settings(app: App, texts: Sequence[str], *, is_embedded: bool) -> App:
     provider = provider_named(app.provider)
     changed = replace(app, settings={**app.settings, **_settings(texts, provider)})
     if _RETURN_URL in changed.settings:
-        _check_return_url(changed, is_embedded=is_embedded)
+        check_return_url(changed, is_embedded=is_embedded)
     return changed
 
 
 def first_fixed(app: App, changed: App) -> str:
-    """Return the first setting that differs and says whose tokens the app's are; empty where none does."""
+    """Return the first setting that differs and says whose tokens the app's are; empty if none does."""
     provider = provider_named(app.provider)
     return next((key for key in _FIXED if provider.setting(app, key) != provider.setting(changed, key)), "")
 
@@ -267,14 +209,14 @@ def _settings(texts: Sequence[str], provider: Provider) -> dict[str, str]:
             known = ", ".join(
                 (*(f"{name}NAME" if name.endswith(".") else name for name in provider.settings), _RETURN_URL)
             )
-            raise _refused(f"{provider.title} has no setting {key!r}; it has {known}.")
+            raise refused(f"{provider.title} has no setting {key!r}; it has {known}.")
         if allowed and value not in allowed:
-            raise _refused(f"--set {key} is one of {', '.join(allowed)}.")
+            raise refused(f"--set {key} is one of {', '.join(allowed)}.")
     return settings
 
 
 def _allowed(key: str, provider: Provider) -> tuple[str, ...] | None:
-    """Return the values that a setting may have, empty where any text will do; None where there is no such setting."""
+    """Return the values that a setting may have, empty if any text will do; None if there is no such setting."""
     if key in provider.settings and not key.endswith("."):
         return provider.settings[key]
     prefix, dot, name = key.partition(".")
@@ -287,44 +229,15 @@ def _check_complete(app: App, provider: Provider, *, again: str) -> None:
     if provider.grant_type is GrantType.AUTHORIZATION_CODE:
         needed.append("authorize")
     if "scopes" in provider.required and not app.scopes:
-        raise _refused(f"{provider.title} needs at least one --scope: its authorization link asks for it.")
+        raise refused(f"{provider.title} needs at least one --scope: its authorization link asks for it.")
     if provider.callback.issuer_announced and not provider.callback.issuer:
-        raise _refused("--set iss=required needs --set issuer=URL: without it nothing can be compared.")
+        raise refused("--set iss=required needs --set issuer=URL: without it nothing can be compared.")
     missing = [f"--endpoint {key}=URL" for key in needed if not provider.has_endpoint(app, key)]
     if missing:
         raise UsageFailed(
             f"{provider.title} needs {' and '.join(missing)}, or --discover with the server's issuer.",
             next_command=f"{again} --discover https://ISSUER",
         )
-
-
-def _check_issuer_known(provider: Provider) -> None:
-    """Refuse an app that wants to be told who answers, and knows nobody who should."""
-    if provider.callback.issuer_announced and not provider.callback.issuer:
-        raise _refused("--set iss=required needs --set issuer=URL as well, or --discover.")
-
-
-def _check_return_url(app: App, *, is_embedded: bool) -> None:
-    parts = _parts(app.return_url)
-    if parts is None or not app.return_url.isprintable() or parts.username or parts.password:
-        raise _refused("--set return_url is an https URL, or http on this machine for the embedded stack.")
-    if _is_loopback(parts) and not is_embedded:
-        raise _refused("--set return_url is on this machine, where no seller's browser finds it.")
-
-
-def _is_loopback(parts: SplitResult) -> bool:
-    return parts.scheme in ("http", "https") and parts.hostname in _LOOPBACK
-
-
-def _parts(url: str) -> SplitResult | None:
-    """Return a URL's parts, None where it is no usable URL."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    has_odd = any(char.isspace() or not char.isprintable() or char == "\\" for char in url)
-    return None if has_odd or not parts.hostname or parts.scheme not in ("http", "https") else parts
 
 
 def as_json(app: App, *, redirect_url: str) -> Mapping[str, object]:

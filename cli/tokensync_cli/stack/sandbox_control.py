@@ -1,11 +1,11 @@
-"""The control plane of a running sandbox, as far as the command line needs it."""
+"""The control plane of a running sandbox, as far as the command line needs it. See `Sandbox` in `target`."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 
 _SECONDS = 10.0
 
@@ -24,35 +24,27 @@ class SandboxControl:
         return self._url
 
     def providers(self) -> list[str]:
-        """Return the names of the providers that it can be.
-
-        Raises:
-            CommandFailed: it does not answer.
-        """
+        """Return the names of the providers that it can be."""
         return list(map(str, self._ask("GET", "/_sandbox/health").get("providers", ())))
 
     def register(self, registration: Mapping[str, Any]) -> None:
-        """Register an app with it, or change the one of that key.
-
-        Raises:
-            CommandFailed: it does not answer, or refuses.
-        """
+        """Register an app with it, or change the one of that key."""
         self._ask("POST", "/_sandbox/apps", registration)
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         try:
-            answer = self._client.request(method, path, json=body)
-            told = answer.json()
+            response = self._client.request(method, path, json=body)
+            body = response.json()
         except (httpx.HTTPError, ValueError):
             # from None: the request may hold an app's secret.
             raise CommandFailed(
                 f"The sandbox at {self.url} does not answer.", next_command="tokensync up", kind="SandboxUnavailable"
             ) from None
-        if not isinstance(told, dict) or answer.is_error:
-            reason = told.get("error", "") if isinstance(told, dict) else ""
+        if not isinstance(body, dict) or response.is_error:
+            reason = body.get("error", "") if isinstance(body, dict) else ""
             raise CommandFailed(
-                f"The sandbox refused: {reason or answer.status_code}.",
+                f"The sandbox refused: {reason or response.status_code}.",
                 next_command="tokensync provider list",
                 kind="SandboxRefused",
             )
-        return told
+        return body

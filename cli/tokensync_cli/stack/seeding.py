@@ -1,4 +1,4 @@
-"""Registers apps at the running sandbox and points their endpoints there: what a newcomer starts with."""
+"""Registers a newcomer's first apps at the running sandbox, and points their endpoints there."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from tokensync.domain.errors import UnknownApp
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import Provider
 from tokensync.providers import CONSUMERS, PROVIDERS, provider_named
-from tokensync_cli.output.failure import CommandFailed, UsageFailed
+from tokensync_cli.output.failures import CommandFailed, UsageFailed
 from tokensync_cli.stack.invoke import ask_callback
 from tokensync_cli.stack.registration import Wanted
 from tokensync_cli.stack.target import Sandbox, Target
@@ -19,7 +19,7 @@ from tokensync_cli.stack.target import Sandbox, Target
 ACCESS_TOKEN_SECONDS = 200
 # Their access tokens have no end that could be brought nearer.
 _NEVER_EXPIRES = frozenset({"tiktok_ads"})
-# What an app of the sandbox asks for unless it is told otherwise.
+# The scopes of a sandbox app for which none are given.
 _SCOPES: Mapping[str, Sequence[str]] = {
     "tiktok_login": ("user.info.basic",),
     "tiktok_accounts": ("user.info.basic",),
@@ -28,10 +28,10 @@ _SCOPES: Mapping[str, Sequence[str]] = {
 
 
 def seed(target: Target) -> list[str]:
-    """Register one sandbox app for each provider that the sandbox can be; return the names of all that stand.
+    """Register one sandbox app for each provider that the sandbox can be; return the names of all of them.
 
-    Again, it changes nothing but what has changed: a port, or a sandbox that was started anew. An app of such a name
-    that speaks to a live provider is left alone.
+    A second call renews only what has changed, such as a port. An app of such a name that speaks to a live provider is
+    left alone.
     """
     sandbox = _sandbox(target)
     names = []
@@ -39,11 +39,11 @@ def seed(target: Target) -> list[str]:
         if provider not in PROVIDERS:
             continue
         name = provider.replace("_", "-")
-        standing = _standing(target, name)
-        if standing is None:
+        existing = _existing(target, name)
+        if existing is None:
             target.apps.register(sandboxed(target, name, provider))
-        elif standing.is_sandboxed:
-            _renew(target, standing)
+        elif existing.is_sandboxed:
+            _renew(target, existing)
         else:
             continue
         names.append(name)
@@ -81,7 +81,7 @@ def sandboxed(
 
 
 def _has_service_id(provider: Provider, settings: Sequence[str]) -> bool:
-    """Return whether the app's authorization link names a service id: with some providers a setting decides it."""
+    """Return whether the app's authorization link carries a service id: with some providers a setting decides it."""
     chosen = dict(text.partition("=")[::2] for text in settings)
     app = App(name="sandbox", provider=provider.name, client_id="", client_secret=Secret(""), settings=chosen)
     return "service_id" in provider.for_app(app).required
@@ -95,7 +95,7 @@ def _discovered(target: Target, sandbox: Sandbox, provider: Provider) -> Mapping
 
 
 def _renew(target: Target, app: App) -> None:
-    """Let the sandbox know an app again, and the app where the sandbox is now."""
+    """Register a known app with the sandbox again, and update the app's endpoints."""
     sandbox = _sandbox(target)
     _register(target, sandbox, app)
     provider = provider_named(app.provider)
@@ -129,7 +129,7 @@ def _endpoints(sandbox_url: str, provider: Provider) -> dict[str, str]:
     return {key: f"{sandbox_url}/{provider.name}{path}" for key, path in paths.items()} | pushes
 
 
-def _standing(target: Target, name: str) -> App | None:
+def _existing(target: Target, name: str) -> App | None:
     try:
         target.apps.state(name)
         return target.apps.get(name)

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tokensync.authorize.links import Signer
 from tokensync.domain.app import App
 from tokensync.domain.ports import Apps, Authorizations, Connections
 from tokensync.domain.runtime import Clock
-from tokensync.domain.sealing import Sealer
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
+
+if TYPE_CHECKING:
+    from tokensync.domain.sealing import Sealer
 
 # CloudFormation output → name in `StackOutputs`.
 FROM_STACK = {
@@ -82,7 +84,7 @@ class StackOutputs:
 
     @classmethod
     def of_embedded(cls, outputs: Mapping[str, Any]) -> "StackOutputs":
-        """From what the embedded stack tells; names that this command line has no use for are passed over."""
+        """From what the embedded stack says; names that this command line has no use for are passed over."""
         known: dict[str, Any] = {name: outputs.get(name) for name in cls.__dataclass_fields__}
         return cls(**known)
 
@@ -109,7 +111,6 @@ class Registry(Apps, Protocol):
         Raises:
             InvalidApp: one of that name is registered already.
         """
-        ...
 
     def update(self, app: App) -> None:
         """Replace an app's registration.
@@ -117,7 +118,6 @@ class Registry(Apps, Protocol):
         Raises:
             UnknownApp: not registered.
         """
-        ...
 
     def remove(self, name: str) -> None:
         """Remove an app's registration.
@@ -125,19 +125,17 @@ class Registry(Apps, Protocol):
         Raises:
             UnknownApp: not registered.
         """
-        ...
 
     def resume(self, name: str, *, now: int) -> bool:
-        """Let an app run again; tell whether it was paused.
+        """Let an app run again; return whether it was paused.
 
         Raises:
             UnknownApp: not registered.
         """
-        ...
 
 
 class Functions(Protocol):
-    """The two functions, invoked directly."""
+    """The two functions, invoked directly. See `tokensync_cli.stack.reach`, also for the next two."""
 
     def invoke(self, function: str, payload: Mapping[str, Any]) -> bytes:
         """Invoke a function by name, wait, and return its answer.
@@ -145,15 +143,13 @@ class Functions(Protocol):
         Raises:
             CommandFailed: it could not be invoked, or it broke.
         """
-        ...
 
 
 class Secrets(Protocol):
     """The secrets that workloads read."""
 
     def read(self, name: str) -> str | None:
-        """Return a secret's current value, None where there is none."""
-        ...
+        """Return a secret's current value, None if there is none."""
 
 
 class Queues(Protocol):
@@ -161,7 +157,6 @@ class Queues(Protocol):
 
     def waiting(self, url: str) -> tuple[int, str]:
         """Return about how many messages wait in a queue, and the queue's ARN."""
-        ...
 
 
 class Sandbox(Protocol):
@@ -170,7 +165,6 @@ class Sandbox(Protocol):
     @property
     def url(self) -> str:
         """Its address."""
-        ...
 
     def providers(self) -> list[str]:
         """Return the names of the providers that it can be.
@@ -178,7 +172,6 @@ class Sandbox(Protocol):
         Raises:
             CommandFailed: it does not answer.
         """
-        ...
 
     def register(self, registration: Mapping[str, Any]) -> None:
         """Register an app with it, or change the one of that key.
@@ -186,7 +179,6 @@ class Sandbox(Protocol):
         Raises:
             CommandFailed: it does not answer, or refuses.
         """
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +193,7 @@ class Target:
     functions: Functions
     secrets: Secrets
     queues: Queues
-    sealer: Sealer
+    sealer: "Sealer"
     signer: Callable[[], Signer]
     clock: Clock
     sandbox: Sandbox | None = None

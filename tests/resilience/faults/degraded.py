@@ -36,7 +36,7 @@ _BATCH = 10
 # which the first three are its lease, its grant's data key, and SENT. KMS is asked for nothing after that: when two for
 # each came by, some data key is still to be asked for, however the workers go.
 _BEGINS, _BEGINS_WITH_KMS = 4.5, 2.0
-_TICK = {"source": "tokensync.refresh.schedule"}
+_TICK = {"source": "tokensync.schedule"}
 
 # How a service fares: by mode, what meets a request of it.
 _MODES: Mapping[str, Mapping[str, Any]] = {

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from tokensync.aws.dynamodb import DUE
-from tokensync.aws.items import connection_attributes, connection_key, from_attribute, partition
+from tokensync.aws.items import connection_attributes, connection_key, partition
 from tokensync.aws.kms import KmsKeys
 from tokensync.aws.system import SystemClock
 from tokensync.aws.token_secrets import SecretsManagerTokens
@@ -113,8 +113,8 @@ class Fleet:
         """Return the sealed answers that were set aside, by account."""
         kept: dict[str, list[bytes]] = {}
         for item in self.stack.table.in_order(partition(self.app.name), "aside#"):
-            account = from_attribute(item["sk"]).split("#")[1]
-            kept.setdefault(account, []).append(bytes(from_attribute(item["sealed"])))
+            account = item["sk"].split("#")[1]
+            kept.setdefault(account, []).append(item["sealed"])
         return kept
 
     def published(self) -> dict[ConnectionName, str]:

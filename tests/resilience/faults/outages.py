@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SERVICES = ("secretsmanager", "kms", "dynamodb")
 MODES = ("throttled", "slow", "down")
-CONCURRENCY = 5  # the template's RotationConcurrency
+CONCURRENCY = 5  # the template's MaximumConcurrency
 _DUE, _MANY = 40, 1000
 _SHOWN = 160  # columns
 

@@ -45,7 +45,7 @@ def authorize(stage: Stage, name: ConnectionName, *, by_import: bool, withdraws:
         if withdraws:
             server.withdraw(name.account, but=refresh)
         brought = ImportFields(refresh_token=Secret(refresh), access_token=Secret(access), expires_at=now + LIFE)
-        world.upkeep.importer.bring(name, brought, world.budget(), replace=True)
+        world.commands.importer.import_tokens(name, brought, world.budget(), replace=True)
         return
     state = _begun(stage, name) if stray else ""
     if withdraws:
@@ -53,7 +53,7 @@ def authorize(stage: Stage, name: ConnectionName, *, by_import: bool, withdraws:
     code = server.authorize(name.account)
     stage.authorized[name].append(Consent(now, server.codes[code], stray=stray))
     text = f"{_BACK}?code={code}&state={quote(state)}" if stray else code
-    world.code_exchange.pasted(text, session, world.signer, world.budget(), redirect_uri=_BACK)
+    world.code_exchange.take_paste(text, session, world.signer, world.budget(), redirect_uri=_BACK)
 
 
 def _begun(stage: Stage, name: ConnectionName) -> str:
@@ -62,7 +62,7 @@ def _begun(stage: Stage, name: ConnectionName) -> str:
     ends = world.clock.now() + LIFE
     invite = Invite(id=f"stray-{ends}", app=name.app, expires_at=ends, for_account="somebody-else")
     cookie = world.signer.operator(name.app)
-    begun = world.code_exchange.begin(invite, session, world.signer, cookie=cookie, redirect_uri=_BACK)
+    begun = world.consent.begin(invite, session, world.signer, cookie=cookie, redirect_uri=_BACK)
     return parse_qs(urlsplit(begun.url).query)["state"][0]
 
 
@@ -72,7 +72,7 @@ def deauthorize(stage: Stage, name: ConnectionName) -> None:
     stage.server(name).withdraw(name.account)
     now = stage.world.clock.now()
     webhook_event = WebhookEvent(kind=WebhookEventKind.DEAUTHORIZED, at=now, account=name.account)
-    stage.world.webhooks.noticer.take(name.app, webhook_event, f"{name}-{now}", base_url="")
+    stage.world.webhooks.take(name.app, webhook_event, f"{name}-{now}", base_url="")
 
 
 def command(stage: Stage, name: ConnectionName, command: str) -> None:
@@ -82,15 +82,15 @@ def command(stage: Stage, name: ConnectionName, command: str) -> None:
         case "refresh" | "refresh --force":
             world.on_demand.refresh(name, budget, force=command.endswith("--force"))
         case "verify":
-            world.upkeep.prover.verify(name, budget)
+            world.commands.verification.verify(name, budget)
         case "publish":
-            world.upkeep.remover.publish(name, budget)
+            world.commands.republisher.publish(name, budget)
         case "revoke" | "revoke --local":
             stage.ended.add(name)
-            world.upkeep.revoker.revoke(name, budget, local=command.endswith("--local"))
+            world.commands.revoker.revoke(name, budget, local=command.endswith("--local"))
         case "remove":
             stage.ended.add(name)
-            world.upkeep.remover.remove(name, budget, days=7)
+            world.commands.remover.remove(name, budget, days=7)
         case "accept" | "accept --force":
             _accept(stage, name, force=command.endswith("--force"))
         case "recover":
@@ -104,7 +104,7 @@ def command(stage: Stage, name: ConnectionName, command: str) -> None:
 def _accept(stage: Stage, name: ConnectionName, *, force: bool) -> None:
     stage.witness.woken.add(name)
     before = stage.record(name)
-    outcome = stage.world.upkeep.accepter.accept(name, stage.world.budget(), force=force)
+    outcome = stage.world.commands.accepter.accept(name, stage.world.budget(), force=force)
     after = stage.record(name)
     if before is None or after is None or before.status is not Status.QUARANTINED:
         return

@@ -2,7 +2,7 @@
 
 What is taken out is text of the real source, which must stand there exactly once: who changes such a line says here
 how the guard is taken out from then on. Where a guard lives in the table, what is cut is the in-memory twin, and below
-stands that DynamoDB is asked for the same; both are held to one contract, `ports.contracts.connections`.
+stands that DynamoDB is asked for the same; both are held to one contract, `contracts.connections`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 CORE = Path("layers/core/python/tokensync")
 COPIED = (CORE, Path("tests/fakes"), Path("tests/resilience/model"))
-REFRESH, CARETAKER = CORE / "refresh/attempt.py", CORE / "refresh/worker.py"
+REFRESH, RUNTIME = CORE / "refresh/attempt.py", CORE / "domain/runtime.py"
 STATUSES, COMMITTING = CORE / "refresh/decisions.py", CORE / "refresh/commit.py"
 ESTABLISH = CORE / "authorize/establish.py"
 TWIN = Path("tests/fakes/connections.py")
@@ -57,18 +57,19 @@ CUTS = {
         ("I1", "I2", "I3", "I6"),
     ),
     "lease_margin": Cut(
-        CARETAKER,
-        "until = now + math.ceil(budget.left()) + self.ports.limits.lease_margin",
-        "until = now + self.ports.limits.lease_margin",
+        RUNTIME,
+        "return self._clock.now() + math.ceil(self.left()) + limits.lease_margin",
+        "return self._clock.now() + limits.lease_margin",
         ("although nothing went wrong", "I2"),
     ),
     "raw_first": Cut(
         REFRESH,
-        "        return self._receive(sent, answer, grant, session, budget)\n",
-        "        read = read_token_response(session.provider, answer, secrets=[])\n"
+        "        return Sent(sent, response, ready.grant)\n",
+        "        from tokensync.oauth.token_response import read_token_response\n"
+        "        read = read_token_response(session.provider, response, secrets=[])\n"
         "        if isinstance(read, Failure):\n"
-        "            return self.concluder.settle(sent, read, grant, session, previous=None)\n"
-        "        return self._receive(sent, answer, grant, session, budget)\n",
+        "            raise LeaseEnded(self.concluder.settle(sent, read, ready.grant, session, previous=None))\n"
+        "        return Sent(sent, response, ready.grant)\n",
         ("raw first",),
     ),
     "reread": Cut(
@@ -90,9 +91,9 @@ CUTS = {
         ("I1",),
     ),
     "placed_once": Cut(
-        REFRESH,
-        "                attempt=record.attempt.placed(fence, under=record.fence),\n",
-        "",
+        CORE / "refresh/resume.py",
+        "placed = replace(transitions.received(record, sealed), attempt=attempt)",
+        "placed = transitions.received(record, sealed)",
         ("liveness", "I4"),
     ),
     "over_and_done": Cut(

@@ -108,11 +108,16 @@ def command_path(arguments: list[str]) -> tuple[str, ...]:
 def check_aws_command(arguments: list[str]) -> None:
     """Check a command of the AWS CLI against AWS's own description of its API, from which that CLI is made."""
     service, operation, *rest = arguments
+    session = botocore.session.get_session()
     try:
-        model = botocore.session.get_session().get_service_model(service)
+        model = session.get_service_model(service)
     except UnknownServiceError:
         pytest.fail(f"AWS has no service {service}")
     operations = {xform_name(name, "-"): name for name in model.operation_names}
+    if operation == "wait":
+        waiters = session.get_waiter_model(service)
+        operations = {xform_name(name, "-"): waiters.get_waiter(name).operation for name in waiters.waiter_names}
+        operation, *rest = rest
     assert operation in operations, f"aws {service} has no command {operation}"
     members = model.operation_model(operations[operation]).input_shape.members
     options = {f"--{xform_name(name, '-')}" for name in members}

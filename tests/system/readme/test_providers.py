@@ -41,7 +41,7 @@ SHAPES = {
     "authorize": AuthorizeShape,
     "callback": CallbackShape,
     "token": TokenShape,
-    "answer": ResponseShape,
+    "response": ResponseShape,
     "account_call": AccountCall,
     "revocation": RevocationShape,
     "webhook": WebhookShape,
@@ -218,7 +218,7 @@ def test_the_example_is_a_provider(copied: Path) -> None:
         ("token=TokenShape(encoding=Encoding.JSON, ", "token=TokenShape(", "test_the_exchange_of_a_code"),
         ('"20101": FailureClass.REFUSED', '"20101": FailureClass.UNKNOWN', "test_the_documented_refusal_is_one"),
         ('"access_token_expires_at",', '"expires_at",', "test_the_documented_success_is_read"),
-        ("        told_by_status=False,\n", "", "test_a_refused_revocation_ends_nothing"),
+        ("        status_decides=False,\n", "", "test_a_refused_revocation_ends_nothing"),
     ],
 )
 def test_a_wrong_example_is_noticed(copied: Path, right: str, wrong: str, noticed: str) -> None:

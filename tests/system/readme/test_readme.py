@@ -124,7 +124,9 @@ def test_documented_aws_commands_exist(arguments: list[str]) -> None:
     check_aws_command(arguments)
 
 
-@pytest.mark.parametrize("wrong", ["kms delete-key --key-id k", "dynamodb delete-table --name t", "secrets list"])
+@pytest.mark.parametrize(
+    "wrong", ["kms delete-key --key-id k", "dynamodb delete-table --name t", "dynamodb wait table-gone", "secrets list"]
+)
 def test_an_aws_command_that_does_not_exist_is_noticed(wrong: str) -> None:
     """An operation, option or service that AWS lacks fails the check above."""
     with pytest.raises((AssertionError, pytest.fail.Exception)):
@@ -153,7 +155,7 @@ def test_documented_sam_commands_exist() -> None:
 def test_the_parameters_are_the_templates() -> None:
     """Every stack parameter and output that README and the operating page name stands in the template."""
     template = (ROOT / "template.yaml").read_text()
-    named = ["AlertEmail", "Architecture", "SubnetIds", "SecurityGroupIds", "RevealPrincipalArn", "RotationConcurrency"]
+    named = ["AlertEmail", "Architecture", "SubnetIds", "SecurityGroupIds", "RevealPrincipalArn"]
     named += [*re.findall(r"OutputKey=='(\w+)'", OPERATING.read_text()), "AlertTopicArn"]
     told = README.read_text() + OPERATING.read_text()
     assert [name for name in named if not re.search(rf"^  {name}:", template, re.MULTILINE) or name not in told] == []

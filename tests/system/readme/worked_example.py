@@ -107,7 +107,7 @@ def acme(world: World) -> Acme:
 
 def revoke(world: World) -> dict[str, Any]:
     """Revoke as an operator's command does."""
-    return world.upkeep.commands()["revoke"]({"connection": str(NAME)}, world.budget())
+    return world.commands.answer({"tokensync": "revoke", "connection": str(NAME)}, world.budget())
 
 
 @pytest.mark.usefixtures("acme")

@@ -128,7 +128,7 @@ def test_wrong_credentials_at_the_first_minting_pause_the_app_too() -> None:
     assert "oidc is paused now" in told["error"]["message"]
     assert stage.world.apps.state("oidc").paused
     again = stage.command("mint")
-    assert ("InvalidApp", "tokensync app show APP") == (again["error"]["class"], again["error"]["next"])
+    assert ("InvalidApp", "tokensync app show oidc") == (again["error"]["class"], again["error"]["next"])
     assert 1 == stage.server.times("/token")
 
 

@@ -672,7 +672,7 @@ def test_a_pasted_redirect_url_connects(world: World, browser: Browser) -> None:
     """What a seller's browser could not deliver, an operator pastes."""
     browser.connect()
     url = f"https://unreachable.example/callback/{APP}?code=code-1&state={quote(browser.state)}"
-    authorization = world.code_exchange.pasted(
+    authorization = world.code_exchange.take_paste(
         url, world.session(), world.signer, world.budget(), redirect_uri="https://unreachable.example"
     )
 
@@ -683,7 +683,7 @@ def test_a_pasted_bare_code_connects_once(world: World) -> None:
     """A bare code is exchanged; the same code again is not presented."""
 
     def paste() -> object:
-        return world.code_exchange.pasted(
+        return world.code_exchange.take_paste(
             " code-1\n", world.session(), world.signer, world.budget(), redirect_uri="https://connect.example"
         )
 

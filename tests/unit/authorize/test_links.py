@@ -3,6 +3,8 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -190,3 +192,79 @@ def test_a_browser_stands_under_a_hash() -> None:
     assert browser_of(Secret("cookie")) == browser_of(Secret("cookie"))
     assert "cookie" not in browser_of(Secret("cookie"))
     assert browser_of(Secret("cookie")) != hashed("cookie")
+
+
+BEFORE = json.loads((Path(__file__).parents[2] / "fixtures" / "links_2026_11.json").read_text())
+KEYS = [Secret(BEFORE["key"]), Secret(BEFORE["previous_key"])]
+INVITES = [(kept["text"], Invite(**kept["holds"])) for kept in BEFORE["invites"].values()]
+STATES = [(kept["text"], kept) for kept in BEFORE["states"].values()]
+
+
+@pytest.mark.parametrize(("text", "holds"), INVITES, ids=BEFORE["invites"])
+def test_an_invite_that_was_sent_before_works_until_it_expires(text: str, holds: Invite) -> None:
+    """A link that a seller has in the post keeps working across an update, under both keys, to its second."""
+    signer = Signer(KEYS)
+
+    assert signer.read_invite(text, app=holds.app, now=BEFORE["now"]) == holds
+    assert signer.read_invite(text, app=holds.app, now=holds.expires_at - 1) == holds
+    with pytest.raises(InviteRefused, match="expired"):
+        signer.read_invite(text, app=holds.app, now=holds.expires_at)
+    with pytest.raises(InviteRefused, match="another app"):
+        signer.read_invite(text, app="other", now=BEFORE["now"])
+    with pytest.raises(InviteRefused, match="signature"):
+        Signer([Secret("rotated twice")]).read_invite(text, app=holds.app, now=BEFORE["now"])
+    with pytest.raises(BadRequest, match="signature"):
+        signer.read_state(text, app=holds.app, now=BEFORE["now"])
+
+
+@pytest.mark.parametrize(("text", "holds"), STATES, ids=BEFORE["states"])
+def test_a_state_that_is_at_a_provider_since_before_works_until_it_expires(text: str, holds: dict[str, Any]) -> None:
+    """A seller who is on the consent page while the stack is updated comes back to an authorization that goes on."""
+    signer = Signer(KEYS)
+    key = AuthorizationKey(holds["app"], holds["browser"], holds["nonce"])
+    state = signer.read_state(text, app=holds["app"], now=BEFORE["now"])
+
+    assert (state.key, state.expires_at) == (key, holds["expires_at"])
+    with pytest.raises(BadRequest, match="expired"):
+        signer.read_state(text, app=holds["app"], now=holds["expires_at"])
+    with pytest.raises(InviteRefused, match="signature"):
+        signer.read_invite(text, app=holds["app"], now=BEFORE["now"])
+
+
+def test_what_was_signed_before_and_changed_is_refused() -> None:
+    """One character more, fewer or different, anywhere, and a text of the earlier form is refused."""
+    for broken in flipped(BEFORE["states"]["current"]["text"]):
+        with pytest.raises(BadRequest):
+            Signer(KEYS).read_state(broken, app="tiktok-shop", now=BEFORE["now"])
+    for broken in flipped(BEFORE["invites"]["current"]["text"]):
+        with pytest.raises(InviteRefused):
+            Signer(KEYS).read_invite(broken, app="tiktok-shop", now=BEFORE["now"])
+
+
+def test_new_links_are_of_the_new_form() -> None:
+    """What is signed now is not what the earlier version signed, so that its reader can go one day."""
+    text, holds = INVITES[0]
+
+    assert Signer(KEYS).invite(holds) != text
+    assert Signer(KEYS).read_invite(Signer(KEYS).invite(holds), app=holds.app, now=BEFORE["now"]) == holds
+
+
+def test_an_operators_and_an_installers_cookie_are_as_before() -> None:
+    """An authorization that was begun by hand before an update can be finished after it."""
+    signer = Signer(KEYS)
+    install = BEFORE["installer"]
+
+    assert BEFORE["operator"]["cookie"] == signer.operator(BEFORE["operator"]["app"]).reveal()
+    assert install["cookie"] == signer.installer(install["app"], Secret(install["code"])).reveal()
+
+
+@pytest.mark.parametrize("text", [SIGNER.invite(INVITE), INVITES[0][0]], ids=["now", "before"])
+def test_a_signature_has_one_spelling(text: str) -> None:
+    """Unused bits of its last character, padding and what base64 passes over are changes as any other."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    unused_bits = text[:-1] + alphabet[alphabet.index(text[-1]) + 1]  # 43 letters hold two bits more than 32 bytes
+    spellings = [unused_bits, f"{text}=", f"{text}\n", f"{text[:-1]}!{text[-1]}", f"{text[:-1]} {text[-1]}"]
+
+    for spelling in spellings:
+        with pytest.raises(InviteRefused, match="signature"):
+            Signer([*KEYS, Secret("first key")]).read_invite(spelling, app="tiktok-shop", now=BEFORE["now"])

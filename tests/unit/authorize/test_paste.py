@@ -93,7 +93,7 @@ def test_a_bare_code_is_refused_with_the_command_that_begins(stage: Staged) -> N
     """Nobody here holds its verifier; nothing is stored or presented."""
     for text in ("code-1", f"{LOOPBACK}?code=code-1"):
         told = stage.command("paste", text=text)
-        assert ("BeginFirst", "tokensync paste APP --begin", 2) == (
+        assert ("BeginFirst", "tokensync paste oidc --begin", 2) == (
             told["error"]["class"],
             told["error"]["next"],
             told["exit"],

@@ -4,25 +4,16 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from botocore.stub import Stubber
 
 from fakes import RecordingLog
 from tokensync.aws.alerts import SnsAlerts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from botocore.stub import Stubber
 
     from tokensync.aws.clients import Clients
 
 TOPIC = "arn:aws:sns:xx-none-1:000000000000:alerts"
-
-
-@pytest.fixture
-def stub(clients: Clients) -> Iterator[Stubber]:
-    """Answer in SNS's place."""
-    with Stubber(clients.sns) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 @pytest.fixture
@@ -37,9 +28,9 @@ def alerts(clients: Clients, log: RecordingLog) -> SnsAlerts:
     return SnsAlerts(clients.sns, TOPIC, stack="demo-stack", service="rotation", log=log)
 
 
-def test_an_alert(stub: Stubber, alerts: SnsAlerts, log: RecordingLog, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_alert(sns: Stubber, alerts: SnsAlerts, log: RecordingLog, capsys: pytest.CaptureFixture[str]) -> None:
     """An alert is a message with the next command, a count that the alarm watches, and a line in the log."""
-    stub.add_response(
+    sns.add_response(
         "publish",
         {"MessageId": "1"},
         {
@@ -67,32 +58,32 @@ def test_an_alert(stub: Stubber, alerts: SnsAlerts, log: RecordingLog, capsys: p
 
 
 def test_a_topic_that_cannot_be_reached(
-    stub: Stubber, alerts: SnsAlerts, log: RecordingLog, capsys: pytest.CaptureFixture[str]
+    sns: Stubber, alerts: SnsAlerts, log: RecordingLog, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without the topic the count and the log still tell, and nothing is raised."""
-    stub.add_client_error("publish", "AuthorizationErrorException")
+    sns.add_client_error("publish", "AuthorizationErrorException")
     alerts.tell("app.paused", "a", detail="d", next_command="n")
     assert '"Alert":[1.0]' in capsys.readouterr().out
     assert ["alert.raised", "alert.not_sent"] == log.events()
 
 
-def test_a_subject_that_sns_takes(stub: Stubber, alerts: SnsAlerts) -> None:
+def test_a_subject_that_sns_takes(sns: Stubber, alerts: SnsAlerts) -> None:
     """The subject is one line of fewer than 100 printable ASCII characters, whatever the account is called."""
     seen: list[str] = []
     event = "provide-client-params.sns.Publish"
-    stub.client.meta.events.register(event, lambda params, **_: seen.append(params["Subject"]), unique_id="seen")
-    stub.add_response("publish", {"MessageId": "1"})
+    sns.client.meta.events.register(event, lambda params, **_: seen.append(params["Subject"]), unique_id="seen")
+    sns.add_response("publish", {"MessageId": "1"})
     alerts.tell("answer.lost", "app/日本\r\nBcc: x@example.com" + "x" * 600, detail="d", next_command="n")
-    stub.client.meta.events.unregister(event, unique_id="seen")
+    sns.client.meta.events.unregister(event, unique_id="seen")
     assert seen[0].startswith("demo-stack: answer.lost app/????Bcc: x@example.com")
     assert len(seen[0]) < 100
 
 
 def test_a_link_reaches_the_subscribers_and_no_log(
-    stub: Stubber, alerts: SnsAlerts, log: RecordingLog, capsys: pytest.CaptureFixture[str]
+    sns: Stubber, alerts: SnsAlerts, log: RecordingLog, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A link opens something to whoever holds it: it stands in the message alone."""
-    stub.add_response(
+    sns.add_response(
         "publish",
         {"MessageId": "1"},
         {

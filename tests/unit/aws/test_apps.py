@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from botocore.stub import Stubber
 
 from fakes import FakeClock
 from tokensync.aws.app_secrets import AppSecrets
@@ -14,28 +13,12 @@ from tokensync.domain.errors import InvalidApp, StoreUnavailable, UnknownApp
 from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from botocore.stub import Stubber
 
     from tokensync.aws.clients import Clients
 
 APP = App(name="demo", provider="tiktok_shop", client_id="id", client_secret=Secret("planted"))
 ARN = "arn:aws:secretsmanager:xx-none-1:000000000000:secret:tokensync/apps/demo-abcdef"
-
-
-@pytest.fixture
-def secrets(clients: Clients) -> Iterator[Stubber]:
-    """Answer in Secrets Manager's place."""
-    with Stubber(clients.secrets) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
-
-
-@pytest.fixture
-def table(clients: Clients) -> Iterator[Stubber]:
-    """Answer in DynamoDB's place."""
-    with Stubber(clients.dynamodb) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 @pytest.fixture
@@ -98,47 +81,47 @@ def test_a_registration_that_cannot_be_used(apps: AwsApps, secrets: Stubber) -> 
         assert "planted" not in str(raised.value)
 
 
-def test_a_registration_that_ended_halfway(apps: AwsApps, secrets: Stubber, table: Stubber) -> None:
+def test_a_registration_that_ended_halfway(apps: AwsApps, secrets: Stubber, dynamodb: Stubber) -> None:
     """A secret of ours without an entry in the directory is overwritten, and the entry is made."""
-    table.add_response("get_item", {})
+    dynamodb.add_response("get_item", {})
     secrets.add_client_error("create_secret", "ResourceExistsException")
     tags = [{"Key": "tokensync:stack", "Value": "tokensync"}]
     secrets.add_response("describe_secret", {"ARN": ARN, "Tags": tags})
     secrets.add_response("put_secret_value", {})
-    table.add_response("put_item", {})
+    dynamodb.add_response("put_item", {})
     apps.register(APP)
 
 
-def test_a_secret_that_is_not_ours(apps: AwsApps, secrets: Stubber, table: Stubber) -> None:
+def test_a_secret_that_is_not_ours(apps: AwsApps, secrets: Stubber, dynamodb: Stubber) -> None:
     """A secret of that name which another stack made is left alone, and no entry is made."""
-    table.add_response("get_item", {})
+    dynamodb.add_response("get_item", {})
     secrets.add_client_error("create_secret", "ResourceExistsException")
     secrets.add_response("describe_secret", {"ARN": ARN, "Tags": [{"Key": "tokensync:stack", "Value": "other"}]})
     with pytest.raises(InvalidApp):
         apps.register(APP)
 
 
-def test_two_registrations_at_once(apps: AwsApps, secrets: Stubber, table: Stubber) -> None:
+def test_two_registrations_at_once(apps: AwsApps, secrets: Stubber, dynamodb: Stubber) -> None:
     """Of two operators who register one name at once, one is told."""
-    table.add_response("get_item", {})
+    dynamodb.add_response("get_item", {})
     secrets.add_response("create_secret", {})
-    table.add_client_error("put_item", "ConditionalCheckFailedException")
+    dynamodb.add_client_error("put_item", "ConditionalCheckFailedException")
     with pytest.raises(InvalidApp, match="somebody else"):
         apps.register(APP)
 
 
-def test_a_removal_that_ended_halfway(apps: AwsApps, secrets: Stubber, table: Stubber) -> None:
+def test_a_removal_that_ended_halfway(apps: AwsApps, secrets: Stubber, dynamodb: Stubber) -> None:
     """Removing what the directory does not name removes the secret that may have been left."""
-    table.add_response("get_item", {})
+    dynamodb.add_response("get_item", {})
     secrets.add_response("delete_secret", {}, {"SecretId": "tokensync/apps/demo"})
     with pytest.raises(UnknownApp):
         apps.remove("demo")
 
 
-def test_counters_that_are_never_agreed_on(apps: AwsApps, table: Stubber) -> None:
+def test_counters_that_are_never_agreed_on(apps: AwsApps, dynamodb: Stubber) -> None:
     """Counting gives up after a few rounds of beginning and joining a window."""
     item = {"pk": {"S": "apps"}, "sk": {"S": "demo"}, "provider": {"S": "p"}}
     for _ in range(6):
-        table.add_client_error("update_item", "ConditionalCheckFailedException", modeled_fields={"Item": item})
+        dynamodb.add_client_error("update_item", "ConditionalCheckFailedException", modeled_fields={"Item": item})
     with pytest.raises(StoreUnavailable):
         apps.count("demo", tried=1, refused=0, now=1, window=600)

@@ -8,27 +8,16 @@ from botocore.stub import ANY, Stubber
 from tokensync.aws.authorizations import DynamoAuthorizations
 from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import Change, ConditionFailed, DynamoTable
-from tokensync.aws.items import to_attribute
 from tokensync.domain.authorization import AuthorizationKey
 from tokensync.domain.errors import StoreUnavailable
 from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tokensync.aws.clients import Clients
 
 NOW = 1_700_000_000
 CONFLICT = {"CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "None"}]}
 FAILED = {"CancellationReasons": [{"Code": "ConditionalCheckFailed"}, {"Code": "TransactionConflict"}]}
-
-
-@pytest.fixture
-def stub(clients: Clients) -> Iterator[Stubber]:
-    """Answer in DynamoDB's place."""
-    with Stubber(clients.dynamodb) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 @pytest.fixture
@@ -38,10 +27,10 @@ def table(clients: Clients) -> DynamoTable:
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError", "AccessDeniedException"])
-def test_what_was_not_acknowledged(stub: Stubber, table: DynamoTable, code: str) -> None:
+def test_what_was_not_acknowledged(dynamodb: Stubber, table: DynamoTable, code: str) -> None:
     """Every refusal but a false condition means that the table did not acknowledge."""
     for operation in ("get_item", "update_item", "put_item", "query", "query", "transact_write_items", "delete_item"):
-        stub.add_client_error(operation, code, "planted-value")
+        dynamodb.add_client_error(operation, code, "planted-value")
     change = Change(condition="#a = :a", values={"a": 1})
     for action in (
         lambda: table.get(("a", "b")),
@@ -62,23 +51,23 @@ def test_no_network(table: DynamoTable) -> None:
         table.get(("a", "b"))
 
 
-def test_a_transaction_beside_another(stub: Stubber, table: DynamoTable) -> None:
+def test_a_transaction_beside_another(dynamodb: Stubber, table: DynamoTable) -> None:
     """A transaction that only met another one is tried again, a few times; one with a false condition is not."""
     change = Change(condition="#a = :a", values={"a": 1}, set={"b": 2})
     parts = [table.part_of_transaction(("a", "b"), change)]
-    stub.add_client_error("transact_write_items", "TransactionCanceledException", modeled_fields=CONFLICT)
-    stub.add_response("transact_write_items", {})
+    dynamodb.add_client_error("transact_write_items", "TransactionCanceledException", modeled_fields=CONFLICT)
+    dynamodb.add_response("transact_write_items", {})
     table.transact(parts)
-    stub.add_client_error("transact_write_items", "TransactionCanceledException", modeled_fields=FAILED)
+    dynamodb.add_client_error("transact_write_items", "TransactionCanceledException", modeled_fields=FAILED)
     with pytest.raises(ConditionFailed):
         table.transact(parts)
     for _ in range(4):
-        stub.add_client_error("transact_write_items", "TransactionCanceledException", modeled_fields=CONFLICT)
+        dynamodb.add_client_error("transact_write_items", "TransactionCanceledException", modeled_fields=CONFLICT)
     with pytest.raises(StoreUnavailable):
         table.transact(parts)
 
 
-def test_pages_are_fetched_as_they_are_consumed(stub: Stubber, table: DynamoTable) -> None:
+def test_pages_are_fetched_as_they_are_consumed(dynamodb: Stubber, table: DynamoTable) -> None:
     """The due index is read page by page, and no page before somebody wants it."""
 
     def page(number: int, *, last: bool) -> dict[str, Any]:
@@ -86,10 +75,10 @@ def test_pages_are_fetched_as_they_are_consumed(stub: Stubber, table: DynamoTabl
         item = {**key, "next_at": {"N": str(number)}}
         return {"Items": [item], **({} if last else {"LastEvaluatedKey": key})}
 
-    stub.add_response("query", page(1, last=False))
+    dynamodb.add_response("query", page(1, last=False))
     due = DynamoConnections(table).due(now=NOW)
     assert next(due).next_at == 1
-    stub.add_response(
+    dynamodb.add_response(
         "query",
         page(2, last=True),
         {
@@ -98,29 +87,29 @@ def test_pages_are_fetched_as_they_are_consumed(stub: Stubber, table: DynamoTabl
             "Limit": ANY,
             "KeyConditionExpression": "#due = :due AND #next_at <= :now",
             "ExpressionAttributeNames": {"#due": "due", "#next_at": "next_at"},
-            "ExpressionAttributeValues": {":due": to_attribute("due"), ":now": to_attribute(NOW)},
+            "ExpressionAttributeValues": {":due": {"S": "due"}, ":now": {"N": str(NOW)}},
             "ExclusiveStartKey": {"pk": {"S": "app#demo"}, "sk": {"S": "connection#1"}},
         },
     )
     assert [2] == [key.next_at for key in due]
 
 
-def test_counting_over_pages(stub: Stubber, table: DynamoTable) -> None:
+def test_counting_over_pages(dynamodb: Stubber, table: DynamoTable) -> None:
     """Counting goes on over pages of large records until the number is reached or the last page read."""
-    stub.add_response("query", {"Count": 2, "LastEvaluatedKey": {"pk": {"S": "a"}, "sk": {"S": "b"}}})
-    stub.add_response("query", {"Count": 2})
+    dynamodb.add_response("query", {"Count": 2, "LastEvaluatedKey": {"pk": {"S": "a"}, "sk": {"S": "b"}}})
+    dynamodb.add_response("query", {"Count": 2})
     assert table.count("a", "b", without="gone", at_most=20) == 4
 
 
-def test_a_read_that_fails_consumes_nothing(stub: Stubber, table: DynamoTable) -> None:
+def test_a_read_that_fails_consumes_nothing(dynamodb: Stubber, table: DynamoTable) -> None:
     """An authorization that cannot be read is not consumed: there is no transaction without its record."""
-    stub.add_client_error("get_item", "ThrottlingException")
+    dynamodb.add_client_error("get_item", "ThrottlingException")
     with pytest.raises(StoreUnavailable):
         DynamoAuthorizations(table).consume(AuthorizationKey("demo", "b", "n"), now=NOW, lease_until=NOW + 1, code="c")
 
 
 @pytest.mark.parametrize("sealed", [b"key", None])
-def test_a_consumers_standing_goes_by_its_bytes(stub: Stubber, table: DynamoTable, sealed: bytes | None) -> None:
+def test_a_consumers_standing_goes_by_its_bytes(dynamodb: Stubber, table: DynamoTable, sealed: bytes | None) -> None:
     """One write, on condition of what was seen and of no fence; a repeated one finds that it stands."""
     name = ConnectionName("demo", "1")
     key = {"pk": {"S": "app#demo"}, "sk": {"S": "connection#1"}}
@@ -135,11 +124,11 @@ def test_a_consumers_standing_goes_by_its_bytes(stub: Stubber, table: DynamoTabl
         "ReturnValues": ANY,
         "ReturnValuesOnConditionCheckFailure": ANY,
     }
-    stub.add_response("update_item", {}, expected)
+    dynamodb.add_response("update_item", {}, expected)
     stands = {**key, "provider": {"S": "p"}, **({"sealed_consumer": {"B": sealed}} if sealed else {})}
     other = {**stands, "sealed_consumer": {"B": b"newer"}}
     for item in ({"Item": stands}, {"Item": other}, {}):
-        stub.add_client_error("update_item", "ConditionalCheckFailedException", modeled_fields=item)
+        dynamodb.add_client_error("update_item", "ConditionalCheckFailedException", modeled_fields=item)
     connections = DynamoConnections(table)
 
     told = [connections.replace_standing(name, seen=b"marked", sealed=sealed) for _ in range(4)]

@@ -3,56 +3,62 @@ from __future__ import annotations
 import pytest
 
 from fakes.records import flat
-from tokensync.aws.items import connection_attributes, connection_from, from_attribute, schema_of, to_attribute
+from tokensync.aws.dynamodb import from_notation, in_notation
+from tokensync.aws.items import connection_attributes, connection_from, plain, schema_of
 from tokensync.domain.connection import Attempt, Connection, Exemption, HistoryEntry, Status
 from tokensync.domain.names import ConnectionName
 
 NAME = ConnectionName("demo", "a#b/c")
-KEY = {"pk": {"S": "app#demo"}, "sk": {"S": "connection#a#b/c"}}
+KEY = {"pk": "app#demo", "sk": "connection#a#b/c"}
 
 
 def test_values_in_dynamodbs_notation() -> None:
-    """Text, numbers, bytes, truth, lists, maps and records have one notation each."""
-    expected = {
+    """Text, numbers, bytes, truth, lists, maps and records have one notation each, and are read back the same."""
+    notation = {
         "text": {"S": "x"},
         "empty": {"S": ""},
         "number": {"N": "-3"},
+        "large": {"N": "12345678901234567890"},
         "bytes": {"B": b"\x00"},
         "truth": {"BOOL": True},
         "status": {"S": "held"},
-        "list": {"L": [{"N": "1"}]},
+        "list": {"L": [{"N": "1"}, {"B": b"c"}]},
         "record": {"M": {"at": {"N": "1"}, "event": {"S": "e"}, "generation": {"N": "2"}, "detail": {"S": ""}}},
     }
     values = {
         "text": "x",
         "empty": "",
         "number": -3,
+        "large": 12345678901234567890,
         "bytes": b"\x00",
         "truth": True,
         "status": Status.HELD,
-        "list": (1,),
-        "record": HistoryEntry(1, "e", 2),
+        "list": [1, b"c"],
+        "record": plain(HistoryEntry(1, "e", 2)),
     }
-    assert expected == {name: to_attribute(value) for name, value in values.items()}
-    assert from_attribute(to_attribute({"a": [1, "b", b"c", True]})) == {"a": [1, "b", b"c", True]}
+    read = from_notation(notation)
+
+    assert notation == in_notation(values)
+    assert values == read
+    assert (int, bytes, bool) == (type(read["number"]), type(read["bytes"]), type(read["truth"]))
 
 
-@pytest.mark.parametrize("value", [1.5, object(), HistoryEntry])
+@pytest.mark.parametrize("value", [1.5, object(), None, HistoryEntry(1, "e", 2), {"at": None}])
 def test_other_types_are_not_stored(value: object) -> None:
-    """A fraction or an object has no notation: a programming error, told by its type alone."""
+    """A fraction, an object or nothing has no notation: a programming error."""
     with pytest.raises(TypeError):
-        to_attribute(value)
+        in_notation({"value": value})
 
 
 def test_a_record_of_a_newer_version() -> None:
     """Attributes that this version does not know are passed over, on the record and inside its parts."""
-    part = {"arn": {"S": "a"}, "version_id": {"S": "v"}, "generation": {"N": "1"}, "status": {"S": "active"}}
+    part = {"arn": "a", "version_id": "v", "generation": 1, "status": "active", "at": 5}
     item = {
         **KEY,
-        "provider": {"S": "p"},
-        "schema": {"N": "2"},
-        "colour": {"SS": ["blue"]},
-        "published": {"M": {**part, "at": {"N": "5"}, "colour": {"S": "blue"}}},
+        "provider": "p",
+        "schema": 2,
+        **from_notation({"colour": {"SS": ["blue"]}, "weight": {"N": "1.5"}}),
+        "published": {**part, "colour": "blue"},
     }
     record = connection_from(item)
     assert (NAME, 2) == (record.name, record.schema)
@@ -63,7 +69,7 @@ def test_a_record_of_a_newer_version() -> None:
 
 def test_what_is_absent_is_the_default() -> None:
     """None is stored as absence, and a record of its key and provider alone can be read."""
-    record = connection_from({**KEY, "provider": {"S": "p"}})
+    record = connection_from({**KEY, "provider": "p"})
     assert Connection(name=NAME, provider="p") == record
     absent = flat(record).keys() - connection_attributes(record).keys()
     assert absent == {"name"} | {name for name, value in flat(record).items() if value is None}
@@ -71,8 +77,8 @@ def test_what_is_absent_is_the_default() -> None:
 
 def test_an_attempt_of_an_older_version_was_no_trial() -> None:
     """What a record does not say of its attempt is the default, and what it says is read back."""
-    old = {"id": {"S": "a"}, "fence": {"N": "3"}, "at": {"N": "5"}, "exemption": {"S": "grace"}}
-    base = {**KEY, "provider": {"S": "p"}}
-    assert Attempt("a", 3, 5, Exemption.GRACE) == connection_from({**base, "attempt": {"M": old}}).attempt
+    old = {"id": "a", "fence": 3, "at": 5, "exemption": "grace"}
+    base = {**KEY, "provider": "p"}
+    assert Attempt("a", 3, 5, Exemption.GRACE) == connection_from({**base, "attempt": old}).attempt
     trial = Attempt("a", 3, 5, trial=True, earlier=(1, 2))
-    assert trial == connection_from({**base, "attempt": to_attribute(trial)}).attempt
+    assert trial == connection_from({**base, "attempt": plain(trial)}).attempt

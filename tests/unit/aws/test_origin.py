@@ -158,4 +158,4 @@ def test_noticing_is_asked_once(dynamo: Dynamo) -> None:
     """Who noted it, or found it noted, does not ask again."""
     dynamo.fails("update_item", "ConditionalCheckFailedException")
 
-    assert [False, False] == [dynamo.origin.webhook_event("t-2", now=1) for _ in range(2)]
+    assert [False, False] == [dynamo.origin.note_restored("t-2", now=1) for _ in range(2)]

@@ -13,16 +13,14 @@ from typing import Any
 
 import pytest
 
-from tokensync.aws.dynamodb import DUE
+from tokensync.aws.dynamodb import DUE, Item, from_notation, in_notation
 from tokensync.aws.items import (
-    Item,
     authorization_attributes,
     authorization_from,
     authorization_key,
     connection_attributes,
     connection_from,
     connection_key,
-    to_attribute,
 )
 from tokensync.domain.connection import Attempt, Exemption, Phase, Reason, Status
 from tokensync.domain.grant import Grant
@@ -32,28 +30,33 @@ from tokensync.refresh.publish import document
 STORED = json.loads((Path(__file__).parents[2] / "fixtures" / "stored_2026_11.json").read_text())
 
 
-def item(stored: Any) -> Any:
-    """Return an item as boto3 gives it: bytes where the file has base64."""
+def given(stored: Any) -> Any:
+    """Return an item as boto3's client gives it: bytes where the file has base64."""
     match stored:
         case {"B": str(text)}:
             return {"B": base64.b64decode(text)}
         case dict():
-            return {name: item(value) for name, value in stored.items()}
+            return {name: given(value) for name, value in stored.items()}
         case list():
-            return [item(value) for value in stored]
+            return [given(value) for value in stored]
     return stored
 
 
-def stored_again(key: tuple[str, str], attributes: dict[str, Any]) -> Item:
+def item(stored: Any) -> Item:
+    """Return an item as it is read."""
+    return from_notation(given(stored))
+
+
+def stored_again(key: tuple[str, str], attributes: dict[str, Any]) -> dict[str, Any]:
     """Return the item as this version stores it."""
-    return {name: to_attribute(value) for name, value in {"pk": key[0], "sk": key[1], **attributes}.items()}
+    return in_notation({"pk": key[0], "sk": key[1], **attributes})
 
 
 @pytest.mark.parametrize("name", STORED["connections"])
 def test_a_connection_is_stored_as_before(name: str) -> None:
     """Every attribute is read and written back under its own name."""
-    was = item(STORED["connections"][name])
-    record = connection_from(was)
+    was = given(STORED["connections"][name])
+    record = connection_from(from_notation(was))
 
     assert was == stored_again(connection_key(record.name), connection_attributes(record))
 
@@ -62,14 +65,14 @@ def test_what_is_in_the_index_of_due_records_is_read() -> None:
     """The index's own attribute is called as a part of the record is."""
     was = item(STORED["connections"]["received"])
 
-    assert connection_from(was) == connection_from({**was, DUE: {"S": DUE}})
+    assert connection_from(was) == connection_from({**was, DUE: DUE})
 
 
 @pytest.mark.parametrize("name", STORED["authorizations"])
 def test_an_authorization_is_stored_as_before(name: str) -> None:
     """Every attribute is read and written back under its own name."""
-    was = item(STORED["authorizations"][name])
-    record = authorization_from(was)
+    was = given(STORED["authorizations"][name])
+    record = authorization_from(from_notation(was))
 
     assert was == stored_again(authorization_key(record.key), authorization_attributes(record))
 

@@ -4,14 +4,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from botocore.stub import Stubber
 
 from tokensync.aws.token_secrets import SecretsManagerTokens
 from tokensync.domain.errors import PublishError, PublishUnavailable, QuotaReached, SecretGone, SecretNotOurs
 from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from botocore.stub import Stubber
 
     from tokensync.aws.clients import Clients
 
@@ -20,14 +19,6 @@ ARN = "arn:aws:secretsmanager:xx-none-1:000000000000:secret:tokensync/tokens/dem
 TOKEN = "00000000-0000-0000-0000-000000000001"
 OURS = [{"Key": "tokensync:stack", "Value": "tokensync"}]
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def stub(clients: Clients) -> Iterator[Stubber]:
-    """Answer in Secrets Manager's place."""
-    with Stubber(clients.secrets) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 @pytest.fixture
@@ -50,50 +41,52 @@ def tokens(clients: Clients) -> SecretsManagerTokens:
         ("InvalidParameterException", PublishUnavailable),
     ],
 )
-def test_codes_of_a_write(stub: Stubber, tokens: SecretsManagerTokens, code: str, expected: type[PublishError]) -> None:
+def test_codes_of_a_write(
+    secrets: Stubber, tokens: SecretsManagerTokens, code: str, expected: type[PublishError]
+) -> None:
     """Each code of PutSecretValue says what to do, and the text repeats nothing that was sent."""
-    stub.add_client_error("put_secret_value", code, "planted-token")
+    secrets.add_client_error("put_secret_value", code, "planted-token")
     with pytest.raises(PublishError) as raised:
         tokens.put(ARN, "planted-token", token=TOKEN)
     assert expected is type(raised.value)
     assert str(raised.value) == f"PutSecretValue: {code}"
 
 
-def test_a_refused_write_of_a_secret_that_stands(stub: Stubber, tokens: SecretsManagerTokens) -> None:
+def test_a_refused_write_of_a_secret_that_stands(secrets: Stubber, tokens: SecretsManagerTokens) -> None:
     """IAM's refusal of a secret that stands means that it lacks our tag."""
-    stub.add_client_error("put_secret_value", "AccessDeniedException")
-    stub.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": []})
+    secrets.add_client_error("put_secret_value", "AccessDeniedException")
+    secrets.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": []})
     with pytest.raises(SecretNotOurs):
         tokens.put(ARN, "x", token=TOKEN)
 
 
-def test_a_refused_write_of_a_secret_that_is_gone(stub: Stubber, tokens: SecretsManagerTokens) -> None:
+def test_a_refused_write_of_a_secret_that_is_gone(secrets: Stubber, tokens: SecretsManagerTokens) -> None:
     """A secret that is gone has no tag, so IAM refuses it too: looking tells the two apart."""
-    stub.add_client_error("put_secret_value", "AccessDeniedException")
-    stub.add_client_error("describe_secret", "ResourceNotFoundException")
+    secrets.add_client_error("put_secret_value", "AccessDeniedException")
+    secrets.add_client_error("describe_secret", "ResourceNotFoundException")
     with pytest.raises(SecretGone):
         tokens.put(ARN, "x", token=TOKEN)
-    stub.add_client_error("put_secret_value", "AccessDeniedException")
-    stub.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": OURS, "DeletedDate": LATER})
+    secrets.add_client_error("put_secret_value", "AccessDeniedException")
+    secrets.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": OURS, "DeletedDate": LATER})
     with pytest.raises(SecretGone):
         tokens.put(ARN, "x", token=TOKEN)
 
 
-def test_a_refused_write_of_a_secret_that_is_ours(stub: Stubber, tokens: SecretsManagerTokens) -> None:
+def test_a_refused_write_of_a_secret_that_is_ours(secrets: Stubber, tokens: SecretsManagerTokens) -> None:
     """Our own tagged secret is refused by something else, such as a policy on its way: later it will do."""
-    stub.add_client_error("put_secret_value", "AccessDeniedException")
-    stub.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": OURS})
+    secrets.add_client_error("put_secret_value", "AccessDeniedException")
+    secrets.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": OURS})
     with pytest.raises(PublishUnavailable):
         tokens.put(ARN, "x", token=TOKEN)
-    stub.add_client_error("put_secret_value", "AccessDeniedException")
-    stub.add_client_error("describe_secret", "AccessDeniedException")
+    secrets.add_client_error("put_secret_value", "AccessDeniedException")
+    secrets.add_client_error("describe_secret", "AccessDeniedException")
     with pytest.raises(PublishUnavailable):
         tokens.put(ARN, "x", token=TOKEN)
 
 
-def test_what_a_creation_sends(stub: Stubber, tokens: SecretsManagerTokens) -> None:
+def test_what_a_creation_sends(secrets: Stubber, tokens: SecretsManagerTokens) -> None:
     """A creation carries name, token, document, and tags of names alone."""
-    stub.add_response(
+    secrets.add_response(
         "create_secret",
         {"ARN": ARN},
         {
@@ -116,48 +109,48 @@ def test_what_a_creation_sends(stub: Stubber, tokens: SecretsManagerTokens) -> N
     ],
 )
 def test_codes_of_a_creation(
-    stub: Stubber, tokens: SecretsManagerTokens, code: str, expected: type[PublishError]
+    secrets: Stubber, tokens: SecretsManagerTokens, code: str, expected: type[PublishError]
 ) -> None:
     """Each code of CreateSecret says what to do."""
-    stub.add_client_error("create_secret", code)
+    secrets.add_client_error("create_secret", code)
     with pytest.raises(expected):
         tokens.create(NAME, "x", token=TOKEN)
 
 
-def test_longest_names_fit_into_tags(stub: Stubber, tokens: SecretsManagerTokens) -> None:
+def test_longest_names_fit_into_tags(secrets: Stubber, tokens: SecretsManagerTokens) -> None:
     """The tag of the longest app and account is within AWS's 256 characters."""
     sent: list[str] = []
     name = ConnectionName("a" * 40, "日" * 300)
-    stub.client.meta.events.register_first(
+    secrets.client.meta.events.register_first(
         "provide-client-params.secrets-manager.CreateSecret",
         lambda params, **_: sent.append(params["Tags"][1]["Value"]),
         unique_id="seen",
     )
-    stub.add_response("create_secret", {"ARN": ARN})
+    secrets.add_response("create_secret", {"ARN": ARN})
     tokens.create(name, "x", token=TOKEN)
-    stub.client.meta.events.unregister("provide-client-params.secrets-manager.CreateSecret", unique_id="seen")
+    secrets.client.meta.events.unregister("provide-client-params.secrets-manager.CreateSecret", unique_id="seen")
     assert [True] == [len(value) <= 256 for value in sent]
 
 
-def test_no_current_version(stub: Stubber, tokens: SecretsManagerTokens) -> None:
+def test_no_current_version(secrets: Stubber, tokens: SecretsManagerTokens) -> None:
     """A secret without a current version has none, and what cannot be seen now may be seen later."""
-    stub.add_response("describe_secret", {"ARN": ARN, "VersionIdsToStages": {TOKEN: ["AWSPENDING"]}})
+    secrets.add_response("describe_secret", {"ARN": ARN, "VersionIdsToStages": {TOKEN: ["AWSPENDING"]}})
     assert tokens.current_version(ARN) is None
     for code, expected in (("ThrottlingException", PublishUnavailable), ("AccessDeniedException", PublishUnavailable)):
-        stub.add_client_error("describe_secret", code)
+        secrets.add_client_error("describe_secret", code)
         with pytest.raises(expected):
             tokens.current_version(ARN)
 
 
-def test_whether_a_name_is_taken(stub: Stubber, tokens: SecretsManagerTokens) -> None:
+def test_whether_a_name_is_taken(secrets: Stubber, tokens: SecretsManagerTokens) -> None:
     """It is asked for by its name; what cannot be told now may be told later."""
-    stub.add_response("describe_secret", {"ARN": ARN, "DeletedDate": LATER}, {"SecretId": "tokensync/tokens/demo/1"})
-    assert tokens.stands(NAME)
-    stub.add_client_error("describe_secret", "ResourceNotFoundException")
-    assert not tokens.stands(NAME)
-    stub.add_client_error("describe_secret", "ThrottlingException")
+    secrets.add_response("describe_secret", {"ARN": ARN, "DeletedDate": LATER}, {"SecretId": "tokensync/tokens/demo/1"})
+    assert tokens.exists(NAME)
+    secrets.add_client_error("describe_secret", "ResourceNotFoundException")
+    assert not tokens.exists(NAME)
+    secrets.add_client_error("describe_secret", "ThrottlingException")
     with pytest.raises(PublishUnavailable):
-        tokens.stands(NAME)
+        tokens.exists(NAME)
 
 
 @pytest.mark.parametrize("operation", ["delete", "restore"])
@@ -170,10 +163,10 @@ def test_whether_a_name_is_taken(stub: Stubber, tokens: SecretsManagerTokens) ->
     ],
 )
 def test_codes_of_a_deletion_and_its_return(
-    stub: Stubber, tokens: SecretsManagerTokens, operation: str, code: str, expected: type[PublishError]
+    secrets: Stubber, tokens: SecretsManagerTokens, operation: str, code: str, expected: type[PublishError]
 ) -> None:
     """Each code of DeleteSecret and RestoreSecret says what to do."""
-    stub.add_client_error(f"{operation}_secret", code)
+    secrets.add_client_error(f"{operation}_secret", code)
     with pytest.raises(PublishError) as raised:
         _change(tokens, operation)
     assert expected is type(raised.value)
@@ -188,25 +181,25 @@ def _change(tokens: SecretsManagerTokens, operation: str) -> None:
 
 @pytest.mark.parametrize(("operation", "wanted"), [("delete", {"DeletedDate": LATER}), ("restore", {})])
 def test_a_secret_in_the_wanted_state(
-    stub: Stubber, tokens: SecretsManagerTokens, operation: str, wanted: dict[str, object]
+    secrets: Stubber, tokens: SecretsManagerTokens, operation: str, wanted: dict[str, object]
 ) -> None:
     """A secret that is deleted, or stands, already is as good as one that was changed now."""
-    stub.add_client_error(f"{operation}_secret", "InvalidRequestException")
-    stub.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": OURS, **wanted})
+    secrets.add_client_error(f"{operation}_secret", "InvalidRequestException")
+    secrets.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": OURS, **wanted})
     _change(tokens, operation)
 
 
 @pytest.mark.parametrize("operation", ["delete", "restore"])
 @pytest.mark.parametrize(("tags", "expected"), [(OURS, PublishUnavailable), ([], SecretNotOurs)])
 def test_a_refused_deletion_or_return(
-    stub: Stubber,
+    secrets: Stubber,
     tokens: SecretsManagerTokens,
     operation: str,
     tags: list[dict[str, str]],
     expected: type[PublishError],
 ) -> None:
     """IAM's refusal means that the secret lacks our tag, or that it will do later where it has it."""
-    stub.add_client_error(f"{operation}_secret", "AccessDeniedException")
-    stub.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": tags})
+    secrets.add_client_error(f"{operation}_secret", "AccessDeniedException")
+    secrets.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": tags})
     with pytest.raises(expected):
         _change(tokens, operation)

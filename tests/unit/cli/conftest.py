@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from fakes.world import World
 from tokensync_cli.commands.run import Run
 from tokensync_cli.main import app
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.stack.target import Choice, StackOutputs, Target
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typer.testing import Result
 
     from tokensync_cli.embedded.ports import Ports
-    from tokensync_cli.output.console import Tell
+    from tokensync_cli.output.console import Say
 
 
 def outputs(base_url: str = "https://connect.example", **change: Any) -> StackOutputs:
@@ -125,7 +125,7 @@ class Embedded:
         self.fails: Exception | None = None
         self.looks: BaseException | None = None
 
-    def up(self, *, fresh: bool, ports: Ports, progress: Tell) -> StackOutputs:
+    def up(self, *, fresh: bool, ports: Ports, progress: Say) -> StackOutputs:
         """Start."""
         progress("Starting")
         if self.fails is not None:
@@ -134,14 +134,14 @@ class Embedded:
         self.is_up = True
         return self._outputs()
 
-    def down(self, progress: Tell) -> bool:
+    def down(self, progress: Say) -> bool:
         """Stop."""
         progress("Stopping")
         ran, self.is_up = self.is_up, False
         return ran
 
     def outputs(self) -> StackOutputs | None:
-        """Tell them while it is up; raise `looks` if there is one."""
+        """Say them while it is up; raise `looks` if there is one."""
         if self.looks is not None:
             raise self.looks
         return self._outputs() if self.is_up else None

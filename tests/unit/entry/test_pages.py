@@ -11,6 +11,7 @@ from jinja2 import UndefinedError
 
 from tokensync.domain.authorization import AuthorizationState
 from tokensync.entry.pages import Page, page
+from tokensync.entry.seller_pages import RESULT_PAGES
 
 HOSTILE = (
     "<script>alert(1)</script>\"' onload=alert(1) &amp; {{ 6 * 7 }}"
@@ -23,7 +24,7 @@ TEMPLATES = sorted(
     for entry in (files("tokensync.entry.pages") / "templates").iterdir()
     if entry.name.endswith(".html") and entry.name != "base.html"
 )
-ENDINGS = sorted(outcome.value for outcome in AuthorizationState if outcome is not AuthorizationState.WORKING)
+ENDINGS = sorted(name for outcome, name in RESULT_PAGES.items() if outcome is not AuthorizationState.WORKING)
 
 
 class Seen(HTMLParser):
@@ -117,7 +118,7 @@ def test_the_return_button_appears_only_when_given(name: str) -> None:
     assert "return" not in Seen(told(name).body).links()
 
 
-@pytest.mark.parametrize("name", ["waiting", "failed", "cancelled"])
+@pytest.mark.parametrize("name", ["waiting", "failed", "declined"])
 def test_starting_again_is_offered_only_when_possible(name: str) -> None:
     """Where the invite lasts there is a button, else the way to get a new one is told in words."""
     assert Seen(told(name, again=AGAIN).body).links().get("again") == AGAIN
@@ -129,7 +130,7 @@ def test_starting_again_is_offered_only_when_possible(name: str) -> None:
 @pytest.mark.parametrize("outcome", AuthorizationState)
 def test_every_outcome_has_its_page(outcome: AuthorizationState) -> None:
     """The result page has something to say for each way in which an authorization can end."""
-    assert outcome.value in TEMPLATES
+    assert RESULT_PAGES[outcome] in TEMPLATES
 
 
 def test_the_working_page_looks_again() -> None:

@@ -523,7 +523,7 @@ def test_an_account_that_left_without_a_secret_is_not_brought_back(world: World)
     world.connections.note_deauthorized(NAME, at=world.clock.now(), now=world.clock.now())
     outcome = world.run()
     again = world.run(compare=True)
-    published = world.upkeep.remover.publish(NAME, world.budget())
+    published = world.commands.republisher.publish(NAME, world.budget())
     world.settle(ticks=3)
 
     assert [Result.DISCONNECTED, Result.REAUTHORIZE] == [outcome.result, published.result]

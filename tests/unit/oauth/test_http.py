@@ -4,17 +4,22 @@ import datetime as dt
 import gzip
 import ipaddress
 import logging
+import os
 import re
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 import threading
 import time
 import traceback
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
 import httpcore
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,7 +29,8 @@ from cryptography.x509.oid import NameOID
 from fault_rows import fault
 from tokensync.domain.errors import NoAnswer, NotSent, TokensyncError, WireError
 from tokensync.domain.messages import MAX_BODY, Request
-from tokensync.oauth.http import _FOREIGN_ERRORS, HttpWire
+from tokensync.oauth.http import HttpWire
+from tokensync.oauth.transport import FOREIGN_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,8 +131,8 @@ def answering(data: bytes) -> Callable[[socket.socket, Server], None]:
     return lambda connection, _: connection.sendall(data)
 
 
-def answer_of(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
-    """Return an HTTP answer."""
+def response_of(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    """Return an HTTP response."""
     lines = [f"HTTP/1.1 {status}", f"content-length: {len(body)}", *headers]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
@@ -189,19 +195,19 @@ def get(wire: HttpWire, url: str, seconds: float = SECONDS) -> ProviderResponse:
 def test_the_answer_comes_back_as_it_was(serve: Callable[..., Server], wire: HttpWire) -> None:
     """Status, body, time of receipt and the few headers that matter come back."""
     server = serve(
-        answering(answer_of(b'{"a":1}', "Date: Tue, 14 Nov 2023 22:13:20 GMT", "Set-Cookie: a=b", "Retry-After: 5"))
+        answering(response_of(b'{"a":1}', "Date: Tue, 14 Nov 2023 22:13:20 GMT", "Set-Cookie: a=b", "Retry-After: 5"))
     )
 
-    answer = get(wire, server.url)
+    response = get(wire, server.url)
 
-    assert (answer.status, answer.body, answer.complete) == (200, b'{"a":1}', True)
-    assert answer.received_at == 1_700_000_000
-    assert answer.headers == {"date": "Tue, 14 Nov 2023 22:13:20 GMT", "retry-after": "5"}
+    assert (response.status, response.body, response.complete) == (200, b'{"a":1}', True)
+    assert response.received_at == 1_700_000_000
+    assert response.headers == {"date": "Tue, 14 Nov 2023 22:13:20 GMT", "retry-after": "5"}
 
 
 def test_a_get_is_exactly_these_bytes(serve: Callable[..., Server], wire: HttpWire) -> None:
-    """A GET carries the query as it was built, no body and no length, and asks for an unpacked answer."""
-    server = serve(answering(answer_of(b"{}")))
+    """A GET carries the query as it was built, no body and no length, and asks for an unpacked response."""
+    server = serve(answering(response_of(b"{}")))
 
     get(wire, server.url)
 
@@ -219,7 +225,7 @@ def test_a_get_is_exactly_these_bytes(serve: Callable[..., Server], wire: HttpWi
 @pytest.mark.parametrize("body", [b"a=b&c=d", b""])
 def test_a_post_carries_its_very_bytes(serve: Callable[..., Server], wire: HttpWire, body: bytes) -> None:
     """A POST carries the body as it was built, with its length."""
-    server = serve(answering(answer_of(b"{}")))
+    server = serve(answering(response_of(b"{}")))
 
     wire.send(
         Request(method="POST", url=server.url, headers={"content-type": "text/plain"}, body=body), seconds=SECONDS
@@ -234,7 +240,7 @@ def test_a_post_carries_its_very_bytes(serve: Callable[..., Server], wire: HttpW
 
 def test_each_request_has_a_fresh_connection(serve: Callable[..., Server], wire: HttpWire) -> None:
     """No connection is used twice, even where the server would keep it: a stale one fails ambiguously."""
-    server = serve(answering(answer_of(b"{}", "connection: keep-alive")))
+    server = serve(answering(response_of(b"{}", "connection: keep-alive")))
 
     for _ in range(3):
         get(wire, server.url)
@@ -245,13 +251,122 @@ def test_each_request_has_a_fresh_connection(serve: Callable[..., Server], wire:
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
 def test_a_redirect_is_an_answer(serve: Callable[..., Server], wire: HttpWire, status: str) -> None:
     """No redirect is followed: a 307 would send the secrets on."""
-    other = serve(answering(answer_of(b"{}")))
-    server = serve(answering(answer_of(b"", f"Location: {other.url}", status=status)))
+    other = serve(answering(response_of(b"{}")))
+    server = serve(answering(response_of(b"", f"Location: {other.url}", status=status)))
 
-    answer = get(wire, server.url)
+    response = get(wire, server.url)
 
-    assert answer.status == int(status[:3])
+    assert response.status == int(status[:3])
     assert other.received == []
+
+
+@pytest.mark.parametrize("location", ["http://[", "https://a.example:x/", "x" * 70_000, "\xff"])
+def test_a_strange_redirect_is_an_answer(serve: Callable[..., Server], wire: HttpWire, location: str) -> None:
+    """A redirect is a response even where its Location is no URL: it refuses, and nothing is ambiguous."""
+    response = get(wire, serve(answering(response_of(b"", f"Location: {location}", status="302 Found"))).url)
+
+    assert (response.status, response.headers["location"]) == (302, location[:200])
+
+
+def test_no_cookie_is_kept(serve: Callable[..., Server], wire: HttpWire) -> None:
+    """A cookie that a provider sets is never sent back."""
+    server = serve(answering(response_of(b"{}", "Set-Cookie: a=b; Path=/")))
+
+    for _ in range(2):
+        get(wire, server.url)
+
+    assert b"cookie" not in b"".join(server.received).lower()
+
+
+@pytest.mark.parametrize("query", ["a=b%2Cc+d%20e&f=*'()~|^`{}", "a=%7e%zz&&=", "token=" + "x" * 100_000])
+def test_a_query_travels_as_it_is(serve: Callable[..., Server], wire: HttpWire, query: str) -> None:
+    """Not a character of a query is quoted again, and it may be as long as two tokens are."""
+    server = serve(answering(response_of(b"{}")))
+
+    get(wire, f"http://127.0.0.1:{server.port}/token?{query}")
+
+    assert server.received[0].startswith(b"GET /token?%b HTTP/1.1\r\n" % query.encode())
+
+
+def test_no_proxy_of_the_environment_is_used(
+    serve: Callable[..., Server], wire: HttpWire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy in the environment would see the client secret: it gets not a byte."""
+    proxy, server = serve(answering(response_of(b"{}"))), serve(answering(response_of(b"{}")))
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+
+    get(wire, server.url)
+
+    assert (len(server.received), proxy.received) == (1, [])
+
+
+def test_a_name_in_a_url_is_no_credential(serve: Callable[..., Server], wire: HttpWire) -> None:
+    """The credentials of a request are those in its headers, whatever its URL holds."""
+    server = serve(answering(response_of(b"{}")))
+    request = Request(
+        method="GET", url=f"http://name:word@127.0.0.1:{server.port}/", headers={"authorization": "Bearer t"}
+    )
+
+    wire.send(request, seconds=SECONDS)
+
+    assert b"authorization: Bearer t\r\n" in server.received[0]
+    assert server.received[0].lower().count(b"authorization") == 1
+
+
+def test_twenty_threads_share_a_wire(serve: Callable[..., Server], wire: HttpWire) -> None:
+    """Each of twenty threads gets the response to its own request."""
+
+    def echo(connection: socket.socket, server: Server) -> None:
+        connection.sendall(response_of(server.received[-1].partition(b"\r\n\r\n")[2]))
+
+    server = serve(echo)
+    bodies = [b"%d" % number for number in range(20)]
+
+    def send(body: bytes) -> bytes:
+        return wire.send(Request(method="POST", url=server.url, body=body), seconds=SECONDS).body
+
+    with ThreadPoolExecutor(20) as threads:
+        assert bodies == list(threads.map(send, bodies))
+
+
+def _run(code: str, **environment: str) -> str:
+    """Return what a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_the_libraries_are_loaded_with_the_first_request_alone() -> None:
+    """A function that speaks to no provider, such as the schedule's tick, pays for no HTTP client and no TLS."""
+    assert (
+        _run(
+            "import sys, tokensync.assembly\n"
+            "from tokensync.aws.system import SystemClock\n"
+            "from tokensync.oauth.http import HttpWire\n"
+            "HttpWire(SystemClock())\n"
+            "print(sorted({'httpx', 'httpcore', 'ssl'} & sys.modules.keys()))"
+        )
+        == "[]"
+    )
+
+
+def test_the_environment_adds_no_authority(authority: Authority, tmp_path: Path) -> None:
+    """Whom the functions trust is decided by certifi and by no variable of the environment."""
+    file = tmp_path / "authority.pem"
+    file.write_bytes(authority.certificate.public_bytes(serialization.Encoding.PEM))
+
+    trusted = _run(
+        "from tokensync.oauth.transport import TRUSTED\n"
+        "print(len(TRUSTED.get_ca_certs()) > 50, 'tests' in str([each['subject'] for each in TRUSTED.get_ca_certs()]))",
+        SSL_CERT_FILE=str(file),
+        SSL_CERT_DIR=str(tmp_path),
+    )
+
+    assert trusted == "True False"
 
 
 @pytest.mark.parametrize(
@@ -264,14 +379,14 @@ def test_a_body_is_bounded(
     """At most 64 KB are kept, however the body is framed, and what was longer says so."""
     body = b"x" * length
     framed = {
-        "length": answer_of(body),
+        "length": response_of(body),
         "chunked": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (length, body),
         "close": b"HTTP/1.1 200 OK\r\n\r\n" + body,
     }
 
-    answer = get(wire, serve(answering(framed[framing])).url)
+    response = get(wire, serve(answering(framed[framing])).url)
 
-    assert (len(answer.body), answer.complete) == (min(length, MAX_BODY), complete)
+    assert (len(response.body), response.complete) == (min(length, MAX_BODY), complete)
 
 
 def test_endless_bodies_end(serve: Callable[..., Server], wire: HttpWire) -> None:
@@ -282,20 +397,20 @@ def test_endless_bodies_end(serve: Callable[..., Server], wire: HttpWire) -> Non
         while not server.stopping.is_set():
             connection.sendall(b"x" * 65_536)
 
-    answer = get(wire, serve(pour).url)
+    response = get(wire, serve(pour).url)
 
-    assert (len(answer.body), answer.complete) == (MAX_BODY, False)
+    assert (len(response.body), response.complete) == (MAX_BODY, False)
 
 
 def test_a_request_may_take_a_larger_answer(serve: Callable[..., Server], wire: HttpWire) -> None:
     """A list of thousands of accounts comes in whole where the request says so."""
     body = b"x" * (2 * MAX_BODY)
 
-    def answer(connection: socket.socket, server: Server) -> None:
+    def response(connection: socket.socket, server: Server) -> None:
         del server
         connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
 
-    request = Request(method="GET", url=serve(answer).url, largest=4 * MAX_BODY)
+    request = Request(method="GET", url=serve(response).url, largest=4 * MAX_BODY)
 
     assert body == wire.send(request, seconds=5).body
 
@@ -304,13 +419,13 @@ def test_a_packed_body_stays_packed(serve: Callable[..., Server], wire: HttpWire
     """A bomb is not unpacked: what a server sends packed unasked is kept as it is."""
     packed = gzip.compress(b"x" * 1_000_000)
 
-    answer = get(wire, serve(answering(answer_of(packed, "content-encoding: gzip"))).url)
+    response = get(wire, serve(answering(response_of(packed, "content-encoding: gzip"))).url)
 
-    assert (answer.body, answer.headers["content-encoding"]) == (packed, "gzip")
+    assert (response.body, response.headers["content-encoding"]) == (packed, "gzip")
 
 
 def took(call: Callable[[], object]) -> float:
-    """Return the seconds that a call took that must end without an answer."""
+    """Return the seconds that a call took that must end without a response."""
     began = time.monotonic()
     with pytest.raises(NoAnswer):
         call()
@@ -321,13 +436,13 @@ def took(call: Callable[[], object]) -> float:
 @pytest.mark.parametrize(
     "treat",
     [
-        drip(answer_of(b"x" * 1000), 60),
-        drip(answer_of(b"{}"), 0),
-        drip(answer_of(b"{}", "x-padding: " + "x" * 1000), 30),
+        drip(response_of(b"x" * 1000), 60),
+        drip(response_of(b"{}"), 0),
+        drip(response_of(b"{}", "x-padding: " + "x" * 1000), 30),
         drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 100, 0),
         silent,
     ],
-    ids=["in the body", "from the first byte", "in the headers", "in interim answers", "silence"],
+    ids=["in the body", "from the first byte", "in the headers", "in interim responses", "silence"],
 )
 def test_a_total_deadline_ends_a_drip(serve: Callable[..., Server], wire: HttpWire, treat: object) -> None:
     """However steadily bytes come, the total time ends it: what left may have been acted upon."""
@@ -352,7 +467,7 @@ def test_a_total_deadline_ends_a_drip(serve: Callable[..., Server], wire: HttpWi
     ids=["reset", "closed", "short body", "cut chunk", "no HTTP", "no status", "200 KB of headers"],
 )
 def test_anything_less_than_an_answer_is_none(serve: Callable[..., Server], wire: HttpWire, treat: object) -> None:
-    """Once the request has left, whatever is no whole answer is no answer."""
+    """Once the request has left, whatever is no whole response is none."""
     server = serve(treat)
 
     with pytest.raises(NoAnswer):
@@ -412,7 +527,7 @@ def test_an_unusable_url_is_not_sent(wire: HttpWire, url: str) -> None:
 @pytest.mark.parametrize("value", ["a\r\nx: y", "a\x00b", "ü\ud800", "a\n"])
 def test_a_header_that_cannot_travel_is_not_sent(serve: Callable[..., Server], wire: HttpWire, value: str) -> None:
     """A header value that would break the request apart never leaves."""
-    server = serve(answering(answer_of(b"{}")))
+    server = serve(answering(response_of(b"{}")))
 
     with pytest.raises(NotSent):
         wire.send(Request(method="GET", url=server.url, headers={"x-token": value}), seconds=SECONDS)
@@ -453,7 +568,7 @@ def test_a_refused_connection_is_not_sent(wire: HttpWire) -> None:
 @pytest.mark.parametrize("seconds", [0.0, -1.0])
 def test_without_time_nothing_is_sent(serve: Callable[..., Server], wire: HttpWire, seconds: float) -> None:
     """A deadline that is over opens no connection."""
-    server = serve(answering(answer_of(b"{}")))
+    server = serve(answering(response_of(b"{}")))
 
     with pytest.raises(NotSent):
         get(wire, server.url, seconds=seconds)
@@ -489,10 +604,28 @@ def test_without_time_nothing_is_sent(serve: Callable[..., Server], wire: HttpWi
 )
 def test_no_spelling_of_an_inner_address_is_reached(serve: Callable[..., Server], outward: HttpWire, host: str) -> None:
     """By default only the public internet is reached, judged by what the name resolves to."""
-    server = serve(answering(answer_of(b"{}")))
+    server = serve(answering(response_of(b"{}")))
 
     with pytest.raises(NotSent):
         get(outward, f"http://{host}:{server.port}/")
+    assert server.received == []
+
+
+class OnlyTls(Anywhere):
+    """A policy that allows every address and no plain http."""
+
+    def allows_plain(self, host: str) -> bool:
+        """Refuse plain http to every host."""
+        del host
+        return False
+
+
+def test_nothing_is_sent_in_clear(serve: Callable[..., Server]) -> None:
+    """A request over plain http never leaves, unless the policy allows its host: it would show the client secret."""
+    server = serve(answering(response_of(b"{}")))
+
+    with pytest.raises(NotSent):
+        get(HttpWire(Monotonic(), policy=OnlyTls(), context=NO_TLS), server.url)
     assert server.received == []
 
 
@@ -515,7 +648,7 @@ class Refusing:
 
 def test_one_bad_address_condemns_a_name(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
     """A name with a good and a bad address is refused whole: trying them in turn must not reach the bad one."""
-    server = serve(answering(answer_of(b"{}")))
+    server = serve(answering(response_of(b"{}")))
     monkeypatch.setattr(socket, "getaddrinfo", Resolver(["127.0.0.1", "127.0.0.2"]))
 
     with pytest.raises(NotSent):
@@ -528,18 +661,18 @@ def test_one_bad_address_condemns_a_name(serve: Callable[..., Server], monkeypat
 
 def test_the_next_address_is_tried(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the first address of a name refuses, the next one is tried: nothing had left."""
-    server = serve(answering(answer_of(b"{}")))
+    server = serve(answering(response_of(b"{}")))
     monkeypatch.setattr(socket, "getaddrinfo", Resolver(["127.0.0.2", "127.0.0.1"]))
 
-    answer = get(HttpWire(Monotonic(), policy=Anywhere(), context=NO_TLS), f"http://provider.example:{server.port}/")
+    response = get(HttpWire(Monotonic(), policy=Anywhere(), context=NO_TLS), f"http://provider.example:{server.port}/")
 
-    assert answer.status == 200
+    assert response.status == 200
     assert b"host: provider.example:" in server.received[0]
 
 
 def test_a_name_is_resolved_once(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
     """The address that was judged is the address that is reached: a second look-up could say something else."""
-    server = serve(answering(answer_of(b"{}")))
+    server = serve(answering(response_of(b"{}")))
     resolver = Resolver(["127.0.0.1"], ["127.0.0.2"])
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
 
@@ -612,18 +745,32 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 def test_a_trusted_server_is_spoken_to(serve: Callable[..., Server], authority: Authority) -> None:
     """With a certificate that holds, the request travels over TLS."""
-    server = serve(answering(answer_of(b"{}")), authority.server("127.0.0.1"))
+    server = serve(answering(response_of(b"{}")), authority.server("127.0.0.1"))
     wire = HttpWire(Monotonic(), policy=Anywhere(), context=authority.trust())
 
     assert get(wire, server.url.replace("http:", "https:")).body == b"{}"
     assert CANARY.encode() in server.received[0]
 
 
+@pytest.mark.parametrize(("host", "reached"), [("provider.example", True), ("127.0.0.1", False)])
+def test_a_certificate_is_for_the_name_and_not_for_the_address(
+    serve: Callable[..., Server], authority: Authority, monkeypatch: pytest.MonkeyPatch, host: str, *, reached: bool
+) -> None:
+    """The connection goes to the checked address, and TLS proves the name that was asked for."""
+    server = serve(answering(response_of(b"{}")), authority.server(host))
+    monkeypatch.setattr(socket, "getaddrinfo", Resolver(["127.0.0.1"]))
+    wire = HttpWire(Monotonic(), policy=Anywhere(), context=authority.trust())
+
+    with nullcontext() if reached else pytest.raises(NotSent):
+        get(wire, f"https://provider.example:{server.port}/")
+    assert (b"".join(server.received) != b"") is reached
+
+
 @pytest.mark.parametrize("fault", ["unknown authority", "wrong host", "expired"])
 def test_an_untrusted_server_gets_not_a_byte(serve: Callable[..., Server], authority: Authority, fault: str) -> None:
     """With a certificate that is self-signed, for another host, or expired, nothing of the request leaves."""
     certificate = {"wrong host": ("other.example", 1), "expired": ("127.0.0.1", -1)}.get(fault, ("127.0.0.1", 1))
-    server = serve(answering(answer_of(b"{}")), authority.server(certificate[0], days=certificate[1]))
+    server = serve(answering(response_of(b"{}")), authority.server(certificate[0], days=certificate[1]))
     context = None if fault == "unknown authority" else authority.trust()
     wire = HttpWire(Monotonic(), policy=Anywhere(), context=context)
 
@@ -634,7 +781,7 @@ def test_an_untrusted_server_gets_not_a_byte(serve: Callable[..., Server], autho
 
 def test_a_server_without_tls_gets_not_a_byte(serve: Callable[..., Server], authority: Authority) -> None:
     """Where https is asked for, a server that speaks plain HTTP never sees the request."""
-    server = serve(answering(answer_of(b"{}")))
+    server = serve(answering(response_of(b"{}")))
     wire = HttpWire(Monotonic(), policy=Anywhere(), context=authority.trust())
 
     with pytest.raises(NotSent):
@@ -653,24 +800,25 @@ def test_a_handshake_has_the_same_deadline(serve: Callable[..., Server], authori
     assert time.monotonic() - began < 3.0
 
 
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
 @pytest.mark.parametrize(
     "treat",
     [
-        answering(answer_of(b"{}", f"Location: https://a.example/?app_secret={CANARY}", status="307 Temporary")),
-        answering(answer_of(CANARY.encode(), f"Set-Cookie: {CANARY}")),
+        answering(response_of(b"{}", f"Location: https://a.example/?app_secret={CANARY}", status="307 Temporary")),
+        answering(response_of(CANARY.encode(), f"Set-Cookie: {CANARY}")),
         answering(f"{CANARY}\r\n\r\n".encode()),
         reset,
-        drip(answer_of(CANARY.encode() * 100), 50),
+        drip(response_of(CANARY.encode() * 100), 50),
     ],
     ids=["redirect", "success", "no HTTP", "reset", "drip"],
 )
 def test_no_secret_is_logged_or_told(
-    serve: Callable[..., Server], wire: HttpWire, treat: object, caplog: pytest.LogCaptureFixture
+    serve: Callable[..., Server], wire: HttpWire, treat: object, level: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At DEBUG neither URL, headers nor body of request or answer get into a log, an error or its traceback."""
+    """Neither URL, headers nor body of request or response get into a log, an error or its traceback."""
     server = serve(treat)
     told = ""
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(level):
         try:
             told = repr(get(wire, server.url, seconds=0.3))
         except WireError as error:
@@ -678,24 +826,47 @@ def test_no_secret_is_logged_or_told(
 
     assert told
     assert CANARY not in told
+    assert [] == caplog.records
+
+
+def test_even_a_log_that_is_turned_on_holds_no_query(
+    serve: Callable[..., Server], wire: HttpWire, caplog: pytest.LogCaptureFixture
+) -> None:
+    """httpx, which logs URLs, does not know the query: where somebody sets its level anew, no secret is logged."""
+    server = serve(answering(response_of(b"{}")))
+
+    with caplog.at_level(logging.DEBUG, logger="httpx"):
+        get(wire, server.url)
+
+    assert f"GET http://127.0.0.1:{server.port}/token " in caplog.text
     assert CANARY not in caplog.text
-    assert "app_secret" not in caplog.text
 
 
-@pytest.mark.parametrize("url", [f"http://{CANARY}:x/", f"ftp://{CANARY}/", f"http://a..example/{CANARY}"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://{CANARY}:x/",
+        f"ftp://{CANARY}/",
+        f"http://a..example/{CANARY}",
+        f"http://127.0.0.1:1/{CANARY}\x00",
+        f"http://{CANARY}/{'a' * 70_000}",
+        f"http://[{CANARY}/",
+    ],
+)
 def test_no_url_is_told_that_was_not_sent(wire: HttpWire, url: str, caplog: pytest.LogCaptureFixture) -> None:
-    """An unusable URL is not repeated by its error."""
+    """An unusable URL is not repeated by its error, and not by the error's traceback."""
     with caplog.at_level(logging.DEBUG), pytest.raises(NotSent) as caught:
         get(wire, url)
 
-    assert CANARY not in str(caught.value) + caplog.text
+    told = "".join(traceback.format_exception(caught.value))
+    assert CANARY not in str(caught.value) + told + caplog.text
 
 
-def test_every_error_of_the_library_is_translated() -> None:
-    """A new kind of error in httpcore fails here before it escapes untranslated there."""
-    exported = {getattr(httpcore, name) for name in httpcore.__all__}
+def test_every_error_of_the_libraries_is_translated() -> None:
+    """A new kind of error in httpx or httpcore fails here before it escapes untranslated there."""
+    exported = {getattr(library, name) for library in (httpx, httpcore) for name in library.__all__}
     errors = {kind for kind in exported if isinstance(kind, type) and issubclass(kind, BaseException)}
 
     assert errors
-    assert {kind for kind in errors if not issubclass(kind, _FOREIGN_ERRORS)} == set()
+    assert {kind for kind in errors if not issubclass(kind, FOREIGN_ERRORS)} == set()
     assert issubclass(NotSent, TokensyncError)

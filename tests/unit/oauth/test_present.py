@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tokensync.domain.errors import WireError
 
 REQUEST = Request(method="GET", url="https://provider.example/token")
-ANSWER = ProviderResponse(status=200, received_at=9)
+RESPONSE = ProviderResponse(status=200, received_at=9)
 
 
 class ScriptedWire:
@@ -49,17 +49,17 @@ def failpoints() -> ScriptedFailpoints:
 
 
 def test_an_answer_comes_back_as_it_is(clock: FakeClock, failpoints: ScriptedFailpoints) -> None:
-    """One request, one answer, the whole time for it, and the failpoint behind it."""
-    wire = ScriptedWire(clock, ANSWER)
+    """One request, one response, the whole time for it, and the failpoint behind it."""
+    wire = ScriptedWire(clock, RESPONSE)
 
-    assert present(REQUEST, wire=wire, clock=clock, seconds=10, failpoints=failpoints) is ANSWER
+    assert present(REQUEST, wire=wire, clock=clock, seconds=10, failpoints=failpoints) is RESPONSE
     assert wire.given == [10]
     assert failpoints.seen == ["answered"]
 
 
 def test_no_answer_is_ambiguous_and_never_sent_again(clock: FakeClock, failpoints: ScriptedFailpoints) -> None:
     """Once bytes have left, the request is not repeated, whatever time is left."""
-    wire = ScriptedWire(clock, NoAnswer("reset"), ANSWER)
+    wire = ScriptedWire(clock, NoAnswer("reset"), RESPONSE)
 
     failure = present(REQUEST, wire=wire, clock=clock, seconds=10, failpoints=failpoints)
 
@@ -70,9 +70,9 @@ def test_no_answer_is_ambiguous_and_never_sent_again(clock: FakeClock, failpoint
 
 def test_what_did_not_leave_is_sent_again(clock: FakeClock, failpoints: ScriptedFailpoints) -> None:
     """Where no byte left it is tried again after a pause, with what remains of the total time."""
-    wire = ScriptedWire(clock, NotSent("refused"), NotSent("refused"), ANSWER, takes=1.0)
+    wire = ScriptedWire(clock, NotSent("refused"), NotSent("refused"), RESPONSE, takes=1.0)
 
-    assert present(REQUEST, wire=wire, clock=clock, seconds=10, failpoints=failpoints) is ANSWER
+    assert present(REQUEST, wire=wire, clock=clock, seconds=10, failpoints=failpoints) is RESPONSE
     assert clock.slept == [0.2, 0.4]
     assert wire.given == pytest.approx([10, 8.8, 7.4])
 

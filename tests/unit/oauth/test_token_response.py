@@ -26,8 +26,8 @@ NOW = 1_700_000_000
 PAIR = {"access_token": "access-2", "refresh_token": "refresh-2", "token_type": "Bearer", "expires_in": 7200}
 
 
-def answer(body: object = PAIR, status: int = 200, *, complete: bool = True, **headers: str) -> ProviderResponse:
-    """Return an answer, its body in JSON unless it is bytes already."""
+def response(body: object = PAIR, status: int = 200, *, complete: bool = True, **headers: str) -> ProviderResponse:
+    """Return a response, its body in JSON unless it is bytes already."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return ProviderResponse(status=status, headers=named, body=raw, received_at=NOW, complete=complete)
@@ -53,8 +53,8 @@ def raw_pair(expires_in: str) -> bytes:
 
 
 def test_a_whole_answer_is_read(provider: Provider) -> None:
-    """The answer of RFC 6749 §5.1 gives the pair, its life, and its scopes."""
-    read = issued(provider, answer({**PAIR, "scope": "read write"}))
+    """The response of RFC 6749 §5.1 gives the pair, its life, and its scopes."""
+    read = issued(provider, response({**PAIR, "scope": "read write"}))
 
     assert read == Issued(
         access_token=Secret("access-2"),
@@ -72,7 +72,7 @@ def test_a_whole_answer_is_read(provider: Provider) -> None:
 @pytest.mark.parametrize("status", [200, 201, 299])
 def test_every_success_status_is_a_success(provider: Provider, status: int) -> None:
     """Any 2xx with a token is a success."""
-    assert issued(provider, answer(status=status)).access_token == Secret("access-2")
+    assert issued(provider, response(status=status)).access_token == Secret("access-2")
 
 
 MALFORMED = "expires_in malformed"
@@ -115,7 +115,7 @@ EXPIRIES = {
 @pytest.mark.parametrize(("written", "life", "oddity"), [(key, *value) for key, value in EXPIRIES.items()])
 def test_a_mangled_expiry_keeps_the_pair(provider: Provider, written: str, life: int, oddity: str | None) -> None:
     """Whatever stands for the expiry, both tokens are kept, the life is a sane one, and what is odd is told."""
-    read = issued(provider, answer(raw_pair(written)))
+    read = issued(provider, response(raw_pair(written)))
 
     assert (read.access_token, read.refresh_token) == (Secret("access-2"), Secret("refresh-2"))
     assert (read.life, read.access_expires_at) == (life, NOW + life)
@@ -125,17 +125,17 @@ def test_a_mangled_expiry_keeps_the_pair(provider: Provider, written: str, life:
 def test_a_missing_expiry_gets_the_declared_default(provider: Provider) -> None:
     """Where a provider states no life, its declared one holds, else an hour if the token can be refreshed."""
     silent = {"access_token": "access-2", "refresh_token": "refresh-2"}
-    declared = replace(provider, answer=ResponseShape(default_expires_in=86_400))
+    declared = replace(provider, response=ResponseShape(default_expires_in=86_400))
 
-    assert issued(provider, answer(silent)).life == 3600
-    assert issued(declared, answer(silent)).life == 86_400
-    assert issued(declared, answer({"access_token": "access-2"})).life == 86_400
-    assert issued(declared, answer(raw_pair("0"))).life == 86_400
+    assert issued(provider, response(silent)).life == 3600
+    assert issued(declared, response(silent)).life == 86_400
+    assert issued(declared, response({"access_token": "access-2"})).life == 86_400
+    assert issued(declared, response(raw_pair("0"))).life == 86_400
 
 
 def test_a_token_without_expiry_and_refresh_token_never_expires(provider: Provider) -> None:
     """A long-term token has neither an end nor a due time."""
-    read = issued(provider, answer({"access_token": "access-2"}))
+    read = issued(provider, response({"access_token": "access-2"}))
 
     assert (read.life, read.access_expires_at, read.refresh_token, read.oddities) == (None, None, None, ())
 
@@ -158,16 +158,16 @@ BAD_TOKENS: list[object] = [
 
 @pytest.mark.parametrize("token", BAD_TOKENS, ids=[ascii(token)[:20] for token in BAD_TOKENS])
 def test_a_malformed_access_token_is_kept_from_publishing(provider: Provider, token: object) -> None:
-    """No client can send it, so it is none; a well-formed refresh token in the same answer is kept."""
-    read = issued(provider, answer({**PAIR, "access_token": token}))
+    """No client can send it, so it is none; a well-formed refresh token in the same response is kept."""
+    read = issued(provider, response({**PAIR, "access_token": token}))
 
     assert (read.access_token, read.refresh_token) == (None, Secret("refresh-2"))
     assert read.oddities == ("access_token malformed",)
 
 
 def test_a_missing_access_token_keeps_the_refresh_token(provider: Provider) -> None:
-    """An answer with a refresh token alone is read: the old one may be dead."""
-    read = issued(provider, answer({"refresh_token": "refresh-2"}))
+    """A response with a refresh token alone is read: the old one may be dead."""
+    read = issued(provider, response({"refresh_token": "refresh-2"}))
 
     assert (read.access_token, read.refresh_token) == (None, Secret("refresh-2"))
 
@@ -175,7 +175,7 @@ def test_a_missing_access_token_keeps_the_refresh_token(provider: Provider) -> N
 @pytest.mark.parametrize("token", [token for token in BAD_TOKENS if token is not None])
 def test_a_malformed_refresh_token_is_none_and_told(provider: Provider, token: object) -> None:
     """A refresh token that cannot be presented never replaces the stored one, and is odd."""
-    read = issued(provider, answer({**PAIR, "refresh_token": token}))
+    read = issued(provider, response({**PAIR, "refresh_token": token}))
 
     assert (read.access_token, read.refresh_token) == (Secret("access-2"), None)
     assert read.oddities == ("refresh_token malformed",)
@@ -184,15 +184,15 @@ def test_a_malformed_refresh_token_is_none_and_told(provider: Provider, token: o
 @pytest.mark.parametrize("pair", [{"access_token": "access-2", "expires_in": 60}, {**PAIR, "refresh_token": None}])
 def test_no_refresh_token_is_nothing_odd(provider: Provider, pair: Mapping[str, object]) -> None:
     """RFC 6749 §6: a refresh token may come or not."""
-    read = issued(provider, answer(pair))
+    read = issued(provider, response(pair))
 
     assert (read.refresh_token, read.oddities) == (None, ())
 
 
 def test_the_longest_token_is_sixteen_kilobytes(provider: Provider) -> None:
     """Tokens up to 16 KB are taken, spaces inside included."""
-    assert issued(provider, answer({**PAIR, "access_token": "x " * 8192})).access_token == Secret("x " * 8192)
-    assert issued(provider, answer({**PAIR, "access_token": "x" * 16_385})).access_token is None
+    assert issued(provider, response({**PAIR, "access_token": "x " * 8192})).access_token == Secret("x " * 8192)
+    assert issued(provider, response({**PAIR, "access_token": "x" * 16_385})).access_token is None
 
 
 UNREADABLE = {
@@ -216,7 +216,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("status", [200, 502])
 def test_an_unreadable_success_or_server_error_is_ambiguous(provider: Provider, body: bytes, status: int) -> None:
     """The provider may have committed: that is all that is known."""
-    read = failure(provider, answer(body, status))
+    read = failure(provider, response(body, status))
 
     assert (read.kind, read.code) == (FailureClass.AMBIGUOUS, f"http_{status}")
 
@@ -225,27 +225,27 @@ def test_an_unreadable_success_or_server_error_is_ambiguous(provider: Provider, 
 @pytest.mark.parametrize("status", [307, 400, 404])
 def test_any_other_unreadable_answer_is_unknown(provider: Provider, body: bytes, status: int) -> None:
     """A redirect or refusal that no documentation explains marks no connection dead."""
-    read = failure(provider, answer(body, status))
+    read = failure(provider, response(body, status))
 
     assert (read.kind, read.code) == (FailureClass.UNKNOWN, f"http_{status}")
 
 
 def test_a_cut_answer_is_unreadable(provider: Provider) -> None:
     """What was longer than we accept is not parsed, even where the part is JSON."""
-    assert failure(provider, answer(complete=False)).kind is FailureClass.AMBIGUOUS
+    assert failure(provider, response(complete=False)).kind is FailureClass.AMBIGUOUS
 
 
 @pytest.mark.parametrize("status", [302, 307, 400, 404])
 def test_tokens_outside_of_a_success_are_not_taken(provider: Provider, status: int) -> None:
     """A pair in a redirect or a refusal is not published."""
-    assert failure(provider, answer(status=status)).kind is FailureClass.UNKNOWN
+    assert failure(provider, response(status=status)).kind is FailureClass.UNKNOWN
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 @pytest.mark.parametrize("code", ["invalid_grant", "invalid_client", "temporarily_unavailable"])
 def test_a_redirects_word_counts_for_nothing(status: int, code: str) -> None:
     """No redirect refuses a token, pauses an app or has a token presented again, whatever it says."""
-    read = failure(provider_named("oauth2"), answer(f'{{"error":"{code}"}}'.encode(), status))
+    read = failure(provider_named("oauth2"), response(f'{{"error":"{code}"}}'.encode(), status))
 
     assert (read.kind, read.code) == (FailureClass.UNKNOWN, f"http_{status}")
 
@@ -254,7 +254,7 @@ def test_a_redirects_word_counts_for_nothing(status: int, code: str) -> None:
 @pytest.mark.parametrize("body", [b"", b'{"error":"invalid_grant"}', b"<html>"])
 def test_busy_is_told_by_the_status_alone(provider: Provider, status: int, body: bytes) -> None:
     """A 429 or 503 was not processed, whatever its body says."""
-    read = failure(provider, answer(body, status, retry_after="5"))
+    read = failure(provider, response(body, status, retry_after="5"))
 
     assert (read.kind, read.code, read.retry_after) == (FailureClass.BUSY, f"http_{status}", 5)
 
@@ -284,23 +284,23 @@ def test_busy_is_told_by_the_status_alone(provider: Provider, status: int, body:
 )
 def test_retry_after_is_honoured_and_capped(provider: Provider, text: str, seconds: int | None) -> None:
     """Seconds and HTTP dates count up to an hour, RFC 9110 §10.2.3; nonsense counts as absent."""
-    assert failure(provider, answer(b"", 503, retry_after=text)).retry_after == seconds
+    assert failure(provider, response(b"", 503, retry_after=text)).retry_after == seconds
 
 
 def test_a_retry_date_is_read_by_the_providers_clock(provider: Provider) -> None:
     """With a clock here that is wrong by minutes, the wait until a date is still the provider's."""
     dates = {"date": formatdate(NOW - 600, usegmt=True), "retry_after": formatdate(NOW - 540, usegmt=True)}
 
-    assert failure(provider, answer(b"", 503, **dates)).retry_after == 60
+    assert failure(provider, response(b"", 503, **dates)).retry_after == 60
 
 
 @pytest.mark.parametrize("skew", [-86_000, -600, 0, 600, 86_000])
 def test_expiries_count_from_the_providers_clock(provider: Provider, skew: int) -> None:
-    """The response's Date is the time of the answer: a wrong clock here shifts no expiry and no life."""
+    """The header Date is the time of the response: a wrong clock here shifts no expiry and no life."""
     date = formatdate(NOW + skew, usegmt=True)
 
-    by_duration = issued(provider, answer(date=date))
-    by_epoch = issued(provider, answer({**PAIR, "expires_in": NOW + skew + 7200}, date=date))
+    by_duration = issued(provider, response(date=date))
+    by_epoch = issued(provider, response({**PAIR, "expires_in": NOW + skew + 7200}, date=date))
 
     assert (by_duration.access_expires_at, by_duration.life) == (NOW + skew + 7200, 7200)
     assert (by_epoch.access_expires_at, by_epoch.life) == (NOW + skew + 7200, 7200)
@@ -309,17 +309,17 @@ def test_expiries_count_from_the_providers_clock(provider: Provider, skew: int) 
 @pytest.mark.parametrize("date", ["", "now", formatdate(NOW + 90_000, usegmt=True), formatdate(0, usegmt=True)])
 def test_a_date_that_is_no_clock_is_ignored(provider: Provider, date: str) -> None:
     """Without a plausible Date our own time of receipt counts."""
-    assert issued(provider, answer(date=date)).access_expires_at == NOW + 7200
+    assert issued(provider, response(date=date)).access_expires_at == NOW + 7200
 
 
 def test_a_refresh_tokens_end_is_read_where_the_provider_names_it(provider: Provider) -> None:
     """The refresh token's expiry has its own field and the same rules."""
-    shaped = replace(provider, answer=ResponseShape(refresh_expires_in="refresh_expires_in"))
+    shaped = replace(provider, response=ResponseShape(refresh_expires_in="refresh_expires_in"))
 
-    assert issued(shaped, answer({**PAIR, "refresh_expires_in": 500})).refresh_expires_at == NOW + 500
-    odd = issued(shaped, answer({**PAIR, "refresh_expires_in": -1}))
+    assert issued(shaped, response({**PAIR, "refresh_expires_in": 500})).refresh_expires_at == NOW + 500
+    odd = issued(shaped, response({**PAIR, "refresh_expires_in": -1}))
     assert (odd.refresh_expires_at, odd.oddities) == (None, ("refresh_expires_in malformed",))
-    assert issued(provider, answer({**PAIR, "refresh_expires_in": 500})).refresh_expires_at is None
+    assert issued(provider, response({**PAIR, "refresh_expires_in": 500})).refresh_expires_at is None
 
 
 @pytest.mark.parametrize(
@@ -344,9 +344,9 @@ def test_scopes_come_in_many_forms(
     provider: Provider, scope: object, separator: str, scopes: tuple[str, ...] | None
 ) -> None:
     """Text with separators and arrays of text or numbers are read and cleaned; anything else tells nothing."""
-    shaped = replace(provider, answer=ResponseShape(scope_separator=separator))
+    shaped = replace(provider, response=ResponseShape(scope_separator=separator))
 
-    assert issued(shaped, answer({**PAIR, "scope": scope})).scopes == scopes
+    assert issued(shaped, response({**PAIR, "scope": scope})).scopes == scopes
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,7 @@ def test_scopes_come_in_many_forms(
 )
 def test_the_token_type_is_bearer_unless_told(provider: Provider, token_type: object, read: str) -> None:
     """A token type is cleaned; where none is given it is Bearer."""
-    assert issued(provider, answer({**PAIR, "token_type": token_type})).token_type == read
+    assert issued(provider, response({**PAIR, "token_type": token_type})).token_type == read
 
 
 @pytest.mark.parametrize(
@@ -377,28 +377,28 @@ def test_an_error_is_classed_by_its_code_on_any_status(
     provider: Provider, code: str, kind: FailureClass, status: int
 ) -> None:
     """RFC 6749 §5.2 names the errors; an unknown one never marks a connection dead."""
-    read = failure(provider, answer({"error": code, "error_description": "why\nso"}, status))
+    read = failure(provider, response({"error": code, "error_description": "why\nso"}, status))
 
     assert (read.kind, read.code, read.message) == (kind, code, "why so")
 
 
 def test_an_unknown_error_of_a_broken_server_is_ambiguous(provider: Provider) -> None:
     """On a 5xx an error that nobody knows may have come after the commit."""
-    assert failure(provider, answer({"error": "boom"}, 500)).kind is FailureClass.AMBIGUOUS
-    assert failure(provider, answer({"error": "invalid_grant"}, 500)).kind is FailureClass.REFUSED
+    assert failure(provider, response({"error": "boom"}, 500)).kind is FailureClass.AMBIGUOUS
+    assert failure(provider, response({"error": "invalid_grant"}, 500)).kind is FailureClass.REFUSED
 
 
 def test_an_error_beside_tokens_is_an_error(provider: Provider) -> None:
     """Where an error is named no token is taken."""
-    assert failure(provider, answer({**PAIR, "error": "invalid_grant"})).kind is FailureClass.REFUSED
+    assert failure(provider, response({**PAIR, "error": "invalid_grant"})).kind is FailureClass.REFUSED
 
 
 def test_only_a_busy_error_has_a_wait(provider: Provider) -> None:
     """Retry-After is kept where the class is to wait, and nowhere else."""
-    busy = failure(provider, answer({"error": "temporarily_unavailable"}, 400, retry_after="7"))
+    busy = failure(provider, response({"error": "temporarily_unavailable"}, 400, retry_after="7"))
 
     assert busy.retry_after == 7
-    assert failure(provider, answer({"error": "invalid_grant"}, 400, retry_after="7")).retry_after is None
+    assert failure(provider, response({"error": "invalid_grant"}, 400, retry_after="7")).retry_after is None
 
 
 def test_a_text_that_names_the_cause_goes_before_the_code(provider: Provider) -> None:
@@ -406,17 +406,17 @@ def test_a_text_that_names_the_cause_goes_before_the_code(provider: Provider) ->
     shaped = replace(provider, failure_texts=(("ip allow list", FailureClass.CONFIGURATION),))
     reply = {"error": "invalid_grant", "error_description": "Not in the IP Allow List"}
 
-    assert failure(shaped, answer(reply, 400)).kind is FailureClass.CONFIGURATION
-    assert failure(shaped, answer({**reply, "error": "x"}, 400)).kind is FailureClass.CONFIGURATION
-    assert failure(shaped, answer({"error": "invalid_grant"}, 400)).kind is FailureClass.REFUSED
+    assert failure(shaped, response(reply, 400)).kind is FailureClass.CONFIGURATION
+    assert failure(shaped, response({**reply, "error": "x"}, 400)).kind is FailureClass.CONFIGURATION
+    assert failure(shaped, response({"error": "invalid_grant"}, 400)).kind is FailureClass.REFUSED
 
 
 def test_what_a_provider_says_is_cut_and_cleaned(provider: Provider) -> None:
     """Code, message and trace id are short single lines, whatever was sent."""
-    shaped = replace(provider, answer=ResponseShape(trace_id="log_id"))
+    shaped = replace(provider, response=ResponseShape(trace_id="log_id"))
     hostile = "\x1b[31m\N{RIGHT-TO-LEFT OVERRIDE}<script>\r\n\ud800" + "x" * 50_000
 
-    read = failure(shaped, answer({"error": hostile, "error_description": hostile, "log_id": hostile}, 400))
+    read = failure(shaped, response({"error": hostile, "error_description": hostile, "log_id": hostile}, 400))
 
     assert (len(read.code), len(read.message), len(read.trace_id)) == (60, 200, 80)
     assert all(text.isprintable() and text.startswith("[31m<script>") for text in (read.code, read.message))
@@ -425,35 +425,37 @@ def test_what_a_provider_says_is_cut_and_cleaned(provider: Provider) -> None:
 @pytest.mark.parametrize(("trace", "read"), [("t-1", "t-1"), (5, ""), (None, ""), ({}, "")])
 def test_a_trace_id_is_text(provider: Provider, trace: object, read: str) -> None:
     """A trace id that is no text is none."""
-    shaped = replace(provider, answer=ResponseShape(trace_id="log_id"))
+    shaped = replace(provider, response=ResponseShape(trace_id="log_id"))
 
-    assert issued(shaped, answer({**PAIR, "log_id": trace})).trace_id == read
+    assert issued(shaped, response({**PAIR, "log_id": trace})).trace_id == read
 
 
 @pytest.mark.parametrize("data", [None, {}, [], "x", 5, {"other": 1}])
 def test_an_envelope_without_tokens_is_ambiguous(provider: Provider, data: object) -> None:
     """A success whose envelope is missing, null, empty or of another type may have committed."""
-    shaped = replace(provider, answer=ResponseShape(envelope="data"))
+    shaped = replace(provider, response=ResponseShape(envelope="data"))
 
-    assert failure(shaped, answer({"data": data})).kind is FailureClass.AMBIGUOUS
-    assert failure(shaped, answer({})).kind is FailureClass.AMBIGUOUS
-    assert failure(shaped, answer(PAIR)).kind is FailureClass.AMBIGUOUS
+    assert failure(shaped, response({"data": data})).kind is FailureClass.AMBIGUOUS
+    assert failure(shaped, response({})).kind is FailureClass.AMBIGUOUS
+    assert failure(shaped, response(PAIR)).kind is FailureClass.AMBIGUOUS
 
 
 def test_an_account_is_cleaned_but_its_id_is_not(provider: Provider) -> None:
     """Label and kind are shown to people; the id names the account and stays as the provider says."""
     reply = AccountReply(id="a/../ü", label="Acme\n\N{RIGHT-TO-LEFT OVERRIDE}", kind="sel\x00ler", facts={"a": "\n"})
-    shaped = replace(provider, answer=ResponseShape(account=lambda _: reply))
+    shaped = replace(provider, response=ResponseShape(account=lambda _: reply))
 
-    assert issued(shaped, answer()).account == AccountReply(id="a/../ü", label="Acme", kind="seller", facts={"a": "\n"})
+    assert issued(shaped, response()).account == AccountReply(
+        id="a/../ü", label="Acme", kind="seller", facts={"a": "\n"}
+    )
 
 
 @pytest.mark.parametrize("account", ["\ud800", "a\x00b", "x" * 901, "a\nb"])
 def test_an_account_that_no_record_can_hold_is_none(provider: Provider, account: str) -> None:
     """Such an id becomes no connection; the pair is kept, and it is told."""
-    shaped = replace(provider, answer=ResponseShape(account=lambda _: AccountReply(id=account)))
+    shaped = replace(provider, response=ResponseShape(account=lambda _: AccountReply(id=account)))
 
-    read = issued(shaped, answer())
+    read = issued(shaped, response())
 
     assert (read.account, read.oddities) == (None, ("account id malformed",))
     assert read.refresh_token == Secret("refresh-2")
@@ -462,26 +464,26 @@ def test_an_account_that_no_record_can_hold_is_none(provider: Provider, account:
 def test_facts_may_come_without_a_name(provider: Provider) -> None:
     """A provider may tell of an account that only another call names."""
     told = AccountReply(id="", facts={"advertiser_ids": ["1"]})
-    shaped = replace(provider, answer=ResponseShape(account=lambda _: told))
+    shaped = replace(provider, response=ResponseShape(account=lambda _: told))
 
-    assert issued(shaped, answer()).account == told
-    assert issued(shaped, answer()).oddities == ()
+    assert issued(shaped, response()).account == told
+    assert issued(shaped, response()).oddities == ()
 
 
 def call_of(read: dict[str, Any] | ErrorReply, **told: Any) -> AccountCall:
-    """Return an account call that reads this from any answer."""
+    """Return an account call that reads this from any response."""
     return AccountCall(request=lambda *_: Request(method="GET", url="https://a.example"), read=lambda *_: read, **told)
 
 
 def test_facts_of_an_account_are_read(provider: Provider) -> None:
-    """The provider's own reader gets the answer's object; its facts are the result."""
-    assert read_account(provider, call_of({"a": 1}), answer({"x": 1})) == {"a": 1}
+    """The provider's own reader gets the response's object; its facts are the result."""
+    assert read_account(provider, call_of({"a": 1}), response({"x": 1})) == {"a": 1}
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"\xff", b"{}"])
 def test_facts_are_read_from_an_object_alone(provider: Provider, body: bytes) -> None:
     """A success without an object tells nothing, whatever the reader makes of nothing."""
-    read = read_account(provider, call_of({}), answer(body))
+    read = read_account(provider, call_of({}), response(body))
 
     assert isinstance(read, Failure)
     assert read.kind is FailureClass.AMBIGUOUS
@@ -501,9 +503,9 @@ def test_facts_are_read_from_an_object_alone(provider: Provider, body: bytes) ->
 def test_an_account_calls_errors_have_their_own_classes(provider: Provider, status: int, kind: FailureClass) -> None:
     """invalid_grant refuses a refresh token and says nothing of an access token, unless the call says so."""
     error = ErrorReply(code="invalid_grant", message="m", trace_id="t\x00-1")
-    plain = read_account(provider, call_of(error), answer({"x": 1}, status))
+    plain = read_account(provider, call_of(error), response({"x": 1}, status))
     refusing = read_account(
-        provider, call_of(error, failures={"invalid_grant": FailureClass.REFUSED}), answer({"x": 1})
+        provider, call_of(error, failures={"invalid_grant": FailureClass.REFUSED}), response({"x": 1})
     )
 
     assert isinstance(plain, Failure)
@@ -516,8 +518,8 @@ def test_an_account_calls_errors_have_their_own_classes(provider: Provider, stat
 def test_a_timeout_that_the_server_tells_is_ambiguous(provider: Provider, status: int) -> None:
     """RFC 9110 §15.5.9: a 408 blames the time that it took, with a body or without; another 4xx does not."""
     for body in (b"", b'{"error":"slow"}'):
-        assert failure(provider, answer(body, 408)).kind is FailureClass.AMBIGUOUS
-        assert failure(provider, answer(body, status)).kind is FailureClass.UNKNOWN
+        assert failure(provider, response(body, 408)).kind is FailureClass.AMBIGUOUS
+        assert failure(provider, response(body, status)).kind is FailureClass.UNKNOWN
 
 
 JSON = st.recursive(
@@ -546,7 +548,7 @@ def test_reading_never_raises(
 ) -> None:
     """Whatever JSON comes under whatever status and headers, it is read, and what is read is sane."""
     shaped = replace(
-        provider, answer=ResponseShape(envelope=envelope, account=_account, trace_id="id", refresh_expires_in="id")
+        provider, response=ResponseShape(envelope=envelope, account=_account, trace_id="id", refresh_expires_in="id")
     )
 
     read = read_token_response(
@@ -578,7 +580,7 @@ def test_depth_never_raises(provider: Provider, depth: int) -> None:
     """An error as deep as the parser just manages is still told without an exception."""
     body = b'{"error":' + b"[" * depth + b"]" * depth + b"}"
 
-    assert failure(provider, answer(body)).kind in (FailureClass.UNKNOWN, FailureClass.AMBIGUOUS)
+    assert failure(provider, response(body)).kind in (FailureClass.UNKNOWN, FailureClass.AMBIGUOUS)
 
 
 def test_an_error_reply_has_no_message_by_default() -> None:

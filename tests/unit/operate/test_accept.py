@@ -15,7 +15,6 @@ from tokensync.domain.connection import Exemption, Phase, Reason, Status
 from tokensync.domain.errors import NoAnswer, NotSent, PublishUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
-from tokensync.entry.callback_commands import RotationCommands
 from tokensync.refresh.result import Result
 from tokensync.refresh.schedule import scheduled
 
@@ -27,10 +26,7 @@ OLD = ConnectionName(APP, "old-account")
 
 def accept(world: World, name: ConnectionName = NAME, **more: object) -> dict[str, Any]:
     """Ask the rotation function as the command line does."""
-    commands = RotationCommands(
-        on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync", more=world.upkeep.commands()
-    )
-    return commands.answer({"tokensync": "accept", "connection": str(name), **more}, world.budget())
+    return world.commands.answer({"tokensync": "accept", "connection": str(name), **more}, world.budget())
 
 
 def refusal(answer: dict[str, Any]) -> tuple[bool, int, str]:
@@ -613,7 +609,7 @@ def test_a_strange_account_while_secrets_manager_is_down(world: World) -> None:
     """Whether it was accepted since cannot be told now: it is looked at later, by itself."""
     world.origin.restored()
     world.table.restore(world.table.backup())
-    world.secrets.fail_next("stands", PublishUnavailable)
+    world.secrets.fail_next("exists", PublishUnavailable)
 
     assert Result.POSTPONED is world.run(compare=True).result
     assert None is world.stored().table

@@ -15,7 +15,6 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import BadRequest, NoAnswer, PublishUnavailable, SealingUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
-from tokensync.entry.callback_commands import RotationCommands
 from tokensync.operate.import_fields import ImportFields
 
 if TYPE_CHECKING:
@@ -35,11 +34,8 @@ def world() -> World:
 
 def bring(world: World, name: ConnectionName = NAME, **fields: object) -> dict[str, Any]:
     """Ask the rotation function as the command line does."""
-    commands = RotationCommands(
-        on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync", more=world.upkeep.commands()
-    )
     event = {"tokensync": "import", "app": name.app, "account": name.account, **fields}
-    return commands.answer(event, world.budget())
+    return world.commands.answer(event, world.budget())
 
 
 def test_a_refresh_token_alone_is_proved_at_once(world: World) -> None:
@@ -92,7 +88,7 @@ def test_a_connection_that_stands_is_not_touched(world: World) -> None:
     before = world.stored()
     answer = bring(world, refresh_token="other")
 
-    assert (1, "AlreadyStands", "the same command with --replace") == (
+    assert (1, "AlreadyStands", f"tokensync import {APP} --account {NAME.account} --replace") == (
         answer["exit"], answer["error"]["class"], answer["error"]["next"]
     )  # fmt: skip
     assert (before, []) == (world.stored(), world.shop.ledger)
@@ -111,7 +107,7 @@ def test_importing_what_we_removed_restores_its_secret(world: World) -> None:
     """No word is needed for what is no more, and its old secret comes back."""
     world.connected(refresh_token="old")
     arn = world.secrets.secret(NAME).arn
-    world.upkeep.remover.remove(NAME, world.budget())
+    world.commands.remover.remove(NAME, world.budget())
     answer = bring(world, refresh_token=TOKEN)
 
     assert (True, Status.ACTIVE, None) == (answer["ok"], world.stored().status, world.stored().removed_at)
@@ -238,12 +234,9 @@ def test_an_unknown_app(world: World) -> None:
 @pytest.mark.parametrize("account", ["", "a\nb", "x" * 901])
 def test_an_account_that_is_none(world: World, account: str) -> None:
     """Exit code 2 before anything else."""
-    commands = world.upkeep.commands()
-    assert "import" in commands
-    rotation = RotationCommands(on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync", more=commands)
     event = {"tokensync": "import", "app": APP, "account": account, "refresh_token": "r"}
 
-    assert 2 == rotation.answer(event, world.budget())["exit"]
+    assert 2 == world.commands.answer(event, world.budget())["exit"]
 
 
 @pytest.mark.parametrize(
@@ -379,7 +372,7 @@ def test_what_came_to_stand_meanwhile_is_not_touched(world: World, stood: str) -
     """Only what was seen gives way unasked: a seller who authorized in between keeps the new grant."""
     if stood == "removed":
         world.connected(refresh_token="old")
-        world.upkeep.remover.remove(NAME, world.budget())
+        world.commands.remover.remove(NAME, world.budget())
     if stood == "quarantined":
         world.connections.seed(replace(world.connected(refresh_token="old"), status=Status.QUARANTINED))
     browser = Browser(world)
@@ -524,7 +517,7 @@ def test_refreshing_what_nothing_renews_keeps_its_end(world: World) -> None:
 def test_a_removal_beside_the_same_import_is_not_told_as_done(world: World) -> None:
     """What was imported and removed within one second is gone; the same command a second later brings it back."""
     bring(world, refresh_token=TOKEN)
-    world.upkeep.remover.remove(NAME, world.budget())
+    world.commands.remover.remove(NAME, world.budget())
     world.shop.alive.add(TOKEN)
 
     assert "AlreadyStands" == bring(world, refresh_token=TOKEN)["error"]["class"]

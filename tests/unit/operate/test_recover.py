@@ -32,7 +32,7 @@ def world() -> World:
 
 def recover(world: World, **asked: Any) -> dict[str, Any]:
     """Ask the rotation function to recover."""
-    return world.recovery.commands()["recover"](asked, world.budget())
+    return world.commands.answer({"tokensync": "recover", **asked}, world.budget())
 
 
 def found(answer: dict[str, Any]) -> list[tuple[str, str, str]]:

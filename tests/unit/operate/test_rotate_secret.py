@@ -17,7 +17,6 @@ from tokensync.domain.errors import NoAnswer
 from tokensync.domain.grant import Grant
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
-from tokensync.entry.callback_commands import RotationCommands
 from tokensync.providers import PROVIDERS
 from tokensync.refresh.result import Result
 
@@ -40,10 +39,7 @@ def world() -> World:
 
 def prove(world: World, **more: object) -> dict[str, Any]:
     """Prove as the command line does."""
-    commands = RotationCommands(
-        on_demand=world.on_demand, ticker=world.ticker, prefix="tokensync", more=world.handing.commands()
-    )
-    return commands.answer({"tokensync": "prove", "app": APP, **more}, world.budget())
+    return world.commands.answer({"tokensync": "prove", "app": APP, **more}, world.budget())
 
 
 def refused(world: World, code: int = 36009004, message: str = "invalid client_key") -> Callable[..., ProviderResponse]:
@@ -368,7 +364,7 @@ def test_a_call_without_the_secret_proves_nothing(named: bool) -> None:  # noqa:
     staged = consented(refreshable=False)
     asked = {"connection": "oidc/u1"} if named else {}
 
-    told = staged.world.handing.commands()["prove"]({"app": "oidc", **asked}, staged.world.budget())
+    told = staged.world.commands.answer({"tokensync": "prove", "app": "oidc", **asked}, staged.world.budget())
 
     assert (False, "NoConnection") == (told["ok"], told["error"]["class"])
     assert [] == staged.server.asked
@@ -378,7 +374,7 @@ def test_the_same_provider_proves_it_by_a_refresh() -> None:
     """Where there is a refresh token the secret goes with it."""
     staged = consented(refreshable=True)
 
-    told = staged.world.handing.commands()["prove"]({"app": "oidc"}, staged.world.budget())
+    told = staged.world.commands.answer({"tokensync": "prove", "app": "oidc"}, staged.world.budget())
 
     assert (True, "refreshed") == (told["ok"], told["result"])
     assert ["/token"] == [urlsplit(request.url).path for request in staged.server.asked]
@@ -390,7 +386,7 @@ def test_a_connection_that_turns_out_to_have_nothing_to_refresh_with() -> None:
     world, name = staged.world, staged.name("u1")
     world.connections.request_refresh(name, generation=1, now=world.clock.now())
 
-    told = world.handing.commands()["prove"]({"app": "oidc"}, world.budget())
+    told = world.commands.answer({"tokensync": "prove", "app": "oidc"}, world.budget())
 
     assert (False, "not_proven") == (told["ok"], told["error"]["class"])
     assert "nothing_due" in told["error"]["message"]

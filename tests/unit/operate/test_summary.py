@@ -1,11 +1,18 @@
+"""A connection as operators see it; every state but the plain one has a word, a sentence and a next command."""
+
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tokensync.domain.connection import LastError, Status
-from tokensync.operate.summary import summary
+import pytest
+
+from fakes.records import changed
+from tokensync.domain.connection import QUOTA, UNAVAILABLE, LastError, Reason, Status
+from tokensync.domain.names import ConnectionName
+from tokensync.operate.summary import condition, summary
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -56,3 +63,62 @@ def test_a_summary_tells_the_last_error(record: Connection) -> None:
 def test_a_summary_holds_nothing_sealed(record: Connection) -> None:
     """Neither the grant nor an answer gets into a summary, sealed or not."""
     assert "sealed" not in repr(summary(record, prefix="stack"))
+
+
+def test_an_active_connection_needs_no_words(record: Connection) -> None:
+    """What is simply active is told as nothing else."""
+    assert condition(record) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "word", "following"),
+    [
+        ({"status": Status.HELD, "reason": "ambiguous"}, "ambiguous", "tokensync show {}"),
+        ({"status": Status.HELD, "reason": "refused"}, "refused", "tokensync app show shop"),
+        ({"status": Status.HELD, "reason": "other_account"}, "other_account", "tokensync remove {}"),
+        (
+            {"status": Status.HELD, "reason": "last_attempt_ambiguous"},
+            "last_attempt_ambiguous",
+            "tokensync refresh {} --force",
+        ),
+        ({"status": Status.REAUTHORIZE, "reason": "refused"}, "refused", "tokensync invite shop --for {}"),
+        ({"status": Status.REAUTHORIZE, "reason": "ended"}, "ended", "tokensync invite shop --for {}"),
+        ({"status": Status.DISCONNECTED, "reason": "deauthorized"}, "disconnected", "tokensync invite shop --for {}"),
+        ({"status": Status.DISCONNECTED, "reason": "revoked"}, "revoked", "tokensync invite shop --for {}"),
+        ({"status": Status.DISCONNECTED, "reason": Reason.REMOVED}, "half_removed", "tokensync remove {}"),
+        ({"status": Status.ORPHANED, "reason": "gone"}, "orphaned", "tokensync publish {}"),
+        ({"status": Status.QUARANTINED}, "quarantined", "tokensync accept {}"),
+        (
+            {"status": Status.QUARANTINED, "reason": "restored_table"},
+            "restored_table",
+            "tokensync invite shop --for {}",
+        ),
+        ({"unpublished": QUOTA}, "unpublished_quota", "tokensync publish {}"),
+        ({"unpublished": UNAVAILABLE}, "unpublished", "tokensync publish {}"),
+        ({"handed_over_at": 1}, "given_away", "tokensync invite shop --for {}"),
+        ({"obtained_at": None}, "not_proved", "tokensync refresh {}"),
+        ({"failures": 2, "last_error": LastError("busy", "503", "", "", 1)}, "retried", "tokensync show {}"),
+        ({"failures": 2}, "postponed", "tokensync show {}"),
+        ({"removed_at": 1}, "removed", "tokensync history {}"),
+    ],
+)
+def test_every_state_has_its_command(record: Connection, change: dict[str, Any], word: str, following: str) -> None:
+    """The words say why, and the command is one that a shell takes, whatever the account is called."""
+    name = ConnectionName("shop", "an account; it's odd")
+    told = condition(changed(record, name=name, **change))
+
+    assert told is not None
+    assert (word, following.format(shlex.quote(str(name)))) == (told.word, told.command(name))
+    assert told.why == told.why.strip().rstrip(".")
+
+
+def test_a_paused_app_is_told_of_its_active_connections(record: Connection) -> None:
+    """What is worse is told first."""
+    paused = condition(record, paused="invalid_client")
+    held = condition(replace(record, status=Status.HELD, reason="ambiguous"), paused="invalid_client")
+
+    assert paused is not None
+    assert ("app_paused", "tokensync app resume shop") == (paused.word, paused.command(record.name))
+    assert "invalid_client" in paused.why
+    assert held is not None
+    assert "ambiguous" == held.word

@@ -98,7 +98,7 @@ def answer(body: object, status: int = 200, **headers: str) -> ProviderResponse:
 def varied(sample: Sample, **changes: object) -> dict[str, Any]:
     """Return the documented success with fields of its token set otherwise; `...` leaves one out."""
     body = copy.deepcopy(dict(sample.success))
-    envelope = sample.provider.answer.envelope
+    envelope = sample.provider.response.envelope
     holder = body if envelope is None else body[envelope]
     for name, value in changes.items():
         holder.pop(name, None)

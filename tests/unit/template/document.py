@@ -43,7 +43,7 @@ def of_type(template: Mapping[str, Any], kind: str) -> Resources:
 
 
 def text(value: Any) -> str:
-    """An intrinsic function in one line: `Table.Arn`, `DeadLetterQueue`, `arn:…:secret:${Prefix}/apps/*`."""
+    """An intrinsic function in one line: `Table.Arn`, `DeadLetterQueue`, `arn:…:secret:${AWS::StackName}/apps/*`."""
     match value:
         case {"Ref": str(name)}:
             return name

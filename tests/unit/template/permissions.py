@@ -6,8 +6,8 @@ by name.
 """
 
 _TABLE = "Table.Arn"
-_APPS = "secret:${Prefix}/apps/*"
-_TOKENS = "secret:${Prefix}/tokens/*"
+_APPS = "secret:${AWS::StackName}/apps/*"
+_TOKENS = "secret:${AWS::StackName}/tokens/*"
 
 OWN: dict[str, set[tuple[str, str]]] = {
     "CallbackRole": {

@@ -1,6 +1,6 @@
 import json
 
-from unit.template.document import Resources
+from unit.template.document import Resources, text
 
 EVENTS = {
     "Connect": ("GET", "/connect/{app}"),
@@ -19,11 +19,17 @@ def test_the_routes_are_exactly_these(resources: Resources) -> None:
 
 
 def test_the_api_throttles(resources: Resources) -> None:
-    """Rate and burst are parameters."""
+    """Nobody's flood of requests uses up the account's Lambda concurrency."""
     assert resources["Api"]["Properties"]["DefaultRouteSettings"] == {
-        "ThrottlingRateLimit": {"Ref": "RequestsPerSecond"},
-        "ThrottlingBurstLimit": {"Ref": "RequestBurst"},
+        "ThrottlingRateLimit": 20,
+        "ThrottlingBurstLimit": 50,
     }
+
+
+def test_the_access_log_grows_no_resource_policy(resources: Resources) -> None:
+    """API Gateway adds every log group of another name to one policy of the account, which is bounded."""
+    assert resources["Api"]["Properties"]["AccessLogSettings"]["DestinationArn"] == {"Fn::GetAtt": ["ApiLogs", "Arn"]}
+    assert text(resources["ApiLogs"]["Properties"]["LogGroupName"]).startswith("/aws/vendedlogs/${AWS::StackName}/")
 
 
 def test_the_access_log_holds_no_code(resources: Resources) -> None:

@@ -6,6 +6,21 @@ from unit.template import permissions
 from unit.template.document import Resources, grants, listed, of_type, statements, text
 
 
+def granted(template: dict[str, Any]) -> set[tuple[str, str]]:
+    """Return every action and resource of every role and every managed policy."""
+    return set[tuple[str, str]]().union(
+        *(
+            grants(policy["PolicyDocument"])
+            for role in of_type(template, "AWS::IAM::Role").values()
+            for policy in role["Properties"]["Policies"]
+        ),
+        *(
+            grants(policy["Properties"]["PolicyDocument"])
+            for policy in of_type(template, "AWS::IAM::ManagedPolicy").values()
+        ),
+    )
+
+
 @pytest.mark.parametrize("role", sorted(permissions.OWN))
 def test_role_may_do_exactly_what_is_declared(resources: Resources, role: str) -> None:
     """A role's inline policies hold what its code calls and what AWS uses on its behalf, and nothing else."""
@@ -16,10 +31,16 @@ def test_role_may_do_exactly_what_is_declared(resources: Resources, role: str) -
 
 
 def test_every_role_is_declared(template: dict[str, Any]) -> None:
-    """There is no role besides those whose permissions are declared, and none borrows a managed policy."""
+    """There is no role besides those whose permissions are declared, and none has a policy from elsewhere."""
     roles = of_type(template, "AWS::IAM::Role")
     assert roles.keys() == permissions.OWN.keys() == permissions.ON_BEHALF.keys()
     assert [name for name, role in roles.items() if "ManagedPolicyArns" in role["Properties"]] == []
+    assert of_type(template, "AWS::IAM::Policy") | of_type(template, "AWS::IAM::RolePolicy") == {}
+    assert [
+        name
+        for name, policy in of_type(template, "AWS::IAM::ManagedPolicy").items()
+        if not policy["Properties"].keys() <= {"Description", "PolicyDocument"}
+    ] == []
 
 
 @pytest.mark.parametrize("role", ["CallbackRole", "RotationRole"])
@@ -55,47 +76,26 @@ def test_root_has_no_cryptographic_use(resources: Resources) -> None:
 
 def test_kms_stands_in_the_key_policy_alone(template: dict[str, Any]) -> None:
     """Neither a role nor a managed policy holds a kms action."""
-    documents = [
-        policy["PolicyDocument"]
-        for role in of_type(template, "AWS::IAM::Role").values()
-        for policy in role["Properties"]["Policies"]
-    ] + [policy["Properties"]["PolicyDocument"] for policy in of_type(template, "AWS::IAM::ManagedPolicy").values()]
-    actions = {action for document in documents for action, _ in grants(document)}
-    assert {action for action in actions if action.startswith("kms:")} == set()
+    assert {action for action, _ in granted(template) if action.startswith("kms:")} == set()
 
 
 def test_no_action_is_a_wildcard(template: dict[str, Any]) -> None:
     """Every action of every policy has a whole name."""
-    documents = [
-        policy["PolicyDocument"]
-        for role in of_type(template, "AWS::IAM::Role").values()
-        for policy in role["Properties"]["Policies"]
-    ] + [policy["Properties"]["PolicyDocument"] for policy in of_type(template, "AWS::IAM::ManagedPolicy").values()]
-    assert [action for document in documents for action, _ in grants(document) if "*" in action] == []
+    assert {action for action, _ in granted(template) if "*" in action} == set()
 
 
 def test_secrets_are_named_by_our_prefixes_alone(template: dict[str, Any]) -> None:
     """No policy reaches a secret outside `{prefix}/apps/`, `{prefix}/tokens/` and the invite key."""
-    documents = [
-        policy["PolicyDocument"]
-        for role in of_type(template, "AWS::IAM::Role").values()
-        for policy in role["Properties"]["Policies"]
-    ] + [policy["Properties"]["PolicyDocument"] for policy in of_type(template, "AWS::IAM::ManagedPolicy").values()]
-    reached = {
-        resource
-        for document in documents
-        for action, resource in grants(document)
-        if action.startswith("secretsmanager:")
-    }
-    assert reached == {"InviteKey.Id", "secret:${Prefix}/apps/*", "secret:${Prefix}/tokens/*"}
+    reached = {resource for action, resource in granted(template) if action.startswith("secretsmanager:")}
+    assert reached == {"InviteKey.Id", "secret:${AWS::StackName}/apps/*", "secret:${AWS::StackName}/tokens/*"}
 
 
 def test_a_consumer_reads_tokens_and_nothing_else(resources: Resources) -> None:
     """The consumers' policy reads published secrets that carry our tag."""
     document = resources["ConsumerPolicy"]["Properties"]["PolicyDocument"]
     assert grants(document) == {
-        ("secretsmanager:DescribeSecret", "secret:${Prefix}/tokens/*"),
-        ("secretsmanager:GetSecretValue", "secret:${Prefix}/tokens/*"),
+        ("secretsmanager:DescribeSecret", "secret:${AWS::StackName}/tokens/*"),
+        ("secretsmanager:GetSecretValue", "secret:${AWS::StackName}/tokens/*"),
     }
     assert "aws:ResourceTag/tokensync:stack" in document["Statement"][0]["Condition"]["StringEquals"]
 
@@ -116,7 +116,7 @@ def test_each_service_takes_its_own_role(resources: Resources) -> None:
 def test_an_operator_removes_no_token(resources: Resources) -> None:
     """Removals go through the rotation function, which marks what it deletes: an operator reads tokens alone."""
     given = grants(resources["OperatorPolicy"]["Properties"]["PolicyDocument"])
-    assert {action for action, resource in given if resource == "secret:${Prefix}/tokens/*"} == {
+    assert {action for action, resource in given if resource == "secret:${AWS::StackName}/tokens/*"} == {
         "secretsmanager:DescribeSecret",
         "secretsmanager:GetSecretValue",
     }

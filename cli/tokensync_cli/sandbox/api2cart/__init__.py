@@ -5,7 +5,7 @@ from starlette.routing import BaseRoute, Route
 from tokensync_cli.sandbox.api2cart.calls import NAME, Calls
 from tokensync_cli.sandbox.api2cart.control import Control
 from tokensync_cli.sandbox.api2cart.stores import Stores
-from tokensync_cli.sandbox.guard import Table
+from tokensync_cli.sandbox.control.guard import Table
 from tokensync_cli.sandbox.state import Sandbox
 
 

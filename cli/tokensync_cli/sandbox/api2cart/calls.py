@@ -1,16 +1,16 @@
 """The vendor's calls: an API key and a store key in headers, a return code in the body."""
 
 import hmac
-import json
 from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, Call
 from tokensync_cli.sandbox.api2cart.stores import REQUIRED, Store, Stores
 from tokensync_cli.sandbox.credentials import RefusedError
+from tokensync_cli.sandbox.records import json_object
+from tokensync_cli.sandbox.responses import Call, ProviderResponse
 from tokensync_cli.sandbox.service import serve
 from tokensync_cli.sandbox.state import Sandbox
 
@@ -18,7 +18,7 @@ NAME = "api2cart"
 _CART = "TikTokShop"
 _OPTIONAL = ("store_url", "custom_label")
 
-Work = Callable[[Store | None], Answer]
+Work = Callable[[Store | None], ProviderResponse]
 
 
 class Calls:
@@ -30,54 +30,54 @@ class Calls:
         self._at_work = 0
 
     async def add(self, request: Request) -> Response:
-        """Connect a shop: everything stands in the JSON body."""
-        told = _object(await request.body())
+        """Connect a shop: everything is in the JSON body."""
+        sent = json_object(await request.body())
 
-        def work(_: Store | None) -> Answer:
-            # By what number it tells a missing parameter is not documented.
-            if told.get("cart_id") != _CART:
+        def work(_: Store | None) -> ProviderResponse:
+            # The number for a missing parameter is not documented.
+            if sent.get("cart_id") != _CART:
                 return self._undocumented("cart_id is not supported")
-            lacking = [name for name in REQUIRED if not isinstance(told.get(name), str) or not told[name]]
+            lacking = [name for name in REQUIRED if not isinstance(sent.get(name), str) or not sent[name]]
             if lacking:
                 return self._undocumented(f"{lacking[0]} is missing")
-            if told.get("verify") is True and not self._is_accepted(told["tiktokshop_access_token"]):
+            if sent.get("verify") is True and not self._is_accepted(sent["tiktokshop_access_token"]):
                 return self._undocumented("the store cannot be reached with this token")
-            kept = {name: str(told[name]) for name in (*REQUIRED, *_OPTIONAL) if name in told}
+            kept = {name: str(sent[name]) for name in (*REQUIRED, *_OPTIONAL) if name in sent}
             store = self._stores.add(_CART, kept, self._sandbox.clock.now())
             return self._success({"store_key": store.store_key}, committed=True)
 
-        return await self._answer(request, "add", work, stored=False)
+        return await self._serve(request, "add", work, stored=False)
 
     async def update(self, request: Request) -> Response:
-        """Change a store's parameters, which stand in the query string; a body is not read."""
+        """Change a store's parameters, which are in the query string; a body is not read."""
         query = {name: value for name, value in request.query_params.items() if name in (*REQUIRED, *_OPTIONAL)}
 
-        def work(store: Store | None) -> Answer:
+        def work(store: Store | None) -> ProviderResponse:
             if store and query:
                 self._stores.update(store, query, self._sandbox.clock.now())
             return self._success({"updated_items": len(query)}, committed=bool(query))
 
-        return await self._answer(request, "update", work)
+        return await self._serve(request, "update", work)
 
     async def listing(self, request: Request) -> Response:
-        """Succeed without a list: its shape is not documented, and the control plane tells the stores."""
+        """Succeed without a list: its shape is not documented, and the control plane lists the stores."""
 
-        def work(_: Store | None) -> Answer:
+        def work(_: Store | None) -> ProviderResponse:
             return self._success({})
 
-        return await self._answer(request, "list", work, stored=False)
+        return await self._serve(request, "list", work, stored=False)
 
     async def validate(self, request: Request) -> Response:
         """Check that the shop still accepts the token that the store holds."""
 
-        def work(store: Store | None) -> Answer:
+        def work(store: Store | None) -> ProviderResponse:
             if store is None or not self._is_accepted(store.parameters["tiktokshop_access_token"]):
                 return self._undocumented("the store does not accept the token")
             return self._success({})
 
-        return await self._answer(request, "validate", work)
+        return await self._serve(request, "validate", work)
 
-    async def _answer(self, request: Request, endpoint: str, work: Work, *, stored: bool = True) -> Response:
+    async def _serve(self, request: Request, endpoint: str, work: Work, *, stored: bool = True) -> Response:
         self._sandbox.ledger.count(NAME, endpoint)
         store = self._stores.find(request.headers.get("x-store-key", ""))
         call = Call(
@@ -89,7 +89,7 @@ class Calls:
         limit = self._stores.settings.concurrent_requests
         crowded = limit is not None and self._at_work >= limit
 
-        def produce() -> Answer:
+        def produce() -> ProviderResponse:
             if refusal := self._refusal(request, crowded=crowded):
                 return refusal
             if stored and store is None:
@@ -103,7 +103,7 @@ class Calls:
         finally:
             self._at_work -= 1
 
-    def _refusal(self, request: Request, *, crowded: bool) -> Answer | None:
+    def _refusal(self, request: Request, *, crowded: bool) -> ProviderResponse | None:
         settings = self._stores.settings
         if not hmac.compare_digest(request.headers.get("x-api-key", "").encode(), settings.api_key.encode()):
             return self._failure(2, "Incorrect API Key")
@@ -118,20 +118,12 @@ class Calls:
             return False
         return True
 
-    def _success(self, result: dict[str, Any], *, committed: bool = False) -> Answer:
-        return Answer(payload={"return_code": 0, "return_message": "", "result": result}, committed=committed)
+    def _success(self, result: dict[str, Any], *, committed: bool = False) -> ProviderResponse:
+        return ProviderResponse(payload={"return_code": 0, "return_message": "", "result": result}, committed=committed)
 
-    def _failure(self, code: int | str, message: str) -> Answer:
+    def _failure(self, code: int | str, message: str) -> ProviderResponse:
         payload: dict[str, Any] = {"return_code": code, "return_message": message, "result": {}}
-        return Answer(payload=payload, status=self._stores.settings.error_status, error=str(code))
+        return ProviderResponse(payload=payload, status=self._stores.settings.error_status, error=str(code))
 
-    def _undocumented(self, message: str) -> Answer:
+    def _undocumented(self, message: str) -> ProviderResponse:
         return self._failure(self._sandbox.mint.undocumented(10_000, 19_999), message)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}

@@ -1,15 +1,14 @@
 """What a test can see and change of API2Cart."""
 
 import dataclasses
-import json
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 
 from tokensync_cli.sandbox.api2cart.stores import Settings, Store, Stores
-from tokensync_cli.sandbox.guard import NotFoundError, body
-from tokensync_cli.sandbox.records import BadRecordError, read, to_json
+from tokensync_cli.sandbox.control.guard import NotFoundError, body
+from tokensync_cli.sandbox.records import BadRecordError, json_object, read, to_json
 from tokensync_cli.sandbox.state import Sandbox
 from tokensync_cli.sandbox.tiktok_shop.tokens import TokenCalls
 
@@ -29,7 +28,7 @@ class Control:
         self._stores = stores
 
     async def read(self, request: Request) -> Any:  # noqa: ARG002 - every handler takes the request
-        """Return the settings and the stores, their tokens as the ledger tells them."""
+        """Return the settings and the stores, their tokens as the ledger has them."""
         return {**to_json(self._stores.settings), "stores": [store.public() for store in self._stores.all()]}
 
     async def change(self, request: Request) -> Any:
@@ -44,17 +43,17 @@ class Control:
         return await self.read(request)
 
     async def refresh(self, request: Request) -> Any:
-        """Let it refresh a store's pair at the shop by itself, as its own schedule would, and say what came of it."""
+        """Let it refresh a store's pair at the shop, as its own schedule would; return the shop's code and message."""
         named = read(_Named, await body(request))
         store = self._stores.find(named.store_key)
         if store is None:
             raise NotFoundError(f"no store {named.store_key}")
-        answer = await self._present(store)
-        pair = answer.get("data") or {}
-        if answer.get("code") == 0:
+        response = await self._present(store)
+        pair = response.get("data") or {}
+        if response.get("code") == 0:
             tokens = {f"tiktokshop_{name}": str(pair[name]) for name in ("access_token", "refresh_token")}
             self._stores.update(store, tokens, self._sandbox.clock.now(), itself=True)
-        return {"code": answer.get("code"), "message": answer.get("message")}
+        return {"code": response.get("code"), "message": response.get("message")}
 
     async def _present(self, store: Store) -> dict[str, Any]:
         """Call the shop's own endpoint, so that its ledger and its faults see this call as any other."""
@@ -66,9 +65,5 @@ class Control:
         }
         scope = {"type": "http", "method": "GET", "headers": [], "query_string": urlencode(query).encode()}
         response = await TokenCalls(self._sandbox).refresh(Request(scope))
-        try:
-            answer = json.loads(bytes(response.body))
-        except ValueError:
-            # A fault spoiled it or cut it off: the pair is lost to whoever asked.
-            return {}
-        return answer if isinstance(answer, dict) else {}
+        # A fault may have spoiled it or cut it off: then the pair is lost.
+        return json_object(bytes(response.body))

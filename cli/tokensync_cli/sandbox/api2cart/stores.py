@@ -1,4 +1,4 @@
-"""The stores that API2Cart was told of, and how it is set to behave."""
+"""The stores that API2Cart knows, and its settings."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -36,16 +36,16 @@ class Store:
     """How often it got itself a new pair."""
 
     def public(self) -> dict[str, Any]:
-        """Return it as JSON: the tokens as the SHA-256 that the ledger tells too, the secret not at all."""
-        told = self.parameters
+        """Return it as JSON: the tokens as the SHA-256 that the ledger has too, the secret not at all."""
+        sent = self.parameters
         return {
             "store_key": self.store_key,
             "cart_id": self.cart_id,
-            "app_key": told["tiktokshop_app_key"],
-            "store_url": told.get("store_url", ""),
-            "custom_label": told.get("custom_label", ""),
-            "access_token": digest(told["tiktokshop_access_token"]),
-            "refresh_token": digest(told["tiktokshop_refresh_token"]),
+            "app_key": sent["tiktokshop_app_key"],
+            "store_url": sent.get("store_url", ""),
+            "custom_label": sent.get("custom_label", ""),
+            "access_token": digest(sent["tiktokshop_access_token"]),
+            "refresh_token": digest(sent["tiktokshop_refresh_token"]),
             "updated_at": self.updated_at,
             "updates": self.updates,
             "refreshes": self.refreshes,
@@ -65,17 +65,17 @@ class Stores:
         return list(self._stores.values())
 
     def find(self, store_key: str) -> Store | None:
-        """Return the store, or None where there is none."""
+        """Return the store, or None if there is none."""
         return self._stores.get(store_key)
 
     def add(self, cart_id: str, parameters: dict[str, str], now: float) -> Store:
-        """Add a store, also where one of the same URL stands: nothing documents that they are one."""
+        """Add a store, also beside one of the same URL: nothing documents that they are one."""
         store = Store(store_key=self._mint.word(32), cart_id=cart_id, parameters=parameters, updated_at=now)
         self._stores[store.store_key] = store
         return store
 
     def update(self, store: Store, parameters: dict[str, str], now: float, *, itself: bool = False) -> None:
-        """Replace parameters of a store; `itself` tells that a refresh of its own brought them."""
+        """Replace parameters of a store; `itself` means that a refresh of its own brought them."""
         self._stores[store.store_key] = replace(
             store,
             parameters={**store.parameters, **parameters},

@@ -8,11 +8,11 @@ from starlette.responses import Response
 
 from tokensync_cli.sandbox import consent
 from tokensync_cli.sandbox.apps import App, origin
-from tokensync_cli.sandbox.credentials import Binding, end_of
 from tokensync_cli.sandbox.oauth2.metadata import NAME, issuer
 from tokensync_cli.sandbox.pages import message
 from tokensync_cli.sandbox.records import BadRecordError
-from tokensync_cli.sandbox.state import Consent, Provider, Sandbox
+from tokensync_cli.sandbox.service import Endpoints
+from tokensync_cli.sandbox.state import Consent, Sandbox
 
 # The base64url of a SHA-256, without padding.
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -24,25 +24,9 @@ def approve(sandbox: Sandbox, given: Consent) -> str:
     Raises:
         BadRecordError: the link has no challenge.
     """
-    binding = Binding(
-        redirect_uri=given.link.get("redirect_uri") or given.app.redirect_uri,
-        challenge=given.link.get("code_challenge", ""),
-        method=given.link.get("code_challenge_method", ""),
-        nonce=given.link.get("nonce", ""),
-    )
     if not _is_challenged(given.link):
         raise BadRecordError("link.code_challenge must be an S256 challenge, and link.code_challenge_method S256")
-    now = sandbox.clock.now()
-    code = sandbox.grants.authorize(
-        given.app,
-        account=given.account.account,
-        prefix=given.account.prefix or "",
-        scopes=given.scopes,
-        now=now,
-        refresh_expires_at=end_of(now, given.seconds),
-        binding=binding,
-    )
-    sandbox.changed()
+    code = given.code(sandbox, refresh_expires_at=given.ends_at(sandbox))
     return _callback(given.app, given.origin, given.state, ("code", code))
 
 
@@ -55,44 +39,27 @@ def _is_challenged(link: Mapping[str, str]) -> bool:
     return is_hash and link.get("code_challenge_method") == "S256"
 
 
-class Authorize:
+class Authorize(Endpoints):
     """The page that a browser sees."""
 
-    def __init__(self, provider: Provider, sandbox: Sandbox) -> None:
-        self._provider = provider
-        self._sandbox = sandbox
+    provider = NAME
 
     async def page(self, request: Request) -> Response:
         """Serve the link. Until client and redirect URI are known to fit, nobody is sent anywhere."""
-        sandbox = self._sandbox
-        sandbox.ledger.count(NAME, "authorize")
+        self.sandbox.ledger.count(NAME, "authorize")
         fields = await consent.fields(request)
         link = consent.link(request, fields)
         # The form's own boxes are all named scope.
         repeated = {n for n, values in fields.items() if len(values) > 1 and (n != "scope" or request.method == "GET")}
-        app = sandbox.apps.find(NAME, link.get("client_id", ""))
+        app = self.sandbox.apps.find(NAME, link.get("client_id", ""))
         if app is None or repeated & {"client_id", "redirect_uri"} or link.get("redirect_uri") != app.redirect_uri:
             return message("This link does not work", "It needs a known client_id and its redirect_uri.", status=400)
         reached = origin(str(request.url))
         asked = tuple(link.get("scope", "").split()) or app.settings.scopes
         if wrong := _wrong(app, link, asked, repeated=bool(repeated)):
             return consent.away(_callback(app, reached, link.get("state"), *wrong))
-        accounts = [account for account in sandbox.accounts if account.provider == NAME]
-        if request.method == "GET":
-            return consent.show(
-                self._provider, app, accounts, request=request, thing="account", timed=False, scopes=asked
-            )
-        denied = ("error", "access_denied")
-        return consent.decide(
-            sandbox,
-            self._provider,
-            app,
-            accounts,
-            request=request,
-            fields=fields,
-            deny=lambda app, state: _callback(app, reached, state, denied),
-            scopes=asked,
-        )
+        denied = _callback(app, reached, link.get("state"), ("error", "access_denied"))
+        return await consent.serve(self.sandbox, app, request, thing="account", denied=denied, scopes=asked)
 
 
 def _wrong(

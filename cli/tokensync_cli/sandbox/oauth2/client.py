@@ -1,15 +1,14 @@
 """A form and the client that sent it: RFC 6749 section 2.3.1, Basic or in the body, never both."""
 
 import base64
-import hmac
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote_plus
 
 from starlette.requests import Request
 
 from tokensync_cli.sandbox.apps import App
-from tokensync_cli.sandbox.oauth2.errors import RequestError
 from tokensync_cli.sandbox.oauth2.metadata import NAME
+from tokensync_cli.sandbox.responses import Refusal
 from tokensync_cli.sandbox.state import Sandbox
 
 _FORM = "application/x-www-form-urlencoded"
@@ -30,12 +29,12 @@ class Sent:
 
     @property
     def client_id(self) -> str:
-        """Return whom the request claims to come from."""
+        """Return the client that the request names."""
         return self.basic[0] if self.basic else self.get("client_id")
 
 
 async def sent(request: Request) -> Sent:
-    """Read a request; nothing is refused yet, so that the ledger can tell what was presented."""
+    """Read a request; nothing is refused yet, so that the ledger shows what was presented."""
     body = await request.body()
     header = request.headers.get("authorization")
     return Sent(
@@ -49,22 +48,22 @@ def authenticated(sandbox: Sandbox, request: Sent) -> App:
     """Return the client that sent a request.
 
     Raises:
-        RequestError: the form is none or repeats a parameter, or the client is not who it says.
+        Refusal: it is no form or repeats a parameter, or the client is another.
     """
     if not request.is_form:
-        raise RequestError("invalid_request", f"the content type must be {_FORM}")
+        raise Refusal("invalid_request", f"the content type must be {_FORM}")
     names = [name for name, _ in request.pairs]
     if len(names) != len(set(names)):
-        raise RequestError("invalid_request", "a parameter is repeated")
+        raise Refusal("invalid_request", "a parameter is repeated")
     secret = request.get("client_secret")
     if request.basic and secret:
-        raise RequestError("invalid_request", "the client authenticates in two ways")
+        raise Refusal("invalid_request", "the client authenticates in two ways")
     if request.basic and request.get("client_id") not in ("", request.client_id):
-        raise RequestError("invalid_request", "client_id is not the one of the header")
+        raise Refusal("invalid_request", "client_id is not the one of the header")
     app = sandbox.apps.find(NAME, request.client_id)
     given = request.basic[1] if request.basic else secret
-    if app is None or not hmac.compare_digest(given.encode(), app.app_secret.encode()):
-        raise RequestError("invalid_client", "client authentication failed")
+    if app is None or not app.has_secret(given):
+        raise Refusal("invalid_client", "client authentication failed")
     return app
 
 

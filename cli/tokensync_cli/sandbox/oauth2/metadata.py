@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from tokensync_cli.sandbox.answers import Answer, Call
 from tokensync_cli.sandbox.apps import App, origin
 from tokensync_cli.sandbox.oauth2.errors import failure
-from tokensync_cli.sandbox.service import serve
+from tokensync_cli.sandbox.responses import ProviderResponse
+from tokensync_cli.sandbox.service import Endpoints, serve
 from tokensync_cli.sandbox.state import Sandbox
 
 NAME = "oauth2"
@@ -19,9 +19,9 @@ _AUTHENTICATION = ["client_secret_basic", "client_secret_post"]
 
 
 def issuer(app: App, reached: str) -> str | None:
-    """Return the issuer to tell to an app, which reached the sandbox at this origin; None where none is told."""
-    told = app.settings.issuer
-    return f"{reached}/{NAME}" if told is None else told or None
+    """Return the issuer for an app that reached the sandbox at this origin; None if it gets none."""
+    own = app.settings.issuer
+    return f"{reached}/{NAME}" if own is None else own or None
 
 
 def well_known(sandbox: Sandbox) -> list[BaseRoute]:
@@ -29,11 +29,10 @@ def well_known(sandbox: Sandbox) -> list[BaseRoute]:
     return [Route(f"/.well-known/oauth-authorization-server/{NAME}", Metadata(sandbox).server, methods=["GET"])]
 
 
-class Metadata:
+class Metadata(Endpoints):
     """The documents."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    provider = NAME
 
     async def server(self, request: Request) -> Response:
         """Serve the metadata of RFC 8414, with that of RFC 9207."""
@@ -56,9 +55,7 @@ class Metadata:
         return await self._serve({"keys": []})
 
     async def _serve(self, document: dict[str, Any]) -> Response:
-        self._sandbox.ledger.count(NAME, "metadata")
-        call = Call(provider=NAME, endpoint="metadata", app="")
-        return await serve(self._sandbox, call, lambda: Answer(payload=document), failure)
+        return await serve(self.sandbox, self.call("metadata", ""), lambda: ProviderResponse(payload=document), failure)
 
 
 def _server(base: str) -> dict[str, Any]:

@@ -3,51 +3,39 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, Call
 from tokensync_cli.sandbox.oauth2.client import Sent, authenticated, sent
-from tokensync_cli.sandbox.oauth2.errors import RequestError, failure
+from tokensync_cli.sandbox.oauth2.errors import failure
 from tokensync_cli.sandbox.oauth2.metadata import NAME
-from tokensync_cli.sandbox.service import serve
-from tokensync_cli.sandbox.state import Sandbox
+from tokensync_cli.sandbox.responses import ProviderResponse, Refusal
+from tokensync_cli.sandbox.service import Endpoints, serve
 
 
-class Revocation:
+class Revocation(Endpoints):
     """The endpoint."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    provider = NAME
 
     async def revoke(self, request: Request) -> Response:
         """End an authorization by any of its tokens (RFC 7009 section 2.1)."""
         form = await sent(request)
-        self._sandbox.ledger.count(NAME, "revoke")
-        token = form.get("token")
-        owner = self._sandbox.grants.owner(token)
-        call = Call(
-            provider=NAME,
-            endpoint="revoke",
-            app=form.client_id,
-            account=owner.account if owner and owner.provider == NAME else None,
-            kind="revocation" if token else None,
-            credential=token,
-        )
+        call = self.call("revoke", form.client_id, form.get("token"), "revocation")
 
-        def produce() -> Answer:
+        def produce() -> ProviderResponse:
             try:
-                return self._revoked(form, token)
-            except RequestError as error:
-                return error.answer()
+                return self._revoked(form, call.credential)
+            except Refusal as error:
+                return failure(error.code, error.text)
 
-        return await serve(self._sandbox, call, produce, failure)
+        return await serve(self.sandbox, call, produce, failure)
 
-    def _revoked(self, form: Sent, token: str) -> Answer:
-        app = authenticated(self._sandbox, form)
+    def _revoked(self, form: Sent, token: str) -> ProviderResponse:
+        app = authenticated(self.sandbox, form)
         if not token:
-            raise RequestError("invalid_request", "token is missing")
-        owner = self._sandbox.grants.owner(token)
-        if owner is None or owner.provider != NAME:
-            return Answer(payload=None)
+            raise Refusal("invalid_request", "token is missing")
+        owner = self.sandbox.grants.owner(token, NAME)
+        if owner is None:
+            return ProviderResponse(payload=None)
         if owner.app != app.app_key:
-            raise RequestError("invalid_grant", "the token was issued to another client")
-        self._sandbox.grants.end(owner)
-        return Answer(payload=None, committed=True)
+            raise Refusal("invalid_grant", "the token was issued to another client")
+        self.sandbox.grants.end(owner)
+        return ProviderResponse(payload=None, committed=True)

@@ -1,55 +1,55 @@
 """TikTok for Business, Marketing API: one token that never expires, envelopes in HTTP 200."""
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Any
-
 from starlette.routing import BaseRoute, Route
 
-from tokensync_cli.sandbox.accounts import Account
-from tokensync_cli.sandbox.apps import UserType
-from tokensync_cli.sandbox.state import Consent, Sandbox
+from tokensync_cli.sandbox.accounts import user
+from tokensync_cli.sandbox.state import Provider, Sandbox
 from tokensync_cli.sandbox.tiktok_ads.api import ApiCalls
 from tokensync_cli.sandbox.tiktok_ads.authorize import Authorize, approve
 from tokensync_cli.sandbox.tiktok_ads.envelope import NAME
-from tokensync_cli.sandbox.tiktok_ads.seeds import SEEDS
 from tokensync_cli.sandbox.tiktok_ads.tokens import TokenCalls
 
 
-class TikTokAds:
-    """The vendor's one host."""
+def _routes(sandbox: Sandbox) -> list[BaseRoute]:
+    tokens, api = TokenCalls(sandbox), ApiCalls(sandbox)
+    return [
+        Route("/portal/auth", Authorize(sandbox).user, methods=["GET", "POST"]),
+        Route("/open_api/v1.3/oauth2/access_token/", tokens.exchange, methods=["POST"]),
+        Route("/open_api/v1.3/oauth2/revoke_token/", tokens.revoke, methods=["POST"]),
+        Route("/open_api/v1.3/oauth2/advertiser/get/", api.advertisers, methods=["GET"]),
+        Route("/open_api/v1.3/user/info/", api.user, methods=["GET"]),
+    ]
 
-    name = NAME
-    title = "TikTok for Business"
-    user_type: UserType = "user"
-    endpoints: tuple[str, ...] = ("token", "advertisers", "user_info", "revoke")
-    defaults: Mapping[str, Any] = MappingProxyType(
-        {
-            "access_token_seconds": None,
-            "refresh_token_seconds": None,
-            "refreshable": False,
-            "code_seconds": 3_600,
-            "scopes": ("4",),
-        }
-    )
 
-    def seeds(self) -> Iterable[Account]:
-        """Return two users, with two advertisers and with one."""
-        return SEEDS
-
-    def routes(self, sandbox: Sandbox) -> list[BaseRoute]:
-        """Return the vendor's paths."""
-        pages = Authorize(self, sandbox)
-        tokens = TokenCalls(sandbox)
-        api = ApiCalls(sandbox)
-        return [
-            Route("/portal/auth", pages.user, methods=["GET", "POST"]),
-            Route("/open_api/v1.3/oauth2/access_token/", tokens.exchange, methods=["POST"]),
-            Route("/open_api/v1.3/oauth2/revoke_token/", tokens.revoke, methods=["POST"]),
-            Route("/open_api/v1.3/oauth2/advertiser/get/", api.advertisers, methods=["GET"]),
-            Route("/open_api/v1.3/user/info/", api.user, methods=["GET"]),
-        ]
-
-    def approve(self, sandbox: Sandbox, consent: Consent) -> str:
-        """Record a consent and return the callback with its code."""
-        return approve(sandbox, consent)
+TIKTOK_ADS = Provider(
+    name=NAME,
+    title="TikTok for Business",
+    endpoints=("token", "advertisers", "user_info", "revoke"),
+    # Two users, with two advertisers and with one, as the vendor lists them.
+    seeds=(
+        user(
+            NAME,
+            "7255120459873156097",
+            "Northwind Media",
+            advertisers=[
+                {"advertiser_id": "7255118762340519937", "advertiser_name": "Northwind Spring"},
+                {"advertiser_id": "7255118762340519938", "advertiser_name": "Northwind Brand"},
+            ],
+        ),
+        user(
+            NAME,
+            "7261904415560728578",
+            "Atelier Sonne",
+            advertisers=[{"advertiser_id": "7261901130842906625", "advertiser_name": "Atelier Sonne"}],
+        ),
+    ),
+    routes=_routes,
+    approve=approve,
+    defaults={
+        "access_token_seconds": None,
+        "refresh_token_seconds": None,
+        "refreshable": False,
+        "code_seconds": 3_600,
+        "scopes": ("4",),
+    },
+)

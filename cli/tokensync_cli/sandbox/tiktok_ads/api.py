@@ -1,6 +1,5 @@
-"""The two calls that tell whether a token still works: with the app's secret, and without."""
+"""The two calls that show whether a token still works: with the app's secret, and without."""
 
-import hmac
 from collections.abc import Callable
 from typing import Any
 
@@ -8,57 +7,48 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tokensync_cli.sandbox.accounts import Account
-from tokensync_cli.sandbox.answers import Answer, Call
 from tokensync_cli.sandbox.credentials import Authorization, RefusedError
-from tokensync_cli.sandbox.service import serve
-from tokensync_cli.sandbox.state import Sandbox
+from tokensync_cli.sandbox.responses import ProviderResponse
+from tokensync_cli.sandbox.service import Endpoints, serve
 from tokensync_cli.sandbox.tiktok_ads.envelope import NAME, PARAMETERS, REVOKED, failure, success, wrong_client
 
 Read = Callable[[Account], dict[str, Any]]
 
 
-class ApiCalls:
+class ApiCalls(Endpoints):
     """The API as far as the sandbox plays it: an `Access-Token` header."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    provider = NAME
 
     async def advertisers(self, request: Request) -> Response:
-        """List the advertisers of a token; app id and secret stand in the URL."""
+        """List the advertisers of a token; app id and secret are in the URL."""
         query = request.query_params
-        app = self._sandbox.apps.find(NAME, query.get("app_id", ""))
+        app = self.sandbox.apps.find(NAME, query.get("app_id", ""))
 
-        def check(authorization: Authorization) -> Answer | None:
+        def check(authorization: Authorization) -> ProviderResponse | None:
             if "app_id" not in query or "secret" not in query:
-                return failure(self._sandbox, *PARAMETERS)
-            if app is None or not hmac.compare_digest(query["secret"].encode(), app.app_secret.encode()):
-                return wrong_client(self._sandbox, app)
-            return failure(self._sandbox, *REVOKED) if authorization.app != app.app_key else None
+                return failure(self.sandbox, *PARAMETERS)
+            if app is None or not app.has_secret(query["secret"]):
+                return wrong_client(self.sandbox, app)
+            return failure(self.sandbox, *REVOKED) if authorization.app != app.app_key else None
 
-        return await self._answer(request, "advertisers", check, lambda account: {"list": advertisers(account)})
+        return await self._serve(request, "advertisers", check, lambda account: {"list": advertisers(account)})
 
     async def user(self, request: Request) -> Response:
-        """Tell that a token works; what else the vendor tells here is not documented, so nothing is."""
-        return await self._answer(request, "user_info", lambda _: None, lambda _: {})
+        """Say that a token works; what else the vendor says here is not documented, so nothing is said."""
+        return await self._serve(request, "user_info", lambda _: None, lambda _: {})
 
-    async def _answer(
-        self, request: Request, endpoint: str, check: Callable[[Authorization], Answer | None], read: Read
+    async def _serve(
+        self, request: Request, endpoint: str, check: Callable[[Authorization], ProviderResponse | None], read: Read
     ) -> Response:
-        sandbox = self._sandbox
-        sandbox.ledger.count(NAME, endpoint)
+        sandbox = self.sandbox
         token = request.headers.get("access-token", "")
-        owner = sandbox.grants.owner(token)
-        owner = owner if owner and owner.provider == NAME else None
-        call = Call(
-            provider=NAME,
-            endpoint=endpoint,
-            app=owner.app if owner else request.query_params.get("app_id", ""),
-            account=owner.account if owner else None,
-        )
+        owner = sandbox.grants.owner(token, NAME)
+        call = self.call(endpoint, owner.app if owner else request.query_params.get("app_id", ""), token)
 
-        def produce() -> Answer:
+        def produce() -> ProviderResponse:
             if owner is None:
-                return self._refused(token, None, request.query_params.get("app_id", ""))
+                return self._refused(token, None, call.app)
             try:
                 authorization = sandbox.grants.access(token, sandbox.clock.now())
             except RefusedError as refusal:
@@ -70,15 +60,15 @@ class ApiCalls:
 
         return await serve(sandbox, call, produce, lambda code, message: failure(sandbox, code, message))
 
-    def _refused(self, token: str, refusal: RefusedError | None, app_id: str) -> Answer:
-        app = self._sandbox.apps.find(NAME, app_id)
+    def _refused(self, token: str, refusal: RefusedError | None, app_id: str) -> ProviderResponse:
+        app = self.sandbox.apps.find(NAME, app_id)
         # Both numbers are single observations.
         if app is not None and app.settings.likely_codes:
             if not token:
-                return failure(self._sandbox, 40104, "Access token is missing")
+                return failure(self.sandbox, 40104, "Access token is missing")
             if refusal is not None and refusal.reason == "expired":
-                return failure(self._sandbox, 40102, "Access token has expired")
-        return failure(self._sandbox, *REVOKED)
+                return failure(self.sandbox, 40102, "Access token has expired")
+        return failure(self.sandbox, *REVOKED)
 
 
 def advertisers(account: Account) -> list[dict[str, str]]:

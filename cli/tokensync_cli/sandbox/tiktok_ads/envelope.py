@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tokensync_cli.sandbox.answers import Answer
 from tokensync_cli.sandbox.apps import App
+from tokensync_cli.sandbox.responses import ProviderResponse
 from tokensync_cli.sandbox.state import Sandbox
 
 NAME = "tiktok_ads"
@@ -12,19 +12,21 @@ PARAMETERS = (40002, "Parameter error")
 REVOKED = (40105, "Access token is incorrect or has been revoked.")
 
 
-def success(sandbox: Sandbox, data: dict[str, Any], **ledger: Any) -> Answer:
-    """Return a success; `ledger` tells what was committed."""
+def success(sandbox: Sandbox, data: dict[str, Any], **ledger: Any) -> ProviderResponse:
+    """Return a success; `ledger` is what was committed."""
     payload = {"message": "OK", "code": 0, "data": data, "request_id": sandbox.mint.trace(sandbox.clock.now())}
-    return Answer(payload=payload, **ledger)
+    return ProviderResponse(payload=payload, **ledger)
 
 
-def failure(sandbox: Sandbox, code: int | str, message: str) -> Answer:
+def failure(sandbox: Sandbox, code: int | str, message: str) -> ProviderResponse:
     """Return an error."""
     trace = sandbox.mint.trace(sandbox.clock.now())
-    return Answer(payload={"code": code, "message": message, "request_id": trace, "data": {}}, error=str(code))
+    return ProviderResponse(
+        payload={"code": code, "message": message, "request_id": trace, "data": {}}, error=str(code)
+    )
 
 
-def wrong_client(sandbox: Sandbox, app: App | None) -> Answer:
+def wrong_client(sandbox: Sandbox, app: App | None) -> ProviderResponse:
     """Return the refusal of an app id and secret that do not match: its number is a single observation."""
     known = app is not None and app.settings.likely_codes
     code = 40101 if known else sandbox.mint.undocumented(41_000, 41_999)

@@ -1,77 +1,52 @@
 """`access_token/` and `revoke_token/`: POSTs of JSON."""
 
-import hmac
-import json
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, Call
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.credentials import Pair, RefusedError
-from tokensync_cli.sandbox.service import serve
-from tokensync_cli.sandbox.state import Sandbox
+from tokensync_cli.sandbox.records import json_object, text_of
+from tokensync_cli.sandbox.responses import ProviderResponse
+from tokensync_cli.sandbox.service import Endpoints, serve
 from tokensync_cli.sandbox.tiktok_ads.api import advertisers
 from tokensync_cli.sandbox.tiktok_ads.envelope import NAME, PARAMETERS, REVOKED, failure, success, wrong_client
 
 
-class TokenCalls:
+class TokenCalls(Endpoints):
     """The two endpoints that change a token."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    provider = NAME
 
     async def exchange(self, request: Request) -> Response:
         """Give the one long-lived token for a code."""
-        sandbox = self._sandbox
-        sandbox.ledger.count(NAME, "token")
-        told = _object(await request.body())
-        code = _text(told, "auth_code")
-        owner = sandbox.grants.owner(code)
-        call = Call(
-            provider=NAME,
-            endpoint="token",
-            app=_text(told, "app_id"),
-            account=owner.account if owner and owner.provider == NAME else None,
-            kind="code" if code else None,
-            credential=code,
-        )
-        return await serve(sandbox, call, lambda: self._exchanged(told, code), self._refuse)
+        sent = json_object(await request.body())
+        call = self.call("token", text_of(sent, "app_id"), text_of(sent, "auth_code"), "code")
+        return await serve(self.sandbox, call, lambda: self._exchanged(sent, call.credential), self._refuse)
 
     async def revoke(self, request: Request) -> Response:
         """End a token."""
-        sandbox = self._sandbox
-        sandbox.ledger.count(NAME, "revoke")
-        told = _object(await request.body())
-        token = _text(told, "access_token")
+        sent = json_object(await request.body())
+        call = self.call("revoke", text_of(sent, "app_id"), text_of(sent, "access_token"), "revocation")
         header = request.headers.get("access-token", "")
-        owner = sandbox.grants.owner(token)
-        call = Call(
-            provider=NAME,
-            endpoint="revoke",
-            app=_text(told, "app_id"),
-            account=owner.account if owner and owner.provider == NAME else None,
-            kind="revocation" if token else None,
-            credential=token,
-        )
-        return await serve(sandbox, call, lambda: self._revoked(told, token, header), self._refuse)
+        return await serve(self.sandbox, call, lambda: self._revoked(sent, call.credential, header), self._refuse)
 
-    def _refuse(self, code: int | str, message: str) -> Answer:
-        return failure(self._sandbox, code, message)
+    def _refuse(self, code: int | str, message: str) -> ProviderResponse:
+        return failure(self.sandbox, code, message)
 
-    def _app(self, told: dict[str, Any]) -> tuple[App | None, bool]:
+    def _app(self, sent: dict[str, Any]) -> tuple[App | None, bool]:
         """Return the app that a request names, and whether the secret is its own."""
-        app = self._sandbox.apps.find(NAME, _text(told, "app_id"))
-        fits = app is not None and hmac.compare_digest(_text(told, "secret").encode(), app.app_secret.encode())
+        app = self.sandbox.apps.find(NAME, text_of(sent, "app_id"))
+        fits = app is not None and app.has_secret(text_of(sent, "secret"))
         return app, fits
 
-    def _exchanged(self, told: dict[str, Any], code: str) -> Answer:
-        sandbox = self._sandbox
-        app, fits = self._app(told)
+    def _exchanged(self, sent: dict[str, Any], code: str) -> ProviderResponse:
+        sandbox = self.sandbox
+        app, fits = self._app(sent)
         if app is None or not fits:
             return wrong_client(sandbox, app)
-        lists = told.get("return_advertiser_ids", True)
+        lists = sent.get("return_advertiser_ids", True)
         if not code or not isinstance(lists, bool):
             return failure(sandbox, *PARAMETERS)
         try:
@@ -90,18 +65,18 @@ class TokenCalls:
             "scope": [int(scope) for scope in authorization.scopes if scope.isdecimal()],
         }
         if lists:
-            account = self._sandbox.accounts.find(NAME, authorization.account)
+            account = self.sandbox.accounts.find(NAME, authorization.account)
             data["advertiser_ids"] = [each["advertiser_id"] for each in advertisers(account)] if account else []
-        # Neither is documented; whoever sets the app so wants to see a client honour them.
+        # Neither is documented; an app that is set so shows whether a client honours them.
         if pair.access_expires_at is not None:
-            data["expires_in"] = pair.access_expires_at - int(self._sandbox.clock.now())
+            data["expires_in"] = pair.access_expires_at - int(self.sandbox.clock.now())
         if pair.refresh_token is not None:
             data["refresh_token"] = pair.refresh_token
         return data
 
-    def _revoked(self, told: dict[str, Any], token: str, header: str) -> Answer:
-        sandbox = self._sandbox
-        app, fits = self._app(told)
+    def _revoked(self, sent: dict[str, Any], token: str, header: str) -> ProviderResponse:
+        sandbox = self.sandbox
+        app, fits = self._app(sent)
         if app is None or not fits:
             return wrong_client(sandbox, app)
         if not token:
@@ -114,16 +89,3 @@ class TokenCalls:
             return failure(sandbox, *REVOKED)
         sandbox.grants.end(authorization)
         return success(sandbox, {}, committed=True)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def _text(told: dict[str, Any], name: str) -> str:
-    value = told.get(name)
-    return value if isinstance(value, str) else ""

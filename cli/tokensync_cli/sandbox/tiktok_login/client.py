@@ -1,20 +1,33 @@
-"""How a client sends its form and names itself: in the body, and nowhere else."""
+"""How a client sends its form and names itself, in the body and nowhere else, and the errors that it gets."""
 
-import hmac
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
 
 from tokensync_cli.sandbox.apps import App
+from tokensync_cli.sandbox.responses import ProviderResponse, Refusal
 from tokensync_cli.sandbox.state import Sandbox
-from tokensync_cli.sandbox.tiktok_login.errors import NAME, OAuthError
+
+NAME = "tiktok_login"
 
 _FORM = "application/x-www-form-urlencoded"
+# Each has been seen for the same error, so that no client can rely on one.
+_STATUSES = (200, 400, 401)
+
+
+def failure(sandbox: Sandbox, app: App | None, code: int | str, description: str) -> ProviderResponse:
+    """Return an error on the status that the app's settings want; a number is a failure of the server."""
+    setting = app.settings.error_status if app else "cycle"
+    turn = sandbox.ledger.requests.total()
+    status = _STATUSES[turn % len(_STATUSES)] if setting == "cycle" else int(setting)
+    error = code if isinstance(code, str) else "server_error"
+    payload = {"error": error, "error_description": description, "log_id": sandbox.mint.trace(sandbox.clock.now())}
+    return ProviderResponse(payload=payload, status=status, error=error)
 
 
 async def form(request: Request) -> dict[str, str]:
-    """Return the form's fields; what is no form, or says a thing twice (RFC 6749 section 3.2), says nothing."""
+    """Return the form's fields, without those that are sent twice (RFC 6749 section 3.2)."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         return {}
     fields = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
@@ -25,11 +38,11 @@ def client_of(sandbox: Sandbox, sent: Mapping[str, str]) -> App:
     """Return the app that the form names and proves to be.
 
     Raises:
-        OAuthError: no app, or another secret than its own.
+        Refusal: no app, or another secret than its own.
     """
     if not sent.get("client_key") or not sent.get("client_secret"):
-        raise OAuthError("invalid_request", "client_key and client_secret must be in the body, as a form.")
+        raise Refusal("invalid_request", "client_key and client_secret must be in the body, as a form.")
     app = sandbox.apps.find(NAME, sent["client_key"])
-    if app is None or not hmac.compare_digest(sent["client_secret"].encode(), app.app_secret.encode()):
-        raise OAuthError("invalid_client", "Client key or secret is incorrect.")
+    if app is None or not app.has_secret(sent["client_secret"]):
+        raise Refusal("invalid_client", "Client key or secret is incorrect.")
     return app

@@ -1,20 +1,18 @@
-"""`/v2/oauth/token/`: one address for three grants, a form with the credentials in it, flat answers."""
+"""`/v2/oauth/token/` and `/v2/oauth/revoke/`: forms with the credentials in them, flat responses."""
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, Call
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.credentials import Binding, Pair, RefusedError
 from tokensync_cli.sandbox.ledger import Kind
-from tokensync_cli.sandbox.service import serve
-from tokensync_cli.sandbox.state import Sandbox
-from tokensync_cli.sandbox.tiktok_login.client import client_of, form
-from tokensync_cli.sandbox.tiktok_login.errors import NAME, OAuthError, failure
+from tokensync_cli.sandbox.responses import Call, ProviderResponse, Refusal
+from tokensync_cli.sandbox.service import Endpoints, serve
+from tokensync_cli.sandbox.tiktok_login.client import NAME, client_of, failure, form
 
 # What each grant presents: its endpoint for faults, its kind in the ledger, its parameter.
 _GRANTS: dict[str, tuple[str, Kind, str]] = {
@@ -33,68 +31,77 @@ def hex_challenge(verifier: str) -> str:
     return hashlib.sha256(verifier.encode()).hexdigest()
 
 
-class TokenCalls:
-    """The token endpoint."""
+class TokenCalls(Endpoints):
+    """The token endpoint, and the one that ends a user's authorization by its access token."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    provider = NAME
 
     async def token(self, request: Request) -> Response:
-        """Answer any grant."""
-        sandbox = self._sandbox
+        """Serve any grant."""
         sent = await form(request)
         endpoint, kind, parameter = _GRANTS.get(sent.get("grant_type", ""), ("token", None, ""))
-        sandbox.ledger.count(NAME, endpoint)
-        credential = sent.get(parameter, "")
-        owner = sandbox.grants.owner(credential)
-        app_key = sent.get("client_key", "")
-        call = Call(
-            provider=NAME,
-            endpoint=endpoint,
-            app=app_key,
-            account=owner.account if owner and owner.provider == NAME else None,
-            kind=kind if credential else None,
-            credential=credential,
-        )
-        app = sandbox.apps.find(NAME, app_key)
+        call = self.call(endpoint, sent.get("client_key", ""), sent.get(parameter, ""), kind)
+        return await self._serve(call, sent, lambda app: self._grant(app, kind, call.credential, sent))
 
-        def produce() -> Answer:
+    async def revoke(self, request: Request) -> Response:
+        """End the authorization behind an access token; a refresh token is refused, and success has no body."""
+        sent = await form(request)
+        call = self.call("revoke", sent.get("client_key", ""), sent.get("token", ""), "revocation")
+        return await self._serve(call, sent, lambda app: self._revoked(app, call.credential))
+
+    async def _serve(self, call: Call, sent: Mapping[str, str], work: Callable[[App], ProviderResponse]) -> Response:
+        app = self.sandbox.apps.find(NAME, call.app)
+
+        def refuse(code: int | str, message: str) -> ProviderResponse:
+            return failure(self.sandbox, app, code, message)
+
+        def produce() -> ProviderResponse:
             try:
-                return self._grant(client_of(sandbox, sent), kind, credential, sent)
-            except OAuthError as error:
-                return failure(sandbox, app, error.error, error.description)
+                return work(client_of(self.sandbox, sent))
+            except Refusal as error:
+                return refuse(error.code, error.text)
 
-        return await serve(sandbox, call, produce, lambda code, message: failure(sandbox, app, code, message))
+        return await serve(self.sandbox, call, produce, refuse)
 
-    def _grant(self, app: App, kind: Kind | None, credential: str, sent: Mapping[str, str]) -> Answer:
+    def _revoked(self, app: App, token: str) -> ProviderResponse:
+        try:
+            authorization = self.sandbox.grants.access(token, self.sandbox.clock.now())
+        except RefusedError:
+            raise Refusal("invalid_request", "The access token is invalid or not found.") from None
+        if (authorization.provider, authorization.app) != (NAME, app.app_key):
+            raise Refusal("invalid_request", "The access token belongs to another client.")
+        self.sandbox.grants.end(authorization)
+        return ProviderResponse(payload=None, committed=True)
+
+    def _grant(self, app: App, kind: Kind | None, credential: str, sent: Mapping[str, str]) -> ProviderResponse:
         if kind is None:
-            raise OAuthError("unsupported_grant_type", "grant_type is not supported.")
+            raise Refusal("unsupported_grant_type", "grant_type is not supported.")
         if not credential:
-            raise OAuthError("invalid_request", "The request parameters are malformed.")
-        now = self._sandbox.clock.now()
+            raise Refusal("invalid_request", "The request parameters are malformed.")
+        now = self.sandbox.clock.now()
         if kind == "client_credentials":
             return self._client_token(app, now)
         try:
             if kind == "code":
-                pair = self._sandbox.grants.exchange(app, credential, now, lambda binding: _fits(binding, sent))
+                pair = self.sandbox.grants.exchange(app, credential, now, lambda binding: _fits(binding, sent))
             else:
-                pair = self._sandbox.grants.refresh(app, credential, now)
+                pair = self.sandbox.grants.refresh(app, credential, now)
         except RefusedError:
-            raise OAuthError("invalid_grant", _REFUSED[kind]) from None
-        return Answer(payload=_flat(pair, now), committed=True, issued=pair.issued)
+            raise Refusal("invalid_grant", _REFUSED[kind]) from None
+        return ProviderResponse(payload=_flat(pair, now), committed=True, issued=pair.issued)
 
-    def _client_token(self, app: App, now: float) -> Answer:
-        pair = self._sandbox.grants.issue(
+    def _client_token(self, app: App, now: float) -> ProviderResponse:
+        pair = self.sandbox.grants.issue(
             app, account="", prefix="clt.", scopes=(), now=now, refresh_expires_at=None, refreshable=False
         )
         payload: dict[str, object] = {"access_token": pair.access_token, "token_type": "Bearer"}
         if pair.access_expires_at is not None:
             payload["expires_in"] = pair.access_expires_at - int(now)
-        return Answer(payload=payload, committed=True, issued=pair.issued)
+        return ProviderResponse(payload=payload, committed=True, issued=pair.issued)
 
 
 def _fits(binding: Binding, sent: Mapping[str, str]) -> bool:
-    """Tell whether an exchange repeats the redirect URI and proves that it knows the verifier."""
+    """Return whether an exchange repeats the redirect URI and proves that it knows the verifier."""
     if sent.get("redirect_uri") != binding.redirect_uri:
         return False
     proof = hex_challenge(sent.get("code_verifier", ""))
@@ -103,14 +110,14 @@ def _fits(binding: Binding, sent: Mapping[str, str]) -> bool:
 
 def _flat(pair: Pair, now: float) -> dict[str, object]:
     authorization = pair.authorization
-    told: dict[str, object] = {"access_token": pair.access_token}
+    flat: dict[str, object] = {"access_token": pair.access_token}
     if pair.access_expires_at is not None:
-        told["expires_in"] = pair.access_expires_at - int(now)
-    told["open_id"] = authorization.account
+        flat["expires_in"] = pair.access_expires_at - int(now)
+    flat["open_id"] = authorization.account
     if authorization.refresh_expires_at is not None:
-        told["refresh_expires_in"] = authorization.refresh_expires_at - int(now)
+        flat["refresh_expires_in"] = authorization.refresh_expires_at - int(now)
     return {
-        **told,
+        **flat,
         "refresh_token": pair.refresh_token,
         "scope": ",".join(authorization.scopes),
         "token_type": "Bearer",

@@ -1,38 +1,38 @@
-"""The notice `authorization.removed` and its signature, which covers the time it was sent."""
+"""The event `authorization.removed` and its signature, which covers the time it was sent."""
 
 import hashlib
 import hmac
 import json
 
 from tokensync_cli.sandbox.apps import App
-from tokensync_cli.sandbox.notices import Asked, Notice
 from tokensync_cli.sandbox.records import BadRecordError
 from tokensync_cli.sandbox.state import Sandbox
+from tokensync_cli.sandbox.webhook_event import Asked, WebhookEvent
 
 _HEADER = "TikTok-Signature"
 _EVENTS = {"deauthorized": "authorization.removed", "unknown": "sandbox.unheard_of"}
 
 
-def notice(sandbox: Sandbox, app: App, asked: Asked) -> Notice:
-    """Return the notice. Its `content` is JSON in a string, and it has no id of its own.
+def event(sandbox: Sandbox, app: App, asked: Asked) -> WebhookEvent:
+    """Return the event. Its `content` is JSON in a string, and it has no id of its own.
 
     Raises:
-        BadRecordError: the vendor knows no such event or field.
+        BadRecordError: the vendor has no such event or field.
     """
-    event = _EVENTS.get(asked.event)
-    if event is None:
-        raise BadRecordError(f"{app.provider} has no notice of the event {asked.event}")
+    name = _EVENTS.get(asked.event)
+    if name is None:
+        raise BadRecordError(f"{app.provider} has no webhook for the event {asked.event}")
     if asked.notification is not None or asked.shop_id is not None:
-        raise BadRecordError(f"a notice of {app.provider} has neither notification nor shop_id")
+        raise BadRecordError(f"an event of {app.provider} has neither notification nor shop_id")
     at = int(sandbox.clock.now()) if asked.timestamp is None else asked.timestamp
     body = {
         "client_key": app.app_key,
-        "event": event,
+        "event": name,
         "create_time": at,
         "user_openid": asked.account,
         "content": json.dumps({"reason": 1}, separators=(",", ":")),
     }
-    return Notice(body=json.dumps(body, separators=(",", ":")).encode(), at=at)
+    return WebhookEvent(body=json.dumps(body, separators=(",", ":")).encode(), at=at)
 
 
 def signature(secret: str, at: int, body: bytes) -> tuple[str, str]:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tokensync_cli.sandbox.answers import Answer
 from tokensync_cli.sandbox.apps import App
+from tokensync_cli.sandbox.responses import ProviderResponse
 from tokensync_cli.sandbox.state import Sandbox
 
 NAME = "tiktok_shop"
@@ -11,7 +11,7 @@ NAME = "tiktok_shop"
 IP_DENIED = "Access denied. Your IP address is not in the IP allow list configured for this app"
 IP_DENIED_CODE = 36009033
 
-# What stands under `data` in an error: nothing may be read from it.
+# The forms of `data` in an error: nothing may be read from it.
 _NO_DATA: dict[str, dict[str, Any]] = {
     "missing": {},
     "null": {"data": None},
@@ -20,27 +20,27 @@ _NO_DATA: dict[str, dict[str, Any]] = {
 }
 
 
-def success(sandbox: Sandbox, data: dict[str, Any], *, message: str = "success", **ledger: Any) -> Answer:
-    """Return a success; `ledger` tells what was committed."""
+def success(sandbox: Sandbox, data: dict[str, Any], *, message: str = "success", **ledger: Any) -> ProviderResponse:
+    """Return a success; `ledger` is what was committed."""
     payload = {"code": 0, "message": message, "data": data, "request_id": trace(sandbox)}
-    return Answer(payload=payload, **ledger)
+    return ProviderResponse(payload=payload, **ledger)
 
 
-def failure(sandbox: Sandbox, app: App | None, code: int | str, message: str, *, status: int = 200) -> Answer:
+def failure(sandbox: Sandbox, app: App | None, code: int | str, message: str, *, status: int = 200) -> ProviderResponse:
     """Return an error, with whatever the app's settings put under `data`."""
     form = app.settings.error_data if app else "cycle"
     if form == "cycle":
         form = ("missing", "null", "object", "array")[sandbox.ledger.requests.total() % 4]
     payload = {"code": code, "message": message, **_NO_DATA[form], "request_id": trace(sandbox)}
-    return Answer(payload=payload, status=status, error=str(code))
+    return ProviderResponse(payload=payload, status=status, error=str(code))
 
 
 def undocumented(sandbox: Sandbox) -> int:
-    """Return an error number that no page of the vendor tells."""
+    """Return an error number that no page of the vendor has."""
     return sandbox.mint.undocumented(36_004_100, 36_004_999)
 
 
-def ip_denied(sandbox: Sandbox, app: App, *, status: int = 200) -> Answer | None:
+def ip_denied(sandbox: Sandbox, app: App, *, status: int = 200) -> ProviderResponse | None:
     """Return the refusal of the app's IP allow list, if the app is set to be refused."""
     setting = app.settings.ip_denied
     if setting == "no":

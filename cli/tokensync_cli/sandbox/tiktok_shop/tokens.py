@@ -1,71 +1,57 @@
 """`/api/v2/token/get` and `/api/v2/token/refresh`: GET with everything in the query, unsigned."""
 
-import hmac
-
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokensync_cli.sandbox.answers import Answer, Call, not_found
 from tokensync_cli.sandbox.apps import App
 from tokensync_cli.sandbox.credentials import Pair, Reason, RefusedError
 from tokensync_cli.sandbox.ledger import Kind
-from tokensync_cli.sandbox.service import serve
-from tokensync_cli.sandbox.state import Sandbox
+from tokensync_cli.sandbox.responses import ProviderResponse, not_found
+from tokensync_cli.sandbox.service import Endpoints, serve
 from tokensync_cli.sandbox.tiktok_shop.envelope import NAME, failure, ip_denied, success, undocumented
 
 _USER_TYPES = {"seller": 0, "creator": 1, "partner": 3}
 _PARAMETERS_INVALID = (98001004, "parameters invalid")
 
 
-class TokenCalls:
+class TokenCalls(Endpoints):
     """The two token endpoints."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    provider = NAME
 
     async def get(self, request: Request) -> Response:
         """Exchange an authorization code."""
-        return await self._answer(request, "token", "code", "auth_code", "authorized_code")
+        return await self._serve(request, "token", "code", "auth_code", "authorized_code")
 
     async def refresh(self, request: Request) -> Response:
         """Give a new pair for a refresh token."""
-        return await self._answer(request, "refresh", "refresh_token", "refresh_token", "refresh_token")
+        return await self._serve(request, "refresh", "refresh_token", "refresh_token", "refresh_token")
 
-    async def _answer(self, request: Request, endpoint: str, kind: Kind, parameter: str, grant_type: str) -> Response:
-        sandbox = self._sandbox
-        sandbox.ledger.count(NAME, endpoint)
+    async def _serve(self, request: Request, endpoint: str, kind: Kind, parameter: str, grant_type: str) -> Response:
+        sandbox, query = self.sandbox, request.query_params
+        call = self.call(endpoint, query.get("app_key", ""), query.get(parameter, ""), kind)
         # Whatever is not a GET is unknown to the vendor's router.
         if request.method != "GET":
             return await not_found(request)
-        query = request.query_params
-        credential = query.get(parameter, "")
-        app_key = query.get("app_key", "")
-        owner = sandbox.grants.owner(credential)
-        call = Call(
-            provider=NAME,
-            endpoint=endpoint,
-            app=app_key,
-            account=owner.account if owner and owner.provider == NAME else None,
-            kind=kind if credential else None,
-            credential=credential,
-        )
-        app = sandbox.apps.find(NAME, app_key)
+        app = sandbox.apps.find(NAME, call.app)
 
-        def produce() -> Answer:
-            return self._client_error(app, query) or self._grant(app, kind, credential, query, grant_type)
+        def produce() -> ProviderResponse:
+            return self._client_error(app, query) or self._grant(app, kind, call.credential, query, grant_type)
 
         return await serve(sandbox, call, produce, lambda code, message: failure(sandbox, app, code, message))
 
-    def _client_error(self, app: App | None, query: QueryParams) -> Answer | None:
+    def _client_error(self, app: App | None, query: QueryParams) -> ProviderResponse | None:
         if app is None:
-            return failure(self._sandbox, None, undocumented(self._sandbox), "invalid app_key")
-        if not hmac.compare_digest(query.get("app_secret", "").encode(), app.app_secret.encode()):
-            return failure(self._sandbox, app, undocumented(self._sandbox), "invalid client_key or secret")
-        return ip_denied(self._sandbox, app)
+            return failure(self.sandbox, None, undocumented(self.sandbox), "invalid app_key")
+        if not app.has_secret(query.get("app_secret", "")):
+            return failure(self.sandbox, app, undocumented(self.sandbox), "invalid client_key or secret")
+        return ip_denied(self.sandbox, app)
 
-    def _grant(self, app: App | None, kind: Kind, credential: str, query: QueryParams, grant_type: str) -> Answer:
-        sandbox = self._sandbox
+    def _grant(
+        self, app: App | None, kind: Kind, credential: str, query: QueryParams, grant_type: str
+    ) -> ProviderResponse:
+        sandbox = self.sandbox
         if app is None or query.get("grant_type") != grant_type or not credential:
             return failure(sandbox, app, *_PARAMETERS_INVALID)
         spend = sandbox.grants.exchange if kind == "code" else sandbox.grants.refresh
@@ -77,7 +63,7 @@ class TokenCalls:
 
     def _data(self, pair: Pair) -> dict[str, object]:
         authorization = pair.authorization
-        account = self._sandbox.accounts.find(NAME, authorization.account)
+        account = self.sandbox.accounts.find(NAME, authorization.account)
         data: dict[str, object] = {
             "access_token": pair.access_token,
             "access_token_expire_in": pair.access_expires_at,

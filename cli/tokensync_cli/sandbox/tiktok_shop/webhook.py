@@ -1,4 +1,4 @@
-"""The notices of Partner Center and their signature, which covers neither time nor id."""
+"""The webhook events of Partner Center and their signature, which covers neither time nor id."""
 
 import hashlib
 import hmac
@@ -6,17 +6,17 @@ import json
 from typing import Any
 
 from tokensync_cli.sandbox.apps import App
-from tokensync_cli.sandbox.notices import Asked, Notice
 from tokensync_cli.sandbox.state import Sandbox
 from tokensync_cli.sandbox.tiktok_shop.envelope import NAME
+from tokensync_cli.sandbox.webhook_event import Asked, WebhookEvent
 
 _TYPES = {"deauthorized": 6, "expiring": 7, "unknown": 9_999}
 # The vendor begins to warn that long before the end.
 _AHEAD_SECONDS = 30 * 86_400
 
 
-def notice(sandbox: Sandbox, app: App, asked: Asked) -> Notice:
-    """Return the notice in the vendor's envelope; without a shop it has no `shop_id`."""
+def event(sandbox: Sandbox, app: App, asked: Asked) -> WebhookEvent:
+    """Return the event in the vendor's envelope; without a shop it has no `shop_id`."""
     now = int(sandbox.clock.now())
     at = now if asked.timestamp is None else asked.timestamp
     envelope: dict[str, Any] = {
@@ -30,7 +30,7 @@ def notice(sandbox: Sandbox, app: App, asked: Asked) -> Notice:
         envelope["shop_id"] = shop_id
     envelope["timestamp"] = at
     envelope["data"] = {"expiration_time": str(_end(sandbox, app, asked, now))} if asked.event == "expiring" else {}
-    return Notice(body=json.dumps(envelope, separators=(",", ":")).encode(), at=at)
+    return WebhookEvent(body=json.dumps(envelope, separators=(",", ":")).encode(), at=at)
 
 
 def _end(sandbox: Sandbox, app: App, asked: Asked, now: int) -> int:

@@ -4,8 +4,8 @@ Everything is a file in the directory that TOKENSYNC_HOST_DIR names, which comes
 AWS, never from an event or a stack parameter.
 
 `failpoints/NAME` holds `ACTION TIMES`: `kill` ends the process as SIGKILL does, `raise` raises, `hang SECONDS` waits;
-each use counts TIMES down, and at 0 nothing happens any more. It may also hold the one word `wait`: whoever reaches it
-stays there until the file holds something else or is gone, and then does what it says.
+each use counts TIMES down, and at 0 nothing happens any more. It may also hold the one word `wait`: a thread that
+reaches it waits until the file holds something else or is gone.
 `clock` holds the seconds by which the wall clock is off; what measures time that passes is never off.
 `trace`, where it exists, gets a line for each failpoint that is reached: its name, thread, and seconds.
 """
@@ -43,7 +43,7 @@ class PublicAndLoopback:
 
 
 class FailpointReached(RuntimeError):
-    """A failpoint was told to raise."""
+    """A failpoint raised, as its file demands."""
 
 
 def _home() -> Path | None:
@@ -53,7 +53,7 @@ def _home() -> Path | None:
 
 
 class ShiftedClock(SystemClock):
-    """The machine's clock, off by what the file `clock` says at this moment."""
+    """The machine's clock, off by the seconds in the file `clock` at this moment."""
 
     def __init__(self, directory: Path | None = None) -> None:
         home = directory or _home()
@@ -73,7 +73,7 @@ class ShiftedClock(SystemClock):
 
 
 class FileFailpoints:
-    """Failpoints as files: a test in another process places them, and each is used as often as it says."""
+    """Failpoints as files: a test in another process places them, and each is used as often as its file allows."""
 
     def __init__(self, directory: Path | None = None) -> None:
         home = directory or _home()
@@ -81,7 +81,7 @@ class FileFailpoints:
         self._trace = home / "trace" if home else None
 
     def reached(self, name: str) -> None:
-        """Do what the file of that name says, if there is one."""
+        """Do what the file of that name demands, if there is one."""
         if self._directory is None or self._trace is None:
             return
         _note(self._trace, name)

@@ -4,38 +4,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tokensync.authorize.begin import Consent
 from tokensync.authorize.establish import Establisher
 from tokensync.authorize.exchange import CodeExchange
 from tokensync.authorize.finish import Finisher
 from tokensync.authorize.redelivery import Redelivery
 from tokensync.domain.sealing import Unsealer
 from tokensync.entry.app_cache import KnownApps, KnownNames
-from tokensync.entry.callback_commands import CallbackCommands, RotationCommands
-from tokensync.entry.handing_commands import Handing
+from tokensync.entry.callback_commands import CallbackCommands
 from tokensync.entry.queue import BatchRunner
-from tokensync.entry.recovery_commands import Recovery
+from tokensync.entry.rotation_commands import RotationCommands
 from tokensync.entry.seller_pages import SellerPages
 from tokensync.entry.tick import Ticker
-from tokensync.entry.upkeep_commands import Upkeep
-from tokensync.entry.webhooks import Noticer, Webhooks
+from tokensync.entry.webhooks import Webhooks
 from tokensync.operate.accept import Accepter
 from tokensync.operate.dead_letters import Redriver
 from tokensync.operate.imports import Importer
 from tokensync.operate.on_demand import OnDemand
+from tokensync.operate.publish import Republisher
 from tokensync.operate.push import Handover
 from tokensync.operate.recover import Recoverer
 from tokensync.operate.remove import Remover
 from tokensync.operate.revoke import Revoker
 from tokensync.operate.rotate_secret import SecretTrial
-from tokensync.operate.verify import Prover
+from tokensync.operate.verify import Verification
 from tokensync.refresh.account import AccountReader, Verifier
-from tokensync.refresh.attempt import Refresher
+from tokensync.refresh.attempt import Attempts
 from tokensync.refresh.commit import Committer
 from tokensync.refresh.conclude import Concluder
+from tokensync.refresh.due import DueWork
+from tokensync.refresh.gate import Gate
+from tokensync.refresh.held import HeldRules
 from tokensync.refresh.kept_answers import KeptAnswers
 from tokensync.refresh.publish import Publisher
 from tokensync.refresh.push import Pusher
-from tokensync.refresh.restored_table import RestoredTable
+from tokensync.refresh.restored_table import RestoredCheck, RestoredTable
+from tokensync.refresh.resume import Resumer
 from tokensync.refresh.worker import Worker
 
 if TYPE_CHECKING:
@@ -52,27 +56,15 @@ class _Shared:
         self.ports = ports
         self.kept_answers = KeptAnswers(ports)
         self.publisher = Publisher(ports.secrets, ports.clock)
-        self.committer = Committer(ports, publisher=self.publisher, kept_answers=self.kept_answers)
-        self.restored = RestoredTable(ports, committer=self.committer)
-        self.concluder = Concluder(ports, committer=self.committer, kept_answers=self.kept_answers)
+        self.committer = Committer(ports, self.publisher, self.kept_answers)
+        self.restored = RestoredTable(ports)
+        self.concluder = Concluder(ports, self.committer, self.kept_answers)
         self.accounts = AccountReader(ports)
-        self.verifier = Verifier(
-            ports,
-            accounts=self.accounts,
-            concluder=self.concluder,
-            committer=self.committer,
-            publisher=self.publisher,
-        )
-        self.establisher = Establisher(ports, committer=self.committer, restored=self.restored)
-        self.redelivery = Redelivery(ports, restored=self.restored)
+        self.verifier = Verifier(ports, self.accounts, self.concluder, self.committer)
+        self.establisher = Establisher(ports, self.committer, self.kept_answers, self.restored)
+        self.redelivery = Redelivery(ports, self.restored)
         self.finisher = Finisher(
-            ports,
-            concluder=self.concluder,
-            accounts=self.accounts,
-            establisher=self.establisher,
-            verifier=self.verifier,
-            restored=self.restored,
-            redelivery=self.redelivery,
+            ports, self.concluder, self.accounts, self.establisher, self.verifier, self.restored, self.redelivery
         )
 
 
@@ -81,53 +73,40 @@ class RotationParts(_Shared):
 
     def __init__(self, ports: Ports, *, claim: int, prefix: str, dead_letters: DeadLetters) -> None:
         super().__init__(ports)
-        self.unsealer = Unsealer(ports.sealer)
-        self.pusher = Pusher(ports, committer=self.committer)
-        self.refresher = Refresher(
-            ports,
-            unsealer=self.unsealer,
-            concluder=self.concluder,
-            committer=self.committer,
-            kept_answers=self.kept_answers,
-        )
-        self.worker = Worker(
-            ports,
-            unsealer=self.unsealer,
-            publisher=self.publisher,
-            committer=self.committer,
-            kept_answers=self.kept_answers,
-            refresher=self.refresher,
-            verifier=self.verifier,
-            pusher=self.pusher,
-            restored=self.restored,
-        )
+        self.pusher = Pusher(ports, self.committer)
+        self.worker = self._worker()
         self.ticker = Ticker(ports, claim=claim)
         self.batches = BatchRunner(ports, worker=self.worker, finisher=self.finisher)
         self.on_demand = OnDemand(ports, worker=self.worker)
-        self.upkeep = self._upkeep(prefix)
-        self.handing = Handing(
-            handover=Handover(ports, on_demand=self.on_demand, pusher=self.pusher),
-            trial=SecretTrial(ports, on_demand=self.on_demand, accounts=self.accounts),
-            prefix=prefix,
-        )
-        redriver = Redriver(
-            ports, dead_letters=dead_letters, kept_answers=self.kept_answers, redelivery=self.redelivery
-        )
-        self.recovery = Recovery(Recoverer(ports, on_demand=self.on_demand, redriver=redriver))
-        more = {**self.upkeep.commands(), **self.handing.commands(), **self.recovery.commands()}
-        self.commands = RotationCommands(on_demand=self.on_demand, ticker=self.ticker, prefix=prefix, more=more)
+        self.commands = self._commands(prefix, dead_letters)
 
-    def _upkeep(self, prefix: str) -> Upkeep:
-        ports, on_demand, committer = self.ports, self.on_demand, self.committer
-        prover = Prover(ports, on_demand=on_demand, verifier=self.verifier)
-        return Upkeep(
-            importer=Importer(
-                ports, on_demand=on_demand, establisher=self.establisher, prover=prover, verifier=self.verifier
-            ),
-            prover=prover,
-            revoker=Revoker(ports, on_demand=on_demand, concluder=self.concluder, committer=committer),
-            remover=Remover(ports, on_demand=on_demand, committer=committer),
-            accepter=Accepter(ports, on_demand=on_demand, committer=committer),
+    def _worker(self) -> Worker:
+        ports, kept, concluder, committer = self.ports, self.kept_answers, self.concluder, self.committer
+        unsealer = Unsealer(ports.sealer)
+        resumer = Resumer(ports, unsealer, concluder)
+        restored = RestoredCheck(ports, resumer, self.publisher, committer, kept)
+        gate = Gate(ports, unsealer, self.verifier, concluder, committer)
+        held = HeldRules(ports, unsealer, committer)
+        due = DueWork(ports, unsealer, gate, held, self.verifier, self.pusher, restored, committer)
+        attempts = Attempts(ports, concluder, kept)
+        return Worker(ports, kept, self.restored, restored, resumer, due, gate, attempts, concluder, committer)
+
+    def _commands(self, prefix: str, dead_letters: DeadLetters) -> RotationCommands:
+        ports, on_demand, accounts, committer = self.ports, self.on_demand, self.accounts, self.committer
+        verification = Verification(ports, on_demand, self.verifier)
+        redriver = Redriver(ports, dead_letters, self.kept_answers, self.redelivery)
+        return RotationCommands(
+            on_demand=on_demand,
+            ticker=self.ticker,
+            importer=Importer(ports, on_demand, self.establisher, verification, self.verifier, accounts, self.restored),
+            verification=verification,
+            revoker=Revoker(ports, on_demand, self.concluder, committer),
+            remover=Remover(ports, on_demand, committer),
+            republisher=Republisher(ports, on_demand, committer),
+            accepter=Accepter(ports, on_demand, committer),
+            handover=Handover(ports, on_demand, self.pusher),
+            trial=SecretTrial(ports, on_demand, accounts),
+            recoverer=Recoverer(ports, on_demand, self.worker, redriver),
             prefix=prefix,
         )
 
@@ -139,12 +118,10 @@ class CallbackParts(_Shared):
         self, ports: Ports, webhook_events: WebhookEvents, signer: Callable[[], Signer], base_url: str
     ) -> None:
         super().__init__(ports)
-        self.code_exchange = CodeExchange(ports, finisher=self.finisher, restored=self.restored)
+        self.consent = Consent(ports, self.restored)
+        self.code_exchange = CodeExchange(ports, self.consent, self.finisher, self.restored)
         known = KnownNames(ports.apps, ports.clock)
         registered = KnownApps(ports.apps, known, ports.clock)
-        self.seller_pages = SellerPages(
-            ports, code_exchange=self.code_exchange, signer=signer, known=known, registered=registered
-        )
-        noticer = Noticer(ports, webhook_events=webhook_events, signer=signer)
-        self.webhooks = Webhooks(ports, noticer=noticer, known=known, registered=registered)
-        self.commands = CallbackCommands(ports, code_exchange=self.code_exchange, signer=signer, base_url=base_url)
+        self.seller_pages = SellerPages(ports, self.consent, self.code_exchange, signer, known, registered)
+        self.webhooks = Webhooks(ports, webhook_events, signer, known, registered)
+        self.commands = CallbackCommands(ports, self.consent, self.code_exchange, signer, base_url)

@@ -81,8 +81,8 @@ GUARDS = (
     Guard(
         name="raw first",
         file="refresh/attempt.py",
-        text="received = self.ports.connections.write(\n                sent,\n                replace(",
-        without="received = (lambda _stands, after: after)(\n                sent,\n                replace(",
+        text="received = self.ports.connections.write(record, transitions.received(record, sealed))",
+        without="received = transitions.received(record, sealed)",
         finds=("I1:", "an answer got lost"),
         cases=[_refresh("received", Mishap.KILL), _refresh("received", Mishap.EXCEPTION)],
     ),
@@ -101,8 +101,8 @@ GUARDS = (
     Guard(
         name="lease",
         file="aws/connections.py",
-        text='free = "(attribute_not_exists(#lease_until) OR #lease_until < :now)"',
-        without='free = "(attribute_not_exists(#lease_until) OR :now = :now)"',
+        text='lease_is_free = "(attribute_not_exists(#lease_until) OR #lease_until < :now)"',
+        without='lease_is_free = "(attribute_not_exists(#lease_until) OR :now = :now)"',
         finds=("a second worker took",),
         cases=[_refresh("sent", Mishap.SLOW, Company.WORKER), _refresh("answered", Mishap.SLOW, Company.WORKER)],
     ),

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from faults.polling import Letter, batch, scheduled
-from tokensync.aws.items import authorization_key, connection_key, from_attribute
+from tokensync.aws.items import authorization_key, connection_key
 from tokensync.domain.connection import Status
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ class Recovery:
             item = table.get(key)
             if item is None or "due" not in item or "next_at" not in item:
                 continue
-            at = from_attribute(item["next_at"])
+            at = item["next_at"]
             if at > now + _SOON:
                 continue
-            leased = from_attribute(item["lease_until"]) + 1 if "lease_until" in item else 0
+            leased = item["lease_until"] + 1 if "lease_until" in item else 0
             found.append((max(at, leased), scheduled(**work)))
         return min(found, key=lambda entry: entry[0], default=None)
 

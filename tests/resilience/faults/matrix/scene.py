@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from faults.matrix.registering import Callback, Registration, register
-from tokensync.aws.items import from_attribute, partition
+from tokensync.aws.items import partition
 from tokensync.domain.work import Work
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Scene:
         """Return the sealed answers that stand beside the record, and those that the queue held."""
         name = self.registration.connection
         items = self.world.stack.table.in_order(partition(self.app), "aside#")
-        beside = [Work(connection=name, answer=bytes(from_attribute(item["sealed"]))) for item in items]
+        beside = [Work(connection=name, answer=item["sealed"]) for item in items]
         return [*beside, *self.world.mail.answers(self.app)]
 
     def make_due(self) -> None:

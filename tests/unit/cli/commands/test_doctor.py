@@ -12,7 +12,7 @@ from fakes.world import APP, NAME
 from tokensync.domain.authorization import NO_ACCOUNT, Authorization, AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import QUOTA, Status
 from tokensync.domain.errors import InvalidApp, StoreUnavailable
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 
 
 def wrong(desk: Any) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tokensync_cli.output.console import Output, cell, shown
-from tokensync_cli.output.failure import UsageFailed, sentence
+from tokensync_cli.output.failures import UsageFailed, sentence
 from tokensync_cli.output.times import DAY, HOUR, moment, seconds_of, span
 
 

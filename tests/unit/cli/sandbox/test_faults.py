@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tokensync_cli.sandbox.faults import Fault, Faults
+from tokensync_cli.sandbox.faults.script import Fault, Faults
 from tokensync_cli.sandbox.records import BadRecordError
 
 

@@ -11,7 +11,7 @@ from botocore.exceptions import NoCredentialsError, ReadTimeoutError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.stack import opener
 from tokensync_cli.stack.reach import LambdaFunctions, SecretValues, SqsQueues
 from tokensync_cli.stack.target import Choice, StackOutputs

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tokensync_cli.embedded.ports import Ports
-from tokensync_cli.output.failure import CommandFailed
-from tokensync_cli.stack.embedded_project import EmbeddedProject
-from tokensync_cli.stack.project import project_root
+from tokensync_cli.output.failures import CommandFailed
+from tokensync_cli.stack.project import EmbeddedProject, project_root
 
 if TYPE_CHECKING:
     from pathlib import Path

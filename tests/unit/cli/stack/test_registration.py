@@ -9,8 +9,9 @@ import pytest
 
 from tokensync.domain.errors import InvalidName
 from tokensync.providers import PROVIDERS
-from tokensync_cli.output.failure import UsageFailed
-from tokensync_cli.stack.registration import Wanted, _scopes, _service_id, lifetime_warning, live_hosts
+from tokensync_cli.output.failures import UsageFailed
+from tokensync_cli.stack.addresses import live_hosts
+from tokensync_cli.stack.registration import Wanted, _scopes, _service_id, lifetime_warning
 
 WANTED = Wanted(name="shop", provider="tiktok_shop", client_id="29a39d", service_id="7172")
 
@@ -140,7 +141,7 @@ def test_scopes_and_service_ids_where_a_provider_takes_them() -> None:
 def test_lifetimes_that_the_schedule_cannot_serve() -> None:
     """Where they are known to be as short as the schedule's floor, it warns; sandbox apps have no floor."""
     shop = PROVIDERS["tiktok_shop"]
-    short = replace(shop, answer=replace(shop.answer, default_expires_in=600))
+    short = replace(shop, response=replace(shop.response, default_expires_in=600))
 
     assert "" == lifetime_warning(checked(), shop)
     assert "10 min" in lifetime_warning(checked(), short)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tokensync_cli.output.failure import CommandFailed
+from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.sandbox.app import build
+from tokensync_cli.sandbox.control.saver import Saver
 from tokensync_cli.sandbox.registry import PROVIDERS
-from tokensync_cli.sandbox.saver import Saver
 from tokensync_cli.sandbox.state import Sandbox
 from tokensync_cli.stack.sandbox_control import SandboxControl
 

@@ -1,14 +1,93 @@
-"""Which apps have a consent page, and so a link and a callback."""
+"""Begins authorizations: an invite becomes a stored authorization and the provider's consent page."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.domain.errors import InvalidApp
+from tokensync.authorize.links import Invite, browser_of, verifier_of
+from tokensync.domain.authorization import LIFETIME, Authorization, AuthorizationKey, hashed
+from tokensync.domain.errors import InvalidApp, InviteRefused
+from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
+from tokensync.oauth.token_request import authorize_url
 
 if TYPE_CHECKING:
+    from tokensync.authorize.links import Signer
+    from tokensync.domain.ports import Ports
+    from tokensync.refresh.restored_table import RestoredTable
     from tokensync.refresh.session import Session
+
+
+@dataclass(frozen=True)
+class ConsentRedirect:
+    """Where the seller's browser goes, and the cookie that binds the authorization to it."""
+
+    url: str
+    cookie: Secret
+    expires_at: int
+
+
+@dataclass(frozen=True)
+class Consent:
+    """Begins authorizations."""
+
+    ports: Ports
+    restored: RestoredTable
+
+    def begin(
+        self, invite: Invite, session: Session, signer: Signer, *, cookie: Secret | None, redirect_uri: str
+    ) -> ConsentRedirect:
+        """Store an authorization and return the provider's consent page for it.
+
+        Raises:
+            InviteRefused: a connection exists through this invite already.
+            InvalidApp: the app is paused, or its provider has no consent page.
+            UnknownApp, StoreUnavailable: as the ports.
+        """
+        if self.ports.authorizations.invite_is_used(invite.app, invite.id):
+            raise InviteRefused("this invite was used", signed=True)
+        check_runs(session)
+        check_consent(session)
+        cookie = cookie or Secret(self.ports.randomness.token())
+        key = AuthorizationKey(session.name, browser_of(cookie), hashed(self.ports.randomness.token()))
+        authorization = self.store(key, session, invite, redirect_uri=redirect_uri)
+        self.ports.log.info("authorization.begun", app=session.name)
+        url = authorize_url(
+            session.provider,
+            session.app,
+            state=signer.state(key, expires_at=authorization.expires_at),
+            redirect_uri=redirect_uri,
+            verifier=verifier_of(key, cookie),
+        )
+        return ConsentRedirect(url=url, cookie=cookie, expires_at=authorization.expires_at)
+
+    def store(
+        self, key: AuthorizationKey, session: Session, invite: Invite | None = None, *, redirect_uri: str = ""
+    ) -> Authorization:
+        """Store an authorization and return it; one that is stored under its key already stays as it is.
+
+        Without an `invite` a provider, an operator or the app itself began it.
+
+        Raises:
+            UnknownApp, InvalidApp, StoreUnavailable: as the ports.
+        """
+        now, invite = self.ports.clock.now(), invite or Invite(id="", app=session.name, expires_at=0)
+        authorization = Authorization(
+            key=key,
+            provider=session.provider.name,
+            token_endpoint=session.provider.endpoint(session.app, "token"),
+            redirect_uri=redirect_uri,
+            invite_id=invite.id,
+            invite_expires_at=invite.expires_at,
+            created_at=now,
+            expires_at=now + LIFETIME,
+            label=invite.label,
+            for_account=invite.for_account,
+            table=self.restored.id(),
+        )
+        self.ports.authorizations.put(authorization)
+        return authorization
 
 
 def check_consent(session: Session) -> None:
@@ -26,3 +105,14 @@ def check_consent(session: Session) -> None:
         case GrantType.AUTHORIZATION_CODE:
             if not provider.has_endpoint(app, "authorize"):
                 raise InvalidApp(f"app {app.name} lacks the endpoint authorize")
+
+
+def check_runs(session: Session) -> None:
+    """Refuse an app that is paused.
+
+    Raises:
+        InvalidApp: it is.
+        UnknownApp, StoreUnavailable: as the ports.
+    """
+    if session.state.paused:
+        raise InvalidApp(f"app {session.name} is paused")

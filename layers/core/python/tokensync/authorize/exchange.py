@@ -1,22 +1,20 @@
-"""The seller's way in: from an invite to the provider's consent page, and back with a code."""
+"""Exchanges what comes back from a provider for tokens, once: a callback's code, a pasted one, an app's credentials."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.authorize.begin import check_consent
+from tokensync.authorize.begin import check_consent, check_runs
 from tokensync.authorize.finish import authorization_binding
-from tokensync.authorize.links import browser_of, verifier_of
-from tokensync.domain.authorization import LIFETIME, Authorization, AuthorizationKey, AuthorizationState, hashed
+from tokensync.authorize.links import Invite, browser_of, verifier_of
+from tokensync.domain.authorization import AuthorizationKey, AuthorizationState, hashed
 from tokensync.domain.errors import (
     AlreadyConsumed,
     BadRequest,
     BeginFirst,
     InvalidApp,
-    InviteRefused,
     SealingUnavailable,
     StoreUnavailable,
 )
@@ -26,79 +24,31 @@ from tokensync.domain.work import Work
 from tokensync.oauth.callback import Query, checked_code
 from tokensync.oauth.http import present
 from tokensync.oauth.provider import GrantType
-from tokensync.oauth.token_request import authorize_url, client_credentials_request, code_request
+from tokensync.oauth.token_request import client_credentials_request, code_request
 
 if TYPE_CHECKING:
+    from tokensync.authorize.begin import Consent
     from tokensync.authorize.finish import Finisher
-    from tokensync.authorize.links import Invite, Signer
+    from tokensync.authorize.links import Signer
+    from tokensync.domain.authorization import Authorization
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
     from tokensync.refresh.restored_table import RestoredTable
     from tokensync.refresh.session import Session
 
-_PAUSE = 0.2  # seconds between tries to make an answer durable
-
-
-@dataclass(frozen=True)
-class Begun:
-    """Where the seller's browser goes, and the cookie that binds the authorization to it."""
-
-    url: str
-    cookie: Secret
-    expires_at: int
+_PAUSE = 0.2  # seconds between tries to make a response durable
 
 
 @dataclass(frozen=True)
 class CodeExchange:
-    """Begins authorizations and exchanges their codes. Thread-safe: it holds ports and no state."""
+    """Exchanges the codes of authorizations."""
 
     ports: Ports
+    consent: Consent
     finisher: Finisher
     restored: RestoredTable
 
-    def begin(
-        self, invite: Invite, session: Session, signer: Signer, *, cookie: Secret | None, redirect_uri: str
-    ) -> Begun:
-        """Store a pending authorization and return the provider's consent page for it.
-
-        Raises:
-            InviteRefused: a connection stands through this invite already.
-            InvalidApp: the app is paused, or its provider has no consent page.
-            UnknownApp, StoreUnavailable: as the ports.
-        """
-        if self.ports.authorizations.invite_is_used(invite.app, invite.id):
-            raise InviteRefused("this invite was used", signed=True)
-        provider, app = session.provider, session.app
-        if session.state.paused:
-            raise InvalidApp(f"app {app.name} is paused")
-        check_consent(session)
-        cookie = cookie or Secret(self.ports.randomness.token())
-        now = self.ports.clock.now()
-        authorization = Authorization(
-            key=AuthorizationKey(app.name, browser_of(cookie), hashed(self.ports.randomness.token())),
-            provider=provider.name,
-            token_endpoint=provider.endpoint(app, "token"),
-            redirect_uri=redirect_uri,
-            invite_id=invite.id,
-            invite_expires_at=invite.expires_at,
-            created_at=now,
-            expires_at=now + LIFETIME,
-            label=invite.label,
-            for_account=invite.for_account,
-            table=self.restored.id(),
-        )
-        self.ports.authorizations.put(authorization)
-        self.ports.log.info("authorization.begun", app=app.name)
-        url = authorize_url(
-            provider,
-            app,
-            state=signer.state(authorization.key, expires_at=authorization.expires_at),
-            redirect_uri=redirect_uri,
-            verifier=verifier_of(authorization.key, cookie),
-        )
-        return Begun(url=url, cookie=cookie, expires_at=authorization.expires_at)
-
-    def authorized(
+    def take_callback(
         self, query: Query, session: Session, signer: Signer, budget: Budget, *, cookie: Secret | None
     ) -> Authorization:
         """Take a callback: consume its authorization, exchange the code, finish. Return how it ended.
@@ -114,7 +64,7 @@ class CodeExchange:
         check_consent(session)
         return self._called_back(state.key, query, session, budget=budget, cookie=cookie)
 
-    def installed(
+    def take_install(
         self,
         query: Query,
         session: Session,
@@ -131,7 +81,7 @@ class CodeExchange:
 
         Raises:
             BadRequest: the app does not allow it, or this is no callback that the provider sends.
-            AlreadyConsumed, SealingUnavailable, StoreUnavailable, InvalidApp: as `authorized`.
+            AlreadyConsumed, SealingUnavailable, StoreUnavailable, InvalidApp: as `take_callback`.
         """
         provider, app = session.provider, session.app
         if "installs" not in provider.settings or provider.setting(app, "installs") != "provider":
@@ -139,17 +89,16 @@ class CodeExchange:
         code = query.code(provider, app)
         if code is None:
             raise BadRequest("there is neither state nor code")
-        if session.state.paused:
-            raise InvalidApp(f"app {app.name} is paused")
+        check_runs(session)
         cookie = cookie or signer.installer(app.name, code)
         # One code, one authorization: fifty copies of the request find the same one.
         key = AuthorizationKey(app.name, browser_of(cookie), hashed(f"installed.{app.name}.{code.reveal()}"))
-        self._begin_unasked(session, key, redirect_uri=redirect_uri)
+        self.consent.store(key, session, redirect_uri=redirect_uri)
         with contextlib.suppress(AlreadyConsumed):
             self._exchange(key, code, session, budget=budget, cookie=cookie)
         return cookie
 
-    def minted(self, session: Session, signer: Signer, budget: Budget, *, label: str) -> Authorization:
+    def mint(self, session: Session, signer: Signer, budget: Budget, *, label: str) -> Authorization:
         """Mint the first token of an app that acts for itself, RFC 6749 §4.4: nobody is asked.
 
         Raises:
@@ -158,22 +107,21 @@ class CodeExchange:
         """
         if session.provider.grant_type is not GrantType.CLIENT_CREDENTIALS:
             raise InvalidApp(f"app {session.name} does not use client credentials")
-        if session.state.paused:
-            raise InvalidApp(f"app {session.name} is paused")
+        check_runs(session)
         cookie = signer.operator(session.name)
         nonce = Secret(self.ports.randomness.token())
         key = AuthorizationKey(session.name, browser_of(cookie), hashed(nonce.reveal()))
-        self._begin_unasked(session, key, redirect_uri="", label=label)
+        self.consent.store(key, session, Invite(id="", app=session.name, expires_at=0, label=label))
         return self._exchange(key, nonce, session, budget=budget, cookie=cookie)
 
-    def pasted(
+    def take_paste(
         self, text: str, session: Session, signer: Signer, budget: Budget, *, redirect_uri: str
     ) -> Authorization:
         """Take a redirect URL or a bare code that an operator pasted.
 
         Raises:
-            BeginFirst: the provider uses PKCE, and this was not begun by `begin` with the operator's cookie.
-            As `authorized`. The state of a pasted URL is checked; without PKCE its browser cannot be.
+            BeginFirst: the provider uses PKCE, and this was not begun with the operator's cookie.
+            As `take_callback`. The state of a pasted URL is checked; without PKCE its browser cannot be.
         """
         check_consent(session)
         text = text.strip()
@@ -182,34 +130,18 @@ class CodeExchange:
         browser, key = browser_of(operator), None
         if query.state:
             key = signer.read_state(query.state, app=session.name, now=self.ports.clock.now()).key
-        # RFC 7636: whoever began holds the verifier, and a code without a state was begun by nobody here.
+        # RFC 7636: the verifier is derived from the cookie that began, and a code without a state has none.
         if session.provider.authorize.pkce is not None and (key is None or key.browser != browser):
             raise BeginFirst("only the browser that began this can finish it")
         if key is None:
             key = AuthorizationKey(session.name, browser, hashed(self.ports.randomness.token()))
-            self._begin_unasked(session, key, redirect_uri=redirect_uri)
+            self.consent.store(key, session, redirect_uri=redirect_uri)
         return self._called_back(key, query, session, budget=budget, cookie=operator)
 
-    def outcome(self, app: str, cookie: Secret) -> Authorization | None:
+    def latest(self, app: str, cookie: Secret) -> Authorization | None:
         """Return this browser's latest authorization with an app, or None."""
         found = self.ports.authorizations.of_browser(app, browser_of(cookie))
         return found[-1] if found else None
-
-    def _begin_unasked(self, session: Session, key: AuthorizationKey, *, redirect_uri: str, label: str = "") -> None:
-        """Store a pending authorization for which nobody opened an invite; one that stands there stays."""
-        now = self.ports.clock.now()
-        authorization = Authorization(
-            key=key,
-            provider=session.provider.name,
-            token_endpoint=session.provider.endpoint(session.app, "token"),
-            redirect_uri=redirect_uri,
-            invite_id="",
-            created_at=now,
-            expires_at=now + LIFETIME,
-            label=label,
-            table=self.restored.id(),
-        )
-        self.ports.authorizations.put(authorization)
 
     def _called_back(
         self, key: AuthorizationKey, query: Query, session: Session, *, budget: Budget, cookie: Secret
@@ -232,28 +164,18 @@ class CodeExchange:
             )
             return self._failed(authorization, query.denied)
         self.ports.log.info("authorization.cancelled", app=key.app, error=query.denied)
-        return self.ports.authorizations.write(
-            authorization,
-            replace(authorization, outcome=AuthorizationState.CANCELLED, detail=query.denied),
-            next_at=None,
-        )
+        return self._ended(authorization, AuthorizationState.CANCELLED, query.denied)
 
     def _exchange(
-        self,
-        key: AuthorizationKey,
-        code: Secret,
-        session: Session,
-        *,
-        budget: Budget,
-        cookie: Secret,
+        self, key: AuthorizationKey, code: Secret, session: Session, *, budget: Budget, cookie: Secret
     ) -> Authorization:
-        """LEASE and SENT in one write, then RECEIVED. A code is presented once, whatever comes back."""
+        """Do LEASE and SENT in one write, then RECEIVED. A code is presented once, whatever comes back."""
         now = self.ports.clock.now()
-        if budget.left() < self.ports.limits.provider + self.ports.limits.storing:
+        if not budget.allows(self.ports.limits):
             raise SealingUnavailable("not enough time is left to exchange the code")
         provider, app = session.provider, session.app
-        _ = session.key  # in hand now: sealing the answer needs no call later
-        lease_until = now + math.ceil(budget.left()) + self.ports.limits.lease_margin
+        _ = session.key  # in hand now: sealing the response needs no call later
+        lease_until = budget.lease_until(self.ports.limits)
         # Bound to app and code: the same code under another state is the same code.
         mark = hashed(f"{key.app}.{code.reveal()}")
         table = self.restored.id()
@@ -267,23 +189,23 @@ class CodeExchange:
             request = client_credentials_request(provider, app)
         else:
             request = code_request(provider, app, code, redirect_uri=authorization.redirect_uri, verifier=verifier)
-        answer = present(
+        response = present(
             request,
             wire=self.ports.wire,
             clock=self.ports.clock,
             seconds=self.ports.limits.provider,
             failpoints=self.ports.failpoints,
         )
-        if isinstance(answer, Failure):
-            return self._failed(authorization, answer.code)
-        sealed = session.key.seal(answer.to_bytes(), binding=authorization_binding(key))
+        if isinstance(response, Failure):
+            return self._failed(authorization, response.code)
+        sealed = session.key.seal(response.to_bytes(), binding=authorization_binding(key))
         received = replace(authorization, sealed_answer=sealed, received_at=self.ports.clock.now())
         received = self._received(authorization, received, budget)
         self.ports.failpoints.reached("exchange.received")
-        return self.finisher.finish(received, answer, session, budget, shown=(code, verifier))
+        return self.finisher.finish(received, response, session, budget, shown=(code, verifier))
 
     def _received(self, authorization: Authorization, received: Authorization, budget: Budget) -> Authorization:
-        """Make an answer durable: on its authorization, else in a sealed message, until the function's life ends.
+        """Make a response durable: on its authorization, else in a sealed message, until the function's life ends.
 
         Raises:
             StoreUnavailable: the authorization did not take it; a message has it, or an alert says that it is lost.
@@ -311,6 +233,8 @@ class CodeExchange:
 
     def _failed(self, authorization: Authorization, code: str) -> Authorization:
         self.ports.log.warning("authorization.failed", app=authorization.key.app, code=code)
-        return self.ports.authorizations.write(
-            authorization, replace(authorization, outcome=AuthorizationState.FAILED, detail=code), next_at=None
-        )
+        return self._ended(authorization, AuthorizationState.FAILED, code)
+
+    def _ended(self, authorization: Authorization, state: AuthorizationState, detail: str) -> Authorization:
+        after = replace(authorization, outcome=state, detail=detail)
+        return self.ports.authorizations.write(authorization, after, next_at=None)

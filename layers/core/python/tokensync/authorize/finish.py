@@ -1,15 +1,14 @@
-"""From the answer to a code to a connection that stands: read it, fetch the facts, take the connection over, publish.
+"""Makes a connection of the response to a code: reads it, names the account, takes the connection over, publishes.
 
 The callback does this at once; the rotation function does it for a callback that died in between.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.authorize.establish import Authorized
+from tokensync.authorize.establish import GrantSource
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotLeased
@@ -36,18 +35,18 @@ if TYPE_CHECKING:
     from tokensync.refresh.restored_table import RestoredTable
     from tokensync.refresh.session import Session
 
-_LONGEST_NAMING = 86_400  # seconds for which a provider is asked again whose account a token is
+_LONGEST_NAMING = 86_400  # seconds during which a provider is asked again whose account a token is
 _NOT_NOW = Failure(kind=FailureClass.BUSY, code="app_paused", retry_after=600)
 
 
 def authorization_binding(key: AuthorizationKey) -> str:
-    """Return the place that the answer to a code is sealed for."""
+    """Return the binding under which the response to a code is sealed."""
     return f"{key.app}|{key.sort_key}|answer|1"
 
 
 @dataclass(frozen=True)
 class Finisher:
-    """Finishes answered authorizations. Thread-safe: it holds ports and no state."""
+    """Finishes answered authorizations."""
 
     ports: Ports
     concluder: Concluder
@@ -58,10 +57,10 @@ class Finisher:
     redelivery: Redelivery
 
     def take_up(self, work: Work, session: Session, budget: Budget) -> WorkResult:
-        """Finish an authorization whose callback died after the answer was stored.
+        """Finish an authorization whose callback died after the response was stored.
 
         Raises:
-            FenceLost, StoreUnavailable, SealingUnavailable, UnknownApp, InvalidApp: later it will do.
+            FenceLost, StoreUnavailable, SealingUnavailable, UnknownApp, InvalidApp: the same work succeeds later.
         """
         key = work.authorization
         if key is None:
@@ -70,48 +69,46 @@ class Finisher:
             self.redelivery.place(key, work.answer, fence=work.fence)
         now = self.ports.clock.now()
         try:
-            authorization = self.ports.authorizations.lease(
-                key, now=now, until=now + math.ceil(budget.left()) + self.ports.limits.lease_margin
-            )
+            authorization = self.ports.authorizations.lease(key, now=now, until=budget.lease_until(self.ports.limits))
         except NotLeased:
             return WorkResult(Result.NOTHING_DUE)
         if authorization.sealed_answer is None:
             return WorkResult(Result.NOTHING_DUE)
         if self.restored.is_unchecked(authorization):
-            # It may have been finished since the backup, and its tokens been refreshed.
+            # It may have been finished since the backup, and its tokens refreshed.
             self._unusable(authorization, "restored_table", session)
             return WorkResult(Result.NOTHING_DUE)
-        answer = ProviderResponse.from_bytes(
+        response = ProviderResponse.from_bytes(
             self.ports.sealer.open(authorization.sealed_answer, app=key.app, binding=authorization_binding(key))
         )
-        # Nobody waits for this one: an agency's list of thousands of accounts may take its time.
-        finished = self.finish(authorization, answer, session, budget, seconds=self.ports.limits.provider)
+        # Nobody waits here: an agency's list of thousands of accounts may take its time.
+        finished = self.finish(authorization, response, session, budget, seconds=self.ports.limits.provider)
         return WorkResult(Result.POSTPONED if finished.outcome is AuthorizationState.WORKING else Result.PUBLISHED)
 
     def finish(
         self,
         authorization: Authorization,
-        answer: ProviderResponse,
+        response: ProviderResponse,
         session: Session,
         budget: Budget,
         *,
         shown: Sequence[Secret] = (),
         seconds: float | None = None,
     ) -> Authorization:
-        """Make the connection that an answered code stands for, and say on the authorization how it ended.
+        """Make the connection that the response to a code allows, and note on the authorization how it ended.
 
-        `shown` is what was presented, where it is still in hand: it is masked in the provider's words.
-        `seconds` is how long the provider may take to tell whose account it is.
+        `shown` is what was presented, where it is still in hand: it is masked in the provider's words. `seconds` is
+        how long the provider may take to say whose account it is.
 
         Raises:
-            StoreUnavailable: the answer is stored; the rotation function finishes later.
+            StoreUnavailable: the response is stored; the rotation function finishes later.
         """
-        read = read_token_response(session.provider, answer, secrets=[session.app.client_secret, *shown])
+        read = read_token_response(session.provider, response, secrets=[session.app.client_secret, *shown])
         if isinstance(read, Failure):
-            # Where the code is in nobody's hands any more, nothing could be masked in the provider's words.
+            # Without the code in hand nothing can be masked in the provider's words, so they are left out.
             return self._refused(authorization, read if shown else read.untold(), session)
-        # Without a usable access token a good refresh token is as good as an imported one: its first refresh is due.
-        grant = _grant(read, read.access_token or Secret(""), authorization, session, at=answer.received_at)
+        # A good refresh token without a usable access token is like an imported one: its first refresh is due.
+        grant = _grant(read, read.access_token or Secret(""), authorization, session, at=response.received_at)
         if not grant.access_token and not session.provider.renews(grant):
             return self._unusable(authorization, "unusable_answer", session)
         facts = self._facts(grant, session, seconds=seconds)
@@ -121,15 +118,15 @@ class Finisher:
         problem = wrong_kind(account, session)
         if problem:
             return self._unusable(authorization, problem, session)
-        # The invite's label is the wanted account's, and no other's.
+        # The invite's label belongs to the wanted account, and to no other.
         asked = "" if authorization.for_account not in ("", account.id) else authorization.label
-        label = asked or self._standing_label(ConnectionName(session.name, account.id)) or account.label
+        label = asked or self._earlier_label(ConnectionName(session.name, account.id)) or account.label
         grant = replace(grant, account_id=account.id, label=label, account=account.facts)
         verified = bool(facts) and not isinstance(facts, Failure)
         return self._connected(authorization, read, grant, session, budget, verified=verified)
 
     def _facts(self, grant: Grant, session: Session, *, seconds: float | None) -> dict[str, Any] | Failure:
-        """Return what the provider tells of the account; nothing where there is no access token to ask with."""
+        """Return what the provider says of the account; nothing where there is no access token to ask with."""
         if not grant.access_token:
             return {}
         return _NOT_NOW if session.state.paused else self.accounts.facts(grant, session, seconds=seconds)
@@ -144,16 +141,16 @@ class Finisher:
         *,
         verified: bool,
     ) -> Authorization:
-        """Let the connection stand for an account that is named, unless the authorization was wanted for another."""
+        """Establish the connection of a named account; it is quarantined where the invite was for another account."""
         name = ConnectionName(session.name, grant.account_id)
-        self._tell_what_is_odd(name, grant, read, session)
+        self._alert_oddities(name, grant, read, session)
         strange = bool(authorization.for_account) and authorization.for_account != name.account
-        if strange and self._stands(name):
-            self._tell_strange(authorization, name, following=f"tokensync show {name}")
+        if strange and self._is_in_use(name):
+            self._alert_quarantine(authorization, name, following=f"tokensync show {name}")
             return self._end(authorization, AuthorizationState.QUARANTINED, "another account", keep=True)
         self.verifier.index(name, grant.account, session)
         missing = missing_scopes(session.app, read)
-        authorized = Authorized(
+        source = GrantSource(
             at=authorization.consumed_at or 0,
             by=authorization.key.nonce,
             life=read.life,
@@ -162,12 +159,12 @@ class Finisher:
             missing_scopes=missing,
             detail=f"the invite was for {authorization.for_account}" if strange else "",
         )
-        stands = self.establisher.establish(name, grant, authorized, session, budget)
+        has_it = self.establisher.establish(name, grant, source, session, budget)
         if strange:
-            self._tell_strange(authorization, name, following=f"tokensync accept {name}")
+            self._alert_quarantine(authorization, name, following=f"tokensync accept {name}")
             return self._end(authorization, AuthorizationState.QUARANTINED, "another account", connection=str(name))
         if authorization.invite_id:
-            # Before the end is written: whoever finishes again marks it again, and it is used up in any case.
+            # Before the end is written: finishing once more marks it once more, and it is used up in any case.
             self.ports.authorizations.use_invite(
                 session.name,
                 authorization.invite_id,
@@ -175,19 +172,14 @@ class Finisher:
                 expires_at=authorization.invite_expires_at,
             )
         if missing:
-            self._tell_missing(name, missing, session)
-        # An answer whose place was taken by a later authorization of the same account is kept, and never published.
+            self._alert_missing_scopes(name, missing, session)
+        # A response is kept, and never published, where a later authorization of the same account took its place.
         return self._end(
-            authorization,
-            AuthorizationState.CONNECTED,
-            "",
-            connection=str(name),
-            keep=not stands,
-            missing_scopes=missing,
+            authorization, AuthorizationState.CONNECTED, connection=str(name), keep=not has_it, missing_scopes=missing
         )
 
     def _unusable(self, authorization: Authorization, problem: str, session: Session) -> Authorization:
-        """End an authorization whose answer cannot become a connection; the answer is kept."""
+        """End an authorization whose response cannot become a connection; the response is kept."""
         self.ports.alerts.tell(
             "authorization.unusable",
             session.name,
@@ -197,7 +189,7 @@ class Finisher:
         return self._end(authorization, AuthorizationState.FAILED, problem, keep=True)
 
     def _unnamed(self, authorization: Authorization, session: Session, failure: Failure | None) -> Authorization:
-        """Leave an answered authorization whose account could not be asked for to the rotation function.
+        """Leave an answered authorization to the rotation function, as its account could not be named now.
 
         The tokens are real and stored, and only the account's name is missing: nobody has to authorize again.
         """
@@ -214,9 +206,9 @@ class Finisher:
             authorization, replace(authorization, lease_until=None), next_at=now + wait
         )
 
-    def _tell_what_is_odd(self, name: ConnectionName, grant: Grant, read: Issued, session: Session) -> None:
+    def _alert_oddities(self, name: ConnectionName, grant: Grant, read: Issued, session: Session) -> None:
         if read.oddities:
-            self.concluder.tell_odd(name, read)
+            self.concluder.alert_odd(name, read)
         if not session.provider.renews(grant) and read.life is not None:
             self.ports.alerts.tell(
                 "connection.cannot_refresh",
@@ -225,7 +217,7 @@ class Finisher:
                 next_command=f"tokensync invite {name.app} --for {name}",
             )
 
-    def _tell_missing(self, name: ConnectionName, missing: tuple[str, ...], session: Session) -> None:
+    def _alert_missing_scopes(self, name: ConnectionName, missing: tuple[str, ...], session: Session) -> None:
         minted = session.provider.grant_type is GrantType.CLIENT_CREDENTIALS
         self.ports.alerts.tell(
             "authorization.scopes_missing",
@@ -234,17 +226,17 @@ class Finisher:
             next_command=f"tokensync app show {name.app}" if minted else f"tokensync invite {name.app} --for {name}",
         )
 
-    def _standing_label(self, name: ConnectionName) -> str:
-        """Return the label that this account has had: a link without one takes none away."""
+    def _earlier_label(self, name: ConnectionName) -> str:
+        """Return the label that this account has had: a link without a label removes none."""
         record = self.ports.connections.get(name)
         return "" if record is None else record.label
 
-    def _stands(self, name: ConnectionName) -> bool:
-        """Return whether a connection of this name is in use: a stray authorization must not touch it."""
+    def _is_in_use(self, name: ConnectionName) -> bool:
+        """Return whether a connection of this name is in use: an authorization of a wrong account must not touch it."""
         record = self.ports.connections.get(name)
         return record is not None and record.status is not Status.QUARANTINED
 
-    def _tell_strange(self, authorization: Authorization, name: ConnectionName, *, following: str) -> None:
+    def _alert_quarantine(self, authorization: Authorization, name: ConnectionName, *, following: str) -> None:
         self.ports.alerts.tell(
             "connection.quarantined",
             str(name),
@@ -269,7 +261,7 @@ class Finisher:
         self,
         authorization: Authorization,
         outcome: AuthorizationState,
-        detail: str,
+        detail: str = "",
         *,
         connection: str = "",
         keep: bool = False,
@@ -288,22 +280,18 @@ class Finisher:
 
 
 def _grant(read: Issued, access_token: Secret, authorization: Authorization, session: Session, *, at: int) -> Grant:
-    """Return the grant that an answer brought, its account still unnamed."""
+    """Return the grant of a response, its account still unnamed."""
+    scopes = read.scopes
+    if scopes is None:  # RFC 6749 §5.1: what the link asked for was granted
+        scopes = session.app.scopes if session.provider.authorize.scope_separator is not None else ()
     return Grant(
         account_id="",
         label=authorization.label,
         access_token=access_token,
         refresh_token=read.refresh_token,
         token_type=read.token_type,
-        scopes=_granted(read, session),
+        scopes=scopes,
         obtained_at=at,
         access_expires_at=read.access_expires_at,
         refresh_expires_at=read.refresh_expires_at,
     )
-
-
-def _granted(read: Issued, session: Session) -> tuple[str, ...]:
-    """Return the granted scopes; RFC 6749 §5.1: where the answer is silent, what the link asked for was granted."""
-    if read.scopes is not None:
-        return read.scopes
-    return session.app.scopes if session.provider.authorize.scope_separator is not None else ()

@@ -1,13 +1,18 @@
-"""Signed, expiring texts: invites that operators send, and the state that goes through a provider's consent page."""
+"""Signed, expiring texts: invites that operators send, and the state that goes through a provider's consent page.
+
+https://itsdangerous.palletsprojects.com/en/stable/concepts/
+"""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import Signer as Signature
+from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 
 from tokensync.domain.authorization import AuthorizationKey, hashed
 from tokensync.domain.errors import BadRequest, InviteRefused
@@ -38,24 +43,45 @@ class State:
     expires_at: int
 
 
+class _Exact(Signature):
+    """HMAC-SHA256 under a key of each purpose. A signature has one spelling only.
+
+    The base class decodes it first, which passes over foreign characters and the unused bits of the last one.
+    """
+
+    default_digest_method = staticmethod(hashlib.sha256)
+    default_key_derivation = "hmac"
+
+    def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
+        return base64_encode(base64_decode(sig)) == sig and super().verify_signature(value, sig)
+
+
+# Signs nothing any more. An invite lives for 90 days at most: this can go 90 days after a stack was updated to a
+# version with `_Exact`, together with its entry in `_serializer` and `fixtures/links_2026_11.json`.
+class _Before(_Exact):
+    """How links were signed until November 2026: under the key itself, the purpose before the text."""
+
+    default_key_derivation = "none"
+
+    def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
+        return super().verify_signature(b"%b.%b" % (self.salt, want_bytes(value)), sig)
+
+
 class Signer:
-    """Signs and checks with HMAC-SHA256. Any of the keys may verify; the first signs. Keys are opaque bytes."""
+    """Signs and checks. Any of the keys may verify; the first signs. Keys are opaque bytes."""
 
     def __init__(self, keys: Sequence[Secret]) -> None:
         self._keys = [key.reveal().encode("utf-8") for key in keys]
 
     def invite(self, invite: Invite) -> str:
         """Return the signed text of an invite."""
-        return self._signed(
-            "invite",
-            {
-                "a": invite.app,
-                "e": invite.expires_at,
-                "i": invite.id,
-                "l": invite.label,
-                "f": invite.for_account,
-            },
-        )
+        return self._serializer("invite").dumps({
+            "a": invite.app,
+            "e": invite.expires_at,
+            "i": invite.id,
+            "l": invite.label,
+            "f": invite.for_account,
+        })  # fmt: skip
 
     def read_invite(self, text: str, *, app: str, now: int) -> Invite:
         """Check signature, expiry and app, in this order.
@@ -67,8 +93,8 @@ class Signer:
         return Invite(id=body["i"], app=app, expires_at=body["e"], label=body["l"], for_account=body["f"])
 
     def state(self, key: AuthorizationKey, *, expires_at: int) -> str:
-        """Return the `state` of a pending authorization."""
-        return self._signed("state", {"a": key.app, "e": expires_at, "n": key.nonce, "b": key.browser})
+        """Return the `state` of an authorization."""
+        return self._serializer("state").dumps({"a": key.app, "e": expires_at, "n": key.nonce, "b": key.browser})
 
     def read_state(self, text: str, *, app: str, now: int) -> State:
         """Check signature, expiry and app, in this order.
@@ -80,39 +106,31 @@ class Signer:
         return State(key=AuthorizationKey(app, body["b"], body["n"]), expires_at=body["e"])
 
     def operator(self, app: str) -> Secret:
-        """Return what stands for a browser's cookie where an operator, known by AWS credentials, authorizes by hand."""
-        return Secret(self._mac(self._keys[0], f"operator.{app}".encode("ascii")))
+        """Return the cookie of an operator, known by AWS credentials, who authorizes without a browser."""
+        return _derived(self._keys[0], f"operator.{app}")
 
     def installer(self, app: str, code: Secret) -> Secret:
         """Return a cookie for a browser that a provider sent without our state: the same for the same code."""
-        return Secret(self._mac(self._keys[0], f"installer.{app}.{code.reveal()}".encode("ascii")))
+        return _derived(self._keys[0], f"installer.{app}.{code.reveal()}")
 
-    def _signed(self, purpose: str, body: dict[str, Any]) -> str:
-        # As UTF-8: escapes would make a label or an account id of another script six times as long.
-        payload = _b64(json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass"))
-        return f"{payload}.{self._mac(self._keys[0], f'{purpose}.{payload}'.encode('ascii'))}"
+    def _serializer(self, purpose: str) -> URLSafeSerializer:
+        # itsdangerous signs with the last of its keys.
+        return URLSafeSerializer(self._keys[::-1], salt=purpose, signer=_Exact, fallback_signers=[_Before])
 
     def _verified(
         self, purpose: str, text: str, *, app: str, now: int, refused: type[BadRequest | InviteRefused]
     ) -> dict[str, Any]:
-        payload, dot, signature = text.partition(".")
-        if not dot or len(text) > _LONGEST or not text.isascii():
+        if "." not in text or len(text) > _LONGEST or not text.isascii():
             raise refused(f"this is no {purpose}")
-        message = f"{purpose}.{payload}".encode("ascii")
-        # Every key is tried whatever the first says, so that time tells nothing about which one signed.
-        matches = [hmac.compare_digest(self._mac(key, message), signature) for key in self._keys]
-        if not any(matches):
-            raise refused(f"the signature of this {purpose} does not hold")
-        body: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        try:
+            body: dict[str, Any] = self._serializer(purpose).loads(text)
+        except BadData:
+            raise refused(f"the signature of this {purpose} does not hold") from None
         if body["e"] <= now:
             raise refused(f"this {purpose} has expired", signed=True)
         if body["a"] != app:
             raise refused(f"this {purpose} belongs to another app", signed=True)
         return body
-
-    @staticmethod
-    def _mac(key: bytes, message: bytes) -> str:
-        return _b64(hmac.new(key, message, hashlib.sha256).digest())
 
 
 def invite_url(base_url: str, signer: Signer, invite: Invite) -> str:
@@ -125,14 +143,13 @@ def verifier_of(key: AuthorizationKey, cookie: Secret) -> Secret:
 
     It is derived, not stored: from the browser's own 128 random bits, which the table knows as a hash alone.
     """
-    message = f"verifier.{key.nonce}".encode("ascii")
-    return Secret(_b64(hmac.new(cookie.reveal().encode("utf-8"), message, hashlib.sha256).digest()))
+    return _derived(cookie.reveal().encode("utf-8"), f"verifier.{key.nonce}")
 
 
 def browser_of(cookie: Secret) -> str:
-    """Return the hash under which a browser stands in states and in the table."""
+    """Return the hash by which states and the table know a browser."""
     return hashed(f"browser.{cookie.reveal()}")
 
 
-def _b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+def _derived(key: bytes, message: str) -> Secret:
+    return Secret(base64_encode(hmac.digest(key, message.encode("ascii"), "sha256")).decode("ascii"))

@@ -1,7 +1,7 @@
-"""Gives an answer to a code that came as a message its place, on the authorization that it belongs to.
+"""Puts the response to a code that came as a message onto the authorization that it belongs to.
 
-The worker does this with a message of the queue, and `recover` with a dead letter. Who holds such a message holds the
-only copy of tokens that are real: nobody gave the answer a place before, or the message would be gone.
+The worker does this with a message of the queue, and `recover` with a dead letter. Such a message is the only copy of
+real tokens: it exists because the table did not take the response.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Redelivery:
-    """Places answers to codes. Thread-safe: it holds ports and no state."""
+    """Places the sealed responses to codes."""
 
     ports: Ports
     restored: RestoredTable
 
     def place(self, key: AuthorizationKey, answer: bytes, *, fence: int) -> AuthorizationState:
-        """Place the sealed answer that the holder of `fence` got; return how its authorization stands.
+        """Place the sealed response that the holder of `fence` got; return the state of its authorization.
 
-        Anything but WORKING: it ended by an answer that found its place after all.
+        Any state but WORKING means that the authorization has ended already.
 
         Raises:
             FenceLost, StoreUnavailable, UnknownApp, InvalidApp: the message has to come again.
@@ -39,7 +39,7 @@ class Redelivery:
             self.ports.authorizations.put(authorization)
         working = authorization
         if authorization.outcome is AuthorizationState.WAITING and authorization.fence < fence:
-            # The table comes from a backup of before the code was presented: it was after the beginning.
+            # The table comes from a backup that was made after the beginning and before the code was presented.
             working = replace(
                 authorization, fence=fence, consumed_at=authorization.created_at, outcome=AuthorizationState.WORKING
             )
@@ -49,15 +49,15 @@ class Redelivery:
             or working.fence != fence
         ):
             return working.outcome
-        # Due when the callback's own lease ends; before that nobody could take it up.
+        # Due when the callback's own lease ends; before that no worker could lease it.
         due = max(now, (working.lease_until or 0) + 1)
         placed = replace(working, sealed_answer=answer, received_at=now, table=self.restored.id())
         return self.ports.authorizations.write(authorization, placed, next_at=due).outcome
 
     def _made_anew(self, key: AuthorizationKey, *, fence: int) -> Authorization:
-        """Return the authorization of an answer whose own has expired, or is younger than the table's backup.
+        """Return a new authorization for a response whose own has expired, or is younger than the table's backup.
 
-        When it was given is not known any more: it takes the place of no other authorization.
+        The time of the consent is not known any more, so it counts as older than every other authorization.
         """
         app, now = self.ports.apps.get(key.app), self.ports.clock.now()
         return Authorization(

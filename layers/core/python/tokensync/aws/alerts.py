@@ -1,4 +1,4 @@
-"""Alerts, see `tokensync.domain.runtime.Alerts`: a message to the subscribers, and a metric that an alarm watches."""
+"""Alerts in SNS and CloudWatch, see `tokensync.domain.runtime.Alerts`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _SUBJECT_CHARACTERS = 99  # SNS: fewer than 100 ASCII characters, without line b
 
 
 class SnsAlerts:
-    """Tells operators. The metric is written even when the topic cannot be reached."""
+    """Sends each alert as a message to the subscribers and as a metric that an alarm watches.
+
+    The metric is written even if the topic cannot be reached.
+    """
 
     def __init__(self, client: SNSClient, topic_arn: str, *, stack: str, service: str, log: Log) -> None:
         self._client = client
@@ -29,7 +32,7 @@ class SnsAlerts:
         self._log = log
 
     def tell(self, kind: str, subject: str, *, detail: str, next_command: str, link: str = "") -> None:
-        """Tell once about a connection or an app, by name only, with the command that mends it. It never raises."""
+        """Send one message about a connection or an app, by name only, with the command that mends it; never raise."""
         # The embedded metric format: a line on standard output that CloudWatch Logs turns into a metric.
         with single_metric(
             name=METRIC,
@@ -41,12 +44,12 @@ class SnsAlerts:
             metric.add_metadata("kind", kind)
             metric.add_metadata("subject", subject)
         self._log.warning("alert.raised", kind=kind, subject=subject, detail=detail, next_command=next_command)
-        told = "\n\n".join(filter(None, (f"{kind}: {subject}", detail, f"Next: {next_command}", link)))
+        message = "\n\n".join(filter(None, (f"{kind}: {subject}", detail, f"Next: {next_command}", link)))
         try:
             self._client.publish(
                 TopicArn=self._topic_arn,
                 Subject=_subject(f"{self._stack}: {kind} {subject}"),
-                Message=f"{told}\n\nStack: {self._stack}\n",
+                Message=f"{message}\n\nStack: {self._stack}\n",
             )
         except FOREIGN as error:
             self._log.warning("alert.not_sent", kind=kind, subject=subject, code=code_of(error))

@@ -1,7 +1,8 @@
-"""The secrets that hold the apps' client ids and client secrets."""
+"""The apps' registrations in Secrets Manager: client ids, client secrets and settings."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tokensync.aws.clients import translated
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Taken(TokensyncError):
-    """A secret of that name exists, or is scheduled for deletion."""
+    """A secret of that name exists, perhaps scheduled for deletion."""
 
 
 _ABSENT: Mapping[str, type[TokensyncError]] = {
@@ -32,7 +33,7 @@ _CREATE: Mapping[str, type[TokensyncError]] = {
 
 
 class AppSecrets:
-    """Reads them for the functions, and keeps them for the command line."""
+    """One secret for each app. Each method raises StoreUnavailable if AWS did not acknowledge."""
 
     def __init__(self, client: SecretsManagerClient, *, prefix: str, stack: str) -> None:
         self._client = client
@@ -45,20 +46,18 @@ class AppSecrets:
         Raises:
             UnknownApp: there is none.
             InvalidApp: it holds bytes and no text.
-            StoreUnavailable: it could not be read now.
         """
         with translated("GetSecretValue", _ABSENT, StoreUnavailable):
-            answer = self._client.get_secret_value(SecretId=self._name(name))
-        if "SecretString" not in answer:
+            read = self._client.get_secret_value(SecretId=self._name(name))
+        if "SecretString" not in read:
             raise InvalidApp(f"the secret of app {name} holds no text")
-        return answer["SecretString"]
+        return read["SecretString"]
 
     def create(self, app: App) -> None:
-        """Create the secret with our tag; one of ours that stands there is restored and overwritten.
+        """Create the secret with our tag; one that has it already is restored and overwritten.
 
         Raises:
             InvalidApp: a secret of that name is not this stack's.
-            StoreUnavailable: AWS did not acknowledge.
         """
         try:
             with translated("CreateSecret", _CREATE, StoreUnavailable):
@@ -76,31 +75,23 @@ class AppSecrets:
 
         Raises:
             UnknownApp: there is no such secret.
-            StoreUnavailable: AWS did not acknowledge.
         """
         with translated("PutSecretValue", _ABSENT, StoreUnavailable):
             self._client.put_secret_value(SecretId=self._name(app.name), SecretString=app.to_json())
 
     def delete(self, name: str) -> None:
-        """Schedule the secret for deletion, unless it is gone already.
-
-        Raises:
-            StoreUnavailable: AWS did not acknowledge.
-        """
-        try:
-            with translated("DeleteSecret", _ABSENT, StoreUnavailable):
-                self._client.delete_secret(SecretId=self._name(name))
-        except UnknownApp:
-            return
+        """Schedule the secret for deletion, unless it is gone already."""
+        with suppress(UnknownApp), translated("DeleteSecret", _ABSENT, StoreUnavailable):
+            self._client.delete_secret(SecretId=self._name(name))
 
     def _bring_back(self, app: App) -> None:
         with translated("DescribeSecret", _ABSENT, StoreUnavailable):
-            standing = self._client.describe_secret(SecretId=self._name(app.name))
-        if {"Key": STACK_TAG, "Value": self._stack} not in standing.get("Tags", []):
+            found = self._client.describe_secret(SecretId=self._name(app.name))
+        if {"Key": STACK_TAG, "Value": self._stack} not in found.get("Tags", []):
             raise InvalidApp(f"the secret {self._name(app.name)} was not made by this stack")
-        if standing.get("DeletedDate") is not None:
+        if found.get("DeletedDate") is not None:
             with translated("RestoreSecret", {}, StoreUnavailable):
-                self._client.restore_secret(SecretId=standing["ARN"])
+                self._client.restore_secret(SecretId=found["ARN"])
         self.write(app)
 
     def _name(self, app: str) -> str:

@@ -1,4 +1,4 @@
-"""The registered apps, see `tokensync.domain.ports.Apps`: registrations are secrets, directory and state are items."""
+"""The registered apps in Secrets Manager and DynamoDB, see `tokensync.domain.ports.Apps`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from tokensync.aws.dynamodb import Change, ConditionFailed, DynamoTable
-from tokensync.aws.items import from_attribute
 from tokensync.domain.app import App, AppState
 from tokensync.domain.connection import SCHEMA
 from tokensync.domain.errors import InvalidApp, StoreUnavailable, UnknownApp
@@ -16,17 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tokensync.aws.app_secrets import AppSecrets
-    from tokensync.aws.items import Item
+    from tokensync.aws.dynamodb import Item
     from tokensync.domain.runtime import Clock
 
-# A registration that was read stands for so long: a batch costs one read, and a new client secret is seen soon.
+# A registration is read again after so long: a batch costs one read, and a new client secret is seen soon.
 CACHE_SECONDS = 60.0
 _DIRECTORY = "apps"
 _WINDOW_TRIES = 3
 
 
 class AwsApps:
-    """The apps of one stack."""
+    """The apps of one stack: registrations are secrets, the directory and the running state are items.
+
+    The errors are those that the port names. `register`, `update` and `remove` are the command line's: they raise
+    StoreUnavailable if AWS did not acknowledge, and can be repeated.
+    """
 
     def __init__(self, secrets_of_apps: AppSecrets, table: DynamoTable, clock: Clock) -> None:
         self._secrets = secrets_of_apps
@@ -38,14 +41,10 @@ class AwsApps:
     def names(self) -> Iterator[str]:
         """Yield the names of all registered apps, in order."""
         for item in self._table.in_order(_DIRECTORY):
-            yield from_attribute(item["sk"])
+            yield item["sk"]
 
     def get(self, name: str, *, fresh: bool = False) -> App:
-        """Return an app with its client secret, read now where `fresh`, else at most CACHE_SECONDS ago.
-
-        Raises:
-            UnknownApp, InvalidApp, StoreUnavailable: as the port says.
-        """
+        """Return an app with its client secret, read now if `fresh`, else at most CACHE_SECONDS ago."""
         now = self._clock.monotonic()
         with self._lock:
             app, until = self._read.get(name, (None, 0.0))
@@ -57,20 +56,12 @@ class AwsApps:
         return app
 
     def state(self, name: str) -> AppState:
-        """Return the running state, strongly consistent.
-
-        Raises:
-            UnknownApp, StoreUnavailable: as the port says.
-        """
+        """Return the running state, strongly consistent."""
         return _state(name, self._table.get(_key(name)))
 
     def pause(self, name: str, *, why: str, now: int) -> bool:
-        """Pause an app; tell whether it ran until now.
-
-        Raises:
-            UnknownApp, StoreUnavailable: as the port says.
-        """
-        # A repeated request whose first answer was lost must still tell the owner: its own mark stands there.
+        """Pause an app; return whether it was running until now."""
+        # boto3 repeats a request whose response was lost; by this mark the repetition knows that the first one paused.
         mark = secrets.token_hex(8)
         change = Change(
             condition="attribute_exists(#pk) AND attribute_not_exists(#paused)",
@@ -80,15 +71,11 @@ class AwsApps:
             self._table.update(_key(name), change)
         except ConditionFailed as failed:
             _state(name, failed.item)
-            return failed.item is not None and failed.item.get("pause_mark") == {"S": mark}
+            return failed.item is not None and failed.item.get("pause_mark") == mark
         return True
 
     def resume(self, name: str, *, now: int) -> bool:
-        """Let an app run again, with a new window for the breaker; tell whether it was paused.
-
-        Raises:
-            UnknownApp, StoreUnavailable: as `pause`.
-        """
+        """Let an app run again, with a new window for the breaker; return whether it was paused."""
         change = Change(
             condition="attribute_exists(#pk) AND attribute_exists(#paused)",
             set={"resumed_at": now, "window_started": now, "tried": 0, "refused": 0},
@@ -102,11 +89,7 @@ class AwsApps:
         return True
 
     def count(self, name: str, *, tried: int, refused: int, now: int, window: int) -> AppState:
-        """Add to the counters of the breaker's window, or begin a new window when the last is over; return them.
-
-        Raises:
-            UnknownApp, StoreUnavailable: as the port says.
-        """
+        """Add to the counters of the breaker's window, or begin a new window if the last is over; return them."""
         within = Change(
             condition="attribute_exists(#pk) AND #window_started > :over",
             compute={"tried": "#tried + :tried", "refused": "#refused + :refused"},
@@ -117,7 +100,7 @@ class AwsApps:
             set={"window_started": now, "tried": tried, "refused": refused},
             values={"over": now - window},
         )
-        # Another worker may begin the window between the two: then the first holds.
+        # Another worker may begin the window between the two: then the first condition is true.
         for change in (within, anew) * _WINDOW_TRIES:
             try:
                 return _state(name, self._table.update(_key(name), change))
@@ -126,13 +109,12 @@ class AwsApps:
         raise StoreUnavailable(f"the counters of app {name} could not be agreed on")
 
     def register(self, app: App) -> None:
-        """Register a new app: its secret first, so that whatever the directory names can be read.
+        """Register a new app: its secret first, so that every app that the directory names can be read.
 
         A registration that ended half-way is completed, one that was removed is brought back with the new values.
 
         Raises:
             InvalidApp: it is registered already, or a secret of that name is not this stack's.
-            StoreUnavailable: AWS did not acknowledge; register it again.
         """
         if self._table.get(_key(app.name)) is not None:
             raise InvalidApp(f"app {app.name} is registered already")
@@ -149,7 +131,6 @@ class AwsApps:
 
         Raises:
             UnknownApp: not registered.
-            StoreUnavailable: AWS did not acknowledge; update it again.
         """
         change = Change(condition="attribute_exists(#pk)", set={"provider": app.provider})
         self.state(app.name)
@@ -161,13 +142,12 @@ class AwsApps:
         self._forget(app.name)
 
     def remove(self, name: str) -> None:
-        """Remove an app: the directory first, so that it never names what cannot be read.
+        """Remove an app: from the directory first, so that it never names what cannot be read.
 
         The secret is scheduled for deletion with AWS's recovery window.
 
         Raises:
             UnknownApp: not registered.
-            StoreUnavailable: AWS did not acknowledge; remove it again.
         """
         try:
             self.state(name)
@@ -192,4 +172,4 @@ def _state(name: str, item: Item | None) -> AppState:
     if item is None:
         raise UnknownApp(f"app {name} is not registered")
     known = ("provider", "paused", "paused_at", "resumed_at", "window_started", "tried", "refused")
-    return AppState(name=name, **{key: from_attribute(item[key]) for key in known if key in item})
+    return AppState(name=name, **{key: item[key] for key in known if key in item})

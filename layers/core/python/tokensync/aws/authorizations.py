@@ -1,4 +1,4 @@
-"""The pending authorizations in DynamoDB, see `tokensync.domain.ports.Authorizations`."""
+"""The authorizations in DynamoDB, see `tokensync.domain.ports.Authorizations`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tokensync.aws.dynamodb import DUE, Change, ConditionFailed, DynamoTable, difference, key_of
+from tokensync.aws.dynamodb import DUE, Change, ConditionFailed, DynamoTable, difference, in_notation, key_of
 from tokensync.aws.items import (
     DAY,
     authorization_attributes,
     authorization_from,
     authorization_key,
-    from_attribute,
     partition,
     schema_of,
-    to_attribute,
 )
 from tokensync.domain.authorization import Authorization, AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import SCHEMA
@@ -27,19 +25,22 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-    from tokensync.aws.items import Item
+    from tokensync.aws.dynamodb import Item
 
 _SCHEMA_IS_OURS = "(attribute_not_exists(#schema) OR #schema <= :ours)"
 
 
 class DynamoAuthorizations:
-    """Used up, codes marked and invites checked in one transaction."""
+    """Uses an authorization up, marks its code and checks its invite in one transaction.
+
+    The errors are those that the port names.
+    """
 
     def __init__(self, table: DynamoTable) -> None:
         self._table = table
 
     def put(self, authorization: Authorization) -> None:
-        """Store a new pending authorization; one that stands under its key stays as it is."""
+        """Store a new authorization; one that exists under its key stays as it is."""
         with contextlib.suppress(ConditionFailed):
             self._table.put(
                 authorization_key(authorization.key), authorization_attributes(authorization), only_new=True
@@ -67,10 +68,6 @@ class DynamoAuthorizations:
         """Use it up in one write that also marks the code as presented.
 
         It is read first: most repetitions end there, and the transaction needs to know its invite.
-
-        Raises:
-            AlreadyConsumed: as the port says.
-            NewerSchema: its schema is newer than ours; nothing was written.
         """
         item = self._table.get(authorization_key(key))
         if item is None:
@@ -108,12 +105,7 @@ class DynamoAuthorizations:
         return after
 
     def write(self, before: Authorization, after: Authorization, *, next_at: int | None) -> Authorization:
-        """Write what differs, on condition of the fence.
-
-        Raises:
-            FenceLost: as the port says.
-            NewerSchema: a newer version wrote it under the same fence.
-        """
+        """Write what differs, on condition of the fence."""
         changed, removed = difference(authorization_attributes(before), authorization_attributes(after))
         if next_at is None:
             removed = (*removed, "next_at", DUE)
@@ -133,12 +125,7 @@ class DynamoAuthorizations:
             raise FenceLost("another holder took the authorization over") from None
 
     def lease(self, key: AuthorizationKey, *, now: int, until: int) -> Authorization:
-        """Take over an answered authorization whose callback died.
-
-        Raises:
-            NotLeased: as the port says.
-            NewerSchema: its schema is newer than ours; nothing was written.
-        """
+        """Take over an answered authorization whose callback died."""
         mark = secrets.token_hex(8)  # as for a connection's lease: a repeated request knows its own
         change = Change(
             condition="attribute_exists(#sealed_answer) AND #outcome = :working"
@@ -155,7 +142,7 @@ class DynamoAuthorizations:
             raise NotLeased("there is no such authorization")
         _check_schema(item)
         authorization = authorization_from(item)
-        if "lease_mark" in item and from_attribute(item["lease_mark"]) == mark:
+        if item.get("lease_mark") == mark:
             return authorization
         if authorization.sealed_answer is None or authorization.outcome is not AuthorizationState.WORKING:
             raise NotLeased("nothing was answered, or it is finished")
@@ -168,7 +155,7 @@ class DynamoAuthorizations:
                 yield authorization
 
     def invite_is_used(self, app: str, invite_id: str) -> bool:
-        """Return whether a connection stands through this invite."""
+        """Return whether a connection was made through this invite."""
         return self._table.get(_invite_key(app, invite_id)) is not None
 
     def use_invite(self, app: str, invite_id: str, *, now: int, expires_at: int) -> None:
@@ -181,8 +168,7 @@ class DynamoAuthorizations:
         return {
             "Put": {
                 "TableName": self._table.name,
-                "Item": key_of((partition(app), f"code#{code}"))
-                | {name: to_attribute(value) for name, value in mark.items()},
+                "Item": key_of((partition(app), f"code#{code}")) | in_notation(mark),
                 "ConditionExpression": "attribute_not_exists(pk)",
             }
         }

@@ -1,7 +1,4 @@
-"""The boto3 clients, with timeouts that fit into a function's life.
-
-Foreign errors become ours here. Only AWS's code goes into the text: its message may quote what was sent.
-"""
+"""The boto3 clients, with timeouts that fit into a function's life, and the translation of their errors."""
 
 from __future__ import annotations
 
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from tokensync.domain.errors import TokensyncError
-
 
 # Seconds. Three tries of connect and read, with waits of at most 1 and 2 seconds between them, take 18 seconds at
 # worst: less than the shortest life of a function, and the lease outlives the function in any case.
@@ -60,12 +56,12 @@ def aws_clients(session: boto3.Session | None = None, *, endpoint_url: str | Non
     )
 
 
-# All that a client call can raise: AWS refused, the network or our side failed, or the answer was no AWS answer.
+# All that a client call can raise: AWS refused, the network or our side failed, or the response was none of AWS.
 FOREIGN = (ClientError, BotoCoreError, ResponseParserError)
 
 
 def code_of(error: ClientError | BotoCoreError | ResponseParserError) -> str:
-    """Return AWS's error code, or the type's name where no answer of AWS was read."""
+    """Return AWS's error code, or the type's name where no response of AWS was read."""
     if isinstance(error, ClientError):
         return error.response["Error"].get("Code") or "NoCode"
     return type(error).__name__
@@ -75,7 +71,10 @@ def code_of(error: ClientError | BotoCoreError | ResponseParserError) -> str:
 def translated(
     operation: str, by_code: Mapping[str, type[TokensyncError]], otherwise: type[TokensyncError]
 ) -> Iterator[None]:
-    """Raise our error for a foreign one: the one that `by_code` names for AWS's code, else `otherwise`."""
+    """Raise our error for a foreign one: the one that `by_code` names for AWS's code, else `otherwise`.
+
+    Only the code goes into its text: AWS's message may quote what was sent.
+    """
     try:
         yield
     except FOREIGN as error:

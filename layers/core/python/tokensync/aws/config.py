@@ -20,7 +20,7 @@ class BadEnvironment(TokensyncError):
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What both functions know of their stack."""
+    """What both functions know about their stack."""
 
     stack: str
     prefix: str
@@ -34,7 +34,7 @@ class Config:
 
 @dataclass(frozen=True, kw_only=True)
 class CallbackConfig(Config):
-    """The callback function's. An empty `public_url` means the request's own domain."""
+    """The callback function's variables. An empty `public_url` means the request's own domain."""
 
     public_url: str
     invite_key: str
@@ -42,14 +42,14 @@ class CallbackConfig(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class RotationConfig(Config):
-    """The rotation function's. `claim_seconds`: until a connection that was queued in vain is queued again."""
+    """The rotation function's variables. After `claim_seconds` a connection that was queued in vain is queued again."""
 
     claim_seconds: int
     dead_letter_queue_url: str
 
 
 class _Reader:
-    """Reads variables and remembers what is wrong with them, so that one start tells of all."""
+    """Reads variables and collects what is wrong with them, so that one error names them all."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment

@@ -13,7 +13,6 @@ from tokensync.aws.items import (
     connection_attributes,
     connection_from,
     connection_key,
-    from_attribute,
     lookup_key,
     partition,
     schema_of,
@@ -26,7 +25,7 @@ from tokensync.domain.work import DueKey
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tokensync.aws.items import Item
+    from tokensync.aws.dynamodb import Item
 
 _PAGE = 200  # keys of the due index fetched at once
 # What a takeover computes, keeps or clears by itself, whatever the new grant's record says.
@@ -46,7 +45,7 @@ class _NotBelow(Exception):
 
 
 class DynamoConnections:
-    """Every method but the reads is one conditional write."""
+    """Every method but the reads is one conditional write. The errors are those that the port names."""
 
     def __init__(self, table: DynamoTable) -> None:
         self._table = table
@@ -61,17 +60,13 @@ class DynamoConnections:
         yield from map(connection_from, self._table.in_order(partition(app), "connection#"))
 
     def lease(self, name: ConnectionName, *, now: int, until: int, even_if_not_due: bool = False) -> Connection:
-        """Take the lease where the record is due and no lease stands.
-
-        Raises:
-            NotLeased, UnknownConnection, NewerSchema: as the port says.
-        """
-        # boto3 repeats a request whose answer was lost; by its mark a holder knows the lease it took the first time.
+        """Take the lease if the record is due and no lease is running."""
+        # boto3 repeats a request whose answer was lost; by this mark a holder knows the lease it took the first time.
         mark = secrets.token_hex(8)
-        free = "(attribute_not_exists(#lease_until) OR #lease_until < :now)"
-        due = "" if even_if_not_due else " AND #refresh_at <= :now"
+        lease_is_free = "(attribute_not_exists(#lease_until) OR #lease_until < :now)"
+        is_due = "" if even_if_not_due else " AND #refresh_at <= :now"
         change = Change(
-            condition=f"attribute_exists(#pk) AND #schema <= :ours AND {free}{due}",
+            condition=f"attribute_exists(#pk) AND #schema <= :ours AND {lease_is_free}{is_due}",
             set={"lease_until": until, "lease_mark": mark},
             compute={"fence": "#fence + :one"},
             values={"ours": SCHEMA, "now": now, "one": 1},
@@ -81,19 +76,14 @@ class DynamoConnections:
         except ConditionFailed as failed:
             item = self._known(name, failed.item)
         record = connection_from(item)
-        if "lease_mark" in item and from_attribute(item["lease_mark"]) == mark:
+        if item.get("lease_mark") == mark:
             return record
         if record.lease_until is not None and record.lease_until >= now:
             raise NotLeased(f"{name} is leased by another", record.lease_until)
         raise NotLeased(f"{name} is not due")
 
     def write(self, before: Connection, after: Connection) -> Connection:
-        """Write what differs, on condition of the fence.
-
-        Raises:
-            FenceLost: as the port says.
-            NewerSchema: a newer version wrote the record under the same fence.
-        """
+        """Write what differs, on condition of the fence."""
         after = replace(after, history=after.history[-HISTORY_LENGTH:])
         changed, removed = difference(connection_attributes(before), connection_attributes(after))
         if after.due.next_at is None:
@@ -119,11 +109,7 @@ class DynamoConnections:
     def take_over(
         self, grant_holder: Connection, *, until: int, over: int | None = None, floor: int = 0
     ) -> tuple[Connection, Connection | None]:
-        """Give an account a new grant, whoever holds it.
-
-        Raises:
-            FenceLost, NewerSchema: as the port says.
-        """
+        """Give an account a new grant, although another may hold the lease."""
         if floor:
             # DynamoDB's expressions know no maximum: below the floor first, then as ever.
             try:
@@ -141,15 +127,12 @@ class DynamoConnections:
             _NotBelow: one of them is not.
         """
         name = grant_holder.name
-        brought = {
-            attribute: value
-            for attribute, value in connection_attributes(grant_holder).items()
-            if attribute not in _NOT_BROUGHT
-        }
+        attributes = connection_attributes(grant_holder)
+        brought = {attribute: value for attribute, value in attributes.items() if attribute not in _NOT_BROUGHT}
         if grant_holder.due.next_at is not None:
             brought[DUE] = DUE
         absent = tuple(attribute for attribute in (*_BROUGHT_OR_REMOVED, DUE) if attribute not in brought)
-        # Both need the old record: the number before this one, and until when its lease stood. One call gives either
+        # Both need the old record: the number before this one, and until when its lease ran. One call returns either
         # the old or the new, so the new is computed as DynamoDB does.
         number = ":floor" if floor else "if_not_exists(#allocated, :zero) + :one"
         fence = ":floor" if floor else "if_not_exists(#fence, :zero) + :one"
@@ -164,7 +147,7 @@ class DynamoConnections:
                 "fence": fence,
                 "allocated": number,
                 "generation": number,
-                # Whoever held the lease may publish an older token until it ends.
+                # The holder of the lease may publish an older token until it ends.
                 "compare_at": "if_not_exists(#lease_until, :zero) + :one",
                 "history": "list_append(if_not_exists(#history, :none), :entries)",
             },
@@ -178,7 +161,7 @@ class DynamoConnections:
                 "one": 1,
                 **({"floor": floor} if floor else {}),
                 "none": (),
-                "entries": grant_holder.history,
+                "entries": attributes["history"],
                 **({"over": over} if over else {}),
             },
         )
@@ -214,11 +197,7 @@ class DynamoConnections:
         return new, stood
 
     def replace_standing(self, name: ConnectionName, *, seen: bytes, sealed: bytes | None) -> bool:
-        """Replace what a consumer knows the connection by where it still is `seen`; tell whether it was.
-
-        Raises:
-            NewerSchema: as the port says.
-        """
+        """Replace what a consumer knows the connection by if it still is `seen`; return whether it was."""
         change = Change(
             condition="#schema <= :ours AND #sealed_consumer = :seen",
             set={} if sealed is None else {"sealed_consumer": sealed},
@@ -230,48 +209,28 @@ class DynamoConnections:
         except ConditionFailed as failed:
             if failed.item is None:
                 return False
-            # boto3 repeats a request whose answer was lost: then it stands already.
+            # boto3 repeats a request whose answer was lost: the first one has written it already.
             return connection_from(self._known(name, failed.item)).consumer.sealed_consumer == sealed
         return True
 
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
-        """Make the token's refresh due now if its generation is still this one.
-
-        Raises:
-            UnknownConnection: as the port says.
-            NewerSchema: the record's schema is newer than ours; nothing was written.
-        """
+        """Make the token's refresh due now if its generation is still this one; return whether it was."""
         change = Change(
             condition="attribute_exists(#pk) AND #schema <= :ours AND #generation = :generation",
             set={"refresh_at": now, "renew_at": now, "next_at": now, DUE: DUE},
             values={"ours": SCHEMA, "generation": generation},
         )
-        try:
-            self._table.update(connection_key(name), change)
-        except ConditionFailed as failed:
-            self._known(name, failed.item)
-            return False
-        return True
+        return self._met(name, change)
 
     def note_deauthorized(self, name: ConnectionName, *, at: int, now: int) -> bool:
-        """Mark that the account ended its authorization, unless the grant is newer or the connection disconnected.
-
-        Raises:
-            UnknownConnection: as the port says.
-            NewerSchema: the record's schema is newer than ours; nothing was written.
-        """
+        """Mark that the account ended its authorization, unless the grant is newer or the connection disconnected."""
         change = Change(
             condition="attribute_exists(#pk) AND #schema <= :ours AND #status <> :disconnected"
             " AND (attribute_not_exists(#authorized_at) OR #authorized_at < :at)",
             set={"deauthorized_at": at, "refresh_at": now, "next_at": now, DUE: DUE},
             values={"ours": SCHEMA, "disconnected": Status.DISCONNECTED, "at": at},
         )
-        try:
-            self._table.update(connection_key(name), change)
-        except ConditionFailed as failed:
-            self._known(name, failed.item)
-            return False
-        return True
+        return self._met(name, change)
 
     def set_aside(self, name: ConnectionName, *, fence: int, why: str, sealed: bytes, now: int) -> None:
         """Keep an answer that has no place on the record, for 30 days."""
@@ -281,35 +240,44 @@ class DynamoConnections:
     def aside(self, name: ConnectionName, *, fence: int) -> bytes | None:
         """Return the answer that was set aside under this fence, or None."""
         item = self._table.get(aside_key(name, fence))
-        if item is None or from_attribute(item["why"]) not in UNPLACED:
+        if item is None or item["why"] not in UNPLACED:
             return None
-        return bytes(from_attribute(item["sealed"]))
+        return bytes(item["sealed"])
 
     def index(self, name: ConnectionName, keys: Iterable[str]) -> None:
-        """Note by what else the provider's notices name this account."""
+        """Note by what else the provider's webhooks name this account."""
         for key in keys:
             self._table.put(lookup_key(name.app, key), {"schema": SCHEMA, "account": name.account})
 
     def find(self, app: str, key: str) -> ConnectionName | None:
         """Return the connection that was noted under a key, or None."""
         item = self._table.get(lookup_key(app, key))
-        return None if item is None else ConnectionName(app, from_attribute(item["account"]))
+        return None if item is None else ConnectionName(app, item["account"])
 
     def fewer_than(self, app: str, count: int) -> bool:
-        """Return whether an app has fewer than `count` connections; what was removed counts no more."""
+        """Return whether an app has fewer than `count` connections; without those that were removed."""
         return self._table.count(partition(app), "connection#", without="removed_at", at_most=count) < count
 
     def due(self, *, now: int) -> Iterator[DueKey]:
         """Yield the keys whose `next_at` <= now, oldest first, page by page."""
         for item in self._table.due(now=now, page=_PAGE):
-            yield DueKey(from_attribute(item["pk"]), from_attribute(item["sk"]), from_attribute(item["next_at"]))
+            yield DueKey(item["pk"], item["sk"], item["next_at"])
 
     def claim(self, key: DueKey, *, until: int) -> bool:
-        """Move a due key's `next_at` on, if it is still what the key says."""
+        """Move a due key's `next_at` on, if it is still what the key says; return whether it was."""
         change = Change(condition="#next_at = :seen", set={"next_at": until}, values={"seen": key.next_at})
         try:
             self._table.update((key.partition_key, key.sort_key), change)
         except ConditionFailed:
+            return False
+        return True
+
+    def _met(self, name: ConnectionName, change: Change) -> bool:
+        """Change a record; return whether its condition was met."""
+        try:
+            self._table.update(connection_key(name), change)
+        except ConditionFailed as failed:
+            self._known(name, failed.item)
             return False
         return True
 

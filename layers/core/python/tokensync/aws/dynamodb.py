@@ -1,16 +1,17 @@
-"""One DynamoDB table: consistent reads and conditional writes, with foreign errors translated."""
+"""One DynamoDB table: consistent reads and conditional writes of items as plain values."""
 
 from __future__ import annotations
 
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer  # noqa: TID251 -- DynamoDB's notation, no client
 from botocore.exceptions import ClientError
 
 from tokensync.aws.clients import translated
-from tokensync.aws.items import to_attribute
 from tokensync.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -19,14 +20,48 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UpdateTypeDef
 
-    from tokensync.aws.items import Item
-
+Item: TypeAlias = dict[str, Any]  # attributes by name, as plain values
 DUE = "due"  # the index's name, its hash key's name and that key's only value
 _PLACEHOLDER = re.compile(r"#(\w+)")
 
 
+class _Serializer(TypeSerializer):
+    """Refuses None: it is stored as absence, which conditions ask for."""
+
+    def _serialize_null(self, value: None) -> bool:
+        raise TypeError(f"{value} is not stored")
+
+
+class _Deserializer(TypeDeserializer):
+    """Gives whole numbers and bytes as Python has them, where boto3's own gives Decimal and Binary."""
+
+    def _deserialize_n(self, value: str) -> int | Decimal:
+        number = Decimal(value)
+        return int(number) if number == number.to_integral_value() else number
+
+    def _deserialize_b(self, value: bytes) -> bytes:
+        return bytes(value)
+
+
+_SERIALIZER, _DESERIALIZER = _Serializer(), _Deserializer()
+
+
+def in_notation(item: Item) -> dict[str, Any]:
+    """Return an item in DynamoDB's notation, each value under the letter of its type.
+
+    Raises:
+        TypeError: it holds None, a fraction, or what is no plain value.
+    """
+    return {name: _SERIALIZER.serialize(value) for name, value in item.items()}
+
+
+def from_notation(stored: Mapping[str, Any]) -> Item:
+    """Return an item that DynamoDB gave."""
+    return {name: _DESERIALIZER.deserialize(value) for name, value in stored.items()}
+
+
 class ConditionFailed(Exception):
-    """A conditional write found its condition false. `item` is what stands there, or None."""
+    """A conditional write found its condition false. `item` is the item as it is, or None if there is none."""
 
     def __init__(self, item: Item | None = None) -> None:
         super().__init__("the condition was false")
@@ -57,25 +92,25 @@ class Change:
         if self.remove:
             parts.append("REMOVE " + ", ".join(f"#{name}" for name in self.remove))
         expression = " ".join(parts)
-        values = {f":to_{name}": to_attribute(value) for name, value in self.set.items()}
-        values |= {f":{name}": to_attribute(value) for name, value in self.values.items()}
+        values = {f":to_{name}": value for name, value in self.set.items()}
+        values |= {f":{name}": value for name, value in self.values.items()}
         return {
             "UpdateExpression": expression,
             "ConditionExpression": self.condition,
             # Every attribute goes by a placeholder: names such as `schema` and `status` are reserved words.
             "ExpressionAttributeNames": names_in(expression, self.condition),
-            "ExpressionAttributeValues": values,
+            "ExpressionAttributeValues": in_notation(values),
         }
 
 
 def names_in(*expressions: str) -> dict[str, str]:
-    """Return the placeholders of expressions, each with the attribute that it stands for."""
+    """Return the placeholders of expressions, each with the attribute that it names."""
     return {f"#{name}": name for expression in expressions for name in _PLACEHOLDER.findall(expression)}
 
 
-def key_of(key: tuple[str, str]) -> Item:
+def key_of(key: tuple[str, str]) -> dict[str, Any]:
     """Return a key in DynamoDB's notation."""
-    return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
+    return in_notation({"pk": key[0], "sk": key[1]})
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -85,7 +120,7 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dic
 
 
 class DynamoTable:
-    """The table of a stack. Each method raises StoreUnavailable when DynamoDB did not acknowledge."""
+    """The table of a stack. Each method raises StoreUnavailable if DynamoDB did not acknowledge."""
 
     def __init__(self, client: DynamoDBClient, name: str) -> None:
         self._client = client
@@ -100,16 +135,16 @@ class DynamoTable:
     def get(self, key: tuple[str, str]) -> Item | None:
         """Return an item, strongly consistent, or None."""
         with translated("GetItem", {}, StoreUnavailable):
-            answer = self._client.get_item(TableName=self.name, Key=key_of(key), ConsistentRead=True)
-        return answer.get("Item")
+            response = self._client.get_item(TableName=self.name, Key=key_of(key), ConsistentRead=True)
+        return from_notation(response["Item"]) if "Item" in response else None
 
     def put(self, key: tuple[str, str], attributes: Mapping[str, object], *, only_new: bool = False) -> None:
         """Write a whole item.
 
         Raises:
-            ConditionFailed: `only_new`, and one stands there.
+            ConditionFailed: `only_new`, and there is one already.
         """
-        item = key_of(key) | {name: to_attribute(value) for name, value in attributes.items()}
+        item = key_of(key) | in_notation(dict(attributes))
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"} if only_new else {}
         with translated("PutItem", {}, StoreUnavailable), _conditional():
             self._client.put_item(TableName=self.name, Item=item, **condition)
@@ -128,14 +163,14 @@ class DynamoTable:
             ConditionFailed: nothing was written.
         """
         with translated("UpdateItem", {}, StoreUnavailable), _conditional():
-            answer = self._client.update_item(
+            response = self._client.update_item(
                 TableName=self.name,
                 Key=key_of(key),
                 ReturnValues=returning,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **change.parameters(),
             )
-        return answer.get("Attributes", {})
+        return from_notation(response.get("Attributes", {}))
 
     def part_of_transaction(self, key: tuple[str, str], change: Change) -> TransactWriteItemTypeDef:
         """Return an update as a part of a transaction."""
@@ -172,25 +207,25 @@ class DynamoTable:
         start: dict[str, Any] = {}
         while found < at_most:
             with translated("Query", {}, StoreUnavailable):
-                answer = self._client.query(
+                response = self._client.query(
                     TableName=self.name,
                     KeyConditionExpression=condition,
                     FilterExpression=lacks,
                     ExpressionAttributeNames=names_in(condition, lacks),
-                    ExpressionAttributeValues={":pk": to_attribute(partition), ":prefix": to_attribute(prefix)},
+                    ExpressionAttributeValues=in_notation({":pk": partition, ":prefix": prefix}),
                     ConsistentRead=True,
                     Select="COUNT",
                     Limit=at_most - found,
                     **start,
                 )
-            found += answer["Count"]
-            if "LastEvaluatedKey" not in answer:
+            found += response["Count"]
+            if "LastEvaluatedKey" not in response:
                 break
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+            start = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
         return found
 
     def due(self, *, now: int, page: int) -> Iterator[Item]:
-        """Yield the keys of what is due, oldest first; DynamoDB reads no index strongly consistent."""
+        """Yield the keys of the items that are due, oldest first. DynamoDB reads no index strongly consistent."""
         yield from self._pages(
             f"#{DUE} = :due AND #next_at <= :now", {"due": DUE, "now": now}, IndexName=DUE, Limit=page
         )
@@ -199,29 +234,29 @@ class DynamoTable:
         start: dict[str, Any] = {}
         while True:
             with translated("Query", {}, StoreUnavailable):
-                answer = self._client.query(
+                response = self._client.query(
                     TableName=self.name,
                     KeyConditionExpression=condition,
                     ExpressionAttributeNames=names_in(condition),
-                    ExpressionAttributeValues={f":{name}": to_attribute(value) for name, value in values.items()},
+                    ExpressionAttributeValues=in_notation({f":{name}": value for name, value in values.items()}),
                     **options,
                     **start,
                 )
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
+            yield from map(from_notation, response["Items"])
+            if "LastEvaluatedKey" not in response:
                 return
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+            start = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
 
 
 @contextmanager
 def _conditional() -> Iterator[None]:
-    """Tell a false condition from every other error."""
+    """Raise ConditionFailed for a false condition, and let every other error pass."""
     try:
         yield
     except ClientError as error:
         item: Any = error.response.get("Item")
         if error.response["Error"].get("Code") == "ConditionalCheckFailedException":
-            raise ConditionFailed(item) from None
+            raise ConditionFailed(from_notation(item) if item else None) from None
         if "ConditionalCheckFailed" in _reasons(error):
             raise ConditionFailed from None
         raise

@@ -1,15 +1,14 @@
-"""The two functions as their handlers see them: what an invocation has left, what is done, what is measured.
+"""The two functions as their handlers see them, and API Gateway's requests and responses (payload format 2.0).
 
-API Gateway's HTTP API, payload format 2.0, both ways.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
@@ -17,23 +16,25 @@ from tokensync.aws.alerts import NAMESPACE
 from tokensync.domain.runtime import Budget
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from tokensync.aws.log import PowertoolsLog
     from tokensync.domain.runtime import Clock
-    from tokensync.entry.callback_commands import CallbackCommands, RotationCommands
+    from tokensync.entry.callback_commands import CallbackCommands
     from tokensync.entry.pages import Page
     from tokensync.entry.queue import BatchRunner
+    from tokensync.entry.rotation_commands import RotationCommands
     from tokensync.entry.seller_pages import SellerPages
     from tokensync.entry.tick import Ticker
     from tokensync.entry.webhooks import Webhooks
 
-
-Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+Handler: TypeAlias = "Callable[[dict[str, Any], LambdaContext], dict[str, Any]]"
 
 
 class FunctionBroken(Exception):
-    """An error nobody foresaw. Its type and places are in the log; its text, which may hold anything, is nowhere."""
+    """An error that nobody foresaw. The log has its type and places; its text, which may hold anything, is nowhere."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,15 @@ class _Shared:
     log: PowertoolsLog
     clock: Clock
 
-    def budget(self, context: Any) -> Budget:
-        """Return what is left of this invocation's life."""
+    def budget(self, context: LambdaContext) -> Budget:
+        """Return the time that this invocation has left."""
         return Budget(self.clock, context.get_remaining_time_in_millis() / 1000)
 
     def guarded(self, handler: Handler) -> Handler:
-        """Let no foreign error's text reach Lambda's own log."""
+        """Keep the text of foreign errors out of Lambda's own log."""
 
         @wraps(handler)
-        def guard(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        def guard(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             try:
                 return handler(event, context)
             except Exception as error:  # noqa: BLE001 - its text may hold anything, so it goes no further
@@ -63,7 +64,7 @@ class _Shared:
 
 @dataclass(frozen=True)
 class Callback(_Shared):
-    """The callback function."""
+    """The callback function: seller pages, webhooks and the commands about authorizations."""
 
     seller_pages: SellerPages
     webhooks: Webhooks
@@ -77,7 +78,7 @@ class Callback(_Shared):
 
 @dataclass(frozen=True)
 class Rotation(_Shared):
-    """The rotation function."""
+    """The rotation function: the tick, the queue's batches and the commands about connections."""
 
     ticker: Ticker
     batches: BatchRunner
@@ -85,7 +86,7 @@ class Rotation(_Shared):
     stack: str
 
     def measured(self, results: Mapping[str, int]) -> None:
-        """Write how a batch ended as CloudWatch metrics, one for each result."""
+        """Write how many of a batch ended how, as one CloudWatch metric for each result."""
         metrics = EphemeralMetrics(namespace=NAMESPACE, service="rotation")
         metrics.add_dimension(name="stack", value=self.stack)
         for result, count in results.items():
@@ -116,8 +117,8 @@ def headers_of(event: Mapping[str, Any]) -> dict[str, str]:
 def raw_body(event: Mapping[str, Any]) -> bytes:
     """Return the request's body, byte for byte as it was sent: signatures are over these bytes.
 
-    API Gateway encodes what it does not take for text. What claims to be encoded and is not, becomes an empty body,
-    which no signature holds for.
+    API Gateway encodes what it does not take for text. If a body claims to be encoded and is not, it becomes an empty
+    one, for which no signature is valid.
     """
     body: str = event.get("body") or ""
     if not event.get("isBase64Encoded"):
@@ -128,8 +129,8 @@ def raw_body(event: Mapping[str, Any]) -> bytes:
         return b""
 
 
-def http_answer(page: Page) -> dict[str, Any]:
-    """Return a page as the HTTP API takes it."""
+def http_response(page: Page) -> dict[str, Any]:
+    """Return a page as the HTTP API expects it."""
     return {
         "statusCode": page.status,
         "headers": page.all_headers(),

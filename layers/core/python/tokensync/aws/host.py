@@ -1,6 +1,6 @@
-"""What only the layer that is built for this machine brings: loopback providers, failpoints and a clock that is off.
+"""What differs between the cloud and the embedded stack: addresses, failpoints and the clock.
 
-The cloud's layer holds no `tokensync_host`, so there nothing can switch any of them on.
+Only the layer of the embedded stack contains `tokensync_host`, so nothing can switch any of it on in the cloud.
 """
 
 from __future__ import annotations

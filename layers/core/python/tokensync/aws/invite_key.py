@@ -1,4 +1,4 @@
-"""The key that signs invites and states: the stack generates it, and its previous version stays valid."""
+"""The key in Secrets Manager that signs invites and states. The stack generates it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from tokensync.domain.runtime import Clock
 
-# A warm function learns of a rotated key within this time; garbage requests never cause a look-up of their own.
+# A warm function sees a rotated key within this time; no garbage request causes a read of its own.
 _KEPT_SECONDS = 300.0
 
 
 class InviteKeys:
-    """Reads the current and the previous version, and keeps the signer made from them for five minutes."""
+    """Reads the current and the previous version, which stays valid, and keeps their signer for five minutes."""
 
     def __init__(self, client: SecretsManagerClient, secret_name: str, clock: Clock) -> None:
         self._client = client
@@ -48,10 +48,10 @@ class InviteKeys:
     def _read(self, stage: Literal["AWSCURRENT", "AWSPREVIOUS"]) -> Secret | None:
         with translated("the invite key", {}, StoreUnavailable):
             try:
-                answer = self._client.get_secret_value(SecretId=self._secret_name, VersionStage=stage)
+                response = self._client.get_secret_value(SecretId=self._secret_name, VersionStage=stage)
             except ClientError as error:
                 # Before its first rotation a key has no previous version.
                 if stage == "AWSPREVIOUS" and code_of(error) == "ResourceNotFoundException":
                     return None
                 raise
-        return Secret(answer["SecretString"])
+        return Secret(response["SecretString"])

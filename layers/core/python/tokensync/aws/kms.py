@@ -22,7 +22,7 @@ _HELD_SECONDS = 300.0
 
 
 class KmsKeys:
-    """Makes and unwraps data keys. Unwrapped ones are held for minutes, so that a batch costs few calls."""
+    """Makes and unwraps data keys. Unwrapped ones are held for five minutes, so that a batch costs few calls."""
 
     def __init__(self, client: KMSClient, key_arn: str, clock: Clock) -> None:
         self._client = client
@@ -39,10 +39,10 @@ class KmsKeys:
             SealingUnavailable: KMS gives none.
         """
         with translated("GenerateDataKey", {}, SealingUnavailable):
-            answer = self._client.generate_data_key(
+            response = self._client.generate_data_key(
                 KeyId=self._key_arn, KeySpec="AES_256", EncryptionContext={"app": app}
             )
-        return answer["Plaintext"], answer["CiphertextBlob"]
+        return response["Plaintext"], response["CiphertextBlob"]
 
     def unwrap(self, wrapped: bytes, *, app: str) -> bytes:
         """Return the data key that was wrapped for this app.
@@ -54,10 +54,10 @@ class KmsKeys:
         if held is not None:
             return held
         with translated("Decrypt", {}, SealingUnavailable):
-            # KeyId: KMS would otherwise take whichever key the blob names.
-            answer = self._client.decrypt(CiphertextBlob=wrapped, KeyId=self._key_arn, EncryptionContext={"app": app})
-        self._hold(app, wrapped, answer["Plaintext"])
-        return answer["Plaintext"]
+            # Without KeyId, KMS would take the key that the blob names.
+            response = self._client.decrypt(CiphertextBlob=wrapped, KeyId=self._key_arn, EncryptionContext={"app": app})
+        self._hold(app, wrapped, response["Plaintext"])
+        return response["Plaintext"]
 
     def _held_key(self, app: str, wrapped: bytes) -> bytes | None:
         with self._lock:

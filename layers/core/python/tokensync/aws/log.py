@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 
 # They print whole requests at DEBUG or URLs at INFO: secret values, tokens and codes among them.
 _LEAKING = ("boto3", "botocore", "s3transfer", "urllib3", "httpcore", "httpx", "asyncio")
-_DEPTH = 3  # stack frames from Powertools to whoever called this class
+_DEPTH = 3  # stack frames from Powertools to the caller of this class
 # A log record has attributes of its own, which no field may replace.
 _TAKEN = frozenset(vars(logging.makeLogRecord({}))) | {
     "asctime",
@@ -32,15 +32,15 @@ class PowertoolsLog:
             logging.getLogger(name).setLevel(logging.WARNING)
 
     def info(self, event: str, **fields: object) -> None:
-        """Tell what happened."""
+        """Write what happened."""
         self._logger.info(event, extra=_extra(fields), stacklevel=_DEPTH)
 
     def warning(self, event: str, **fields: object) -> None:
-        """Tell what needs a look."""
+        """Write what needs a look."""
         self._logger.warning(event, extra=_extra(fields), stacklevel=_DEPTH)
 
     def failure(self, event: str, error: BaseException) -> None:
-        """Tell of an error nobody foresaw: its type and the places in the code, never its text."""
+        """Write an error that nobody foresaw: its type and the places in the code, never its text."""
         fields = {"kind": type(error).__qualname__, "places": _places(error)}
         self._logger.error(event, extra=_extra(fields), stacklevel=_DEPTH)
 
@@ -50,6 +50,6 @@ def _extra(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _places(error: BaseException) -> list[str]:
-    """Return where an error passed, outermost first: file, line and function, without the line's text."""
+    """Return the places that an error passed, outermost first: file, line and function, without the line's text."""
     frames = traceback.extract_tb(error.__traceback__)
     return [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]

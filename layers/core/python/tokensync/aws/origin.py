@@ -1,4 +1,4 @@
-"""Which table the items were written to, see `tokensync.domain.ports.Origin`: a mark among them, and its own id."""
+"""Whether the table was restored from a backup, see `tokensync.domain.ports.Origin`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from tokensync.aws.dynamodb import Change, ConditionFailed, DynamoTable
-from tokensync.aws.items import from_attribute
 from tokensync.domain.connection import SCHEMA
 from tokensync.domain.errors import StoreUnavailable
 
@@ -22,7 +21,10 @@ _LOOK_AGAIN_SECONDS = 60.0
 
 
 class DynamoOrigin:
-    """Reads the mark once for each id; looks at the id again after a minute. Thread-safe."""
+    """A mark among the items names the table that they were written to; it differs from a restored table's own id.
+
+    The mark is read once for each id, and the id once a minute. Safe for threads: a lock guards what was seen.
+    """
 
     def __init__(self, table: DynamoTable, clock: Clock) -> None:
         self._table = table
@@ -37,7 +39,7 @@ class DynamoOrigin:
         """Return the table's own id if its items come from another one, else None.
 
         Raises:
-            StoreUnavailable: it was never seen. Once it was, what was seen stands until it can be looked at again.
+            StoreUnavailable: the id was never read. Once it was, it counts until it can be read again.
         """
         with self._lock:
             now = self._clock.monotonic()
@@ -50,16 +52,12 @@ class DynamoOrigin:
                 self._looked_at = now
             return None if self._origin == self._id else self._id
 
-    def webhook_event(self, table: str, *, now: int) -> bool:
-        """Note that a restored table was noticed; tell whether nobody had noted it before.
-
-        Raises:
-            StoreUnavailable: as the port says.
-        """
+    def note_restored(self, table: str, *, now: int) -> bool:
+        """Note that a restored table was noticed; return whether nobody had noted it before."""
         with self._lock:
             if table in self._noticed:
                 return False
-            # A repeated request whose first answer was lost must still tell the operators: its own mark stands there.
+            # boto3 repeats a request whose response was lost; by this mark the repetition knows that it was the first.
             mark = secrets.token_hex(8)
             change = Change(
                 condition="attribute_not_exists(#noticed) OR #noticed <> :to_noticed",
@@ -69,7 +67,7 @@ class DynamoOrigin:
                 self._table.update(_MARK, change)
                 is_first = True
             except ConditionFailed as failed:
-                is_first = failed.item is not None and failed.item.get("notice_mark") == {"S": mark}
+                is_first = failed.item is not None and failed.item.get("notice_mark") == mark
             self._noticed.add(table)
             return is_first
 
@@ -77,7 +75,7 @@ class DynamoOrigin:
         table, was_restored = self._table.identity()
         if table == self._id:
             return
-        # Another table: what was seen of the one before says nothing of it.
+        # Another table: what was seen of the one before says nothing about it.
         self._id = ""
         item = self._table.get(_MARK)
         if item is None:
@@ -87,4 +85,4 @@ class DynamoOrigin:
             item = self._table.get(_MARK)
         if item is None:
             raise StoreUnavailable("the table's mark was not kept")
-        self._id, self._origin = table, from_attribute(item["table"])
+        self._id, self._origin = table, item["table"]

@@ -1,7 +1,4 @@
-"""The refresh queue in SQS, see `tokensync.domain.ports.WorkQueue`.
-
-The dead-letter queue in SQS, see `tokensync.domain.ports.DeadLetters`.
-"""
+"""The refresh queue and its dead-letter queue in SQS, see `WorkQueue` and `DeadLetters` in `tokensync.domain.ports`."""
 
 from __future__ import annotations
 
@@ -19,15 +16,17 @@ if TYPE_CHECKING:
     from tokensync.domain.runtime import Log
     from tokensync.domain.work import Work
 
-
 # SendMessageBatch takes 10 entries, and all together as many bytes as one message of a default queue may have (1 MiB).
-# A quarter of that holds for a queue of any setting that takes one of our sealed answers at all.
+# A quarter of that is safe for a queue of any setting that takes one of our sealed answers at all.
 _ENTRIES = 10
 _BYTES = 256 * 1024
+_HIDDEN = 120  # seconds: longer than one run, so that no run meets a letter twice
+# A short poll asks a part of SQS's servers, and may find nothing where something is.
+_WAIT = 1
 
 
 class SqsWorkQueue:
-    """Sends in batches."""
+    """Sends work in batches."""
 
     def __init__(self, client: SQSClient, url: str, log: Log) -> None:
         self._client = client
@@ -35,7 +34,7 @@ class SqsWorkQueue:
         self._log = log
 
     def send(self, works: list[Work]) -> list[Work]:
-        """Send and return those that were not accepted; it never raises."""
+        """Send, and return what was not accepted; never raise."""
         refused: list[Work] = []
         for batch in _batches(works):
             refused += self._send(batch)
@@ -43,14 +42,14 @@ class SqsWorkQueue:
 
     def _send(self, batch: list[tuple[Work, str]]) -> list[Work]:
         try:
-            answer = self._client.send_message_batch(
+            response = self._client.send_message_batch(
                 QueueUrl=self._url,
                 Entries=[{"Id": str(index), "MessageBody": body} for index, (_, body) in enumerate(batch)],
             )
         except FOREIGN as error:
             self._log.warning("work.not_queued", count=len(batch), code=code_of(error))
             return [work for work, _ in batch]
-        failed = answer.get("Failed", [])
+        failed = response.get("Failed", [])
         if failed:
             self._log.warning("work.not_queued", count=len(failed), code=failed[0]["Code"])
         return [batch[int(entry["Id"])][0] for entry in failed]
@@ -70,35 +69,22 @@ def _batches(works: list[Work]) -> Iterator[list[tuple[Work, str]]]:
         yield batch
 
 
-_HIDDEN = 120  # seconds: longer than one run, so that no run meets a letter twice
-# A short poll asks a part of SQS's servers, and may find nothing where something is.
-_WAIT = 1
-
-
 class SqsDeadLetters:
-    """Receives ten at a time, and deletes one by one."""
+    """Receives ten at a time, and deletes one by one. The errors are those that the port names."""
 
     def __init__(self, client: SQSClient, url: str) -> None:
         self._client = client
         self._url = url
 
     def receive(self) -> list[DeadLetter]:
-        """Return a few, hidden from everybody for two minutes.
-
-        Raises:
-            QueueUnavailable: they cannot be received now.
-        """
+        """Return a few, hidden from everybody for two minutes."""
         with translated("ReceiveMessage", {}, QueueUnavailable):
-            answer = self._client.receive_message(
+            response = self._client.receive_message(
                 QueueUrl=self._url, MaxNumberOfMessages=10, VisibilityTimeout=_HIDDEN, WaitTimeSeconds=_WAIT
             )
-        return [DeadLetter(message["Body"], message["ReceiptHandle"]) for message in answer.get("Messages", [])]
+        return [DeadLetter(message["Body"], message["ReceiptHandle"]) for message in response.get("Messages", [])]
 
     def delete(self, letter: DeadLetter) -> None:
-        """Delete one that was received.
-
-        Raises:
-            QueueUnavailable: it was not deleted, and comes again.
-        """
+        """Delete one that was received."""
         with translated("DeleteMessage", {}, QueueUnavailable):
             self._client.delete_message(QueueUrl=self._url, ReceiptHandle=letter.handle)

@@ -1,4 +1,4 @@
-"""The providers' notices that had their effect, in DynamoDB, see `tokensync.domain.ports.WebhookEvents`."""
+"""The webhook events that had their effect, in DynamoDB, see `tokensync.domain.ports.WebhookEvents`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 class DynamoWebhookEvents:
-    """One item for each notice, which DynamoDB deletes some time after 7 days."""
+    """One item for each event, which DynamoDB deletes some time after 7 days."""
 
     def __init__(self, table: DynamoTable) -> None:
         self._table = table
 
     def seen(self, app: str, webhook_event: str) -> bool:
-        """Return whether this notice was noted."""
+        """Return whether this event was noted."""
         return self._table.get(webhook_event_key(app, webhook_event)) is not None
 
     def note(self, app: str, webhook_event: str, *, now: int) -> None:
-        """Note that a notice had its effect."""
+        """Note that an event had its effect."""
         self._table.put(
             webhook_event_key(app, webhook_event), {"schema": SCHEMA, "at": now, "ttl": now + KEPT_WEBHOOK_EVENT}
         )

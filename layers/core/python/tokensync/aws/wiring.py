@@ -1,4 +1,4 @@
-"""The composition root: AWS and this machine behind the ports, put together once at each function's cold start."""
+"""The composition root: it puts AWS and this machine behind the ports, once at each function's cold start."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def callback(config: CallbackConfig | None = None, clients: Clients | None = None) -> Callback:
-    """Put the callback function together, from its environment unless a test says otherwise."""
+    """Assemble the callback function, from its environment unless a test brings other parts."""
     config, clients = config or callback_config(), clients or aws_clients()
     log = _log(config)
     table = DynamoTable(clients.dynamodb, config.table)
@@ -43,7 +43,7 @@ def callback(config: CallbackConfig | None = None, clients: Clients | None = Non
 
 
 def rotation(config: RotationConfig | None = None, clients: Clients | None = None) -> Rotation:
-    """Put the rotation function together, from its environment unless a test says otherwise."""
+    """Assemble the rotation function, from its environment unless a test brings other parts."""
     config, clients = config or rotation_config(), clients or aws_clients()
     log = _log(config)
     ports = _ports(config, clients, DynamoTable(clients.dynamodb, config.table), log)

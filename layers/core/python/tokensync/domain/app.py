@@ -1,4 +1,4 @@
-"""An app: your registration with a provider. One secret holds it; its running state stands in the table."""
+"""An app: your registration with a provider. One secret holds it; the table holds its running state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MORE_SECRETS = ("new_client_secret", "api2cart_key")
 class App:
     """One registration. `endpoints` overrides the provider's own; `settings` are the provider's named options.
 
-    `new_client_secret` stands beside the client secret while one replaces the other. `api2cart_key` is the key of the
+    `new_client_secret` is set beside the client secret while one replaces the other. `api2cart_key` is the key of the
     operator's account with API2Cart.
     """
 

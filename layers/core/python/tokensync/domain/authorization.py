@@ -1,4 +1,4 @@
-"""A pending authorization: one seller on the way through a provider's consent, from /connect to the result page."""
+"""An authorization: one seller on the way through a provider's consent, from /connect to the result page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LIFETIME = 3600  # seconds: a seller logs in, chooses a duration and confirms
 
 
 class AuthorizationState(StrEnum):
-    """How an authorization ended, as the result page tells it."""
+    """How an authorization ended, as the result page shows it."""
 
     WAITING = "waiting"
     WORKING = "working"
@@ -24,7 +24,7 @@ class AuthorizationState(StrEnum):
 
 @dataclass(frozen=True)
 class AuthorizationKey:
-    """Where a pending authorization stands. Browser and nonce stand there as hashes only."""
+    """The key of an authorization's record. It holds browser and nonce as hashes only."""
 
     app: str
     browser: str
@@ -50,9 +50,9 @@ class AuthorizationKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Authorization:
-    """One pending authorization. All times are Unix seconds.
+    """One authorization under way. All times are Unix seconds.
 
-    It is bound to app, provider, token endpoint, redirect URI, invite and browser. `for_account` is set where an
+    It is bound to app, provider, token endpoint, redirect URI, invite and browser. `for_account` is set if an
     invite re-authorizes one connection. `sealed_answer` is what the token endpoint answered, before it was parsed.
     `missing_scopes` were asked for and not granted. `table` is the id of the restored table in which it was begun, None
     in a table that was never restored.
@@ -81,5 +81,5 @@ class Authorization:
 
 
 def hashed(text: str) -> str:
-    """Return the hash under which a nonce, a browser's cookie, a code or an invite stands in the table."""
+    """Return the hash by which the table names a nonce, a browser's cookie, a code or an invite."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:40]

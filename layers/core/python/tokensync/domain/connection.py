@@ -1,7 +1,4 @@
-"""The record of a connection: what the table holds in clear, and the sealed grant beside it.
-
-The last events of a connection: what an operator reads on a bad day.
-"""
+"""The record of a connection: what the table holds in clear, the sealed grant beside it, and its last events."""
 
 from __future__ import annotations
 
@@ -13,7 +10,6 @@ if TYPE_CHECKING:
     from tokensync.domain.messages import Failure
     from tokensync.domain.names import ConnectionName
 
-
 SCHEMA = 1
 HISTORY_LENGTH = 50
 # Why a secret could not be written.
@@ -23,7 +19,7 @@ UNPLACED = frozenset({"unplaced", "superseded"})
 
 
 class Status(StrEnum):
-    """What a connection's owner has to know about it."""
+    """What the owner of a connection has to know about it."""
 
     ACTIVE = "active"
     HELD = "held"
@@ -71,13 +67,10 @@ class Exemption(StrEnum):
 class Attempt:
     """One presentation of a refresh token. `exemption` and `trial` are written before the request is sent.
 
-    `at` is its time; within a grace the time of the first one, from which the grace counts.
-
-    `fence` is the one under which its answer may stand aside, `earlier` those of presentations of the same token whose
-    answers never came: they may still turn up.
-
-    `trial` tells that it went under a client secret that is not proven: what it meets with tells of that secret alone,
-    whoever reads the answer.
+    `at` is its time; within a grace the time of the first one, from which the grace counts. `fence` is the one under
+    which its answer may be set aside, `earlier` those of presentations of the same token whose answers never came: they
+    may still turn up. `trial` says that it went under a client secret that is not proven: its answer is about that
+    secret alone.
     """
 
     id: str
@@ -88,7 +81,7 @@ class Attempt:
     earlier: tuple[int, ...] = ()
 
     def placed(self, fence: int, *, under: int) -> Attempt:
-        """Return the attempt whose answer, which stood aside under `fence`, the holder of `under` gave its place."""
+        """Return the attempt whose answer, set aside under `fence`, the holder of the fence `under` gave its place."""
         others = (self.fence, *self.earlier)
         return replace(self, fence=under, earlier=tuple(other for other in others if other != fence))
 
@@ -97,7 +90,7 @@ class Attempt:
 class Published:
     """What the connection's secret holds: the version that `publish` wrote last.
 
-    `removed` tells that we scheduled its deletion ourselves, so that a new authorization may restore it.
+    `removed` says that we scheduled its deletion ourselves, so that a new authorization may restore it.
     """
 
     arn: str
@@ -127,7 +120,7 @@ class LastError:
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One past event of a connection, with the generation that stood after it."""
+    """One past event of a connection, with its generation after it."""
 
     at: int
     event: str
@@ -211,10 +204,10 @@ class _ConsumerCopy(TypedDict, total=False):
 class Connection:
     """One account that authorized one app. All times are Unix seconds.
 
-    `attempt` is the last presentation of the refresh token that stands in the grant, None where it was never presented.
-    While it stands, only a named `exemption` allows another.
+    `attempt` is the last presentation of the grant's refresh token, None if it was never presented. As long as it is on
+    the record, only a named `exemption` allows another.
 
-    `unpublished` tells why the last write of the secret failed, empty where it did not: until one succeeds, at
+    `unpublished` says why the last write of the secret failed, empty if it did not: until one succeeds, at
     `compare_at`, nothing is presented to the provider.
 
     `parked_at` is when a refusal was set apart until the breaker's window closes. `verified_at` is when the access
@@ -269,7 +262,7 @@ class Connection:
 
     @property
     def is_half_removed(self) -> bool:
-        """Return whether a removal began whose process died before its end: its secret must not come back."""
+        """Return whether a removal began and its process died before the end: its secret must not come back."""
         return self.status is Status.DISCONNECTED and self.reason == Reason.REMOVED and self.removed_at is None
 
     @property
@@ -296,8 +289,8 @@ class Connection:
             return False
         if self.unpublished or self.published is None or self.published.removed:
             return True
-        stands = (self.published.generation, self.published.status, self.published.owner)
-        return stands != (self.generation, self.status, self.owner)
+        written = (self.published.generation, self.published.status, self.published.owner)
+        return written != (self.generation, self.status, self.owner)
 
 
 def noted(record: Connection, event: str, *, now: int, detail: str = "") -> Connection:

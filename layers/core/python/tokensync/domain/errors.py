@@ -2,33 +2,33 @@
 
 TokensyncError
 ├── InvalidName            a name is outside its alphabet or length
-├── InvalidApp             an app's secret cannot be used as it stands
+├── InvalidApp             an app's secret cannot be used as it is
 ├── Refused input
 │   ├── BadRequest         a callback or paste that must not reach a provider
-│   │   └── BeginFirst     a paste that only whoever began its authorization could finish
+│   │   └── BeginFirst     a paste that only the one who began its authorization can finish
 │   └── InviteRefused      an invite that is forged, expired or used up
 ├── BadMetadata            a server's metadata is missing, lies about its issuer, or cannot be worked with
 ├── UnknownApp             no app of that name is registered
 ├── AppPaused              the app is paused, and what was asked would need it
 ├── NotOffered             the provider has no call for what was asked
-├── UnknownConnection      no connection of that name stands
-├── AlreadyStands          a connection of that name stands, and nobody said to replace it
+├── UnknownConnection      there is no connection of that name
+├── AlreadyStands          a connection of that name exists, and nobody said to replace it
 ├── Store
 │   ├── NotLeased          the connection is not due, or somebody else holds its lease
-│   ├── FenceLost          another holder took the connection over: our write must not stand
+│   ├── FenceLost          another holder took the connection over: our write is refused
 │   ├── NewerSchema        a newer version of this program wrote the record
-│   ├── AlreadyConsumed    the pending authorization or the code was used before
+│   ├── AlreadyConsumed    the authorization or the code was used before
 │   ├── StoreUnavailable   the table did not acknowledge: throttled, down or timed out
 │   └── QueueUnavailable   the dead letters could not be read, or one of them not deleted
 ├── SealingUnavailable     no data key, or a sealed value cannot be opened now
 ├── Publishing
-│   ├── PublishUnavailable Secrets Manager throttles or fails; later it will do
+│   ├── PublishUnavailable Secrets Manager throttles or fails; it will work later
 │   ├── QuotaReached       the secret holds as many versions as AWS keeps; within a day it takes another
 │   ├── SecretGone         the connection's secret was deleted
 │   └── SecretNotOurs      a secret of that name exists which this stack did not make
 └── Wire
     ├── NotSent            no byte of the request left
-    └── NoAnswer           bytes left, and no whole answer came back
+    └── NoAnswer           bytes left, and no whole response came back
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class InvalidName(TokensyncError):
 
 
 class InvalidApp(TokensyncError):
-    """An app's secret cannot be used as it stands."""
+    """An app's secret cannot be used as it is."""
 
 
 class _Refused(TokensyncError):
@@ -63,7 +63,7 @@ class BadRequest(_Refused):
 
 
 class BeginFirst(BadRequest):
-    """A paste that only whoever began its authorization could finish."""
+    """A paste that only the one who began its authorization can finish."""
 
 
 class InviteRefused(_Refused):
@@ -95,11 +95,11 @@ class NotOffered(TokensyncError):
 
 
 class UnknownConnection(TokensyncError):
-    """No connection of that name stands."""
+    """There is no connection of that name."""
 
 
 class AlreadyStands(TokensyncError):
-    """A connection of that name stands, and nobody said to replace it."""
+    """A connection of that name exists, and nobody said to replace it."""
 
 
 class StoreError(TokensyncError):
@@ -110,7 +110,7 @@ class NotLeased(StoreError):
     """The connection is not due, or somebody else holds its lease.
 
     Attributes:
-        leased_until: Unix seconds at which the standing lease ends, or None when there is none.
+        leased_until: Unix seconds at which the other's lease ends, or None if there is none.
     """
 
     def __init__(self, message: str, leased_until: int | None = None) -> None:
@@ -119,7 +119,7 @@ class NotLeased(StoreError):
 
 
 class FenceLost(StoreError):
-    """Another holder took the connection over: our write must not stand."""
+    """Another holder took the connection over: our write is refused."""
 
 
 class NewerSchema(StoreError):
@@ -127,7 +127,7 @@ class NewerSchema(StoreError):
 
 
 class AlreadyConsumed(StoreError):
-    """The pending authorization or the code was used before."""
+    """The authorization or the code was used before."""
 
 
 class StoreUnavailable(StoreError):
@@ -147,7 +147,7 @@ class PublishError(TokensyncError):
 
 
 class PublishUnavailable(PublishError):
-    """Secrets Manager throttles or fails; later it will do."""
+    """Secrets Manager throttles or fails; it will work later."""
 
 
 class QuotaReached(PublishError):
@@ -163,7 +163,7 @@ class SecretNotOurs(PublishError):
 
 
 class WireError(TokensyncError):
-    """A request to a provider ended without a whole answer."""
+    """A request to a provider ended without a whole response."""
 
 
 class NotSent(WireError):
@@ -171,4 +171,4 @@ class NotSent(WireError):
 
 
 class NoAnswer(WireError):
-    """Bytes left, and no whole answer came back: the provider may have committed."""
+    """Bytes left, and no whole response came back: the provider may have committed."""

@@ -11,7 +11,7 @@ from tokensync.domain.secret import Secret
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """One token pair with what the provider told beside it. Times are Unix seconds, None means never.
+    """One token pair with what the provider said beside it. Times are Unix seconds, None means never.
 
     `account` holds the provider's facts about the account, such as shops or advertiser ids.
     """

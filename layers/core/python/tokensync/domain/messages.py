@@ -1,7 +1,4 @@
-"""One request to a provider. Its URL, headers and body may hold secrets, so it prints as its address alone.
-
-What comes back from a provider: the raw answer first, then what was read from it.
-"""
+"""One request to a provider, the raw response, and what was read from it."""
 
 from __future__ import annotations
 
@@ -27,7 +24,8 @@ MAX_BODY = 131_072
 class Request(NeverPickled):
     """The exact bytes that go on the wire, but for the headers that every request has.
 
-    Of an answer with more than `largest` bytes only so many are read, and it is told to be incomplete.
+    URL, headers and body may hold secrets, so it prints as its address alone. Of a response with more than `largest`
+    bytes only so many are read, and it is marked as incomplete.
     """
 
     method: str
@@ -47,9 +45,9 @@ _PLAIN_CODE = re.compile(r"[0-9]{1,9}|[a-z_]{1,40}|http_[0-9]{3}")
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderResponse(NeverPickled):
-    """An HTTP answer as it arrived, before any parsing. It is sealed and stored like this.
+    """An HTTP response as it arrived, before any parsing. It is sealed and stored like this.
 
-    `headers` keeps the few that matter, lower-case. `complete` is false where the body was longer than we accept.
+    `headers` keeps the few that matter, lower-case. `complete` is false if the body was longer than we accept.
     """
 
     status: int
@@ -59,7 +57,7 @@ class ProviderResponse(NeverPickled):
     complete: bool = True
 
     def to_bytes(self) -> bytes:
-        """Return the answer as bytes: only ever for sealing."""
+        """Return the response as bytes: only ever for sealing."""
         return json.dumps(
             {
                 "status": self.status,
@@ -96,7 +94,7 @@ class FailureClass(StrEnum):
     """The provider may have committed: follow its declared `refresh_reuse`."""
 
     CONFIGURATION = "configuration"
-    """The app's credentials or allow list: pause the app and tell its owner; no connection changes."""
+    """The app's credentials or allow list: pause the app and alert its owner; no connection changes."""
 
     REFUSED = "refused"
     """An authoritative no to this token or code: only this may ask a seller to come back."""
@@ -122,9 +120,9 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountReply:
-    """Who authorized, as the provider tells it.
+    """Who authorized, as the provider says it.
 
-    `id` is empty where facts are told and no name. `kind` is the provider's word for the type of account, or empty.
+    `id` is empty if the provider gives facts and no name. `kind` is its word for the type of account, or empty.
     """
 
     id: str

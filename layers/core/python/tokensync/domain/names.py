@@ -73,7 +73,7 @@ class ConnectionName:
 
 
 def encoded_account(account: str) -> str:
-    """Return the account id as it stands in a secret's name: safe, at most 200 bytes, distinct per account."""
+    """Return the account id as a secret's name spells it: safe, at most 200 bytes, distinct per account."""
     raw = account.encode("utf-8", "surrogatepass")
     encoded = "".join(chr(byte) if byte in _STANDS else f"={byte:02X}" for byte in raw)
     encoded = _LIKE_ARN_SUFFIX.sub("=2D", encoded)

@@ -1,4 +1,4 @@
-"""What the use cases need from the world. `tokensync.aws` implements these; tests hold in-memory ones to the same."""
+"""What the use cases need from the world. `tokensync.aws` implements it; tests hold in-memory twins to the same."""
 
 from __future__ import annotations
 
@@ -23,154 +23,121 @@ if TYPE_CHECKING:
 class Connections(Protocol):
     """The connections' records. Every method but `get`, `list` and the due index's is one conditional write.
 
-    Each method may raise StoreUnavailable.
+    Each method may raise StoreUnavailable. Each that writes to a record may raise NewerSchema, if its schema is newer
+    than ours; `lease`, `request_refresh` and `note_deauthorized` raise UnknownConnection if there is no such record.
+    Nothing was written then.
     """
 
     def get(self, name: ConnectionName) -> Connection | None:
         """Return the record, strongly consistent, or None."""
-        ...
 
     def list(self, app: str) -> Iterator[Connection]:
         """Yield every connection of an app, in order of account."""
-        ...
 
     def lease(self, name: ConnectionName, *, now: int, until: int, even_if_not_due: bool = False) -> Connection:
-        """Take the lease: fence + 1, `lease_until` = `until`, where `refresh_at` <= now and no lease stands.
+        """Take the lease: fence + 1, `lease_until` = `until`, if `refresh_at` <= now and no lease is running.
 
-        A lease stands while `lease_until` >= now.
+        A lease runs while `lease_until` >= now.
 
         Raises:
             NotLeased: not due, or leased by another.
-            UnknownConnection: no such record.
-            NewerSchema: the record's schema is newer than ours; nothing was written.
         """
-        ...
 
     def write(self, before: Connection, after: Connection) -> Connection:
         """Write what differs between the two, on condition that the fence is still `before.fence`.
 
-        Fields unknown to this version are left as they stand. The due index follows `after.next_at`: without one the
+        Fields unknown to this version are left as they are. The due index follows `after.due.next_at`: without one the
         record leaves the index.
 
         Raises:
             FenceLost: another holder has a newer fence, or the record is gone.
-            NewerSchema: a newer version rewrote the record; nothing was written.
         """
-        ...
 
     def take_over(
         self, grant_holder: Connection, *, until: int, over: int | None = None, floor: int = 0
     ) -> tuple[Connection, Connection | None]:
-        """Give an account a new grant, whoever holds it: fence + 1, allocated + 1, generation = that number.
+        """Give an account a new grant, although another may hold the lease: fence + 1, allocated + 1 = generation.
 
-        Where these would be below `floor` they are `floor`: a restored table does not know which numbers were used.
+        Numbers that would be below `floor` become `floor`: a restored table does not know which were used.
 
-        Creates the record where none stands. `grant_holder` brings provider, status, label, sealed grant, times and
-        one history entry, which is appended to what stands. Phase becomes idle, the lease is ours until `until`, and a
-        comparison is due when the lease that stood would have ended. What was removed gives way to any authorization
-        that came later. `over` is the fence of the one record that may give way, 0 where none may stand yet; None
-        leaves it to the authorizations.
+        Creates the record if there is none. `grant_holder` brings provider, status, label, sealed grant, times and one
+        history entry, which is appended to the history. Phase becomes idle, the lease is ours until `until`, and a
+        comparison is due when the earlier lease would have ended. A removed record gives way to any authorization that
+        came later. `over` is the fence of the one record that may give way, 0 if there may be none yet; None leaves it
+        to the authorizations.
 
         Returns:
-            The record as written, and as it stood before, or None where there was none.
+            The record as written, and as it was before, or None if there was none.
 
         Raises:
-            FenceLost: the grant that stands came from the same authorization or a later one, or the record is not the
-                one that `over` names.
-            NewerSchema: the record's schema is newer than ours; nothing was written.
+            FenceLost: the record's grant came from the same authorization or a later one, or the record is not the one
+                that `over` names.
         """
-        ...
 
     def replace_standing(self, name: ConnectionName, *, seen: bytes, sealed: bytes | None) -> bool:
-        """Replace `sealed_consumer` where it still is `seen`, whoever holds the lease; tell whether it was.
+        """Replace `sealed_consumer` if it still is `seen`, although another may hold the lease; return whether it was.
 
         It belongs to no grant: a take-over leaves it, so the answer to a request made under a lost fence still counts.
-
-        Raises:
-            NewerSchema: the record's schema is newer than ours; nothing was written.
         """
-        ...
 
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
-        """Make the token's refresh due now if its generation is still `generation`; tell whether it was.
-
-        Raises:
-            UnknownConnection: no such record.
-            NewerSchema: the record's schema is newer than ours; nothing was written.
-        """
-        ...
+        """Make the token's refresh due now if its generation is still `generation`; return whether it was."""
 
     def note_deauthorized(self, name: ConnectionName, *, at: int, now: int) -> bool:
-        """Mark that the account ended its authorization at `at`, due now; tell whether the mark stands.
+        """Mark that the account ended its authorization at `at`, due now; return whether the record has the mark.
 
-        It does not where the grant was authorized at `at` or later, or the connection is disconnected already. A
-        holder of the lease keeps it, and its writes leave the mark; a take-over clears it.
-
-        Raises:
-            UnknownConnection: no such record.
-            NewerSchema: the record's schema is newer than ours; nothing was written.
+        It has none if the grant was authorized at `at` or later, or the connection is disconnected already. A holder of
+        the lease keeps it, and its writes leave the mark; a take-over clears it.
         """
-        ...
 
     def set_aside(self, name: ConnectionName, *, fence: int, why: str, sealed: bytes, now: int) -> None:
         """Keep an answer that has no place on the record, for 30 days, under the fence of its attempt."""
-        ...
 
     def aside(self, name: ConnectionName, *, fence: int) -> bytes | None:
         """Return the answer of this fence's attempt that found no place on the record, or None.
 
         Answers that were read and set aside for good are not among them.
         """
-        ...
 
     def index(self, name: ConnectionName, keys: Iterable[str]) -> None:
-        """Note by what else, such as a shop's id, the provider's notices name this account; the last writer stands."""
-        ...
+        """Note by what else, such as a shop's id, the provider's webhooks name this account; the last writer wins."""
 
     def find(self, app: str, key: str) -> ConnectionName | None:
         """Return the connection that was noted under a key, or None."""
-        ...
 
     def fewer_than(self, app: str, count: int) -> bool:
-        """Return whether an app has fewer than `count` connections; what was removed counts no more."""
-        ...
+        """Return whether an app has fewer than `count` connections, without those that were removed."""
 
     def due(self, *, now: int) -> Iterator[DueKey]:
         """Yield the keys whose `next_at` <= now, oldest first; pages are fetched as they are consumed."""
-        ...
 
     def claim(self, key: DueKey, *, until: int) -> bool:
-        """Move a due key's `next_at` on, if it is still what the key says; tell whether it was."""
-        ...
+        """Move a due key's `next_at` on, if it is still what the key says; return whether it was."""
 
 
 class Authorizations(Protocol):
-    """The pending authorizations. Each method may raise StoreUnavailable."""
+    """The sellers' authorizations under way. Each method may raise StoreUnavailable."""
 
     def put(self, authorization: Authorization) -> None:
-        """Store a new pending authorization; one that stands under its key stays as it is."""
-        ...
+        """Store a new authorization; one that exists under its key stays as it is."""
 
     def get(self, key: AuthorizationKey) -> Authorization | None:
-        """Return it, strongly consistent, or None when there is none (any more)."""
-        ...
+        """Return it, strongly consistent, or None if there is none (any more)."""
 
     def of_browser(self, app: str, browser: str) -> list[Authorization]:
         """Return all that one browser has with an app: those only begun first, then those consumed, the latest last."""
-        ...
 
     def consume(
         self, key: AuthorizationKey, *, now: int, lease_until: int | None, code: str, table: str | None = None
     ) -> Authorization:
         """Use it up: one write that also marks the code's hash `code` as presented, unless `code` is empty.
 
-        `table` is the id of the restored table in which it must have been begun, None where none was restored.
+        `table` is the id of the restored table in which it must have been begun, None if none was restored.
 
         Raises:
             AlreadyConsumed: the authorization, its invite or the code was used before, or it expired, or it was begun
                 before the table was restored, so that nobody knows.
         """
-        ...
 
     def write(self, before: Authorization, after: Authorization, *, next_at: int | None) -> Authorization:
         """Write what differs, on condition that the fence is still `before.fence`; due at `next_at`, None: never.
@@ -178,27 +145,22 @@ class Authorizations(Protocol):
         Raises:
             FenceLost: another holder has a newer fence, or the record is gone.
         """
-        ...
 
     def lease(self, key: AuthorizationKey, *, now: int, until: int) -> Authorization:
         """Take over an answered authorization whose callback died: fence + 1.
 
         Raises:
-            NotLeased: nothing was answered, it is finished, or its lease still stands.
+            NotLeased: nothing was answered, it is finished, or its lease is still running.
         """
-        ...
 
     def given_up(self, app: str) -> Iterator[Authorization]:
         """Yield the authorizations of an app that failed although they were answered, and whose answer is kept."""
-        ...
 
     def invite_is_used(self, app: str, invite_id: str) -> bool:
-        """Return whether a connection stands through this invite."""
-        ...
+        """Return whether a connection was made through this invite."""
 
     def use_invite(self, app: str, invite_id: str, *, now: int, expires_at: int) -> None:
         """Mark an invite as used up."""
-        ...
 
 
 class Origin(Protocol):
@@ -210,144 +172,88 @@ class Origin(Protocol):
         A mark among the items names the table that they were written to. A table without one is marked as itself,
         unless DynamoDB says that it was restored.
         """
-        ...
 
-    def webhook_event(self, table: str, *, now: int) -> bool:
-        """Note that somebody noticed that this table was restored; tell whether nobody had before."""
-        ...
+    def note_restored(self, table: str, *, now: int) -> bool:
+        """Note that somebody noticed that this table was restored; return whether nobody had before."""
 
 
 class WebhookEvents(Protocol):
-    """The providers' notices that had their effect, each for at least 7 days. May raise StoreUnavailable."""
+    """The providers' webhook events that had their effect, each for at least 7 days. May raise StoreUnavailable."""
 
     def seen(self, app: str, webhook_event: str) -> bool:
-        """Return whether this notice was noted, strongly consistent."""
-        ...
+        """Return whether this event was noted, strongly consistent."""
 
     def note(self, app: str, webhook_event: str, *, now: int) -> None:
-        """Note that a notice had its effect."""
-        ...
+        """Note that an event had its effect."""
 
 
 class Apps(Protocol):
-    """The registered apps."""
+    """The registered apps. Each method may raise StoreUnavailable, and UnknownApp if the app is not registered."""
 
     def names(self) -> Iterable[str]:
         """Return the names of all registered apps."""
-        ...
 
     def get(self, name: str, *, fresh: bool = False) -> App:
-        """Return an app with its client secret; `fresh` asks for it as it stands now, past any copy.
+        """Return an app with its client secret; `fresh` asks for it as it is now, past any copy.
 
         Raises:
-            UnknownApp: not registered.
-            InvalidApp: its secret cannot be used as it stands.
-            StoreUnavailable: it could not be read now.
+            InvalidApp: its secret cannot be used as it is.
         """
-        ...
 
     def state(self, name: str) -> AppState:
-        """Return the running state.
-
-        Raises:
-            UnknownApp: not registered.
-        """
-        ...
+        """Return the running state."""
 
     def pause(self, name: str, *, why: str, now: int) -> bool:
-        """Pause an app; tell whether it ran until now, so that its owner is told once."""
-        ...
+        """Pause an app; return whether it ran until now, so that its owner is alerted once."""
 
     def resume(self, name: str, *, now: int) -> bool:
-        """Let an app run again, with a new window for the breaker; tell whether it was paused."""
-        ...
+        """Let an app run again, with a new window for the breaker; return whether it was paused."""
 
     def count(self, name: str, *, tried: int, refused: int, now: int, window: int) -> AppState:
-        """Add to the counters of the breaker's window, or begin a new window when the last is over; return them."""
-        ...
+        """Add to the counters of the breaker's window, or begin a new window if the last is over; return them."""
 
 
 class TokenSecrets(Protocol):
-    """The secrets that workloads read."""
+    """The secrets that workloads read.
+
+    Each method may raise:
+        PublishUnavailable: throttled or down.
+        SecretNotOurs: our permissions end at secrets without our tag, or this stack did not make the one of that name.
+        SecretGone: the secret was deleted; `create`, `put` and `current_version` raise it from the day on which its
+            deletion is scheduled.
+    """
 
     def create(self, name: ConnectionName, document: str, *, token: str) -> str:
-        """Create the connection's secret with our tags and return its ARN; one that is ours already is written.
+        """Create the connection's secret with our tags and return its ARN; one that is ours already is written."""
 
-        Raises:
-            PublishUnavailable: throttled or down.
-            SecretNotOurs: one of that name exists that this stack did not make.
-            SecretGone: one of that name is scheduled for deletion.
-        """
-        ...
-
-    def stands(self, name: ConnectionName) -> bool:
-        """Return whether any secret has the connection's name: ours or not, scheduled for deletion or not.
-
-        Raises:
-            PublishUnavailable: throttled or down.
-        """
-        ...
+    def exists(self, name: ConnectionName) -> bool:
+        """Return whether any secret has the connection's name: ours or not, scheduled for deletion or not."""
 
     def put(self, arn: str, document: str, *, token: str) -> None:
         """Write a new current version, idempotent by `token` (the ClientRequestToken).
 
         Raises:
-            PublishUnavailable: throttled or down.
             PublishError: this token wrote another document; only another token can help.
-            SecretNotOurs: our permissions end at secrets without our tag.
-            SecretGone: deleted or scheduled for deletion.
         """
-        ...
 
     def current_version(self, arn: str) -> str | None:
-        """Return the id of the version under AWSCURRENT, without reading it.
-
-        Raises:
-            PublishUnavailable: throttled or down.
-            SecretNotOurs: we may not look at it.
-            SecretGone: deleted or scheduled for deletion.
-        """
-        ...
+        """Return the id of the version under AWSCURRENT, without reading it."""
 
     def delete(self, arn: str, *, days: int) -> None:
-        """Schedule the secret's deletion in so many days, 7 to 30; done already, it stays as it is.
-
-        Raises:
-            PublishUnavailable: throttled or down.
-            SecretNotOurs: our permissions end at secrets without our tag.
-            SecretGone: it was deleted for good.
-        """
-        ...
+        """Schedule the secret's deletion in so many days, 7 to 30; done already, it stays as it is."""
 
     def restore(self, arn: str) -> None:
-        """Take a scheduled deletion back; a secret that is not scheduled for any stays as it is.
-
-        Raises:
-            PublishUnavailable: throttled or down.
-            SecretNotOurs: our permissions end at secrets without our tag.
-            SecretGone: it was deleted for good.
-        """
-        ...
+        """Take a scheduled deletion back; a secret that is not scheduled for any stays as it is."""
 
 
 class DeadLetters(Protocol):
-    """The messages of the refresh queue that could not be worked on."""
+    """The messages of the refresh queue that could not be worked on. Each method may raise QueueUnavailable."""
 
     def receive(self) -> list[DeadLetter]:
-        """Return a few, hidden from everybody for two minutes from now on; none are left where it is empty.
-
-        Raises:
-            QueueUnavailable: they cannot be received now.
-        """
-        ...
+        """Return a few, hidden from everybody for two minutes from now on; none if the queue is empty."""
 
     def delete(self, letter: DeadLetter) -> None:
-        """Delete one that was received.
-
-        Raises:
-            QueueUnavailable: it was not deleted, and comes again.
-        """
-        ...
+        """Delete one that was received; one that could not be deleted comes again."""
 
 
 class WorkQueue(Protocol):
@@ -355,25 +261,26 @@ class WorkQueue(Protocol):
 
     def send(self, works: list[Work]) -> list[Work]:
         """Send and return those that were not accepted."""
-        ...
 
 
 class Wire(Protocol):
     """Sends one request."""
 
     def send(self, request: Request, *, seconds: float) -> ProviderResponse:
-        """Send it and return the whole answer, within a total of `seconds`.
+        """Send it and return the whole response, within a total of `seconds`.
 
         Raises:
             NotSent: no byte of the request left.
-            NoAnswer: bytes left, and no whole answer came back in time.
+            NoAnswer: bytes left, and no whole response came back in time.
         """
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """The world as both functions see it, and the times that bound them."""
+    """The world as both functions see it, and the times that bound them.
+
+    Every use case holds ports and no state, so all are safe to share between threads.
+    """
 
     connections: Connections
     authorizations: Authorizations

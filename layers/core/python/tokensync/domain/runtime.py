@@ -1,7 +1,8 @@
-"""What a run depends on beside its stores: time, chance, named places, what people are told, and limits of time."""
+"""What a run depends on beside its stores: time, chance, named places, alerts, logs and limits of time."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,15 +20,12 @@ class Clock(Protocol):
 
     def now(self) -> int:
         """Return the current time in Unix seconds."""
-        ...
 
     def monotonic(self) -> float:
         """Return seconds that only grow, for deadlines."""
-        ...
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-        ...
 
 
 class Randomness(Protocol):
@@ -35,46 +33,39 @@ class Randomness(Protocol):
 
     def token(self) -> str:
         """Return 128 random bits as URL-safe text."""
-        ...
 
     def fraction(self) -> float:
         """Return a number from 0 up to but not including 1, for jitter of retries."""
-        ...
 
 
 class Failpoints(Protocol):
     """Named places of the protocol at which a test can make the world go wrong."""
 
     def reached(self, name: str) -> None:
-        """Tell that the protocol stands at `name`."""
-        ...
+        """Say that the protocol has reached `name`."""
 
 
 class Alerts(Protocol):
-    """Tells operators. Never raises: an alert that cannot be sent is logged."""
+    """Alerts operators. Never raises: an alert that cannot be sent is logged."""
 
     def tell(self, kind: str, subject: str, *, detail: str, next_command: str, link: str = "") -> None:
-        """Tell once about a connection or an app, by name only, with the command that mends it.
+        """Send one alert about a connection or an app, by name only, with the command that mends it.
 
         `link` is one that an operator may send on; it reaches the subscribers alone and no log.
         """
-        ...
 
 
 class Log(Protocol):
     """Structured logging: dotted past-tense events with key-values, no secret among them."""
 
     def info(self, event: str, **fields: object) -> None:
-        """Tell what happened."""
-        ...
+        """Log what happened."""
 
     def warning(self, event: str, **fields: object) -> None:
-        """Tell what needs a look."""
-        ...
+        """Log what needs a look."""
 
     def failure(self, event: str, error: BaseException) -> None:
-        """Tell of an error nobody foresaw: its type and the places in the code, never its text."""
-        ...
+        """Log an error that nobody foresaw: its type and the places in the code, never its text."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +89,14 @@ class Budget:
         """Return the seconds left, never below zero."""
         return max(0.0, self._end - self._clock.monotonic())
 
+    def allows(self, limits: Limits) -> bool:
+        """Return whether a request to a provider, and the storing of its response, still fit into the time left."""
+        return self.left() >= limits.provider + limits.storing
+
+    def lease_until(self, limits: Limits) -> int:
+        """Return the Unix second until which a lease taken now has to run, so that no process outlives its lease."""
+        return self._clock.now() + math.ceil(self.left()) + limits.lease_margin
+
 
 @dataclass(frozen=True)
 class Cadence:
@@ -108,5 +107,5 @@ class Cadence:
     verify: int = DAY
 
     def for_app(self, app: App) -> Cadence:
-        """Return the cadence of an app: a sandbox's tokens may live for minutes, and so may what it is shown of."""
+        """Return the cadence of an app: a sandbox's tokens may live for minutes, and so may its verifications."""
         return replace(self, floor=0, verify=SANDBOX_VERIFY) if app.is_sandboxed else self

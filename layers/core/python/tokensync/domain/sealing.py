@@ -3,8 +3,6 @@
 A sealed value is: version (1 byte), length of the wrapped key (2 bytes, big-endian), wrapped key, nonce (12 bytes),
 ciphertext with its tag. The associated data is everything before the nonce, the app and the place: a value of which any
 bit was changed, or that was moved to another record, does not open (NIST SP 800-38D).
-
-Opens what a connection's record holds sealed, each for its own place.
 """
 
 from __future__ import annotations
@@ -41,7 +39,6 @@ class KeyService(Protocol):
         Raises:
             SealingUnavailable: the service gives none.
         """
-        ...
 
     def unwrap(self, wrapped: bytes, *, app: str) -> bytes:
         """Return the data key that was wrapped for this app.
@@ -49,7 +46,6 @@ class KeyService(Protocol):
         Raises:
             SealingUnavailable: it was not wrapped by this service for this app, or cannot be unwrapped now.
         """
-        ...
 
 
 class DataKey(Protocol):
@@ -57,7 +53,6 @@ class DataKey(Protocol):
 
     def seal(self, plaintext: bytes, *, binding: str) -> bytes:
         """Seal for one place: `binding` names the record and the kind, and must be given again to open."""
-        ...
 
 
 class Sealer(Protocol):
@@ -69,7 +64,6 @@ class Sealer(Protocol):
         Raises:
             SealingUnavailable: KMS gives none.
         """
-        ...
 
     def open(self, sealed: bytes, *, app: str, binding: str) -> bytes:
         """Open what was sealed for this app and binding.
@@ -77,7 +71,6 @@ class Sealer(Protocol):
         Raises:
             SealingUnavailable: KMS does not unwrap the key, or the value was not sealed for this place.
         """
-        ...
 
 
 class EnvelopeKey:
@@ -123,7 +116,7 @@ class EnvelopeSealer:
 
 
 def _associated_data(head: bytes, app: str, binding: str) -> bytes:
-    # The head tells its own length and an app's name holds no '|': no two places give the same bytes.
+    # The head states its own length and an app's name holds no '|': no two places give the same bytes.
     return head + f"{app}|{binding}".encode("utf-8", "surrogatepass")
 
 
@@ -146,13 +139,13 @@ def grant_binding(name: ConnectionName) -> str:
 
 
 def answer_binding(name: ConnectionName) -> str:
-    """Return the place that a provider's answer for a connection is sealed for."""
+    """Return the place that a provider's response for a connection is sealed for."""
     return f"{name}|answer|1"
 
 
 @dataclass(frozen=True)
 class Unsealer:
-    """Opens grants and answers. Only the rotation function's key policy lets it."""
+    """Opens a connection's grant and kept responses. The key policy lets only the rotation function do so."""
 
     sealer: Sealer
 
@@ -168,7 +161,7 @@ class Unsealer:
         return Grant.from_bytes(self.sealer.open(record.sealed_grant, app=record.name.app, binding=binding))
 
     def answer(self, sealed: bytes, record: Connection) -> ProviderResponse:
-        """Return an answer that was kept for a connection.
+        """Return a response that was kept for a connection.
 
         Raises:
             SealingUnavailable: it cannot be opened now.

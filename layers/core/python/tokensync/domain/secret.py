@@ -47,7 +47,7 @@ class Secret(NeverPickled):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        # As bytes: compare_digest raises on text outside ASCII. surrogatepass: an answer may hold lone surrogates.
+        # As bytes: compare_digest raises on text outside ASCII. surrogatepass: a response may hold lone surrogates.
         return hmac.compare_digest(
             self._text.encode("utf-8", "surrogatepass"), other._text.encode("utf-8", "surrogatepass")
         )

@@ -1,7 +1,4 @@
-"""Takes secrets out of what a provider says before anybody reads it, however it spells them.
-
-Text that comes from outside and is shown to people: cleaned and cut before it goes anywhere.
-"""
+"""Text from outside that people are shown: secrets taken out, however they are spelled, then cleaned and cut."""
 
 from __future__ import annotations
 
@@ -20,19 +17,19 @@ if TYPE_CHECKING:
 
 
 _SHORTEST = 2  # characters
-_SHORTEST_ENCODED = 6  # characters: a shorter piece of base64 stands in any word
+_SHORTEST_ENCODED = 6  # characters: any word may hold a shorter piece of base64
 
 
 def masked(text: str, secrets: Sequence[Secret]) -> str:
     """Return the text as printable characters, without the secrets.
 
     Each is found plain, with any of its characters percent-encoded or escaped as in JSON, in base64 at each alignment
-    (so also within a Basic header), and in hex. Invisible characters go first: they could stand between its letters.
+    (so also within a Basic header), and in hex. Invisible characters go first: they could separate its letters.
     """
     text = printable(text)
     for secret in secrets:
         plain = secret.reveal()
-        # What is so short stands in any word, and is nobody's secret.
+        # Any word may hold what is so short, and it is nobody's secret.
         for pattern in _patterns(plain) if len(plain) >= _SHORTEST else ():
             text = pattern.sub(MASK, text)
     return text

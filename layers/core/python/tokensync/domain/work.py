@@ -1,4 +1,4 @@
-"""What the due index yields and what the queue carries: names, and answers only as sealed bytes."""
+"""What the due index yields and what the queue carries: names, and responses only as sealed bytes."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class DeadLetter:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """One message: a connection to look after, or an answered authorization to finish.
+    """One message: a connection to work on, or an answered authorization to finish.
 
-    `compare` asks to hold the published secret against the grant whether or not anything is due, `push` to hand the
+    `compare` asks to compare the published secret with the grant whether or not anything is due, `push` to hand the
     pair to the app's consumer whether or not that was done. `answer` is a sealed answer that could not be stored in its
     place; `fence` is that of its attempt.
     """

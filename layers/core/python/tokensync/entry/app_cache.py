@@ -1,4 +1,4 @@
-"""What is known of the registered apps without asking: garbage requests are answered without a call to anyone."""
+"""A short memory of the registered apps: garbage requests are answered without a call to anyone."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 # A flood of made-up names causes at most one look-up in this time.
 _LOOK_AGAIN_SECONDS = 30.0
-# What an operator changes of an app is noticed here after this time at the latest.
+# A change to an app is noticed here after this time at the latest.
 _READ_AGAIN_SECONDS = 120.0
 
 
 class KnownNames:
-    """Reads the names at the first question, and again for an unknown one when half a minute has passed.
+    """The apps' names, read at first use, and again for an unknown name when half a minute has passed.
 
-    `learn` adds a name that a valid invite or state led to, so an app that was just added is known at once.
+    `learn` adds a name that a valid invite or state led to, so that an app that was just added is known at once.
     """
 
     def __init__(self, apps: Apps, clock: Clock) -> None:
@@ -53,7 +53,7 @@ class KnownNames:
 
 
 class KnownApps:
-    """Registrations as they were read a short while ago, for requests that may be anybody's."""
+    """Registrations as they were read up to two minutes ago, for requests that may come from anybody."""
 
     def __init__(self, apps: Apps, names: KnownNames, clock: Clock) -> None:
         self._apps = apps

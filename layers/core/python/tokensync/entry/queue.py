@@ -1,4 +1,4 @@
-"""One batch of the refresh queue: its connections side by side, each failure kept to itself."""
+"""Works through one batch of the refresh queue: its messages side by side, so that no failure harms another."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ THREADS = 20
 
 
 @dataclass(frozen=True)
-class Report:
-    """What became of a batch: the ids of messages that must come again, and how many ended how."""
+class BatchResult:
+    """What became of a batch: the ids of the messages that must come again, and how often each result occurred."""
 
     again: tuple[str, ...]
     results: Mapping[str, int]
@@ -35,14 +35,14 @@ class Report:
 
 @dataclass(frozen=True)
 class BatchRunner:
-    """Works through batches. Thread-safe: it holds ports and no state."""
+    """Works through batches."""
 
     ports: Ports
     worker: Worker
     finisher: Finisher
     threads: int = THREADS
 
-    def run(self, messages: Mapping[str, str], budget: Budget) -> Report:
+    def run(self, messages: Mapping[str, str], budget: Budget) -> BatchResult:
         """Work through messages, given as body by id; return those that must come again. Never raises."""
         sessions = Sessions(self.ports)
         stop = threading.Event()
@@ -58,16 +58,18 @@ class BatchRunner:
                 results[outcome.result] += 1
                 if outcome.again:
                     again.append(message_id)
-        self._count(sessions)
-        return Report(tuple(again), results)
+        # A trip of the breaker is judged over the whole batch, for each app.
+        for session in sessions.all().values():
+            count_attempts(session, self.ports)
+        return BatchResult(tuple(again), results)
 
     def _one(self, body: str, sessions: Sessions, budget: Budget, stop: threading.Event) -> WorkResult:
-        if stop.is_set() or budget.left() < self.ports.limits.provider + self.ports.limits.storing:
+        if stop.is_set() or not budget.allows(self.ports.limits):
             return WorkResult(Result.NO_TIME, again=True)
         try:
             outcome = self._work(Work.from_json(body), sessions, budget)
         except (BadRequest, UnknownConnection) as error:
-            # It will be no better next time: a removed connection, or a message that is not ours.
+            # It would be no better next time: a removed connection, or a message that is not ours.
             self.ports.log.warning("work.dropped", error=str(error))
             return WorkResult(Result.NOTHING_DUE)
         except StoreUnavailable as error:
@@ -76,8 +78,8 @@ class BatchRunner:
         except TokensyncError as error:
             self.ports.log.warning("work.failed", error=str(error), kind=type(error).__name__)
             return WorkResult(Result.POSTPONED, again=True)
-        except Exception as error:  # noqa: BLE001 - one poison connection must not take the batch with it
-            # The type and place alone: an unforeseen error's text may hold anything.
+        except Exception as error:  # noqa: BLE001 - one poison connection must not end the batch
+            # Only the type and place are logged: an unforeseen error's text may hold anything.
             self.ports.log.failure("work.broken", error)
             return WorkResult(Result.POSTPONED, again=True)
         if outcome.backpressure:
@@ -90,8 +92,3 @@ class BatchRunner:
         if work.authorization is not None:
             return self.finisher.take_up(work, session, budget)
         return self.worker.run(work, session, budget)
-
-    def _count(self, sessions: Sessions) -> None:
-        """Add what was tried to each app's breaker window, and trip it where the sellers cannot be the cause."""
-        for session in sessions.all().values():
-            count_attempts(session, self.ports)

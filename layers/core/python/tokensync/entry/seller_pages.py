@@ -1,4 +1,4 @@
-"""The seller's pages: what each request to /connect and /callback is answered."""
+"""The seller's pages: the answer to each request to /connect and /callback. Their texts are in `pages/templates/`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from tokensync.refresh.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tokensync.authorize.begin import Consent
     from tokensync.authorize.exchange import CodeExchange
     from tokensync.authorize.links import Signer
     from tokensync.domain.authorization import Authorization
@@ -37,7 +38,18 @@ if TYPE_CHECKING:
 
 _COOKIE = "__Host-tokensync"
 _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{16,64}")
-_COOKIE_LIFE = 86_400
+_COOKIE_LIFE = 86_400  # seconds
+
+# The page that tells a seller how an authorization ended.
+RESULT_PAGES = {
+    AuthorizationState.WAITING: "waiting",
+    AuthorizationState.WORKING: "working",
+    AuthorizationState.CONNECTED: "connected",
+    AuthorizationState.CANCELLED: "declined",
+    AuthorizationState.FAILED: "failed",
+    AuthorizationState.QUARANTINED: "wrong_account",
+}
+_MAY_START_AGAIN = frozenset({AuthorizationState.WAITING, AuthorizationState.FAILED, AuthorizationState.CANCELLED})
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,7 @@ class SellerPages:
     """Answers the seller's browser. `signer` and the apps' names are fetched when they are first needed."""
 
     ports: Ports
+    consent: Consent
     code_exchange: CodeExchange
     signer: Callable[[], Signer]
     known: KnownNames
@@ -55,7 +68,7 @@ class SellerPages:
         try:
             invite = self._invite(name, raw_query)
             session = self._session(name)
-            begun = self.code_exchange.begin(
+            consent = self.consent.begin(
                 invite,
                 session,
                 self.signer(),
@@ -68,11 +81,11 @@ class SellerPages:
         except BadRequest as error:
             return self._refused(name, "bad_request", 400, error)
         except InviteRefused as error:
-            return self._refused(name, "invite", 403, error)
+            return self._refused(name, "invite_refused", 403, error)
         except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
             self.ports.log.warning("connect.failed", app=name, error=str(error))
             return page("unavailable", 503)
-        return Page(status=302, headers={"location": begun.url}, cookies=(_set_cookie(begun.cookie),))
+        return Page(status=302, headers={"location": consent.url}, cookies=(_set_cookie(consent.cookie),))
 
     def callback(self, name: str, raw_query: str, cookies: Sequence[str], budget: Budget, *, base_url: str) -> Page:
         """Answer GET /callback/{app}: exchange the code at most once, then send the browser to the result."""
@@ -81,7 +94,7 @@ class SellerPages:
         try:
             query = Query.parse(raw_query)
             if not query.state and self._may_be_installed(name, query):
-                installer = self.code_exchange.installed(
+                installer = self.code_exchange.take_install(
                     query,
                     self._session(name),
                     self.signer(),
@@ -91,13 +104,13 @@ class SellerPages:
                 )
                 shown = (_set_cookie(installer),)
             else:
-                self.code_exchange.authorized(query, self._session(name), self.signer(), budget, cookie=cookie)
+                self.code_exchange.take_callback(query, self._session(name), self.signer(), budget, cookie=cookie)
         except (InvalidName, UnknownApp):
             return page("not_found", 404)
         except BadRequest as error:
             return self._refused(name, "bad_request", 400, error)
         except (AlreadyConsumed, FenceLost):
-            # Somebody else was first, or has finished it meanwhile: the result page tells how it ended.
+            # Another request was first, or has finished it meanwhile: the result page shows how it ended.
             self.ports.log.info("callback.repeated", app=name)
         except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
             self.ports.log.warning("callback.failed", app=name, error=str(error))
@@ -111,25 +124,25 @@ class SellerPages:
             return self._refused(name, "no_browser", 400, BadRequest("no cookie"))
         try:
             session = self._session(name, fresh=False)  # a waiting browser asks every few seconds
-            authorization = self.code_exchange.outcome(name, cookie)
+            authorization = self.code_exchange.latest(name, cookie)
             if authorization is None:
                 return page("not_found", 404)
-            return self._told(authorization, session, base_url)
+            return self._result_page(authorization, session, base_url)
         except (InvalidName, UnknownApp):
             return page("not_found", 404)
         except (InvalidApp, StoreUnavailable) as error:
             self.ports.log.warning("result.failed", app=name, error=str(error))
             return page("unavailable", 503)
 
-    def _told(self, authorization: Authorization, session: Session, base_url: str) -> Page:
+    def _result_page(self, authorization: Authorization, session: Session, base_url: str) -> Page:
         outcome = authorization.outcome
         lease_over = authorization.lease_until is not None and authorization.lease_until < self.ports.clock.now()
         if outcome is AuthorizationState.WORKING and lease_over and authorization.received_at is None:
             outcome = AuthorizationState.FAILED
         if outcome is AuthorizationState.WORKING:
-            return page("working", 200, refresh=3)
+            return page(RESULT_PAGES[outcome], 200, refresh=3)
         return page(
-            outcome.value,
+            RESULT_PAGES[outcome],
             200,
             label=authorization.label,
             provider=session.provider.title,
@@ -164,7 +177,7 @@ class SellerPages:
         return app.settings.get("installs") == "provider"
 
     def _session(self, name: str, *, fresh: bool = True) -> Session:
-        # Read now: a link made with a client id that was just replaced would lead nowhere.
+        # Read now: a link with a client id that was just replaced would lead nowhere.
         return Session(app_name(name), self.ports, fresh=fresh)
 
     def _refused(self, name: str, text: str, status: int, error: BadRequest | InviteRefused) -> Page:
@@ -175,11 +188,8 @@ class SellerPages:
         return page(text, status)
 
 
-_MAY_START_AGAIN = frozenset({AuthorizationState.WAITING, AuthorizationState.FAILED, AuthorizationState.CANCELLED})
-
-
 def _set_cookie(cookie: Secret) -> str:
-    """Return the header's value that binds what is under way to one browser."""
+    """Return the header's value that binds an authorization to one browser."""
     return f"{_COOKIE}={cookie.reveal()}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_LIFE}"
 
 

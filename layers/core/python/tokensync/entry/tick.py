@@ -1,4 +1,4 @@
-"""The tick: find what is due, claim it, queue it. It costs O(due) and never waits for a provider."""
+"""The tick: it finds what is due, claims it and queues it. It costs O(due) and never waits for a provider."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from tokensync.domain.runtime import Budget
     from tokensync.domain.work import DueKey, Work
 
-_AT_ONCE = 10  # what the queue takes in one call: more is never claimed without being queued
-_STOP_BEFORE = 5.0  # seconds: what is left over is found by the next tick
+_AT_ONCE = 10  # what the queue takes in one call: no more is ever claimed without being queued
+_STOP_BEFORE = 5.0  # seconds: the next tick finds the rest
 
 
 @dataclass(frozen=True)
-class Ticked:
-    """What a tick found and queued."""
+class TickResult:
+    """How much a tick found and queued."""
 
     due: int
     queued: int
@@ -27,12 +27,12 @@ class Ticked:
 
 @dataclass(frozen=True)
 class Ticker:
-    """Queues what is due."""
+    """Queues what is due. `claim` is the claim period in seconds."""
 
     ports: Ports
     claim: int
 
-    def tick(self, budget: Budget) -> Ticked:
+    def tick(self, budget: Budget) -> TickResult:
         """Claim and queue everything due, until the budget ends.
 
         A claim moves `next_at` on by the claim period: a slow queue is not filled twice, a lost message heals itself.
@@ -57,12 +57,12 @@ class Ticker:
                     if ends:
                         break
             finally:
-                # What was claimed before a claim failed is queued all the same: its next turn is a claim period away.
+                # What was claimed before a claim failed is queued too: it comes again only after a claim period.
                 refused = self.ports.queue.send(works) if works else []
                 queued += len(works) - len(refused)
         if due:
             self.ports.log.info("work.queued", due=due, queued=queued)
-        return Ticked(due, queued)
+        return TickResult(due, queued)
 
     def _claimed(self, key: DueKey, now: int) -> Work | None:
         try:

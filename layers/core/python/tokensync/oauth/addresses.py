@@ -24,7 +24,7 @@ _REFUSED = tuple(
 
 
 class AddressPolicy(Protocol):
-    """Decides at connect time, after name resolution, so that a name can hide nothing."""
+    """Decides which addresses a request may reach. It is asked after name resolution, so a name can hide nothing."""
 
     def allows(self, address: str) -> bool:
         """Return whether a connection to this IP address may be opened."""

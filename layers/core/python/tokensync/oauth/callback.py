@@ -1,4 +1,4 @@
-"""Reads the query of a callback or a pasted redirect URL: strictly, since all of it comes from outside."""
+"""Reads the query of a callback or of a pasted redirect URL, strictly, as all of it comes from outside."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _LONGEST_QUERY = 8192
 _LONGEST_CODE = 4096
-# What an authorization server says of a request that it refuses, or cannot serve; anything else is a denial.
+# The errors of an authorization server that refuses the request or cannot serve it; any other error is a denial.
 _REQUEST_ERRORS = frozenset(
     {
         "invalid_request",
@@ -61,7 +61,7 @@ class Query(NeverPickled):
         """Read the query of a whole redirect URL.
 
         Raises:
-            BadRequest: it is no URL, or as `parse`.
+            BadRequest: it is no URL, or `parse` refuses its query.
         """
         try:
             query = urlsplit(url.strip()).query
@@ -77,19 +77,20 @@ class Query(NeverPickled):
 
     @property
     def denied(self) -> str:
-        """Return the provider's error code, cut and cleaned; empty where there is none."""
+        """Return the provider's error code, one clean line of at most 60 characters; empty where there is none."""
         return one_line(self.parameters.get("error", ""), length=60)
 
     @property
     def is_our_mistake(self) -> bool:
-        """Return whether the error is about the request and not the account's answer, RFC 6749 §4.1.2.1."""
+        """Return whether the error is about our request and no denial by the account, RFC 6749 §4.1.2.1."""
         return self.denied in _REQUEST_ERRORS
 
     def code(self, provider: Provider, app: App) -> Secret | None:
         """Return the authorization code, or None where the seller or the provider declined.
 
         Raises:
-            BadRequest: a code and an error both, a code that no provider gives, or one that is for another client.
+            BadRequest: it holds both a code and an error, a code that no provider gives, or one for another client or
+                from another issuer.
         """
         shape = provider.callback
         named = self.parameters.get(shape.client_id, app.client_id) if shape.client_id is not None else app.client_id

@@ -1,4 +1,4 @@
-"""What a consumer's file states: a service outside that is handed token pairs, and how it is told."""
+"""What a consumer's file holds: a service outside that takes token pairs, and the requests that hand them over."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Consumer:
-    """One service that takes pairs. `hosts` are the only ones that an app's endpoint `push` may name.
+    """One service that takes pairs, for connections of its `providers`.
 
-    `key` finds the operator's own key with it in an app, `add` tells it of a connection for the first time and
-    `read_key` reads the key that it gives for that, empty where it gives none; `update` replaces the pair under that
-    key. `add` and `update` get the base URL. `error` gets an answer's JSON object and its HTTP status. `failures` and
-    `failure_texts` class what it tells: CONFIGURATION is the operator's to mend, REFUSED says that it knows the key no
-    more.
+    `hosts` are the only hosts that an app's endpoint `push` may name. `key` returns the operator's own key with the
+    service from an app. `add` builds the first request for a connection, and `read_key` reads from its reply the key
+    that the service gives the connection, empty where it gives none; `update` builds the request that replaces the
+    pair under that key. Both get the base URL. `error` gets the response's JSON object and its HTTP status.
+    `failures` and `failure_texts` class errors as those of `Provider` do: CONFIGURATION is the operator's to mend,
+    REFUSED means that the service no longer knows the key.
     """
 
     name: str
@@ -41,5 +42,5 @@ class Consumer:
     failure_texts: tuple[tuple[str, FailureClass], ...] = ()
 
     def endpoint(self, app: App) -> str:
-        """Return the base URL: the app's own, which only the embedded stack's apps have, or the consumer's."""
+        """Return the base URL: the app's own, which only apps of the embedded stack have, else the consumer's."""
         return app.endpoints.get("push", self.base)

@@ -1,4 +1,4 @@
-"""Authorization server metadata, RFC 8414 and OpenID Connect Discovery 1.0: read once, when an app is registered.
+"""Reads authorization server metadata, RFC 8414 and OpenID Connect Discovery 1.0, once, when an app is registered.
 
 What is found becomes the app's own endpoints and settings. A document that changes later changes nothing here.
 """
@@ -33,7 +33,7 @@ _SECONDS = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
-    """What a server tells of itself, as an app of the provider `oauth2` holds it."""
+    """A server's metadata as the endpoints and settings of an app of the provider `oauth2`."""
 
     endpoints: Mapping[str, str]
     settings: Mapping[str, str]
@@ -43,7 +43,7 @@ def discover(issuer: str, wire: Wire) -> Metadata:
     """Fetch and check a server's metadata.
 
     Raises:
-        BadMetadata: there is none, it names another issuer, or it cannot be worked with; the message tells which.
+        BadMetadata: there is none, it names another issuer, or it cannot be used; the message says which.
     """
     issuer = _url(issuer, "the issuer")
     oauth, openid = _places(issuer)
@@ -60,7 +60,7 @@ def discover(issuer: str, wire: Wire) -> Metadata:
 
 
 def _places(issuer: str) -> tuple[str, str]:
-    """Return where the document may stand: RFC 8414 §3.1 puts its name before the issuer's path, OpenID after."""
+    """Return the document's possible URLs: RFC 8414 §3.1 puts its name before the issuer's path, OpenID after it."""
     parts = urlsplit(issuer)
     path = parts.path.rstrip("/")
     oauth = urlunsplit((parts.scheme, parts.netloc, f"/.well-known/oauth-authorization-server{path}", "", ""))
@@ -69,7 +69,7 @@ def _places(issuer: str) -> tuple[str, str]:
 
 
 def _beside(openid: str, wire: Wire, issuer: str) -> Mapping[str, Any]:
-    """Return what OpenID's document adds to RFC 8414's, which need not name OpenID's endpoints; empty without one."""
+    """Return OpenID's document, empty without one: RFC 8414's need not name OpenID's endpoints."""
     with contextlib.suppress(BadMetadata):
         other = _fetched(openid, wire)
         if other is not None and other.get("issuer") == issuer:
@@ -79,21 +79,21 @@ def _beside(openid: str, wire: Wire, issuer: str) -> Mapping[str, Any]:
 
 def _fetched(url: str, wire: Wire) -> Mapping[str, Any] | None:
     try:
-        answer = wire.send(Request(method="GET", url=url), seconds=_SECONDS)
+        response = wire.send(Request(method="GET", url=url), seconds=_SECONDS)
     except NotSent:
         raise BadMetadata(f"{url} cannot be reached from the stack, or its address is not a public one") from None
     except NoAnswer:
         raise BadMetadata(f"{url} gave no whole answer in time") from None
-    if answer.status != 200 or not answer.complete:  # noqa: PLR2004 - RFC 8414 §3.2
+    if response.status != 200 or not response.complete:  # noqa: PLR2004 - RFC 8414 §3.2
         return None
     try:
-        return parse_object(answer.body)
+        return parse_object(response.body)
     except NotStrictJson:
         return None
 
 
 def _checked(found: Mapping[str, Any], issuer: str) -> Metadata:
-    # RFC 8414 §3.3: the two must be identical, or somebody else's server answers for this one.
+    # RFC 8414 §3.3: the two must be identical, or this is the document of another server.
     if found.get("issuer") != issuer:
         raise BadMetadata(f"the metadata of {issuer} names another issuer")
     endpoints = {key: _url(found[name], name) for key, name in _ENDPOINTS.items() if isinstance(found.get(name), str)}
@@ -109,7 +109,7 @@ def _checked(found: Mapping[str, Any], issuer: str) -> Metadata:
 
 
 def _authentication(found: Mapping[str, Any], issuer: str) -> str:
-    """Return how a client proves itself; RFC 8414 §2: Basic, where nothing is said."""
+    """Return how a client authenticates; Basic where the document does not say, RFC 8414 §2."""
     methods = found.get("token_endpoint_auth_methods_supported", [ClientAuthentication.BASIC.value])
     usable = [each.value for each in ClientAuthentication if isinstance(methods, list) and each.value in methods]
     if not usable:
@@ -118,10 +118,10 @@ def _authentication(found: Mapping[str, Any], issuer: str) -> str:
 
 
 def _url(text: str, what: str) -> str:
-    """Return a URL that an endpoint or an issuer may have, RFC 8414 §2: no query, no fragment, nobody's password.
+    """Return a URL if an endpoint or an issuer may have it, RFC 8414 §2: no query, no fragment, no password.
 
     Raises:
-        BadMetadata: it is none.
+        BadMetadata: it may not; the message begins with `what`.
     """
     try:
         parts = urlsplit(text)

@@ -1,4 +1,4 @@
-"""Reads times out of a provider's answers: expiries in every spelling, its own clock, and when to come back."""
+"""Reads times from a provider's response: expiries in every spelling, its own clock, and when to come back."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from tokensync.domain.messages import ProviderResponse
 
-_LONGEST_RETRY_AFTER = 3600
-# Above these a number is no duration: no provider grants 30 years in seconds, and none grants 30,000 in milliseconds.
+_LONGEST_RETRY_AFTER = 3600  # seconds
+# Above these a number is no duration but an epoch: no token lives for 30 years.
 _EPOCH_SECONDS = 10**9
 _EPOCH_MILLISECONDS = 10**12
 _LONGEST_LIFE = 10 * 365 * 86_400  # beyond ten years a number is noise, or a way of saying "no end"
@@ -23,7 +23,11 @@ _CLOCK_TOLERANCE = 86_400  # a Date header further off than this is no clock
 def expiry(
     fields: Mapping[str, Any], name: str, now: int, oddities: list[str], *, may_be_endless: bool = False
 ) -> int | None:
-    """Return an expiry as Unix seconds: durations, epochs in seconds or milliseconds, told apart by magnitude."""
+    """Return the expiry in a field as Unix seconds, None where there is none that can be used.
+
+    A field holds a duration in seconds, or an epoch in seconds or milliseconds; its magnitude decides. What is not as
+    documented is added to `oddities`. `may_be_endless`: more than ten years is a way of writing "never".
+    """
     value = fields.get(name)
     if value is None:
         return None
@@ -60,23 +64,26 @@ def _number(value: object) -> float | None:
     return value if isinstance(value, float) and math.isfinite(value) else None
 
 
-def provider_now(answer: ProviderResponse) -> int:
-    """Return the provider's own time of the answer, so that a wrong clock here shifts no expiry (RFC 9110 §6.6.1)."""
-    date = _http_date(answer.headers.get("date", ""))
-    if date is None or abs(date - answer.received_at) > _CLOCK_TOLERANCE:
-        return answer.received_at
+def provider_now(response: ProviderResponse) -> int:
+    """Return the response's time by the provider's clock, so that a wrong clock here shifts no expiry.
+
+    Unix seconds, from the header Date (RFC 9110 §6.6.1), else the time of receipt.
+    """
+    date = _http_date(response.headers.get("date", ""))
+    if date is None or abs(date - response.received_at) > _CLOCK_TOLERANCE:
+        return response.received_at
     return date
 
 
-def retry_after(answer: ProviderResponse) -> int | None:
+def retry_after(response: ProviderResponse) -> int | None:
     """Return Retry-After in seconds, capped at an hour, RFC 9110 §10.2.3; None where it is absent or nonsense."""
-    text = answer.headers.get("retry-after", "").strip()
+    text = response.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return _LONGEST_RETRY_AFTER if len(text) > 6 else min(int(text), _LONGEST_RETRY_AFTER)  # noqa: PLR2004
     date = _http_date(text)
     if date is None:
         return None
-    return max(0, min(date - provider_now(answer), _LONGEST_RETRY_AFTER))
+    return max(0, min(date - provider_now(response), _LONGEST_RETRY_AFTER))
 
 
 def _http_date(text: str) -> int | None:

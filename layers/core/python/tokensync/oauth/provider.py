@@ -1,8 +1,6 @@
-"""What a provider file states: data, with the RFCs' behaviour as the default of every field.
+"""What a provider's file holds: data, with the RFCs' behaviour as the default of every field.
 
-Calls with an access token: who authorized, what the account holds, and whether the token still works.
-
-Webhooks: what a provider tells of its own accord, and how such a notice is signed.
+Beside the token endpoint it describes a call with an access token, which finds and verifies the account, and webhooks.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from tokensync.oauth.shapes import OAUTH_FAILURES, AuthorizeShape, CallbackShape, ResponseShape, TokenShape
+from tokensync.oauth.shapes import OAUTH_FAILURES, AuthorizeShape, CallbackShape, ResponseShape, TokenShape, no_account
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,29 +28,23 @@ class GrantType(StrEnum):
     """From a consent page."""
 
     CLIENT_CREDENTIALS = "client_credentials"
-    """From the app's own credentials: nobody is asked, and the account is the app itself."""
+    """From the app's own credentials: there is no consent, and the account is the app itself."""
 
     REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the grant's name
-    """From refresh tokens that are given by hand: connections are imported, and there is no callback."""
+    """From refresh tokens that an operator imports: there is no callback."""
 
 
 class RefreshReuse(StrEnum):
     """What happens to a refresh token that is presented twice."""
 
     SINGLE_USE = "single_use"
-    """It died when it was first presented; also where nobody knows."""
+    """It dies when it is first presented. Also where this is not known."""
 
     GRACE = "grace"
-    """The old one works on for the declared `grace_seconds`."""
+    """It works for the declared `grace_seconds` after that."""
 
     SAFE = "safe"
-    """Tokens do not rotate: asking again does no harm."""
-
-
-def as_it_is(provider: Provider, app: App) -> Provider:
-    """Return the provider: it is the same for every app."""
-    del app
-    return provider
+    """Tokens do not rotate: a second request does no harm."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +53,10 @@ class Provider:
 
     `endpoints` and, where a region differs, `regions` give URLs by key: authorize token refresh revoke verify api.
     `hosts` are the only hosts that an app's own endpoints may name; None allows any, over https. `settings` are the
-    options that an app may set, each with its allowed values, the default first; an empty tuple allows any text. A
-    setting that ends in a dot stands for all that begin so. `required` names fields of an app that must be given.
-    `failures` maps error codes, `failure_texts` parts of messages (for errors that have no code of their own), to
-    classes; all else is UNKNOWN. `configured` returns what the provider is for one app, by that app's settings.
+    options that an app may set, each with its allowed values, the default first; an empty tuple allows any text, and
+    a name that ends in a dot allows all names that begin with it. `required` names fields that an app must have.
+    `failures` maps error codes, and `failure_texts` parts of messages (for errors without a code of their own), to
+    classes; every other error is UNKNOWN. `configured` returns the provider for one app, by that app's settings.
     """
 
     name: str
@@ -79,7 +71,7 @@ class Provider:
     authorize: AuthorizeShape = field(default_factory=AuthorizeShape)
     callback: CallbackShape = field(default_factory=CallbackShape)
     token: TokenShape = field(default_factory=TokenShape)
-    answer: ResponseShape = field(default_factory=ResponseShape)
+    response: ResponseShape = field(default_factory=ResponseShape)
     failures: Mapping[str, FailureClass] = field(default_factory=lambda: OAUTH_FAILURES)
     failure_texts: tuple[tuple[str, FailureClass], ...] = ()
     refresh_reuse: RefreshReuse = RefreshReuse.SINGLE_USE
@@ -87,10 +79,10 @@ class Provider:
     account_call: AccountCall | None = None
     revocation: RevocationShape | None = None
     webhook: WebhookShape | None = None
-    configured: Callable[[Provider, App], Provider] = as_it_is
+    configured: Callable[[Provider, App], Provider] = lambda provider, _: provider
 
     def endpoint(self, app: App, key: str) -> str:
-        """Return the URL for a key: the app's own, its region's, or the provider's.
+        """Return the URL for a key: the app's own, else its region's, else the provider's.
 
         Raises:
             KeyError: the provider has no such endpoint.
@@ -115,24 +107,12 @@ class Provider:
         return app.settings.get(key, next(iter(self.settings.get(key, ())), ""))
 
     def renews(self, grant: Grant) -> bool:
-        """Return whether the next access token can be had without the account."""
+        """Return whether the next access token comes without a new consent."""
         return grant.refresh_token is not None or self.grant_type is GrantType.CLIENT_CREDENTIALS
 
     def for_app(self, app: App) -> Provider:
-        """Return what the provider is for one app."""
+        """Return the provider for one app."""
         return self.configured(self, app)
-
-
-def names_no_account(facts: Mapping[str, Any], wanted: str) -> AccountReply | None:
-    """Tell that the facts name no account."""
-    del facts, wanted
-    return None
-
-
-def no_lookups(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """Tell that nothing but its account id leads to a connection."""
-    del facts
-    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,17 +121,16 @@ class AccountCall:
 
     It is made at connect, at re-authorization and to verify; its failure never fails a connect or a refresh.
 
-    `request` gets the app, the URL of `endpoint`, the grant and the time. `read` gets the answer's JSON object (empty
-    where it is none) and its HTTP status; it returns the facts, or the error. `failures` and `failure_texts` class
-    errors as those of `Provider` do: REFUSED says that this access token works no more.
+    `request` gets the app, the URL of `endpoint`, the grant and the time in Unix seconds. `read` gets the response's
+    JSON object (empty where it has none) and its HTTP status; it returns the facts, or the error. `failures` and
+    `failure_texts` class errors as those of `Provider` do; REFUSED means that this access token works no more.
 
-    `carries_secret` tells that the request carries the client secret or is signed with it, so that its success proves
-    that secret as well. With `challenged` an error stands in the header WWW-Authenticate, RFC 6750 §3, and goes before
-    the body's.
+    `carries_secret`: the request carries the client secret or is signed with it, so its success proves that secret as
+    well. `challenged`: an error in the header WWW-Authenticate, RFC 6750 §3, goes before the body's.
 
-    `account` names the account from the facts, for providers whose token answers do not; it also gets the account
-    that the authorization was wanted for, empty where any will do. `lookups` lists what else, such as a shop's id,
-    notices name the account by.
+    `account` names the account from the facts, where the token response does not; it also gets the account that the
+    authorization was wanted for, empty where any will do. `lookups` lists other names, such as a shop's id, by which
+    webhooks name the account.
     """
 
     request: Callable[[App, str, Grant, int], Request]
@@ -161,29 +140,29 @@ class AccountCall:
     failure_texts: tuple[tuple[str, FailureClass], ...] = ()
     challenged: bool = False
     carries_secret: bool = False
-    account: Callable[[Mapping[str, Any], str], AccountReply | None] = names_no_account
-    lookups: Callable[[Mapping[str, Any]], tuple[str, ...]] = no_lookups
+    account: Callable[[Mapping[str, Any], str], AccountReply | None] = no_account
+    lookups: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda _: ()
 
 
 class WebhookEventKind(StrEnum):
-    """What a notice asks of us."""
+    """What a webhook event means for a connection."""
 
     DEAUTHORIZED = "deauthorized"
     """The account ended its authorization."""
 
     EXPIRING = "expiring"
-    """The authorization ends soon; only a new one helps."""
+    """The authorization ends soon, and only a new one helps."""
 
     OTHER = "other"
-    """Nothing: it is acknowledged."""
+    """Nothing. It is acknowledged."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookEvent:
-    """One notice. Times are Unix seconds, None where it states none.
+    """One webhook event. Times are Unix seconds, None where it has none.
 
     `id` is the provider's own, empty where it gives none. The connection is found by `account`, or by `lookup`, one
-    of those that `AccountCall.lookups` lists. `detail` is why, in words that name nobody.
+    of those that `AccountCall.lookups` lists. `detail` is the reason, in words that name nobody.
     """
 
     kind: WebhookEventKind
@@ -197,11 +176,11 @@ class WebhookEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookShape:
-    """How a provider signs and words its notices.
+    """How a provider signs and words its webhook events.
 
-    `signature` takes the signature from the headers (lower-case names), None where there is none of the right form: a
-    test that costs no call. `expected` returns what it must be for one client secret and the raw body, given the
-    headers. `read` gets the body's JSON object after the signature held; it raises ValueError where it is no notice.
+    `signature` returns the signature in the headers (lower-case names), None where none has the right form: this test
+    needs no secret. `expected` returns the right signature for one client secret, the headers and the raw body.
+    `read` gets the body's JSON object after the signature was checked; it raises ValueError where that is no event.
     """
 
     signature: Callable[[Mapping[str, str]], str | None]

@@ -1,4 +1,4 @@
-"""The shapes of the messages that go between an app and an authorization server, with the RFCs' behaviour as default.
+"""The shapes of the messages between an app and an authorization server, with the RFCs' behaviour as default.
 
 RFC 6749 (OAuth 2.0), RFC 7636 (PKCE), RFC 9207 (iss), RFC 7009 (revocation). A departure from them is a named field
 that holds a value or a small pure function.
@@ -25,7 +25,7 @@ class Encoding(StrEnum):
 
 
 class ClientAuthentication(StrEnum):
-    """How a client proves itself to the token endpoint, by the names of RFC 7591 §2."""
+    """How a client authenticates at the token endpoint, by the names of RFC 7591 §2."""
 
     POST = "client_secret_post"
     BASIC = "client_secret_basic"
@@ -45,8 +45,8 @@ class Pkce(StrEnum):
 class AuthorizeShape:
     """The authorization request, RFC 6749 §4.1.1.
 
-    `identified_by` is the app's field that the link carries under the name `client_id`. A `scope_separator` of None
-    sends no scope, `response_type` of None none. `parameters` are sent beside the RFC's own.
+    `client_id` is the name of the parameter that carries the app's field `identified_by`. A `scope_separator` of None
+    sends no scope, a `response_type` of None no response type. `parameters` are sent beside the RFC's own.
     """
 
     client_id: str = "client_id"
@@ -64,7 +64,8 @@ class CallbackShape:
 
     `code` lists the parameters that may hold the code, the preferred first. A code among `no_code` is a denial.
     `client_id` names a parameter that must equal the app's client id where it is present. `issuer` is what `iss` must
-    equal where it is present, empty where nobody knows; with `issuer_announced` it must be present, RFC 9207 §2.4.
+    equal where it is present, empty where it is not known; with `issuer_announced` `iss` must be present, RFC 9207
+    §2.4.
     """
 
     code: tuple[str, ...] = ("code",)
@@ -99,23 +100,23 @@ class TokenShape:
 class RevocationShape:
     """The revocation request, RFC 7009 §2.1. Client and encoding are those of the token request.
 
-    `access_token` tells that the access token is presented; otherwise it is the refresh token where there is one,
-    which ends the whole authorization. `header` carries the access token as well. `told_by_status` tells that a
-    success's body says nothing, RFC 7009 §2.2; otherwise it may hold an error.
+    `access_token`: the access token is presented; otherwise the refresh token where there is one, which ends the
+    whole authorization. `header` names a header that carries the access token as well. `status_decides`: the body of
+    a success means nothing, RFC 7009 §2.2; otherwise it may hold an error.
     """
 
     token: str = "token"  # noqa: S105 - the parameter's name
     access_token: bool = False
     hint: bool = True
     header: str | None = None
-    told_by_status: bool = True
+    status_decides: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorReply:
-    """An error as the provider tells it, before its class is looked up.
+    """An error in the provider's words, before its class is looked up.
 
-    `trace_id` is given where it stands elsewhere than in the provider's token answers.
+    `trace_id` is given where it has another place than in the provider's token responses.
     """
 
     code: str
@@ -124,7 +125,7 @@ class ErrorReply:
 
 
 def oauth_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
-    """Find the error of RFC 6749 §5.2, on any HTTP status."""
+    """Return the error of RFC 6749 §5.2, on any HTTP status; None where there is none."""
     del status
     code = reply.get("error")
     if not code:
@@ -133,7 +134,7 @@ def oauth_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
 
 
 def numbered_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
-    """Find the error of TikTok's envelopes: a `code` that is not zero, inside an HTTP 200."""
+    """Return the error of TikTok's envelopes, a `code` that is not zero, on any HTTP status; None where it is zero."""
     del status
     code = reply.get("code")
     # True == 1 and 0.0 == 0 in Python: only the number zero itself is a success.
@@ -142,18 +143,18 @@ def numbered_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
     return ErrorReply(code="missing" if code is None else str(code), message=str(reply.get("message") or ""))
 
 
-def no_account(reply: Mapping[str, Any]) -> AccountReply | None:
-    """Tell that a token answer names no account."""
-    del reply
+def no_account(*_: object) -> AccountReply | None:
+    """Return None: what came names no account."""
     return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResponseShape:
-    """The token answer, RFC 6749 §5.1. `envelope` names the object that holds the fields, None where they lie flat.
+    """The token response, RFC 6749 §5.1: the names of its fields, and functions that read its error and its account.
 
-    `default_expires_in` is the life in seconds of an access token that states none; None where such a token never
-    expires, unless it can be refreshed.
+    `envelope` names the object that holds the fields, None where they are at the top. `default_expires_in` is the
+    life in seconds of an access token that states none; None where such a token never expires, unless it can be
+    refreshed.
     """
 
     envelope: str | None = None
@@ -167,7 +168,7 @@ class ResponseShape:
     account: Callable[[Mapping[str, Any]], AccountReply | None] = no_account
 
 
-# RFC 6749 §5.2, and what each error asks of us.
+# RFC 6749 §5.2, and the class of each error.
 OAUTH_FAILURES: Mapping[str, FailureClass] = {
     "invalid_grant": FailureClass.REFUSED,
     "invalid_client": FailureClass.CONFIGURATION,

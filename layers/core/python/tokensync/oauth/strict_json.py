@@ -1,4 +1,4 @@
-"""JSON from a stranger: bounded, strict, and silent about its content when it fails."""
+"""Reads JSON from outside strictly; its errors repeat nothing of the content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class NotStrictJson(ValueError):
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        # Parsers disagree about which of two equal names wins; with tokens that is no question to guess at.
+        # Parsers disagree about which of two equal names wins, and a token must not be a guess.
         raise NotStrictJson("a name stands twice")
     return made
 
@@ -22,8 +22,8 @@ def parse_object(data: bytes) -> dict[str, Any]:
     """Return the JSON object in `data`.
 
     Raises:
-        NotStrictJson: not UTF-8 (a byte order mark included), not JSON, not an object, too deep, duplicate names,
-            or a number of thousands of digits.
+        NotStrictJson: it is not UTF-8, begins with a byte order mark, is no JSON object, is nested too deep, repeats
+            a name, or holds a number of thousands of digits.
     """
     try:
         parsed = json.loads(data.decode("utf-8"), object_pairs_hook=_object)

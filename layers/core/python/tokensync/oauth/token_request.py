@@ -1,4 +1,4 @@
-"""Builds every request of an authorization from a provider's data: consent, code, refresh, minting, revocation."""
+"""Builds the requests of an authorization from a provider's data: consent, code, refresh, minting, revocation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def authorize_url(
 
 
 def _with_query(url: str, query: dict[str, str]) -> str:
-    """Return the URL with these parameters after those that it has, RFC 6749 §3.1."""
+    """Return the URL with these parameters after its own, RFC 6749 §3.1."""
     return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
 
 
@@ -67,7 +67,7 @@ def code_request(
 
 
 def renewal_request(provider: Provider, app: App, grant: Grant) -> Request | None:
-    """Return the request that brings the next access token; None where only the account can give one."""
+    """Return the request for the next access token; None where that needs a new consent."""
     if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
         return client_credentials_request(provider, app)
     return None if grant.refresh_token is None else refresh_request(provider, app, grant.refresh_token)
@@ -93,11 +93,10 @@ def revocation_request(provider: Provider, app: App, grant: Grant) -> Request | 
     shape = provider.revocation
     if shape is None or not provider.has_endpoint(app, "revoke"):
         return None
-    presents_access = shape.access_token or grant.refresh_token is None
-    token = grant.access_token if presents_access or grant.refresh_token is None else grant.refresh_token
-    fields = {shape.token: token.reveal()}
+    refresh_token = None if shape.access_token else grant.refresh_token
+    fields = {shape.token: (refresh_token or grant.access_token).reveal()}
     if shape.hint:
-        fields["token_type_hint"] = "access_token" if presents_access else "refresh_token"
+        fields["token_type_hint"] = "refresh_token" if refresh_token else "access_token"
     headers = {} if shape.header is None else {shape.header: grant.access_token.reveal()}
     return _request(provider, app, "revoke", fields, headers)
 

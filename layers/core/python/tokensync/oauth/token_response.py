@@ -1,4 +1,4 @@
-"""Reads a token endpoint's answer by a provider's data: either what was issued, or a failure with its class."""
+"""Reads responses of providers and consumers by their data: what was issued or found, or a failure with its class."""
 
 from __future__ import annotations
 
@@ -26,117 +26,113 @@ _TRACE_ID_LENGTH = 80
 # RFC 6750 §3: `error` among the parameters of a challenge.
 _CHALLENGE = re.compile(r'\berror="([\x21\x23-\x5b\x5d-\x7e]{1,60})"')
 _BUSY = frozenset({429, 503})
-ASSUMED_LIFE = 3600  # where a token that can be refreshed states no life: RFC 6749 §4.2.2's own example
+ASSUMED_LIFE = 3600  # seconds, where a refreshable token states no life: RFC 6749 §4.2.2's own example
 
 
 def read_token_response(
-    provider: Provider, answer: ProviderResponse, *, secrets: Sequence[Secret] = ()
+    provider: Provider, response: ProviderResponse, *, secrets: Sequence[Secret] = ()
 ) -> Issued | Failure:
-    """Return what the answer says. Never raises, whatever the bytes are.
+    """Return what a token endpoint issued, or why it issued nothing. Never raises, whatever the bytes are.
 
-    `secrets` are those that the provider was shown: should its words repeat one, it is masked before anything is cut.
+    `secrets` are those that the provider was shown: where its words repeat one, it is masked before anything is cut.
     """
-    busy = _busy(answer)
-    if busy is not None:
-        return busy
-    reply = _reply(answer)
-    if reply is None:
-        return _unreadable(answer)
+    reply = _reply(response)
+    if isinstance(reply, Failure):
+        return reply
     trace_id = _trace_id(provider, reply, secrets)
-    error = provider.answer.error(reply, answer.status)
+    error = provider.response.error(reply, response.status)
     if error is not None:
-        return _failure(provider, answer, _masked_error(error, secrets), trace_id)
+        return _failure(provider, response, _masked_error(error, secrets), trace_id)
     fields = _fields(provider, reply)
-    if not 200 <= answer.status < 300 or fields is None:  # noqa: PLR2004 - RFC 9110 §15.3
-        return _unreadable(answer, trace_id)
-    return _issued(provider, answer, fields, trace_id)
+    if not _is_success(response) or fields is None:
+        return _unreadable(response, trace_id)
+    return _issued(provider, response, fields, trace_id)
 
 
 def read_account(
-    provider: Provider, call: AccountCall, answer: ProviderResponse, *, secrets: Sequence[Secret] = ()
+    provider: Provider, call: AccountCall, response: ProviderResponse, *, secrets: Sequence[Secret] = ()
 ) -> dict[str, Any] | Failure:
-    """Return the account's facts that a call with its access token brought, or the failure. Never raises.
+    """Return the account's facts from a call with its access token, or the failure. Never raises.
 
-    REFUSED says that this access token works no more; every other failure says nothing about it.
+    REFUSED means that this access token works no more; every other failure says nothing about it.
     """
-    busy = _busy(answer)
-    if busy is not None:
-        return busy
-    reply = _reply(answer) or {}
-    challenge = _CHALLENGE.search(answer.headers.get("www-authenticate", "")) if call.challenged else None
-    read = call.read(reply, answer.status) if challenge is None else ErrorReply(code=challenge[1])
+    reply = _reply(response)
+    if isinstance(reply, Failure):
+        if reply.kind is FailureClass.BUSY:
+            return reply
+        reply = {}
+    challenge = _CHALLENGE.search(response.headers.get("www-authenticate", "")) if call.challenged else None
+    read = call.read(reply, response.status) if challenge is None else ErrorReply(code=challenge[1])
     if isinstance(read, dict):
-        return read if reply else _unreadable(answer)
+        return read if reply else _unreadable(response)
     trace_id = _trace_id(provider, reply, secrets)
-    return _failure(call, answer, _masked_error(read, secrets), trace_id)
+    return _failure(call, response, _masked_error(read, secrets), trace_id)
 
 
-def read_revocation(provider: Provider, answer: ProviderResponse, *, secrets: Sequence[Secret] = ()) -> Failure | None:
-    """Return why an authorization was not revoked, None where it was. An empty success is one, RFC 7009 §2.2."""
-    busy = _busy(answer)
-    if busy is not None:
-        return busy
-    ended = 200 <= answer.status < 300  # noqa: PLR2004 - RFC 9110 §15.3
-    told_by_status = provider.revocation is None or provider.revocation.told_by_status
-    if ended and (told_by_status or (answer.complete and not answer.body.strip())):
+def read_revocation(
+    provider: Provider, response: ProviderResponse, *, secrets: Sequence[Secret] = ()
+) -> Failure | None:
+    """Return why an authorization was not revoked, or None where it was. Never raises.
+
+    A success may be empty, RFC 7009 §2.2.
+    """
+    revoked = _is_success(response)
+    status_decides = provider.revocation is None or provider.revocation.status_decides
+    if revoked and (status_decides or (response.complete and not response.body.strip())):
         return None
-    reply = _reply(answer)
-    if reply is None:
-        return _unreadable(answer)
-    error = provider.answer.error(reply, answer.status)
+    reply = _reply(response)
+    if isinstance(reply, Failure):
+        return reply
+    error = provider.response.error(reply, response.status)
     if error is not None:
-        return _failure(provider, answer, _masked_error(error, secrets), _trace_id(provider, reply, secrets))
-    return None if ended else _unreadable(answer)
+        return _failure(provider, response, _masked_error(error, secrets), _trace_id(provider, reply, secrets))
+    return None if revoked else _unreadable(response)
 
 
 def read_consumer(
-    consumer: Consumer, answer: ProviderResponse, *, secrets: Sequence[Secret] = ()
+    consumer: Consumer, response: ProviderResponse, *, secrets: Sequence[Secret] = ()
 ) -> dict[str, Any] | Failure:
-    """Return what a consumer answered to a pair that it was handed, or the failure. Never raises."""
-    busy = _busy(answer)
-    if busy is not None:
-        return busy
-    reply = _reply(answer)
-    if reply is None:
-        return _unreadable(answer)
-    error = consumer.error(reply, answer.status)
-    return reply if error is None else _failure(consumer, answer, _masked_error(error, secrets), "")
+    """Return a consumer's reply to a pair that it was handed, or the failure. Never raises."""
+    reply = _reply(response)
+    if isinstance(reply, Failure):
+        return reply
+    error = consumer.error(reply, response.status)
+    return reply if error is None else _failure(consumer, response, _masked_error(error, secrets), "")
 
 
-def _busy(answer: ProviderResponse) -> Failure | None:
-    """Return the failure of an answer that says "later", whatever its body says; None where it does not."""
-    if answer.status not in _BUSY:
-        return None
-    return Failure(kind=FailureClass.BUSY, code=f"http_{answer.status}", retry_after=retry_after(answer))
+def _reply(response: ProviderResponse) -> dict[str, Any] | Failure:
+    """Return the JSON object of a response, or the failure of one that means "later" or cannot be read.
 
-
-def _reply(answer: ProviderResponse) -> dict[str, Any] | None:
-    """Return the JSON object that an answer is, None where it is none, or not all of it came, or a redirect's.
-
-    Whoever redirects a token request is not the endpoint that speaks of tokens (RFC 9700 §4.12): its word counts for
-    nothing.
+    A server that redirects a token request is not the endpoint that issues tokens (RFC 9700 §4.12): what it says
+    counts for nothing.
     """
-    if not answer.complete or 300 <= answer.status < 400:  # noqa: PLR2004 - RFC 9110 §15.4
-        return None
+    if response.status in _BUSY:
+        return Failure(kind=FailureClass.BUSY, code=f"http_{response.status}", retry_after=retry_after(response))
+    if not response.complete or 300 <= response.status < 400:  # noqa: PLR2004 - RFC 9110 §15.4
+        return _unreadable(response)
     try:
-        return parse_object(answer.body)
+        return parse_object(response.body)
     except NotStrictJson:
-        return None
+        return _unreadable(response)
+
+
+def _is_success(response: ProviderResponse) -> bool:
+    return 200 <= response.status < 300  # noqa: PLR2004 - RFC 9110 §15.3
 
 
 def _fields(provider: Provider, reply: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the object that holds the tokens, or None where there is no trace of one."""
-    inner = reply if provider.answer.envelope is None else reply.get(provider.answer.envelope)
+    """Return the object that holds the tokens, or None where there is no token at all."""
+    inner = reply if provider.response.envelope is None else reply.get(provider.response.envelope)
     if not isinstance(inner, dict) or not ({"access_token", "refresh_token"} & inner.keys()):
         return None
     return inner
 
 
-def _unreadable(answer: ProviderResponse, trace_id: str = "") -> Failure:
-    """Class what cannot be read. A success or a server error may have committed; the rest is nothing we know."""
-    committed = answer.status < 300 or _is_server_side(answer.status)  # noqa: PLR2004 - RFC 9110 §15
+def _unreadable(response: ProviderResponse, trace_id: str = "") -> Failure:
+    """Class a response that cannot be read. After a success or a server error the provider may have committed."""
+    committed = response.status < 300 or _is_server_side(response.status)  # noqa: PLR2004 - RFC 9110 §15
     kind = FailureClass.AMBIGUOUS if committed else FailureClass.UNKNOWN
-    return Failure(kind=kind, code=f"http_{answer.status}", message="the answer cannot be read", trace_id=trace_id)
+    return Failure(kind=kind, code=f"http_{response.status}", message="the answer cannot be read", trace_id=trace_id)
 
 
 def _is_server_side(status: int) -> bool:
@@ -145,19 +141,19 @@ def _is_server_side(status: int) -> bool:
 
 
 def _failure(
-    classes: Provider | AccountCall | Consumer, answer: ProviderResponse, error: ErrorReply, trace_id: str
+    classes: Provider | AccountCall | Consumer, response: ProviderResponse, error: ErrorReply, trace_id: str
 ) -> Failure:
     text = error.message.lower()
-    # The text first: an error without a number of its own arrives under another one's.
+    # The text first: an error without a number of its own comes with the number of another.
     kind = next((kind for part, kind in classes.failure_texts if part in text), classes.failures.get(error.code))
     if kind is None:
-        kind = FailureClass.AMBIGUOUS if _is_server_side(answer.status) else FailureClass.UNKNOWN
+        kind = FailureClass.AMBIGUOUS if _is_server_side(response.status) else FailureClass.UNKNOWN
     return Failure(
         kind=kind,
         code=one_line(error.code, length=60),
         message=one_line(error.message, length=MESSAGE_LENGTH),
         trace_id=error.trace_id or trace_id,
-        retry_after=retry_after(answer) if kind is FailureClass.BUSY else None,
+        retry_after=retry_after(response) if kind is FailureClass.BUSY else None,
     )
 
 
@@ -171,16 +167,16 @@ def _masked_error(error: ErrorReply, secrets: Sequence[Secret]) -> ErrorReply:
 
 
 def _trace_id(provider: Provider, reply: Mapping[str, Any], secrets: Sequence[Secret]) -> str:
-    value = reply.get(provider.answer.trace_id) if provider.answer.trace_id else None
+    value = reply.get(provider.response.trace_id) if provider.response.trace_id else None
     return one_line(masked(value, secrets), length=_TRACE_ID_LENGTH) if isinstance(value, str) else ""
 
 
-def _issued(provider: Provider, answer: ProviderResponse, fields: Mapping[str, Any], trace_id: str) -> Issued:
-    shape = provider.answer
+def _issued(provider: Provider, response: ProviderResponse, fields: Mapping[str, Any], trace_id: str) -> Issued:
+    shape = provider.response
     oddities: list[str] = []
     access_token = _token(fields, "access_token", oddities)
     refresh_token = _token(fields, "refresh_token", oddities) if fields.get("refresh_token") is not None else None
-    now = provider_now(answer)
+    now = provider_now(response)
     expires_at = expiry(fields, shape.expires_in, now, oddities)
     if expires_at is None and (shape.default_expires_in is not None or refresh_token is not None):
         expires_at = now + (shape.default_expires_in or ASSUMED_LIFE)
@@ -225,11 +221,11 @@ def _scopes(value: object, separator: str) -> tuple[str, ...] | None:
 
 
 def cleaned_account(account: AccountReply | None, oddities: list[str]) -> AccountReply | None:
-    """Return an account as a record can hold it; None where its id is none that one can, which is added as odd."""
+    """Return an account as a record can hold it, or None where its id cannot be held, which is noted as odd."""
     if account is None:
         return None
     try:
-        if account.id:  # empty where a provider's answer tells of the account without naming it
+        if account.id:  # empty where a provider gives facts of the account and no name
             account_id(account.id)
     except InvalidName:
         oddities.append("account id malformed")

@@ -1,7 +1,7 @@
-"""`accept`: an operator takes a quarantined connection in, by their own decision.
+"""`accept`: a quarantined connection becomes active, by an operator's decision.
 
-Another account than the invite was for is published as it is: its refresh token was never presented. What a restored
-table held has to give a new token first, so that nothing older comes in the place of what workloads read.
+The connection of an account that was not invited is published as it is: its refresh token was never presented. One
+from a restored table has to get a new token first, so that nothing older replaces what workloads read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from tokensync.domain.connection import Exemption, Reason, Status
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.refresh import decisions, transitions
 from tokensync.refresh.result import Result, WorkResult
-from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -23,11 +22,12 @@ if TYPE_CHECKING:
     from tokensync.domain.runtime import Budget
     from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.commit import Committer
+    from tokensync.refresh.session import Session
 
 
 @dataclass(frozen=True)
 class Accepter:
-    """Accepts on demand. Thread-safe: it holds no state."""
+    """Accepts quarantined connections."""
 
     ports: Ports
     on_demand: OnDemand
@@ -36,37 +36,33 @@ class Accepter:
     def accept(self, name: ConnectionName, budget: Budget, *, force: bool = False) -> WorkResult:
         """Make a quarantined connection active.
 
-        `force` presents a refresh token that may be spent, and publishes what a restored table held where nobody can
-        be asked about it.
+        `force` presents a refresh token that may be spent, and publishes an access token from a restored table where
+        no provider can be asked about it.
 
         Returns:
             PUBLISHED, REFRESHED or VERIFIED: it is active. NOTHING_DUE: it is not quarantined. REAUTHORIZE: its tokens
-            have ended, or may be spent. All else: it stays as it was.
+            have ended, or may be spent. Any other result: it is as it was.
 
         Raises:
             UnknownConnection, NewerSchema, StoreUnavailable, UnknownApp, InvalidApp: nothing was done.
         """
-        on_demand = self.on_demand
-        seen = on_demand.standing(name)
+        seen = self.on_demand.existing(name)
         if seen.status is not Status.QUARANTINED:
             return WorkResult(Result.NOTHING_DUE, seen)
-        session = Session(name.app, self.ports)
 
-        def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
+        def act(record: Connection, grant: Grant, session: Session) -> WorkResult | Connection:
             if record.status is not Status.QUARANTINED:
                 return self._left(record, Result.NOTHING_DUE)
             if record.reason == Reason.RESTORED_TABLE:
-                return self._readopted(record, grant, session, budget, force=force)
-            return self._welcomed(record, grant, session, budget, force=force)
+                return self._from_restored_table(record, grant, session, force=force)
+            return self._uninvited(record, grant, session, force=force)
 
-        return on_demand.under_lease(name, session, budget, act, even_quarantined=True)
+        return self.on_demand.under_lease(name, budget, act, even_quarantined=True)
 
-    def _welcomed(
-        self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool
-    ) -> WorkResult:
-        """Publish the grant of an account that nobody invited.
+    def _uninvited(self, record: Connection, grant: Grant, session: Session, *, force: bool) -> WorkResult | Connection:
+        """Publish the grant of an account that was not invited.
 
-        One whose access token has ended is refreshed first, and stays quarantined until a new one came.
+        A grant whose access token has ended is refreshed first, and the connection stays quarantined until then.
         """
         now, provider = self.ports.clock.now(), session.provider
         after = decisions.accepted(
@@ -75,7 +71,7 @@ class Accepter:
         if session.app.push:
             after = after.with_due(push_at=now)
         if grant.access_expires_at is None or grant.access_expires_at > now:
-            return self.committer.publish(record, transitions.released(after), grant, Result.PUBLISHED)
+            return self.committer.publish_and_commit(record, transitions.released(after), grant, Result.PUBLISHED)
         if not provider.renews(grant):
             return self._left(record, Result.REAUTHORIZE)
         if record.attempt is not None and record.exemption is None:
@@ -83,14 +79,14 @@ class Accepter:
             if not force:
                 return self._left(record, Result.REAUTHORIZE)
             record = self.ports.connections.write(record, replace(record, exemption=Exemption.OPERATOR))
-        return self.on_demand.worker.renew(record, session, budget)
+        return record
 
-    def _readopted(
-        self, record: Connection, grant: Grant, session: Session, budget: Budget, *, force: bool
-    ) -> WorkResult:
-        """Ask for a new token with what a restored table held, where that cannot be spent or an operator insists.
+    def _from_restored_table(
+        self, record: Connection, grant: Grant, session: Session, *, force: bool
+    ) -> WorkResult | Connection:
+        """Ask for a new token with what a restored table holds, where that cannot be spent or an operator insists.
 
-        Whatever else comes of it, the connection stays quarantined, and its secret as it is.
+        Without a new token the connection stays quarantined, and its secret as it is.
         """
         provider = session.provider
         if record.consumer.handed_over_at is not None:
@@ -100,17 +96,17 @@ class Accepter:
             return self._left(record, Result.REAUTHORIZE)
         asks = provider.renews(grant) or provider.account_call is not None
         if not asks and not force:
-            # Nothing would tell an older token from a newer one.
+            # Nothing would distinguish an older token from a newer one.
             return self._left(record, Result.REAUTHORIZE)
         exemption = None
         if provider.renews(grant):
             exemption = Exemption.SAFE if is_safe else Exemption.OPERATOR
-        # Above all that was published, should no new number come with the answer.
+        # Above every published number, as a provider's answer may bring no new one.
         raised = replace(record, exemption=exemption, generation=record.allocated)
         record = self.ports.connections.write(record, raised)
         if asks:
-            return self.on_demand.worker.renew(record, session, budget)
-        return self._welcomed(record, grant, session, budget, force=force)
+            return record
+        return self._uninvited(record, grant, session, force=force)
 
     def _left(self, record: Connection, result: Result) -> WorkResult:
-        return WorkResult(result, self.ports.connections.write(record, transitions.released(record)))
+        return self.committer.end_lease(record, record, result)

@@ -1,4 +1,4 @@
-"""Takes dead letters up again: a sealed answer gets its record, a name goes back into the queue; then it is deleted."""
+"""Takes up dead letters: a sealed response goes to its record, a name into the queue; then the letter is deleted."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from tokensync.domain.work import DeadLetter
     from tokensync.refresh.kept_answers import KeptAnswers
 
-    Conclude = Callable[[ConnectionName, Budget], "Found"]
+    Conclude = Callable[[ConnectionName, Budget], "RecoveryFinding"]
 
 _STOP_BEFORE = 15.0  # seconds: publishing and committing one answer must fit
 _KEPT = "its answer is kept sealed for 30 days"
 
 
 @dataclass(frozen=True)
-class Found:
+class RecoveryFinding:
     """One thing that was out of its place.
 
-    `what` is a dead letter, an answer, an authorization or a connection; `result` tells what became of it:
-    `brought_back`, `queued`, `dropped` where nothing can come of it any more, or `stays`. `why` and `next` tell the
-    rest, `later` that the same command does it.
+    `what` is a dead letter, an answer, an authorization or a connection. `result` is what became of it:
+    `brought_back`, `queued`, `dropped` where nothing can come of it any more, or `stays`. `why` is the reason, and
+    `next` the command that helps; `later` means that the same command will do it.
     """
 
     what: str
@@ -45,21 +45,23 @@ class Found:
 
 @dataclass(frozen=True)
 class Redriver:
-    """Redrives dead letters. Thread-safe: it holds no state."""
+    """Takes up dead letters."""
 
     ports: Ports
     dead_letters: DeadLetters
     kept_answers: KeptAnswers
     redelivery: Redelivery
 
-    def redrive(self, budget: Budget, conclude: Conclude, *, only: ConnectionName | None = None) -> Iterator[Found]:
-        """Take up letter after letter within the budget, those of one connection or all; tell what became of each.
+    def redrive(
+        self, budget: Budget, conclude: Conclude, *, only: ConnectionName | None = None
+    ) -> Iterator[RecoveryFinding]:
+        """Take up letter after letter within the budget, those of one connection or all; yield what became of each.
 
-        `conclude` concludes the answer that a connection waits for. A letter is deleted only once everything in it has
-        a place, so that whoever is stopped repeats it.
+        `conclude` concludes the response that a connection waits for. A letter is deleted only when everything in it
+        has its place, so that an interrupted run can be repeated.
 
         Raises:
-            QueueUnavailable: no further one could be received.
+            QueueUnavailable: no further letter could be received.
         """
         while budget.left() >= _STOP_BEFORE and (letters := self.dead_letters.receive()):
             for letter in letters:
@@ -67,16 +69,16 @@ class Redriver:
                     work = Work.from_json(letter.body)
                 except BadRequest:
                     why = "a message that this version cannot read"
-                    yield Found("dead_letter", "a message", "stays", why, "sam deploy")
+                    yield RecoveryFinding("dead_letter", "a message", "stays", why, "sam deploy")
                     continue
                 if only is None or work.connection == only:
                     yield self._taken_up(letter, work, budget, conclude)
 
-    def _taken_up(self, letter: DeadLetter, work: Work, budget: Budget, conclude: Conclude) -> Found:
+    def _taken_up(self, letter: DeadLetter, work: Work, budget: Budget, conclude: Conclude) -> RecoveryFinding:
         try:
             found = self._placed(work, budget, conclude)
         except TokensyncError as error:
-            return Found("dead_letter", _subject(work), "stays", str(error), "tokensync recover", later=True)
+            return RecoveryFinding("dead_letter", _subject(work), "stays", str(error), "tokensync recover", later=True)
         if found.what != "dead_letter" or found.result != "stays":
             try:
                 self.dead_letters.delete(letter)
@@ -84,11 +86,11 @@ class Redriver:
                 self.ports.log.warning("letter.not_deleted", error=str(error))
         return found
 
-    def _placed(self, work: Work, budget: Budget, conclude: Conclude) -> Found:
-        """Give what a letter carries its place.
+    def _placed(self, work: Work, budget: Budget, conclude: Conclude) -> RecoveryFinding:
+        """Put what a letter carries into its place.
 
         Raises:
-            TokensyncError: it has none yet.
+            TokensyncError: that is not possible now.
         """
         if work.authorization is not None:
             return self._authorization(work.authorization, work)
@@ -100,32 +102,32 @@ class Redriver:
         if record is None or record.removed_at is not None:
             why = "there is no such connection any more"
             kept = f"{why}; {_KEPT}" if work.answer is not None else why
-            return Found("dead_letter", str(work.connection), "dropped", kept)
+            return RecoveryFinding("dead_letter", str(work.connection), "dropped", kept)
         if work.answer is None:
             return self._queued(work, "it is worked on once more")
         attempt = record.attempt
         if attempt is None or work.fence not in (attempt.fence, *attempt.earlier):
-            why = f"its attempt is concluded, or a newer grant stands; {_KEPT}"
-            return Found("dead_letter", str(work.connection), "dropped", why)
+            why = f"its attempt is concluded, or a newer grant took its place; {_KEPT}"
+            return RecoveryFinding("dead_letter", str(work.connection), "dropped", why)
         found = conclude(work.connection, budget)
         if found.result != "queued":
             return found
         queued = self._queued(Work(connection=work.connection, compare=True), found.why)
         return found if queued.result == "queued" else queued
 
-    def _authorization(self, key: AuthorizationKey, work: Work) -> Found:
-        """Give an answered authorization its answer, and have it finished."""
+    def _authorization(self, key: AuthorizationKey, work: Work) -> RecoveryFinding:
+        """Put a sealed response onto its authorization, and queue that to be finished."""
         if work.answer is not None:
-            stands = self.redelivery.place(key, work.answer, fence=work.fence)
-            if stands is not AuthorizationState.WORKING:
-                return Found("dead_letter", key.app, "dropped", f"its authorization ended: {stands.value}")
+            state = self.redelivery.place(key, work.answer, fence=work.fence)
+            if state is not AuthorizationState.WORKING:
+                return RecoveryFinding("dead_letter", key.app, "dropped", f"its authorization ended: {state.value}")
         return self._queued(Work(authorization=key), "its authorization is finished by the next worker")
 
-    def _queued(self, work: Work, why: str) -> Found:
+    def _queued(self, work: Work, why: str) -> RecoveryFinding:
         if self.ports.queue.send([work]):
             why = "the queue did not accept it"
-            return Found("dead_letter", _subject(work), "stays", why, "tokensync recover", later=True)
-        return Found("dead_letter", _subject(work), "queued", why)
+            return RecoveryFinding("dead_letter", _subject(work), "stays", why, "tokensync recover", later=True)
+        return RecoveryFinding("dead_letter", _subject(work), "queued", why)
 
 
 def _subject(work: Work) -> str:

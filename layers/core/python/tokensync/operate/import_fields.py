@@ -1,4 +1,4 @@
-"""What an operator brings to an import: tokens from elsewhere, each field checked before anything is done with it."""
+"""The fields of an import: tokens from another system, each checked before anything is done with it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 FIELDS = ("refresh_token", "access_token", "expires_at", "refresh_token_expires_at", "scopes", "label")
 _MOST_SCOPES = 200
-# Any time of today lies between: seconds, neither milliseconds nor a duration.
+# Any present time lies between: in seconds, neither milliseconds nor a duration.
 _EARLIEST, _LATEST = 1_000_000_000, 100_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportFields:
-    """Tokens that another system obtained for one account. Times are Unix seconds, None where nobody knows."""
+    """Tokens that another system obtained for one account. Times are Unix seconds, None where they are unknown."""
 
     refresh_token: Secret | None
     access_token: Secret | None
@@ -32,15 +32,15 @@ class ImportFields:
 
     @classmethod
     def read(cls, fields: Mapping[str, object]) -> ImportFields:
-        """Read them from a JSON object, or from a row of text; an empty text is as good as none.
+        """Read them from a JSON object, or from a row of text; an empty text counts as absent.
 
         Raises:
-            BadRequest: it says which field cannot be used, and never what it holds.
+            BadRequest: a field cannot be used. The message names the field, and never its value.
         """
         known = {name: value for name, value in fields.items() if value not in (None, "")}
         if known.keys() - set(FIELDS):
-            raise BadRequest(f"there is a field that nobody knows; those known are {', '.join(FIELDS)}")
-        brought = cls(
+            raise BadRequest(f"there is an unknown field; the known ones are {', '.join(FIELDS)}")
+        checked = cls(
             refresh_token=_token(known, "refresh_token"),
             access_token=_token(known, "access_token"),
             expires_at=_time(known, "expires_at"),
@@ -48,17 +48,17 @@ class ImportFields:
             scopes=_scopes(known.get("scopes")),
             label=_label(known.get("label", "")),
         )
-        if brought.refresh_token is None and brought.access_token is None:
+        if checked.refresh_token is None and checked.access_token is None:
             raise BadRequest("there is neither a refresh_token nor an access_token")
-        if brought.expires_at is not None and brought.access_token is None:
+        if checked.expires_at is not None and checked.access_token is None:
             raise BadRequest("expires_at goes with an access_token")
-        return brought
+        return checked
 
     def mark(self, app: str) -> str:
-        """Return by what the same import is recognised when it comes again: a hash of the token that it is for."""
+        """Return the hash of the imported token, by which a repeated import is recognised."""
         token = self.refresh_token or self.access_token
         if token is None:
-            raise ValueError("nothing was brought")
+            raise ValueError("there is no token")
         return hashed(f"import.{app}.{token.reveal()}")
 
 

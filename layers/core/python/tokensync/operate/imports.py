@@ -1,4 +1,4 @@
-"""`import`: a connection from tokens that an operator brings, proved at once. Importing the same again is harmless."""
+"""`import`: a connection from tokens of another system, proved at once. Importing the same again is harmless."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
-from tokensync.authorize.establish import Authorized
+from tokensync.authorize.establish import GrantSource
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Failure
+from tokensync.domain.sealing import Unsealer
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
-from tokensync.operate.on_demand import RESTS
+from tokensync.operate.on_demand import UNREFRESHABLE
 from tokensync.refresh.account import kept_facts
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
@@ -29,16 +30,17 @@ if TYPE_CHECKING:
     from tokensync.domain.runtime import Budget
     from tokensync.operate.import_fields import ImportFields
     from tokensync.operate.on_demand import OnDemand
-    from tokensync.operate.verify import Prover
-    from tokensync.refresh.account import Verifier
+    from tokensync.operate.verify import Verification
+    from tokensync.refresh.account import AccountReader, Verifier
+    from tokensync.refresh.restored_table import RestoredTable
 
 EVENT = "connection.imported"
-_READ = (Status.ACTIVE, Status.HELD)
+_READ = (Status.ACTIVE, Status.HELD)  # whose access tokens workloads use
 
 
 @dataclass(frozen=True, kw_only=True)
-class Import:
-    """How an import ended. `again` tells that this very token had been imported before."""
+class ImportResult:
+    """How an import ended. `again` means that this very token was imported before."""
 
     outcome: WorkResult
     again: bool = False
@@ -46,67 +48,71 @@ class Import:
 
 @dataclass(frozen=True)
 class Importer:
-    """Imports on demand. Thread-safe: it holds no state."""
+    """Imports connections."""
 
     ports: Ports
     on_demand: OnDemand
     establisher: Establisher
-    prover: Prover
+    verification: Verification
     verifier: Verifier
+    accounts: AccountReader
+    restored: RestoredTable
 
-    def bring(self, name: ConnectionName, brought: ImportFields, budget: Budget, *, replace: bool = False) -> Import:
-        """Make a connection of what was brought; without an access token refresh at once, so that it is proved.
+    def import_tokens(
+        self, name: ConnectionName, fields: ImportFields, budget: Budget, *, replace: bool = False
+    ) -> ImportResult:
+        """Make a connection of imported tokens; without an access token refresh at once, so that it is proved.
 
-        A token that the provider refuses is kept: the connection says so. `replace` puts it in the place of a
-        connection that stands.
+        A token that the provider refuses is kept: the connection says so. `replace` replaces an existing connection.
 
         Raises:
             AppPaused, AlreadyStands, NotOffered, BadRequest: nothing was done.
             UnknownApp, InvalidApp, NewerSchema, StoreUnavailable, SealingUnavailable: nothing was done.
         """
-        on_demand = self.on_demand
         session = Session(name.app, self.ports)
-        self._check(session, brought)
+        self._check(session, fields)
         _ = session.key  # in hand before anything is written
-        stands, mark = self.ports.connections.get(name), brought.mark(name.app)
-        if stands is not None and stands.removed_at is None:
-            if stands.authorized.authorized_by == mark:
-                return Import(outcome=self._again(stands, budget), again=True)
-            if stands.status is not Status.QUARANTINED and not replace:
+        existing, mark = self.ports.connections.get(name), fields.mark(name.app)
+        if existing is not None and existing.removed_at is None:
+            if existing.authorized.authorized_by == mark:
+                return ImportResult(outcome=self._again(existing, budget), again=True)
+            if existing.status is not Status.QUARANTINED and not replace:
                 raise AlreadyStands(
-                    f"the connection {name} stands already ({stands.status.value}); nothing was touched"
+                    f"the connection {name} exists already ({existing.status.value}); nothing was changed"
                 )
         now = self.ports.clock.now()
-        grant = _grant(name, brought, now)
+        grant = _grant(name, fields, now)
         life = None if grant.access_expires_at is None else grant.access_expires_at - now
         facts: dict[str, Any] | Failure = {}
-        unproved = brought.access_token is None
+        unproved = fields.access_token is None
         if unproved:
-            grant = self._with_standing_token(grant, stands)
+            grant = self._with_published_token(grant, existing)
         else:
             facts = self._facts(grant, session)
             grant = _with_facts(grant, facts)
             self.verifier.index(name, grant.account, session)
         verified = bool(facts) and not isinstance(facts, Failure)
-        authorized = Authorized(at=now, by=mark, life=life, event=EVENT, verified=verified, unproved=unproved)
-        over = None if replace else 0 if stands is None else stands.fence
-        if not self.establisher.establish(name, grant, authorized, session, budget, over=over):
+        source = GrantSource(at=now, by=mark, life=life, event=EVENT, verified=verified, unproved=unproved)
+        over = None if replace else 0 if existing is None else existing.fence
+        if not self.establisher.establish(name, grant, source, session, budget, over=over):
             if not replace:
-                raise AlreadyStands(f"the connection {name} came to stand meanwhile; nothing was touched")
-            return Import(outcome=WorkResult(Result.TAKEN_OVER, self.ports.connections.get(name)))
-        self._tell_its_end(name, grant, session)
-        return Import(outcome=self._proved(on_demand.standing(name), session, budget, verified=verified))
+                raise AlreadyStands(f"the connection {name} was connected meanwhile; nothing was changed")
+            return ImportResult(outcome=WorkResult(Result.TAKEN_OVER, self.ports.connections.get(name)))
+        self._alert_its_end(name, grant, session)
+        return ImportResult(outcome=self._proved(self.on_demand.existing(name), session, budget, verified=verified))
 
-    def _with_standing_token(self, grant: Grant, stands: Connection | None) -> Grant:
-        """Return the grant with the access token that workloads read: should its refresh fail, they are told of that.
+    def _with_published_token(self, grant: Grant, existing: Connection | None) -> Grant:
+        """Return the grant with the access token that workloads read now: if its refresh fails, the secret can say so.
 
-        What was never published, or is told as dead already, is not taken over.
+        An access token that was never published, or is known to be dead, is not taken over.
         """
-        if stands is None or stands.status not in _READ or stands.sealed_grant is None or stands.obtained_at is None:
+        if existing is None or existing.status not in _READ:
             return grant
-        if self.establisher.restored.is_unchecked(stands):  # workloads may read a newer one
+        if existing.sealed_grant is None or existing.obtained_at is None:
             return grant
-        old = self.on_demand.worker.unsealer.grant(stands)
+        if self.restored.is_unchecked(existing):  # workloads may read a newer one
+            return grant
+        old = Unsealer(self.ports.sealer).grant(existing)
         return changed(
             old,
             label=grant.label or old.label,
@@ -116,17 +122,17 @@ class Importer:
         )
 
     def _facts(self, grant: Grant, session: Session) -> dict[str, Any] | Failure:
-        """Ask whose the brought access token is, before anybody reads it; a failure leaves that to later.
+        """Ask whose the access token is before it is published; after a failure that is verified later.
 
         Raises:
-            BadRequest: it is another account's.
+            BadRequest: it belongs to another account.
         """
-        facts = self.verifier.accounts.facts(grant, session)
+        facts = self.accounts.facts(grant, session)
         if not isinstance(facts, Failure) and self.verifier.names_another(facts, grant, session):
             raise BadRequest("this token belongs to another account; nothing was imported")
         return facts
 
-    def _tell_its_end(self, name: ConnectionName, grant: Grant, session: Session) -> None:
+    def _alert_its_end(self, name: ConnectionName, grant: Grant, session: Session) -> None:
         if session.provider.renews(grant) or grant.access_expires_at is None:
             return
         self.ports.alerts.tell(
@@ -136,7 +142,7 @@ class Importer:
             next_command=f"tokensync invite {name.app} --for {name}",
         )
 
-    def _check(self, session: Session, brought: ImportFields) -> None:
+    def _check(self, session: Session, fields: ImportFields) -> None:
         """Refuse what can never become a connection of this app."""
         app, provider, now = session.app, session.provider, self.ports.clock.now()
         if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
@@ -147,25 +153,25 @@ class Importer:
         paused = session.state.paused
         if paused:
             raise AppPaused(f"{app.name} is paused ({paused}); nothing was imported")
-        if brought.expires_at is not None and brought.expires_at <= now:
+        if fields.expires_at is not None and fields.expires_at <= now:
             raise BadRequest("the access_token has expired: leave it and expires_at out, and a new one is fetched")
-        if brought.refresh_expires_at is not None and brought.refresh_expires_at <= now:
+        if fields.refresh_expires_at is not None and fields.refresh_expires_at <= now:
             raise BadRequest("the refresh_token has expired: the account has to authorize again")
-        if brought.refresh_token is not None:
+        if fields.refresh_token is not None:
             return
         if provider.grant_type is GrantType.REFRESH_TOKEN:
             raise BadRequest(f"{provider.title} needs a refresh_token")
-        if brought.expires_at is None and provider.answer.refresh_expires_in is not None:
-            # A provider whose answers tell of refresh tokens gives access tokens that end.
+        if fields.expires_at is None and provider.response.refresh_expires_in is not None:
+            # A provider that issues refresh tokens with a lifetime issues access tokens that end.
             raise BadRequest(f"access tokens of {provider.title} expire: bring the refresh_token, or expires_at")
 
-    def _again(self, stands: Connection, budget: Budget) -> WorkResult:
+    def _again(self, record: Connection, budget: Budget) -> WorkResult:
         """Go on with an import that came before: what it did not prove is proved now."""
-        if stands.status not in (Status.ACTIVE, Status.HELD):
-            return WorkResult(RESTS[stands.status], stands)
-        if self._is_unproved(stands):
-            return self.on_demand.refresh(stands.name, budget)
-        return WorkResult(Result.NOTHING_DUE, stands)
+        if record.status not in _READ:
+            return WorkResult(UNREFRESHABLE[record.status], record)
+        if self._is_unproved(record):
+            return self.on_demand.refresh(record.name, budget)
+        return WorkResult(Result.NOTHING_DUE, record)
 
     def _is_unproved(self, record: Connection) -> bool:
         return record.obtained_at is None or (
@@ -173,13 +179,13 @@ class Importer:
         )
 
     def _proved(self, record: Connection, session: Session, budget: Budget, *, verified: bool) -> WorkResult:
-        """Refresh where no access token came, verify one that nothing else will prove."""
+        """Refresh where there is no access token, and verify one that no refresh will prove."""
         if record.status is not Status.ACTIVE:
-            return WorkResult(RESTS.get(record.status, Result.HELD), record)
+            return WorkResult(UNREFRESHABLE.get(record.status, Result.HELD), record)
         if self._is_unproved(record):
             return self.on_demand.refresh(record.name, budget)
         if record.due.renew_at is None and session.provider.account_call is not None and not verified:
-            return self.prover.verify(record.name, budget).outcome
+            return self.verification.verify(record.name, budget).outcome
         done = Result.VERIFIED if record.due.renew_at is None and verified else Result.PUBLISHED
         return WorkResult(Result.POSTPONED if record.publishing_is_due() else done, record)
 
@@ -188,18 +194,18 @@ def _with_facts(grant: Grant, facts: dict[str, Any] | Failure) -> Grant:
     return grant if isinstance(facts, Failure) else changed(grant, account=kept_facts({}, facts))
 
 
-def _grant(name: ConnectionName, brought: ImportFields, now: int) -> Grant:
-    expires_at = brought.expires_at
-    if expires_at is None and brought.access_token is not None and brought.refresh_token is not None:
+def _grant(name: ConnectionName, fields: ImportFields, now: int) -> Grant:
+    expires_at = fields.expires_at
+    if expires_at is None and fields.access_token is not None and fields.refresh_token is not None:
         expires_at = now + ASSUMED_LIFE
     return Grant(
         account_id=name.account,
-        label=brought.label,
-        access_token=brought.access_token or Secret(""),
-        refresh_token=brought.refresh_token,
+        label=fields.label,
+        access_token=fields.access_token or Secret(""),
+        refresh_token=fields.refresh_token,
         token_type="Bearer",  # noqa: S106 - the type's name, RFC 6750
-        scopes=brought.scopes,
+        scopes=fields.scopes,
         obtained_at=now,
         access_expires_at=expires_at,
-        refresh_expires_at=brought.refresh_expires_at,
+        refresh_expires_at=fields.refresh_expires_at,
     )

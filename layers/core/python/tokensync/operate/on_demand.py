@@ -1,4 +1,7 @@
-"""What an operator asks of a connection: refresh it now, whoever else is at it."""
+"""`refresh`: a connection's token is renewed now, even while another worker holds the connection.
+
+The other commands do their work under the same lease, see `OnDemand.under_lease`.
+"""
 
 from __future__ import annotations
 
@@ -19,24 +22,25 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
-    from tokensync.refresh.worker import Act, Worker
+    from tokensync.refresh.job import Act
+    from tokensync.refresh.worker import Worker
 
-# Connections that no refresh can help. `force` presents the stored token all the same, but for those that are set
-# apart or disconnected: a refresh must not be what accepts them.
-RESTS = {
+# Connections that no refresh can help. `force` presents the stored token all the same, except where the connection is
+# quarantined or disconnected: a refresh must not be what accepts it.
+UNREFRESHABLE = {
     Status.REAUTHORIZE: Result.REAUTHORIZE,
     Status.DISCONNECTED: Result.REAUTHORIZE,
     Status.QUARANTINED: Result.HELD,
     Status.ORPHANED: Result.ORPHANED,
 }
-_POLL = 0.25  # seconds between looks at a connection that somebody else refreshes
+_POLL = 0.25  # seconds between looks at a connection that another worker holds
 _RESUMPTIONS = 2  # unfinished attempts that are concluded before a connection is left alone
-_ANSWER_BEFORE = 2.0  # seconds kept back to say what was seen
+_ANSWER_BEFORE = 2.0  # seconds that are kept back for the answer
 
 
 @dataclass(frozen=True)
 class OnDemand:
-    """Refreshes on demand. Simultaneous requests collapse into one call to the provider."""
+    """Works on connections on demand. Simultaneous requests for a refresh become one call to the provider."""
 
     ports: Ports
     worker: Worker
@@ -44,21 +48,21 @@ class OnDemand:
     def refresh(
         self, name: ConnectionName, budget: Budget, *, generation: int | None = None, force: bool = False
     ) -> WorkResult:
-        """Refresh a connection now. `generation` is the one the operator saw: is there a newer one, that one is given.
+        """Refresh a connection now. `generation` is what the operator saw: if there is a newer one, it is returned.
 
         Raises:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was spent.
         """
-        seen = self.standing(name)
+        seen = self.existing(name)
         wanted = seen.generation if generation is None else generation
         if seen.generation > wanted:
             return WorkResult(Result.REFRESHED, seen)
-        rests = RESTS.get(seen.status)
+        refusal = UNREFRESHABLE.get(seen.status)
         forced = force and seen.status in (Status.REAUTHORIZE, Status.ORPHANED)
         if seen.consumer.handed_over_at is not None:
-            rests, forced = Result.OWNED_BY_CONSUMER, False
-        if rests is not None and not forced:
-            return WorkResult(rests, seen)
+            refusal, forced = Result.OWNED_BY_CONSUMER, False
+        if refusal is not None and not forced:
+            return WorkResult(refusal, seen)
         if not self.ports.connections.request_refresh(name, generation=wanted, now=self.ports.clock.now()):
             return WorkResult(Result.REFRESHED, self._get(name))
         session = Session(name.app, self.ports)
@@ -67,40 +71,46 @@ class OnDemand:
             outcome = self.worker.run(Work(connection=name), session, budget, force=force)
             if outcome.result is Result.PUBLISHED and published_first < _RESUMPTIONS:
                 published_first += 1
-                continue  # what stood had to be published; the refresh is due still
+                continue  # the stored token had to be published first; the refresh is still due
             if outcome.result not in (Result.LEASED_ELSEWHERE, Result.TAKEN_OVER):
                 break
             now = self._get(name)
             if now.generation > wanted:
                 return WorkResult(Result.REFRESHED, now)
             if budget.left() < _ANSWER_BEFORE or now.lease_until is None:
-                # Not leased and not due any more: its holder has just ended without a new token.
+                # Neither leased nor due any more: its holder has just ended without a new token.
                 return WorkResult(outcome.result, now)
             self.ports.clock.sleep(_POLL)
-        self._count(session)
+        count_attempts(session, self.ports)
         return WorkResult(outcome.result, outcome.record or self._get(name), withheld=outcome.withheld)
 
     def under_lease(
-        self, name: ConnectionName, session: Session, budget: Budget, act: Act, *, even_quarantined: bool = False
+        self,
+        name: ConnectionName,
+        budget: Budget,
+        act: Act,
+        *,
+        session: Session | None = None,
+        even_quarantined: bool = False,
     ) -> WorkResult:
-        """Do `act` under the connection's lease: after whoever holds it, and after an attempt that is unfinished.
+        """Do `act` under the connection's lease, after its present holder and after an unfinished attempt.
 
-        It is not done for a quarantined connection, and the outcome is HELD, unless `even_quarantined`.
-
-        `act` ends the lease by a write of its own. It is not done where the holder outlives this budget, or too little
-        of it is left: the outcome then is LEASED_ELSEWHERE, NO_TIME, or that of the unfinished attempt.
+        `act` ends the lease by a write of its own, or returns the record that is to be refreshed. It is not done for a
+        quarantined connection, unless `even_quarantined`: the result is HELD. Nor is it done where the holder outlives
+        this budget, or too little of the budget is left: the result is LEASED_ELSEWHERE, NO_TIME, or that of the
+        unfinished attempt.
 
         Raises:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was done.
         """
-        limits, is_done = self.ports.limits, False
+        session, is_done = session or Session(name.app, self.ports), False
 
-        def once(record: Connection, grant: Grant, session: Session) -> WorkResult:
+        def once(record: Connection, grant: Grant, session: Session) -> WorkResult | Connection:
             nonlocal is_done
             is_done = True
             if record.status is Status.QUARANTINED and not even_quarantined:
                 return WorkResult(Result.HELD, self.ports.connections.write(record, released(record)))
-            if budget.left() < limits.provider + limits.storing:
+            if not budget.allows(self.ports.limits):
                 return WorkResult(Result.NO_TIME, self.ports.connections.write(record, released(record)))
             return act(record, grant, session)
 
@@ -110,29 +120,26 @@ class OnDemand:
             if is_done or outcome.result is Result.REMOVED:
                 break
             if outcome.result is Result.LEASED_ELSEWHERE:
-                if budget.left() < limits.provider + limits.storing:
+                if not budget.allows(self.ports.limits):
                     break
                 self.ports.clock.sleep(_POLL)
                 continue
             resumed += 1
             if resumed > _RESUMPTIONS:
                 break
-        self._count(session)
+        count_attempts(session, self.ports)
         return replace(outcome, record=outcome.record or self._get(name))
 
-    def standing(self, name: ConnectionName) -> Connection:
+    def existing(self, name: ConnectionName) -> Connection:
         """Return a connection that was not removed.
 
         Raises:
-            UnknownConnection, StoreUnavailable: there is none, or it cannot be seen.
+            UnknownConnection, StoreUnavailable: there is none, or it cannot be read.
         """
         record = self._get(name)
         if record.removed_at is not None:
             raise UnknownConnection(f"the connection {name} was removed")
         return record
-
-    def _count(self, session: Session) -> None:
-        count_attempts(session, self.ports)
 
     def _get(self, name: ConnectionName) -> Connection:
         record = self.ports.connections.get(name)

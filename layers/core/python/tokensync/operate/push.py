@@ -1,4 +1,4 @@
-"""`push`: hands a connection's pair to a consumer on demand, once the operator has said who refreshes it."""
+"""`push`: a consumer gets a connection's token pair, once the operator has said which side refreshes it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
-from tokensync.operate.on_demand import RESTS
+from tokensync.operate.on_demand import UNREFRESHABLE
 from tokensync.providers import CONSUMERS
 from tokensync.refresh.result import Result, WorkResult
-from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
     from tokensync.domain.app import App
@@ -22,11 +21,12 @@ if TYPE_CHECKING:
     from tokensync.oauth.consumer import Consumer
     from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.push import Pusher
+    from tokensync.refresh.session import Session
 
 
 @dataclass(frozen=True)
 class Handover:
-    """Hands over on demand. Thread-safe: it holds no state."""
+    """Hands pairs over to consumers on demand."""
 
     ports: Ports
     on_demand: OnDemand
@@ -36,27 +36,25 @@ class Handover:
         """Hand the newest pair to the consumer `to`; `again` repeats a request that got no answer.
 
         Raises:
-            NotOffered: nobody has said who owns the refreshing, or the consumer takes no such connection.
+            NotOffered: the app does not say which side refreshes, or the consumer takes no such connection.
             UnknownConnection, NewerSchema, StoreUnavailable, UnknownApp, InvalidApp: nothing was sent.
         """
-        on_demand = self.on_demand
-        seen = on_demand.standing(name)
-        # As it stands now: its owner may just have said who refreshes, or replaced its secret.
+        seen = self.on_demand.existing(name)
+        # Read now: its owner may just have said which side refreshes, or replaced its secret.
         consumer = _agreed(self.ports.apps.get(name.app, fresh=True), to)
         if seen.status not in (Status.ACTIVE, Status.HELD):
-            return WorkResult(RESTS[seen.status], seen)
+            return WorkResult(UNREFRESHABLE[seen.status], seen)
         if seen.obtained_at is None:
             return WorkResult(Result.NOTHING_DUE, seen)
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             return self.pusher.push(record, grant, session, consumer, again=again)
 
-        session = Session(name.app, self.ports)
-        return on_demand.under_lease(name, session, budget, act)
+        return self.on_demand.under_lease(name, budget, act)
 
 
 def _agreed(app: App, to: str) -> Consumer:
-    """Return the consumer, where the app says who owns the refreshing.
+    """Return the consumer, where the app says which side refreshes.
 
     Raises:
         NotOffered: it does not, or there is no such consumer.

@@ -1,11 +1,10 @@
-"""`recover`: brings back whatever was kept out of its place. May be repeated, and stopped anywhere.
+"""`recover`: brings back everything that is out of its place. It may be repeated, and stopped anywhere.
 
-An answer that is found is concluded here, which asks no provider; all else is queued, and goes its ordinary way.
+A kept response is concluded here, which asks no provider; everything else is queued, and goes its ordinary way.
 """
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -15,8 +14,8 @@ from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.errors import FenceLost, StoreUnavailable, TokensyncError
 from tokensync.domain.work import Work
-from tokensync.operate.dead_letters import Found
-from tokensync.operate.summary import condition
+from tokensync.operate.dead_letters import RecoveryFinding
+from tokensync.operate.summary import condition, filled
 from tokensync.refresh.breaker import count_attempts
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
@@ -33,20 +32,21 @@ if TYPE_CHECKING:
     from tokensync.domain.runtime import Budget
     from tokensync.operate.dead_letters import Redriver
     from tokensync.operate.on_demand import OnDemand
+    from tokensync.refresh.worker import Worker
 
 _STOP_BEFORE = 15.0  # seconds: publishing and committing one answer must fit
 _AT_ONCE = 100
 _AGAIN = "tokensync recover"
-_NOTHING = "dropped"  # what an answer to an earlier presentation is that held no token
-# What a comparison would tell its operator about once more, or may not touch.
+_NOTHING = "dropped"  # the response to an earlier presentation held no token
+# A comparison would alert the operators once more, or must not touch these.
 _LEFT_ALONE = (Status.ORPHANED, Status.QUARANTINED)
 
 
 @dataclass
-class Recovered:
-    """What one run found. `compared` connections were queued for a comparison; `more` is left, from `cursor` on."""
+class RecoveryResult:
+    """What one run found. `compared` connections were queued for a comparison. `more`: the rest begins at `cursor`."""
 
-    found: list[Found] = field(default_factory=list)
+    found: list[RecoveryFinding] = field(default_factory=list)
     compared: int = 0
     more: bool = False
     cursor: str = ""
@@ -54,20 +54,21 @@ class Recovered:
 
 @dataclass(frozen=True)
 class Recoverer:
-    """Recovers on demand. Thread-safe: it holds no state."""
+    """Recovers what is out of its place."""
 
     ports: Ports
     on_demand: OnDemand
+    worker: Worker
     redriver: Redriver
 
-    def recover(self, budget: Budget, *, only: ConnectionName | None = None, cursor: str = "") -> Recovered:
+    def recover(self, budget: Budget, *, only: ConnectionName | None = None, cursor: str = "") -> RecoveryResult:
         """Bring back what is found within the budget, of one connection or of all; go on at `cursor`.
 
         Raises:
-            UnknownConnection: `only` does not stand.
+            UnknownConnection: `only` does not exist.
             QueueUnavailable, StoreUnavailable: what was found until then is safe, and the same call finds the rest.
         """
-        done = Recovered(cursor=cursor)
+        done = RecoveryResult(cursor=cursor)
         if not cursor:
             done.found += self.redriver.redrive(budget, self._concluded, only=only)
             if only is None:
@@ -75,12 +76,12 @@ class Recoverer:
             if budget.left() < _STOP_BEFORE:
                 done.more = True
                 return done
-        records = self._behind(cursor) if only is None else iter((self.on_demand.standing(only),))
+        records = self._behind(cursor) if only is None else iter((self.on_demand.existing(only),))
         self._walk(records, budget, done)
         return done
 
-    def _walk(self, records: Iterator[Connection], budget: Budget, done: Recovered) -> None:
-        """Conclude the answers that wait, and queue every other connection for a comparison."""
+    def _walk(self, records: Iterator[Connection], budget: Budget, done: RecoveryResult) -> None:
+        """Conclude the responses that are kept, and queue every other connection for a comparison."""
         works: list[Work] = []
         for record in records:
             if budget.left() < _STOP_BEFORE:
@@ -94,32 +95,32 @@ class Recoverer:
             done.cursor = str(record.name)
         self._compare(works, done)
 
-    def _one(self, record: Connection, budget: Budget, done: Recovered) -> list[Work]:
-        """Conclude a connection's answer, or return the work that compares its secret."""
+    def _one(self, record: Connection, budget: Budget, done: RecoveryResult) -> list[Work]:
+        """Conclude a connection's response, or return the work that compares its secret."""
         compares = [Work(connection=record.name, compare=True)]
         if self._may_be_answered(record):
             found = self._concluded(record.name, budget)
             if found.result != _NOTHING:
                 done.found.append(found)
                 return [] if found.result == "brought_back" else compares
-        told = condition(record)
-        if told is not None and (record.is_half_removed or record.status in _LEFT_ALONE):
+        needs = condition(record)
+        if needs is not None and (record.is_half_removed or record.status in _LEFT_ALONE):
             done.found.append(
-                Found("connection", str(record.name), "stays", told.why, told.command(record.name)),
+                RecoveryFinding("connection", str(record.name), "stays", needs.why, needs.command(record.name)),
             )
             return []
         return compares
 
     def _may_be_answered(self, record: Connection) -> bool:
-        """Return whether an answer is kept that may count: to the last presentation, or to one before it."""
+        """Return whether a response is kept that may count: to the last presentation, or to one before it."""
         connections, earlier = self.ports.connections, () if record.attempt is None else record.attempt.earlier
         return is_answered(record, connections) or any(
             connections.aside(record.name, fence=fence) is not None for fence in earlier
         )
 
-    def _concluded(self, name: ConnectionName, budget: Budget) -> Found:
-        """Conclude the answer that a connection waits for: no provider is asked."""
-        on_demand = self.on_demand
+    def _concluded(self, name: ConnectionName, budget: Budget) -> RecoveryFinding:
+        """Conclude the response that a connection waits for: no provider is asked."""
+        again = filled("tokensync recover {name}", name)
         session = Session(name.app, self.ports)
 
         def rests(record: Connection, grant: Grant, session: Session) -> WorkResult:
@@ -127,23 +128,23 @@ class Recoverer:
             return WorkResult(Result.NOTHING_DUE, self.ports.connections.write(record, released(record)))
 
         try:
-            outcome = on_demand.worker.run(Work(connection=name), session, budget, act=rests)
+            outcome = self.worker.run(Work(connection=name), session, budget, act=rests)
             waits = outcome.result is Result.POSTPONED and self._still_waits(outcome.record)
         except TokensyncError as error:
-            return Found("answer", str(name), "stays", str(error), f"{_AGAIN} {shlex.quote(str(name))}", later=True)
+            return RecoveryFinding("answer", str(name), "stays", str(error), again, later=True)
         count_attempts(session, self.ports)
         if waits:
             why = "its answer is kept, and could not be brought back now"
-            return Found("answer", str(name), "stays", why, f"{_AGAIN} {shlex.quote(str(name))}", later=True)
-        return _told(name, outcome)
+            return RecoveryFinding("answer", str(name), "stays", why, again, later=True)
+        return _finding(name, outcome)
 
     def _still_waits(self, record: Connection | None) -> bool:
-        """Return whether the answer of a connection that was postponed is yet to be concluded."""
+        """Return whether the response of a postponed connection is still to be concluded."""
         return record is not None and self._may_be_answered(record)
 
-    def _authorizations(self, budget: Budget) -> list[Found]:
-        """Have it asked once more whose account an answered authorization is, where that was given up."""
-        found: list[Found] = []
+    def _authorizations(self, budget: Budget) -> list[RecoveryFinding]:
+        """Let the provider be asked once more whose account an answered authorization is, where that was given up."""
+        found: list[RecoveryFinding] = []
         others: Counter[tuple[str, str]] = Counter()
         for app in sorted(self.ports.apps.names()):
             for authorization in self.ports.authorizations.given_up(app):
@@ -155,33 +156,33 @@ class Recoverer:
                     others[app, authorization.detail] += 1
         for (app, detail), count in others.items():
             why = f"{count} answered, kept sealed, and no connection can come of it: {detail}"
-            found.append(Found("authorization", app, "stays", why, f"tokensync invite {app}"))
+            found.append(RecoveryFinding("authorization", app, "stays", why, f"tokensync invite {app}"))
         return found
 
-    def _reopened(self, authorization: Authorization) -> Found:
+    def _reopened(self, authorization: Authorization) -> RecoveryFinding:
         """Make an authorization due again, for another day: its tokens are real, and only a name is missing."""
         app, now = authorization.key.app, self.ports.clock.now()
         after = replace(authorization, outcome=AuthorizationState.WORKING, detail="", received_at=now, lease_until=None)
         try:
             self.ports.authorizations.write(authorization, after, next_at=now)
         except FenceLost:
-            return Found("authorization", app, "queued", "another worker is at it")
+            return RecoveryFinding("authorization", app, "queued", "another worker is at it")
         except StoreUnavailable as error:
-            return Found("authorization", app, "stays", str(error), _AGAIN, later=True)
-        # Should the queue refuse it: it stands in the due index.
+            return RecoveryFinding("authorization", app, "stays", str(error), _AGAIN, later=True)
+        # If the queue refuses it, the due index still has it.
         self.ports.queue.send([Work(authorization=authorization.key)])
-        return Found("authorization", app, "queued", "whose account it is is asked again, for a day")
+        return RecoveryFinding("authorization", app, "queued", "whose account it is is asked again, for a day")
 
-    def _compare(self, works: list[Work], done: Recovered) -> None:
-        """Queue comparisons; what the queue does not accept is told."""
+    def _compare(self, works: list[Work], done: RecoveryResult) -> None:
+        """Queue comparisons, and note those that the queue does not accept."""
         refused = self.ports.queue.send(works) if works else []
         done.compared += len(works) - len(refused)
         for work in refused:
             why = "the queue did not accept it"
-            done.found.append(Found("connection", str(work.connection), "stays", why, _AGAIN, later=True))
+            done.found.append(RecoveryFinding("connection", str(work.connection), "stays", why, _AGAIN, later=True))
 
     def _behind(self, cursor: str) -> Iterator[Connection]:
-        """Yield all connections in one order, those up to `cursor` left out."""
+        """Yield all connections in one order, without those up to `cursor`."""
         apps = sorted(self.ports.apps.names())
         records = chain.from_iterable(self.ports.connections.list(app) for app in apps)
         reached = _place(cursor)
@@ -189,10 +190,10 @@ class Recoverer:
 
 
 def is_answered(record: Connection, connections: Connections) -> bool:
-    """Return whether an answer is kept that the connection's last attempt still waits for.
+    """Return whether a response is kept that the connection's last attempt still waits for.
 
     Raises:
-        StoreUnavailable: it cannot be told now.
+        StoreUnavailable: the table cannot be read now.
     """
     if record.phase is Phase.RECEIVED and record.sealed_answer is not None:
         return True
@@ -206,18 +207,18 @@ def _place(name: str) -> tuple[str, bytes]:
     return app, account.encode("utf-8", "surrogatepass")
 
 
-def _told(name: ConnectionName, outcome: WorkResult) -> Found:
-    """Return what became of a connection whose answer was found."""
+def _finding(name: ConnectionName, outcome: WorkResult) -> RecoveryFinding:
+    """Return what became of a connection whose kept response was concluded."""
     if outcome.result is Result.REFRESHED:
         record = outcome.record
-        told = None if record is None or not record.unpublished else condition(record)
-        if told is None:
-            return Found("answer", str(name), "brought_back", "its token is published")
-        return Found("answer", str(name), "brought_back", told.why, told.command(name))
+        needs = None if record is None or not record.unpublished else condition(record)
+        if needs is None:
+            return RecoveryFinding("answer", str(name), "brought_back", "its token is published")
+        return RecoveryFinding("answer", str(name), "brought_back", needs.why, needs.command(name))
     if outcome.result in (Result.LEASED_ELSEWHERE, Result.TAKEN_OVER):
-        return Found("answer", str(name), "queued", "another worker is at this connection")
-    told = None if outcome.record is None else condition(outcome.record)
-    if told is None or outcome.result is Result.NOTHING_DUE:
-        return Found("answer", str(name), _NOTHING, "its answer brought nothing")
+        return RecoveryFinding("answer", str(name), "queued", "another worker is at this connection")
+    needs = None if outcome.record is None else condition(outcome.record)
+    if needs is None or outcome.result is Result.NOTHING_DUE:
+        return RecoveryFinding("answer", str(name), _NOTHING, "its answer held nothing new")
     later = outcome.result is Result.POSTPONED
-    return Found("answer", str(name), "stays", told.why, told.command(name), later=later)
+    return RecoveryFinding("answer", str(name), "stays", needs.why, needs.command(name), later=later)

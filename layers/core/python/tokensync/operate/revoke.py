@@ -1,7 +1,7 @@
-"""`revoke`: ends an authorization at the provider, then here. A revocation is idempotent, so it may always be repeated.
+"""`revoke`: an authorization ends at the provider, then here. It may always be repeated.
 
-RFC 7009 §2.2: a token that is invalid already is revoked. Where an access token was presented, that tells nothing of
-the refresh token behind it: only a refused refresh does.
+RFC 7009 §2.2: a token that is invalid already counts as revoked. An invalid access token proves nothing about the
+refresh token behind it: only a refused refresh does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.http import present
 from tokensync.oauth.token_request import revocation_request
 from tokensync.oauth.token_response import read_revocation
-from tokensync.refresh import transitions
+from tokensync.operate.summary import filled
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 
@@ -33,8 +33,8 @@ _RENEWED = (Status.ACTIVE, Status.HELD)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Revocation:
-    """How a revocation ended: `failure` tells why the provider did not make it, None where it did or was not asked."""
+class RevocationResult:
+    """How a revocation ended. `failure` is why the provider did not revoke, None where it did or was not asked."""
 
     outcome: WorkResult
     failure: Failure | None = None
@@ -42,22 +42,21 @@ class Revocation:
 
 @dataclass(frozen=True)
 class Revoker:
-    """Revokes on demand. Thread-safe: it holds no state."""
+    """Revokes authorizations."""
 
     ports: Ports
     on_demand: OnDemand
     concluder: Concluder
     committer: Committer
 
-    def revoke(self, name: ConnectionName, budget: Budget, *, local: bool = False) -> Revocation:
-        """End a connection's authorization at its provider, then mark it; `local` marks it alone.
+    def revoke(self, name: ConnectionName, budget: Budget, *, local: bool = False) -> RevocationResult:
+        """End a connection's authorization at its provider, then mark it; with `local` only mark it.
 
         Raises:
             NotOffered: the provider has no call for it.
             UnknownConnection, NewerSchema, StoreUnavailable, UnknownApp, InvalidApp: nothing was done.
         """
-        on_demand = self.on_demand
-        seen = on_demand.standing(name)
+        seen = self.on_demand.existing(name)
         session = Session(name.app, self.ports)
         if not local:
             provider = session.provider
@@ -65,7 +64,7 @@ class Revoker:
                 raise NotOffered(
                     f"{provider.title} has no call that revokes: the account itself ends the authorization, where its "
                     f"settings list connected apps; --local marks it here alone",
-                    next_command=f"tokensync revoke {name} --local",
+                    next_command=filled("tokensync revoke {name} --local", name),
                 )
             if _presents_access_token(session) and self._has_ended(seen) and seen.status in _RENEWED:
                 return self._renewed(seen, session, budget)
@@ -73,8 +72,8 @@ class Revoker:
 
     def _revoked(
         self, name: ConnectionName, session: Session, budget: Budget, *, local: bool, is_renewed: bool
-    ) -> Revocation:
-        """Ask the provider once, or with a new access token once more; `is_renewed` tells that there is one already."""
+    ) -> RevocationResult:
+        """Ask the provider, and once more with a new access token unless the present one `is_renewed`."""
         failures: list[Failure] = []
         stale: list[Connection] = []
 
@@ -94,22 +93,21 @@ class Revoker:
                 failures.append(failure)
             if failure.kind is FailureClass.CONFIGURATION:
                 self.concluder.pause(session, failure)
-            after = transitions.released(record)
-            return WorkResult(Result.POSTPONED, self.ports.connections.write(record, after))
+            return self.committer.end_lease(record, record, Result.POSTPONED)
 
-        outcome = self.on_demand.under_lease(name, session, budget, act, even_quarantined=True)
+        outcome = self.on_demand.under_lease(name, budget, act, session=session, even_quarantined=True)
         if stale:
             return self._renewed(stale[0], session, budget)
-        return Revocation(outcome=outcome, failure=failures[0] if failures else None)
+        return RevocationResult(outcome=outcome, failure=failures[0] if failures else None)
 
     def _has_ended(self, seen: Connection) -> bool:
         return seen.access_expires_at is not None and seen.access_expires_at <= self.ports.clock.now()
 
-    def _renewed(self, seen: Connection, session: Session, budget: Budget) -> Revocation:
-        """Revoke by a new access token where that is what is presented: a dead one would end nothing."""
+    def _renewed(self, seen: Connection, session: Session, budget: Budget) -> RevocationResult:
+        """Revoke with a new access token, where access tokens are presented: a dead one would end nothing."""
         outcome = self.on_demand.refresh(seen.name, budget, generation=seen.generation)
         if outcome.result not in (Result.REFRESHED, Result.REAUTHORIZE):
-            return Revocation(outcome=outcome)
+            return RevocationResult(outcome=outcome)
         return self._revoked(seen.name, session, budget, local=False, is_renewed=True)
 
     def _asked(self, grant: Grant, session: Session) -> Failure | None:
@@ -117,17 +115,17 @@ class Revoker:
         request = revocation_request(session.provider, session.app, grant)
         if request is None:
             raise ValueError("a provider without a revocation call is not asked")
-        answer = present(
+        response = present(
             request,
             wire=self.ports.wire,
             clock=self.ports.clock,
             seconds=self.ports.limits.provider,
             failpoints=self.ports.failpoints,
         )
-        if isinstance(answer, Failure):
-            return answer
+        if isinstance(response, Failure):
+            return response
         known = (grant.refresh_token, grant.access_token, session.app.client_secret)
-        return read_revocation(session.provider, answer, secrets=[secret for secret in known if secret])
+        return read_revocation(session.provider, response, secrets=[secret for secret in known if secret])
 
 
 def _presents_access_token(session: Session) -> bool:
@@ -136,5 +134,5 @@ def _presents_access_token(session: Session) -> bool:
 
 
 def _may_live_on(record: Connection, grant: Grant, session: Session) -> bool:
-    """Return whether a refresh token may live on behind a token that the provider calls invalid."""
+    """Return whether a refresh token may still work behind an access token that the provider calls invalid."""
     return _presents_access_token(session) and grant.refresh_token is not None and record.status in _RENEWED

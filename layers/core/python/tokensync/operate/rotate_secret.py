@@ -1,7 +1,7 @@
-"""Proves a new client secret with one call for one connection, before it replaces the standing one.
+"""`app rotate-secret`: a new client secret is tried with one call for one connection, before it replaces the old one.
 
-An app may be paused exactly because its standing secret died, so a pause does not stop the proof. What the provider
-refuses under a secret that is not proven says nothing of the connection, which is left as it was.
+An app may be paused exactly because its old secret died, so a pause does not stop the trial. A refusal under a secret
+that is not proven says nothing of the connection, which is left as it was.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SecretTrial:
-    """Tries new client secrets. Thread-safe: it holds no state."""
+    """Tries new client secrets."""
 
     ports: Ports
     on_demand: OnDemand
@@ -39,16 +39,15 @@ class SecretTrial:
         """Refresh one active connection with the new secret, or verify it where nothing is refreshed.
 
         Returns:
-            REFRESHED or VERIFIED: the secret works. SECRET_REFUSED: it does not. None: no connection can tell. All
-            else: nothing was learned of it.
+            REFRESHED or VERIFIED: the secret works. SECRET_REFUSED: it does not. None: no connection can prove it. Any
+            other result: nothing was learned of it.
 
         Raises:
             NotOffered: the app has no new secret, or the connection is another app's.
             UnknownConnection, UnknownApp, InvalidApp, StoreUnavailable: nothing was sent.
         """
-        on_demand = self.on_demand
         if connection is not None and connection.app != app:
-            # Another client's refresh token must never go out under this one's name.
+            # Another client's refresh token must never be presented under this client's name.
             raise NotOffered(
                 f"{connection} belongs to the app {connection.app}, not to {app}",
                 next_command=f"tokensync list --app {app}",
@@ -59,20 +58,20 @@ class SecretTrial:
                 f"app {app} has no new client secret to prove", next_command=f"tokensync app rotate-secret {app}"
             )
         session = Session(app, self.ports, trial=Trial(secret))
-        named = None if connection is None else on_demand.standing(connection)
+        named = None if connection is None else self.on_demand.existing(connection)
         record = self._chosen(session) if named is None else (named if self._is_able(named, session) else None)
         if record is None:
             return None
 
-        def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
+        def act(record: Connection, grant: Grant, session: Session) -> WorkResult | Connection:
             if renewal_request(session.provider, session.app, grant) is not None and _can_tell(record):
-                return on_demand.worker.renew(record, session, budget)
+                return record  # to be refreshed now
             return self._asked(record, grant, session)
 
-        return on_demand.under_lease(record.name, session, budget, act)
+        return self.on_demand.under_lease(record.name, budget, act, session=session)
 
     def _chosen(self, session: Session) -> Connection | None:
-        """Return the connection that the proof is made with, one without a trace of trouble first."""
+        """Return the connection to try it with, preferably one without any trouble."""
         able = [record for record in self.ports.connections.list(session.name) if self._is_able(record, session)]
         return min(able, key=lambda record: (record.attempt is not None, record.failures), default=None)
 
@@ -83,7 +82,7 @@ class SecretTrial:
         return _can_tell(record) and (record.due.renew_at is not None or _verification_tells(session))
 
     def _asked(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
-        """Verify the access token, where that call presents the secret too. Nothing of the answer is kept."""
+        """Verify the access token, where that call presents the secret too. Nothing of the response is kept."""
         failure: Failure | None = None
         result = Result.VERIFIED
         if not _verification_tells(session) or not _can_tell(record):
@@ -94,12 +93,11 @@ class SecretTrial:
                 failure = facts
                 refused = facts.kind is FailureClass.CONFIGURATION
                 result = Result.SECRET_REFUSED if refused else Result.POSTPONED
-        stands = self.ports.connections.write(record, released(record))
-        return WorkResult(result, stands, failure=failure)
+        return WorkResult(result, self.ports.connections.write(record, released(record)), failure=failure)
 
 
 def _can_tell(record: Connection) -> bool:
-    """Return whether a call for this connection would tell of the secret alone."""
+    """Return whether the result of a call for this connection depends on the secret alone."""
     return (
         record.status is Status.ACTIVE
         and record.removed_at is None

@@ -1,6 +1,7 @@
 """A connection as operators see it: names, times and states, and no secret.
 
-What keeps a connection from being simply active, in words: why, and the command that leads on. Said here alone.
+The one table that says what keeps a connection from being simply active: why, and the command that helps. Answers of
+commands, `list`, `show` and `doctor` render it.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 def summary(record: Connection, *, prefix: str, paused: str = "") -> dict[str, Any]:
     """Return what `tokensync list` and `show` print of a connection; times in Unix seconds or None.
 
-    `reason`, `why` and `next` tell what keeps it from being simply active, `paused` why its app is paused.
+    `reason`, `why` and `next` say what keeps it from being simply active. `paused` is why its app is paused, empty
+    where it runs.
     """
-    told = condition(record, paused=paused)
+    needs = condition(record, paused=paused)
     return {
         "connection": str(record.name),
         "app": record.name.app,
@@ -32,9 +34,9 @@ def summary(record: Connection, *, prefix: str, paused: str = "") -> dict[str, A
         "account_id": record.name.account,
         "label": record.label,
         "status": record.status.value,
-        "reason": record.reason or (told.word if told is not None else ""),
-        "why": told.why if told is not None else "",
-        "next": told.command(record.name) if told is not None else "",
+        "reason": record.reason or ("" if needs is None else needs.word),
+        "why": "" if needs is None else needs.why,
+        "next": "" if needs is None else needs.command(record.name),
         "generation": record.generation,
         "access_expires_at": record.access_expires_at,
         "refresh_expires_at": record.refresh_expires_at,
@@ -44,46 +46,50 @@ def summary(record: Connection, *, prefix: str, paused: str = "") -> dict[str, A
         "pushed": record.consumer.pushed or None,
         "missing_scopes": list(record.authorized.missing_scopes),
         "removed_at": record.removed_at,
-        "last_error": None if record.last_error is None else _told(record.last_error),
+        "last_error": None if record.last_error is None else _last_error(record.last_error),
         "secret": token_secret_name(prefix, record.name),
     }
 
 
-def _told(error: LastError) -> dict[str, Any]:
-    told = asdict(error)
-    told["class"] = str(told.pop("failure"))
-    return told
+def _last_error(error: LastError) -> dict[str, Any]:
+    fields = asdict(error)
+    fields["class"] = str(fields.pop("failure"))
+    return fields
 
 
-_INVITE = "tokensync invite {app} --for {name}"
+INVITE = "tokensync invite {app} --for {name}"
 
 
 @dataclass(frozen=True)
 class Condition:
     """Why a connection needs a look.
 
-    `word` is for programs, `why` a clause for people, `following` the next command with places for `{app}` and
-    `{name}`.
+    `word` is for programs and `why` a clause for people. `next_command` has places for `{app}` and `{name}`.
     """
 
     word: str
     why: str
-    following: str
+    next_command: str
 
     def command(self, name: ConnectionName) -> str:
-        """Return the next command as a shell takes it: an account id may hold anything."""
-        return self.following.format(app=name.app, name=shlex.quote(str(name)))
+        """Return the next command for a connection."""
+        return filled(self.next_command, name)
 
 
-_STATUS = {
+def filled(command: str, name: ConnectionName) -> str:
+    """Fill `{app}` and `{name}` into a command, as a shell takes it: an account id may hold anything."""
+    return command.format(app=name.app, name=shlex.quote(str(name)))
+
+
+BY_STATUS = {
     Status.HELD: Condition(
         "ambiguous",
         "held: it is not known whether its refresh token is spent; one last attempt is made before its access token "
         "ends",
         "tokensync show {name}",
     ),
-    Status.REAUTHORIZE: Condition("refused", "the seller has to authorize again", _INVITE),
-    Status.DISCONNECTED: Condition("disconnected", "the account ended its authorization", _INVITE),
+    Status.REAUTHORIZE: Condition("refused", "the seller has to authorize again", INVITE),
+    Status.DISCONNECTED: Condition("disconnected", "the account ended its authorization", INVITE),
     Status.ORPHANED: Condition(
         "orphaned", "its secret is gone or not ours; the grant is kept", "tokensync publish {name}"
     ),
@@ -114,19 +120,19 @@ _BY_REASON: Mapping[tuple[Status, str], Condition] = {
         "restored_table",
         "quarantined: it comes from a backup, its refresh token may have been spent since, and its secret was left as "
         "it was",
-        _INVITE,
+        INVITE,
     ),
     (Status.REAUTHORIZE, Reason.ENDED): Condition(
-        "ended", "its access token has ended, and nothing can renew it", _INVITE
+        "ended", "its access token has ended, and nothing can renew it", INVITE
     ),
-    (Status.DISCONNECTED, Reason.REVOKED): Condition("revoked", "its authorization was revoked here", _INVITE),
+    (Status.DISCONNECTED, Reason.REVOKED): Condition("revoked", "its authorization was revoked here", INVITE),
 }
 _HALF_REMOVED = Condition("half_removed", "its removal did not come to an end", "tokensync remove {name}")
 _REMOVED = Condition("removed", "it was removed; a new authorization brings it back", "tokensync history {name}")
-_GIVEN_AWAY = Condition(
+GIVEN_AWAY = Condition(
     "given_away",
     "a consumer was handed its refresh token and alone presents it; to take it back, the seller authorizes again",
-    _INVITE,
+    INVITE,
 )
 _FULL = Condition(
     "unpublished_quota",
@@ -144,33 +150,30 @@ _NO_TOKEN = Condition(
 _POSTPONED = Condition(
     "postponed", "AWS or its app's own secret kept it waiting; it is tried again by itself", "tokensync show {name}"
 )
-_RETRIED = Condition("retried", "the provider gave no token now; it is tried again by itself", "tokensync show {name}")
+RETRIED = Condition("retried", "the provider gave no token now; it is tried again by itself", "tokensync show {name}")
 
 
 def condition(record: Connection, *, paused: str = "") -> Condition | None:
-    """Return what is to be told of a connection, None of one that is simply active.
-
-    `paused` is why its app is paused, empty where it runs.
-    """
+    """Return why a connection needs a look, None where it is simply active; `paused` as for `summary`."""
     if record.removed_at is not None:
         return _REMOVED
     if record.is_half_removed:
         return _HALF_REMOVED
     if record.status is Status.ACTIVE:
         return _of_active(record, paused=paused)
-    return _BY_REASON.get((record.status, record.reason)) or _STATUS[record.status]
+    return _BY_REASON.get((record.status, record.reason)) or BY_STATUS[record.status]
 
 
 def _of_active(record: Connection, *, paused: str) -> Condition | None:
-    """Return what is to be told of a connection whose authorization stands."""
+    """Return why an active connection needs a look, None where it needs none."""
     if record.unpublished:
         return _FULL if record.unpublished == QUOTA else _UNPUBLISHED
     if record.consumer.handed_over_at is not None:
-        return _GIVEN_AWAY
+        return GIVEN_AWAY
     if paused:
         return Condition("app_paused", f"its app is paused: {paused}", "tokensync app resume {app}")
     if record.obtained_at is None:
         return _NO_TOKEN
     if not record.failures:
         return None
-    return _POSTPONED if record.last_error is None else _RETRIED
+    return _POSTPONED if record.last_error is None else RETRIED

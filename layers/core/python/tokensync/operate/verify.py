@@ -1,4 +1,4 @@
-"""`verify`: proves a connection's access token on demand, and renews one that turns out dead."""
+"""`verify`: the provider is asked whether a connection's access token works; a dead one is renewed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import FailureClass
-from tokensync.operate.on_demand import RESTS
+from tokensync.operate.on_demand import UNREFRESHABLE
+from tokensync.operate.summary import filled
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import released
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proof:
-    """What a verification told. `facts_changed` is None where it told nothing; `refused` that it led to a refresh."""
+class VerificationResult:
+    """How a verification ended.
+
+    `facts_changed` is None where the provider said nothing. `refused` means that it refused the token, which led to a
+    refresh.
+    """
 
     outcome: WorkResult
     facts_changed: bool | None = None
@@ -33,32 +38,31 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class Prover:
-    """Verifies on demand. Thread-safe: it holds no state."""
+class Verification:
+    """Verifies connections on demand."""
 
     ports: Ports
     on_demand: OnDemand
     verifier: Verifier
 
-    def verify(self, name: ConnectionName, budget: Budget) -> Proof:
+    def verify(self, name: ConnectionName, budget: Budget) -> VerificationResult:
         """Ask the provider whether the connection's access token works; where it does not, refresh at once.
 
         Raises:
             NotOffered: the provider has no call for it.
             UnknownConnection, NewerSchema, StoreUnavailable, UnknownApp, InvalidApp: nothing was done.
         """
-        on_demand = self.on_demand
-        seen = on_demand.standing(name)
+        seen = self.on_demand.existing(name)
         session = Session(name.app, self.ports)
         if seen.status not in (Status.ACTIVE, Status.HELD):
-            return Proof(outcome=WorkResult(RESTS[seen.status], seen))
+            return VerificationResult(outcome=WorkResult(UNREFRESHABLE[seen.status], seen))
         if session.provider.account_call is None:
             raise NotOffered(
                 f"{session.provider.title} has no call that verifies an access token; a refresh proves the connection",
-                next_command=f"tokensync refresh {name}",
+                next_command=filled("tokensync refresh {name}", name),
             )
         if seen.obtained_at is None:  # imported with a refresh token alone
-            return Proof(outcome=on_demand.refresh(name, budget))
+            return VerificationResult(outcome=self.on_demand.refresh(name, budget))
         leased: list[Connection] = []
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
@@ -67,13 +71,13 @@ class Prover:
             leased.append(record)
             return self.verifier.verify(record, grant, session)
 
-        outcome = on_demand.under_lease(name, session, budget, act)
+        outcome = self.on_demand.under_lease(name, budget, act, session=session)
         record = outcome.record
         if outcome.result is Result.VERIFIED and leased and record is not None:
-            return Proof(outcome=outcome, facts_changed=record.sealed_grant != leased[0].sealed_grant)
+            return VerificationResult(outcome=outcome, facts_changed=record.sealed_grant != leased[0].sealed_grant)
         if outcome.result is Result.POSTPONED and leased and _was_refused(record):
-            return Proof(outcome=on_demand.refresh(name, budget), refused=True)
-        return Proof(outcome=outcome)
+            return VerificationResult(outcome=self.on_demand.refresh(name, budget), refused=True)
+        return VerificationResult(outcome=outcome)
 
 
 def _was_refused(record: Connection | None) -> bool:

@@ -1,4 +1,4 @@
-"""The registries of providers, and of the consumers that pairs can be handed to: explicit, one line each."""
+"""The registries of providers and of the consumers that take token pairs, one line each."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""API2Cart, which takes TikTok Shop pairs. Docs: https://api2cart.com/docs/.
+"""API2Cart, a consumer of TikTok Shop pairs. Docs: https://api2cart.com/docs/.
 
 Its errors are numbers in the body, and an update takes its parameters, tokens included, in the query string.
 
-How a connection stands with the consumers that know it. It is sealed before it is stored.
+Also what is stored, sealed, about a connection and each consumer that knows it (`Standing`).
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ def _key(app: App) -> Secret | None:
     return app.api2cart_key
 
 
-def _api_key(app: App) -> str:
-    return "" if app.api2cart_key is None else app.api2cart_key.reveal()
+def _headers(app: App) -> dict[str, str]:
+    return {"x-api-key": "" if app.api2cart_key is None else app.api2cart_key.reveal()}
 
 
 def _add(app: App, base: str, grant: Grant, name: ConnectionName) -> Request:
-    # verify: it tries the pair at once, so that a wrong one is told now and not at the first use.
-    told = {"cart_id": "TikTokShop", **_pair(app, grant), "verify": True, "custom_label": str(name)}
+    # verify: it tries the pair at once, so that a wrong one fails now and not at its first use.
+    store = {"cart_id": "TikTokShop", **_pair(app, grant), "verify": True, "custom_label": str(name)}
     return Request(
         method="POST",
         url=f"{base}/account.cart.add.json",
-        headers={"x-api-key": _api_key(app), "content-type": "application/json"},
-        body=json.dumps(told).encode("ascii"),
+        headers={**_headers(app), "content-type": "application/json"},
+        body=json.dumps(store).encode("ascii"),
     )
 
 
@@ -60,7 +60,7 @@ def _update(app: App, base: str, grant: Grant, store_key: str) -> Request:
     return Request(
         method="PUT",
         url=f"{base}/account.config.update.json?{urlencode(_pair(app, grant))}",
-        headers={"x-api-key": _api_key(app), "x-store-key": store_key},
+        headers={**_headers(app), "x-store-key": store_key},
     )
 
 
@@ -103,7 +103,7 @@ API2CART = Consumer(
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """The key that a consumer gave for a connection, None before it gave one, and whether a request got no answer.
+    """The key that a consumer gave a connection, None before it gave one, and whether a request got no response.
 
     A request that must not be made twice is marked as unanswered before it is sent: a second one could make a second
     store, or overwrite a newer pair of the consumer's own.
@@ -114,22 +114,22 @@ class Standing:
 
 
 def consumer_binding(name: ConnectionName) -> str:
-    """Return the place that the standings of a connection are sealed for."""
+    """Return what the standings of a connection are bound to when they are sealed."""
     return f"{name}|consumer|1"
 
 
 def to_bytes(standings: Mapping[str, Standing]) -> bytes:
-    """Return standings by the consumer's name as JSON, keys in clear: only ever for sealing."""
-    told = {
+    """Return standings, by the consumer's name, as JSON with keys in clear: only ever for sealing."""
+    plain = {
         name: {"key": standing.key.reveal() if standing.key else "", "unanswered": standing.unanswered}
         for name, standing in standings.items()
     }
-    return json.dumps(told).encode("ascii")
+    return json.dumps(plain).encode("ascii")
 
 
 def from_bytes(data: bytes) -> dict[str, Standing]:
     """Read what `to_bytes` wrote."""
     return {
-        name: Standing(key=Secret(told["key"]) if told["key"] else None, unanswered=told["unanswered"])
-        for name, told in json.loads(data).items()
+        name: Standing(key=Secret(stored["key"]) if stored["key"] else None, unanswered=stored["unanswered"])
+        for name, stored in json.loads(data).items()
     }

@@ -1,7 +1,7 @@
 """Eshopbox. Docs: https://help.eshopbox.com/en/articles/8127829-generate-access-token.
 
-No consent page and no callback: the credentials are copied from the workspace's app page, so connections are imported.
-Its refresh token never rotates and comes back in no answer: the stored one is the only credential there is.
+It has no consent page: the credentials are copied from the workspace's app page, so connections are imported. Its
+refresh token never rotates and is in no response: the stored one is the only credential.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
-    """Tell an error by the status alone: its body is documented nowhere, so no word of it decides anything."""
+    """Return the error, judged by the status alone: its body is documented nowhere, so no word of it decides."""
     if status < 400:  # noqa: PLR2004 - RFC 9110 §15
         return None
     return ErrorReply(code=f"http_{status}", message=str(reply.get("message") or ""))
@@ -30,7 +30,7 @@ PROVIDER = Provider(
     hosts=frozenset({"auth.myeshopbox.com"}),
     grant_type=GrantType.REFRESH_TOKEN,
     token=TokenShape(encoding=Encoding.JSON),
-    answer=ResponseShape(error=_error, default_expires_in=86_400),
+    response=ResponseShape(error=_error, default_expires_in=86_400),
     # No error is documented: a 4xx is for an operator to look at and marks nothing dead; 408, 429 and 5xx are retried.
     failures={},
     refresh_reuse=RefreshReuse.SAFE,

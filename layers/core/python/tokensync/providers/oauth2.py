@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.messages import AccountReply, FailureClass, Request
-from tokensync.oauth.provider import AccountCall, GrantType, Provider, RefreshReuse, names_no_account
+from tokensync.oauth.provider import AccountCall, GrantType, Provider, RefreshReuse
 from tokensync.oauth.shapes import ClientAuthentication, ErrorReply, Pkce, RevocationShape, no_account
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 _SEPARATORS = {"space": " ", "comma": ","}
 _MINTED_LIFE = 3600  # seconds; RFC 6749 §4.4.3's own example
-# Claims about the account that workloads may need; everything else a server tells stays there.
+# Claims about the account that workloads may need; no other claim is kept.
 _CLAIMS = ("sub", "name", "preferred_username", "email", "zoneinfo", "locale")
 
 
 def _claims(id_token: object) -> Mapping[str, Any]:
-    """Return what an ID token says, empty where it is none.
+    """Return the claims of an ID token, empty where it is none.
 
-    Its signature is not checked: it came straight from the token endpoint, OpenID Connect Core §3.1.3.7(6).
+    Its signature is not checked: it comes straight from the token endpoint, OpenID Connect Core §3.1.3.7(6).
     """
     parts = id_token.split(".") if isinstance(id_token, str) else []
     if len(parts) != 3:  # noqa: PLR2004 - RFC 7515 §3.1
@@ -44,10 +44,10 @@ def _claims(id_token: object) -> Mapping[str, Any]:
 
 
 def _account(reply: Mapping[str, Any], *, field: str, issuer: str, client_id: str) -> AccountReply | None:
-    """Name the account by the field that the app is configured for, else by the ID token's subject."""
+    """Name the account by the field in the app's settings, else by the ID token's subject."""
     if field:
         value = reply.get(field)
-        # True is an int in Python, and nobody's id.
+        # True is an int in Python, and no account's id.
         usable = isinstance(value, str | int) and not isinstance(value, bool)
         return AccountReply(id=str(value)) if usable and value != "" else None
     claims = _claims(reply.get("id_token"))
@@ -56,7 +56,7 @@ def _account(reply: Mapping[str, Any], *, field: str, issuer: str, client_id: st
     subject = claims.get("sub")
     if not ours or (issuer and claims.get("iss") != issuer) or not isinstance(subject, str) or not subject:
         return None
-    return AccountReply(id=subject, label=_label(claims), facts=_told(claims))
+    return AccountReply(id=subject, label=_label(claims), facts=_facts(claims))
 
 
 def _label(claims: Mapping[str, Any]) -> str:
@@ -64,7 +64,7 @@ def _label(claims: Mapping[str, Any]) -> str:
     return next((value for value in values if isinstance(value, str)), "")
 
 
-def _told(claims: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(claims: Mapping[str, Any]) -> dict[str, Any]:
     return {name: claims[name] for name in _CLAIMS if isinstance(claims.get(name), str)}
 
 
@@ -76,7 +76,7 @@ def _userinfo_request(app: App, userinfo: str, grant: Grant, now: int) -> Reques
 def _read_userinfo(reply: Mapping[str, Any], status: int) -> dict[str, Any] | ErrorReply:
     if not 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 §15.3
         return ErrorReply(code=f"http_{status}")
-    return _told(reply)
+    return _facts(reply)
 
 
 def _named(facts: Mapping[str, Any], wanted: str) -> AccountReply | None:
@@ -89,7 +89,7 @@ _USERINFO = AccountCall(
     request=_userinfo_request,
     read=_read_userinfo,
     endpoint="verify",
-    # RFC 6750 §3.1. A bare 401 may be any proxy's, and marks nothing dead.
+    # RFC 6750 §3.1. A bare 401 may come from any proxy, and marks nothing dead.
     failures={"invalid_token": FailureClass.REFUSED},
     challenged=True,
     account=_named,
@@ -111,13 +111,13 @@ def _configured(provider: Provider, app: App) -> Provider:
     minted = setting("grant") == GrantType.CLIENT_CREDENTIALS
     issuer = setting("issuer")
     named_by_field = setting("account_field")
-    account = no_account  # a minted token's account is the app, whatever else its answer names
+    account = no_account  # a minted token's account is the app, whatever its response names
     if not minted:
         account = partial(_account, field=named_by_field, issuer=issuer, client_id=app.client_id)
     userinfo = None
     if "verify" in app.endpoints and not minted:
-        # One account has one name: where a field of the token answer gives it, the UserInfo's subject does not.
-        userinfo = replace(_USERINFO, account=names_no_account) if named_by_field else _USERINFO
+        # One account has one name: where a field of the token response gives it, the UserInfo's subject does not.
+        userinfo = replace(_USERINFO, account=no_account) if named_by_field else _USERINFO
     return replace(
         provider,
         title=setting("title") or provider.title,
@@ -134,11 +134,11 @@ def _configured(provider: Provider, app: App) -> Provider:
             authentication=ClientAuthentication(setting("client_auth")),
             parameters=_extra(app, "token."),
         ),
-        answer=replace(
-            provider.answer,
+        response=replace(
+            provider.response,
             account=account,
             scope_separator=_SEPARATORS[setting("scope_separator")],
-            # Minting again costs nothing, so a minted token that states no life is not taken to live for ever.
+            # Minting again costs nothing, so a minted token that states no life gets a short one.
             default_expires_in=_MINTED_LIFE if minted else None,
         ),
         refresh_reuse=RefreshReuse.SAFE if minted else RefreshReuse(setting("refresh_reuse")),

@@ -1,6 +1,6 @@
 """TikTok for Business, Accounts API (`tt_user`). Docs: https://business-api.tiktok.com/portal/docs?id=1738373164380162.
 
-Short-term tokens over JSON; the refresh token's year begins with the authorization and no refresh extends it.
+Short-term tokens over JSON. The refresh token's year begins with the authorization, and no refresh extends it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PROVIDER = Provider(
     # The link names the client id `client_key`; the token calls name it `client_id`.
     authorize=AuthorizeShape(client_id="client_key", scope_separator=",", pkce=None),
     token=TokenShape(encoding=Encoding.JSON, code="auth_code"),
-    answer=ResponseShape(
+    response=ResponseShape(
         envelope="data",
         error=numbered_error,
         refresh_expires_in="refresh_token_expires_in",
@@ -58,6 +58,6 @@ PROVIDER = Provider(
         token="access_token",  # noqa: S106 - the parameter's name
         access_token=True,
         hint=False,
-        told_by_status=False,
+        status_decides=False,
     ),
 )

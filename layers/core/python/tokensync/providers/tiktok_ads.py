@@ -1,6 +1,6 @@
 """TikTok for Business, Marketing API. Docs: https://business-api.tiktok.com/portal/docs?id=1738373164380162.
 
-Its access token never expires and has no refresh token: it dies when the advertiser cancels, so it is verified.
+Its access token never expires and has no refresh token. It dies when the advertiser cancels, so it is verified.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _ids(values: object) -> list[str]:
 
 def _account(data: Mapping[str, Any]) -> AccountReply | None:
     ids = _ids(data.get("advertiser_ids"))
-    # Which of them the account goes by depends on whom the authorization was for, see `_named`.
+    # Which of them names the account depends on the account that the authorization was for, see `_named`.
     return AccountReply(id="", facts={"advertiser_ids": ids}) if ids else None
 
 
@@ -65,7 +65,7 @@ def _read_advertisers(reply: Mapping[str, Any], status: int) -> dict[str, Any] |
 
 
 def _named(facts: Mapping[str, Any], wanted: str) -> AccountReply | None:
-    """Name the account: nobody tells who authorized, so it goes by its lowest advertiser id, or by the wanted one."""
+    """Name the account by the wanted advertiser id, else by its lowest: no response names the one who authorized."""
     ids = _ids(facts.get("advertiser_ids"))
     if not ids:
         return None
@@ -95,10 +95,10 @@ PROVIDER = Provider(
         code="auth_code",
         authorization_code=None,
         redirect_uri=False,
-        # With thousands of advertisers the answer can time out after the code is spent: they are listed afterwards.
+        # With thousands of advertisers the response can time out after the code is spent: they are listed afterwards.
         code_parameters={"return_advertiser_ids": False},
     ),
-    answer=ResponseShape(
+    response=ResponseShape(
         envelope="data",
         error=numbered_error,
         trace_id="request_id",
@@ -120,6 +120,6 @@ PROVIDER = Provider(
         access_token=True,
         hint=False,
         header="access-token",
-        told_by_status=False,
+        status_decides=False,
     ),
 )

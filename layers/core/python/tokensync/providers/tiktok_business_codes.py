@@ -17,7 +17,7 @@ FAILURES: Mapping[str, FailureClass] = {
     "40101": FailureClass.CONFIGURATION,  # app id and secret do not match
     "40105": FailureClass.REFUSED,  # access token incorrect or revoked
     "40110": FailureClass.REFUSED,  # invalid auth_code
-    # Temporary, and nobody says whether anything was committed.
+    # Temporary, and it is not documented whether anything was committed.
     "40200": FailureClass.AMBIGUOUS,
     "40201": FailureClass.AMBIGUOUS,
     "40202": FailureClass.AMBIGUOUS,
@@ -25,10 +25,10 @@ FAILURES: Mapping[str, FailureClass] = {
     "50000": FailureClass.AMBIGUOUS,
     "50002": FailureClass.AMBIGUOUS,
 }
-# Of a call with an access token: there, 40102 says that this token has expired.
+# Of a call with an access token, where 40102 means that this token has expired.
 CALL_FAILURES: Mapping[str, FailureClass] = {**FAILURES, "40102": FailureClass.REFUSED}
 BUSY_TEXTS: tuple[tuple[str, FailureClass], ...] = (("too many requests", FailureClass.BUSY),)
-# 40001 means "no permission", which is no failure of a token, and was seen with this text on the exchange as well.
+# 40001 means "no permission", which is no failure of a token; on the exchange it was also seen with this text.
 FAILURE_TEXTS: tuple[tuple[str, FailureClass], ...] = (
     ("auth_code expired or invalid", FailureClass.REFUSED),
     *BUSY_TEXTS,

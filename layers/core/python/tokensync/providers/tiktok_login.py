@@ -59,7 +59,7 @@ def _user_info_request(app: App, api: str, grant: Grant, now: int) -> Request:
 
 
 def _read_user_info(reply: Mapping[str, Any], status: int) -> dict[str, Any] | ErrorReply:
-    """Read a user's facts. API errors have another shape than those of the token endpoint; success is `ok`."""
+    """Return a user's facts. API errors have another shape than those of the token endpoint; success is `ok`."""
     error, data = reply.get("error"), reply.get("data")
     code = error.get("code") if isinstance(error, dict) else None
     if code != "ok":
@@ -95,7 +95,7 @@ def webhook_signature(app: App, secret: Secret, headers: Mapping[str, str], body
     return hmac.new(secret.reveal().encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def _notice(body: Mapping[str, Any]) -> WebhookEvent:
+def _webhook_event(body: Mapping[str, Any]) -> WebhookEvent:
     event, at, account = body.get("event"), body.get("create_time"), body.get("user_openid")
     return WebhookEvent(
         kind=WebhookEventKind.DEAUTHORIZED if event == "authorization.removed" else WebhookEventKind.OTHER,
@@ -149,7 +149,7 @@ PROVIDER = Provider(
     required=("scopes",),
     authorize=AuthorizeShape(client_id="client_key", scope_separator=",", pkce=None),
     token=TokenShape(client_id="client_key"),
-    answer=ResponseShape(
+    response=ResponseShape(
         refresh_expires_in="refresh_expires_in",
         default_expires_in=7_200,  # two hours since November 2026, a day before
         scope_separator=",",
@@ -167,7 +167,7 @@ PROVIDER = Provider(
         },
         account=_named,
     ),
-    revocation=RevocationShape(access_token=True, hint=False, told_by_status=False),
-    webhook=WebhookShape(signature=_signature, expected=webhook_signature, read=_notice),
+    revocation=RevocationShape(access_token=True, hint=False, status_decides=False),
+    webhook=WebhookShape(signature=_signature, expected=webhook_signature, read=_webhook_event),
     configured=_configured,
 )

@@ -44,7 +44,7 @@ _SELLER_LINK = AuthorizeShape(
 )
 _CREATOR_LINK = "https://shop.tiktok.com/alliance/creator/auth"
 # Types of webhooks: https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview
-_NOTICES = {6: WebhookEventKind.DEAUTHORIZED, 7: WebhookEventKind.EXPIRING}
+_EVENT_KINDS = {6: WebhookEventKind.DEAUTHORIZED, 7: WebhookEventKind.EXPIRING}
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _EPOCH = re.compile(r"[0-9]{1,10}")  # expiration_time is epoch seconds in a string
 
@@ -52,7 +52,7 @@ _EPOCH = re.compile(r"[0-9]{1,10}")  # expiration_time is epoch seconds in a str
 def sign(secret: str, path: str, query: Mapping[str, str], body: bytes = b"") -> str:
     """Return the `sign` of an API call: HMAC-SHA256 over secret, path, sorted query, raw body, secret.
 
-    Values stand unencoded; `sign` and `access_token` are left out. The body must be the very bytes that are sent.
+    Values are not URL-encoded; `sign` and `access_token` are left out. The body must be the very bytes that are sent.
     """
     signed = "".join(name + query[name] for name in sorted(query) if name not in ("sign", "access_token"))
     message = secret.encode() + path.encode() + signed.encode() + body + secret.encode()
@@ -122,13 +122,13 @@ def webhook_signature(app: App, secret: Secret, headers: Mapping[str, str], body
     return hmac.new(secret.reveal().encode(), app.client_id.encode() + body, hashlib.sha256).hexdigest()
 
 
-def _notice(body: Mapping[str, Any]) -> WebhookEvent:
+def _webhook_event(body: Mapping[str, Any]) -> WebhookEvent:
     kind, data, at, shop = body.get("type"), body.get("data"), body.get("timestamp"), body.get("shop_id")
-    notice_id = body.get("tts_notification_id")
+    event_id = body.get("tts_notification_id")
     ends = data.get("expiration_time") if isinstance(data, dict) else None
     return WebhookEvent(
-        kind=_NOTICES.get(kind, WebhookEventKind.OTHER) if isinstance(kind, int) else WebhookEventKind.OTHER,
-        id=notice_id if isinstance(notice_id, str) else "",
+        kind=_EVENT_KINDS.get(kind, WebhookEventKind.OTHER) if isinstance(kind, int) else WebhookEventKind.OTHER,
+        id=event_id if isinstance(event_id, str) else "",
         at=at if isinstance(at, int) else None,
         lookup=shop if isinstance(shop, str) else "",
         expires_at=int(ends) if isinstance(ends, str) and _EPOCH.fullmatch(ends) else None,
@@ -136,7 +136,7 @@ def _notice(body: Mapping[str, Any]) -> WebhookEvent:
 
 
 def _configured(provider: Provider, app: App) -> Provider:
-    """Return the provider for creators' apps: their link names the app key, and no service id is needed."""
+    """Return the provider for one app: a creators' app needs no service id, as its link has the app key."""
     if provider.setting(app, "account_kind") != "creator":
         return provider
     return replace(
@@ -195,7 +195,7 @@ PROVIDER = Provider(
         authorization_code="authorized_code",
         redirect_uri=False,
     ),
-    answer=ResponseShape(
+    response=ResponseShape(
         envelope="data",
         error=numbered_error,
         expires_in="access_token_expire_in",
@@ -235,6 +235,6 @@ PROVIDER = Provider(
         carries_secret=True,
         lookups=_shop_ids,
     ),
-    webhook=WebhookShape(signature=_signature, expected=webhook_signature, read=_notice),
+    webhook=WebhookShape(signature=_signature, expected=webhook_signature, read=_webhook_event),
     configured=_configured,
 )

@@ -1,8 +1,6 @@
 """Asks a provider about the account behind an access token: its facts, its name, and whether the token works.
 
-Verification: does an access token still work, and what does its account hold now?
-
-Never-expiring tokens are verified daily, as nothing else would tell that they died; any other on demand.
+Never-expiring tokens are verified daily, as nothing else would show that they died; any other on demand.
 """
 
 from __future__ import annotations
@@ -10,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import noted
-from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs, StoreUnavailable, WireError
+from tokensync.domain.connection import Reason, noted
+from tokensync.domain.errors import PublishUnavailable, StoreUnavailable, WireError
 from tokensync.domain.messages import AccountReply, Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import cleaned_account, read_account
-from tokensync.refresh import transitions
+from tokensync.refresh import schedule, transitions
 from tokensync.refresh.publish import cut
 from tokensync.refresh.result import Result, WorkResult
 
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Ports
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder
-    from tokensync.refresh.publish import Publisher
     from tokensync.refresh.session import Session
 
 
@@ -42,12 +39,12 @@ _LARGEST_FACTS = 2_097_152
 
 @dataclass(frozen=True)
 class AccountReader:
-    """Makes the provider's account call. Thread-safe: it holds ports and no state."""
+    """Makes the provider's account call."""
 
     ports: Ports
 
     def facts(self, grant: Grant, session: Session, *, seconds: float | None = None) -> dict[str, Any] | Failure:
-        """Return what the provider tells about the grant's account; empty where there is no such call.
+        """Return what the provider says about the grant's account; empty if it has no such call.
 
         It may take `seconds`, or the limit for facts.
 
@@ -61,12 +58,12 @@ class AccountReader:
         )
         request = replace(request, largest=_LARGEST_FACTS)
         try:
-            answer = self.ports.wire.send(request, seconds=seconds or self.ports.limits.facts)
+            response = self.ports.wire.send(request, seconds=seconds or self.ports.limits.facts)
         except WireError as error:
             failure = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message=str(error))
         else:
             shown = [grant.access_token, session.app.client_secret]
-            read = read_account(session.provider, call, answer, secrets=shown)
+            read = read_account(session.provider, call, response, secrets=shown)
             if not isinstance(read, Failure):
                 return read
             failure = read
@@ -77,27 +74,27 @@ class AccountReader:
 
 
 def named_account(
-    told: AccountReply | None, facts: dict[str, Any] | Failure, session: Session, *, wanted: str
+    reply: AccountReply | None, facts: dict[str, Any] | Failure, session: Session, *, wanted: str
 ) -> AccountReply | None:
-    """Return who authorized, with all that is known of the account; None where nobody tells.
+    """Return who authorized, with all that is known of the account; None if nothing says it.
 
-    The token answer's own word stands first. A call that names another account tells of another, and is passed over.
-    `wanted` is the account that the authorization was for, empty where any will do.
+    What the token response says comes first. If the account call names another account, its facts are ignored.
+    `wanted` is the account that the authorization was for, empty if any will do.
     """
     if session.provider.grant_type is GrantType.CLIENT_CREDENTIALS:
         return AccountReply(id=session.app.client_id)  # RFC 6749 §4.4: the app acts for itself
-    told = told or AccountReply(id="")
+    reply = reply or AccountReply(id="")
     if isinstance(facts, Failure):
         facts = {}
     call = session.provider.account_call
-    named = None if call is None else cleaned_account(call.account({**told.facts, **facts}, wanted), [])
-    if named is not None and told.id not in ("", named.id):
+    named = None if call is None else cleaned_account(call.account({**reply.facts, **facts}, wanted), [])
+    if named is not None and reply.id not in ("", named.id):
         named, facts = None, {}
     known = replace(
-        told,
-        id=told.id or (named.id if named else ""),
-        label=told.label or (named.label if named else ""),
-        facts=kept_facts(told.facts, facts),
+        reply,
+        id=reply.id or (named.id if named else ""),
+        label=reply.label or (named.label if named else ""),
+        facts=kept_facts(reply.facts, facts),
     )
     return known if known.id else None
 
@@ -107,12 +104,12 @@ def kept_facts(before: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str,
 
     More would not fit into the record either: DynamoDB takes 400 KB.
     """
-    # Whether anything is cut is told anew.
+    # `cut` marks anew whether anything is cut.
     return cut({key: value for key, value in {**before, **facts}.items() if key != "truncated"})
 
 
 def wrong_kind(account: AccountReply, session: Session) -> str:
-    """Return why an account is not of the type that the app expects, empty where it is, or where nobody tells."""
+    """Return why an account is not of the type that the app expects, empty if it is, or if nothing says it."""
     expected = session.provider.setting(session.app, "account_kind")
     if not expected or account.kind in ("", expected):
         return ""
@@ -129,18 +126,18 @@ def missing_scopes(app: App, read: Issued) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Verifier:
-    """Verifies leased connections. Thread-safe: it holds ports and no state."""
+    """Verifies leased connections."""
 
     ports: Ports
     accounts: AccountReader
     concluder: Concluder
     committer: Committer
-    publisher: Publisher
 
     def verify(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
-        """Ask the provider with the access token; COMMIT what it says. The lease is the caller's, and ends here.
+        """Ask the provider with the access token; COMMIT what it says. This ends the caller's lease.
 
         Raises:
+            LeaseEnded: the secret is gone or not ours, and that is committed.
             FenceLost: the connection was taken over.
         """
         facts = self.accounts.facts(grant, session)
@@ -169,24 +166,35 @@ class Verifier:
             after = noted(replace(after, sealed_grant=sealed), "account.changed", now=self.ports.clock.now())
         elif not after.publishing_is_due():
             return self._kept(record, transitions.released(after), new)
-        return self.committer.publish(record, transitions.released(after), new, Result.VERIFIED)
+        return self.committer.publish_and_commit(record, transitions.released(after), new, Result.VERIFIED)
+
+    def verify_or_wait(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
+        """Verify if the provider has a call for it; if not, a token that nothing can renew stays until its end.
+
+        Raises:
+            LeaseEnded, FenceLost: as `verify`.
+        """
+        if session.provider.account_call is not None:
+            return self.verify(record, grant, session)
+        ends = grant.access_expires_at
+        if schedule.is_due(ends, self.ports.clock.now()):
+            return self.committer.reauthorize(record, record, grant, reason=Reason.ENDED)
+        return self.committer.end_lease(record, record.with_due(renew_at=None, verify_at=ends), Result.NOTHING_DUE)
 
     def _kept(self, record: Connection, after: Connection, grant: Grant) -> WorkResult:
-        """COMMIT a verification that changed nothing, once it is seen that the secret still stands.
+        """COMMIT a verification that changed nothing, once it is seen that the secret is still as it was published.
 
         Nothing else would ever look at the secret of a token that never expires.
         """
         try:
-            if record.published is not None and not self.publisher.is_current(record):
-                return self.committer.publish(record, after, grant, Result.VERIFIED)
+            if self.committer.secret_differs(record):
+                return self.committer.publish_and_commit(record, after, grant, Result.VERIFIED)
         except PublishUnavailable as error:
             self.ports.log.warning("comparing.postponed", connection=str(record.name), error=str(error))
-        except (SecretGone, SecretNotOurs) as gone:
-            return self.committer.orphaned(record, str(gone))
         return WorkResult(Result.VERIFIED, self.ports.connections.write(record, after))
 
     def index(self, name: ConnectionName, facts: dict[str, Any], session: Session) -> None:
-        """Note by what else a provider's notices name this account; failing that, the next verification does it."""
+        """Note by what else a provider's webhooks name this account; if that fails, the next verification does it."""
         call = session.provider.account_call
         keys = () if call is None else call.lookups(facts)
         if not keys:
@@ -210,7 +218,7 @@ class Verifier:
             fraction=self.ports.randomness.fraction(),
         )
         if failure.kind is FailureClass.REFUSED:
-            # Another access token can be had: that answer decides.
+            # A refresh brings another access token, or a refusal that counts.
             after = transitions.released(after.with_due(renew_at=self.ports.clock.now()))
         return WorkResult(Result.POSTPONED, self.ports.connections.write(record, after))
 

@@ -5,18 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tokensync.domain.errors import TokensyncError
-from tokensync.refresh.transitions import BREAKER_WINDOW
 
 if TYPE_CHECKING:
     from tokensync.domain.ports import Ports
     from tokensync.refresh.session import Session
 
+BREAKER_WINDOW = 600  # seconds
 BREAKER_TRIED = 20
 
 
-def breaker_trips(*, tried: int, refused: int) -> bool:
+def trips(*, tried: int, refused: int) -> bool:
     """Return whether so many were refused that the cause is not the sellers: 20 tried, more than half refused."""
     return tried >= BREAKER_TRIED and refused * 2 > tried
+
+
+def decides_at(parked_at: int) -> int:
+    """Return when a refusal that was parked at `parked_at` counts, unless the breaker trips before."""
+    return parked_at + BREAKER_WINDOW + 1
+
+
+def can_trip(app: str, ports: Ports) -> bool:
+    """Return whether an app has so many connections that the breaker can trip; else a refusal counts at once.
+
+    Raises:
+        StoreUnavailable: this cannot be known now.
+    """
+    return not ports.connections.fewer_than(app, BREAKER_TRIED)
 
 
 def count_attempts(session: Session, ports: Ports) -> None:
@@ -26,7 +40,7 @@ def count_attempts(session: Session, ports: Ports) -> None:
         return
     try:
         state = ports.apps.count(name, tried=tally.tried, refused=tally.refused, now=now, window=BREAKER_WINDOW)
-        if not breaker_trips(tried=state.tried, refused=state.refused):
+        if not trips(tried=state.tried, refused=state.refused):
             return
         why = f"{state.refused} of {state.tried} refreshes refused within {BREAKER_WINDOW // 60} minutes"
         if ports.apps.pause(name, why=why, now=now):

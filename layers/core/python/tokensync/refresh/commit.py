@@ -1,7 +1,4 @@
-"""PUBLISH and COMMIT: how a lease ends, whatever it was taken for.
-
-The end of a removal: the secret's deletion, then what is left of the record. Any holder of the lease finishes it.
-"""
+"""PUBLISH and COMMIT: how a lease ends, whatever it was taken for."""
 
 from __future__ import annotations
 
@@ -9,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import QUOTA, UNAVAILABLE, Reason, Status, noted
-from tokensync.domain.errors import FenceLost, PublishError, QuotaReached, SecretGone, SecretNotOurs
+from tokensync.domain.errors import FenceLost, PublishError, PublishUnavailable, QuotaReached, SecretGone, SecretNotOurs
 from tokensync.domain.work import Work
 from tokensync.refresh import decisions, schedule, transitions
-from tokensync.refresh.result import Result, WorkResult
+from tokensync.refresh.result import Conclusion, LeaseEnded, Result, WorkResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +21,8 @@ if TYPE_CHECKING:
     from tokensync.refresh.publish import Publisher
 
 
+# Secrets Manager's recovery window, https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
+SHORTEST_RECOVERY, LONGEST_RECOVERY = 7, 30  # days
 _WITHHELD = 3  # failures, which make a wait of 3 to 5 minutes
 _WHY: Mapping[str, str] = {
     Reason.REFUSED: "the provider refused its token",
@@ -33,35 +32,55 @@ _WHY: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Committer:
-    """Ends leases. Thread-safe: it holds ports and no state."""
+    """Ends leases. A method that writes raises FenceLost if the connection was taken over, unless it says otherwise."""
 
     ports: Ports
     publisher: Publisher
     kept_answers: KeptAnswers
 
-    def publish(self, before: Connection, after: Connection, grant: Grant, result: Result) -> WorkResult:
-        """PUBLISH `after`, then COMMIT it. What cannot be published now is committed, and published from the grant."""
-        if not grant.access_token:  # imported with a refresh token alone: there is nothing to publish yet
-            return WorkResult(result, self.ports.connections.write(before, after))
-        backpressure = False
+    def publish_and_commit(self, before: Connection, after: Connection, grant: Grant, result: Result) -> WorkResult:
+        """PUBLISH `after`, then COMMIT it."""
         try:
-            after = self._published(after, grant)
+            return self.commit(self.publish(Conclusion(before=before, after=after, grant=grant, result=result)))
+        except LeaseEnded as ended:
+            return ended.result
+
+    def publish(self, conclusion: Conclusion) -> Conclusion:
+        """PUBLISH: make the secret equal to the grant. If that cannot be done now, it is done later from the record.
+
+        Raises:
+            LeaseEnded: there is nothing to publish, or no secret to publish it to, and that is committed.
+        """
+        before, after, grant = conclusion.before, conclusion.after, conclusion.grant
+        if not grant.access_token:  # imported with a refresh token alone
+            raise LeaseEnded(WorkResult(conclusion.result, self.ports.connections.write(before, after)))
+        try:
+            published = replace(conclusion, after=self._published(after, grant))
         except (SecretGone, SecretNotOurs) as error:
             try:
-                return self.orphaned(before, str(error), after)
+                orphaned = self.orphaned(before, str(error), after)
             except FenceLost:
-                return WorkResult(Result.TAKEN_OVER)
+                orphaned = WorkResult(Result.TAKEN_OVER)
+            raise LeaseEnded(orphaned) from error
         except PublishError as error:
-            # A full secret is that connection's own matter: the others' batch goes on.
-            backpressure = not isinstance(error, QuotaReached)
-            result = Result.POSTPONED if result is Result.PUBLISHED else result
             self.ports.log.warning("publishing.postponed", connection=str(before.name), error=str(error))
-            after = self._unpublished(after, error)
+            published = replace(
+                conclusion,
+                after=self._unpublished(after, error),
+                result=Result.POSTPONED if conclusion.result is Result.PUBLISHED else conclusion.result,
+                # A full secret is that connection's own matter: the others' batch goes on.
+                backpressure=not isinstance(error, QuotaReached),
+            )
         self.ports.failpoints.reached("published")
+        return published
+
+    def commit(self, published: Conclusion) -> WorkResult:
+        """COMMIT: write the record on condition of the fence, and with it release the lease. FenceLost is a result."""
+        before, result = published.before, published.result
         try:
-            stands = self.ports.connections.write(before, after)
+            stands = self.ports.connections.write(before, published.after)
         except FenceLost:
-            # Our late publication may have overwritten a newer one: whoever leases next compares.
+            # Our late publication may have overwritten a newer one: the next holder compares.
             self.kept_answers.set_aside(before, "superseded")
             self.ports.queue.send([Work(connection=before.name, compare=True)])
             return WorkResult(Result.TAKEN_OVER)
@@ -77,12 +96,12 @@ class Committer:
                 "hour, and the provider is not asked for anything until then",
                 next_command=f"tokensync publish {stands.name}",
             )
-        if stands.due.push_at is not None and stands.due.push_at <= self.ports.clock.now():
+        if schedule.is_due(stands.due.push_at, self.ports.clock.now()):
             self.ports.queue.send([Work(connection=stands.name)])
-        return WorkResult(result, stands, backpressure=backpressure)
+        return WorkResult(result, stands, backpressure=published.backpressure)
 
     def _published(self, after: Connection, grant: Grant) -> Connection:
-        """PUBLISH, and return the record that says so; what had to wait for it is due again."""
+        """Write the secret, and return the record that says so; what had to wait for it is due again."""
         published = replace(after, published=self.publisher.publish(after, grant), unpublished="")
         return schedule.scheduled(published) if after.unpublished else published
 
@@ -93,18 +112,17 @@ class Committer:
             if after.unpublished != QUOTA:
                 after = noted(after, "publishing.quota_reached", now=self.ports.clock.now())
             return schedule.scheduled(replace(after.with_due(compare_at=again), unpublished=QUOTA))
-        # The write may have been made and only its answer lost: the next holder writes it, it does not assume.
+        # The write may have been made and only its acknowledgement lost: the next holder writes it all the same.
         again = max(self.retry_at(after.failures), after.due.compare_at or 0)
         return schedule.scheduled(replace(after.with_due(compare_at=again), unpublished=UNAVAILABLE))
 
     def release(self, record: Connection, result: Result, *, renew_at: int | None) -> WorkResult:
-        """Release a connection that nothing was done for, its refresh due at `renew_at`.
+        """Release a connection that nothing was done for, its refresh due at `renew_at`."""
+        return self.end_lease(record, record.with_due(renew_at=renew_at), result)
 
-        Raises:
-            FenceLost: the connection was taken over.
-        """
-        after = transitions.released(record.with_due(renew_at=renew_at))
-        return WorkResult(result, self.ports.connections.write(record, after))
+    def end_lease(self, before: Connection, after: Connection, result: Result) -> WorkResult:
+        """COMMIT `after`, released; nothing is published."""
+        return WorkResult(result, self.ports.connections.write(before, transitions.released(after)))
 
     def postponed(
         self,
@@ -118,10 +136,7 @@ class Committer:
     ) -> WorkResult:
         """Release a connection that could not be worked on, in whatever phase it is, for a later try.
 
-        `withheld` tells that AWS is the cause, whose end is the same for all: the wait grows to minutes and no further.
-
-        Raises:
-            FenceLost: the connection was taken over.
+        `withheld` says that AWS is the cause, whose end is the same for all: the wait grows to minutes and no further.
         """
         self.ports.log.warning(event, connection=str(record.name), detail=detail)
         at = self.retry_at(min(record.failures, _WITHHELD) if withheld else record.failures)
@@ -135,12 +150,28 @@ class Committer:
         stands = self.ports.connections.write(record, after)
         return WorkResult(Result.POSTPONED, stands, backpressure=backpressure, withheld=detail)
 
+    def unreachable(self, record: Connection, event: str, error: PublishUnavailable) -> WorkResult:
+        """Release a connection whose secret cannot be reached now: later it is compared again."""
+        return self.postponed(record, event, str(error), compare=True, backpressure=True)
+
+    def secret_differs(self, record: Connection) -> bool:
+        """Return whether the secret holds another version than the one that the record published last.
+
+        Raises:
+            PublishUnavailable: this cannot be known now.
+            LeaseEnded: the secret is gone or not ours, and that is committed.
+        """
+        try:
+            return record.published is not None and not self.publisher.is_current(record)
+        except (SecretGone, SecretNotOurs) as gone:
+            raise LeaseEnded(self.orphaned(record, str(gone))) from gone
+
     def reauthorize(
         self, before: Connection, after: Connection, grant: Grant, *, reason: str = Reason.REFUSED
     ) -> WorkResult:
-        """COMMIT that the seller has to authorize again, and tell the operator."""
-        after = decisions.refusal_stands(after, now=self.ports.clock.now(), reason=reason)
-        outcome = self.publish(before, after, grant, Result.REAUTHORIZE)
+        """COMMIT that the seller has to authorize again, and alert the operator."""
+        after = decisions.reauthorization_needed(after, now=self.ports.clock.now(), reason=reason)
+        outcome = self.publish_and_commit(before, after, grant, Result.REAUTHORIZE)
         if outcome.result is Result.REAUTHORIZE:
             self.ports.alerts.tell(
                 "connection.reauthorize",
@@ -151,7 +182,7 @@ class Committer:
         return outcome
 
     def deauthorized(self, record: Connection, grant: Grant) -> WorkResult:
-        """COMMIT that the account ended its authorization, as the provider's notice says, and tell the operator."""
+        """COMMIT that the account ended its authorization, as the provider's webhook says, and alert the operator."""
         outcome = self.ended(record, grant, reason=Reason.DEAUTHORIZED, result=Result.DISCONNECTED)
         if outcome.result is Result.DISCONNECTED:
             self.ports.alerts.tell(
@@ -170,7 +201,7 @@ class Committer:
             return WorkResult(result, self.ports.connections.write(record, replace(after, generation=record.allocated)))
         if not after.publishing_is_due():
             return WorkResult(result, self.ports.connections.write(record, after))
-        outcome = self.publish(record, after, grant, result)
+        outcome = self.publish_and_commit(record, after, grant, result)
         return replace(outcome, result=result) if outcome.result is Result.ORPHANED else outcome
 
     def orphaned(self, before: Connection, reason: str, after: Connection | None = None) -> WorkResult:
@@ -193,41 +224,51 @@ class Committer:
             now=self.ports.clock.now(), failures=failures, retry_after=None, fraction=self.ports.randomness.fraction()
         )
 
+    def finish_begun_removal(self, record: Connection) -> None:
+        """Pass a connection that nobody removes; end a removal whose process died, so that nothing else is done.
 
-# Secrets Manager's recovery window, https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
-SHORTEST_RECOVERY, LONGEST_RECOVERY = 7, 30  # days
-
-
-def finished(marked: Connection, committer: Committer, *, days: int = LONGEST_RECOVERY) -> WorkResult:
-    """Delete the secret of a leased connection that is marked as removed, then COMMIT what is left of it.
-
-    Raises:
-        PublishUnavailable: the secret may or may not be deleted, and the lease is still the caller's.
-        FenceLost: the account authorized again meanwhile, and its secret was given back.
-    """
-    now, published = committer.ports.clock.now(), marked.published
-    if published is not None:
+        Raises:
+            LeaseEnded: the connection is removed, or its secret cannot be deleted now.
+        """
+        if record.removed_at is not None:
+            after = decisions.removed(record, now=record.removed_at)
+            raise LeaseEnded(WorkResult(Result.REMOVED, self.ports.connections.write(record, after)))
+        if not record.is_half_removed:
+            return
         try:
-            committer.publisher.delete(published.arn, days=days)
-        except SecretGone:
-            pass
-        except SecretNotOurs:
-            after = decisions.removed(replace(marked, published=None), now=now)
-            return WorkResult(Result.REMOVED, committer.ports.connections.write(marked, after))
-    committer.ports.failpoints.reached("deleted")
-    try:
-        return WorkResult(Result.REMOVED, committer.ports.connections.write(marked, decisions.removed(marked, now=now)))
-    except FenceLost:
-        # Its new token has to be readable.
-        _give_back(marked, committer)
-        raise
+            raise LeaseEnded(self.finish_removal(record))
+        except PublishUnavailable as error:
+            raise LeaseEnded(self.unreachable(record, "removing.postponed", error)) from error
 
+    def finish_removal(self, marked: Connection, *, days: int = LONGEST_RECOVERY) -> WorkResult:
+        """Delete the secret of a leased connection that is marked as removed, then COMMIT what is left of it.
 
-def _give_back(marked: Connection, committer: Committer) -> None:
-    if marked.published is None:
-        return
-    try:
-        committer.publisher.restore(marked.published.arn)
-    except PublishError as error:
-        committer.ports.log.warning("restoring.failed", connection=str(marked.name), error=str(error))
-    committer.ports.queue.send([Work(connection=marked.name, compare=True)])
+        Raises:
+            PublishUnavailable: the secret may or may not be deleted, and the lease is still the caller's.
+            FenceLost: the account authorized again meanwhile, and its secret was given back.
+        """
+        connections, now = self.ports.connections, self.ports.clock.now()
+        if marked.published is not None:
+            try:
+                self.ports.secrets.delete(marked.published.arn, days=days)
+            except SecretGone:
+                pass
+            except SecretNotOurs:
+                after = decisions.removed(replace(marked, published=None), now=now)
+                return WorkResult(Result.REMOVED, connections.write(marked, after))
+        self.ports.failpoints.reached("deleted")
+        try:
+            return WorkResult(Result.REMOVED, connections.write(marked, decisions.removed(marked, now=now)))
+        except FenceLost:
+            # Its new token has to be readable.
+            self._give_secret_back(marked)
+            raise
+
+    def _give_secret_back(self, marked: Connection) -> None:
+        if marked.published is None:
+            return
+        try:
+            self.ports.secrets.restore(marked.published.arn)
+        except PublishError as error:
+            self.ports.log.warning("restoring.failed", connection=str(marked.name), error=str(error))
+        self.ports.queue.send([Work(connection=marked.name, compare=True)])

@@ -1,24 +1,25 @@
-"""From a stored answer to what becomes of its connection, for every class of answer. `committing` ends the lease."""
+"""From a durable response to what becomes of its connection, for every class of response."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import LastError, Phase, Reason, Status, noted
+from tokensync.domain.connection import Phase, Reason, Status
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
 from tokensync.oauth.token_response import read_token_response
 from tokensync.providers import CONSUMERS
 from tokensync.refresh import breaker, decisions, schedule, transitions
-from tokensync.refresh.result import Result, WorkResult
+from tokensync.refresh.result import Conclusion, LeaseEnded, Result, WorkResult
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
-    from tokensync.domain.messages import Issued, ProviderResponse
+    from tokensync.domain.messages import Issued
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
+    from tokensync.refresh.attempt import Received
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.kept_answers import KeptAnswers
     from tokensync.refresh.session import Session
@@ -26,33 +27,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Concluder:
-    """Concludes attempts. Thread-safe: it holds ports and no state."""
+    """Concludes attempts."""
 
     ports: Ports
     committer: Committer
     kept_answers: KeptAnswers
 
-    def conclude(self, record: Connection, answer: ProviderResponse, grant: Grant, session: Session) -> WorkResult:
-        """Read an answer that is durable, then do what it says.
+    def conclude(self, received: Received, session: Session) -> Conclusion:
+        """Read a response that is durable, and return what is to be published and committed of it.
 
         Raises:
+            LeaseEnded: it holds no tokens, and that is committed.
             FenceLost: the connection was taken over before anything was published.
         """
+        record, response, grant = received.record, received.response, received.grant
         known = (grant.refresh_token, grant.access_token, *session.client_secrets)
-        read = read_token_response(session.provider, answer, secrets=[secret for secret in known if secret])
+        read = read_token_response(session.provider, response, secrets=[secret for secret in known if secret])
         if isinstance(read, Failure):
             if read.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN):
                 self.kept_answers.set_aside(record, "unparsed")
-            return self.settle(record, read, grant, session, previous=None)
+            raise LeaseEnded(self.settle(record, read, grant, session, previous=None))
         session.tally.add(refused=False)
         if read.oddities:
-            self.tell_odd(record.name, read)
+            self.alert_odd(record.name, read)
         if read.account is not None and read.account.id not in ("", grant.account_id):
             return self._other_account(record, grant)
         if read.access_token is None:
             return self._unusable(record, read, grant, session)
-        # Everything counts from the answer's arrival: it may have waited sealed for a long time.
-        now = answer.received_at
+        # Everything counts from the response's arrival: it may have waited sealed for a long time.
+        now = response.received_at
         new = transitions.merged(grant, read, now=now)
         sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
         after = transitions.renewed(
@@ -67,8 +70,8 @@ class Concluder:
         if session.app.push:
             after = schedule.scheduled(after.with_due(push_at=self.ports.clock.now()))
         if record.consumer.handed_over_at is not None:
-            self._tell_taken_back(record.name, session)
-        return self.committer.publish(record, after, new, Result.REFRESHED)
+            self._alert_taken_back(record.name, session)
+        return Conclusion(before=record, after=after, grant=new, result=Result.REFRESHED)
 
     def settle(
         self, record: Connection, failure: Failure, grant: Grant, session: Session, *, previous: Connection | None
@@ -100,7 +103,7 @@ class Concluder:
             self.pause(session, failure)
         if failure.kind is FailureClass.REFUSED:
             session.tally.add(refused=True)
-            if self.ports.connections.fewer_than(record.name.app, breaker.BREAKER_TRIED):
+            if not breaker.can_trip(record.name.app, self.ports):
                 return self.committer.reauthorize(record, after, grant)
         if failure.kind is FailureClass.UNKNOWN and record.failures == 0:
             self.ports.alerts.tell(
@@ -118,14 +121,16 @@ class Concluder:
             )
         result = Result.HELD if after.status is Status.HELD else Result.POSTPONED
         if after.publishing_is_due():
-            return self.committer.publish(record, after, grant, result)
+            return self.committer.publish_and_commit(record, after, grant, result)
         return WorkResult(result, self.ports.connections.write(record, after))
 
     def _not_proven(self, record: Connection, failure: Failure, session: Session) -> WorkResult:
-        """COMMIT that a new client secret was presented and refused: it tells nothing of the connection."""
-        # Whoever resumes a trial that was killed asked nothing of the secret.
+        """COMMIT that a new client secret was presented and refused: that says nothing of the connection."""
+        # A worker that resumes a killed trial was not asked about the secret.
         is_the_secret = failure.kind is FailureClass.CONFIGURATION and session.trial is not None
-        stands = self.ports.connections.write(record, transitions.untold(record, failure, now=self.ports.clock.now()))
+        stands = self.ports.connections.write(
+            record, transitions.not_proven(record, failure, now=self.ports.clock.now())
+        )
         return WorkResult(Result.SECRET_REFUSED if is_the_secret else Result.POSTPONED, stands, failure=failure)
 
     def _not_accepted(
@@ -141,34 +146,32 @@ class Concluder:
         stands = self.ports.connections.write(record, after)
         return WorkResult(Result.REAUTHORIZE if refused else Result.POSTPONED, stands, failure=failure)
 
-    def _unusable(self, record: Connection, issued: Issued, grant: Grant, session: Session) -> WorkResult:
-        """Keep an answer whose access token nobody may publish; a well-formed new refresh token becomes the grant's."""
+    def _unusable(self, record: Connection, issued: Issued, grant: Grant, session: Session) -> Conclusion:
+        """Keep a response whose access token nobody may publish; a well-formed new refresh token becomes the grant's.
+
+        Raises:
+            LeaseEnded: it holds no new refresh token, or the connection is quarantined.
+        """
         self.kept_answers.set_aside(record, "unusable")
         odd = Failure(kind=FailureClass.UNKNOWN, code="unusable_answer", trace_id=issued.trace_id)
         if issued.refresh_token is None:
-            return self.settle(record, odd, grant, session, previous=None)
+            raise LeaseEnded(self.settle(record, odd, grant, session, previous=None))
         new = replace(grant, refresh_token=issued.refresh_token)
-        after = replace(
-            record.with_due(renew_at=self.committer.retry_at(record.failures)),
-            sealed_grant=session.key.seal(new.to_bytes(), binding=grant_binding(record.name)),
-            status=Status.ACTIVE,
-            reason="",
-            attempt=None,
-            exemption=None,
-            failures=record.failures + 1,
-            last_error=LastError.of(odd, at=self.ports.clock.now()),
-        )
-        after = noted(after, "refresh.unusable", now=self.ports.clock.now(), detail=issued.trace_id)
+        sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
+        again = self.committer.retry_at(record.failures)
+        after = transitions.unusable(record, odd, sealed=sealed, again=again, now=self.ports.clock.now())
         if record.status is Status.QUARANTINED:
-            apart = replace(after.with_due(renew_at=None), status=record.status, reason=record.reason)
-            return WorkResult(
-                Result.POSTPONED, self.ports.connections.write(record, transitions.released(apart)), failure=odd
-            )
-        # A version of its own, with the token that stands: in a restored table it tells that the old one is spent.
-        return self.committer.publish(record, transitions.released(after), new, Result.POSTPONED)
+            stands = self.ports.connections.write(record, after)
+            raise LeaseEnded(WorkResult(Result.POSTPONED, stands, failure=odd))
+        # A version of its own, with the old access token: in a restored table it shows that the old pair is spent.
+        return Conclusion(before=record, after=after, grant=new, result=Result.POSTPONED)
 
-    def _other_account(self, record: Connection, grant: Grant) -> WorkResult:
-        """Hold a connection whose answer names another account: its tokens must reach no workload."""
+    def _other_account(self, record: Connection, grant: Grant) -> Conclusion:
+        """Hold a connection whose response names another account: its tokens must reach no workload.
+
+        Raises:
+            LeaseEnded: the connection is quarantined, and stays so.
+        """
         self.kept_answers.set_aside(record, "other_account")
         self.ports.alerts.tell(
             "answer.other_account",
@@ -177,13 +180,12 @@ class Concluder:
             next_command=f"tokensync show {record.name}",
         )
         if record.status is Status.QUARANTINED:
-            return WorkResult(Result.HELD, self.ports.connections.write(record, transitions.released(record)))
-        after = replace(record.with_due(renew_at=None), status=Status.HELD, reason=Reason.OTHER_ACCOUNT)
-        after = noted(after, "refresh.other_account", now=self.ports.clock.now())
-        return self.committer.publish(record, transitions.released(after), grant, Result.HELD)
+            raise LeaseEnded(self.committer.end_lease(record, record, Result.HELD))
+        after = transitions.other_account(record, now=self.ports.clock.now())
+        return Conclusion(before=record, after=after, grant=grant, result=Result.HELD)
 
     def pause(self, session: Session, failure: Failure) -> None:
-        """Pause an app whose own credentials the provider refuses, and tell its owner once."""
+        """Pause an app whose own credentials the provider refuses, and alert its owner once."""
         why = f"{failure.code} {failure.message}".strip()
         if session.pause(why, now=self.ports.clock.now()):
             self.ports.alerts.tell(
@@ -193,8 +195,8 @@ class Concluder:
                 next_command=f"tokensync app show {session.name}",
             )
 
-    def _tell_taken_back(self, name: ConnectionName, session: Session) -> None:
-        """Tell that a consumer holds a spent token: ours was answered after the pair was given away."""
+    def _alert_taken_back(self, name: ConnectionName, session: Session) -> None:
+        """Alert that a consumer holds a spent token: ours was answered after the pair was given away."""
         takers = (to for to, consumer in CONSUMERS.items() if session.app.provider in consumer.providers)
         self.ports.alerts.tell(
             "push.overtaken",
@@ -204,8 +206,8 @@ class Concluder:
             next_command=f"tokensync push {name} --to {session.app.push or next(takers, '')}",
         )
 
-    def tell_odd(self, name: ConnectionName, issued: Issued) -> None:
-        """Tell that an answer was not as documented; what was usable of it is used."""
+    def alert_odd(self, name: ConnectionName, issued: Issued) -> None:
+        """Alert that a response was not as documented; what was usable of it is used."""
         oddities = ", ".join(issued.oddities)
         self.ports.log.warning("answer.odd", connection=str(name), oddities=oddities)
         self.ports.alerts.tell(
@@ -218,5 +220,5 @@ class Concluder:
 
 def _is_trial(record: Connection) -> bool:
     """Return whether what is being concluded went under a client secret that is not proven."""
-    # An attempt that was concluded stays on the record: a later verification is none of its business.
+    # A concluded attempt stays on the record, and a later verification has nothing to do with it.
     return record.phase is not Phase.IDLE and record.attempt is not None and record.attempt.trial

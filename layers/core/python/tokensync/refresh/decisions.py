@@ -1,4 +1,4 @@
-"""What becomes of a connection by a decision, an operator's or its account's, and not by a refresh's answer.
+"""The other half of the state machine: what becomes of a connection by a decision of an operator or its account.
 
 Pure functions from record to record, as in `transitions`: each returns a record that is ready to be committed.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Exemption, LastError, Reason, Status, noted
+from tokensync.domain.connection import Exemption, Reason, Status, noted
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.runtime import DAY
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.refresh import schedule
-from tokensync.refresh.transitions import released, unscheduled
+from tokensync.refresh.transitions import active, released, unscheduled, with_failure
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TOMBSTONE = 90 * DAY
 
 
-def refusal_stands(record: Connection, *, now: int, reason: str = Reason.REFUSED) -> Connection:
+def reauthorization_needed(record: Connection, *, now: int, reason: str = Reason.REFUSED) -> Connection:
     """Return the record of a connection whose seller has to authorize again."""
     after = replace(unscheduled(record), status=Status.REAUTHORIZE, reason=reason, exemption=None)
     return released(noted(after, "connection.reauthorization_needed", now=now))
@@ -34,7 +34,7 @@ def refusal_stands(record: Connection, *, now: int, reason: str = Reason.REFUSED
 def unpublishable(record: Connection, *, reason: str, now: int) -> Connection:
     """Return the record of a connection whose secret is gone or not ours: the grant is kept, nothing is scheduled.
 
-    That an authorization is over weighs more: what is disconnected stays so.
+    A disconnected connection stays disconnected: that its authorization is over matters more.
     """
     after = replace(unscheduled(record).with_due(compare_at=None), unpublished="")
     if record.status is not Status.DISCONNECTED:
@@ -45,7 +45,7 @@ def unpublishable(record: Connection, *, reason: str, now: int) -> Connection:
 def disconnected(record: Connection, *, reason: str, now: int) -> Connection:
     """Return the record of a connection whose authorization was ended, by its account or by us.
 
-    No attempt stands on it: an answer that still turns up is history.
+    It has no attempt: a response that still turns up is history.
     """
     after = replace(
         unscheduled(record).with_authorized(deauthorized_at=None),
@@ -61,7 +61,7 @@ def disconnected(record: Connection, *, reason: str, now: int) -> Connection:
 def removed(record: Connection, *, now: int) -> Connection:
     """Return what is left of a connection whose secret was scheduled for deletion: its name, numbers and history.
 
-    What a consumer knows it by stays, sealed: without that an account that comes back would get a second store there.
+    It keeps, sealed, what a consumer knows it by: without that, an account that comes back would get a second store.
     """
     return replace(
         released(
@@ -89,16 +89,16 @@ def republished(record: Connection, grant: Grant, *, provider: Provider, now: in
         renew_at = now
     elif record.consumer.handed_over_at is None:
         verify_at = grant.access_expires_at if provider.account_call is None else verifies_at
-    after = replace(
-        record.with_due(
-            renew_at=renew_at,
-            verify_at=verify_at,
-            warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-        ),
-        status=Status.ACTIVE,
-        reason="",
-    )
+    warn_at = schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at)
+    due = record.with_due(renew_at=renew_at, verify_at=verify_at, warn_at=warn_at)
+    after = replace(due, status=Status.ACTIVE, reason="")
     return released(noted(after, "connection.republished", now=now))
+
+
+def handed_over(record: Connection, *, consumer: str, now: int) -> Connection:
+    """Return the leased record of a connection whose consumer alone refreshes the token from now on."""
+    after = replace(record, reason=Reason.OWNED_BY_CONSUMER)
+    return noted(after, "connection.handed_over", now=now, detail=consumer)
 
 
 def set_apart(record: Connection, *, now: int) -> Connection:
@@ -126,19 +126,8 @@ def accepted(record: Connection, grant: Grant, *, provider: Provider, now: int, 
         verify_at = schedule.verify_at(record.name, now=now, cadence=cadence)
     else:
         verify_at = grant.access_expires_at
-    after = replace(
-        record.with_due(
-            renew_at=renew_at,
-            verify_at=verify_at,
-            warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-        ),
-        status=Status.ACTIVE,
-        reason="",
-        attempt=None,
-        exemption=None,
-        failures=0,
-        last_error=None,
-    )
+    warn_at = schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at)
+    after = active(record).with_due(renew_at=renew_at, verify_at=verify_at, warn_at=warn_at)
     return released(noted(after, "connection.accepted", now=now))
 
 
@@ -147,7 +136,7 @@ def unaccepted(
 ) -> Connection:
     """Return the record of a quarantined connection whose token, presented by an operator's word, gave no new one.
 
-    Its exemption tells whether the next acceptance may present the token as well. `previous` is as in
+    Its exemption says whether the next acceptance may present the token as well. `previous` is as in
     `transitions.failed`.
     """
     attempt, exemption = record.attempt, None
@@ -160,11 +149,5 @@ def unaccepted(
             exemption = Exemption.OPERATOR
         case FailureClass.AMBIGUOUS | FailureClass.UNKNOWN if provider.refresh_reuse is RefreshReuse.SAFE:
             exemption = Exemption.SAFE
-    after = replace(
-        unscheduled(record),
-        attempt=attempt,
-        exemption=exemption,
-        last_error=LastError.of(failure, at=now),
-        failures=record.failures + 1,
-    )
+    after = replace(with_failure(unscheduled(record), failure, now=now), attempt=attempt, exemption=exemption)
     return released(noted(after, "connection.not_accepted", now=now, detail=failure.code))

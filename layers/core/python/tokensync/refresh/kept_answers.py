@@ -1,4 +1,4 @@
-"""Keeps answers that have no place on their record: superseded, unreadable, or while the table is down."""
+"""Keeps sealed responses that have no place on their record: superseded, unreadable, or while the table is down."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
 
-_PAUSE = 0.2
+_PAUSE = 0.2  # seconds
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class KeptAnswers:
     def superseded(self, name: ConnectionName, fence: int, sealed: bytes) -> None:
         """Keep the answer of an attempt that lost its fence.
 
-        Where a new grant stands it is history, and never published; without one, the next holder resumes from it.
+        If there is a new grant, it is history and never published; if not, the next holder resumes from it.
         """
         self._store(name, fence, sealed, "superseded")
 
     def set_aside(self, record: Connection, why: str) -> None:
-        """Keep the answer that stands on a record, before COMMIT drops it; failing that, say so."""
+        """Keep the answer that is on a record, before COMMIT drops it; log if that fails."""
         if record.sealed_answer is None:
             return
         try:

@@ -1,6 +1,6 @@
 """Publishing: making a connection's secret equal to its grant. Level-triggered, one write, never half a state.
 
-The published secret: a public contract. New fields may come, none changes its meaning.
+The published secret is a public contract: new fields may come, none changes its meaning.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def version_id(name: ConnectionName, *, generation: int, fence: int) -> str:
     return str(uuid.UUID(bytes=digest[:16], version=5))
 
 
-# Leases after a backup within which a version is known again as one of ours.
+# For so many leases after a backup a version is recognized as one of ours.
 _REACH = 300
 
 
@@ -42,10 +42,10 @@ class Publisher:
         self._clock = clock
 
     def publish(self, record: Connection, grant: Grant) -> Published:
-        """Write the grant under the record's generation, status and fence; return what stands now.
+        """Write the grant under the record's generation, status and fence; return what the secret holds now.
 
         Raises:
-            PublishUnavailable: later it will do.
+            PublishUnavailable: it will work later.
             SecretGone: the secret was deleted, and not by us; it is never recreated in silence.
             SecretNotOurs: a secret of that name exists that this stack did not make.
         """
@@ -67,20 +67,8 @@ class Publisher:
             owner=record.owner,
         )
 
-    def has_secret(self, name: ConnectionName) -> bool:
-        """Return whether any secret has the connection's name; see `TokenSecrets.stands`."""
-        return self._secrets.stands(name)
-
-    def delete(self, arn: str, *, days: int) -> None:
-        """Schedule a secret's deletion; see `TokenSecrets.delete`."""
-        self._secrets.delete(arn, days=days)
-
-    def restore(self, arn: str) -> None:
-        """Take a scheduled deletion back; see `TokenSecrets.restore`."""
-        self._secrets.restore(arn)
-
     def _restored(self, name: ConnectionName, arn: str, text: str, token: str) -> str:
-        """Write a secret whose deletion an operator asked us for: take that back, or create it anew."""
+        """Write a secret that an operator had us delete: take the deletion back, or create it anew."""
         try:
             self._secrets.restore(arn)
         except SecretGone:  # its recovery window is over
@@ -92,19 +80,19 @@ class Publisher:
         """Return whether the secret's current version is the one this record published last.
 
         Raises:
-            PublishUnavailable: later it can be told.
+            PublishUnavailable: this cannot be known now.
             SecretGone: the secret was deleted.
         """
         published = record.published
         return published is not None and self._secrets.current_version(published.arn) == published.version_id
 
     def is_overtaken(self, record: Connection) -> bool:
-        """Return whether a holder of this fence or a later one wrote the secret, although this one did not yet.
+        """Return whether a holder of this fence or a later one wrote the secret, although the record does not say so.
 
-        A hand's edit bears a version of another kind, and a late worker's write one of an older fence.
+        An edit by hand has a version of another kind, and a late worker's write has one of an older fence.
 
         Raises:
-            PublishUnavailable: later it can be told.
+            PublishUnavailable: this cannot be known now.
             SecretGone: the secret was deleted.
         """
         if record.published is None:
@@ -113,8 +101,12 @@ class Publisher:
         return current != record.published.version_id and any(
             current == version_id(record.name, generation=generation, fence=record.fence + leases)
             for leases in range(_REACH)
-            # Each number takes a lease of its own, so none grows faster than the fence.
-            for generation in range(record.generation, record.allocated + leases + 2)
+            # Each number takes a lease of its own, so none grows faster than the fence. A restored table raises
+            # `allocated` far above the generation; no number in between was ever given.
+            for generation in (
+                record.generation,
+                *range(max(record.generation + 1, record.allocated - _REACH), record.allocated + leases + 2),
+            )
         )
 
 
@@ -148,7 +140,7 @@ def document(record: Connection, grant: Grant) -> str:
 
 
 def cut(facts: dict[str, Any], room: int = LARGEST_ACCOUNT) -> dict[str, Any]:
-    """Return the facts, their longest cut first where they would not fit into `room` bytes, and marked as cut."""
+    """Return the facts; if they do not fit into `room` bytes, the longest are cut first, and marked as cut."""
     if _size(facts) <= room:
         return facts
     cut = {**facts, "truncated": True}

@@ -1,7 +1,7 @@
 """Pushing: handing a connection's newest pair to a consumer, under a lease and never twice where once must do.
 
 Pushes of one connection follow each other as its leases do, so an older pair never comes after a newer one. A failure
-is told once and tried again; it touches neither the status nor the next refresh.
+raises one alert and is tried again; it changes neither the status nor the next refresh.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.domain.connection import Reason, Status, noted
+from tokensync.domain.connection import Status, noted
 from tokensync.domain.errors import FenceLost
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.secret import Secret
@@ -18,7 +18,7 @@ from tokensync.oauth.http import present
 from tokensync.oauth.token_response import read_consumer
 from tokensync.providers import CONSUMERS
 from tokensync.providers.api2cart import Standing, consumer_binding, from_bytes, to_bytes
-from tokensync.refresh import schedule
+from tokensync.refresh import decisions, schedule
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.transitions import released
 
@@ -35,25 +35,34 @@ _NO_ANSWER = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message="an 
 
 
 @dataclass(frozen=True)
+class _Pair:
+    """The pair on its way to one consumer."""
+
+    grant: Grant
+    session: Session
+    consumer: Consumer
+
+
+@dataclass(frozen=True)
 class Pusher:
-    """Hands pairs over. Thread-safe: it holds ports and no state."""
+    """Hands pairs over."""
 
     ports: Ports
     committer: Committer
 
     def due(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
-        """Hand the pair to the app's consumer, now that it is due; what is no longer to be handed over rests."""
+        """Hand the pair to the app's consumer, now that it is due, if it is still to be handed over."""
         standings = self._standings(record)
         names = [session.app.push, *(name for name, standing in standings.items() if standing.unanswered)]
         consumer = next((CONSUMERS[name] for name in names if name in CONSUMERS), None)
         if consumer is None or record.status not in (Status.ACTIVE, Status.HELD):
-            return WorkResult(Result.NOTHING_DUE, self._write(record, record.with_due(push_at=None)))
+            return self._rest(record, Result.NOTHING_DUE)
         return self.push(record, grant, session, consumer)
 
     def push(
         self, record: Connection, grant: Grant, session: Session, consumer: Consumer, *, again: bool = False
     ) -> WorkResult:
-        """Hand the pair over and COMMIT what came of it. The lease is the caller's, and ends here.
+        """Hand the pair over and COMMIT what came of it. This ends the caller's lease.
 
         `again` is an operator's: it repeats a request that got no answer.
 
@@ -65,96 +74,84 @@ class Pusher:
         if standing.unanswered and not again:
             return self._left(record, consumer)
         if record.consumer.handed_over_at is not None and not standing.unanswered:
-            return WorkResult(Result.OWNED_BY_CONSUMER, self._write(record, record.with_due(push_at=None)))
+            return self._rest(record, Result.OWNED_BY_CONSUMER)
         gives = session.app.gives_away and record.consumer.handed_over_at is None
         if gives and (record.status is not Status.ACTIVE or record.attempt is not None):
-            # Its refresh token may be spent, and nobody here would be left to find that out. A refresh asks again.
-            return WorkResult(Result.HELD, self._write(record, record.with_due(push_at=None)))
-        lacking = _lacking(session.app, grant, consumer)
+            # Its refresh token may be spent, and after a handover nobody here finds that out. A refresh asks again.
+            return self._rest(record, Result.HELD)
+        lacking, pair = _lacking(session.app, grant, consumer), _Pair(grant, session, consumer)
         if lacking is not None:
-            return self._failed(record, record, lacking, grant=grant, session=session, consumer=consumer)
-        return self._handed(record, grant, session, consumer, standing.key)
+            return self._failed(record, record, lacking, pair)
+        return self._handed(record, pair, standing.key)
 
-    def _handed(
-        self, record: Connection, grant: Grant, session: Session, consumer: Consumer, key: Secret | None
-    ) -> WorkResult:
-        app, base, marked = session.app, consumer.endpoint(session.app), record
+    def _handed(self, record: Connection, pair: _Pair, key: Secret | None) -> WorkResult:
+        grant, consumer, app, marked = pair.grant, pair.consumer, pair.session.app, record
+        base = consumer.endpoint(app)
         if key is None:
             request = consumer.add(app, base, grant, record.name)
         else:
             request = consumer.update(app, base, grant, key.reveal())
         if key is None or app.gives_away:
-            marked = self.ports.connections.write(record, self._marked(record, session, consumer, key))
+            marked = self.ports.connections.write(record, self._marked(record, pair, key))
         self.ports.failpoints.reached("push.marked")
-        answer = present(
+        response = present(
             request,
             wire=self.ports.wire,
             clock=self.ports.clock,
             seconds=self.ports.limits.provider,
             failpoints=self.ports.failpoints,
         )
-        told: dict[str, Any] | Failure
-        if isinstance(answer, Failure):
-            told = answer
+        read: dict[str, Any] | Failure
+        if isinstance(response, Failure):
+            read = response
         else:
             shown = (grant.refresh_token, grant.access_token, app.client_secret, consumer.key(app), key)
-            told = read_consumer(consumer, answer, secrets=[secret for secret in shown if secret])
-        if isinstance(told, Failure):
-            if told.kind is FailureClass.REFUSED and key is not None:
-                # It knows that key no more: the connection is new to it.
-                forgotten = self._sealed(record, session, consumer, Standing())
-                return self._handed(self.ports.connections.write(marked, forgotten), grant, session, consumer, None)
-            return self._failed(record, marked, told, grant=grant, session=session, consumer=consumer)
-        given = key or Secret(consumer.read_key(told))
+            read = read_consumer(consumer, response, secrets=[secret for secret in shown if secret])
+        if isinstance(read, Failure):
+            if read.kind is FailureClass.REFUSED and key is not None:
+                # It no longer knows that key: the connection is new to it.
+                forgotten = self._sealed(record, pair, Standing())
+                return self._handed(self.ports.connections.write(marked, forgotten), pair, None)
+            return self._failed(record, marked, read, pair)
+        given = key or Secret(consumer.read_key(read))
         if not given:
             odd = Failure(kind=FailureClass.AMBIGUOUS, code="missing_store_key")
-            return self._failed(record, marked, odd, grant=grant, session=session, consumer=consumer)
-        return self._done(marked, grant, session, consumer, given, is_new=key is None)
+            return self._failed(record, marked, odd, pair)
+        return self._done(marked, pair, given, is_new=key is None)
 
-    def _marked(self, record: Connection, session: Session, consumer: Consumer, key: Secret | None) -> Connection:
+    def _marked(self, record: Connection, pair: _Pair, key: Secret | None) -> Connection:
         """Return the record before a request that must not be made twice."""
-        marked = self._sealed(record, session, consumer, Standing(key=key, unanswered=True))
-        if session.app.gives_away:
+        marked = self._sealed(record, pair, Standing(key=key, unanswered=True))
+        if pair.session.app.gives_away:
             # From here on it may be refreshed elsewhere, whether or not an answer comes.
             since = record.consumer.handed_over_at or self.ports.clock.now()
             marked = marked.with_consumer(handed_over_at=since).with_due(renew_at=None, warn_at=None)
-        # Should this process end here, the next holder tells of it.
+        # If this process ends here, the next holder alerts of it.
         return schedule.scheduled(marked.with_due(push_at=(record.lease_until or self.ports.clock.now()) + 1))
 
-    def _done(
-        self, marked: Connection, grant: Grant, session: Session, consumer: Consumer, key: Secret, *, is_new: bool
-    ) -> WorkResult:
-        now, after = self.ports.clock.now(), marked
-        if is_new or session.app.gives_away:
-            after = self._sealed(marked, session, consumer, Standing(key=key))
+    def _done(self, marked: Connection, pair: _Pair, key: Secret, *, is_new: bool) -> WorkResult:
+        now, after, consumer = self.ports.clock.now(), marked, pair.consumer
+        if is_new or pair.session.app.gives_away:
+            after = self._sealed(marked, pair, Standing(key=key))
         if is_new:
             after = noted(after, "consumer.added", now=now, detail=consumer.name)
         if after.consumer.push_failures:
             after = noted(after, "push.recovered", now=now, detail=consumer.name)
         if after.consumer.handed_over_at is not None:
-            after = replace(after, reason=Reason.OWNED_BY_CONSUMER)
-            after = noted(after, "connection.handed_over", now=now, detail=consumer.name)
+            after = decisions.handed_over(after, consumer=consumer.name, now=now)
         self.ports.log.info(
             "pair.pushed", connection=str(after.name), consumer=consumer.name, generation=after.generation
         )
         after = after.with_consumer(pushed=after.generation, push_failures=0).with_due(push_at=None)
-        return self._ended(marked, after, grant, Result.PUSHED)
+        return self._ended(marked, after, pair.grant, Result.PUSHED)
 
-    def _failed(
-        self,
-        record: Connection,
-        marked: Connection,
-        failure: Failure,
-        *,
-        grant: Grant,
-        session: Session,
-        consumer: Consumer,
-    ) -> WorkResult:
+    def _failed(self, record: Connection, marked: Connection, failure: Failure, pair: _Pair) -> WorkResult:
         """COMMIT a failure: what was not processed is tried again, what got no answer only if it may be repeated.
 
-        `record` is how the connection stood before a request that must not be made twice was marked.
+        `record` is the connection before a request that must not be made twice was marked.
         """
         name, count, now = str(record.name), record.consumer.push_failures, self.ports.clock.now()
+        consumer = pair.consumer
         self.ports.log.warning(
             "push.failed", connection=name, consumer=consumer.name, failure=failure.kind, code=failure.code
         )
@@ -166,14 +163,14 @@ class Pusher:
                 now=now, failures=count, retry_after=failure.retry_after, fraction=self.ports.randomness.fraction()
             )
             # The mark is taken back. An operator's own push is the operator's to repeat.
-            after = record.with_due(push_at=at if session.app.push == consumer.name else None)
+            after = record.with_due(push_at=at if pair.session.app.push == consumer.name else None)
         after = after.with_consumer(push_failures=count + 1)
         if is_lost or not count:
             after = noted(after, "push.failed", now=now, detail=f"{consumer.name} {failure.code}")
-            self._tell(name, failure, consumer, is_lost=is_lost)
-        return replace(self._ended(marked, after, grant, Result.POSTPONED), failure=failure)
+            self._alert(name, failure, consumer, is_lost=is_lost)
+        return replace(self._ended(marked, after, pair.grant, Result.POSTPONED), failure=failure)
 
-    def _tell(self, name: str, failure: Failure, consumer: Consumer, *, is_lost: bool) -> None:
+    def _alert(self, name: str, failure: Failure, consumer: Consumer, *, is_lost: bool) -> None:
         why = " ".join(filter(None, (failure.code, failure.message)))
         following = f"tokensync push {name} --to {consumer.name}"
         rest = "the connection itself is refreshed as before"
@@ -189,19 +186,19 @@ class Pusher:
         )
 
     def _left(self, record: Connection, consumer: Consumer) -> WorkResult:
-        """Leave a connection alone whose request got no answer: tell, where the process that made it could not."""
+        """Leave a connection alone whose request got no answer; alert, if the process that made it could not."""
         after = record.with_due(push_at=None)
         if not record.consumer.push_failures:
             after = noted(after, "push.failed", now=self.ports.clock.now(), detail=f"{consumer.name} {_NO_ANSWER.code}")
             after = after.with_consumer(push_failures=1)
-            self._tell(str(record.name), _NO_ANSWER, consumer, is_lost=True)
-        return WorkResult(Result.HELD, self._write(record, after), failure=_NO_ANSWER)
+            self._alert(str(record.name), _NO_ANSWER, consumer, is_lost=True)
+        return replace(self.committer.end_lease(record, after, Result.HELD), failure=_NO_ANSWER)
 
     def _ended(self, before: Connection, after: Connection, grant: Grant, result: Result) -> WorkResult:
         """End the lease; publish where the owner changed."""
         after = released(after)
         if after.publishing_is_due():
-            outcome = self.committer.publish(before, after, grant, result)
+            outcome = self.committer.publish_and_commit(before, after, grant, result)
         else:
             try:
                 outcome = WorkResult(result, self.ports.connections.write(before, after))
@@ -209,7 +206,7 @@ class Pusher:
                 outcome = WorkResult(Result.TAKEN_OVER)
         if outcome.result is Result.TAKEN_OVER:
             self._keep_standing(before, after)
-            # Our pair, an older one by now, may have come after the newest: that one is handed over once more.
+            # Our pair, older by now, may have come after the newest: the newest is handed over once more.
             self.ports.queue.send([Work(connection=before.name, push=True)])
         return outcome
 
@@ -221,12 +218,13 @@ class Pusher:
         if not self.ports.connections.replace_standing(marked.name, seen=seen, sealed=after.consumer.sealed_consumer):
             self.ports.log.warning("standing.superseded", connection=str(marked.name))
 
-    def _write(self, before: Connection, after: Connection) -> Connection:
-        return self.ports.connections.write(before, released(after))
+    def _rest(self, record: Connection, result: Result) -> WorkResult:
+        return self.committer.end_lease(record, record.with_due(push_at=None), result)
 
-    def _sealed(self, record: Connection, session: Session, consumer: Consumer, standing: Standing) -> Connection:
-        plain = to_bytes({**self._standings(record), consumer.name: standing})
-        return record.with_consumer(sealed_consumer=session.key.seal(plain, binding=consumer_binding(record.name)))
+    def _sealed(self, record: Connection, pair: _Pair, standing: Standing) -> Connection:
+        plain = to_bytes({**self._standings(record), pair.consumer.name: standing})
+        sealed = pair.session.key.seal(plain, binding=consumer_binding(record.name))
+        return record.with_consumer(sealed_consumer=sealed)
 
     def _standings(self, record: Connection) -> dict[str, Standing]:
         if record.consumer.sealed_consumer is None:
@@ -238,7 +236,7 @@ class Pusher:
 
 
 def _lacking(app: App, grant: Grant, consumer: Consumer) -> Failure | None:
-    """Return what stands in the way before anything is sent."""
+    """Return why nothing can be sent, None if nothing is missing."""
     if consumer.key(app) is None:
         message = f"the app has no {consumer.title} key"
         return Failure(kind=FailureClass.CONFIGURATION, code="no_key", message=message)

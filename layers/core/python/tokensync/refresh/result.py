@@ -1,4 +1,4 @@
-"""How looking after one connection ended, and what its batch should do about it."""
+"""How the work on one connection ended, and what its batch should do about it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
     from tokensync.domain.messages import Failure
 
 
@@ -39,8 +40,8 @@ class Result(StrEnum):
 class WorkResult:
     """The result, and the record as it was last seen.
 
-    `again` asks for the message to come back; `backpressure` tells that AWS throttles or fails, so that the batch
-    takes no new work. `failure` tells why a consumer or a new client secret did not do, where that was asked for;
+    `again` asks for the message to come back; `backpressure` says that AWS throttles or fails, so that the batch
+    takes no new work. `failure` says why a consumer or a new client secret did not do, where that was asked for;
     `withheld` what AWS or the app's own secret did not give, where that alone was in the way.
     """
 
@@ -50,3 +51,29 @@ class WorkResult:
     backpressure: bool = False
     failure: Failure | None = None
     withheld: str = ""
+
+
+class LeaseEnded(Exception):
+    """A step ended the lease, so that no further step of the protocol follows: no error, and `Worker.run` returns it.
+
+    Attributes:
+        result: how the lease ended; everything is written.
+    """
+
+    def __init__(self, result: WorkResult) -> None:
+        super().__init__(result.result)
+        self.result = result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conclusion:
+    """How a lease is to end: the record as it is `before` and `after`, the grant to publish, and the result.
+
+    `backpressure` is as in `WorkResult`.
+    """
+
+    before: Connection
+    after: Connection
+    grant: Grant
+    result: Result
+    backpressure: bool = False

@@ -16,12 +16,19 @@ if TYPE_CHECKING:
 WARNING_DAYS = (30, 14, 7, 1)
 # A full secret takes no version before an older one is a day old.
 QUOTA_RECHECK = 3600
+# Seconds between looks at an app that is paused.
+PAUSED_RECHECK = 600
 # Three tries of a minute each must fit before the access token's end.
 TRIES = 3
 RETRY_FIRST = 30
 RETRY_LONGEST = 3600
 # A message that is lost comes again after a claim of 12 minutes, one that failed after 6: both must fit, and once more.
 LAST_ATTEMPT_LEAD = 1800
+
+
+def is_due(at: int | None, now: int) -> bool:
+    """Return whether a due time has come; None means never."""
+    return at is not None and at <= now
 
 
 def jitter(name: ConnectionName) -> float:

@@ -35,7 +35,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Trial:
-    """A new client secret that is to prove itself. What goes wrong under it tells of the secret and of nothing else."""
+    """A new client secret that is not proven yet. A failure under it is about the secret and nothing else."""
 
     client_secret: Secret
 
@@ -43,8 +43,10 @@ class Trial:
 class Session:
     """One app within one batch. Everything is fetched at first use and kept; safe to share between threads.
 
-    `fresh` reads the registration now, and not as it was a moment ago. With a `trial` the app presents that secret
-    instead of its own, whether or not it is paused.
+    `fresh` reads the registration past any copy. With a `trial` the app presents that secret instead of its own,
+    whether or not it is paused.
+
+    What is fetched may raise StoreUnavailable, UnknownApp or InvalidApp, as `Apps` does; `key` SealingUnavailable.
     """
 
     def __init__(
@@ -66,21 +68,17 @@ class Session:
         self._fresh = fresh
         self._lock = threading.RLock()
         self._app: App | None = None
-        self._standing: App | None = None
+        self._registered: App | None = None
         self._provider: Provider | None = None
         self._state: AppState | None = None
         self._key: DataKey | None = None
 
     @property
     def app(self) -> App:
-        """Return the registration.
-
-        Raises:
-            UnknownApp, InvalidApp, StoreUnavailable: as `Apps.get`.
-        """
+        """Return the registration."""
         with self._lock:
             if self._app is None:
-                self._app = self._standing = self._ports.apps.get(
+                self._app = self._registered = self._ports.apps.get(
                     self.name, fresh=self._fresh or self.trial is not None
                 )
                 if self.trial is not None:
@@ -89,23 +87,15 @@ class Session:
 
     @property
     def client_secrets(self) -> tuple[Secret, ...]:
-        """Return every client secret that an answer may be to, this session's own first.
-
-        Raises:
-            UnknownApp, InvalidApp, StoreUnavailable: as `app`.
-        """
+        """Return every client secret that a request may have carried, this session's own first."""
         own = self.app.client_secret
-        standing = self._standing or self.app
-        others = (standing.client_secret, standing.new_client_secret)
+        registered = self._registered or self.app
+        others = (registered.client_secret, registered.new_client_secret)
         return (own, *(secret for secret in others if secret is not None))
 
     @property
     def provider(self) -> Provider:
-        """Return the app's provider as the app has configured it.
-
-        Raises:
-            InvalidApp: there is none of that name.
-        """
+        """Return the app's provider as the app has configured it."""
         with self._lock:
             if self._provider is None:
                 self._provider = self._providers(self.app.provider).for_app(self.app)
@@ -113,11 +103,7 @@ class Session:
 
     @property
     def state(self) -> AppState:
-        """Return the running state.
-
-        Raises:
-            UnknownApp, StoreUnavailable: as `Apps.state`.
-        """
+        """Return the running state."""
         with self._lock:
             if self._state is None:
                 self._state = self._ports.apps.state(self.name)
@@ -127,26 +113,19 @@ class Session:
 
     @property
     def key(self) -> DataKey:
-        """Return the data key under which everything of this batch is sealed.
-
-        Raises:
-            SealingUnavailable: KMS gives none.
-        """
+        """Return the data key under which everything of this batch is sealed."""
         with self._lock:
             if self._key is None:
                 self._key = self._ports.sealer.new_key(self.name)
             return self._key
 
     def pause(self, why: str, *, now: int) -> bool:
-        """Pause the app, for the rest of this batch as well; tell whether it ran until now.
+        """Pause the app, for the rest of this batch as well; return whether it ran until now.
 
         An app whose client secret was replaced since it was read is not paused: the next session has the new one.
-
-        Raises:
-            StoreUnavailable: as `Apps.pause`.
         """
-        standing = self._standing or self.app
-        if self._ports.apps.get(self.name, fresh=True).client_secret != standing.client_secret:
+        registered = self._registered or self.app
+        if self._ports.apps.get(self.name, fresh=True).client_secret != registered.client_secret:
             return False
         with self._lock:
             self._state = None

@@ -1,6 +1,7 @@
-"""What becomes of a connection after each kind of answer. Pure functions from record to record; nothing is stored here.
+"""The state machine: what becomes of a connection after each kind of response. `decisions` holds what people decide.
 
-Each returns a record that is ready to be committed: phase idle, lease released, due times set.
+Pure functions from record to record; nothing is stored here. Each returns a record that is ready to be committed (phase
+idle, lease released, due times set) unless it says otherwise. No other module gives a record a status or a reason.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from tokensync.domain.connection import Exemption, LastError, Phase, Reason, Sta
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.oauth.token_response import ASSUMED_LIFE
-from tokensync.refresh import schedule
+from tokensync.refresh import breaker, schedule
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
     from tokensync.domain.runtime import Cadence
     from tokensync.oauth.provider import Provider
 
-BREAKER_WINDOW = 600
-PAUSED_RECHECK = 600
-GRACE_RETRY = 1
+GRACE_RETRY = 1  # seconds
 
 
 def released(record: Connection) -> Connection:
@@ -36,8 +35,23 @@ def unscheduled(record: Connection) -> Connection:
     return record.with_due(renew_at=None, warn_at=None, verify_at=None, push_at=None)
 
 
+def received(record: Connection, sealed: bytes) -> Connection:
+    """Return the leased record that holds a sealed response, under the next generation's number."""
+    return replace(record, phase=Phase.RECEIVED, sealed_answer=sealed, allocated=record.allocated + 1)
+
+
+def with_failure(record: Connection, failure: Failure, *, now: int) -> Connection:
+    """Return the leased record with one more failure in a row, as operators see it."""
+    return replace(record, last_error=LastError.of(failure, at=now), failures=record.failures + 1)
+
+
+def active(record: Connection) -> Connection:
+    """Return the leased record of an active connection, without a trace of failures or of an attempt."""
+    return replace(record, status=Status.ACTIVE, reason="", attempt=None, exemption=None, failures=0, last_error=None)
+
+
 def merged(grant: Grant, issued: Issued, *, now: int) -> Grant:
-    """Return the grant after a refresh: what the answer brought, and the old where it was silent."""
+    """Return the grant after a refresh: what the response brought, and the old where it was silent."""
     if issued.access_token is None:
         raise ValueError("an answer without a usable access token is never merged")
     return replace(
@@ -50,7 +64,7 @@ def merged(grant: Grant, issued: Issued, *, now: int) -> Grant:
         obtained_at=now,
         access_expires_at=_access_end(grant, issued, now),
         refresh_expires_at=issued.refresh_expires_at or grant.refresh_expires_at,
-        # The operator's label from the invite stands; the provider's own name for the account is among the facts.
+        # The operator's label from the invite is kept; the provider's own name for the account is among the facts.
         label=grant.label or (issued.account.label if issued.account else ""),
         account={**grant.account, **(issued.account.facts if issued.account else {})},
     )
@@ -77,23 +91,19 @@ def renewed(
     now: int,
     cadence: Cadence,
 ) -> Connection:
-    """Return the record that holds a new token pair under the number allocated with its answer."""
+    """Return the record that holds a new token pair under the number allocated with its response."""
     accepts = record.status is Status.QUARANTINED  # nothing but an operator's acceptance presents its token
     # The first access token that is published: nobody asked for the account's facts before.
     is_first = record.obtained_at is None or (accepts and record.verified_at is None)
     after = replace(
-        record.with_due(
+        active(record)
+        .with_due(
             renew_at=schedule.renew_at(record.name, now=now, life=_life(grant, issued), cadence=cadence),
             warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-            compare_at=record.due.compare_at
-            if record.due.compare_at is not None and record.due.compare_at > now
-            else None,
+            compare_at=_still_to_come(record.due.compare_at, now),
             verify_at=now if is_first and provider.account_call is not None else record.due.verify_at,
-        ).with_consumer(handed_over_at=None),
-        status=Status.ACTIVE,
-        reason="",
-        attempt=None,
-        exemption=None,
+        )
+        .with_consumer(handed_over_at=None),
         generation=record.allocated,
         sealed_grant=sealed,
         label=grant.label,
@@ -101,8 +111,6 @@ def renewed(
         access_expires_at=grant.access_expires_at,
         refresh_expires_at=grant.refresh_expires_at,
         parked_at=None,
-        failures=0,
-        last_error=None,
     )
     if not provider.renews(grant):
         after = after.with_due(renew_at=None)
@@ -122,9 +130,9 @@ def failed(
     """Return the record after a failure, by the failure's class alone.
 
     `previous` is the record before its attempt was marked as sent, None where another process made the attempt.
-    A refusal comes back parked; `refusal_stands` decides later.
+    A refusal is parked; `decisions.reauthorization_needed` follows when it counts.
     """
-    record = replace(record, last_error=LastError.of(failure, at=now), failures=record.failures + 1)
+    record = with_failure(record, failure, now=now)
     again = schedule.retry_at(now=now, failures=record.failures - 1, retry_after=failure.retry_after, fraction=fraction)
     match failure.kind:
         case FailureClass.NOT_SENT:
@@ -133,16 +141,16 @@ def failed(
             after = replace(record.with_due(renew_at=again), attempt=before.attempt, exemption=before.exemption)
             event = "refresh.not_sent"
         case FailureClass.BUSY:
-            # What was not processed used nothing up: an exemption that it went under stands for the next one.
+            # What was not processed used nothing up: the next attempt may go under the same exemption.
             under = record.attempt.exemption if record.attempt is not None else None
             after = replace(record.with_due(renew_at=again), exemption=under or Exemption.NOT_PROCESSED)
             event = "refresh.postponed"
         case FailureClass.CONFIGURATION:
-            after = replace(record.with_due(renew_at=now + PAUSED_RECHECK), exemption=Exemption.OPERATOR)
+            after = replace(record.with_due(renew_at=now + schedule.PAUSED_RECHECK), exemption=Exemption.OPERATOR)
             event = "refresh.stopped"
         case FailureClass.REFUSED:
             after = replace(
-                record.with_due(renew_at=now + BREAKER_WINDOW + 1, verify_at=None),
+                record.with_due(renew_at=breaker.decides_at(now), verify_at=None),
                 status=Status.HELD,
                 reason=Reason.REFUSED,
                 parked_at=now,
@@ -155,14 +163,38 @@ def failed(
     return released(noted(after, event, now=now, detail=failure.code))
 
 
-def untold(record: Connection, failure: Failure, *, now: int) -> Connection:
+def unusable(record: Connection, failure: Failure, *, sealed: bytes, again: int, now: int) -> Connection:
+    """Return the record after a response that brought a new refresh token, and no access token that can be published.
+
+    A quarantined connection stays so, and nothing is scheduled for it.
+    """
+    after = replace(
+        with_failure(record.with_due(renew_at=again), failure, now=now),
+        sealed_grant=sealed,
+        status=Status.ACTIVE,
+        reason="",
+        attempt=None,
+        exemption=None,
+    )
+    if record.status is Status.QUARANTINED:
+        after = replace(after.with_due(renew_at=None), status=record.status, reason=record.reason)
+    return released(noted(after, "refresh.unusable", now=now, detail=failure.trace_id))
+
+
+def other_account(record: Connection, *, now: int) -> Connection:
+    """Return the record after a response that names another account: held, and nothing more is tried by itself."""
+    after = replace(record.with_due(renew_at=None), status=Status.HELD, reason=Reason.OTHER_ACCOUNT)
+    return released(noted(after, "refresh.other_account", now=now))
+
+
+def not_proven(record: Connection, failure: Failure, *, now: int) -> Connection:
     """Return the record after a refusal under a client secret that is not proven: due as it was, nothing spent."""
     after = replace(record, exemption=Exemption.NOT_PROCESSED)
     return released(noted(after, "secret.not_proven", now=now, detail=failure.code))
 
 
 def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) -> Connection:
-    """Follow the provider's declared `refresh_reuse`: the token may be spent, and the answer lost."""
+    """Follow the provider's declared `refresh_reuse`: the token may be spent, and the response lost."""
     attempt = record.attempt
     exemption = attempt.exemption if attempt is not None else None
     if provider.refresh_reuse is RefreshReuse.SAFE:
@@ -197,19 +229,43 @@ def verified(record: Connection, *, provider: Provider, grant: Grant, now: int, 
 
 
 def unverified(record: Connection, failure: Failure, *, renews: bool, now: int, fraction: float) -> Connection:
-    """Return the record after a verification that told nothing about the token: it is tried again later.
+    """Return the record after a verification that said nothing about the token: it is tried again later.
 
-    `renews` tells that the token can be refreshed, so that its next refresh is due whatever became of this.
+    `renews` says that the token can be refreshed, so that its next refresh stays due in any case.
     """
     again = schedule.retry_at(now=now, failures=record.failures, retry_after=failure.retry_after, fraction=fraction)
-    after = replace(record, last_error=LastError.of(failure, at=now), failures=record.failures + 1)
+    after = with_failure(record, failure, now=now)
     if record.status is Status.HELD and not renews:
         after = after.with_due(renew_at=again)  # parked, and asked once more since its app was resumed
     elif not renews:
-        # Whoever asked for a refresh meant this: it is due at one time alone.
+        # A refresh that was asked for means this verification: it is due at one time alone.
         after = after.with_due(renew_at=None, verify_at=again)
     elif record.due.verify_at is not None:
-        # It was for the account's facts alone: where the provider will not tell them, it is not asked without end.
-        told = failure.kind in (FailureClass.REFUSED, FailureClass.UNKNOWN)
-        after = after.with_due(verify_at=None if told else again)
+        # It was for the account's facts alone: a provider that refuses them is not asked without end.
+        is_final = failure.kind in (FailureClass.REFUSED, FailureClass.UNKNOWN)
+        after = after.with_due(verify_at=None if is_final else again)
     return released(noted(after, f"verification.{failure.kind}", now=now, detail=failure.code))
+
+
+def reconciled(record: Connection, *, now: int) -> Connection:
+    """Return the record after its secret was held against its grant: only what its status allows stays due.
+
+    The refresh token is presented of active and held connections, by us alone; only an active one is verified.
+    """
+    presents = record.consumer.handed_over_at is None and record.status in (Status.ACTIVE, Status.HELD)
+    return released(
+        record.with_due(
+            compare_at=_still_to_come(record.due.compare_at, now),
+            renew_at=record.due.renew_at if presents else None,
+            verify_at=record.due.verify_at if record.status is Status.ACTIVE else None,
+        )
+    )
+
+
+def undisturbed(record: Connection) -> Connection:
+    """Return the record without the failures that were AWS's alone: those left no error."""
+    return replace(record, failures=0 if record.last_error is None else record.failures)
+
+
+def _still_to_come(at: int | None, now: int) -> int | None:
+    return None if schedule.is_due(at, now) else at

@@ -1,4 +1,4 @@
-"""The pages that sellers see: few, plain, autoescaped, with nothing from anybody else on them."""
+"""The pages that sellers see: few, plain, autoescaped, and with nothing of anybody else's on them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-
-from jinja2 import Environment, FunctionLoader, StrictUndefined
+from typing import TYPE_CHECKING
 
 from tokensync.domain.text import one_line
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _LONGEST_VALUE = 8192  # no link of ours is longer
 _TEMPLATES = files("tokensync.entry.pages") / "templates"
@@ -18,7 +20,7 @@ _TEMPLATES = files("tokensync.entry.pages") / "templates"
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """One HTTP answer."""
+    """One HTTP response."""
 
     status: int
     body: str = ""
@@ -26,20 +28,22 @@ class Page:
     cookies: tuple[str, ...] = ()
 
     def all_headers(self) -> dict[str, str]:
-        """Return the headers with those that every answer has."""
+        """Return the headers together with those that every response has."""
         return {**_common_headers(), **self.headers}
 
 
 def page(name: str, status: int, *, refresh: int | None = None, **values: str) -> Page:
-    """Render one of the pages. `refresh` makes the browser look again after that many seconds."""
+    """Render one of the templates. `refresh` makes the browser load the page again after that many seconds."""
     # Escaping stops markup; one_line stops text that reorders or hides the words around it (bidi controls).
-    told = {key: one_line(value, length=_LONGEST_VALUE) for key, value in values.items()}
-    body = _environment().get_template(f"{name}.html").render(style=_style(), refresh=refresh, **told)
+    values = {key: one_line(value, length=_LONGEST_VALUE) for key, value in values.items()}
+    body = _environment().get_template(f"{name}.html").render(style=_style(), refresh=refresh, **values)
     return Page(status=status, body=body, headers={"content-type": "text/html; charset=utf-8"})
 
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined  # noqa: PLC0415 - the rotation renders no page
+
     return Environment(
         loader=FunctionLoader(_template),
         autoescape=True,

@@ -1,0 +1,59 @@
+"""What commands answer of an authorization: how it ended in words, the exit code and the next command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tokensync.domain.authorization import AuthorizationState
+from tokensync.entry.command_answers import in_brackets, refused
+from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokensync.domain.authorization import Authorization
+
+
+def of_authorization(app: str, authorization: Authorization) -> dict[str, Any]:
+    """Return what is answered of an authorization's end."""
+    state = authorization.outcome
+    answer = {"outcome": state.value, "connection": authorization.connection or None}
+    if state is AuthorizationState.CONNECTED:
+        return {"ok": True, **answer}
+    if state is AuthorizationState.WORKING:
+        message = "the tokens are stored; whose account they are is asked again by itself"
+        return {**refused(state.value, message, f"tokensync list --app {app}", LATER), **answer}
+    why = {
+        AuthorizationState.CANCELLED: "the seller declined",
+        AuthorizationState.QUARANTINED: "the seller authorized another account than the invite was for",
+    }.get(state, "the provider gave no token")
+    message = f"{why}{in_brackets(authorization.detail)}"
+    return {**refused(state.value, message, f"tokensync invite {app}", NEEDS_SELLER), **answer}
+
+
+# By the code of a request that brought no token for now.
+_TRANSIENT: Mapping[str, str] = {
+    "not_sent": "the provider cannot be reached: its name, the connection or TLS failed",
+    "no_answer": "the provider gave no whole answer in time",
+    **dict.fromkeys(("http_429", "http_503", "temporarily_unavailable"), "the provider is busy"),
+}
+
+
+def of_first_token(app: str, authorization: Authorization, *, paused: bool) -> dict[str, Any]:
+    """Return what is answered of the first token of an app that acts for itself. No seller can mend a failure.
+
+    `paused` means that this attempt paused the app: its provider refuses its own credentials.
+    """
+    state, detail = authorization.outcome, in_brackets(authorization.detail)
+    if state is not AuthorizationState.FAILED:
+        return of_authorization(app, authorization)
+    if paused:
+        message = f"the provider refuses the app's credentials{detail}, and {app} is paused now"
+        answer = refused("app_paused", message, f"tokensync app rotate-secret {app}", FAILED)
+    elif authorization.detail in _TRANSIENT:
+        message = f"{_TRANSIENT[authorization.detail]}{detail}; nothing was changed"
+        answer = refused(state.value, message, f"tokensync connect {app}", LATER)
+    else:
+        message = f"the provider gave no token{detail}"
+        answer = refused(state.value, message, f"tokensync app show {app}", FAILED)
+    return {**answer, "outcome": state.value, "connection": authorization.connection or None}

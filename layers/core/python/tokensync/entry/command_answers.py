@@ -1,0 +1,298 @@
+"""What commands answer: for every result, failure and error its words, its exit code and the next command.
+
+Why a connection needs a look is worded in `operate.summary`, and how an authorization ended in
+`entry.authorization_answers`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tokensync.domain import errors
+from tokensync.domain.connection import Reason, Status
+from tokensync.domain.messages import FailureClass
+from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE
+from tokensync.operate.summary import BY_STATUS, GIVEN_AWAY, INVITE, RETRIED, condition, filled, summary
+from tokensync.refresh.result import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tokensync.domain.messages import Failure
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.runtime import Budget
+    from tokensync.refresh.result import WorkResult
+
+    Command = Callable[[Mapping[str, Any], Budget], dict[str, Any]]
+
+
+class Wording(NamedTuple):
+    """The words for one way in which a command ends. `next` has places for `{app}` and `{name}`."""
+
+    exit: int
+    why: str
+    next: str
+
+
+Words = dict[Result, Wording]
+
+_AGAIN_SOON = "the same command again in a minute"
+
+# By type, most special first: the exit code and the next command, which has places for `{app}` and `{account}`.
+_ERRORS: tuple[tuple[type[errors.TokensyncError], int, str], ...] = (
+    (errors.UnknownConnection, NOT_FOUND, "tokensync list"),
+    (errors.UnknownApp, NOT_FOUND, "tokensync app list"),
+    (errors.InvalidName, USAGE, "tokensync --help"),
+    (errors.AppPaused, FAILED, "tokensync app show {app}"),
+    (errors.AlreadyStands, FAILED, "tokensync import {app} --account {account} --replace"),
+    (errors.AlreadyConsumed, NEEDS_SELLER, "tokensync invite {app}"),
+    (errors.BeginFirst, USAGE, "tokensync paste {app} --begin"),
+    (errors.BadRequest, USAGE, "tokensync paste --help"),
+    (errors.InviteRefused, USAGE, "tokensync invite {app}"),
+    (errors.BadMetadata, FAILED, "tokensync app add NAME --provider oauth2 --endpoint token=URL"),
+    (errors.InvalidApp, FAILED, "tokensync app show {app}"),
+    (errors.NewerSchema, FAILED, "sam deploy"),
+    (errors.QueueUnavailable, LATER, _AGAIN_SOON),
+    (errors.StoreUnavailable, LATER, _AGAIN_SOON),
+    (errors.SealingUnavailable, LATER, _AGAIN_SOON),
+    (errors.TokensyncError, FAILED, "tokensync list"),
+)
+
+_ELSEWHERE = "another worker is at this connection"
+_NO_TIME = "the function had too little time left"
+_NO_TOKEN_YET = Wording(LATER, "it has no access token yet", "tokensync refresh {name}")
+# Results that a connection's own condition explains. The words here are for a record that has none.
+_BY_CONDITION: Words = {
+    # Somebody who asked for a refresh can insist on it; elsewhere nothing helps but to wait.
+    Result.HELD: Wording(LATER, BY_STATUS[Status.HELD].why, "tokensync refresh {name} --force"),
+    Result.REAUTHORIZE: Wording(NEEDS_SELLER, BY_STATUS[Status.REAUTHORIZE].why, INVITE),
+    Result.DISCONNECTED: Wording(NEEDS_SELLER, BY_STATUS[Status.DISCONNECTED].why, INVITE),
+    Result.OWNED_BY_CONSUMER: Wording(FAILED, GIVEN_AWAY.why, INVITE),
+    Result.ORPHANED: Wording(FAILED, BY_STATUS[Status.ORPHANED].why, "tokensync publish {name}"),
+}
+# Every result that is no success, as a refresh words it; a command may word some of them in its own way.
+_GENERAL: Words = {
+    Result.POSTPONED: Wording(LATER, RETRIED.why, "tokensync show {name}"),
+    Result.LEASED_ELSEWHERE: Wording(LATER, _ELSEWHERE, "tokensync refresh {name}"),
+    Result.TAKEN_OVER: Wording(LATER, "the seller authorized again meanwhile", "tokensync show {name}"),
+    Result.NO_TIME: Wording(LATER, _NO_TIME, "tokensync refresh {name}"),
+    Result.KEPT: Wording(LATER, "the answer is kept; the table did not take it", "tokensync show {name}"),
+    Result.PAUSED: Wording(FAILED, "the app is paused", "tokensync app show {app}"),
+    **_BY_CONDITION,
+}
+
+
+def refused(kind: str, message: str, next_command: str, code: int) -> dict[str, Any]:
+    """Return the answer that says no: a word for why, a sentence, the next command, and the exit code."""
+    return {"ok": False, "error": {"class": kind, "message": message, "next": next_command}, "exit": code}
+
+
+def answered(event: Mapping[str, Any], commands: Mapping[str, Command], budget: Budget) -> dict[str, Any]:
+    """Carry out the command that an event names, and return its answer, or what the error means that it raised."""
+    command = commands.get(str(event.get("tokensync")))
+    if command is None:
+        return refused("unknown_command", "this version of the stack does not know that command", "sam deploy", FAILED)
+    try:
+        return command(event, budget)
+    except errors.NotOffered as error:
+        return refused("NotOffered", str(error), error.next_command, FAILED)
+    except errors.TokensyncError as error:
+        app = str(event.get("app") or str(event.get("connection") or "").partition("/")[0]) or "APP"
+        _, code, following = meaning(error, app=app, account=str(event.get("account") or "ID"))
+        return refused(type(error).__name__, str(error), following, code)
+
+
+def meaning(
+    error: errors.TokensyncError, *, app: str = "APP", account: str = "ID"
+) -> tuple[type[errors.TokensyncError], int, str]:
+    """Return the most special kind of an error that is listed here, with its exit code and the next command."""
+    places = {"app": shlex.quote(app), "account": shlex.quote(account)}
+    return next(
+        (kind, code, following.format(**places)) for kind, code, following in _ERRORS if isinstance(error, kind)
+    )
+
+
+def of_work(name: ConnectionName, outcome: WorkResult, *, prefix: str, own: Words | None = None) -> dict[str, Any]:
+    """Return what is answered of work on a connection. `own` words some results in the command's own way.
+
+    `prefix` is the first part of secrets' names.
+    """
+    record = None if outcome.record is None else summary(outcome.record, prefix=prefix)
+    answer = {"result": outcome.result.value, "connection": record}
+    words = _worded(outcome, own or {})
+    if words is None:
+        return {"ok": True, **answer}
+    error = outcome.record.last_error if outcome.record is not None else None
+    detail = outcome.withheld or ("" if error is None else _joined(error.failure, error.code, error.message))
+    message = f"{name}: {words.why}{in_brackets(detail)}"
+    return {**refused(outcome.result.value, message, filled(words.next, name), words.exit), **answer}
+
+
+def _worded(outcome: WorkResult, own: Words) -> Wording | None:
+    """Return the words for a result, those of the connection's condition where they say more; None for a success."""
+    result, record = outcome.result, outcome.record
+    words = own.get(result) or _GENERAL.get(result)
+    if words is None:
+        return None
+    if outcome.withheld and (not own or Result.NO_TIME in own):
+        # What a command asked for is done when it comes again; a refresh is tried again by itself.
+        following = (own.get(result) or own.get(Result.NO_TIME) or words).next
+        return Wording(LATER, "AWS or the app's own secret withheld what it needs now", following)
+    needs = None if record is None else condition(record)
+    if record is None or needs is None:
+        return words
+    if result is Result.HELD and (record.status is Status.QUARANTINED or needs.word == Reason.OTHER_ACCOUNT):
+        # No time makes it better.
+        code = NEEDS_SELLER if needs.word == Reason.RESTORED_TABLE else FAILED
+        words = Wording(code, needs.why, needs.next_command)
+    elif result is Result.POSTPONED and record.unpublished:
+        words = Wording(LATER, needs.why, "tokensync show {name}")
+    elif result in _BY_CONDITION and result not in own:
+        words = Wording(words.exit, needs.why, words.next if needs.word == Reason.AMBIGUOUS else needs.next_command)
+    return words
+
+
+def to_repeat(again: str) -> Words:
+    """Word what kept a command from being done; the same command, `again`, does it."""
+    return {
+        Result.LEASED_ELSEWHERE: Wording(LATER, _ELSEWHERE, again),
+        Result.NO_TIME: Wording(LATER, _NO_TIME, again),
+        Result.TAKEN_OVER: _GENERAL[Result.TAKEN_OVER],
+    }
+
+
+# What commands word in their own way.
+NOT_VERIFIED: Words = {
+    Result.POSTPONED: Wording(LATER, "the provider did not say whether its token works", "tokensync verify {name}"),
+    **to_repeat("tokensync verify {name}"),
+}
+NOT_PUBLISHED: Words = {
+    Result.NOTHING_DUE: _NO_TOKEN_YET,
+    Result.ORPHANED: Wording(FAILED, "its secret is not ours, or is being deleted", "tokensync history {name}"),
+    **to_repeat("tokensync publish {name}"),
+}
+NOT_REMOVED: Words = {
+    Result.POSTPONED: Wording(LATER, "it was not removed: AWS did not answer as it should", "tokensync remove {name}"),
+    **to_repeat("tokensync remove {name}"),
+}
+
+
+def not_imported(outcome: WorkResult) -> Words:
+    """Word an import whose token the provider did not confirm; the connection is kept, and says why."""
+    error = None if outcome.record is None else outcome.record.last_error
+    if error is not None and error.failure == FailureClass.REFUSED:
+        refusal = Wording(NEEDS_SELLER, "imported, but the provider refuses this token", INVITE)
+        return dict.fromkeys((Result.HELD, Result.REAUTHORIZE, Result.POSTPONED), refusal)
+    later = "imported, and not proved yet; it is tried again by itself"
+    return {
+        Result.POSTPONED: Wording(LATER, later, "tokensync show {name}"),
+        Result.TAKEN_OVER: Wording(FAILED, "a later authorization took its place", "tokensync show {name}"),
+    }
+
+
+def not_accepted(outcome: WorkResult, *, force: bool) -> Words:
+    """Word what kept a connection from being accepted."""
+    record = outcome.record
+    if record is None:
+        return to_repeat("tokensync accept {name}")
+    needs = condition(record)
+    if record.status is not Status.QUARANTINED:
+        why = f"it is {record.status}, not quarantined: there is nothing to accept"
+        following = "tokensync show {name}" if needs is None else needs.next_command
+        return {Result.NOTHING_DUE: Wording(FAILED, why, following), **to_repeat("tokensync accept {name}")}
+    presented = record.attempt is not None and record.exemption is None
+    why = "its tokens have ended"
+    if outcome.failure is not None:
+        why = "the provider refuses its refresh token"
+    elif record.reason == Reason.RESTORED_TABLE and not force:
+        why = (
+            "its tokens may have been spent or replaced since the backup; --force presents its refresh token, or "
+            "publishes its access token where it has no other"
+        )
+    elif presented and not force:
+        why = "its refresh token was presented before, and no new one came; --force presents it once more"
+    again = "tokensync accept {name}" + (" --force" if force or presented else "")
+    return {
+        Result.REAUTHORIZE: Wording(NEEDS_SELLER, why, INVITE),
+        Result.POSTPONED: Wording(LATER, "it stays quarantined: the provider gave no token now", again),
+        **to_repeat("tokensync accept {name}"),
+    }
+
+
+def not_pushed(outcome: WorkResult, to: str) -> Words:
+    """Word what kept a pair from being sent to the consumer `to`."""
+    words = {Result.NOTHING_DUE: _NO_TOKEN_YET, **to_repeat(f"tokensync push {{name}} --to {to}")}
+    record = outcome.record
+    if record is not None and record.status is not Status.QUARANTINED:
+        refresh = "tokensync refresh {name}" + (" --force" if record.status is Status.HELD else "")
+        words[Result.HELD] = Wording(
+            LATER, "its refresh token may be spent: a refresh has to settle that first", refresh
+        )
+    return words
+
+
+def of_push_failure(name: ConnectionName, to: str, outcome: WorkResult, failure: Failure) -> dict[str, Any]:
+    """Return what is answered where the consumer `to` did not take a pair, or did not say that it did."""
+    again = filled(f"tokensync push {{name}} --to {to}", name)
+    detail = _joined(failure.kind, failure.code, failure.message)
+    record = outcome.record
+    is_lost = failure.kind is FailureClass.AMBIGUOUS and record is not None and record.due.push_at is None
+    if outcome.result is Result.HELD or is_lost:
+        message = (
+            f"{name}: {to} gave no answer, and it is not known whether the pair arrived: look there first ({detail})"
+        )
+        return refused("unanswered", message, f"{again} --again", FAILED)
+    following = f"tokensync app set-consumer-key {name.app}" if failure.kind is FailureClass.CONFIGURATION else again
+    transient = (FailureClass.BUSY, FailureClass.NOT_SENT, FailureClass.AMBIGUOUS)
+    message = f"{name}: {to} did not take the pair ({detail})"
+    return refused("push_failed", message, following, LATER if failure.kind in transient else FAILED)
+
+
+def of_trial(app: str, outcome: WorkResult | None) -> dict[str, Any]:
+    """Return what is answered of the trial of a new client secret; None where no connection can prove it."""
+    if outcome is None:
+        message = f"app {app} has no active connection that could prove the new client secret"
+        return refused("NoConnection", message, f"tokensync app rotate-secret {app} --finish", FAILED)
+    answer = {"result": outcome.result.value, "connection": str(outcome.record.name) if outcome.record else None}
+    if outcome.result in (Result.REFRESHED, Result.VERIFIED):
+        return {"ok": True, **answer}
+    failure = outcome.failure
+    detail = "" if failure is None else in_brackets(_joined(failure.kind, failure.code, failure.message))
+    following = f"tokensync app rotate-secret {app}"
+    if outcome.result is Result.SECRET_REFUSED:
+        message = f"the provider refuses the new client secret{detail}"
+        return {**refused("secret_refused", message, following, FAILED), **answer}
+    message = f"the attempt says nothing about the new client secret: {outcome.result}{detail}"
+    return {**refused("not_proven", message, following, LATER), **answer}
+
+
+_NOT_REVOKED: Mapping[FailureClass, Wording] = {
+    FailureClass.CONFIGURATION: Wording(
+        FAILED, "the provider refuses the app's own credentials", "tokensync app show {app}"
+    ),
+    FailureClass.REFUSED: Wording(
+        FAILED, "the provider refuses to revoke a token that it has just given", "tokensync revoke {name}"
+    ),
+    FailureClass.UNKNOWN: Wording(FAILED, "the provider gave an undocumented answer", "tokensync revoke {name}"),
+    FailureClass.AMBIGUOUS: Wording(
+        LATER, "it is not known whether the provider revoked; asking again does no harm", "tokensync revoke {name}"
+    ),
+}
+_NOT_ASKED = Wording(LATER, "the provider could not be asked now", "tokensync revoke {name}")
+
+
+def of_revocation_failure(name: ConnectionName, failure: Failure) -> dict[str, Any]:
+    """Return what is answered where the provider did not revoke; nothing was changed here."""
+    words = _NOT_REVOKED.get(failure.kind, _NOT_ASKED)
+    message = f"{name}: {words.why}; nothing was changed here ({_joined(failure.code, failure.message)})"
+    return refused(failure.kind.value, message, filled(words.next, name), words.exit)
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(filter(None, parts))
+
+
+def in_brackets(detail: str) -> str:
+    """Return a detail as it follows a sentence, nothing where there is none."""
+    return f" ({detail})" if detail else ""

@@ -1,0 +1,159 @@
+"""What the rotation function does on demand. IAM checks who may invoke it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from tokensync.domain.errors import BadRequest
+from tokensync.domain.names import ConnectionName, app_name
+from tokensync.entry import command_answers
+from tokensync.entry.exit_codes import LATER, USAGE
+from tokensync.operate.import_fields import FIELDS, ImportFields
+from tokensync.operate.summary import filled
+from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
+from tokensync.refresh.result import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokensync.domain.runtime import Budget
+    from tokensync.entry.command_answers import Words
+    from tokensync.entry.tick import Ticker
+    from tokensync.operate.accept import Accepter
+    from tokensync.operate.imports import Importer
+    from tokensync.operate.on_demand import OnDemand
+    from tokensync.operate.publish import Republisher
+    from tokensync.operate.push import Handover
+    from tokensync.operate.recover import Recoverer
+    from tokensync.operate.remove import Remover
+    from tokensync.operate.revoke import Revoker
+    from tokensync.operate.rotate_secret import SecretTrial
+    from tokensync.operate.verify import Verification
+    from tokensync.refresh.result import WorkResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotationCommands:
+    """The registry of the rotation function's commands. `prefix` is the first part of secrets' names."""
+
+    on_demand: OnDemand
+    ticker: Ticker
+    importer: Importer
+    verification: Verification
+    revoker: Revoker
+    remover: Remover
+    republisher: Republisher
+    accepter: Accepter
+    handover: Handover
+    trial: SecretTrial
+    recoverer: Recoverer
+    prefix: str
+
+    def answer(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        """Carry out one command. Never raises for what an operator can mend."""
+        commands = {
+            "refresh": self._refresh,
+            "tick": self._tick,
+            "import": self._import,
+            "verify": self._verify,
+            "publish": self._publish,
+            "revoke": self._revoke,
+            "remove": self._remove,
+            "accept": self._accept,
+            "push": self._push,
+            "prove": self._try_new_secret,
+            "recover": self._recover,
+        }
+        return command_answers.answered(event, commands, budget)
+
+    def _refresh(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name, generation = _connection(event), event.get("generation")
+        outcome = self.on_demand.refresh(
+            name,
+            budget,
+            generation=generation if isinstance(generation, int) else None,
+            force=event.get("force") is True,
+        )
+        return self._of_work(name, outcome)
+
+    def _tick(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        del event
+        ticked = self.ticker.tick(budget)
+        return {"ok": True, "due": ticked.due, "queued": ticked.queued}
+
+    def _import(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name = ConnectionName(str(event["app"]), str(event["account"]))
+        try:
+            fields = ImportFields.read({field: event[field] for field in FIELDS if field in event})
+            done = self.importer.import_tokens(name, fields, budget, replace=event.get("replace") is True)
+        except BadRequest as error:
+            return command_answers.refused("BadRequest", f"{name}: {error}", "tokensync import --help", USAGE)
+        return {**self._of_work(name, done.outcome, command_answers.not_imported(done.outcome)), "again": done.again}
+
+    def _verify(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name = _connection(event)
+        done = self.verification.verify(name, budget)
+        # A refused token led to a refresh, and the answer is the refresh's.
+        answer = self._of_work(name, done.outcome, None if done.refused else command_answers.NOT_VERIFIED)
+        return {**answer, "facts_changed": done.facts_changed, "refused": done.refused}
+
+    def _publish(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name = _connection(event)
+        outcome = self.republisher.publish(name, budget)
+        if outcome.backpressure:
+            message = f"{name}: Secrets Manager did not take it; it is published later by itself"
+            return command_answers.refused("postponed", message, filled("tokensync show {name}", name), LATER)
+        return self._of_work(name, outcome, command_answers.NOT_PUBLISHED)
+
+    def _revoke(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name, local = _connection(event), event.get("local") is True
+        done = self.revoker.revoke(name, budget, local=local)
+        if done.failure is not None:
+            return command_answers.of_revocation_failure(name, done.failure)
+        again = f"tokensync revoke {'--local ' if local else ''}{{name}}"
+        return self._of_work(name, done.outcome, command_answers.to_repeat(again))
+
+    def _remove(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name, days = _connection(event), event.get("recovery_days", LONGEST_RECOVERY)
+        if not isinstance(days, int) or not SHORTEST_RECOVERY <= days <= LONGEST_RECOVERY:
+            message = f"the recovery window is {SHORTEST_RECOVERY} to {LONGEST_RECOVERY} days"
+            return command_answers.refused("BadRequest", message, filled("tokensync remove {name}", name), USAGE)
+        return self._of_work(name, self.remover.remove(name, budget, days=days), command_answers.NOT_REMOVED)
+
+    def _accept(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name, force = _connection(event), event.get("force") is True
+        outcome = self.accepter.accept(name, budget, force=force)
+        return self._of_work(name, outcome, command_answers.not_accepted(outcome, force=force))
+
+    def _push(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        name, to = _connection(event), str(event["to"])
+        outcome = self.handover.push(name, to, budget, again=event.get("again") is True)
+        if outcome.failure is not None and outcome.result is not Result.PUSHED:
+            return command_answers.of_push_failure(name, to, outcome, outcome.failure)
+        answer = self._of_work(name, outcome, command_answers.not_pushed(outcome, to))
+        record = outcome.record
+        return answer if record is None else {**answer, "pushed": record.consumer.pushed, "owner": record.owner}
+
+    def _try_new_secret(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        app = app_name(str(event["app"]))
+        connection = _connection(event) if event.get("connection") else None
+        return command_answers.of_trial(app, self.trial.prove(app, budget, connection=connection))
+
+    def _recover(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        only = _connection(event) if event.get("connection") else None
+        done = self.recoverer.recover(budget, only=only, cursor=str(event.get("cursor") or ""))
+        return {
+            "ok": True,
+            "found": [asdict(found) for found in done.found],
+            "compared": done.compared,
+            "more": done.more,
+            "cursor": done.cursor,
+        }
+
+    def _of_work(self, name: ConnectionName, outcome: WorkResult, own: Words | None = None) -> dict[str, Any]:
+        return command_answers.of_work(name, outcome, prefix=self.prefix, own=own)
+
+
+def _connection(event: Mapping[str, Any]) -> ConnectionName:
+    return ConnectionName.parse(str(event["connection"]))

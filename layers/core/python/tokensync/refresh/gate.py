@@ -1,0 +1,110 @@
+"""GATE: what has to hold before a refresh token is presented. What does not pass is released, and nothing was spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokensync.domain.connection import Exemption, Reason
+from tokensync.domain.messages import Failure, FailureClass
+from tokensync.oauth.provider import GrantType
+from tokensync.oauth.token_request import renewal_request
+from tokensync.refresh import schedule
+from tokensync.refresh.result import LeaseEnded, Result, WorkResult
+
+if TYPE_CHECKING:
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
+    from tokensync.domain.messages import Request
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Budget
+    from tokensync.domain.sealing import Unsealer
+    from tokensync.refresh.account import Verifier
+    from tokensync.refresh.commit import Committer
+    from tokensync.refresh.conclude import Concluder
+    from tokensync.refresh.job import Job
+    from tokensync.refresh.session import Session
+
+# RFC 6749 §4.4: what is minted is the app's own.
+_NOT_THE_ACCOUNTS = Failure(
+    kind=FailureClass.NOT_SENT,
+    code="minted_for_the_app",
+    message="the app mints tokens for itself, and this account's came from its consent: remove the app (its "
+    "connections are kept), and add it again under its name with the grant that it had",
+)
+_PRESENTED_BEFORE = Failure(kind=FailureClass.AMBIGUOUS, code="presented_before")
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A refresh token that may be presented now, under this exemption where it was presented before."""
+
+    record: Connection
+    grant: Grant
+    request: Request
+    exemption: Exemption | None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Decides whether a leased connection may ask its provider for anything now."""
+
+    ports: Ports
+    unsealer: Unsealer
+    verifier: Verifier
+    concluder: Concluder
+    committer: Committer
+
+    def passed(self, record: Connection, job: Job) -> Ready:
+        """Return what is to be presented: there is time, the app runs, the token is unspent, a data key is in hand.
+
+        A connection that nothing can renew is verified instead. An app whose tokens are minted gets them for itself:
+        the connection of an account that consented is postponed.
+
+        Raises:
+            LeaseEnded: it does not pass.
+            FenceLost, SealingUnavailable, StoreUnavailable: nothing was spent.
+        """
+        session = job.session
+        if not job.force:
+            self._app_runs(record, session)
+        self.time_is_left(record, session, job.budget)
+        grant = self.unsealer.grant(record)
+        if not session.provider.renews(grant):
+            raise LeaseEnded(self.verifier.verify_or_wait(record, grant, session))
+        if session.provider.grant_type is GrantType.CLIENT_CREDENTIALS and grant.account_id != session.app.client_id:
+            raise LeaseEnded(self.concluder.settle(record, _NOT_THE_ACCOUNTS, grant, session, previous=None))
+        request = renewal_request(session.provider, session.app, grant)
+        if request is None:
+            raise ValueError("this grant cannot be renewed")
+        exemption = self._exemption(record, session, force=job.force)
+        if record.attempt is not None and exemption is None:
+            raise LeaseEnded(self.concluder.settle(record, _PRESENTED_BEFORE, grant, session, previous=None))
+        _ = session.key  # in hand now: sealing the response needs no call later
+        return Ready(record, grant, request, exemption)
+
+    def time_is_left(self, record: Connection, session: Session, budget: Budget) -> None:
+        """Pass a connection for which a request, and the storing of its response, still fit into the time left.
+
+        Raises:
+            LeaseEnded: too little is left, or AWS throttles or fails under this batch.
+        """
+        if session.closed or not budget.allows(self.ports.limits):
+            self.committer.release(record, Result.NO_TIME, renew_at=record.due.renew_at)
+            raise LeaseEnded(WorkResult(Result.NO_TIME, again=True))
+
+    def _app_runs(self, record: Connection, session: Session) -> None:
+        if session.state.paused:
+            again = self.ports.clock.now() + schedule.PAUSED_RECHECK
+            raise LeaseEnded(self.committer.release(record, Result.PAUSED, renew_at=again))
+
+    def _exemption(self, record: Connection, session: Session, *, force: bool) -> Exemption | None:
+        """Return why a token that may be spent is presented again; None where nothing allows it."""
+        exemption, attempt = record.exemption, record.attempt
+        if attempt is None:
+            return exemption
+        if force or (record.reason == Reason.REFUSED and exemption is None):
+            # Forced by an operator, or parked in an app that an operator resumed.
+            return Exemption.OPERATOR
+        grace_is_over = attempt.at + session.provider.grace_seconds < self.ports.clock.now()
+        return None if exemption is Exemption.GRACE and grace_is_over else exemption

@@ -1,0 +1,129 @@
+"""Work on demand: the holder of the lease, an unfinished attempt and a refresh that others ask for too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fakes.login_kit import LOGIN, Login, ask
+from fakes.world import APP, NAME, World, killed
+from fault_rows import fault
+from tokensync.domain.connection import Phase, Status
+from tokensync.domain.errors import SealingUnavailable
+from tokensync.refresh.result import Result
+
+
+@pytest.mark.usefixtures("login")
+def test_an_operator_waits_for_the_holder(world: World) -> None:
+    """A lease that stands elsewhere is waited for, and never broken."""
+    held = world.connections.lease(LOGIN, now=world.clock.now(), until=world.clock.now() + 10, even_if_not_due=True)
+    answer = ask(world, "revoke")
+
+    assert (True, held.fence + 1) == (answer["ok"], world.stored(LOGIN).fence)
+    assert sum(world.clock.slept) > 10
+
+
+def test_a_holder_that_outlives_the_command(world: World, login: Login) -> None:
+    """Then the answer is: later."""
+    world.connections.lease(LOGIN, now=world.clock.now(), until=world.clock.now() + 999, even_if_not_due=True)
+    answer = ask(world, "revoke")
+
+    assert (5, "leased_elsewhere", []) == (answer["exit"], answer["result"], login.asked)
+
+
+def test_too_little_time_presents_nothing(world: World, login: Login) -> None:
+    """A function near its end asks nobody, and lets the connection go."""
+    world.seconds = 12
+    answer = ask(world, "revoke")
+
+    assert (5, "no_time", [], None) == (answer["exit"], answer["result"], login.asked, world.stored(LOGIN).lease_until)
+
+
+def test_an_unfinished_attempt_comes_first(world: World, login: Login) -> None:
+    """A stored answer is concluded before the connection is revoked, so that the token revoked is the newest."""
+    world.failpoints.raise_at("received", killed())
+    with pytest.raises(KeyboardInterrupt):
+        ask(world, "refresh")
+    world.after_lease()
+    answer = ask(world, "revoke")
+
+    assert (True, Phase.IDLE, 2) == (answer["ok"], world.stored(LOGIN).phase, world.stored(LOGIN).generation)
+    assert ("/v2/oauth/revoke/", "L1") == login.asked[-1]
+
+
+def test_a_key_that_cannot_be_had_is_not_asked_for_without_end(world: World, login: Login) -> None:
+    """KMS opens nothing: after a few tries the answer is later."""
+    for _ in range(3):
+        world.sealer.fail_next("open", SealingUnavailable("disabled"))
+    answer = ask(world, "revoke")
+
+    assert (5, []) == (answer["exit"], login.asked)
+
+
+def test_an_operator_refreshes_now(world: World) -> None:
+    """`refresh` makes the connection due and refreshes it, due or not."""
+    world.run()
+    outcome = world.on_demand.refresh(NAME, world.budget())
+
+    assert Result.REFRESHED == outcome.result
+    assert outcome.record is not None
+    assert 3 == outcome.record.generation
+
+
+@fault("F10")
+def test_rotation_and_two_operators_make_one_call(world: World) -> None:
+    """All at once: one provider call, and everybody gets the current token."""
+    generations: list[int] = []
+
+    def operator() -> None:
+        outcome = world.on_demand.refresh(NAME, world.budget(), generation=1)
+        assert outcome.record is not None
+        generations.append(outcome.record.generation)
+
+    world.failpoints.run_at("published", operator)
+    world.failpoints.run_at("committed", operator)
+    world.clock.sleep = world.clock.advance  # type: ignore[method-assign]
+    world.run()
+    operator()
+
+    assert ["R0"] == world.shop.ledger
+    assert [2, 2] == generations[-2:]
+
+
+def test_an_operator_who_saw_an_older_generation_gets_the_newer(world: World) -> None:
+    """A request for a token that was refreshed meanwhile makes no call."""
+    world.run()
+    outcome = world.on_demand.refresh(NAME, world.budget(), generation=1)
+
+    assert Result.REFRESHED == outcome.result
+    assert ["R0"] == world.shop.ledger
+
+
+@pytest.mark.parametrize(
+    ("status", "result"),
+    [
+        (Status.REAUTHORIZE, Result.REAUTHORIZE),
+        (Status.DISCONNECTED, Result.REAUTHORIZE),
+        (Status.QUARANTINED, Result.HELD),
+        (Status.ORPHANED, Result.ORPHANED),
+    ],
+)
+def test_a_connection_that_no_refresh_helps_is_told_and_not_touched(
+    world: World, status: Status, result: Result
+) -> None:
+    """Without --force nothing is presented for it and its record stays as it is."""
+    record = world.connections.seed(
+        replace(world.stored().with_due(renew_at=None, refresh_at=None, next_at=None), status=status)
+    )
+
+    assert result == world.on_demand.refresh(NAME, world.budget()).result
+    assert record == world.stored()
+
+
+def test_refusals_on_demand_count_for_the_breaker(world: World) -> None:
+    """An operator's refresh counts like the schedule's."""
+    world.shop.alive.clear()
+    world.on_demand.refresh(NAME, world.budget())
+
+    assert (1, 1) == (world.apps.state(APP).tried, world.apps.state(APP).refused)

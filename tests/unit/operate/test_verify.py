@@ -1,0 +1,100 @@
+"""`verify` on demand: what the provider says of a token, and what follows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fakes.login_kit import LOGIN, Login, ask, lost
+from tokensync.domain.app import App
+from tokensync.domain.connection import Status
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
+
+if TYPE_CHECKING:
+    from fakes.world import World
+
+
+@pytest.mark.usefixtures("login")
+def test_verify_tells_when_and_that_nothing_changed(world: World) -> None:
+    """A verified connection says when; the second time the facts are the same."""
+    assert ask(world, "verify")["facts_changed"] is True
+    answer = ask(world, "verify")
+
+    assert (True, "verified", False, False) == (
+        answer["ok"], answer["result"], answer["facts_changed"], answer["refused"]
+    )  # fmt: skip
+    assert world.clock.now() == answer["connection"]["verified_at"] == world.stored(LOGIN).verified_at
+
+
+def test_changed_facts_are_published(world: World, login: Login) -> None:
+    """What the account is called now stands in its secret."""
+    ask(world, "verify")
+    login.name = "Acme & Sons"
+
+    assert ask(world, "verify")["facts_changed"] is True
+    assert "Acme & Sons" in json.dumps(world.document(LOGIN)["account"])
+
+
+def test_a_refused_token_is_renewed_at_once(world: World, login: Login) -> None:
+    """A dead access token is not the end: the refresh token is presented, and both are told."""
+    login.scripted["/v2/user/info/"] = login.dead
+    answer = ask(world, "verify")
+
+    assert (True, "refreshed", True) == (answer["ok"], answer["result"], answer["refused"])
+    assert "L1" == world.document(LOGIN)["access_token"]
+
+
+def test_a_refused_pair_asks_for_the_seller(world: World, login: Login) -> None:
+    """Where the refresh token is dead too, the seller has to come back."""
+    login.scripted = {"/v2/user/info/": login.dead, "/v2/oauth/token/": login.refused}
+    answer = ask(world, "verify")
+
+    assert (False, 4, "reauthorize", True) == (answer["ok"], answer["exit"], answer["result"], answer["refused"])
+
+
+def test_a_verification_without_an_answer(world: World, login: Login) -> None:
+    """Nothing was learned: later, and the connection is as it was."""
+    login.scripted["/v2/user/info/"] = lost
+    answer = ask(world, "verify")
+
+    assert (5, Status.ACTIVE) == (answer["exit"], world.stored(LOGIN).status)
+    assert "tokensync verify login/user-1" == answer["error"]["next"]
+
+
+def test_verify_where_the_provider_has_no_call(world: World) -> None:
+    """Eshopbox tells nothing about an account: a refresh is what proves it."""
+    name = ConnectionName("box", "workspace")
+    world.apps.register(App(name="box", provider="eshopbox", client_id="c", client_secret=Secret("s")))
+    world.connections.seed(replace(world.connected(name), provider="eshopbox"))
+    answer = ask(world, "verify", name)
+
+    assert (1, "NotOffered", "tokensync refresh box/workspace") == (
+        answer["exit"], answer["error"]["class"], answer["error"]["next"]
+    )  # fmt: skip
+
+
+def test_verify_while_the_app_is_paused(world: World, login: Login) -> None:
+    """Nothing is asked of a provider that refuses the app."""
+    world.apps.pause("login", why="no", now=world.clock.now())
+
+    assert "paused" == ask(world, "verify")["result"]
+    assert [] == login.asked
+
+
+def test_verify_where_only_the_seller_helps(world: World, login: Login) -> None:
+    """A connection that needs its seller is not asked about."""
+    world.connections.seed(replace(world.stored(LOGIN), status=Status.REAUTHORIZE))
+
+    assert (4, []) == (ask(world, "verify")["exit"], login.asked)
+
+
+def test_verify_before_there_is_a_token(world: World, login: Login) -> None:
+    """A connection that waits for its first access token is refreshed, which proves it."""
+    world.connections.seed(replace(world.stored(LOGIN), obtained_at=None))
+
+    assert "refreshed" == ask(world, "verify")["result"]
+    assert [("/v2/oauth/token/", "S0")] == login.asked
