@@ -403,24 +403,24 @@ def test_a_provider_that_is_down_leaves_no_ambiguity(world: World) -> None:
 
 @fault("F19")
 def test_wrong_credentials_pause_the_app_and_change_no_connection(world: World) -> None:
-    """`invalid app_key` pauses the app, tells its owner once, and leaves the connection active."""
-    other = world.connected(ConnectionName(APP, "another"), refresh_token="RX")
-    world.shop.script += [answers(world, {"code": 36009999, "message": "invalid app_key R0 e59af819cc A0"})] * 2
+    """`invalid app_key` for two at once pauses the app, tells its owner once, and leaves the connections active."""
+    other, third = (world.connected(ConnectionName(APP, one), refresh_token=one).name for one in ("RX", "RY"))
+    for repeated in ("RX", "R0 e59af819cc A0"):
+        world.shop.script.append(answers(world, {"code": 36009999, "message": f"invalid app_key {repeated}"}))
+    world.failpoints.run_at("sent", lambda: world.run(other))
     world.run()
 
     assert world.apps.state(APP).paused
-    assert (Status.ACTIVE, 1, "active") == (
-        world.stored().status,
-        world.stored().generation,
-        world.document()["status"],
-    )
-    assert (Result.PAUSED, [], ["app.paused"]) == (world.run(other.name).result, world.shop.ledger, alerts(world))
+    for name in (NAME, other):
+        assert (Status.ACTIVE, 1) == (world.stored(name).status, world.stored(name).generation)
+        assert "active" == world.document(name)["status"]
+    assert (Result.PAUSED, [], ["app.paused"]) == (world.run(third).result, world.shop.ledger, alerts(world))
     # What the provider repeats is masked everywhere.
     error = world.stored().last_error
     assert error is not None
     assert "invalid app_key *** *** ***" == error.message
     shown = repr((world.alerts.told, world.log.lines, world.apps.state(APP)))
-    assert not [secret for secret in ("R0", "e59af819cc") if secret in shown]
+    assert not [secret for secret in ("R0", "RX", "e59af819cc") if f" {secret}" in shown]
 
 
 def test_a_refusal_in_a_large_app_is_parked_first(world: World) -> None:
