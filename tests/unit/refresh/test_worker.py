@@ -414,6 +414,13 @@ def test_wrong_credentials_pause_the_app_and_change_no_connection(world: World) 
     assert not [secret for secret in ("R0", "RX", "e59af819cc") if f" {secret}" in shown]
 
 
+def test_a_refusal_in_a_small_app_asks_the_seller_at_once(world: World) -> None:
+    """With fewer than 20 connections no breaker can know anything, so a refusal counts at once."""
+    world.shop.alive.clear()
+
+    assert (Result.REAUTHORIZE, Status.REAUTHORIZE) == (world.run().result, world.stored().status)
+
+
 def test_a_refusal_in_a_large_app_is_parked_first(world: World) -> None:
     """With 20 connections a refusal is parked, and becomes final only when the breaker's window closed untripped."""
     parked(world)
