@@ -168,7 +168,7 @@ def test_a_deployment_while_the_provider_answers(world: World) -> None:
 
 @fault("F15")
 def test_a_newer_record_is_refused_by_every_command(world: World) -> None:
-    """Nothing is presented, whoever asks, and the operator is told to deploy."""
+    """No command presents anything, and the operator learns to deploy."""
     record = world.connections.seed(replace(world.stored(), schema=2))
     for command, more in (("refresh", {"force": True}), ("verify", {}), ("publish", {}), ("remove", {})):
         answer = ask(world, command, **more)

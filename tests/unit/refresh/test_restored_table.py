@@ -84,7 +84,7 @@ def told(world: World) -> list[tuple[str, str]]:
 
 @fault("F16")
 def test_a_grant_older_than_what_is_published_is_quarantined(world: World) -> None:
-    """Nothing is presented for weeks, whoever asks, the secret stays byte for byte, and the operator learns the way."""
+    """Nothing is presented for weeks, not even by force, the secret stays as it was, and the operator is alerted."""
     before = roll_back(world, world.run)
 
     assert Result.HELD is world.run().result
