@@ -45,7 +45,7 @@ def test_a_refused_token_is_renewed_at_once(world: World, login: Login) -> None:
     answer = ask(world, "verify")
 
     assert (True, "refreshed", True) == (answer["ok"], answer["result"], answer["refused"])
-    assert "L1" == world.document(LOGIN)["access_token"]
+    assert "L1" == world.published(LOGIN)
 
 
 def test_a_refused_pair_asks_for_the_seller(world: World, login: Login) -> None:
@@ -77,24 +77,19 @@ def test_verify_where_the_provider_has_no_call(world: World) -> None:
     )  # fmt: skip
 
 
-def test_verify_while_the_app_is_paused(world: World, login: Login) -> None:
-    """Nothing is asked of a provider that refuses the app."""
+def test_verify_where_nothing_is_asked(world: World, login: Login) -> None:
+    """A connection that needs its seller, and a provider that refuses the app, are not asked."""
     world.apps.pause("login", why="no", now=world.clock.now())
-
     assert "paused" == ask(world, "verify")["result"]
-    assert [] == login.asked
-
-
-def test_verify_where_only_the_seller_helps(world: World, login: Login) -> None:
-    """A connection that needs its seller is not asked about."""
-    world.connections.seed(replace(world.stored(LOGIN), status=Status.REAUTHORIZE))
+    world.apps.resume("login", now=world.clock.now())
+    world.change(LOGIN, status=Status.REAUTHORIZE)
 
     assert (4, []) == (ask(world, "verify")["exit"], login.asked)
 
 
 def test_verify_before_there_is_a_token(world: World, login: Login) -> None:
     """A connection that waits for its first access token is refreshed, which proves it."""
-    world.connections.seed(replace(world.stored(LOGIN), obtained_at=None))
+    world.change(LOGIN, obtained_at=None)
 
     assert "refreshed" == ask(world, "verify")["result"]
     assert [("/v2/oauth/token/", "S0")] == login.asked
