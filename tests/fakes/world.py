@@ -245,6 +245,13 @@ class World:
         published = self.publisher.publish(record, grant)
         return self.connections.seed(scheduled(replace(record, published=published)))
 
+    def fleet(self, size: int) -> list[ConnectionName]:
+        """Connect that many accounts with the refresh tokens F0, F1 and so on; return their names."""
+        names = [ConnectionName(self.app.name, f"seller-{index:04}") for index in range(size)]
+        for index, name in enumerate(names):
+            self.connected(name, refresh_token=f"F{index}")
+        return names
+
     def run(self, name: ConnectionName = NAME, *, force: bool = False, compare: bool = False) -> WorkResult:
         """Let one worker look after a connection."""
         work = Work(connection=name, compare=compare)

@@ -120,8 +120,7 @@ def test_a_refused_token_is_kept(world: World) -> None:
 
 def test_a_refused_token_of_a_large_fleet_is_parked(world: World) -> None:
     """Where the breaker weighs a refusal, the connection is held, and the operator hears the same."""
-    for index in range(20):
-        world.connected(ConnectionName(APP, f"s{index}"), refresh_token=f"F{index}")
+    world.fleet(20)
     answer = bring(world, refresh_token="dead")
 
     assert (4, Status.HELD, "refused") == (answer["exit"], world.stored().status, world.stored().reason)

@@ -318,13 +318,11 @@ def test_every_secret_is_compared(world: World) -> None:
     assert (1, "A1") == (answer["compared"], world.published())
 
 
-def test_a_fleet_is_compared_in_pieces() -> None:
+def test_a_fleet_is_compared_in_pieces(empty: World) -> None:
     """More than one call of the queue takes, each once."""
-    world = World()
-    for index in range(230):
-        world.connected(ConnectionName(APP, f"seller-{index:03}"), refresh_token=f"F{index}")
+    empty.fleet(230)
 
-    assert 230 == recover(world)["compared"] == len({work.connection for work in world.queue.works})
+    assert 230 == recover(empty)["compared"] == len({work.connection for work in empty.queue.works})
 
 
 @pytest.mark.parametrize(
@@ -355,9 +353,7 @@ def test_what_was_removed_is_left_out(world: World) -> None:
 def test_a_short_life_goes_on_where_it_ended() -> None:
     """A run with the cursor does the rest, each connection once."""
     world = World(seconds=20)
-    names = [ConnectionName(APP, f"seller-{index:03}") for index in range(7)]
-    for index, name in enumerate(names):
-        world.connected(name, refresh_token=f"F{index}")
+    names = world.fleet(7)
     honest = world.connections.list
 
     def slow(app: str) -> Any:
@@ -386,14 +382,6 @@ def authorization_in_a_message(world: World) -> Work:
     return message
 
 
-def outlived(world: World) -> Work:
-    """Return such a message of an authorization that has expired and is gone."""
-    message = authorization_in_a_message(world)
-    assert message.authorization is not None
-    del world.table.rows[f"app#{APP}", message.authorization.sort_key]
-    return message
-
-
 @pytest.fixture
 def empty() -> World:
     """A stack without any connection."""
@@ -411,27 +399,6 @@ def test_an_answered_code_among_the_dead_letters_is_finished(empty: World) -> No
     assert ("A1", ["code-1"], []) == recovered(empty)
     empty.dead_letters.bury(message)
     assert (["dropped"], []) == (results(recover(empty)), empty.dead_letters.bodies)
-
-
-def test_an_answered_code_outlives_its_authorization(empty: World) -> None:
-    """The tokens are real, and become a connection all the same."""
-    empty.dead_letters.bury(outlived(empty).to_json())
-    recover(empty)
-    empty.drain()
-
-    assert ("A1", ["code-1"]) == recovered(empty)[:2]
-
-
-def test_an_answered_code_that_outlived_its_authorization_replaces_nothing(empty: World) -> None:
-    """When it was given nobody knows: the connection that exists is not replaced by it."""
-    message = outlived(empty)
-    empty.connections.seed(empty.connected().with_authorized(authorized_at=empty.clock.now(), authorized_by="later"))
-    empty.dead_letters.bury(message.to_json())
-    recover(empty)
-    empty.drain()
-
-    assert "later" == empty.stored().authorized.authorized_by
-    assert ["R0"] == [shown for shown in empty.shop.ledger if shown.startswith("R")]
 
 
 def test_a_letter_of_an_answered_authorization_is_queued(empty: World) -> None:

@@ -6,10 +6,9 @@ import pytest
 
 from fakes.login_kit import ask
 from fakes.visitors import Browser
-from fakes.world import APP, NAME, World, killed
+from fakes.world import NAME, World, killed
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import PublishUnavailable, StoreUnavailable
-from tokensync.domain.names import ConnectionName
 from tokensync.refresh.result import Result
 
 
@@ -135,9 +134,7 @@ def test_a_removal_that_died_is_finished_by_the_schedule(world: World, *, thrott
 
 def test_removed_connections_do_not_feed_the_breaker(world: World) -> None:
     """One connection is left of a large fleet: its refusal is its own, and waits for no other's."""
-    for index in range(25):
-        name = ConnectionName(APP, f"s{index}")
-        world.connected(name, refresh_token=f"F{index}")
+    for name in world.fleet(25):
         ask(world, "remove", name)
     world.shop.alive.discard("R0")
 
