@@ -137,32 +137,19 @@ def test_a_state_that_is_not_ours_is_refused_without_a_call(world: World, browse
     assert (before, []) == (world.aws_calls(), world.shop.ledger)
 
 
-def flipped(world: World, browser: Browser) -> None:
-    """Change one character of the state's signature."""
-    del world
-    payload, _, signature = browser.state.partition(".")
-    browser.state = f"{payload}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
-
-
-def expired(world: World, _browser: Browser) -> None:
-    """Let the authorization's time run out to the second."""
-    world.clock.advance(LIFETIME)
-
-
-def another_browser(world: World, browser: Browser) -> None:
-    """Bring the cookie of another browser."""
-    other = Browser(world)
-    other.connect()
-    browser.cookies = other.cookies
-
-
-@pytest.mark.parametrize("spoil", [flipped, expired, another_browser])
-def test_state_and_cookie_belong_together(
-    world: World, browser: Browser, spoil: Callable[[World, Browser], None]
-) -> None:
-    """A forged state, an old one and another browser's are refused."""
+@pytest.mark.parametrize("wrong", ["signature", "hour", "browser"])
+def test_state_and_cookie_belong_together(world: World, browser: Browser, wrong: str) -> None:
+    """A forged state, an old one to the second and another browser's are refused."""
     browser.connect()
-    spoil(world, browser)
+    if wrong == "signature":
+        payload, _, signature = browser.state.partition(".")
+        browser.state = f"{payload}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
+    elif wrong == "hour":
+        world.clock.advance(LIFETIME)
+    else:
+        other = Browser(world)
+        other.connect()
+        browser.cookies = other.cookies
 
     assert (400, []) == (browser.back().status, world.shop.ledger)
 
@@ -393,28 +380,13 @@ def test_an_answer_that_the_table_did_not_take_comes_back_by_message(world: Worl
     assert ["code-1"] == world.shop.ledger
 
 
-def table_down(world: World) -> None:
-    """Let the table refuse to consume the authorization once."""
-    world.authorizations.fail_next("consume", StoreUnavailable)
-
-
-def key_down(world: World) -> None:
-    """Let KMS give no data key."""
-    world.keys.enabled = False
-
-
-def short_of_time(world: World) -> None:
-    """Leave too little of the function's life to store a response."""
-    world.seconds = 8
-
-
-@pytest.mark.parametrize("fails", [table_down, key_down, short_of_time])
-def test_what_could_not_be_stored_is_not_asked_for(
-    world: World, browser: Browser, fails: Callable[[World], None]
-) -> None:
+@pytest.mark.parametrize("wrong", ["table", "key", "time"])
+def test_what_could_not_be_stored_is_not_asked_for(world: World, browser: Browser, wrong: str) -> None:
     """Nothing is consumed and no code is presented: the same callback works later."""
     browser.connect()
-    fails(world)
+    world.keys.enabled, world.seconds = wrong != "key", 8 if wrong == "time" else 60
+    if wrong == "table":
+        world.authorizations.fail_next("consume", StoreUnavailable)
     assert (503, []) == (browser.back().status, world.shop.ledger)
     world.keys.enabled, world.seconds = True, 60
 
@@ -588,7 +560,7 @@ def test_shops_that_the_provider_will_not_name_are_not_asked_for_without_end(
     assert Status.ACTIVE is world.stored().status
 
 
-# ------------------------------------------------------------------------------------------------- results and pastes
+# ------------------------------------------------------------------------------------------------- results
 
 
 @pytest.mark.parametrize(("cookies", "status"), [((), 400), ((f"__Host-tokensync={'a' * 32}",), 404)])

@@ -218,8 +218,7 @@ def test_a_secrets_manager_that_is_down(world: World) -> None:
     """It is accepted, and published by itself later."""
     world.secrets.fail_next("create", PublishUnavailable)
     answer = accept(world)
-    world.clock.advance(3600)
-    world.settle(ticks=2)
+    world.settle(ticks=2, every=3600)
 
     assert (False, 5, Status.ACTIVE, "A1") == (*refusal(answer)[:2], world.stored().status, world.published())
 
@@ -250,10 +249,6 @@ def test_what_is_not_quarantined(world: World, status: Status, reason: str, foll
     assert (False, 1, following.format(name=OLD, app=APP)) == refusal(answer)
     assert f"it is {status}, not quarantined" in answer["error"]["message"]
     assert record == world.stored(OLD)
-
-
-def test_what_is_not_there(world: World) -> None:
-    """There is no such connection."""
     assert 3 == accept(world, ConnectionName(APP, "nobody"))["exit"]
 
 
@@ -354,11 +349,15 @@ def test_a_forced_attempt_that_was_killed(shop: World, point: str) -> None:
     assert shop.shop.ledger.count("R0") <= 2
 
 
-def test_an_answer_for_another_account_stays_out(shop: World) -> None:
-    """The secret stays byte for byte."""
+@pytest.mark.parametrize("wrong", ["account", "credentials"])
+def test_an_answer_that_says_nothing_of_the_token_changes_nothing(shop: World, wrong: str) -> None:
+    """Another account's tokens stay out, and refused credentials are the app's: the secret stays byte for byte."""
     before = current(shop)
     shop.shop.alive.add("R0")
-    shop.shop.owners["R0"] = "somebody-else"
+    if wrong == "account":
+        shop.shop.owners["R0"] = "somebody-else"
+    else:
+        shop.shop.script.append(lambda _honest: shop.shop.answer({"code": 36004003, "message": "no", "data": None}))
 
     assert accept(shop, force=True)["ok"] is False
     assert (before, Status.QUARANTINED) == (current(shop), shop.stored().status)
@@ -370,13 +369,6 @@ def test_a_paused_app_asks_nothing(shop: World) -> None:
 
     assert (False, 1, f"tokensync app show {APP}") == refusal(accept(shop, force=True))
     assert (["R0"], Status.QUARANTINED) == (shop.shop.ledger, shop.stored().status)
-
-
-def test_refused_credentials_leave_it_quarantined(shop: World) -> None:
-    """The app's own credentials say nothing of the token."""
-    shop.shop.script.append(lambda _honest: shop.shop.answer({"code": 36004003, "message": "no", "data": None}))
-
-    assert (False, Status.QUARANTINED) == (accept(shop, force=True)["ok"], shop.stored().status)
 
 
 def test_a_consumers_token_is_not_presented(shop: World) -> None:
@@ -392,7 +384,7 @@ def safe() -> tuple[Staged, World, ConnectionName]:
     stage = Staged.of(replace(OIDC, settings={**OIDC.settings, "refresh_reuse": "safe"}))
     claims = id_token(iss="https://id.example", aud="client-1", sub="u-1")
     stage.server.says("/userinfo", {"sub": "u-1"})
-    stage.server.says("/token", oidc_token(id_token=claims), *(oidc_token(access_token=one) for one in ("OB", "OC")))
+    stage.server.says("/token", oidc_token(id_token=claims), oidc_token(access_token="OB"))
     stage.connect()
     name, world = stage.name("u-1"), stage.world
 
@@ -406,23 +398,16 @@ def safe() -> tuple[Staged, World, ConnectionName]:
 
 
 def test_a_token_that_does_not_rotate_is_taken_in_again() -> None:
-    """It cannot be spent: a new access token comes with it, under a higher number."""
-    _, world, name = safe()
+    """It cannot be spent: without a response the same command asks again, and publishes under a higher number."""
+    stage, world, name = safe()
     number = world.document(name)["generation"]
+    stage.server.says("/token", NoAnswer("lost"), oidc_token(access_token="OC"))
+    assert (False, 5, f"tokensync accept {name}") == refusal(accept(world, name))
     answer = accept(world, name)
 
     assert (True, "refreshed", "OC") == (answer["ok"], answer["result"], world.published(name))
     assert number < world.document(name)["generation"]
     assert Status.ACTIVE is world.stored(name).status
-
-
-def test_a_token_that_does_not_rotate_and_got_no_answer() -> None:
-    """It stays quarantined, and the same command without force asks again."""
-    stage, world, name = safe()
-    stage.server.says("/token", NoAnswer("lost"), oidc_token(access_token="OC"))
-
-    assert (False, 5, f"tokensync accept {name}") == refusal(accept(world, name))
-    assert accept(world, name)["ok"] is True
 
 
 def never_expiring() -> tuple[Staged, World, ConnectionName]:
@@ -443,23 +428,16 @@ def never_expiring() -> tuple[Staged, World, ConnectionName]:
 
 
 def test_a_token_that_never_expires_is_verified_first() -> None:
-    """It works: it is published under a higher number, in the place of the newer one."""
-    _, world, name = never_expiring()
-    number = world.document(name)["generation"]
+    """While it is refused the newer one stays; if it works, it is published under a higher number."""
+    stage, world, name = never_expiring()
+    before, number = current(world, name), world.document(name)["generation"]
+    stage.server.says(ADS_LIST, {"code": 40105, "message": "access token is revoked", "data": {}}, advertisers("1"))
+    assert (False, 4) == refusal(accept(world, name))[:2]
+    assert (before, Status.QUARANTINED) == (current(world, name), world.stored(name).status)
     answer = accept(world, name)
 
     assert (True, "verified", "AA") == (answer["ok"], answer["result"], world.published(name))
     assert number < world.document(name)["generation"]
-
-
-def test_a_token_that_never_expires_and_works_no_more() -> None:
-    """The newer one stays with its readers."""
-    stage, world, name = never_expiring()
-    before = current(world, name)
-    stage.server.says(ADS_LIST, {"code": 40105, "message": "access token is revoked", "data": {}})
-
-    assert (False, 4) == refusal(accept(world, name))[:2]
-    assert (before, Status.QUARANTINED) == (current(world, name), world.stored(name).status)
 
 
 def unverifiable(*, ends_at: int | None = None) -> World:
