@@ -112,12 +112,11 @@ def test_wrong_credentials_pause_the_app() -> None:
     refresh(stage)
 
     assert stage.world.apps.state("oidc").paused
-    assert Status.ACTIVE is stage.world.stored(stage.name("client-1")).status
-    assert ["app.paused"] == stage.alerts()
+    assert (Status.ACTIVE, ["app.paused"]) == (stage.world.stored(stage.name("client-1")).status, stage.alerts())
 
 
 def test_wrong_credentials_at_the_first_minting_pause_the_app_too() -> None:
-    """Nothing is made, and the operator is told what the provider said."""
+    """Nothing is made, and the operator reads what the provider said."""
     stage = minted(GENERIC, {"error": "invalid_client", "error_description": "unknown client"})
     told = stage.command("mint")
 

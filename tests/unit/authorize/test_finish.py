@@ -52,7 +52,7 @@ def test_an_access_token_that_nobody_can_carry_makes_no_connection(stage: Staged
 
 
 @pytest.mark.parametrize("expires_in", ["3600", 3600.5, -1, "soon", 10**10])
-def test_an_odd_answer_is_used_and_told(stage: Staged, expires_in: object) -> None:
+def test_an_odd_answer_is_used_and_reported(stage: Staged, expires_in: object) -> None:
     """What is usable of it is used: the pair is real."""
     stage.server.says("/token", oidc_token(expires_in=expires_in))
 
@@ -108,7 +108,7 @@ def test_an_answer_outlives_its_authorization_in_the_queue(world: World) -> None
 @pytest.mark.parametrize("port", ["get", "put", "write", "lease"])
 @pytest.mark.parametrize("after_commit", [False, True])
 def test_an_answer_that_finds_no_place_comes_again(world: World, port: str, *, after_commit: bool) -> None:
-    """The table fails at any step: the message stays in the queue, and the next time its connection stands."""
+    """The table fails at any step: the message stays in the queue, and the next time its connection is made."""
     message = answered_in_a_message(world)
     world.authorizations.fail_next(port, StoreUnavailable, after_commit=after_commit)
     first = world.batches.run({"1": message.to_json()}, world.budget())
@@ -121,7 +121,7 @@ def test_an_answer_that_finds_no_place_comes_again(world: World, port: str, *, a
 
 
 def test_an_answer_that_outlived_its_authorization_replaces_nothing_in_the_queue(world: World) -> None:
-    """When it was given nobody knows: what stands is not replaced by it."""
+    """When it was given nobody knows: the connection that exists is not replaced by it."""
     message = answered_in_a_message(world)
     before = world.connections.seed(world.connected().with_authorized(authorized_at=1, authorized_by="later"))
     world.batches.run({"1": message.to_json()}, world.budget())

@@ -44,7 +44,7 @@ def test_by_default_they_are_refused_without_a_call() -> None:
 
 
 def test_an_install_connects_the_account_that_the_provider_names(world: World, browser: Browser) -> None:
-    """One exchange, one connection, a cookie, and a result page that tells of it."""
+    """One exchange, one connection, a cookie, and a result page that shows it."""
     page = browser.arrive(ARRIVAL)
 
     assert (303, f"/connect/{APP}/result") == (page.status, page.headers["location"])

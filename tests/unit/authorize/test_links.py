@@ -101,11 +101,11 @@ def test_any_text_is_refused_and_nothing_else_raised(text: str) -> None:
         SIGNER.read_invite(text, app="shop", now=NOW)
 
 
-@pytest.mark.parametrize(("now", "stands"), [(NOW + 59, True), (NOW + 60, False), (NOW + 61, False)])
-def test_a_signed_text_ends_at_its_second(now: int, stands: object) -> None:
+@pytest.mark.parametrize(("now", "good"), [(NOW + 59, True), (NOW + 60, False), (NOW + 61, False)])
+def test_a_signed_text_ends_at_its_second(now: int, good: object) -> None:
     """At the second of its expiry a text is expired."""
     text = SIGNER.invite(INVITE)
-    if stands:
+    if good:
         assert SIGNER.read_invite(text, app="shop", now=now) == INVITE
     else:
         with pytest.raises(InviteRefused, match="expired"):
@@ -131,7 +131,7 @@ def test_a_state_is_no_invite() -> None:
 
 
 def test_the_previous_key_still_verifies() -> None:
-    """After a rotation of the key, texts under the previous one stand and new ones are signed by the current."""
+    """After a rotation of the key, texts under the previous one hold and new ones are signed by the current."""
     before, after = Signer([Secret("old")]), Signer([Secret("new"), Secret("old")])
     later = Signer([Secret("newer"), Secret("new")])
 

@@ -124,7 +124,7 @@ def test_a_state_that_is_not_ours_is_refused(stage: Staged, state: str) -> None:
     assert [] == stage.server.asked
 
 
-def test_a_denial_is_told(stage: Staged) -> None:
+def test_a_denial_is_reported(stage: Staged) -> None:
     """The seller declined; there is nothing to exchange."""
     link = begun(stage)
     told = stage.command("paste", text=redirected(link["state"], "error=access_denied"))
@@ -134,7 +134,7 @@ def test_a_denial_is_told(stage: Staged) -> None:
     assert [] == stage.server.asked
 
 
-def test_an_account_that_could_not_be_asked_for_is_told_as_unfinished(stage: Staged) -> None:
+def test_an_account_that_could_not_be_asked_for_is_reported_as_unfinished(stage: Staged) -> None:
     """The code is spent and its answer stored: it is a matter of time, and of no new authorization."""
     stage.server.says("/userinfo", 500, {"sub": "u-1"})
     told = stage.command("paste", text=redirected(begun(stage)["state"]))
@@ -176,7 +176,7 @@ def test_without_pkce_a_browsers_state_a_link_and_a_bare_code_will_do() -> None:
 
 
 def test_the_operators_cookie_is_of_the_app_and_of_the_stack() -> None:
-    """It is derived from the stack's key: whoever knows names and code alone cannot make it."""
+    """It is derived from the stack's key: names and code alone do not make it."""
     ours, theirs = Signer([Secret("k" * 64)]), Signer([Secret("j" * 64)])
     made = {signer.operator(app).reveal() for signer in (ours, theirs) for app in ("a", "b")}
 

@@ -18,7 +18,7 @@ def paste(world: World, text: str, app: str = APP) -> dict[str, Any]:
 
 
 def test_the_paste_command_connects(world: World) -> None:
-    """A pasted code answers with the connection that stands."""
+    """A pasted code answers with the connection that was made."""
     assert {"ok": True, "outcome": "connected", "connection": str(NAME)} == paste(world, "code-1")
 
 

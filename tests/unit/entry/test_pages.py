@@ -58,7 +58,7 @@ class Seen(HTMLParser):
 
 
 def told(name: str, *, label: str = "Acme", provider: str = "TikTok Shop", again: str = "", back: str = "") -> Page:
-    """Return a page with all that a page may be told."""
+    """Return a page with all that a page may show."""
     return page(name, 200, label=label, provider=provider, again=again, return_url=back, missing="orders.write")
 
 
@@ -120,7 +120,7 @@ def test_the_return_button_appears_only_when_given(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["waiting", "failed", "declined"])
 def test_starting_again_is_offered_only_when_possible(name: str) -> None:
-    """Where the invite lasts there is a button, else the way to get a new one is told in words."""
+    """Where the invite lasts there is a button, else the way to get a new one is said in words."""
     assert Seen(told(name, again=AGAIN).body).links().get("again") == AGAIN
     without = Seen(told(name).body)
     assert "again" not in without.links()
@@ -139,7 +139,7 @@ def test_the_working_page_looks_again() -> None:
     assert "http-equiv" not in page("working", 200).body
 
 
-def test_what_a_page_needs_must_be_told() -> None:
+def test_what_a_page_needs_must_be_given() -> None:
     """A page without the values that it shows is a mistake of the program and not an empty page."""
     with pytest.raises(UndefinedError):
         page("connected", 200)
@@ -165,7 +165,7 @@ def test_the_policy_allows_exactly_the_pages_own_style(name: str) -> None:
 
 
 def test_every_answer_has_the_common_headers() -> None:
-    """Nothing is stored, sniffed, framed, or told to the next site, redirects included."""
+    """Nothing is stored, sniffed, framed, or passed to the next site, redirects included."""
     headers = Page(status=303, headers={"location": "/connect/shop/result"}).all_headers()
 
     assert headers["location"] == "/connect/shop/result"

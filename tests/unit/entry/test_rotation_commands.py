@@ -55,7 +55,7 @@ def test_the_refresh_command_tells_why_there_is_no_token(world: World) -> None:
     assert "36004005" in answer["error"]["message"]
 
 
-def test_a_table_that_is_down_is_told_as_try_again(world: World) -> None:
+def test_a_table_that_is_down_is_for_later(world: World) -> None:
     """An outage answers with exit code 5."""
     world.connections.fail_next("get", StoreUnavailable)
 

@@ -62,7 +62,7 @@ def test_a_slow_table_leaves_nothing_claimed_that_is_not_queued() -> None:
 
 
 def test_a_due_record_of_a_later_version_is_left_alone(world: World) -> None:
-    """A kind of record that this version does not know is told and neither claimed nor queued."""
+    """A kind of record that this version does not know is logged and neither claimed nor queued."""
     keys = [DueKey(f"app#{APP}", "verification#x", 0)]
     world.connections.due = lambda *, now: iter(keys if now else [])  # type: ignore[method-assign]
 

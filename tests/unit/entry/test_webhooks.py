@@ -362,7 +362,7 @@ def test_a_signed_body_that_nobody_can_read_is_acknowledged(world: World, body: 
 
 @pytest.mark.parametrize("at", [float("nan"), "now", True, -5, 10**30, [], {}])
 def test_an_odd_time_breaks_nothing(world: World, at: object) -> None:
-    """Whatever stands where a time should, the response is that of any other event."""
+    """Whatever is in the place of a time, the response is that of any other event."""
     assert 200 == post(world, shop_event(world, timestamp=at)).status
 
 
@@ -428,7 +428,7 @@ def test_where_no_webhook_is(world: World, app: str) -> None:
 
 
 def test_a_body_that_is_too_large(world: World) -> None:
-    """No notice is that long: it is refused before it is looked at, without a call to anyone."""
+    """No event is that long: it is refused before it is read, without a call to anyone."""
     before = world.aws_calls()
     body = b" " * (LONGEST_BODY + 1)
     assert (413, 0) == (post(world, body).status, world.aws_calls() - before)

@@ -14,7 +14,7 @@ from tokensync.refresh.result import Result
 
 @pytest.mark.usefixtures("login")
 def test_an_operator_waits_for_the_holder(world: World) -> None:
-    """A lease that stands elsewhere is waited for, and never broken."""
+    """A lease that is held elsewhere is waited for, and never broken."""
     held = world.connections.lease(LOGIN, now=world.clock.now(), until=world.clock.now() + 10, even_if_not_due=True)
     answer = ask(world, "revoke")
 
@@ -98,9 +98,7 @@ def test_rotation_and_two_operators_make_one_call(world: World) -> None:
         (Status.ORPHANED, Result.ORPHANED),
     ],
 )
-def test_a_connection_that_no_refresh_helps_is_told_and_not_touched(
-    world: World, status: Status, result: Result
-) -> None:
+def test_a_connection_that_no_refresh_helps_is_not_touched(world: World, status: Status, result: Result) -> None:
     """Without --force nothing is presented for it and its record stays as it is."""
     record = world.change(status=status, renew_at=None, refresh_at=None, next_at=None)
 

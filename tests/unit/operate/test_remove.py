@@ -177,7 +177,7 @@ def test_a_secret_that_somebody_else_deleted_stays_gone(world: World) -> None:
 
 
 def test_a_seller_who_comes_back_in_mid_removal(world: World) -> None:
-    """The new grant stands, and its secret can be read in the end: the removal gives way."""
+    """The new grant is kept, and its secret can be read in the end: the removal gives way."""
     world.failpoints.run_at("deleted", lambda: reconnect(world))
     answer = ask(world, "remove", NAME)
     world.settle(ticks=5)
@@ -186,8 +186,8 @@ def test_a_seller_who_comes_back_in_mid_removal(world: World) -> None:
     assert (Status.ACTIVE, "A1") == (world.stored().status, world.published())
 
 
-def test_a_removal_that_cannot_be_taken_back_is_told(world: World) -> None:
-    """The restoration failed: the comparison that follows finds the secret gone, and an operator is told."""
+def test_a_removal_that_cannot_be_taken_back(world: World) -> None:
+    """The restoration failed: the comparison that follows finds the secret gone, and an operator hears."""
 
     def come_back() -> None:
         reconnect(world)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_revoke_ends_it_at_the_provider_then_here(world: World, login: Login) -> None:
-    """The provider is told, the connection is disconnected and rests, and its secret says so."""
+    """The provider hears, the connection is disconnected and rests, and its secret says so."""
     answer = ask(world, "revoke")
     record = world.stored(LOGIN)
 
@@ -54,7 +54,7 @@ def test_a_newest_access_token_that_is_refused_ends_nothing(world: World, login:
 
 
 def test_a_refused_revocation_whose_renewal_fails_changes_nothing(world: World, login: Login) -> None:
-    """Nobody knows whether the refresh token lives: the connection is not told as revoked."""
+    """Nobody knows whether the refresh token lives: the connection is not called revoked."""
     login.scripted["/v2/oauth/revoke/"] = login.refused
     login.scripted["/v2/oauth/token/"] = lambda: world.shop.answer(b"", status=503)
 
