@@ -59,10 +59,10 @@ def published(stage: Staged) -> str | None:
 def test_the_first_token_is_minted_on_demand(app: App) -> None:
     """The connection is named by the client id, published, and due to be renewed."""
     stage = minted(app, answer())
-    told = stage.command("mint", label="Ours")
+    result = stage.command("mint", label="Ours")
     name = stage.name(app.client_id)
 
-    assert (True, "connected", str(name)) == (told["ok"], told["outcome"], told["connection"])
+    assert (True, "connected", str(name)) == (result["ok"], result["outcome"], result["connection"])
     assert {
         "access_token": "clt.1",
         "generation": 1,
@@ -118,12 +118,12 @@ def test_wrong_credentials_pause_the_app() -> None:
 def test_wrong_credentials_at_the_first_minting_pause_the_app_too() -> None:
     """Nothing is made, and the operator reads what the provider said."""
     stage = minted(GENERIC, {"error": "invalid_client", "error_description": "unknown client"})
-    told = stage.command("mint")
+    result = stage.command("mint")
 
-    assert (False, "failed", None) == (told["ok"], told["outcome"], told["connection"])
-    assert "invalid_client" in told["error"]["message"]
-    assert (1, "tokensync app rotate-secret oidc") == (told["exit"], told["error"]["next"])
-    assert "oidc is paused now" in told["error"]["message"]
+    assert (False, "failed", None) == (result["ok"], result["outcome"], result["connection"])
+    assert "invalid_client" in result["error"]["message"]
+    assert (1, "tokensync app rotate-secret oidc") == (result["exit"], result["error"]["next"])
+    assert "oidc is paused now" in result["error"]["message"]
     assert stage.world.apps.state("oidc").paused
     again = stage.command("mint")
     assert ("InvalidApp", "tokensync app show oidc") == (again["error"]["class"], again["error"]["next"])
@@ -212,22 +212,15 @@ def test_an_account_that_consented_is_never_given_the_apps_token() -> None:
     assert "OA-2" == world.published(name)
 
 
-def test_without_a_key_nothing_is_asked_for() -> None:
-    """The same command works later."""
+def test_what_is_not_minted() -> None:
+    """Without a key nothing is asked for; an app with a consent page has its tokens from there."""
     stage = minted(GENERIC, answer())
     stage.world.sealer.fail_next("new_key", SealingUnavailable)
+    later, never = stage.command("mint"), Staged.of(OIDC).command("mint")
 
-    told = stage.command("mint")
-
-    assert (False, 5, 0) == (told["ok"], told["exit"], stage.server.times("/token"))
-
-
-def test_others_are_not_minted() -> None:
-    """An app with a consent page has its tokens from there."""
-    told = Staged.of(OIDC).command("mint")
-
-    assert (False, "InvalidApp") == (told["ok"], told["error"]["class"])
-    assert "does not use client credentials" in told["error"]["message"]
+    assert (False, 5, 0) == (later["ok"], later["exit"], stage.server.times("/token"))
+    assert (False, "InvalidApp") == (never["ok"], never["error"]["class"])
+    assert "does not use client credentials" in never["error"]["message"]
 
 
 @pytest.mark.parametrize("app", [GENERIC, LOGIN, ESHOPBOX], ids=lambda app: app.provider)
@@ -254,10 +247,10 @@ def test_without_consent_there_is_no_way_in(app: App) -> None:
 def test_without_consent_nothing_is_pasted(app: App, command: str, asked: dict[str, str]) -> None:
     """It says why, and presents nothing."""
     stage = Staged.of(app)
-    told = stage.command(command, **asked)
+    result = stage.command(command, **asked)
 
-    assert (False, "InvalidApp") == (told["ok"], told["error"]["class"])
-    assert "imported" in told["error"]["message"] or "acts for itself" in told["error"]["message"]
+    assert (False, "InvalidApp") == (result["ok"], result["error"]["class"])
+    assert "imported" in result["error"]["message"] or "acts for itself" in result["error"]["message"]
     assert [] == stage.server.asked
 
 

@@ -187,7 +187,7 @@ def test_a_result_that_cannot_be_read_is_for_later(
     [("other=1", COOKIE), (f" {COOKIE} ",), ("__Host-tokensync=short", COOKIE), ("__Host-tokensync", COOKIE)],
 )
 def test_our_cookie_is_found_among_others(world: World, cookies: tuple[str, ...]) -> None:
-    """And what is not of our making is none."""
+    """What is not of our making is none."""
     page = world.seller_pages.connect(APP, world.invite(), cookies, base_url=world.base_url)
 
     assert (f"{COOKIE};") == page.cookies[0].partition(" ")[0]

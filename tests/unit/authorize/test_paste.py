@@ -34,10 +34,10 @@ def answering(stage: Staged) -> Staged:
 
 def begun(stage: Staged, **asked: str) -> dict[str, str]:
     """Begin by hand, and return what the consent link carries."""
-    told = stage.command("begin", **asked)
-    assert told["ok"], told
-    assert told["expires_at"] == stage.world.clock.now() + 3600
-    return {name: values[0] for name, values in parse_qs(urlsplit(told["url"]).query).items()}
+    result = stage.command("begin", **asked)
+    assert result["ok"], result
+    assert result["expires_at"] == stage.world.clock.now() + 3600
+    return {name: values[0] for name, values in parse_qs(urlsplit(result["url"]).query).items()}
 
 
 def redirected(state: str, query: str = "code=code-1") -> str:
@@ -53,10 +53,10 @@ def s256(verifier: str) -> str:
 def test_what_was_begun_by_hand_is_finished_by_hand_once(stage: Staged) -> None:
     """The verifier belongs to the challenge of the link, the redirect URI is the same, and once is enough."""
     link = begun(stage, label="Ada", redirect_uri=LOOPBACK)
-    told = stage.command("paste", text=redirected(link["state"]), redirect_uri="https://other.example")
+    result = stage.command("paste", text=redirected(link["state"]), redirect_uri="https://other.example")
     again = stage.command("paste", text=redirected(link["state"]))
 
-    assert (True, "oidc/u-1") == (told["ok"], told["connection"])
+    assert (True, "oidc/u-1") == (result["ok"], result["connection"])
     assert "AlreadyConsumed" == again["error"]["class"]
     (form,) = stage.server.forms("/token")
     assert ("S256", link["code_challenge"]) == (link["code_challenge_method"], s256(form["code_verifier"]))
@@ -80,9 +80,9 @@ def test_two_that_were_begun_have_verifiers_of_their_own(stage: Staged) -> None:
 def test_a_bare_code_is_refused_with_the_command_that_begins(stage: Staged) -> None:
     """Nobody here holds its verifier; nothing is stored or presented."""
     for text in ("code-1", f"{LOOPBACK}?code=code-1"):
-        told = stage.command("paste", text=text)
-        assert ("BeginFirst", "tokensync paste oidc --begin") == (told["error"]["class"], told["error"]["next"])
-        assert 2 == told["exit"]
+        result = stage.command("paste", text=text)
+        assert ("BeginFirst", "tokensync paste oidc --begin") == (result["error"]["class"], result["error"]["next"])
+        assert 2 == result["exit"]
     assert 0 == stage.world.authorizations.calls["put"]
     assert [] == stage.server.asked
 
@@ -90,8 +90,8 @@ def test_a_bare_code_is_refused_with_the_command_that_begins(stage: Staged) -> N
 def test_a_state_begun_in_a_browser_is_refused_and_not_consumed(stage: Staged) -> None:
     """Only that browser can finish it, and it still can."""
     stage.browser.connect()
-    told = stage.command("paste", text=redirected(stage.browser.state))
-    assert "BeginFirst" == told["error"]["class"]
+    result = stage.command("paste", text=redirected(stage.browser.state))
+    assert "BeginFirst" == result["error"]["class"]
     assert [] == stage.server.asked
 
     assert 303 == stage.browser.back().status
@@ -118,28 +118,28 @@ def test_a_state_that_is_not_ours_is_refused(stage: Staged, state: str) -> None:
     if state == "another app's":
         stage.world.apps.register(replace(OIDC, name="second"))
         state, app = link["state"], "second"
-    told = stage.command("paste", app=app, text=redirected(state))
+    result = stage.command("paste", app=app, text=redirected(state))
 
-    assert ("BadRequest", "tokensync paste --help") == (told["error"]["class"], told["error"]["next"])
+    assert ("BadRequest", "tokensync paste --help") == (result["error"]["class"], result["error"]["next"])
     assert [] == stage.server.asked
 
 
 def test_a_denial_is_reported(stage: Staged) -> None:
     """The seller declined; there is nothing to exchange."""
     link = begun(stage)
-    told = stage.command("paste", text=redirected(link["state"], "error=access_denied"))
+    result = stage.command("paste", text=redirected(link["state"], "error=access_denied"))
 
-    assert ("cancelled", 4) == (told["outcome"], told["exit"])
-    assert "access_denied" in told["error"]["message"]
+    assert ("cancelled", 4) == (result["outcome"], result["exit"])
+    assert "access_denied" in result["error"]["message"]
     assert [] == stage.server.asked
 
 
 def test_an_account_that_could_not_be_asked_for_is_reported_as_unfinished(stage: Staged) -> None:
     """The code is spent and its answer stored: it is a matter of time, and of no new authorization."""
     stage.server.says("/userinfo", 500, {"sub": "u-1"})
-    told = stage.command("paste", text=redirected(begun(stage)["state"]))
+    result = stage.command("paste", text=redirected(begun(stage)["state"]))
 
-    assert ("working", 5, "tokensync list --app oidc") == (told["outcome"], told["exit"], told["error"]["next"])
+    assert ("working", 5, "tokensync list --app oidc") == (result["outcome"], result["exit"], result["error"]["next"])
     stage.world.settle(ticks=3)
     assert "active" == stage.world.document(stage.name("u-1"))["status"]
 

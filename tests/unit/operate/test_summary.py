@@ -97,11 +97,11 @@ def test_a_summary_tells_the_last_error(record: Connection) -> None:
 def test_every_state_has_its_command(record: Connection, change: dict[str, Any], word: str, following: str) -> None:
     """The words say why, and the command is one that a shell takes, whatever the account is called."""
     name = ConnectionName("shop", "an account; it's odd")
-    told = condition(changed(record, name=name, **change))
+    seen = condition(changed(record, name=name, **change))
 
-    assert told is not None
-    assert (word, following.format(shlex.quote(str(name)))) == (told.word, told.command(name))
-    assert told.why == told.why.strip().rstrip(".")
+    assert seen is not None
+    assert (word, following.format(shlex.quote(str(name)))) == (seen.word, seen.command(name))
+    assert seen.why == seen.why.strip().rstrip(".")
 
 
 def test_a_paused_app_is_named_with_its_active_connections(record: Connection) -> None:
