@@ -18,11 +18,11 @@ from tokensync_cli.commands import (
     doctor,
     handover,
     imports,
+    one_connection,
     provider,
     recover,
     refresh,
     stack,
-    upkeep,
 )
 from tokensync_cli.commands.declare import Profile, Region, Stack, choose
 from tokensync_cli.commands.run import Run
@@ -85,7 +85,7 @@ def before(
 
 
 for part in (
-    stack, provider, apps, connect, imports, connections, refresh, upkeep, handover, doctor, recover,
+    stack, provider, apps, connect, imports, connections, refresh, one_connection, handover, doctor, recover,
 ):  # fmt: skip
     part.add_to(app)
 

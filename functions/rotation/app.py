@@ -21,7 +21,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         report = ROTATION.batches.run(messages, budget)
         ROTATION.measured(report.results)
         return {"batchItemFailures": [{"itemIdentifier": message} for message in report.again]}
-    if event.get("source") == "tokensync.refresh.schedule":
+    if event.get("source") == "tokensync.schedule":
         ticked = ROTATION.ticker.tick(budget)
         return {"due": ticked.due, "queued": ticked.queued}
     return ROTATION.commands.answer(event, budget)

@@ -39,7 +39,7 @@ class AppsContract:
         return app
 
     def test_a_registered_app(self, world: World, app: App) -> None:
-        """A registered app comes back whole, stands in the directory, and runs."""
+        """A registered app comes back whole, is in the directory, and runs."""
         assert app == world.apps.get(app.name)
         assert app.name in list(world.apps.names())
         assert AppState(name=app.name, provider="tiktok_shop") == world.apps.state(app.name)
@@ -79,7 +79,7 @@ class AppsContract:
         )
 
     def test_reading_past_a_copy(self, world: World, app: App) -> None:
-        """Asked for freshly, the registration is the one that stands now."""
+        """Asked for freshly, the registration is the present one."""
         world.apps.get(app.name)
         changed = replace(app, new_client_secret=Secret("planted-new"), api2cart_key=Secret("planted-key"))
         world.apps.update(changed)
@@ -98,9 +98,9 @@ class AppsContract:
         assert world.apps.state(app.name).paused == ""
 
     def test_pausing_tells_once(self, world: World, app: App) -> None:
-        """Of many that pause an app at once, one is told that it ran, and its reason stands."""
+        """Of many that pause an app at once, one learns that it ran, and its reason is kept."""
         results = at_once(lambda number: world.apps.pause(app.name, why=f"reason {number}", now=NOW))
-        assert [True] == [told for told in results if told]
+        assert [True] == [ran for ran in results if ran]
         state = world.apps.state(app.name)
         assert (f"reason {results.index(True)}", NOW) == (state.paused, state.paused_at)
         assert not world.apps.pause(app.name, why="later", now=NOW + 1)

@@ -33,7 +33,7 @@ def waiting(key: AuthorizationKey, **fields: object) -> Authorization:
 
 
 def place(key: AuthorizationKey) -> Key:
-    """Return where a pending authorization stands."""
+    """Return the key of an authorization."""
     return f"app#{key.app}", key.sort_key
 
 
@@ -209,7 +209,7 @@ class AuthorizationsContract:
     # --------------------------------------------------------------------------------------- write and lease
 
     def test_writing_the_answer(self, world: World, key: AuthorizationKey, answered: Authorization) -> None:
-        """The answer stands on the record, which is due when the lease of its callback ends."""
+        """The answer is on the record, which is due when the lease of its callback ends."""
         assert (b"\x00raw", NOW + 1, AuthorizationState.WORKING) == (
             answered.sealed_answer,
             answered.received_at,

@@ -82,7 +82,7 @@ def deploy(endpoint: str) -> Resources:
 
 
 class AwsWorld:
-    """See `ports.contracts.world.World`."""
+    """See `contracts.world.World`."""
 
     def __init__(self, resources: Resources) -> None:
         self.app = f"app-{uuid.uuid4().hex[:12]}"
@@ -156,7 +156,7 @@ class AwsWorld:
         self._raw.secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
 
     def versions(self, arn: str) -> dict[str, str]:
-        """Return what stands under AWSCURRENT and AWSPREVIOUS."""
+        """Return the values under AWSCURRENT and AWSPREVIOUS."""
         stages = self._raw.secrets.describe_secret(SecretId=arn)["VersionIdsToStages"]
         return {
             stage: self._raw.secrets.get_secret_value(SecretId=arn, VersionId=version)["SecretString"]
@@ -192,8 +192,8 @@ class AwsWorld:
     def buried(self) -> int:
         """Return how many there are, hidden or not."""
         counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        told = self._raw.sqs.get_queue_attributes(QueueUrl=self._dead, AttributeNames=list(counts))["Attributes"]
-        return sum(int(told[count]) for count in counts)
+        attributes = self._raw.sqs.get_queue_attributes(QueueUrl=self._dead, AttributeNames=list(counts))["Attributes"]
+        return sum(int(attributes[count]) for count in counts)
 
     def broken_dead_letters(self) -> SqsDeadLetters:
         """Return a dead-letter queue that does not exist."""

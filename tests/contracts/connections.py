@@ -47,7 +47,7 @@ def fresh(name: ConnectionName, **fields: object) -> Connection:
 
 
 def key(name: ConnectionName) -> Key:
-    """Return where a connection's record stands."""
+    """Return the key of a connection's record."""
     return f"app#{name.app}", f"connection#{name.account}"
 
 
@@ -100,7 +100,7 @@ class ConnectionsContract:
         assert full == world.connections.get(idle.name)
 
     def test_listing_is_in_order_of_account(self, world: World) -> None:
-        """Listing gives every connection of one app in order of account, whatever stands in the account's name."""
+        """A list has every connection of one app in order of account, for account names of any alphabet."""
         accounts = ["a", "a#1", "a/b", "b", "é", "日本"]
         for account in reversed(accounts):
             world.connections.take_over(fresh(ConnectionName(world.app, account)), until=SOON)
@@ -146,7 +146,7 @@ class ConnectionsContract:
             world.connections.lease(idle.name, now=NOW + 1000 * DAY, until=NOW + 1001 * DAY)
 
     def test_a_standing_lease(self, world: World, idle: Connection) -> None:
-        """A lease stands through its last second, tells until when, and falls free after it."""
+        """A lease runs through its last second, a refusal says until when, and after it the record is free."""
         world.connections.lease(idle.name, now=NOW, until=SOON)
         for asked in (NOW, SOON):
             with pytest.raises(NotLeased) as refused:
@@ -207,7 +207,7 @@ class ConnectionsContract:
         assert written == world.connections.get(idle.name)
 
     def test_writing_nothing(self, world: World, idle: Connection) -> None:
-        """A write without a difference still tells whether the fence stands."""
+        """A write without a difference still finds out whether the fence is the same."""
         assert idle == world.connections.write(idle, idle)
         world.connections.lease(idle.name, now=NOW, until=SOON)
         with pytest.raises(FenceLost):
@@ -316,7 +316,7 @@ class ConnectionsContract:
         assert taken.with_consumer(sealed_consumer=sealed) == world.connections.get(idle.name)
 
     def test_a_consumers_standing_that_changed(self, world: World, idle: Connection) -> None:
-        """Whoever marked it since is not undone; what a repeated request finds written stands."""
+        """What another wrote since is not undone; what a repeated request finds written is kept."""
         stands = world.connections.write(idle, idle.with_consumer(sealed_consumer=b"newer"))
 
         assert not world.connections.replace_standing(idle.name, seen=b"marked", sealed=b"key")
@@ -329,7 +329,7 @@ class ConnectionsContract:
         assert world.connections.get(name) is None
 
     def test_the_same_authorization_never_replaces_itself(self, world: World, name: ConnectionName) -> None:
-        """What was refreshed since stands, however late the same authorization comes again."""
+        """What was refreshed since is kept, however late the same authorization comes again."""
         taken, _ = world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
         with pytest.raises(FenceLost):
             world.connections.take_over(fresh(name, authorized_at=NOW + 5, authorized_by="a"), until=SOON)
@@ -349,7 +349,7 @@ class ConnectionsContract:
         assert gone == stood
 
     def test_taking_over_one_record_alone(self, world: World, name: ConnectionName) -> None:
-        """Where nothing may stand, or only the record that was seen, whatever else came in between stands."""
+        """If there may be no record, or only the one that was seen, any other that came in between is kept."""
         with pytest.raises(FenceLost):
             world.connections.take_over(fresh(name), until=SOON, over=1)
         assert world.connections.get(name) is None
@@ -529,7 +529,7 @@ class ConnectionsContract:
     # ------------------------------------------------------------------------------------------------ notices
 
     def test_marking_an_end(self, world: World, idle: Connection) -> None:
-        """A mark makes the connection due now, and stands in the record."""
+        """A mark makes the connection due now, and is on the record."""
         rested = world.connections.write(idle, idle.with_due(refresh_at=None, renew_at=None, next_at=None))
         assert world.connections.note_deauthorized(idle.name, at=NOW - 5, now=NOW)
         marked = rested.with_authorized(deauthorized_at=NOW - 5).with_due(refresh_at=NOW, next_at=NOW)
@@ -545,14 +545,14 @@ class ConnectionsContract:
 
     @pytest.mark.parametrize(("at", "marked"), [(NOW - 1, False), (NOW, False), (NOW + 1, True)])
     def test_an_end_before_the_grant(self, world: World, name: ConnectionName, at: int, *, marked: bool) -> None:
-        """Only an end after the authorization that stands ends it."""
+        """Only an end after the record's authorization ends it."""
         world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
         before = world.connections.get(name)
         assert marked == world.connections.note_deauthorized(name, at=at, now=NOW)
         assert marked == (before != world.connections.get(name))
 
     def test_a_takeover_clears_a_mark(self, world: World, name: ConnectionName) -> None:
-        """A new authorization stands, whatever was said of the one before."""
+        """A new authorization counts, whatever was said of the one before."""
         world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
         assert world.connections.note_deauthorized(name, at=NOW + 1, now=NOW + 1)
         taken, _ = world.connections.take_over(fresh(name, authorized_at=NOW + 2, authorized_by="b"), until=SOON)
@@ -578,7 +578,7 @@ class ConnectionsContract:
             world.connections.note_deauthorized(name, at=NOW, now=NOW)
 
     def test_finding_by_a_key(self, world: World) -> None:
-        """A connection is found by each of its keys, of any length and alphabet; the last one named stands."""
+        """A connection is found by each of its keys, of any length and alphabet; the last one named wins."""
         one, other = ConnectionName(world.app, "a"), ConnectionName(world.app, "é/b")
         keys = ["7000714532876273420", "s" * 60_000, "\ud800", ""]
         for _ in range(2):

@@ -31,7 +31,7 @@ class DeadLettersContract:
         assert sorted(bodies) == sorted(letter.body for letter in received)
 
     def test_a_deleted_letter_is_gone(self, world: World) -> None:
-        """What was deleted stands in the queue no more, and the others do."""
+        """What was deleted is in the queue no more, and the others are."""
         world.bury("one", "two")
         letters = [letter for _ in range(2) for letter in world.dead_letters.receive()]
         world.dead_letters.delete(next(letter for letter in letters if letter.body == "one"))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class InMemoryWorld:
-    """See `ports.contracts.world.World`."""
+    """See `contracts.world.World`."""
 
     def __init__(self) -> None:
         self.app = "demo"
@@ -94,7 +94,7 @@ class InMemoryWorld:
         self.secrets.destroy(arn)
 
     def versions(self, arn: str) -> dict[str, str]:
-        """Return what stands under AWSCURRENT and AWSPREVIOUS."""
+        """Return the values under AWSCURRENT and AWSPREVIOUS."""
         stored = self.secrets._found(arn)
         labels = {"AWSCURRENT": stored.current, "AWSPREVIOUS": stored.previous}
         return {label: stored.versions[version] for label, version in labels.items() if version is not None}

@@ -14,7 +14,7 @@ class OriginContract:
     """What every implementation does."""
 
     def test_a_table_that_was_never_restored(self, world: World) -> None:
-        """A table marks itself at the first look, whoever looks, and is itself from then on."""
+        """A table marks itself at the first look, and is itself from then on."""
         assert [None] * 3 == at_once(lambda _: world.origin.restored(), threads=3)
         assert world.origin.restored() is None
 
@@ -28,13 +28,13 @@ class OriginContract:
         assert world.origin.restored() is None
 
     def test_each_restored_table_is_another(self, world: World) -> None:
-        """Two tables restored from one backup are told apart."""
+        """Two tables restored from one backup differ."""
         world.origin.restored()
         first, second = world.restored(), world.restored()
         assert first.restored() != second.restored()
 
     def test_noticing_once(self, world: World) -> None:
-        """Of many that notice a restored table at once, one is told that nobody had before."""
+        """Of many that notice a restored table at once, one learns that it is the first."""
         world.origin.restored()
         origin = world.restored()
         table = origin.restored()

@@ -56,7 +56,7 @@ class World(Protocol):
     dead_letters: ports.DeadLetters
 
     def restored(self) -> ports.Origin:
-        """Restore a backup of the table as it stands into a table of its own, and return that one's origin."""
+        """Restore a backup of the table into a table of its own, and return that one's origin."""
         ...
 
     def sealer(self) -> ports.Sealer:
@@ -92,7 +92,7 @@ class World(Protocol):
         ...
 
     def versions(self, arn: str) -> dict[str, str]:
-        """Return what stands under AWSCURRENT and AWSPREVIOUS."""
+        """Return the values under AWSCURRENT and AWSPREVIOUS."""
         ...
 
     def tags(self, arn: str) -> dict[str, str]:

@@ -47,7 +47,7 @@ def set_settings(run: Run, name: AppName, pairs: Pairs) -> None:
     target = run.target()
     app = registered(target, name, fresh=True)
     changed = registration.with_settings(app, pairs, is_embedded=target.is_embedded)
-    _check_standing(target, app, changed)
+    _check_fixed(target, app, changed)
     target.apps.update(changed)
     if run.out.as_json:
         run.out.json({"app": name, "settings": changed.settings})
@@ -65,7 +65,7 @@ def set_settings(run: Run, name: AppName, pairs: Pairs) -> None:
         )
 
 
-def _check_standing(target: Target, app: App, changed: App) -> None:
+def _check_fixed(target: Target, app: App, changed: App) -> None:
     """Refuse to change whose tokens an app's are while it has connections made under the old setting.
 
     Raises:
@@ -124,7 +124,7 @@ def rotate_secret(
     target = run.target()
     app = registered(target, name, fresh=True)
     if abort or finish:
-        _end_standing(run, target, app, finish=finish)
+        _end_rotation(run, target, app, finish=finish)
         return
     app = _with_candidate(run, target, app, from_stdin=client_secret_stdin)
     proven_by = None if without_proof else _proven(run, target, app, connection=connection, keep=keep)
@@ -134,13 +134,13 @@ def rotate_secret(
 def _secret(run: Run, prompt: str, *, from_stdin: bool, option: str) -> Secret:
     if not from_stdin and not run.is_interactive():
         raise UsageFailed(
-            f"{prompt}: it is asked for on a terminal, and this is none.",
+            f"{prompt}: it is asked for on a terminal, and this is no terminal.",
             next_command=f"the same command with {option} and the secret on stdin",
         )
     return Secret(run.read_text(prompt, hidden=True, at_most=registration.LONGEST_SECRET))
 
 
-def _end_standing(run: Run, target: Target, app: App, *, finish: bool) -> None:
+def _end_rotation(run: Run, target: Target, app: App, *, finish: bool) -> None:
     """Promote or forget a new secret that is stored already."""
     if app.new_client_secret is None:
         raise CommandFailed(

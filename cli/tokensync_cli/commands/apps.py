@@ -144,7 +144,7 @@ def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_st
     app = wanted.checked(is_embedded=target.is_embedded)
     if not from_stdin and not run.is_interactive():
         raise UsageFailed(
-            "The client secret is asked for on a terminal, and this is none.",
+            "The client secret is asked for on a terminal, and this is no terminal.",
             next_command=f"{wanted.command()} --client-secret-stdin",
         )
     hosts = addresses.live_hosts(app)

@@ -16,7 +16,7 @@ from tokensync.oauth.callback import Query
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import provider_named
 from tokensync_cli.commands.declare import AppName, command
-from tokensync_cli.commands.describe import found, named, registered, summarized, word
+from tokensync_cli.commands.describe import check_runs, first_connection, found, named, registered, summarized, word
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
 from tokensync_cli.output.times import DAY, HOUR, moment, seconds_of, span
@@ -33,10 +33,6 @@ _ID_BYTES = 16
 _INSTEAD = {
     GrantType.REFRESH_TOKEN: "its connections are imported",
     GrantType.CLIENT_CREDENTIALS: "it acts for itself, so its token is minted",
-}
-_INSTEAD_COMMAND = {
-    GrantType.REFRESH_TOKEN: "tokensync import {name} --account ID",
-    GrantType.CLIENT_CREDENTIALS: "tokensync connect {name}",
 }
 
 Label = Annotated[str, typer.Option("--label", metavar="L", help="Whose account it is; the seller's pages show it.")]
@@ -88,11 +84,7 @@ def connect(
         _mint(run, target, name, label=label)
         return
     made = _invite(target, name, label=label, seconds=HOUR, connection=connection)
-    paused = target.apps.state(name).paused
-    if paused:
-        raise CommandFailed(
-            f"{name} is paused: {paused}.", next_command=f"tokensync app resume {name}", kind="AppPaused"
-        )
+    check_runs(target, name)
     url = invite_url(target.outputs.base_url, target.signer(), made)
     before = {record.name: _authorized_at(record) for record in target.connections.list(name)}
     is_open = not no_browser and run.browse(url)
@@ -182,7 +174,7 @@ def _invite(target: Target, name: str, *, label: str, seconds: int, connection: 
     if grant_type is not GrantType.AUTHORIZATION_CODE:
         raise CommandFailed(
             f"{name} has no consent page: {_INSTEAD[grant_type]}.",
-            next_command=_INSTEAD_COMMAND[grant_type].format(name=name),
+            next_command=first_connection(target, name),
             kind="NoConsent",
         )
     return Invite(

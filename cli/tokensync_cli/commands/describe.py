@@ -54,6 +54,20 @@ def registered(target: Target, text: str, *, fresh: bool = False) -> App:
         ) from None
 
 
+def check_runs(target: Target, name: str) -> None:
+    """Refuse to begin something for an app that is paused.
+
+    Raises:
+        UnknownApp: none of that name is registered.
+        CommandFailed: it is paused.
+    """
+    paused = target.apps.state(name).paused
+    if paused:
+        raise CommandFailed(
+            f"{name} is paused: {paused}.", next_command=f"tokensync app resume {name}", kind="AppPaused"
+        )
+
+
 def first_connection(target: Target, name: str) -> str:
     """Return the command that makes a connection of an app.
 
@@ -88,7 +102,7 @@ def summarized(target: Target, record: Connection, *, paused: str | None = None)
 
 
 def paused_for(target: Target, app: str) -> str:
-    """Return why an app is paused, empty where it runs or is registered no more."""
+    """Return why an app is paused, empty if it runs or is registered no more."""
     with suppress(UnknownApp):
         return target.apps.state(app).paused
     return ""

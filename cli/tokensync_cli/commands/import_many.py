@@ -8,8 +8,8 @@ from typing import Any
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName
 from tokensync.entry.exit_codes import LATER
-from tokensync_cli.commands.import_rows import Row, problem_sentence
-from tokensync_cli.output.failures import CommandFailed, failure_of
+from tokensync_cli.commands.import_rows import Row
+from tokensync_cli.output.failures import CommandFailed, failure_of, sentence
 from tokensync_cli.stack.invoke import ask_rotation
 from tokensync_cli.stack.target import Target
 
@@ -47,7 +47,7 @@ class Done:
 def foresee(target: Target, app: str, row: Row, *, replace: bool) -> Done:
     """Return what an import of the row would do, as far as that is known without doing it."""
     if row.problem:
-        return _failed(app, row, "BadRow", problem_sentence(row))
+        return _failed(app, row, "BadRow", sentence(row.problem))
     name = ConnectionName(app, row.account)
     existing = target.connections.get(name)
     if existing is None or existing.removed_at is not None or existing.status is Status.QUARANTINED:
@@ -66,7 +66,7 @@ def bring_all(target: Target, app: str, rows: list[Row], *, replace: bool, advan
 
     def bring(row: Row) -> Done:
         if row.problem:
-            return _failed(app, row, "BadRow", problem_sentence(row))
+            return _failed(app, row, "BadRow", sentence(row.problem))
         if hopeless:
             return _failed(app, row, "NotTried", f"Not tried: {hopeless}", result="not_tried")
         return _brought(target, app, row, replace=replace)

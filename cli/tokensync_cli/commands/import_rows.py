@@ -139,12 +139,7 @@ def _without_doubles(rows: list[Row]) -> list[Row]:
         for what, numbers in (("this account", accounts[row.account]), ("this token", marks[row.mark])):
             others = [str(number) for number in numbers if number != row.number]
             if others:
-                return f"{what} stands in row {', '.join(others[:5])} too"
+                return f"{what} is in row {', '.join(others[:5])} too"
         return ""
 
     return [row if row.problem else replace(row, problem=problem(row)) for row in rows]
-
-
-def problem_sentence(row: Row) -> str:
-    """Return why a row cannot be imported."""
-    return sentence(row.problem)

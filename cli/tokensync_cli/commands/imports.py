@@ -11,14 +11,13 @@ from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.operate.import_fields import ImportFields
 from tokensync_cli.commands.declare import AppName, command
-from tokensync_cli.commands.describe import word
+from tokensync_cli.commands.describe import check_runs, word
 from tokensync_cli.commands.import_many import INTERRUPTED, Done, after, bring_all, foresee
 from tokensync_cli.commands.import_rows import LARGEST_FILE, read_rows, unknown_fields
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.invoke import ask_rotation
-from tokensync_cli.stack.target import Target
 
 _LONGEST_INPUT = 65_536  # characters: two tokens of the longest kind as JSON
 _STDIN = "-"
@@ -79,16 +78,9 @@ def _named(app: str, account: str) -> ConnectionName:
         raise UsageFailed(sentence(str(error)), next_command="tokensync import --help") from None
 
 
-def _runs(target: Target, app: str) -> None:
-    """Raise if nothing can be imported for an app now."""
-    paused = target.apps.state(app_name(app)).paused
-    if paused:
-        raise CommandFailed(f"{app} is paused: {paused}.", next_command=f"tokensync app resume {app}", kind="AppPaused")
-
-
 def _one(run: Run, name: ConnectionName, *, label: str, replace: bool) -> None:
     target = run.target()
-    _runs(target, name.app)
+    check_runs(target, name.app)
     fields = _fields(run.read_text("Refresh token", hidden=True, at_most=_LONGEST_INPUT))
     if label:
         fields["label"] = label
@@ -132,7 +124,7 @@ def _many(run: Run, app: str, path: str, *, replace: bool, dry_run: bool) -> Non
     raw = _read(path, app)
     target = run.target()
     if not dry_run:
-        _runs(target, app)
+        check_runs(target, app_name(app))
     target.apps.state(app_name(app))
     rows = read_rows(raw, app=app)
     if dry_run:

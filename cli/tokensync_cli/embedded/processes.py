@@ -132,7 +132,7 @@ class Processes:
         return self.records / f"{name}.asked-to-stop"
 
     def _read(self, name: str) -> _Record | None:
-        """Return what was noted when process `name` was started, None where nothing usable was."""
+        """Return what was noted when process `name` was started, None if nothing usable was."""
         try:
             record = json.loads(self._record(name).read_text(encoding="utf-8"))
             return _Record(int(record["pid"]), str(record["started"]))

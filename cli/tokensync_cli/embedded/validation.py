@@ -13,7 +13,7 @@ _NO_AWS = "http://127.0.0.1:9"  # the discard port: a look-up that linting does 
 
 
 def validate(root: Path) -> str:
-    """Return what is wrong with the template, empty where all is well.
+    """Return what is wrong with the template, empty if all is well.
 
     Raises:
         EmbeddedStackError: SAM's environment could not be installed.

@@ -139,9 +139,9 @@ def _refused_by_aws(error: Exception) -> Failure | None:
 
     cause: BaseException | None = error
     while cause is not None:
-        told = aws_failures.explain(cause)
-        if told is not None:
-            return Failure(*told)
+        explained = aws_failures.explain(cause)
+        if explained is not None:
+            return Failure(*explained)
         cause = cause.__cause__ or cause.__context__
     return None
 

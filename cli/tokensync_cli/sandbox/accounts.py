@@ -60,7 +60,7 @@ class Accounts:
         return iter(tuple(self._accounts.values()))
 
     def find(self, provider: str, account: str) -> Account | None:
-        """Return the account, or None where there is none."""
+        """Return the account, or None if there is none."""
         return self._accounts.get((provider, account))
 
     def add(self, account: Account, mint: Mint) -> Account:

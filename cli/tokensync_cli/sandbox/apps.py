@@ -70,7 +70,7 @@ class App:
     app_key: str
     app_secret: str = field(repr=False)
     service_id: str = ""
-    """What the authorization link names in place of the app key; empty where the provider has none."""
+    """What the authorization link names in place of the app key; empty if the provider has none."""
     redirect_uri: str = ""
     name: str = ""
     settings: Settings = field(default_factory=Settings)
@@ -95,7 +95,7 @@ class Apps:
         return iter(tuple(self._apps.values()))
 
     def find(self, provider: str, app_key: str) -> App | None:
-        """Return the registration, or None where there is none."""
+        """Return the registration, or None if there is none."""
         return self._apps.get((provider, app_key))
 
     def by_service(self, provider: str, service_id: str) -> App | None:

@@ -46,7 +46,7 @@ async def serve(
         denied: the URL that a denial leads to.
         user_types: the kinds of accounts to choose from, None for all of the provider.
         timed: whether the page asks for how long.
-        scopes: what the link asks for, None where the registration says it.
+        scopes: what the link asks for, None if the registration says it.
     """
     if request.method == "POST" and crosses_sites(request):
         return message("Not from here", "This form was sent by another site.", status=403)
@@ -110,7 +110,7 @@ def _carried(name: str) -> str:
 
 
 def one(fields: dict[str, list[str]], name: str) -> str | None:
-    """Return the first value of a field, or None where it was not sent."""
+    """Return the first value of a field, or None if it was not sent."""
     values = fields.get(name)
     return values[0] if values else None
 
@@ -118,7 +118,7 @@ def one(fields: dict[str, list[str]], name: str) -> str | None:
 def _consent(
     app: App, accounts: Sequence[Account], scopes: Sequence[str], request: Request, sent: dict[str, list[str]]
 ) -> Consent | None:
-    """Return what a submitted form approves, None where it lacks something."""
+    """Return what a submitted form approves, None if it lacks something."""
     account = next((a for a in accounts if a.account == one(sent, "account")), None)
     chosen = one(sent, "duration")
     seconds = _whole(chosen) if chosen else app.settings.refresh_token_seconds

@@ -50,7 +50,7 @@ def json_object(raw: bytes) -> dict[str, Any]:
 
 
 def text_of(value: Mapping[str, Any], name: str) -> str:
-    """Return a member of a JSON object that is a string, empty where it is none."""
+    """Return a member of a JSON object that is a string, empty if it is none."""
     member = value.get(name)
     return member if isinstance(member, str) else ""
 

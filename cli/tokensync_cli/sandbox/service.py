@@ -51,7 +51,7 @@ class Endpoints:
         self.sandbox = sandbox
 
     def call(self, endpoint: str, app: str, credential: str = "", kind: Kind | None = None) -> Call:
-        """Count a request and return it as a call: `kind` is what it presents, None where the ledger keeps nothing.
+        """Count a request and return it as a call: `kind` is what it presents, None if the ledger keeps nothing.
 
         What a vendor refuses before it looks at the credential is counted all the same.
         """
@@ -68,7 +68,7 @@ class Endpoints:
 
 
 def bearer(request: Request) -> str:
-    """Return the token of an `Authorization: Bearer` header, empty where there is none (RFC 6750 section 2.1)."""
+    """Return the token of an `Authorization: Bearer` header, empty if there is none (RFC 6750 section 2.1)."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 

@@ -42,7 +42,7 @@ class Provider:
     user_type: UserType = "user"
     """The kind of an account that names none."""
     webhook: Webhook | None = None
-    """How it signs what it sends unasked; None where it sends nothing."""
+    """How it signs what it sends unasked; None if it sends nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,7 +91,7 @@ def _is_loopback(parts: SplitResult) -> bool:
 
 
 def _parts(url: str) -> SplitResult | None:
-    """Return a URL's parts, None where it is no usable URL."""
+    """Return a URL's parts, None if it is no usable URL."""
     try:
         parts = urlsplit(url)
         _ = parts.port

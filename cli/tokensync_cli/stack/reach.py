@@ -45,7 +45,7 @@ class LambdaFunctions:
         return body
 
     def _log_group(self, function: str) -> str:
-        """Return the name of a function's log group, empty where the operator may not see it."""
+        """Return the name of a function's log group, empty if the operator may not see it."""
         try:
             settings = self._client.get_function_configuration(FunctionName=function)
             return settings["LoggingConfig"]["LogGroup"]
@@ -60,7 +60,7 @@ class SecretValues:
         self._client = client
 
     def read(self, name: str) -> str | None:
-        """Return a secret's current value, None where there is none (any more)."""
+        """Return a secret's current value, None if there is none (any more)."""
         try:
             return self._client.get_secret_value(SecretId=name).get("SecretString")
         except ClientError as error:

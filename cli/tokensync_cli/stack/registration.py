@@ -194,7 +194,7 @@ def with_settings(app: App, texts: Sequence[str], *, is_embedded: bool) -> App:
 
 
 def first_fixed(app: App, changed: App) -> str:
-    """Return the first setting that differs and says whose tokens the app's are; empty where none does."""
+    """Return the first setting that differs and says whose tokens the app's are; empty if none does."""
     provider = provider_named(app.provider)
     return next((key for key in _FIXED if provider.setting(app, key) != provider.setting(changed, key)), "")
 
@@ -216,7 +216,7 @@ def _settings(texts: Sequence[str], provider: Provider) -> dict[str, str]:
 
 
 def _allowed(key: str, provider: Provider) -> tuple[str, ...] | None:
-    """Return the values that a setting may have, empty where any text will do; None where there is no such setting."""
+    """Return the values that a setting may have, empty if any text will do; None if there is no such setting."""
     if key in provider.settings and not key.endswith("."):
         return provider.settings[key]
     prefix, dot, name = key.partition(".")

@@ -149,7 +149,7 @@ class Secrets(Protocol):
     """The secrets that workloads read."""
 
     def read(self, name: str) -> str | None:
-        """Return a secret's current value, None where there is none."""
+        """Return a secret's current value, None if there is none."""
 
 
 class Queues(Protocol):

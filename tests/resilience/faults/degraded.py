@@ -37,7 +37,7 @@ _BATCH = 10
 # which the first three are its lease, its grant's data key, and SENT. KMS is asked for nothing after that.
 _BEGINS, _BEGINS_WITH_KMS = 4.5, 2.6
 _LOOK = 0.005
-_TICK = {"source": "tokensync.refresh.schedule"}
+_TICK = {"source": "tokensync.schedule"}
 
 # How a service fares: by mode, what meets a request of it.
 _MODES: Mapping[str, Mapping[str, Any]] = {

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from stack import PAST_ANY_LEASE, Sandbox, Stack
-from tokensync.domain.app import App
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName, token_secret_name
-from tokensync.domain.secret import Secret
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 SHOP, LOGIN, ADS = "operated-shop", "operated-login", "operated-ads"
 
@@ -54,22 +48,11 @@ def operator(stack: Stack) -> Operator:
     return Operator(stack, stack.add_app(SHOP, access_token_seconds=36_000))
 
 
-def other_app(operator: Operator, name: str, provider: str, paths: Mapping[str, str]) -> str:
+def other_app(operator: Operator, name: str, provider: str) -> str:
     """Register an app of another provider at the sandbox and here; return its client id."""
-    key, secret = f"key-{secrets.token_hex(4)}", f"CANARY-{secrets.token_hex(8)}"
-    operator.shop.call("POST", "apps", provider=provider, app_key=key, app_secret=secret, name=name)
-    url = f"{operator.shop.url}/{provider}"
-    operator.stack.apps.register(
-        App(
-            name=name,
-            provider=provider,
-            client_id=key,
-            client_secret=Secret(secret),
-            scopes=("user.info.basic",) if provider == "tiktok_login" else (),
-            endpoints={endpoint: f"{url}{path}" for endpoint, path in paths.items()},
-        )
-    )
-    return key
+    code, told, stderr = operator.stack.command("app", "add", name, "--provider", provider, "--sandbox")
+    assert code == 0, stderr
+    return str(told["client_id"])
 
 
 def account(operator: Operator, provider: str) -> str:
@@ -80,13 +63,7 @@ def account(operator: Operator, provider: str) -> str:
 
 def test_a_life_from_import_to_removal(operator: Operator) -> None:
     """A refresh token is proved, its account verified, then revoked at the provider and removed here."""
-    paths = {
-        "authorize": "/v2/auth/authorize/",
-        "token": "/v2/oauth/token/",
-        "revoke": "/v2/oauth/revoke/",
-        "api": "",
-    }
-    key = other_app(operator, LOGIN, "tiktok_login", paths)
+    key = other_app(operator, LOGIN, "tiktok_login")
     name = ConnectionName(LOGIN, account(operator, "tiktok_login"))
     pair = operator.brought("tiktok_login", key, name.account, scopes=["user.info.basic"])
     imported = operator.ask("import", name, refresh_token=pair["refresh_token"])
@@ -114,12 +91,7 @@ def test_a_life_from_import_to_removal(operator: Operator) -> None:
 
 def test_a_token_that_never_expires_is_imported_by_a_verification(operator: Operator) -> None:
     """An access token alone is proved by the provider's account call."""
-    paths = {
-        "token": "/open_api/v1.3/oauth2/access_token/",
-        "revoke": "/open_api/v1.3/oauth2/revoke_token/",
-        "verify": "/open_api/v1.3/oauth2/advertiser/get/",
-    }
-    key = other_app(operator, ADS, "tiktok_ads", paths)
+    key = other_app(operator, ADS, "tiktok_ads")
     name = ConnectionName(ADS, account(operator, "tiktok_ads"))
     pair = operator.brought("tiktok_ads", key, name.account)
     imported = operator.ask("import", name, access_token=pair["access_token"])

@@ -11,18 +11,14 @@ LIMITS = Limits(provider=10, storing=5, lease_margin=7)
 
 
 @pytest.mark.parametrize(("seconds", "allowed"), [(15, True), (14.9, False), (0, False), (-1, False)])
-def test_a_request_and_the_storing_of_its_response_must_fit(seconds: float, *, allowed: bool) -> None:
-    """Exactly enough is enough."""
-    assert Budget(FakeClock(), seconds).allows(LIMITS) is allowed
-
-
-def test_time_passes() -> None:
-    """What fitted a moment ago may not fit now."""
+@pytest.mark.parametrize("passed", [0, 2])
+def test_a_request_and_the_storing_of_its_response_must_fit(seconds: float, passed: int, *, allowed: bool) -> None:
+    """Exactly enough of what is left is enough."""
     clock = FakeClock()
-    budget = Budget(clock, 16)
-    clock.advance(2)
+    budget = Budget(clock, seconds + passed)
+    clock.advance(passed)
 
-    assert not budget.allows(LIMITS)
+    assert budget.allows(LIMITS) is allowed
 
 
 @pytest.mark.parametrize(("seconds", "lasts"), [(60, 67), (59.2, 67), (0, 7)])

@@ -45,11 +45,6 @@ def carrier(request: pytest.FixtureRequest, grant: Grant, app: App) -> object:
     return carriers[request.param]
 
 
-def test_reveal_alone_gives_the_text_back() -> None:
-    """A secret's text comes out through `reveal`."""
-    assert Secret(CANARY).reveal() == CANARY
-
-
 @pytest.mark.parametrize(
     "shown",
     [
@@ -100,35 +95,21 @@ def test_nothing_that_carries_a_secret_is_json(carrier: object) -> None:
 
 
 def test_a_secret_is_not_copied_deeply() -> None:
-    """A deep copy, as dataclasses.asdict makes it, is refused."""
+    """A deep copy, as dataclasses.asdict makes it, is refused; no dump finds attributes to print."""
     with pytest.raises(TypeError, match="a Secret is never pickled"):
         copy.deepcopy(Secret(CANARY))
-
-
-def test_a_secret_has_no_dictionary() -> None:
-    """Neither `vars` nor a debugger's generic dump finds attributes to print."""
     assert not hasattr(Secret(CANARY), "__dict__")
     assert not hasattr(NeverPickled(), "__dict__")
 
 
 @pytest.mark.parametrize("text", ["a", "", "ä", "\ud800", "a" * 100_000])
 def test_secrets_are_equal_by_their_text(text: str) -> None:
-    """Two secrets of the same text are equal and hash alike, whatever characters they hold."""
-    assert Secret(text) == Secret(text)
-    assert hash(Secret(text)) == hash(Secret(text))
+    """Two secrets of the same text are equal and hash alike; none equals its text; only an empty one is false."""
+    assert (Secret(text), hash(Secret(text))) == (Secret(text), hash(Secret(text)))
     assert Secret(text) != Secret(text + "x")
-
-
-def test_a_secret_equals_no_text() -> None:
-    """A secret is not its text: comparing the two is never true by accident."""
-    assert Secret(CANARY) != CANARY
-    assert hash(Secret(CANARY)) != hash(CANARY)
-
-
-def test_an_empty_secret_is_false() -> None:
-    """Only an empty secret is false."""
-    assert bool(Secret("x"))
-    assert not Secret("")
+    assert Secret(text) != text
+    assert hash(Secret(text)) != hash(text)
+    assert (text, bool(text)) == (Secret(text).reveal(), bool(Secret(text)))
 
 
 def test_a_request_prints_as_its_address() -> None:

@@ -25,21 +25,16 @@ WORKS = [
 
 @pytest.mark.parametrize("work", WORKS)
 def test_a_message_reads_back_the_same(work: Work) -> None:
-    """What is sent to the queue is what comes out of it."""
-    assert Work.from_json(work.to_json()) == work
-
-
-def test_a_message_names_its_app() -> None:
-    """The app of a message is that of its connection or authorization."""
-    assert [work.app for work in WORKS] == ["shop"] * len(WORKS)
-    with pytest.raises(BadRequest):
-        _ = Work().app
+    """What is sent to the queue is what comes out of it, and its app is that of its connection or authorization."""
+    assert (work, "shop") == (Work.from_json(work.to_json()), work.app)
 
 
 def test_a_message_carries_a_name_and_nothing_else() -> None:
-    """A plain message holds the connection's name in clear, and no other field."""
+    """A plain message holds the connection's name in clear, and no other field; without one it has no app."""
     assert json.loads(Work(connection=NAME).to_json()) == {"connection": "shop/a/b#c"}
     assert json.loads(Work(authorization=KEY).to_json()) == {"app": "shop", "pending": KEY.sort_key}
+    with pytest.raises(BadRequest):
+        _ = Work().app
 
 
 NOT_OURS = [
@@ -77,20 +72,13 @@ def test_a_message_that_is_not_ours_is_refused(text: str) -> None:
         Work.from_json(text)
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    st.dictionaries(
-        st.sampled_from(["connection", "app", "pending", "compare", "answer", "fence"]),
-        st.one_of(
-            st.none(),
-            st.booleans(),
-            st.integers(),
-            st.floats(),
-            st.text(max_size=8),
-            st.lists(st.integers(), max_size=2),
-        ),
-    )
+JSON = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.lists(st.integers(), max_size=2)
 )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(["connection", "app", "pending", "compare", "answer", "fence"]), JSON))
 @example({"connection": "shop/\ud800"})
 def test_no_message_raises_anything_else(body: dict[str, object]) -> None:
     """A message is read, or refused as bad, whatever JSON it is."""
@@ -101,14 +89,10 @@ def test_no_message_raises_anything_else(body: dict[str, object]) -> None:
     assert (work.connection is None) != (work.authorization is None)
 
 
-def test_a_due_key_of_a_connection_asks_for_a_refresh() -> None:
-    """The index's key of a connection becomes a message of its name, hashes in the account included."""
-    assert DueKey("app#shop", "connection#a/b#c", 5).work() == Work(connection=NAME)
-
-
-def test_a_due_key_of_an_authorization_asks_to_finish_it() -> None:
-    """The index's key of an answered authorization becomes a message of that key."""
-    assert DueKey("app#shop", KEY.sort_key, 5).work() == Work(authorization=KEY)
+def test_a_due_key_asks_for_its_work() -> None:
+    """The index's key of a connection, hashes in the account included, or of an authorization becomes a message."""
+    assert Work(connection=NAME) == DueKey("app#shop", "connection#a/b#c", 5).work()
+    assert Work(authorization=KEY) == DueKey("app#shop", KEY.sort_key, 5).work()
 
 
 @pytest.mark.parametrize("sort_key", ["webhook#1", "connection", "", "aside#account#3"])

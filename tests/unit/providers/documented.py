@@ -9,6 +9,8 @@ import base64
 import hashlib
 import hmac
 
+import pytest
+from rows import row
 from samples import FORM, JSON, NOW, REDIRECT, Sample, app_of, json_request
 
 from tokensync.domain.messages import AccountReply, Issued, Request
@@ -346,3 +348,9 @@ def _oauth2() -> Sample:
 
 
 SAMPLES = {sample.app.provider: sample for sample in (_shop(), _login(), _ads(), _accounts(), _eshopbox(), _oauth2())}
+
+
+def each(**rows: tuple[str, ...]) -> pytest.MarkDecorator:
+    """Return the mark of a test that runs for each provider's sample in turn, and holds these rows of a provider's."""
+    samples = [pytest.param(SAMPLES[name], id=name, marks=row(*rows.get(name, ()))) for name in sorted(SAMPLES)]
+    return pytest.mark.parametrize("sample", samples)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from samples import answer
 
 from tokensync.domain.app import App
 from tokensync.domain.messages import Failure, FailureClass, ProviderResponse
@@ -23,29 +23,19 @@ CART = CONSUMERS["api2cart"]
 NAME = ConnectionName("shop", "account-1")
 
 
-@pytest.fixture
-def shop() -> App:
-    """An app that hands its pairs to API2Cart."""
-    return App(
-        name="shop",
-        provider="tiktok_shop",
-        client_id="29a39d",
-        client_secret=Secret("e59&819cc"),
-        api2cart_key=Secret("key-1"),
-        settings={"push": "api2cart"},
-    )
+SHOP = App(
+    name="shop",
+    provider="tiktok_shop",
+    client_id="29a39d",
+    client_secret=Secret("e59&819cc"),
+    api2cart_key=Secret("key-1"),
+    settings={"push": "api2cart"},
+)
 
 
-def answered(body: object, *, status: int = 200, **headers: str) -> ProviderResponse:
-    """Return an answer."""
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return ProviderResponse(status=status, headers=named, body=raw, received_at=1_700_000_000)
-
-
-def test_a_store_is_added_by_a_post_with_everything_in_the_body(shop: App, grant: Grant) -> None:
+def test_a_store_is_added_by_a_post_with_everything_in_the_body(grant: Grant) -> None:
     """The key of the account stands in its header, and the URL holds no secret."""
-    request = CART.add(shop, CART.endpoint(shop), grant, NAME)
+    request = CART.add(SHOP, CART.endpoint(SHOP), grant, NAME)
 
     assert ("POST", "https://api.api2cart.com/v1.1/account.cart.add.json") == (request.method, request.url)
     assert {"x-api-key": "key-1", "content-type": "application/json"} == request.headers
@@ -56,9 +46,9 @@ def test_a_store_is_added_by_a_post_with_everything_in_the_body(shop: App, grant
     ) == request.body
 
 
-def test_an_update_is_a_put_with_everything_in_the_query(shop: App, grant: Grant) -> None:
+def test_an_update_is_a_put_with_everything_in_the_query(grant: Grant) -> None:
     """Both keys stand in headers, and the body is empty."""
-    request = CART.update(shop, CART.endpoint(shop), grant, "store-1")
+    request = CART.update(SHOP, CART.endpoint(SHOP), grant, "store-1")
 
     assert "PUT" == request.method
     assert (
@@ -70,27 +60,21 @@ def test_an_update_is_a_put_with_everything_in_the_query(shop: App, grant: Grant
     assert b"" == request.body
 
 
-def test_a_request_prints_as_its_address(shop: App, grant: Grant) -> None:
-    """No token stands in what a log or a traceback shows of it."""
-    request = CART.update(shop, CART.endpoint(shop), grant, "store-1")
-
+def test_a_request_prints_as_its_address(grant: Grant) -> None:
+    """No token is in what a log or a traceback shows of it; an embedded stack's endpoint `push` is the base URL."""
+    request = CART.update(SHOP, CART.endpoint(SHOP), grant, "store-1")
     assert "Request(PUT api.api2cart.com/v1.1/account.config.update.json)" == repr(request)
 
-
-def test_an_app_of_the_embedded_stack_names_another_address(shop: App, grant: Grant) -> None:
-    """The endpoint `push` stands for the base URL."""
-    local = replace(shop, endpoints={"push": "http://localhost:4001/api2cart/v1.1"})
-
-    request = CART.add(local, CART.endpoint(local), grant, NAME)
-
-    assert "http://localhost:4001/api2cart/v1.1/account.cart.add.json" == request.url
+    local = replace(SHOP, endpoints={"push": "http://localhost:4001/api2cart/v1.1"})
+    url = CART.add(local, CART.endpoint(local), grant, NAME).url
+    assert "http://localhost:4001/api2cart/v1.1/account.cart.add.json" == url
 
 
 def test_success_is_200_and_zero() -> None:
     """Only both together are a success."""
     reply = {"return_code": 0, "return_message": "", "result": {"store_key": "s1"}}
 
-    assert reply == read_consumer(CART, answered(reply))
+    assert reply == read_consumer(CART, answer(reply))
     assert "s1" == CART.read_key(reply)
 
 
@@ -108,58 +92,49 @@ def test_success_is_200_and_zero() -> None:
 @pytest.mark.parametrize("status", [200, 400])
 def test_each_return_code_has_a_class(code: int | str, kind: FailureClass, status: int) -> None:
     """The HTTP status of an error is not documented, so the number alone counts."""
-    read = read_consumer(CART, answered({"return_code": code, "return_message": "no"}, status=status))
+    read = read_consumer(CART, answer({"return_code": code, "return_message": "no"}, status))
 
     assert Failure(kind=kind, code=str(code), message="no") == read
 
 
-@pytest.mark.parametrize("code", [None, True, False, [], {}, "", 0.5])
-def test_what_is_no_zero_is_no_success(code: object) -> None:
-    """Zero alone is the number of a success; nothing else stands for it."""
-    read = read_consumer(CART, answered({"return_code": code}))
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        *((code, 200, FailureClass.UNKNOWN) for code in (None, True, False, [], {}, "", 0.5)),
+        (0, 500, FailureClass.AMBIGUOUS),
+    ],
+)
+def test_what_is_no_zero_in_a_200_is_no_success(code: object, status: int, kind: FailureClass) -> None:
+    """Both conditions have to hold; nothing else is the number of a success."""
+    read = read_consumer(CART, answer({"return_code": code}, status))
 
     assert isinstance(read, Failure)
-    assert (FailureClass.UNKNOWN, "http_200") == (read.kind, read.code)
-
-
-def test_zero_outside_a_200_is_no_success() -> None:
-    """Both conditions have to hold."""
-    read = read_consumer(CART, answered({"return_code": 0}, status=500))
-
-    assert isinstance(read, Failure)
-    assert (FailureClass.AMBIGUOUS, "http_500") == (read.kind, read.code)
+    assert (kind, f"http_{status}") == (read.kind, read.code)
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("response", "kind"),
     [
-        (answered(b"<html>"), FailureClass.AMBIGUOUS),
-        (answered(b"", status=502), FailureClass.AMBIGUOUS),
-        (answered(b"nothing", status=404), FailureClass.UNKNOWN),
-        (replace(answered({"return_code": 0}), complete=False), FailureClass.AMBIGUOUS),
+        (answer(b"<html>"), FailureClass.AMBIGUOUS),
+        (answer(b"", 502), FailureClass.AMBIGUOUS),
+        (answer(b"nothing", 404), FailureClass.UNKNOWN),
+        (replace(answer({"return_code": 0}), complete=False), FailureClass.AMBIGUOUS),
     ],
 )
-def test_what_cannot_be_read_may_have_been_done(answer: ProviderResponse, kind: FailureClass) -> None:
+def test_what_cannot_be_read_may_have_been_done(response: ProviderResponse, kind: FailureClass) -> None:
     """A success or a server's error without a readable body leaves open what was done."""
-    read = read_consumer(CART, answer)
+    read = read_consumer(CART, response)
 
     assert isinstance(read, Failure)
     assert kind == read.kind
 
 
-def test_throttling_says_when_to_come_again() -> None:
-    """429 and 503 are not processed, and Retry-After is honoured."""
-    read = read_consumer(CART, answered({}, status=429, retry_after="7"))
-
-    assert Failure(kind=FailureClass.BUSY, code="http_429", retry_after=7) == read
-
-
-def test_its_words_are_masked() -> None:
-    """Should it repeat a token, nobody reads it."""
+def test_what_a_refusal_says() -> None:
+    """429 and 503 are not processed, and Retry-After is honoured; should it repeat a token, nobody reads it."""
+    busy = read_consumer(CART, answer({}, 429, retry_after="7"))
+    assert Failure(kind=FailureClass.BUSY, code="http_429", retry_after=7) == busy
     body = {"return_code": 9, "return_message": "bad token canary-access"}
-
-    read = read_consumer(CART, answered(body), secrets=[Secret("canary-access")])
-
+    read = read_consumer(CART, answer(body), secrets=[Secret("canary-access")])
     assert isinstance(read, Failure)
     assert "bad token ***" == read.message
 

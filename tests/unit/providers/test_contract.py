@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from documented import SAMPLES
-from rows import FIVE, case
+from rows import FIVE, case, row
 
 import tokensync.providers
 from tokensync.domain.app import ENDPOINT_KEYS, App
@@ -71,39 +71,49 @@ def test_an_unknown_provider_is_refused(name: str) -> None:
         provider_named(name)
 
 
-def test_names_and_pages_are_in_order(provider: Provider) -> None:
-    """A provider has a plain name, a title for people, and its vendor's page."""
+def test_a_providers_data_is_in_order(provider: Provider) -> None:
+    """A plain name, a title, the vendor's page; each URL is https on a listed host; each value is there once."""
     assert re.fullmatch(r"[a-z][a-z0-9_]*", provider.name)
     assert provider.title.strip() == provider.title != ""
     assert provider.docs.startswith("https://")
-
-
-def test_endpoints_are_https_on_the_providers_hosts(provider: Provider) -> None:
-    """Every URL has a known key, is https, and lies on a host that the provider lists."""
     for urls in (provider.endpoints, *provider.regions.values()):
         assert set(urls) <= set(ENDPOINT_KEYS)
         for url in urls.values():
             parts = urlsplit(url)
-            assert (parts.scheme, parts.port, parts.username, parts.fragment) == ("https", None, None, "")
+            assert ("https", None, None, "") == (parts.scheme, parts.port, parts.username, parts.fragment)
             assert provider.hosts is not None
             assert parts.hostname in provider.hosts
     assert ("token" in provider.endpoints) == (provider.hosts is not None)
-
-
-def test_requirements_name_fields_of_an_app(provider: Provider) -> None:
-    """What an app must state is a field that an app has."""
     assert set(provider.required) <= {field.name for field in fields(App)}
-
-
-def test_settings_have_distinct_values(provider: Provider) -> None:
-    """Each option lists its allowed values once."""
-    for values in provider.settings.values():
-        assert len(values) == len(set(values))
-
-
-def test_a_grace_has_seconds(provider: Provider) -> None:
-    """Only a provider with a grace declares how long it lasts."""
+    assert all(len(values) == len(set(values)) for values in provider.settings.values())
     assert (provider.refresh_reuse is RefreshReuse.GRACE) == (provider.grace_seconds > 0)
+
+
+HOSTS = {
+    "tiktok_login": {"www.tiktok.com", "open.tiktokapis.com"},
+    "tiktok_ads": {"business-api.tiktok.com", "sandbox-ads.tiktok.com"},
+    "tiktok_accounts": {"www.tiktok.com", "business-api.tiktok.com"},
+    "eshopbox": {"auth.myeshopbox.com"},
+    "oauth2": None,
+    "tiktok_shop": {
+        "services.tiktokshop.com",
+        "services.us.tiktokshop.com",
+        "services.tiktokshops.us",
+        "partner.tiktokshop.com",
+        "shop.tiktok.com",
+        "auth.tiktok-shops.com",
+        "auth-sandbox.tiktok-shops.com",
+        "open-api.tiktokglobalshop.com",
+    },
+}
+
+
+@row("2 hosts exactly these", "2 token calls: sandbox by configuration", "4.1 sandbox host")
+@pytest.mark.parametrize("name", HOSTS)
+def test_the_hosts_are_exactly_the_vendors(name: str) -> None:
+    """No other host may be named by an app; a vendor's sandbox is one of them, and nobody's default."""
+    assert HOSTS[name] == PROVIDERS[name].hosts
+    assert not any("sandbox" in url for url in PROVIDERS[name].endpoints.values())
 
 
 def test_a_consent_page_goes_with_the_code(sample: Sample) -> None:
@@ -113,17 +123,10 @@ def test_a_consent_page_goes_with_the_code(sample: Sample) -> None:
     assert sample.provider.has_endpoint(sample.app, "authorize") == by_code == (sample.authorize is not None)
 
 
-def test_failure_texts_can_match(provider: Provider) -> None:
-    """Messages are compared in lower case: a text with a capital would never be found."""
-    call = provider.account_call
-    for text, _ in (*provider.failure_texts, *(() if call is None else call.failure_texts)):
-        assert text == text.lower().strip() != ""
-
-
 def test_no_text_calls_a_connection_dead(provider: Provider) -> None:
-    """Only a documented code refuses a token, as a message may be reworded on any day; a text may refuse a code."""
-    refusing = {text for text, kind in provider.failure_texts if kind is FailureClass.REFUSED}
+    """Texts are compared in lower case; one may refuse a code and never a token, as it may be reworded on any day."""
     call = provider.account_call
-
-    assert refusing <= {"auth_code expired or invalid"}
+    texts = (*provider.failure_texts, *(() if call is None else call.failure_texts))
+    assert all(text == text.lower().strip() != "" for text, _ in texts)
+    assert {text for text, kind in texts if kind is FailureClass.REFUSED} <= {"auth_code expired or invalid"}
     assert call is None or FailureClass.REFUSED not in {kind for _, kind in call.failure_texts}

@@ -1,27 +1,25 @@
-"""Answers that were kept aside: each is concluded once, and a token that came late still counts."""
+"""Answers that were kept aside or in a message: each is concluded once, a late token still counts, an end stays one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fakes.world import APP, NAME, World, killed
+from fakes.troubles import alerts, answers, ask, carted, dropped, fleet, kill, state, unplaced, work_on
+from fakes.world import NAME, WEEK, World
+from fault_rows import fault
 from tokensync.domain.connection import Status
-from tokensync.domain.errors import NoAnswer, StoreUnavailable
-from tokensync.domain.names import ConnectionName
+from tokensync.domain.errors import StoreUnavailable
+from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
-    from tokensync.domain.messages import ProviderResponse
+    from fakes.cart import ScriptedCart
+    from tokensync.domain.names import ConnectionName
     from tokensync.domain.work import Work
 
-
-@pytest.fixture
-def world() -> World:
-    """A stack with one connection whose refresh is due."""
-    made = World()
-    made.connected()
-    return made
+REFRESHED = (Status.ACTIVE, "A1", ["R0"])
 
 
 def kept_aside(world: World) -> None:
@@ -31,77 +29,58 @@ def kept_aside(world: World) -> None:
     world.after_lease()
 
 
-def kept_in_a_message(world: World) -> Work:
-    """Let the next answer find a place in the queue alone, and the lease of its attempt end."""
-
-    def down() -> None:
-        world.connections.fail_next("write", StoreUnavailable)
-        world.connections.fail_next("set_aside", StoreUnavailable)
-
-    world.failpoints.run_at("answered", down)
-    world.run()
-    (message,) = world.queue.drain()
-    world.after_lease()
-    return message
-
-
-def test_a_throttled_answer_that_was_kept_postpones_once(world: World) -> None:
-    """429 beside a table that is down: concluded once, and the token is presented again as it allows."""
-    world.shop.script.append(lambda _honest: world.shop.answer({}, status=429))
-    kept_aside(world)
-    world.settle(ticks=20, every=300)
-
-    assert (Status.ACTIVE, "A1") == (world.stored().status, world.document()["access_token"])
-
-
-def test_an_unreadable_answer_that_was_kept_holds_once(world: World) -> None:
-    """It is ambiguous as ever, and the last attempt is made when its time comes."""
-    world.shop.script.append(lambda _honest: world.shop.answer(b"<html>"))
+@pytest.mark.parametrize("how", [{"body": {}, "status": 429}, {"body": b"<html>"}], ids=["throttled", "unreadable"])
+def test_an_answer_without_tokens_that_was_kept_is_concluded_once(world: World, how: dict[str, Any]) -> None:
+    """429 postpones, what cannot be read holds; the token is presented again as it allows."""
+    world.shop.script.append(answers(world, **how))
     kept_aside(world)
     world.settle(ticks=100, every=3600)
 
-    assert (Status.ACTIVE, "A1") == (world.stored().status, world.document()["access_token"])
+    assert REFRESHED == state(world)
 
 
 def test_a_refusal_that_was_kept_is_parked_once(world: World) -> None:
     """In an app large enough for a breaker the refusal counts when the window has closed, and not never."""
-    for index in range(20):
-        world.connected(ConnectionName(APP, f"seller-{index:02}"), refresh_token=f"F{index}")
+    fleet(world, 20)
     world.shop.alive.discard("R0")
     kept_aside(world)
     world.settle(ticks=20, every=300)
 
     assert Status.REAUTHORIZE is world.stored().status
-    assert 1 == [alert.kind for alert in world.alerts.told].count("connection.reauthorize")
+    assert 1 == alerts(world).count("connection.reauthorize")
+
+
+def test_a_kept_answer_outlives_the_death_of_its_holder(world: World) -> None:
+    """The worker that found it aside is killed after it had its place: the next holder publishes it."""
+    kept_aside(world)
+    kill(world, "published")
+    world.run()
+
+    assert REFRESHED == state(world)
 
 
 def test_an_answer_that_comes_after_the_last_attempt_still_counts(world: World) -> None:
     """Held, presented again by an operator and refused: then the message with the first answer arrives."""
-    message = kept_in_a_message(world)
+    message = unplaced(world)
     world.run()
     world.on_demand.refresh(NAME, world.budget(), force=True)
     assert Status.REAUTHORIZE is world.stored().status
     world.worker.run(message, world.session(), world.budget())
 
-    assert (Status.ACTIVE, "A1") == (world.stored().status, world.document()["access_token"])
-    assert ["R0", "R0"] == world.shop.ledger
+    assert (Status.ACTIVE, "A1", ["R0", "R0"]) == state(world)
     assert world.stored().attempt is None
 
 
 def test_an_answer_that_meets_a_holder_who_did_not_see_it_comes_again(world: World) -> None:
     """Its message arrives as another worker, who found none, concludes that there is none: it recovers all the same."""
-    message = kept_in_a_message(world)
+    message = unplaced(world)
     met = []
-
-    def arrives() -> None:
-        met.append(world.worker.run(message, world.session(), world.budget()))
-
     aside = world.connections.aside
 
     def looked_for(name: ConnectionName, *, fence: int) -> bytes | None:
         found = aside(name, fence=fence)
         if not met:
-            arrives()
+            met.append(world.worker.run(message, world.session(), world.budget()))
         return found
 
     world.connections.aside = looked_for  # type: ignore[method-assign]
@@ -109,20 +88,15 @@ def test_an_answer_that_meets_a_holder_who_did_not_see_it_comes_again(world: Wor
     assert (Status.HELD, True) == (world.stored().status, met[0].again)
     world.worker.run(message, world.session(), world.budget())
 
-    assert (Status.ACTIVE, "A1", ["R0"]) == (world.stored().status, world.document()["access_token"], world.shop.ledger)
+    assert REFRESHED == state(world)
 
 
 def test_a_late_answer_without_tokens_says_nothing_of_a_later_attempt(world: World) -> None:
     """The first attempt was throttled, the forced one's answer was lost: the late 429 allows no third."""
-    world.shop.script.append(lambda _honest: world.shop.answer({}, status=429))
-    message = kept_in_a_message(world)
+    world.shop.script.append(answers(world, {}, status=429))
+    message = unplaced(world)
     world.run()
-
-    def dropped(honest: object) -> ProviderResponse:
-        honest()  # type: ignore[operator]
-        raise NoAnswer("lost")
-
-    world.shop.script.append(dropped)  # type: ignore[arg-type]
+    world.shop.script.append(dropped)
     world.on_demand.refresh(NAME, world.budget(), force=True)
     world.worker.run(message, world.session(), world.budget())
     world.settle(ticks=50, every=86_400)
@@ -131,14 +105,81 @@ def test_a_late_answer_without_tokens_says_nothing_of_a_later_attempt(world: Wor
     assert ["R0"] == world.shop.ledger
 
 
-def test_a_kept_answer_outlives_the_death_of_its_holder(world: World) -> None:
-    """Whoever found it aside is killed after it had its place: the next holder publishes it."""
-    kept_aside(world)
-    world.failpoints.raise_at("published", killed())
-    with pytest.raises(KeyboardInterrupt):
-        world.run()
-    world.after_lease()
-    world.run()
+# --- after an end
 
-    assert (Status.ACTIVE, "A1") == (world.stored().status, world.document()["access_token"])
-    assert ["R0"] == world.shop.ledger
+
+def end(world: World, how: str) -> None:
+    """End the authorization."""
+    if how == "here":
+        assert "revoked" == ask(world, "revoke", local=True)["result"]
+    else:
+        world.connections.note_deauthorized(NAME, at=world.clock.now(), now=world.clock.now())
+        world.settle(ticks=3)
+
+
+@fault("F8")
+@pytest.mark.parametrize("ended", ["here", "by its account"])
+@pytest.mark.parametrize("way", ["queue", "dead letter"])
+def test_an_answer_that_comes_after_the_end_brings_nothing_back(world: World, ended: str, way: str) -> None:
+    """An authorization is ended on purpose: the answer is kept sealed, and nothing is published or refreshed."""
+    message = unplaced(world)
+    end(world, ended)
+    if way == "queue":
+        work_on(world, message)
+    else:
+        world.dead_letters.bury(message.to_json())
+        ask(world, "recover")
+    world.settle(ticks=15)
+    world.clock.advance(WEEK)
+    world.settle(ticks=15)
+
+    assert (Status.DISCONNECTED, "A0", ["R0"]) == state(world)
+    assert (None, None) == (world.stored().attempt, world.stored().due.next_at)
+    assert "disconnected" == world.document()["status"]
+    assert "unplaced" == world.connections.kept(NAME, fence=message.fence)
+
+
+def test_an_answer_that_comes_before_the_end_is_published_first(world: World) -> None:
+    """What was in hand when the authorization was ended is the newest token, and the secret says that it is over."""
+    work_on(world, unplaced(world))
+    end(world, "here")
+
+    assert ("disconnected", "A1") == (world.document()["status"], world.document()["access_token"])
+
+
+@pytest.fixture
+def given_away(world: World) -> tuple[ScriptedCart, Work]:
+    """A pair that API2Cart was given while its refresh token was being presented; and the message with the answer."""
+    message = unplaced(world)
+    world.run()
+    cart = carted(world, owner="consumer")
+    record = world.stored().with_consumer(handed_over_at=world.clock.now()).with_due(renew_at=None)
+    world.connections.seed(replace(record, status=Status.ACTIVE, reason=""))
+    return cart, message
+
+
+def test_an_answer_that_comes_after_the_pair_was_given_away_makes_it_ours(
+    world: World, given_away: tuple[ScriptedCart, Work]
+) -> None:
+    """The consumer holds a token that we spent: the new one is published and refreshed here, and the operator told."""
+    work_on(world, given_away[1])
+
+    assert ("tokensync", "A1") == (world.document()["owner"], world.document()["access_token"])
+    assert [("push.overtaken", f"tokensync push {NAME} --to api2cart")] == [
+        (alert.kind, alert.next_command) for alert in world.alerts.told if alert.kind.startswith("push.")
+    ]
+    world.clock.advance(WEEK)
+    world.settle(ticks=3)
+    assert ["R0", "R1"] == world.shop.ledger
+
+
+def test_a_pair_that_is_ours_again_can_be_handed_over_again(
+    world: World, given_away: tuple[ScriptedCart, Work]
+) -> None:
+    """The command that the operator was given hands over the newest pair, and the consumer owns it from then on."""
+    cart, message = given_away
+    work_on(world, message)
+
+    assert Result.PUSHED == ask(world, "push", to="api2cart")["result"]
+    assert ("consumer", None) == (world.document()["owner"], world.stored().due.renew_at)
+    assert ["R1"] == [store["tiktokshop_refresh_token"] for store in cart.stores.values()]

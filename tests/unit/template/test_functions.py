@@ -101,6 +101,6 @@ def test_the_clock_ticks_once_and_never_again(resources: Resources) -> None:
     clock = resources["Clock"]["Properties"]
     assert clock["ScheduleExpression"] == "rate(1 minute)"  # a refresh is planned so that three of its tries fit
     assert clock["FlexibleTimeWindow"] == {"Mode": "OFF"}
-    assert clock["Target"]["Input"] == '{"source":"tokensync.refresh.schedule"}'
+    assert clock["Target"]["Input"] == '{"source":"tokensync.schedule"}'
     assert clock["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
     assert text(clock["Target"]["RoleArn"]) == "ClockRole.Arn"

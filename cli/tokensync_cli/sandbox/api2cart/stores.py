@@ -65,7 +65,7 @@ class Stores:
         return list(self._stores.values())
 
     def find(self, store_key: str) -> Store | None:
-        """Return the store, or None where there is none."""
+        """Return the store, or None if there is none."""
         return self._stores.get(store_key)
 
     def add(self, cart_id: str, parameters: dict[str, str], now: float) -> Store:

@@ -20,7 +20,7 @@ _SHARE = 20
 
 
 def load(path: Path) -> Saved | None:
-    """Return what the file holds, or None where there is none yet.
+    """Return what the file holds, or None if there is none yet.
 
     Raises:
         ValueError: it is damaged or of another version.
@@ -84,7 +84,7 @@ class Saver:
         sandbox.changed = self._changed.set
 
     async def save(self) -> Path | None:
-        """Write the state now and return the file, or None where none was asked for.
+        """Write the state now and return the file, or None if none was asked for.
 
         Raises:
             OSError: it cannot be written.

@@ -23,7 +23,7 @@ _SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """How one event was received: the HTTP status, None where none came, and how long that took, in seconds."""
+    """How one event was received: the HTTP status, None if none came, and how long that took, in seconds."""
 
     status: int | None
     seconds: float

@@ -44,7 +44,7 @@ class TokenCalls(Endpoints):
         return await self._serve(call, sent, lambda app: self._grant(app, kind, call.credential, sent))
 
     async def revoke(self, request: Request) -> Response:
-        """End the authorization behind an access token; a refresh token is none, and success says nothing."""
+        """End the authorization behind an access token; a refresh token is refused, and success has no body."""
         sent = await form(request)
         call = self.call("revoke", sent.get("client_key", ""), sent.get("token", ""), "revocation")
         return await self._serve(call, sent, lambda app: self._revoked(app, call.credential))

@@ -6,8 +6,6 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from fakes.cart import HOST, KEY, ScriptedCart
 from fakes.world import APP, NAME
 from tokensync.domain.secret import Secret
@@ -51,14 +49,6 @@ def test_it_is_asked_for_and_never_shown(desk: Any) -> None:
     assert NEW not in result.output
     assert f"proven by {NAME}" in result.stdout
     assert (NEW, None) == secrets(desk)
-
-
-def test_the_functions_are_told_no_secret(desk: Any) -> None:
-    """They read it from where it stands."""
-    desk.world.connected()
-    desk.run(*ROTATE, stdin=NEW)
-
-    assert [{"tokensync": "prove", "app": APP}] == desk.functions.asked
 
 
 def test_a_refused_secret_is_forgotten(desk: Any) -> None:
@@ -120,12 +110,6 @@ def test_abort_forgets_the_new_one(desk: Any) -> None:
     assert (OLD, None) == secrets(desk)
 
 
-@pytest.mark.parametrize("option", ["--finish", "--abort"])
-def test_nothing_to_finish_or_to_abort(desk: Any, option: str) -> None:
-    """There is no new secret."""
-    assert "NoNewSecret" == desk.error("app", "rotate-secret", APP, option)[1]["class"]
-
-
 def test_without_proof(desk: Any) -> None:
     """At once, and nothing is called."""
     told = desk.json(*ROTATE, "--without-proof", stdin=NEW)
@@ -133,14 +117,6 @@ def test_without_proof(desk: Any) -> None:
     assert (True, None) == (told["rotated"], told["proven_by"])
     assert (NEW, None) == secrets(desk)
     assert [] == desk.functions.asked
-
-
-def test_the_connection_that_proves_it_may_be_named(desk: Any) -> None:
-    """It goes to the function by name."""
-    desk.world.connected()
-    desk.run(*ROTATE, "--connection", str(NAME), stdin=NEW)
-
-    assert str(NAME) == desk.functions.asked[0]["connection"]
 
 
 def test_nothing_learned_keeps_both(desk: Any) -> None:
@@ -177,28 +153,6 @@ def test_an_operators_pause_stands(desk: Any) -> None:
     assert f"tokensync app resume {APP}" in result.stderr
 
 
-def test_the_same_secret_again(desk: Any) -> None:
-    """That is a mistake, and nothing is stored."""
-    assert 2 == desk.error(*ROTATE, stdin=OLD)[0]
-    assert (OLD, None) == secrets(desk)
-
-
-def test_without_a_terminal_the_option_says_stdin(desk: Any) -> None:
-    """As for `app add`."""
-    code, error = desk.error("app", "rotate-secret", APP, stdin=NEW)
-
-    assert 2 == code
-    assert "--client-secret-stdin" in error["next"]
-
-
-@pytest.mark.parametrize(
-    "options", [("--finish", "--abort"), ("--without-proof", "--keep"), ("--abort", "--keep"), ("--finish", "--keep")]
-)
-def test_options_that_contradict(desk: Any, options: tuple[str, ...]) -> None:
-    """Usage."""
-    assert 2 == desk.error("app", "rotate-secret", APP, *options)[0]
-
-
 def test_somebody_else_changed_it_meanwhile(desk: Any) -> None:
     """What was not proven never replaces anything."""
     desk.world.connected()
@@ -226,3 +180,15 @@ def test_the_consumer_gets_the_new_secret(desk: Any) -> None:
 
     assert NEW == cart.stores["store-1"]["tiktokshop_app_secret"]
     assert NEW not in json.dumps(desk.functions.asked)
+
+
+def test_the_functions_are_told_no_secret(desk: Any) -> None:
+    """They read it from where it is; the connection that proves it may be named."""
+    desk.world.connected()
+    desk.run(*ROTATE, stdin=NEW)
+    desk.run(*ROTATE, "--connection", str(NAME), stdin=f"{NEW}2")
+
+    assert [
+        {"tokensync": "prove", "app": APP},
+        {"tokensync": "prove", "app": APP, "connection": str(NAME)},
+    ] == desk.functions.asked

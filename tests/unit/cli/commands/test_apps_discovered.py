@@ -85,22 +85,6 @@ def test_what_is_said_wins_over_what_is_found(desk: Any, server: ScriptedServer)
     )
 
 
-def test_it_is_for_the_generic_provider_alone(desk: Any, server: ScriptedServer) -> None:
-    """The others are known already."""
-    code, error = desk.error(
-        "app", "add", "shop", "--provider", "tiktok_login", "--client-id", "x", "--discover", ISSUER, stdin=SECRET
-    )
-
-    assert (2, "tokensync provider list") == (code, error["next"])
-    assert [] == server.asked
-    assert [] == desk.functions.asked
-
-
-def test_it_does_not_go_with_the_sandbox(desk: Any) -> None:
-    """The sandbox tells of itself."""
-    assert 2 == desk.error("app", "add", "any", "--provider", "oauth2", "--sandbox", "--discover", ISSUER)[0]
-
-
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "userinfo_endpoint"])
 @pytest.mark.parametrize("url", ["http://id.example/x", "http://localhost:4001/x", "https://127.0.0.1/x"])
 def test_what_only_this_machine_may_have_is_refused_elsewhere(
@@ -111,18 +95,6 @@ def test_what_only_this_machine_may_have_is_refused_elsewhere(
 
     assert 2 == desk.error(*ADD, "--discover", ISSUER, stdin=SECRET)[0]
     assert [APP] == desk.world.apps.names()
-
-
-@pytest.mark.parametrize(
-    "issuer", ["http://id.example", "id.example", "", "https://", "http://localhost:4001", "ftp://id.example"]
-)
-def test_an_issuer_that_anybody_could_answer_for_is_not_asked(desk: Any, issuer: str) -> None:
-    """Whoever stands on the way of plain http could name a token endpoint of his own."""
-    code, error = desk.error(*ADD, "--discover", issuer, stdin=SECRET)
-
-    assert 2 == code
-    assert "--discover" in error["next"]
-    assert [] == desk.functions.asked
 
 
 def test_the_embedded_stack_may_discover_on_this_machine(desk: Any) -> None:
@@ -179,43 +151,6 @@ def test_a_server_without_consent_is_for_client_credentials(desk: Any, server: S
     assert "tokensync connect any" == told["next"]
 
 
-def test_without_metadata_the_endpoints_are_given(desk: Any) -> None:
-    """Both that a consent needs, and nothing else is asked for; a missing one is named."""
-    code, error = desk.error(*ADD, "--endpoint", f"token={ISSUER}/token", stdin=SECRET)
-    assert 2 == code
-    assert "--endpoint authorize=URL" in error["message"]
-    assert "--discover https://ISSUER" in error["next"]
-
-    assert {} == desk.json(*ADD, *GIVEN, stdin=SECRET)["settings"]
-
-
-def test_an_issuer_that_has_to_be_told_has_to_be_known(desk: Any) -> None:
-    """`iss=required` without an issuer would let any server answer."""
-    code, error = desk.error(*ADD, *GIVEN, "--set", "iss=required", stdin=SECRET)
-    assert 2 == code
-    assert "issuer=URL" in error["message"]
-
-    assert (
-        "required"
-        == desk.json(*ADD, *GIVEN, "--set", "iss=required", "--set", f"issuer={ISSUER}", stdin=SECRET)["settings"][
-            "iss"
-        ]
-    )
-
-
-def test_settings_with_names_of_their_own(desk: Any) -> None:
-    """What a server wants beside the RFC's parameters; the name may not be empty."""
-    told = desk.json(
-        *ADD, *GIVEN, "--set", "authorize.access_type=offline", "--set", "token.audience=a=b", stdin=SECRET
-    )
-    assert {"authorize.access_type": "offline", "token.audience": "a=b"} == told["settings"]
-
-    for bad in ("authorize.=x", "authorize=x", "other.x=y", ".x=y"):
-        code, error = desk.error("app", "add", "bad", *ADD[3:], *GIVEN, "--set", bad, stdin=SECRET)
-        assert 2 == code
-        assert "authorize.NAME" in error["message"]
-
-
 @pytest.mark.parametrize(
     ("provider", "options", "following", "grant_type"),
     [
@@ -239,26 +174,19 @@ def test_the_next_command_is_the_one_that_connects(
     assert (grant_type is GrantType.AUTHORIZATION_CODE) is ("letter by letter" in result.stderr)
 
 
-def test_a_creators_app_needs_no_service_id(desk: Any) -> None:
-    """Its link names the app key; a seller's app names its service."""
-    shop = ("app", "add", "x", "--provider", "tiktok_shop", "--client-id", "c", "--client-secret-stdin")
-    assert 2 == desk.error(*shop, stdin=SECRET)[0]
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        ((), {}),
+        (("iss=required", f"issuer={ISSUER}"), {"iss": "required", "issuer": ISSUER}),
+        (
+            ("authorize.access_type=offline", "token.audience=a=b"),
+            {"authorize.access_type": "offline", "token.audience": "a=b"},
+        ),
+    ],
+)
+def test_without_metadata_everything_is_given(desk: Any, options: tuple[str, ...], settings: dict[str, str]) -> None:
+    """Both endpoints that a consent needs, and what a server wants beside the RFC's parameters."""
+    pairs = [word for option in options for word in ("--set", option)]
 
-    assert None is desk.json(*shop, "--set", "account_kind=creator", stdin=SECRET)["service_id"]
-
-
-def test_scopes_that_are_set_elsewhere_may_be_expected(desk: Any) -> None:
-    """Where the link carries none, they are those that have to come back: a creator may grant a part."""
-    shop = ("app", "add", "x", "--provider", "tiktok_shop", "--client-id", "c", "--service-id", "7")
-
-    assert ["a"] == desk.json(*shop, "--client-secret-stdin", "--scope", "a", stdin=SECRET)["scopes"]
-
-
-def test_a_link_that_asks_for_scopes_needs_one(desk: Any) -> None:
-    """Without any the provider shows an error in place of a consent page."""
-    code, error = desk.error(
-        "app", "add", "x", "--provider", "tiktok_login", "--client-id", "c", "--client-secret-stdin", stdin=SECRET
-    )
-
-    assert 2 == code
-    assert "--scope" in error["message"]
+    assert settings == desk.json(*ADD, *GIVEN, *pairs, stdin=SECRET)["settings"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +12,6 @@ from fakes.records import changed
 from fakes.world import ACCOUNT, APP, NAME
 from tokensync.domain.app import App
 from tokensync.domain.connection import LastError, Status
-from tokensync.domain.errors import SealingUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync.domain.secret import Secret
 from tokensync.operate.summary import summary
@@ -155,16 +153,6 @@ def test_show_tells_one_connection(desk: Any) -> None:
     assert "A0" not in shown
 
 
-@pytest.mark.parametrize("command", ["show", "history", "token", "refresh"])
-def test_an_unknown_connection_is_not_found(desk: Any, command: str) -> None:
-    """Exit code 3, and 2 for what is no connection's name."""
-    code, error = desk.error(command, f"{APP}/nobody")
-    assert (3, "UnknownConnection", "tokensync list") == (code, error["class"], error["next"])
-
-    code, error = desk.error(command, "nobody")
-    assert (2, "A connection is written app/account.") == (code, error["message"])
-
-
 def test_reveal_opens_the_grant(desk: Any) -> None:
     """With --reveal alone, and with the operator's own credentials, tokens are printed."""
     desk.world.connected()
@@ -173,28 +161,6 @@ def test_reveal_opens_the_grant(desk: Any) -> None:
 
     assert ("A0", "R0") == (grant["access_token"], grant["refresh_token"])
     assert "R0" in desk.run("show", str(NAME), "--reveal").stdout
-
-
-def test_reveal_denied_names_the_parameter(desk: Any) -> None:
-    """An operator whom KMS refuses learns which parameter of the template gives the right."""
-    desk.world.connected()
-    desk.world.sealer.fail_next("open", SealingUnavailable("Decrypt: AccessDeniedException"))
-
-    code, error = desk.error("show", str(NAME), "--reveal")
-
-    assert (1, "RevealDenied") == (code, error["class"])
-    assert "RevealPrincipalArn" in error["message"]
-
-
-def test_reveal_of_what_cannot_be_opened(desk: Any) -> None:
-    """KMS that does not answer is a matter of time, a record without a grant is not."""
-    desk.world.connected()
-    desk.world.sealer.fail_next("open", SealingUnavailable("Decrypt: ThrottlingException"))
-    assert 5 == desk.error("show", str(NAME), "--reveal")[0]
-
-    desk.world.connections.seed(replace(desk.world.stored(), sealed_grant=None))
-    code, error = desk.error("show", str(NAME), "--reveal")
-    assert (1, "NoGrant") == (code, error["class"])
 
 
 def test_history_lists_events(desk: Any) -> None:
@@ -243,23 +209,6 @@ def test_a_doubtful_token_is_printed_with_a_warning(desk: Any) -> None:
     assert "expired 12 h ago" in result.stderr
 
 
-def test_a_secret_that_is_not_there(desk: Any) -> None:
-    """Deleted by hand, not published yet, or lost with its seller: each has its own next step."""
-    record = desk.world.connected()
-    desk.world.secrets.destroy(record.published.arn)
-    for status in (Status.ACTIVE, Status.ORPHANED):
-        desk.world.connections.seed(replace(record, status=status))
-        for command in ("token", "export"):
-            code, error = desk.error(command, str(NAME))
-            assert (1, "SecretGone", f"tokensync publish {NAME}") == (code, error["class"], error["next"])
-
-    desk.world.connections.seed(replace(record, published=None))
-    assert 5 == desk.error("token", str(NAME))[0]
-
-    desk.world.connections.seed(replace(record, status=Status.REAUTHORIZE))
-    assert 4 == desk.error("token", str(NAME))[0]
-
-
 @pytest.mark.parametrize("text", ["hands off", "[]", '{"access_token": 1}', "[" * 100_000])
 def test_a_secret_that_is_not_ours_is_not_printed(desk: Any, text: str) -> None:
     """Somebody else's secret of that name stays theirs."""
@@ -269,26 +218,6 @@ def test_a_secret_that_is_not_ours_is_not_printed(desk: Any, text: str) -> None:
 
     assert (1, "SecretNotOurs") == (code, error["class"])
     assert text not in error["message"]
-
-
-def test_a_store_that_is_down_is_a_matter_of_time(desk: Any) -> None:
-    """Exit code 5, and again in a minute."""
-    desk.world.connections.fail_next("get", StoreUnavailable("GetItem: ThrottlingException"))
-
-    code, error = desk.error("show", str(NAME))
-
-    assert (5, "StoreUnavailable", "GetItem: ThrottlingException.") == (code, error["class"], error["message"])
-
-
-def test_a_name_that_a_shell_would_take_apart_is_quoted(desk: Any) -> None:
-    """What stands behind Next runs as it is, whatever a provider calls its accounts."""
-    name = ConnectionName(APP, "it's mine; rm")
-    desk.world.connections.seed(replace(desk.world.connected(name, refresh_token="R-9"), status=Status.REAUTHORIZE))
-    desk.world.secrets.destroy(desk.world.secrets.secret(name).arn)
-
-    for command in ("token", "refresh", "verify"):
-        following = desk.error(command, str(name))[1]["next"]
-        assert ["tokensync", "invite", APP, "--for", str(name)] == shlex.split(following)
 
 
 def test_names_from_a_provider_cannot_move_the_terminal(desk: Any) -> None:

@@ -77,22 +77,6 @@ def test_a_shell_reads_the_token_as_it_is(desk: Any, token: str) -> None:
     assert 8 == len(shlex.split(lines))
 
 
-def test_export_of_what_never_expires(desk: Any) -> None:
-    """Nothing stands where there is no end."""
-    desk.world.connected()
-    write(desk, expires_at=None)
-
-    assert "TOKENSYNC_EXPIRES_AT=''" in desk.run("export", str(NAME)).stdout
-
-
-def test_export_as_json(desk: Any) -> None:
-    """The published secret as workloads read it; --json makes JSON of the lines too."""
-    desk.world.connected()
-
-    assert desk.world.document() == json.loads(desk.run("export", str(NAME), "--format", "json").stdout)
-    assert "A0" == desk.json("export", str(NAME))["TOKENSYNC_ACCESS_TOKEN"]
-
-
 def test_export_for_owox(desk: Any) -> None:
     """The names that its connector wants, and its list of advertisers as one text."""
     ads(desk)
@@ -101,15 +85,6 @@ def test_export_for_owox(desk: Any) -> None:
         "AuthType": {"oauth2": {"AccessToken": "A0", "AppId": "29a39d", "AppSecret": "e59af819cc"}},
         "AdvertiserIDs": ",".join(ADVERTISERS),
     } == json.loads(desk.run("export", str(NAME), "--format", "owox").stdout)
-
-
-def test_owox_takes_tiktok_ads_alone(desk: Any) -> None:
-    """A shop's token is of no use to it, and no app secret is read."""
-    desk.world.connected()
-
-    code, error = desk.error("export", str(NAME), "--format", "owox")
-
-    assert (1, "WrongProvider") == (code, error["class"])
 
 
 @pytest.mark.parametrize("account", [{"advertiser_ids": []}, {"advertiser_ids": None}, {"truncated": True}])
@@ -131,23 +106,6 @@ def test_export_of_what_is_lost_or_was_never_published(desk: Any) -> None:
 
     write(desk, status="held")
     assert "is held" in desk.run("export", str(NAME)).stderr
-
-
-def test_no_function_sees_an_export(desk: Any) -> None:
-    """It is read with the operator's own credentials."""
-    desk.world.connected()
-    desk.run("export", str(NAME))
-
-    assert [] == desk.functions.asked
-
-
-def test_push_explains_the_one_owner(desk: Any, cart: ScriptedCart) -> None:
-    """Nothing is handed over until the app says who refreshes."""
-    code, error = desk.error("push", str(NAME), "--to", "api2cart")
-
-    assert (1, "NotOffered", f"tokensync app set {APP} push=api2cart") == (code, error["class"], error["next"])
-    assert "owner=consumer" in error["message"]
-    assert [] == cart.requests
 
 
 def test_push_hands_the_pair_over(desk: Any, cart: ScriptedCart) -> None:
@@ -172,12 +130,6 @@ def test_push_gives_away(desk: Any, cart: ScriptedCart) -> None:
     assert Status.ACTIVE is desk.world.stored().status
 
 
-def test_push_to_nobody_known(desk: Any) -> None:
-    """Usage, before anything is asked."""
-    assert 2 == desk.error("push", str(NAME), "--to", "elsewhere")[0]
-    assert 2 == desk.error("push", str(NAME))[0]
-
-
 def test_settings_are_changed_one_by_one(desk: Any) -> None:
     """What is not named stays, and the app's secret with it."""
     desk.run("app", "set", APP, "account_kind=creator")
@@ -187,13 +139,6 @@ def test_settings_are_changed_one_by_one(desk: Any) -> None:
     assert {"account_kind": "creator", "push": "api2cart"} == told["settings"]
     assert "e59af819cc" == desk.world.apps.get(APP).client_secret.reveal()
     assert f"tokensync app set-consumer-key {APP}" in desk.run("app", "set", APP, "push=api2cart").stderr
-
-
-@pytest.mark.parametrize("pair", ["push=elsewhere", "owner=me", "colour=red", "push", "return_url=javascript:1"])
-def test_a_setting_that_does_not_fit(desk: Any, pair: str) -> None:
-    """Nothing is changed."""
-    assert 2 == desk.error("app", "set", APP, pair)[0]
-    assert desk.world.app == desk.world.apps.get(APP)
 
 
 @pytest.mark.parametrize("pair", ["grant=client_credentials", "account_field=user_id", "issuer=https://other.example"])
@@ -217,13 +162,6 @@ def test_whose_tokens_they_are_stays_while_connections_stand(desk: Any, pair: st
     assert 0 == desk.run("app", "set", "oidc", pair).exit_code
 
 
-def test_taking_the_ownership_back_says_what_it_needs(desk: Any) -> None:
-    """What was handed over does not come back by a setting."""
-    desk.run("app", "set", APP, "owner=consumer")
-
-    assert "authorize again" in desk.run("app", "set", APP, "owner=tokensync").stderr
-
-
 def test_the_consumers_key_comes_from_stdin_or_a_prompt(desk: Any) -> None:
     """Never from the command line, and it is printed nowhere."""
     result = desk.run("app", "set-consumer-key", APP, "--key-stdin", stdin=f"{KEY}\n")
@@ -238,25 +176,12 @@ def test_the_consumers_key_comes_from_stdin_or_a_prompt(desk: Any) -> None:
     assert KEY not in desk.run("app", "show", APP).output
 
 
-def test_a_key_that_nobody_can_be_asked_for(desk: Any) -> None:
-    """Without a terminal the option has to say that it is on stdin."""
-    code, error = desk.error("app", "set-consumer-key", APP, stdin=KEY)
+def test_export_as_json(desk: Any) -> None:
+    """The published secret as workloads read it, with the operator's own credentials; nothing where there is no end."""
+    desk.world.connected()
 
-    assert 2 == code
-    assert "--key-stdin" in error["next"]
-
-
-def test_a_key_for_a_provider_that_has_no_use_for_it(desk: Any) -> None:
-    """API2Cart takes TikTok Shop alone."""
-    desk.world.apps.update(replace(desk.world.app, provider="eshopbox"))
-
-    assert "WrongProvider" == desk.error("app", "set-consumer-key", APP, "--key-stdin", stdin=KEY)[1]["class"]
-
-
-def test_an_app_that_is_to_push_is_told_of_the_key(desk: Any) -> None:
-    """`app add` takes the setting, and names the command that brings the key."""
-    add = ("app", "add", "shop", "--provider", "tiktok_shop", "--client-id", "1", "--service-id", "2")
-    result = desk.run(*add, "--client-secret-stdin", "--set", "push=api2cart", stdin="s3cr3t")
-
-    assert 0 == result.exit_code
-    assert "tokensync app set-consumer-key shop" in result.stderr
+    assert desk.world.document() == json.loads(desk.run("export", str(NAME), "--format", "json").stdout)
+    assert "A0" == desk.json("export", str(NAME))["TOKENSYNC_ACCESS_TOKEN"]
+    write(desk, expires_at=None)
+    assert "TOKENSYNC_EXPIRES_AT=''" in desk.run("export", str(NAME)).stdout
+    assert [] == desk.functions.asked

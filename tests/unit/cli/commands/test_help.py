@@ -60,19 +60,3 @@ def test_no_command_at_all_shows_the_commands(desk: Any) -> None:
 
     assert 0 == result.exit_code
     assert "doctor" in result.stdout
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [("nonsense",), ("app",), ("list", "--nonsense"), ("show",), ("list", "--status", "well"), ("up", "--port", "0")],
-    ids=" ".join,
-)
-def test_what_cannot_be_meant_is_a_usage_error(desk: Any, arguments: tuple[str, ...]) -> None:
-    """Exit code 2, a sentence and the help to read, and no traceback."""
-    result = desk.start(*arguments)
-
-    assert 2 == result.exit_code
-    assert result.stderr.startswith("Error: ")
-    assert "Next: tokensync" in result.stderr
-    assert "--help" in result.stderr
-    assert "" == result.stdout

@@ -27,104 +27,6 @@ def alive(desk: Any, *tokens: str) -> None:
         desk.world.shop.owners[token] = token.partition("-")[2]
 
 
-def test_a_refresh_token_from_stdin(desk: Any) -> None:
-    """It is proved at once, and what stands is told."""
-    result = desk.run(*ONE, "--label", "Acme", stdin="R0\n")
-
-    assert (0, f"{NAME} is imported: refreshed, expires in 7 d.\n") == (result.exit_code, result.stdout)
-    assert ("Acme", Status.ACTIVE) == (desk.world.stored().label, desk.world.stored().status)
-    assert f"Next: tokensync token {NAME}" in result.stderr
-
-
-def test_a_pair_as_json(desk: Any) -> None:
-    """An object brings what else is known; the result is an object too."""
-    at = desk.world.clock.now() + 5000
-    pair = {"refresh_token": "R0", "access_token": "A-9", "expires_at": at, "scopes": ["x"], "label": "Acme"}
-    told = desk.json(*ONE, stdin=json.dumps(pair))
-
-    assert ("published", False, at) == (told["result"], told["again"], told["connection"]["access_expires_at"])
-    assert "A-9" == desk.world.document()["access_token"]
-
-
-def test_the_same_again(desk: Any) -> None:
-    """It says that nothing was done."""
-    desk.run(*ONE, stdin="R0")
-    result = desk.run(*ONE, stdin="R0")
-
-    assert (0, f"{NAME} was imported before; nothing was done.\n") == (result.exit_code, result.stdout)
-
-
-def test_a_prompt_does_not_show_what_is_typed(desk: Any) -> None:
-    """At a terminal the token is asked for, hidden."""
-    desk.is_interactive = True
-    result = desk.run(*ONE, stdin="R0\n")
-
-    assert 0 == result.exit_code
-    assert "Refresh token" in result.stderr
-    assert "R0" not in result.output
-
-
-@pytest.mark.parametrize(
-    "stdin",
-    ["", "{", f'{{"refresh_token": "{CANARY}"', "[" * 9, f"{CANARY}\u00e4", f'{{"{CANARY}": 1}}', '{"label": "x"}',
-     f'{{"refresh_token": "{CANARY}", "expires_at": "{CANARY}"}}'],
-)  # fmt: skip
-def test_what_cannot_be_a_token(desk: Any, stdin: str) -> None:
-    """A usage error that repeats nothing, before any function is asked."""
-    if stdin == "[" * 9:
-        stdin = "{" + '"a":[' * 99_999
-    result = desk.run(*ONE, "--json", stdin=stdin)
-
-    assert (2, "") == (result.exit_code, result.stdout)
-    assert CANARY not in result.stderr
-    assert [] == desk.functions.asked
-
-
-def test_a_refused_token(desk: Any) -> None:
-    """Exit code 4, the invite to send, and the connection is there."""
-    code, error = desk.error(*ONE, stdin=CANARY)
-
-    assert (4, f"tokensync invite {APP} --for {NAME}") == (code, error["next"])
-    assert "imported, but the provider refuses this token" in error["message"]
-    assert Status.REAUTHORIZE is desk.world.stored().status
-
-
-def test_what_stands_is_not_touched(desk: Any) -> None:
-    """Only --replace puts another token in its place."""
-    desk.world.connected(refresh_token="old")
-    code, error = desk.error(*ONE, stdin="R0")
-    assert (1, "AlreadyStands", f"tokensync import {APP} --account {ACCOUNT} --replace") == (
-        code,
-        error["class"],
-        error["next"],
-    )
-
-    assert "refreshed" == desk.json(*ONE, "--replace", stdin="R0")["result"]
-
-
-def test_a_paused_app(desk: Any) -> None:
-    """It is said before the token is asked for."""
-    desk.world.apps.pause(APP, why="no", now=1)
-    code, error = desk.error(*ONE)
-
-    assert (1, "AppPaused", f"tokensync app resume {APP}") == (code, error["class"], error["next"])
-
-
-def test_an_app_that_is_not_registered(desk: Any) -> None:
-    """Exit code 3."""
-    assert 3 == desk.error("import", "nobody", "--account", "x", stdin="R0")[0]
-
-
-@pytest.mark.parametrize(
-    "options",
-    [(), ("--dry-run",), ("--account", "a", "--file", "x"), ("--file", "x", "--label", "L"),
-     ("--account", "a", "--dry-run"), ("--account", "a\nb")],
-)  # fmt: skip
-def test_options_that_cannot_be_meant(desk: Any, options: tuple[str, ...]) -> None:
-    """One account or a file, not both and not neither."""
-    assert 2 == desk.error("import", APP, *options, stdin="R0")[0]
-
-
 def rows(*lines: str, header: str = "account,refresh_token,label") -> str:
     """Return a file of CSV."""
     return "\n".join((header, *lines)) + "\n"
@@ -174,8 +76,8 @@ def test_bad_rows_stop_no_other(desk: Any) -> None:
     assert [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13] == [one["row"] for one in told]
     assert ["imported", *["failed"] * 10, "imported"] == [one["result"] for one in told]
     messages = [one["error"]["message"] for one in told[1:-1]]
-    assert "This account stands in row 9 too." == messages[5]
-    assert "This token stands in row 11 too." == messages[7]
+    assert "This account is in row 9 too." == messages[5]
+    assert "This token is in row 11 too." == messages[7]
     assert "refuses this token" in messages[9]
     assert CANARY not in result.output
 
@@ -211,21 +113,6 @@ def test_an_app_that_is_paused_on_the_way_ends_it(desk: Any) -> None:
 
     assert 1 == code
     assert "not_tried" == told[-1]["result"]
-
-
-def test_an_interruption_finishes_what_is_in_flight(desk: Any) -> None:
-    """Ctrl-C: what was begun is told, the rest is left for the same command again; exit code 130."""
-    accounts = [f"a{index}" for index in range(30)]
-    alive(desk, *(f"T-{account}" for account in accounts))
-    desk.functions.script.append(KeyboardInterrupt())
-    result = desk.run("import", APP, "--file", "-", "--json", stdin=rows(*(f"{one},T-{one}," for one in accounts)))
-    told = json.loads(result.stdout)
-
-    assert 130 == result.exit_code
-    assert 30 == len(told)
-    assert "interrupted" in {one["result"] for one in told}
-    standing = {record.name.account for record in desk.world.connections.list(APP)}
-    assert standing == {one["account"] for one in told if one["result"] == "imported"}
 
 
 def test_dry_run_changes_nothing(desk: Any) -> None:
@@ -268,14 +155,6 @@ def test_a_file_that_is_none(desk: Any, raw: bytes) -> None:
     assert ("account", "refresh_token") == COLUMNS[:2]
 
 
-def test_a_file_that_is_not_there(desk: Any) -> None:
-    """A usage error that names it, and nothing was asked."""
-    code, error = desk.error("import", APP, "--file", "/nowhere/rows.csv")
-
-    assert (2, f"tokensync import {APP} --file PATH") == (code, error["next"])
-    assert "/nowhere/rows.csv cannot be read: No such file or directory." == error["message"]
-
-
 def test_a_field_that_nobody_knows_is_named(desk: Any) -> None:
     """Where its name is a short word and cannot be a token: on its own, in a row, in a header."""
     one = desk.error(*ONE, stdin='{"refresh_token": "R0", "acces_token": "x"}')
@@ -305,13 +184,46 @@ def test_the_same_import_is_named_only_where_it_can_help(desk: Any) -> None:
     assert f"tokensync import {APP} --file -" == following(text)
 
 
-def test_an_interruption_is_told_people_in_one_line(desk: Any) -> None:
-    """However many rows were not tried."""
+def test_one_refresh_token(desk: Any) -> None:
+    """From stdin or a hidden prompt, proved at once; the same again is nothing, and only --replace puts in another."""
+    result, again = desk.run(*ONE, "--label", "Acme", stdin="R0\n"), desk.run(*ONE, stdin="R0")
+
+    assert (0, f"{NAME} is imported: refreshed, expires in 7 d.\n") == (result.exit_code, result.stdout)
+    assert f"Next: tokensync token {NAME}" in result.stderr
+    assert (0, f"{NAME} was imported before; nothing was done.\n") == (again.exit_code, again.stdout)
+    assert ("Acme", Status.ACTIVE) == (desk.world.stored().label, desk.world.stored().status)
+    alive(desk, f"R-{ACCOUNT}")
+    desk.is_interactive = True
+    typed = desk.run(*ONE, "--replace", stdin=f"R-{ACCOUNT}\n")
+    assert (0, True) == (typed.exit_code, "Refresh token" in typed.stderr)
+    assert f"R-{ACCOUNT}" not in typed.output
+
+
+def test_a_pair_as_json(desk: Any) -> None:
+    """An object brings what else is known; the result is an object too."""
+    at = desk.world.clock.now() + 5000
+    pair = {"refresh_token": "R0", "access_token": "A-9", "expires_at": at, "scopes": ["x"], "label": "Acme"}
+    told = desk.json(*ONE, stdin=json.dumps(pair))
+
+    assert ("published", False, at) == (told["result"], told["again"], told["connection"]["access_expires_at"])
+    assert "A-9" == desk.world.document()["access_token"]
+
+
+def test_an_interruption_finishes_what_is_in_flight(desk: Any) -> None:
+    """Ctrl-C, exit code 130: what was begun is told, the rest is one line to people and left for the same command."""
     accounts = [f"a{index}" for index in range(30)]
     alive(desk, *(f"T-{account}" for account in accounts))
+    text = rows(*(f"{one},T-{one}," for one in accounts))
     desk.functions.script.append(KeyboardInterrupt())
-    result = desk.run("import", APP, "--file", "-", stdin=rows(*(f"{one},T-{one}," for one in accounts)))
+    result = desk.run("import", APP, "--file", "-", "--json", stdin=text)
+    told = json.loads(result.stdout)
 
-    assert 130 == result.exit_code
-    assert "not tried.\n" in result.stdout
-    assert len(result.stdout.splitlines()) <= 2
+    assert (130, 30) == (result.exit_code, len(told))
+    assert "interrupted" in {one["result"] for one in told}
+    standing = {record.name.account for record in desk.world.connections.list(APP)}
+    assert standing == {one["account"] for one in told if one["result"] == "imported"}
+
+    desk.functions.script.append(KeyboardInterrupt())
+    more = [f"b{index}" for index in range(30)]
+    shown = desk.run("import", APP, "--file", "-", stdin=rows(*(f"{one},T-{one}," for one in more)))
+    assert (130, True) == (shown.exit_code, shown.stdout.endswith("not tried.\n"))

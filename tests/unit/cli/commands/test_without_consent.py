@@ -32,132 +32,6 @@ def server(desk: Any) -> ScriptedServer:
     return made
 
 
-def test_connect_mints(desk: Any, server: ScriptedServer) -> None:
-    """No browser is opened, and nobody is waited for."""
-    result = desk.run("connect", "own", "--label", "Ours")
-
-    assert 0 == result.exit_code, result.output
-    assert "own/client-1 is connected: the app acts for itself, and nobody was asked.\n" == result.stdout
-    assert "Next: tokensync token own/client-1" in result.stderr
-    assert [] == desk.opened
-    assert 1 == server.times("/token")
-    assert "OA" not in result.output
-
-
-def test_connect_mints_as_json(desk: Any, server: ScriptedServer) -> None:
-    """The connection's summary, as for any other."""
-    told = desk.json("connect", "own", "--label", "Ours")
-
-    assert ("own/client-1", "active", 1, "Ours") == (
-        told["connection"],
-        told["status"],
-        told["generation"],
-        told["label"],
-    )
-    assert 1 == server.times("/token")
-
-
-def test_a_minting_that_fails_says_what_the_provider_said(desk: Any, server: ScriptedServer) -> None:
-    """No seller can mend it: the registration is what differs."""
-    server.says("/token", {"error": "invalid_scope"})
-    code, error = desk.error("connect", "own")
-
-    assert (1, "tokensync app show own") == (code, error["next"])
-    assert "invalid_scope" in error["message"]
-
-
-def test_a_minting_with_a_wrong_secret(desk: Any, server: ScriptedServer) -> None:
-    """The provider refuses the app, which is paused by that, and the command that gives it another secret is named."""
-    server.says("/token", {"error": "invalid_client"})
-    code, error = desk.error("connect", "own")
-
-    assert (1, "tokensync app rotate-secret own") == (code, error["next"])
-    assert "refuses the app's credentials (invalid_client), and own is paused now" in error["message"]
-    assert desk.world.apps.state("own").paused
-
-
-@pytest.mark.usefixtures("server")
-@pytest.mark.parametrize(
-    ("failure", "why"), [(NotSent("dns"), "cannot be reached"), (NoAnswer("cut"), "no whole answer")]
-)
-def test_a_minting_at_a_dead_host(desk: Any, failure: Exception, why: str) -> None:
-    """A matter of time, with its cause."""
-
-    def dead(_: object) -> NoReturn:
-        raise failure
-
-    desk.world.shop.others["id.example"] = dead
-    code, error = desk.error("connect", "own")
-
-    assert (5, "tokensync connect own") == (code, error["next"])
-    assert why in error["message"]
-
-
-def test_a_minting_at_a_busy_provider(desk: Any, server: ScriptedServer) -> None:
-    """A matter of time too."""
-    server.says("/token", {"error": "temporarily_unavailable"})
-
-    code, error = desk.error("connect", "own")
-    assert (5, "tokensync connect own") == (code, error["next"])
-
-
-@pytest.mark.usefixtures("server")
-@pytest.mark.parametrize(
-    ("address", "code", "said"),
-    [
-        ("?error=access_denied", 4, "The account declined (access_denied)."),
-        ("?error=invalid_scope", 1, "The provider refused the request (invalid_scope)."),
-        ("", 2, "no code and no state"),
-        ("?x=1", 2, "no code and no state"),
-        ("?state=s", 2, "This address holds no code:"),
-    ],
-)
-def test_an_address_that_finishes_nothing(desk: Any, address: str, code: int, said: str) -> None:
-    """What it says, or lacks, is told before any function is asked."""
-    told, error = desk.error("paste", "oidc", stdin=f"https://connect.example/callback/oidc{address}")
-
-    assert code == told
-    assert said in error["message"]
-    assert [] == desk.functions.asked
-
-
-def test_connect_to_an_app_that_imports_is_refused(desk: Any, server: ScriptedServer) -> None:
-    """It says how its connections are made."""
-    code, error = desk.error("connect", "eshopbox")
-
-    assert (1, "NoConsent", "tokensync import eshopbox --account ID") == (code, error["class"], error["next"])
-    assert [] == desk.opened
-    assert [] == server.asked
-
-
-@pytest.mark.parametrize(
-    ("name", "following"), [("eshopbox", "tokensync import eshopbox --account ID"), ("own", "tokensync connect own")]
-)
-@pytest.mark.usefixtures("server")
-def test_nobody_is_invited_to_an_app_without_consent(desk: Any, name: str, following: str) -> None:
-    """Its link would lead nowhere."""
-    code, error = desk.error("invite", name)
-
-    assert (1, "NoConsent", following) == (code, error["class"], error["next"])
-
-
-@pytest.mark.parametrize("name", ["eshopbox", "own"])
-def test_nothing_is_pasted_for_an_app_without_consent(desk: Any, server: ScriptedServer, name: str) -> None:
-    """Neither begun nor finished."""
-    for arguments in (("paste", name), ("paste", name, "--begin")):
-        code, error = desk.error(*arguments, stdin="code-1")
-        assert (1, "InvalidApp") == (code, error["class"])
-    assert [] == server.asked
-
-
-def test_a_bare_code_of_a_server_with_pkce_has_to_be_begun(desk: Any, server: ScriptedServer) -> None:
-    """The next command names the app."""
-    code, error = desk.error("paste", "oidc", stdin="code-1")
-
-    assert (2, "BeginFirst", "tokensync paste oidc --begin") == (code, error["class"], error["next"])
-    assert [] == server.asked
-
-
 def test_paste_begins_and_finishes(desk: Any, server: ScriptedServer) -> None:
     """The link is printed, then the address that the browser was sent to is read."""
     told: list[str] = []
@@ -184,19 +58,45 @@ def test_paste_begins_and_finishes(desk: Any, server: ScriptedServer) -> None:
     assert "code_verifier" in server.forms("/token")[0]
 
 
-@pytest.mark.usefixtures("server")
+def test_connect_mints(desk: Any, server: ScriptedServer) -> None:
+    """No browser is opened, and nobody is waited for; programs get the connection's summary."""
+    result = desk.run("connect", "own", "--label", "Ours")
+
+    assert 0 == result.exit_code, result.output
+    assert "own/client-1 is connected: the app acts for itself, and nobody was asked.\n" == result.stdout
+    assert "Next: tokensync token own/client-1" in result.stderr
+    assert ([], 1, False) == (desk.opened, server.times("/token"), "OA" in result.output)
+    told = desk.json("connect", "own", "--label", "Ours")
+    assert ("own/client-1", "active", "Ours") == (told["connection"], told["status"], told["label"])
+
+
 @pytest.mark.parametrize(
-    ("arguments", "following"),
+    ("answer", "expected", "words"),
     [
-        (("paste", "oidc", "--label", "Ada"), "tokensync paste oidc --begin --label L"),
-        (("paste", "oidc", "--begin", "--label", "a\nb"), "tokensync paste oidc --begin --label L"),
-        (("connect", "own", "--label", "x" * 101), "tokensync connect own --label L"),
-        (("invite", "oidc", "--label", "\u202e"), "tokensync invite oidc --label L"),
+        ({"error": "invalid_scope"}, (1, "tokensync app show own"), "invalid_scope"),
+        (
+            {"error": "invalid_client"},
+            (1, "tokensync app rotate-secret own"),
+            "(invalid_client), and own is paused now",
+        ),
+        ({"error": "temporarily_unavailable"}, (5, "tokensync connect own"), ""),
+        (NotSent("dns"), (5, "tokensync connect own"), "cannot be reached"),
+        (NoAnswer("cut"), (5, "tokensync connect own"), "no whole answer"),
     ],
 )
-def test_a_label_is_one_that_a_page_can_show(desk: Any, arguments: tuple[str, ...], following: str) -> None:
-    """Wherever it is given; and it is given where something begins."""
-    code, error = desk.error(*arguments, stdin="code-1")
+def test_a_minting_that_fails(
+    desk: Any, server: ScriptedServer, answer: Any, expected: tuple[int, str], words: str
+) -> None:
+    """What the provider said, and whether the registration or time mends it."""
+    if isinstance(answer, Exception):
 
-    assert (2, following) == (code, error["next"])
-    assert [] == desk.functions.asked
+        def dead(_: object) -> NoReturn:
+            raise answer
+
+        desk.world.shop.others["id.example"] = dead
+    else:
+        server.says("/token", answer)
+    found, error = desk.error("connect", "own")
+
+    assert expected == (found, error["next"])
+    assert words in error["message"]

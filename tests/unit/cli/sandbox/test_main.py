@@ -63,23 +63,6 @@ def refresh(client: httpx.Client, **options: Any) -> httpx.Response:
     return client.get(REFRESH, params=query, **options)
 
 
-def test_a_dropped_answer_is_a_closed_connection(live: tuple[httpx.Client, Path]) -> None:
-    """The client sees the connection end without a byte of an answer."""
-    client, _ = live
-    fault(client, "drop_after_commit")
-    with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
-        refresh(client)
-    assert refresh(client).status_code == 200
-
-
-def test_a_reset_is_a_reset(live: tuple[httpx.Client, Path]) -> None:
-    """The client sees the TCP connection reset."""
-    client, _ = live
-    fault(client, "reset")
-    with pytest.raises(httpx.ReadError, match="reset"):
-        refresh(client)
-
-
 def test_a_hang_outlives_the_clients_patience(live: tuple[httpx.Client, Path]) -> None:
     """The client gives up; others are answered meanwhile."""
     client, _ = live
@@ -108,20 +91,6 @@ def test_a_drip_comes_byte_by_byte(live: tuple[httpx.Client, Path], *, head: boo
     assert len(received) > 20
 
 
-def test_only_loopback_is_bound(live: tuple[httpx.Client, Path]) -> None:
-    """The listener's address is 127.0.0.1, and no other loopback address answers."""
-    client, _ = live
-    with pytest.raises(OSError, match="refused"):
-        socket.create_connection(("127.0.0.2", client.base_url.port or 0), 1)
-
-
-def test_nothing_is_logged(live: tuple[httpx.Client, Path]) -> None:
-    """No request line, and so no secret, is written anywhere."""
-    client, log = live
-    refresh(client)
-    assert log.read_text() == ""
-
-
 def test_a_stop_saves_and_a_start_restores(tmp_path: Path) -> None:
     """SIGTERM ends the process cleanly, even under a hanging request, and the next one goes on from there."""
     state, log = tmp_path / "state.json", tmp_path / "log"
@@ -134,7 +103,7 @@ def test_a_stop_saves_and_a_start_restores(tmp_path: Path) -> None:
         assert process.wait(10) == 0
     assert "Traceback" not in log.read_text()
     assert "planted-token" not in log.read_text()
-    with running(state, log) as (client, _):
+    with running(state, log) as (client, process):
         refresh(client)
         assert [d["seqs"] for d in client.get("/_sandbox/ledger").json()["doubles"]] == [[1, 2]]
 
@@ -161,8 +130,23 @@ def test_a_damaged_state_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert state.read_text() == "{"
 
 
+def test_a_cut_connection_is_one(live: tuple[httpx.Client, Path]) -> None:
+    """A dropped answer ends without a byte, a reset is one; only 127.0.0.1 answers, and no secret is logged."""
+    client, log = live
+    fault(client, "drop_after_commit")
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+        refresh(client)
+    fault(client, "reset")
+    with pytest.raises(httpx.ReadError, match="reset"):
+        refresh(client)
+    assert refresh(client).status_code == 200
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.2", client.base_url.port or 0), 1)
+    assert log.read_text() == ""
+
+
 def test_a_stop_right_after_the_start_is_heard(tmp_path: Path) -> None:
-    """Whoever has read where it is can stop it at once."""
+    """Once the line that says where it is can be read, it can be stopped."""
     with running(tmp_path / "state.json", tmp_path / "log") as (_, process):
         process.terminate()
         assert process.wait(timeout=20) == 0

@@ -22,35 +22,10 @@ def body(**options: Any) -> bytes:
     return bytes(spoiled(**options).body)
 
 
-def test_sets_fields_where_the_tokens_lie() -> None:
-    """A bare name means a token field, a name at the top itself, a dotted path what it says."""
-    got = json.loads(body(set={"access_token": None, "code": 7, "data.new.x": 1}))
-    assert (got["data"]["access_token"], got["code"], got["data"]["new"]) == (None, 7, {"x": 1})
-    assert PAYLOAD["data"]["access_token"] == "t"
-
-
 @pytest.mark.parametrize("source", ["1e400", "NaN", "3600.0", "-1", '"3600"', "true", "1000000000000"])
 def test_writes_raw_json_source(source: str) -> None:
     """A raw field stands in the answer exactly as told."""
     assert f'"access_token_expire_in":{source},'.encode() in body(raw={"access_token_expire_in": source})
-
-
-def test_drops_fields() -> None:
-    """A dropped field is gone; dropping what is not there changes nothing."""
-    assert json.loads(body(drop=("refresh_token", "data.nothing")))["data"] == {
-        "access_token": "t",
-        "access_token_expire_in": 5,
-    }
-
-
-def test_no_expiry_drops_every_expiry() -> None:
-    """The expiry fields of the answer are gone, the tokens stay."""
-    assert json.loads(body(how="no_expiry"))["data"] == {"access_token": "t", "refresh_token": "r"}
-
-
-def test_fields_are_changed_before_the_body() -> None:
-    """A field override and a whole-body change go together."""
-    assert body(how="bom", set={"code": 9}).startswith(b'\xef\xbb\xbf{"code":9')
 
 
 def test_whole_bodies() -> None:
@@ -70,19 +45,6 @@ def test_whole_bodies() -> None:
     assert len(body(how="large")) > 300 * 1024
 
 
-def test_html_says_it_is_html() -> None:
-    """An HTML body carries its own type, in a 200."""
-    response = spoiled(how="html")
-    assert (response.status_code, response.headers["content-type"]) == (200, "text/html")
-    assert bytes(response.body).startswith(b"<!DOCTYPE html>")
-
-
-def test_status_and_headers_can_be_set() -> None:
-    """A mangled answer takes the fault's status and headers."""
-    response = spoiled(how="fields", status=201, headers={"x-a": "b"})
-    assert (response.status_code, response.headers["x-a"]) == (201, "b")
-
-
 def test_gzip_bomb_unpacks_to_the_answer_and_its_padding() -> None:
     """A bomb is small on the wire, large when unpacked, and holds the pair."""
     response = spoiled(how="gzip_bomb", size=2 * 1024 * 1024)
@@ -91,3 +53,22 @@ def test_gzip_bomb_unpacks_to_the_answer_and_its_padding() -> None:
     unpacked = gzip.decompress(bytes(response.body))
     assert len(unpacked) > 2 * 1024 * 1024
     assert json.loads(unpacked)["data"] == PAYLOAD["data"]
+
+
+def test_fields_are_set_and_dropped_where_the_tokens_lie() -> None:
+    """A bare name means a token field, a name at the top itself, a dotted path itself; the body is spoiled after."""
+    got = json.loads(body(set={"access_token": None, "code": 7, "data.new.x": 1}))
+    assert (got["data"]["access_token"], got["code"], got["data"]["new"]) == (None, 7, {"x": 1})
+    assert PAYLOAD["data"]["access_token"] == "t"
+    dropped = json.loads(body(drop=("refresh_token", "data.nothing")))["data"]
+    assert dropped == {"access_token": "t", "access_token_expire_in": 5}
+    assert json.loads(body(how="no_expiry"))["data"] == {"access_token": "t", "refresh_token": "r"}
+    assert body(how="bom", set={"code": 9}).startswith(b'\xef\xbb\xbf{"code":9')
+
+
+def test_types_statuses_and_headers() -> None:
+    """HTML carries its own type, in a 200; a mangled answer takes the fault's status and headers."""
+    html, other = spoiled(how="html"), spoiled(how="fields", status=201, headers={"x-a": "b"})
+    assert (html.status_code, html.headers["content-type"]) == (200, "text/html")
+    assert bytes(html.body).startswith(b"<!DOCTYPE html>")
+    assert (other.status_code, other.headers["x-a"]) == (201, "b")

@@ -1,84 +1,99 @@
+"""The state file: what survives a restart, who can read it, and what a failed write leaves."""
+
+from __future__ import annotations
+
 import asyncio
 import json
 import stat
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tokensync.domain.messages import Issued
 from tokensync_cli.sandbox.control.saver import Saver, load, write
+from tokensync_cli.sandbox.credentials import Binding
+from tokensync_cli.sandbox.records import BadRecordError
 from tokensync_cli.sandbox.registry import PROVIDERS
-from tokensync_cli.sandbox.state import Sandbox, Saved
+from tokensync_cli.sandbox.state import Sandbox, Saved, restore
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def again(box: Any) -> Any:
-    return type(box)(box.path, saved=load(box.path))
+def test_everything_goes_on_after_a_restart(shop: Any) -> None:
+    """Apps, accounts, codes, tokens, spent marks, ledger and clock survive the file; faults do not."""
+    spent = shop.grant()
+    live = shop.refresh(spent.refresh_token)
+    code = shop.code()
+    shop.box.control("accounts", {"provider": "tiktok_shop", "account": "added", "region": "US"})
+    shop.register(grace_seconds=7)
+    shop.box.control("clock", {"offset": 5})
+    shop.fault("token", "fail_before")
+    before = shop.box.sandbox.snapshot()
+    assert shop.box.control("save") == {"saved": str(shop.box.path)}
+    shop.box = shop.box.restarted()
+    assert before == shop.box.sandbox.snapshot()
+    assert ((), 5) == (shop.box.sandbox.faults.waiting(), shop.box.sandbox.clock.offset)
+    assert shop.refresh(spent.refresh_token).code == "36004005"
+    assert isinstance(shop.refresh(live.refresh_token), Issued)
+    assert isinstance(shop.exchange(code), Issued)
+    assert shop.exchange(code).code == "36004004"
+    assert [double["count"] for double in shop.box.ledger()["doubles"]] == [2, 2]
+    shop.account = "added"
+    assert shop.grant().access_token
 
 
-def test_everything_goes_on_after_a_restart(box: Any) -> None:
-    """Apps, accounts, codes, tokens, spent marks, ledger and clock survive the file."""
-    spent = box.pair()
-    live = box.refresh(spent["refresh_token"]).json()["data"]
-    code = box.code()
-    (added,) = box.control("accounts", {"provider": "tiktok_shop", "region": "US"})["accounts"]
-    box.settings(grace_seconds=7)
-    box.control("clock", {"offset": 5})
-    assert box.control("save") == {"saved": str(box.path)}
-    restarted = again(box)
-    assert restarted.sandbox.snapshot() == box.sandbox.snapshot()
-    assert restarted.call(live["access_token"])["code"] == 0
-    assert restarted.refresh(spent["refresh_token"]).json()["code"] == 36004005
-    assert restarted.refresh(live["refresh_token"]).json()["code"] == 0
-    assert restarted.exchange(code).json()["code"] == 0
-    assert restarted.exchange(code).json()["code"] == 36004004
-    assert restarted.pair(added["account"])["seller_base_region"] == "US"
-    assert [d["count"] for d in restarted.ledger()["doubles"]] == [2, 2]
-    assert restarted.sandbox.clock.offset == 5
+def test_a_snapshot_is_not_touched_by_what_follows(shop: Any) -> None:
+    """A snapshot stays as it was while requests go on."""
+    before = shop.box.sandbox.snapshot()
+    shop.grant()
+    assert ((), (), 1) == (before.ledger, before.grants.codes, len(shop.box.sandbox.snapshot().ledger))
 
 
-def test_the_file_is_the_owners_alone_and_holds_no_credential(box: Any) -> None:
+def test_the_file_is_the_owners_alone_and_holds_no_credential(shop: Any) -> None:
     """The file has mode 0600, no token or code in it, and leaves no temporary file behind."""
-    pair = box.pair()
-    box.control("save")
-    assert stat.S_IMODE(box.path.stat().st_mode) == 0o600
-    text = box.path.read_text()
-    assert pair["access_token"] not in text
-    assert pair["refresh_token"] not in text
-    assert list(box.path.parent.iterdir()) == [box.path]
+    grant = shop.grant()
+    shop.box.control("save")
+    text = shop.box.path.read_text()
+    assert stat.S_IMODE(shop.box.path.stat().st_mode) == 0o600
+    assert [shop.box.path] == list(shop.box.path.parent.iterdir())
+    assert not any(secret.reveal() in text for secret in (grant.access_token, grant.refresh_token))
 
 
 def test_large_states_are_written_in_pieces(box: Any) -> None:
     """More records than one piece holds are all there."""
     box.control("accounts", {"provider": "tiktok_shop", "region": "ID", "count": 1201})
-    box.control("save")
-    saved = load(box.path)
-    assert saved is not None
-    assert len([a for a in saved.accounts if a.provider == "tiktok_shop"]) == 1205
+    saved = box.restarted().sandbox.accounts
+    assert len([account for account in saved if account.provider == "tiktok_shop"]) == 1205
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
-    """What cannot be encoded is not written, and the file before it stands."""
+    """What cannot be encoded is not written, and the file before it remains."""
     path = tmp_path / "state.json"
     write(path, Saved(version=1))
     before = path.read_bytes()
     with pytest.raises(TypeError):
         write(path, Saved(version=1, requests={"x": b""}))  # type: ignore[dict-item] # bytes are no JSON
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
+    assert (before, [path]) == (path.read_bytes(), list(tmp_path.iterdir()))
 
 
-def test_nothing_to_load_and_nothing_to_save(tmp_path: Path) -> None:
-    """A missing file is a fresh start; without a path nothing is written."""
+def test_what_is_no_state_is_not_taken_for_a_fresh_start(tmp_path: Path) -> None:
+    """A missing file is a fresh start, without a path nothing is written; a damaged or foreign file is an error."""
     assert load(tmp_path / "none.json") is None
     assert asyncio.run(Saver(Sandbox(PROVIDERS), None).save()) is None
-
-
-def test_a_damaged_file_is_not_taken_for_a_fresh_start(tmp_path: Path) -> None:
-    """Text that is no state is an error."""
-    path = tmp_path / "state.json"
-    path.write_text('{"version": 1, "apps"')
+    (tmp_path / "state.json").write_text('{"version": 1, "apps"')
     with pytest.raises(ValueError, match="delimiter"):
-        load(path)
+        load(tmp_path / "state.json")
+    with pytest.raises(BadRecordError, match="version 99 is not 1"):
+        restore({"version": 99})
+
+
+def test_a_file_of_fewer_fields_is_read() -> None:
+    """What was saved before a code was bound, or an account had facts, is taken as without."""
+    grants = {"codes": [{"digest": "d", "authorization": 1, "expires_at": 2.0}]}
+    accounts = [{"provider": "tiktok_login", "account": "x", "user_type": "user", "shops": []}]
+    saved = restore({"version": 1, "grants": grants, "accounts": accounts})
+    assert (saved.grants.codes[0].binding, saved.accounts[0].facts) == (Binding(), {})
 
 
 def test_changes_are_saved_while_it_runs(tmp_path: Path) -> None:
@@ -87,10 +102,8 @@ def test_changes_are_saved_while_it_runs(tmp_path: Path) -> None:
     async def run() -> None:
         path = tmp_path / "new" / "state.json"
         sandbox = Sandbox(PROVIDERS)
-        saver = Saver(sandbox, path, pause=0.01)
-        saving = asyncio.create_task(saver.keep_saving())
+        saving = asyncio.create_task(Saver(sandbox, path, pause=0.01).keep_saving())
         sandbox.ledger.count("p", "token")
-        sandbox.changed()
         sandbox.changed()
         async with asyncio.timeout(5):
             while not path.exists():  # noqa: ASYNC110 - a file tells no event
@@ -105,13 +118,11 @@ def test_changes_are_saved_while_it_runs(tmp_path: Path) -> None:
 def test_a_state_that_cannot_be_saved_is_told(box: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """A failing save is an answer of the control plane and a line on stderr, not the end of the sandbox."""
     box.path.mkdir()
-    answer = box.request("POST", "/_sandbox/save")
-    assert answer.status_code == 500
-    assert "not saved" in answer.json()["error"]
+    response = box.request("POST", "/_sandbox/save")
+    assert (500, True) == (response.status_code, "not saved" in response.json()["error"])
 
     async def run() -> None:
-        saver = Saver(box.sandbox, box.path, pause=0)
-        saving = asyncio.create_task(saver.keep_saving())
+        saving = asyncio.create_task(Saver(box.sandbox, box.path, pause=0).keep_saving())
         box.sandbox.changed()
         async with asyncio.timeout(5):
             while "not saved" not in capsys.readouterr().err:  # noqa: ASYNC110 - nor does stderr

@@ -1,42 +1,69 @@
+"""Notices: the core takes what the sandbox signs, and nothing that is tampered with."""
+
+from __future__ import annotations
+
 import asyncio
-import hashlib
-import hmac
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from tokensync.oauth.provider import WebhookEventKind
 from tokensync_cli.sandbox.control.webhooks import Delivery, post
-from tokensync_cli.sandbox.tiktok_login import webhook as login_webhook
-from tokensync_cli.sandbox.tiktok_shop import webhook as shop_webhook
+from tokensync_cli.sandbox.tiktok_shop.webhook import signature
 
-SHOP = {"provider": "tiktok_shop", "app": "29a39d", "account": "7010736057180325637", "url": "http://localhost:1/w"}
-USER = "-000MjQ5wTqFhVn1bCzk7sXoRg2yLpEdAuHi"
-LOGIN = {"provider": "tiktok_login", "app": "awkey", "account": USER, "url": "http://127.0.0.1:1/w"}
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-
-@pytest.fixture
-def registered(box: Any) -> Any:
-    box.control("apps", {"provider": "tiktok_login", "app_key": "awkey", "app_secret": "login-secret"})
-    return box
+URL = "http://localhost:1/w"
+NOTIFYING = ["tiktok_shop", "tiktok_login"]
 
 
-def sent(box: Any, notice: dict[str, Any], **change: Any) -> tuple[dict[str, str], bytes]:
-    box.posted.clear()
-    box.control("webhook", {**notice, **change})
-    url, headers, content = box.posted[-1]
-    assert notice["url"] == url
-    return headers, content
+def asked(one: Any, **change: Any) -> dict[str, Any]:
+    """Return a notice as the control plane takes it."""
+    return {**one.named, "url": URL, "event": "deauthorized", **change}
 
 
-def shop_signature(content: bytes) -> str:
-    return hmac.new(b"e59af819cc", b"29a39d" + content, hashlib.sha256).hexdigest()
+def sent(one: Any, **change: Any) -> tuple[dict[str, str], bytes]:
+    """Send a notice; return the headers, names in lower case, and the body."""
+    one.box.posted.clear()
+    one.box.control("webhook", asked(one, **change))
+    url, headers, content = one.box.posted[-1]
+    assert url == URL
+    return {name.lower(): value for name, value in headers.items()}, content
 
 
-def login_signature(at: int, content: bytes) -> str:
-    mac = hmac.new(b"login-secret", str(at).encode() + b"." + content, hashlib.sha256).hexdigest()
-    return f"t={at},s={mac}"
+def verifies(one: Any, headers: dict[str, str], content: bytes) -> bool:
+    """Return whether the core takes the signature."""
+    shape = one.provider.webhook
+    found = shape.signature(headers)
+    return found is not None and found == shape.expected(one.app, one.app.client_secret, headers, content)
+
+
+@pytest.mark.parametrize("name", NOTIFYING)
+def test_the_core_reads_an_end(party: Callable[..., Any], name: str) -> None:
+    """The signature holds over the raw bytes, and account or first shop are named; a creator has no shop."""
+    one = party(name)
+    headers, content = sent(one)
+    event = one.provider.webhook.read(json.loads(content))
+    assert verifies(one, headers, content)
+    assert (WebhookEventKind.DEAUTHORIZED, one.box.now) == (event.kind, event.at)
+    if name == "tiktok_login":
+        assert (one.account, "reason 1") == (event.account, event.detail)
+        return
+    assert (("7494101200441805910", ""), True) == ((event.lookup, event.account), len(event.id) == 19)
+    one.account = "7316620945501274118"
+    assert "shop_id" not in json.loads(sent(one)[1])
+
+
+@pytest.mark.parametrize("name", NOTIFYING)
+def test_unknown_events_are_signed_as_well(party: Callable[..., Any], name: str) -> None:
+    """A notice that nobody documented has a good signature and is of no known kind."""
+    one = party(name)
+    headers, content = sent(one, event="unknown")
+    assert verifies(one, headers, content)
+    assert one.provider.webhook.read(json.loads(content)).kind is WebhookEventKind.OTHER
 
 
 def test_the_vendors_vector_of_a_shop_notice() -> None:
@@ -47,97 +74,45 @@ def test_the_vendors_vector_of_a_shop_notice() -> None:
         b'"order_status":"UNPAID","update_time":1718305585}}'
     )
     expected = "5dec0f11ec2f6783b8deee53c9ffbf8d024302f7c7e7fa55a35d17629031ac05"
-    assert ("Authorization", expected) == shop_webhook.signature("abcdef", "123", body)
+    assert ("Authorization", expected) == signature("abcdef", "123", body)
 
 
-def test_a_login_notices_signature_covers_its_time() -> None:
-    """Time, a dot and the raw body are signed, and the header tells the time."""
-    expected = hmac.new(b"s", b"7.{}", hashlib.sha256).hexdigest()
-    assert ("TikTok-Signature", f"t=7,s={expected}") == login_webhook.signature("s", 7, b"{}")
+def test_an_expiry_names_the_end(shop: Any) -> None:
+    """Type 7 has the end of the newest authorization; without one, thirty days ahead."""
+    read = shop.provider.webhook.read
+    early = read(json.loads(sent(shop, event="expiring")[1]))
+    assert (WebhookEventKind.EXPIRING, shop.box.now + 2_592_000) == (early.kind, early.expires_at)
+    shop.code(duration="1000")
+    assert read(json.loads(sent(shop, event="expiring")[1])).expires_at == shop.box.now + 1_000
 
 
-def test_a_shop_is_deauthorized(registered: Any) -> None:
-    """Type 6 names the account's first shop and carries the bare signature of the raw body."""
-    headers, content = sent(registered, SHOP, event="deauthorized")
-    told = json.loads(content)
-    assert ["type", "tts_notification_id", "shop_id", "timestamp", "data"] == list(told)
-    assert (6, "7494101200441805910", registered.now, {}) == tuple(
-        told[name] for name in ("type", "shop_id", "timestamp", "data")
-    )
-    assert {"content-type": "application/json", "Authorization": shop_signature(content)} == headers
-
-
-def test_an_expiry_is_told_in_a_string(registered: Any) -> None:
-    """Type 7 tells when the authorization ends, as text; without one, thirty days ahead."""
-    _, before = sent(registered, SHOP, event="expiring")
-    assert {"expiration_time": str(registered.now + 2_592_000)} == json.loads(before)["data"]
-    end = registered.pair(seconds=1_000)["refresh_token_expire_in"]
-    _, content = sent(registered, SHOP, event="expiring")
-    assert (7, {"expiration_time": str(end)}) == tuple(json.loads(content)[name] for name in ("type", "data"))
-
-
-def test_a_removed_authorization_of_login_kit(registered: Any) -> None:
-    """The content is JSON in a string, and the header carries time and signature."""
-    headers, content = sent(registered, LOGIN, event="deauthorized")
-    assert {
-        "client_key": "awkey",
-        "event": "authorization.removed",
-        "create_time": registered.now,
-        "user_openid": USER,
-        "content": '{"reason":1}',
-    } == json.loads(content)
-    assert login_signature(registered.now, content) == headers["TikTok-Signature"]
-    assert "Authorization" not in headers
-
-
-@pytest.mark.parametrize("notice", [SHOP, LOGIN])
-def test_unknown_events_are_signed_as_well(registered: Any, notice: dict[str, Any]) -> None:
-    """A notice of a kind that nobody documented arrives with a good signature."""
-    headers, content = sent(registered, notice, event="unknown")
-    told = json.loads(content)
-    assert (told.get("type", 9_999), told.get("event", "sandbox.unheard_of")) == (9_999, "sandbox.unheard_of")
-    good = {"Authorization": shop_signature(content), "TikTok-Signature": login_signature(registered.now, content)}
-    assert [good[name] == value for name, value in headers.items() if name in good] == [True]
-
-
-def test_time_id_and_shop_can_be_chosen(registered: Any) -> None:
+def test_time_id_and_shop_can_be_chosen(shop: Any, party: Callable[..., Any]) -> None:
     """A replay has the id of the first; a topic without a shop has none."""
-    chosen = {"timestamp": 7, "notification": "n1"}
-    _, content = sent(registered, SHOP, event="deauthorized", shop_id="9", **chosen)
-    told = json.loads(content)
+    told = json.loads(sent(shop, shop_id="9", timestamp=7, notification="n1")[1])
     assert (7, "n1", "9") == (told["timestamp"], told["tts_notification_id"], told["shop_id"])
-    _, content = sent(registered, SHOP, event="deauthorized", shop_id="", **chosen)
-    assert "shop_id" not in json.loads(content)
-    headers, content = sent(registered, LOGIN, event="deauthorized", timestamp=7)
-    assert login_signature(7, content) == headers["TikTok-Signature"]
+    assert "shop_id" not in json.loads(sent(shop, shop_id="")[1])
+    login = party("tiktok_login")
+    headers, content = sent(login, timestamp=7)
+    assert (True, True) == (verifies(login, headers, content), headers["tiktok-signature"].startswith("t=7,"))
 
 
-def test_a_creator_has_no_shop(registered: Any) -> None:
-    """The notice of an account without shops names none."""
-    _, content = sent(registered, {**SHOP, "account": registered.creator}, event="deauthorized")
-    assert "shop_id" not in json.loads(content)
-
-
-def test_a_repetition_is_the_same_to_the_byte(registered: Any) -> None:
-    """Sent three times, a notice keeps id, time and signature, and every answer is told."""
-    told = registered.control("webhook", {**SHOP, "event": "deauthorized", "repeat": 3})
-    assert {"status": 202, "seconds": 0.25} == {name: told[name] for name in ("status", "seconds")}
-    assert [202, 202, 202] == [delivery["status"] for delivery in told["deliveries"]]
-    first, *others = registered.posted
+def test_a_repetition_is_the_same_to_the_byte(shop: Any) -> None:
+    """Sent three times, a notice keeps id, time and signature, and every answer is reported."""
+    told = shop.box.control("webhook", asked(shop, repeat=3))
+    assert (202, 0.25, [202] * 3) == (told["status"], told["seconds"], [each["status"] for each in told["deliveries"]])
+    first, *others = shop.box.posted
     assert [first, first] == others
 
 
 @pytest.mark.parametrize("tamper", ["signature", "body", "space", "missing", "scheme"])
-@pytest.mark.parametrize("notice", [SHOP, LOGIN])
-def test_what_is_tampered_with_does_not_verify(registered: Any, notice: dict[str, Any], tamper: str) -> None:
+@pytest.mark.parametrize("name", NOTIFYING)
+def test_what_is_tampered_with_does_not_verify(party: Callable[..., Any], name: str, tamper: str) -> None:
     """A digit, a field or a space more, no signature, or the other product's: none fits."""
-    headers, content = sent(registered, notice, event="deauthorized", tamper=tamper)
+    one = party(name)
+    headers, content = sent(one, tamper=tamper)
     assert json.loads(content)
-    if notice is SHOP:
-        assert headers.get("Authorization") != shop_signature(content)
-    else:
-        assert headers.get("TikTok-Signature") != login_signature(registered.now, content)
-    other = "TikTok-Signature" if notice is SHOP else "Authorization"
+    assert not verifies(one, headers, content)
+    other = "tiktok-signature" if name == "tiktok_shop" else "authorization"
     assert (tamper == "scheme") == (other in headers)
 
 
@@ -154,17 +129,13 @@ def test_what_is_tampered_with_does_not_verify(registered: Any, notice: dict[str
         "",
     ],
 )
-def test_notices_stay_on_this_machine(registered: Any, url: str) -> None:
-    """No notice goes to another host, and a revocation that could not be told does not happen."""
-    asked = {**SHOP, "url": url, "event": "deauthorized"}
-    answer = registered.request("POST", "/_sandbox/webhook", json=asked)
-    assert 400 == answer.status_code
-    assert "url must be" in answer.json()["error"]
-    pair = registered.pair()
-    named = {name: SHOP[name] for name in ("provider", "app", "account")}
-    assert 400 == registered.request("POST", "/_sandbox/revoke", json={**named, "notify": url}).status_code
-    assert 0 == registered.refresh(pair["refresh_token"]).json()["code"]
-    assert [] == registered.posted
+def test_notices_stay_on_this_machine(shop: Any, url: str) -> None:
+    """No notice goes to another host, and a revocation that could not be reported does not happen."""
+    assert "url must be" in shop.box.refused("webhook", asked(shop, url=url))
+    grant = shop.grant()
+    shop.box.refused("revoke", {**shop.named, "notify": url})
+    assert shop.refresh(grant.refresh_token).access_token
+    assert shop.box.posted == []
 
 
 @pytest.mark.parametrize(
@@ -175,34 +146,36 @@ def test_notices_stay_on_this_machine(registered: Any, url: str) -> None:
         ({"app": "x"}, 404, "no app x"),
         ({"account": "x"}, 404, "no account x"),
         ({"repeat": 0}, 400, "repeat"),
+        ({"repeat": 1_001}, 400, "repeat"),
         ({"tamper": "all"}, 400, "tamper must be one of"),
         ({"event": "expiring"}, 400, "no webhook for the event expiring"),
         ({"shop_id": "1"}, 400, "neither notification nor shop_id"),
         ({"notification": "1"}, 400, "neither notification nor shop_id"),
     ],
 )
-def test_says_what_cannot_be_sent(registered: Any, change: dict[str, Any], status: int, text: str) -> None:
+def test_says_what_cannot_be_sent(party: Callable[..., Any], change: dict[str, Any], status: int, text: str) -> None:
     """Every refusal names its cause, and nothing is sent."""
-    asked = {**LOGIN, "event": "deauthorized", **change}
-    answer = registered.request("POST", "/_sandbox/webhook", json=asked)
-    assert status == answer.status_code
-    assert text in answer.json()["error"]
-    assert [] == registered.posted
+    one = party("tiktok_login")
+    assert text in one.box.refused("webhook", asked(one, **change), status)
+    assert one.box.posted == []
 
 
-def test_a_revocation_can_be_told(registered: Any) -> None:
+def test_a_revocation_can_be_told(shop: Any) -> None:
     """With `notify` the end of an authorization is followed by the vendor's notice of it."""
-    registered.pair()
-    named = {name: SHOP[name] for name in ("provider", "app", "account")}
-    told = registered.control("revoke", {**named, "notify": SHOP["url"]})
+    shop.grant()
+    told = shop.box.control("revoke", {**shop.named, "notify": URL})
     assert (1, 202) == (told["revoked"], told["notified"]["status"])
-    ((_, _, content),) = registered.posted
-    assert 6 == json.loads(content)["type"]
-    assert {"revoked": 0} == registered.control("revoke", named)
+    ((_, _, content),) = shop.box.posted
+    assert json.loads(content)["type"] == 6
+    assert shop.box.control("revoke", shop.named) == {"revoked": 0}
 
 
-def delivered(answer: httpx.Response | None) -> tuple[Delivery, list[httpx.Request]]:
-    seen = []
+@pytest.mark.parametrize(
+    ("answer", "status"), [(httpx.Response(307, headers={"location": "https://evil.example/"}), 307), (None, None)]
+)
+def test_the_very_bytes_are_posted_and_no_redirect_followed(answer: httpx.Response | None, status: int | None) -> None:
+    """Body and header arrive as they were signed, once; where nobody listens there is a time and no status."""
+    seen: list[httpx.Request] = []
 
     def receive(request: httpx.Request) -> httpx.Response:
         seen.append(request)
@@ -211,23 +184,8 @@ def delivered(answer: httpx.Response | None) -> tuple[Delivery, list[httpx.Reque
         return answer
 
     transport = httpx.MockTransport(receive)
-    return asyncio.run(post("http://localhost:1/w?x=1", {"Authorization": "ab"}, b"{}", transport)), seen
-
-
-def test_the_very_bytes_are_posted_and_no_redirect_followed() -> None:
-    """Body and header arrive as they were signed; where the receiver points elsewhere nothing goes."""
-    delivery, (request,) = delivered(httpx.Response(307, headers={"location": "https://evil.example/"}))
-    assert 307 == delivery.status
-    assert ("POST", "/w?x=1", b"{}", "ab") == (
-        request.method,
-        request.url.raw_path.decode(),
-        request.content,
-        request.headers["authorization"],
-    )
-
-
-def test_a_receiver_that_is_gone_has_no_status() -> None:
-    """Where nobody listens the status is null and the time is told all the same."""
-    delivery, _ = delivered(None)
-    assert delivery.status is None
-    assert delivery.seconds >= 0
+    delivery: Delivery = asyncio.run(post("http://localhost:1/w?x=1", {"Authorization": "ab"}, b"{}", transport))
+    (request,) = seen
+    assert (status, True) == (delivery.status, delivery.seconds >= 0)
+    assert ("POST", b"/w?x=1", b"{}") == (request.method, request.url.raw_path, request.content)
+    assert request.headers["authorization"] == "ab"

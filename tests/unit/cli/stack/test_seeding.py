@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,32 +36,6 @@ def test_one_app_for_each_provider_of_both_sides(desk: Any, target: Target) -> N
         "api": "http://localhost:4001/tiktok_shop",
         "push": "http://localhost:4001/api2cart/v1.1",
     } == desk.world.apps.get(APP).endpoints
-
-
-def test_again_it_keeps_the_credentials(desk: Any, target: Target) -> None:
-    """A sandbox that was started anew learns the old ones."""
-    seed(target)
-    first = desk.world.apps.get(APP)
-    desk.world.apps.calls.clear()
-
-    assert [APP] == seed(target)
-
-    assert first == desk.world.apps.get(APP)
-    assert desk.sandbox.registered[0] == desk.sandbox.registered[1]
-    assert 0 == desk.world.apps.calls["update"]
-
-
-def test_a_sandbox_on_another_port_is_followed(desk: Any, target: Target) -> None:
-    """The endpoints change, the credentials stay."""
-    seed(target)
-    first = desk.world.apps.get(APP)
-    desk.sandbox.url = "http://localhost:4999"
-
-    seed(target)
-
-    moved = desk.world.apps.get(APP)
-    assert "http://localhost:4999/tiktok_shop/api/v2/token/get" == moved.endpoints["token"]
-    assert replace(first, endpoints=moved.endpoints) == moved
 
 
 def test_a_live_app_of_that_name_is_left_alone(desk: Any, target: Target) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -94,29 +95,6 @@ def test_the_generic_app_is_what_its_server_told(desk: Any, target: Target) -> N
     assert [{"tokensync": "discover", "issuer": "http://localhost:4001/oauth2"}] == desk.functions.asked
 
 
-def test_again_nothing_changes(desk: Any, target: Target) -> None:
-    """The credentials and the registrations stay as they are."""
-    seed(target)
-    first = [desk.world.apps.get(name) for name in NAMES]
-    desk.world.apps.calls.clear()
-    seed(target)
-
-    assert first == [desk.world.apps.get(name) for name in NAMES]
-    assert (0, 0) == (desk.world.apps.calls["update"], desk.world.apps.calls["register"])
-
-
-def test_a_sandbox_on_another_port_is_followed(desk: Any, target: Target) -> None:
-    """Endpoints and issuer move together."""
-    seed(target)
-    desk.sandbox.url = "http://localhost:4999"
-    seed(target)
-
-    for name in NAMES:
-        app = desk.world.apps.get(name)
-        assert "4001" not in json.dumps([app.endpoints, app.settings])
-    assert "http://localhost:4999/oauth2" == desk.world.apps.get("oauth2").settings["issuer"]
-
-
 def test_scopes_and_settings_of_ones_own(desk: Any, target: Target) -> None:
     """What is said wins over what the sandbox tells and over the usual scopes."""
     app = sandboxed(target, "mine", "oauth2", scopes=["openid"], settings=["iss=optional", "pkce=none"])
@@ -146,3 +124,23 @@ def test_whom_the_sandbox_cannot_be(desk: Any, target: Target) -> None:
     desk.sandbox.known = ["tiktok_shop"]
     with pytest.raises(CommandFailed, match="cannot be oauth2"):
         sandboxed(target, "mine", "oauth2")
+
+
+def test_again_only_what_moved_is_changed(desk: Any, target: Target) -> None:
+    """A sandbox that was started anew learns the old credentials; on another port endpoints and issuer follow it."""
+    seed(target)
+    first = [desk.world.apps.get(name) for name in NAMES]
+    learned = len(desk.sandbox.registered)
+    desk.world.apps.calls.clear()
+    assert NAMES == sorted(seed(target))
+    assert first == [desk.world.apps.get(name) for name in NAMES]
+    assert (0, 0) == (desk.world.apps.calls["update"], desk.world.apps.calls["register"])
+    assert desk.sandbox.registered[:learned] == desk.sandbox.registered[learned:]
+
+    desk.sandbox.url = "http://localhost:4999"
+    seed(target)
+    for before in first:
+        moved = desk.world.apps.get(before.name)
+        assert "4001" not in json.dumps([moved.endpoints, moved.settings])
+        assert replace(before, endpoints=moved.endpoints, settings=moved.settings) == moved
+    assert "http://localhost:4999/oauth2" == desk.world.apps.get("oauth2").settings["issuer"]

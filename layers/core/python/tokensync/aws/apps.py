@@ -61,7 +61,7 @@ class AwsApps:
 
     def pause(self, name: str, *, why: str, now: int) -> bool:
         """Pause an app; return whether it was running until now."""
-        # boto3 repeats a request whose answer was lost; by this mark the repetition knows that the first one paused it.
+        # boto3 repeats a request whose response was lost; by this mark the repetition knows that the first one paused.
         mark = secrets.token_hex(8)
         change = Change(
             condition="attribute_exists(#pk) AND attribute_not_exists(#paused)",

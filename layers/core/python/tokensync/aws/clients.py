@@ -56,12 +56,12 @@ def aws_clients(session: boto3.Session | None = None, *, endpoint_url: str | Non
     )
 
 
-# All that a client call can raise: AWS refused, the network or our side failed, or the answer was no AWS answer.
+# All that a client call can raise: AWS refused, the network or our side failed, or the response was none of AWS.
 FOREIGN = (ClientError, BotoCoreError, ResponseParserError)
 
 
 def code_of(error: ClientError | BotoCoreError | ResponseParserError) -> str:
-    """Return AWS's error code, or the type's name where no answer of AWS was read."""
+    """Return AWS's error code, or the type's name where no response of AWS was read."""
     if isinstance(error, ClientError):
         return error.response["Error"].get("Code") or "NoCode"
     return type(error).__name__

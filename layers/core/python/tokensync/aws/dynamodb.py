@@ -135,8 +135,8 @@ class DynamoTable:
     def get(self, key: tuple[str, str]) -> Item | None:
         """Return an item, strongly consistent, or None."""
         with translated("GetItem", {}, StoreUnavailable):
-            answer = self._client.get_item(TableName=self.name, Key=key_of(key), ConsistentRead=True)
-        return from_notation(answer["Item"]) if "Item" in answer else None
+            response = self._client.get_item(TableName=self.name, Key=key_of(key), ConsistentRead=True)
+        return from_notation(response["Item"]) if "Item" in response else None
 
     def put(self, key: tuple[str, str], attributes: Mapping[str, object], *, only_new: bool = False) -> None:
         """Write a whole item.
@@ -163,14 +163,14 @@ class DynamoTable:
             ConditionFailed: nothing was written.
         """
         with translated("UpdateItem", {}, StoreUnavailable), _conditional():
-            answer = self._client.update_item(
+            response = self._client.update_item(
                 TableName=self.name,
                 Key=key_of(key),
                 ReturnValues=returning,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **change.parameters(),
             )
-        return from_notation(answer.get("Attributes", {}))
+        return from_notation(response.get("Attributes", {}))
 
     def part_of_transaction(self, key: tuple[str, str], change: Change) -> TransactWriteItemTypeDef:
         """Return an update as a part of a transaction."""
@@ -207,7 +207,7 @@ class DynamoTable:
         start: dict[str, Any] = {}
         while found < at_most:
             with translated("Query", {}, StoreUnavailable):
-                answer = self._client.query(
+                response = self._client.query(
                     TableName=self.name,
                     KeyConditionExpression=condition,
                     FilterExpression=lacks,
@@ -218,10 +218,10 @@ class DynamoTable:
                     Limit=at_most - found,
                     **start,
                 )
-            found += answer["Count"]
-            if "LastEvaluatedKey" not in answer:
+            found += response["Count"]
+            if "LastEvaluatedKey" not in response:
                 break
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+            start = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
         return found
 
     def due(self, *, now: int, page: int) -> Iterator[Item]:
@@ -234,7 +234,7 @@ class DynamoTable:
         start: dict[str, Any] = {}
         while True:
             with translated("Query", {}, StoreUnavailable):
-                answer = self._client.query(
+                response = self._client.query(
                     TableName=self.name,
                     KeyConditionExpression=condition,
                     ExpressionAttributeNames=names_in(condition),
@@ -242,10 +242,10 @@ class DynamoTable:
                     **options,
                     **start,
                 )
-            yield from map(from_notation, answer["Items"])
-            if "LastEvaluatedKey" not in answer:
+            yield from map(from_notation, response["Items"])
+            if "LastEvaluatedKey" not in response:
                 return
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+            start = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
 
 
 @contextmanager

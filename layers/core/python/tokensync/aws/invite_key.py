@@ -48,10 +48,10 @@ class InviteKeys:
     def _read(self, stage: Literal["AWSCURRENT", "AWSPREVIOUS"]) -> Secret | None:
         with translated("the invite key", {}, StoreUnavailable):
             try:
-                answer = self._client.get_secret_value(SecretId=self._secret_name, VersionStage=stage)
+                response = self._client.get_secret_value(SecretId=self._secret_name, VersionStage=stage)
             except ClientError as error:
                 # Before its first rotation a key has no previous version.
                 if stage == "AWSPREVIOUS" and code_of(error) == "ResourceNotFoundException":
                     return None
                 raise
-        return Secret(answer["SecretString"])
+        return Secret(response["SecretString"])

@@ -39,10 +39,10 @@ class KmsKeys:
             SealingUnavailable: KMS gives none.
         """
         with translated("GenerateDataKey", {}, SealingUnavailable):
-            answer = self._client.generate_data_key(
+            response = self._client.generate_data_key(
                 KeyId=self._key_arn, KeySpec="AES_256", EncryptionContext={"app": app}
             )
-        return answer["Plaintext"], answer["CiphertextBlob"]
+        return response["Plaintext"], response["CiphertextBlob"]
 
     def unwrap(self, wrapped: bytes, *, app: str) -> bytes:
         """Return the data key that was wrapped for this app.
@@ -55,9 +55,9 @@ class KmsKeys:
             return held
         with translated("Decrypt", {}, SealingUnavailable):
             # Without KeyId, KMS would take the key that the blob names.
-            answer = self._client.decrypt(CiphertextBlob=wrapped, KeyId=self._key_arn, EncryptionContext={"app": app})
-        self._hold(app, wrapped, answer["Plaintext"])
-        return answer["Plaintext"]
+            response = self._client.decrypt(CiphertextBlob=wrapped, KeyId=self._key_arn, EncryptionContext={"app": app})
+        self._hold(app, wrapped, response["Plaintext"])
+        return response["Plaintext"]
 
     def _held_key(self, app: str, wrapped: bytes) -> bytes | None:
         with self._lock:

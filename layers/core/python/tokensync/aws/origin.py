@@ -57,7 +57,7 @@ class DynamoOrigin:
         with self._lock:
             if table in self._noticed:
                 return False
-            # boto3 repeats a request whose answer was lost; by this mark the repetition knows that it was the first.
+            # boto3 repeats a request whose response was lost; by this mark the repetition knows that it was the first.
             mark = secrets.token_hex(8)
             change = Change(
                 condition="attribute_not_exists(#noticed) OR #noticed <> :to_noticed",

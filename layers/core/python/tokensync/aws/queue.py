@@ -42,14 +42,14 @@ class SqsWorkQueue:
 
     def _send(self, batch: list[tuple[Work, str]]) -> list[Work]:
         try:
-            answer = self._client.send_message_batch(
+            response = self._client.send_message_batch(
                 QueueUrl=self._url,
                 Entries=[{"Id": str(index), "MessageBody": body} for index, (_, body) in enumerate(batch)],
             )
         except FOREIGN as error:
             self._log.warning("work.not_queued", count=len(batch), code=code_of(error))
             return [work for work, _ in batch]
-        failed = answer.get("Failed", [])
+        failed = response.get("Failed", [])
         if failed:
             self._log.warning("work.not_queued", count=len(failed), code=failed[0]["Code"])
         return [batch[int(entry["Id"])][0] for entry in failed]
@@ -79,10 +79,10 @@ class SqsDeadLetters:
     def receive(self) -> list[DeadLetter]:
         """Return a few, hidden from everybody for two minutes."""
         with translated("ReceiveMessage", {}, QueueUnavailable):
-            answer = self._client.receive_message(
+            response = self._client.receive_message(
                 QueueUrl=self._url, MaxNumberOfMessages=10, VisibilityTimeout=_HIDDEN, WaitTimeSeconds=_WAIT
             )
-        return [DeadLetter(message["Body"], message["ReceiptHandle"]) for message in answer.get("Messages", [])]
+        return [DeadLetter(message["Body"], message["ReceiptHandle"]) for message in response.get("Messages", [])]
 
     def delete(self, letter: DeadLetter) -> None:
         """Delete one that was received."""

@@ -139,7 +139,7 @@ class SecretsManagerTokens:
         return (PublishUnavailable if self._is_ours(described) else SecretNotOurs)(str(refused))
 
     def _adopt(self, secret_name: str, document: str, token: str) -> str:
-        """Write a secret that exists: a creation whose answer was lost, or an account that came back."""
+        """Write a secret that exists: a creation whose response was lost, or an account that came back."""
         described = self._describe(secret_name, check_deleted=False)
         if not self._is_ours(described):
             raise SecretNotOurs(f"the secret {secret_name} was not made by this stack")

@@ -1,4 +1,7 @@
-"""The rules for a held connection whose time has come: it gets one last attempt, and a parked refusal one question."""
+"""The rules for a held connection whose time has come: it gets one last attempt, and a parked refusal one question.
+
+`transitions` grants the one exemption and `schedule` says when it may be used.
+"""
 
 from __future__ import annotations
 

@@ -101,8 +101,12 @@ class Publisher:
         return current != record.published.version_id and any(
             current == version_id(record.name, generation=generation, fence=record.fence + leases)
             for leases in range(_REACH)
-            # Each number takes a lease of its own, so none grows faster than the fence.
-            for generation in range(record.generation, record.allocated + leases + 2)
+            # Each number takes a lease of its own, so none grows faster than the fence. A restored table raises
+            # `allocated` far above the generation; no number in between was ever given.
+            for generation in (
+                record.generation,
+                *range(max(record.generation + 1, record.allocated - _REACH), record.allocated + leases + 2),
+            )
         )
 
 

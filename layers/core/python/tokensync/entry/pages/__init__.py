@@ -7,10 +7,12 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-
-from jinja2 import Environment, FunctionLoader, StrictUndefined
+from typing import TYPE_CHECKING
 
 from tokensync.domain.text import one_line
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _LONGEST_VALUE = 8192  # no link of ours is longer
 _TEMPLATES = files("tokensync.entry.pages") / "templates"
@@ -40,6 +42,8 @@ def page(name: str, status: int, *, refresh: int | None = None, **values: str) -
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined  # noqa: PLC0415 - the rotation renders no page
+
     return Environment(
         loader=FunctionLoader(_template),
         autoescape=True,

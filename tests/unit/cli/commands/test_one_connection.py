@@ -25,22 +25,6 @@ def standing(desk: Any) -> Any:
     return desk
 
 
-def test_verify_says_when_and_what_changed(standing: Any) -> None:
-    """In words for people; the facts are as they were."""
-    result = standing.run("verify", str(NAME))
-
-    assert (0, f"{NAME}: verified now, nothing changed.\n") == (result.exit_code, result.stdout)
-
-
-def test_verify_as_json(standing: Any) -> None:
-    """The result, what changed, and the connection with the time of its verification."""
-    told = standing.json("verify", str(NAME))
-
-    assert ("verified", False, False) == (told["result"], told["facts_changed"], told["refused"])
-    assert standing.world.clock.now() == told["connection"]["verified_at"]
-    assert [] == told["connection"]["missing_scopes"]
-
-
 def test_verify_tells_that_the_token_was_renewed(standing: Any) -> None:
     """A refused access token leads to a refresh, and both are told."""
     refused = standing.world.shop.answer({"code": 105002, "message": "expired", "data": None})
@@ -49,13 +33,6 @@ def test_verify_tells_that_the_token_was_renewed(standing: Any) -> None:
 
     assert 0 == result.exit_code, result.output
     assert f"{NAME}: the access token was refused; refreshed, generation 1 → 2.\n" == result.stdout
-
-
-@pytest.mark.parametrize("command", ["verify", "publish", "accept", "revoke", "remove"])
-def test_a_connection_that_is_not_there(desk: Any, command: str) -> None:
-    """Exit code 3 before any function is asked."""
-    assert 3 == desk.error(command, str(NAME))[0]
-    assert [] == desk.functions.asked
 
 
 def test_publish_brings_a_deleted_secret_back(standing: Any) -> None:
@@ -91,33 +68,6 @@ def test_accept_shows_whom_it_asks_about(strange: Any) -> None:
     assert Status.QUARANTINED is strange.world.stored(STRANGE).status
 
 
-def test_accept_tells_which_account_is_active(strange: Any) -> None:
-    """In words, and the next command."""
-    result = strange.run("accept", str(STRANGE), "--yes")
-
-    told = f"{STRANGE} (Acme GmbH) is accepted and active, generation 1.\n"
-    assert (0, told) == (result.exit_code, result.stdout), result.output
-    assert f"Next: tokensync token {STRANGE}" in result.stderr
-    assert "active" == strange.world.document(STRANGE)["status"]
-
-
-def test_accept_as_json(strange: Any) -> None:
-    """The result and the connection."""
-    told = strange.json("accept", str(STRANGE), "--yes")
-
-    assert ("published", STRANGE.account, "active") == (
-        told["result"], told["connection"]["account_id"], told["connection"]["status"]
-    )  # fmt: skip
-
-
-def test_accept_of_what_is_not_quarantined(standing: Any) -> None:
-    """Nobody is asked; it is said that there is nothing to accept."""
-    code, error = standing.error("accept", str(NAME))
-
-    assert (1, f"tokensync show {NAME}") == (code, error["next"])
-    assert "not quarantined" in error["message"]
-
-
 def test_accept_out_of_a_backup(standing: Any) -> None:
     """Where the provider takes each refresh token once the seller is asked for, unless the operator insists."""
     world = standing.world
@@ -132,24 +82,6 @@ def test_accept_out_of_a_backup(standing: Any) -> None:
     world.shop.alive.add("R0")
     result = standing.run("accept", str(NAME), "--force", "--yes")
     assert 0 == result.exit_code, result.output
-
-
-def test_revoke_asks_first(standing: Any) -> None:
-    """Nobody is there to ask: a usage error that names the option. Whoever says no changed nothing."""
-    code, error = standing.error("revoke", str(NAME), "--local")
-    assert (2, f"tokensync revoke {NAME} --local --yes") == (code, error["next"])
-
-    standing.is_interactive = True
-    assert 1 == standing.run("revoke", str(NAME), "--local", stdin="n\n").exit_code
-    assert Status.ACTIVE is standing.world.stored().status
-
-
-def test_revoke_where_the_seller_has_to(standing: Any) -> None:
-    """TikTok Shop has no call: who ends it is said, and what marks it here."""
-    code, error = standing.error("revoke", str(NAME), "--yes")
-
-    assert (1, "NotOffered", f"tokensync revoke {NAME} --local") == (code, error["class"], error["next"])
-    assert "the account itself ends the authorization" in error["message"]
 
 
 def test_revoke_here_alone(standing: Any) -> None:
@@ -170,42 +102,6 @@ def test_remove_warns_of_what_lives_on(standing: Any) -> None:
     assert "To end it first" not in result.stderr  # this provider has no call for it
     assert f"Next: tokensync invite {APP} --for {NAME}\n" in result.stderr
     assert 7 == standing.world.secrets.secret(NAME).recovery_days
-
-
-def test_remove_after_a_revocation_warns_of_nothing(standing: Any) -> None:
-    """There is nothing left to live on."""
-    standing.run("revoke", str(NAME), "--local", "--yes")
-    result = standing.run("remove", str(NAME), "--yes", "--json")
-
-    assert ("removed", "disconnected") == (
-        json.loads(result.stdout)["result"], json.loads(result.stdout)["connection"]["status"]
-    )  # fmt: skip
-    assert json.loads(result.stdout)["revoked"] is True
-    assert "" == result.stderr
-
-
-def test_remove_tells_programs_what_lives_on(standing: Any) -> None:
-    """In the result, and not beside it."""
-    result = standing.run("remove", str(NAME), "--yes", "--json")
-
-    assert (False, "deleted") == tuple(json.loads(result.stdout)[key] for key in ("revoked", "secret"))
-    assert "" == result.stderr
-
-
-def test_remove_of_what_was_never_published(standing: Any) -> None:
-    """No secret is spoken of that never was."""
-    standing.world.connections.seed(replace(standing.world.stored(), published=None))
-    result = standing.run("remove", str(NAME), "--yes")
-
-    assert (0, f"{NAME} is removed; it had no secret.\n") == (result.exit_code, result.stdout)
-
-
-def test_remove_of_an_orphan(standing: Any) -> None:
-    """Its secret was deleted by somebody else."""
-    standing.world.connections.seed(replace(standing.world.stored(), status=Status.ORPHANED))
-    result = standing.run("remove", str(NAME), "--yes")
-
-    assert "its secret was gone or not ours" in result.stdout
 
 
 def test_remove_names_revoke_first_where_there_is_one(desk: Any) -> None:
@@ -239,13 +135,6 @@ def test_revoke_again_says_that_it_is_over(standing: Any, options: tuple[str, ..
         assert f"Next: tokensync remove {NAME}\n" in result.stderr
 
 
-@pytest.mark.parametrize("days", ["6", "31", "x"])
-def test_a_recovery_window_that_aws_does_not_have(standing: Any, days: str) -> None:
-    """A usage error, and nothing was asked."""
-    assert 2 == standing.error("remove", str(NAME), "--yes", "--recovery-days", days)[0]
-    assert [] == standing.functions.asked
-
-
 def test_removed_connections_are_out_of_sight(standing: Any) -> None:
     """`list`, `show`, `token` and `refresh` know it no more; its history stays, and `list --removed` finds it."""
     standing.run("remove", str(NAME), "--yes")
@@ -274,3 +163,58 @@ def test_doctor_names_what_mends_an_orphan(standing: Any) -> None:
 
     assert f"tokensync publish {NAME}" in [one.get("next") for one in found]
     assert token_secret_name("tokensync", NAME) == standing.json("show", str(NAME))["secret"]
+
+
+def test_verify_says_when_and_what_changed(standing: Any) -> None:
+    """In words for people; as JSON the result and the connection with the time of its verification."""
+    result, told = standing.run("verify", str(NAME)), standing.json("verify", str(NAME))
+
+    assert (0, f"{NAME}: verified now, nothing changed.\n") == (result.exit_code, result.stdout)
+    assert ("verified", False, False) == (told["result"], told["facts_changed"], told["refused"])
+    assert standing.world.clock.now() == told["connection"]["verified_at"]
+    assert [] == told["connection"]["missing_scopes"]
+
+
+def test_accept_tells_which_account_is_active(strange: Any) -> None:
+    """In words with the next command; as JSON the result and the connection."""
+    quarantined = strange.world.stored(STRANGE)
+    result = strange.run("accept", str(STRANGE), "--yes")
+    told = f"{STRANGE} (Acme GmbH) is accepted and active, generation 1.\n"
+    assert (0, told) == (result.exit_code, result.stdout), result.output
+    assert f"Next: tokensync token {STRANGE}" in result.stderr
+    assert "active" == strange.world.document(STRANGE)["status"]
+
+    strange.world.connections.seed(quarantined)
+    as_json = strange.json("accept", str(STRANGE), "--yes")
+    assert ("published", STRANGE.account) == (as_json["result"], as_json["connection"]["account_id"])
+
+
+@pytest.mark.parametrize(
+    ("change", "secret", "words"),
+    [
+        ({}, "deleted", "AWS deletes its secret in 30 days"),
+        ({"published": None}, None, "it had no secret"),
+        ({"status": Status.ORPHANED}, None, "its secret was gone or not ours"),
+    ],
+)
+def test_what_becomes_of_the_secret(standing: Any, change: dict[str, Any], secret: str | None, words: str) -> None:
+    """People read it in the line, programs in the result: what lives on is in it, and not beside it."""
+    record = replace(standing.world.stored(), **change)
+    standing.world.connections.seed(record)
+    assert words in standing.run("remove", str(NAME), "--yes").stdout
+
+    standing.world.connections.seed(record)
+    result = standing.run("remove", str(NAME), "--yes", "--json")
+    told = json.loads(result.stdout)
+    assert ("removed", False, "") == (told["result"], told["revoked"], result.stderr)
+    assert secret is None or secret == told["secret"]
+
+
+def test_remove_after_a_revocation_warns_of_nothing(standing: Any) -> None:
+    """There is nothing left to live on."""
+    standing.run("revoke", str(NAME), "--local", "--yes")
+    result = standing.run("remove", str(NAME), "--yes", "--json")
+    told = json.loads(result.stdout)
+
+    assert ("removed", True, "disconnected") == (told["result"], told["revoked"], told["connection"]["status"])
+    assert "" == result.stderr
