@@ -73,10 +73,7 @@ class AppsContract:
         changed = replace(app, provider="generic", client_secret=Secret("planted-second"))
         world.apps.update(changed)
         assert changed == world.apps.get(app.name)
-        assert ("generic", "invalid_client") == (
-            world.apps.state(app.name).provider,
-            world.apps.state(app.name).paused,
-        )
+        assert ("generic", "invalid_client") == (world.apps.state(app.name).provider, world.apps.state(app.name).paused)
 
     def test_reading_past_a_copy(self, world: World, app: App) -> None:
         """Asked for freshly, the registration is the present one."""

@@ -146,10 +146,7 @@ def test_an_odd_expiry_costs_no_token(fleets: dict[str, Batches], bounded: list[
     assert (Status.ACTIVE, Phase.IDLE, 2) == (record.status, record.phase, record.generation)
     refresh_token = after.grant.refresh_token
     assert refresh_token is not None
-    assert issued == {
-        "access_token": digest(document["access_token"]),
-        "refresh_token": digest(refresh_token.reveal()),
-    }
+    assert issued == {"access_token": digest(document["access_token"]), "refresh_token": digest(refresh_token.reveal())}
     assert record.due.renew_at is not None
     assert 0.5 * case.life <= record.due.renew_at - after.begun <= 0.75 * case.life
     assert abs(document["expires_at"] - (after.begun + case.life)) <= 30
