@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts.world import DAY, NOW, THREADS, at_once, winners
+from contracts.world import DAY, NOW, THREADS, at_once, refused, winners
 from fakes.records import changed
 from fault_rows import fault
 from tokensync.domain.authorization import AuthorizationKey
@@ -142,8 +142,7 @@ class ConnectionsContract:
     def test_never_due(self, world: World, idle: Connection) -> None:
         """Where nothing is due at any time, nothing is leased."""
         world.connections.write(idle, idle.with_due(refresh_at=None))
-        with pytest.raises(NotLeased):
-            world.connections.lease(idle.name, now=NOW + 1000 * DAY, until=NOW + 1001 * DAY)
+        refused(NotLeased, world.connections.lease, idle.name, now=NOW + 1000 * DAY, until=NOW + 1001 * DAY)
 
     def test_a_standing_lease(self, world: World, idle: Connection) -> None:
         """A lease runs through its last second, a refusal says until when, and after it the record is free."""
@@ -156,8 +155,7 @@ class ConnectionsContract:
 
     def test_leasing_the_unknown(self, world: World, name: ConnectionName) -> None:
         """Leasing what does not stand says so, and creates nothing."""
-        with pytest.raises(UnknownConnection):
-            world.connections.lease(name, now=NOW, until=SOON)
+        refused(UnknownConnection, world.connections.lease, name, now=NOW, until=SOON)
         assert world.connections.get(name) is None
 
     def test_one_of_many_leases(self, world: World, idle: Connection) -> None:
@@ -185,15 +183,13 @@ class ConnectionsContract:
     def test_writing_under_a_lost_fence(self, world: World, idle: Connection) -> None:
         """A holder whose fence is older than the record's writes nothing."""
         newer = world.connections.lease(idle.name, now=NOW, until=SOON)
-        with pytest.raises(FenceLost):
-            world.connections.write(idle, replace(idle, label="late"))
+        refused(FenceLost, world.connections.write, idle, replace(idle, label="late"))
         assert newer == world.connections.get(idle.name)
 
     def test_writing_what_is_gone(self, world: World, idle: Connection) -> None:
         """A record that was removed is not brought back by a write."""
         world.erase(key(idle.name))
-        with pytest.raises(FenceLost):
-            world.connections.write(idle, replace(idle, label="late"))
+        refused(FenceLost, world.connections.write, idle, replace(idle, label="late"))
         assert world.connections.get(idle.name) is None
 
     @fault("F15")
@@ -210,8 +206,7 @@ class ConnectionsContract:
         """A write without a difference still finds out whether the fence is the same."""
         assert idle == world.connections.write(idle, idle)
         world.connections.lease(idle.name, now=NOW, until=SOON)
-        with pytest.raises(FenceLost):
-            world.connections.write(idle, idle)
+        refused(FenceLost, world.connections.write, idle, idle)
 
     def test_history_is_cut(self, world: World, idle: Connection) -> None:
         """A write keeps the last entries of the history."""
@@ -275,8 +270,7 @@ class ConnectionsContract:
         assert expected == taken
         assert expected == world.connections.get(idle.name)
         assert world.attribute(key(idle.name), "colour") == "blue"
-        with pytest.raises(FenceLost):
-            world.connections.write(held, replace(held, label="late"))
+        refused(FenceLost, world.connections.write, held, replace(held, label="late"))
 
     def test_a_takeover_of_what_was_removed(self, world: World, idle: Connection) -> None:
         """Who comes back is no longer removed, and is not deleted with time; the old secret is still known."""
@@ -342,21 +336,18 @@ class ConnectionsContract:
         """What was removed gives way to the same authorization only where that was given anew."""
         taken, _ = world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
         gone = world.connections.write(taken, replace(taken, removed_at=NOW, lease_until=None))
-        with pytest.raises(FenceLost):
-            world.connections.take_over(fresh(name, authorized_at=at, authorized_by=by), until=SOON)
+        refused(FenceLost, world.connections.take_over, fresh(name, authorized_at=at, authorized_by=by), until=SOON)
         assert gone == world.connections.get(name)
         _, stood = world.connections.take_over(fresh(name, authorized_at=NOW + 1, authorized_by="a"), until=SOON)
         assert gone == stood
 
     def test_taking_over_one_record_alone(self, world: World, name: ConnectionName) -> None:
         """If there may be no record, or only the one that was seen, any other that came in between is kept."""
-        with pytest.raises(FenceLost):
-            world.connections.take_over(fresh(name), until=SOON, over=1)
+        refused(FenceLost, world.connections.take_over, fresh(name), until=SOON, over=1)
         assert world.connections.get(name) is None
         taken, _ = world.connections.take_over(fresh(name), until=SOON, over=0)
         for other in (0, taken.fence + 1):
-            with pytest.raises(FenceLost):
-                world.connections.take_over(fresh(name), until=SOON, over=other)
+            refused(FenceLost, world.connections.take_over, fresh(name), until=SOON, over=other)
         assert taken == world.connections.get(name)
         _, stood = world.connections.take_over(fresh(name), until=SOON, over=taken.fence)
         assert taken == stood
@@ -407,8 +398,7 @@ class ConnectionsContract:
         leased = world.connections.lease(idle.name, now=NOW, until=SOON)
         raised = world.connections.write(leased, replace(leased, fence=NOW, allocated=NOW))
         assert replace(leased, fence=NOW, allocated=NOW) == raised == world.connections.get(idle.name)
-        with pytest.raises(FenceLost):
-            world.connections.write(leased, replace(leased, label="late"))
+        refused(FenceLost, world.connections.write, leased, replace(leased, label="late"))
         written = world.connections.write(raised, replace(raised, label="New", lease_until=None))
         assert ("New", NOW + 1) == (written.label, world.connections.lease(idle.name, now=NOW, until=SOON).fence)
 
@@ -419,16 +409,11 @@ class ConnectionsContract:
         """A record of a newer version is neither leased, nor written, nor taken over, nor made due."""
         world.plant(key(idle.name), "schema", 2)
         before = world.connections.get(idle.name)
-        with pytest.raises(NewerSchema):
-            world.connections.lease(idle.name, now=NOW, until=SOON)
-        with pytest.raises(NewerSchema):
-            world.connections.write(idle, replace(idle, label="old"))
-        with pytest.raises(NewerSchema):
-            world.connections.take_over(fresh(idle.name), until=SOON)
-        with pytest.raises(NewerSchema):
-            world.connections.request_refresh(idle.name, generation=idle.generation, now=NOW)
-        with pytest.raises(NewerSchema):
-            world.connections.replace_standing(idle.name, seen=b"marked", sealed=b"key")
+        refused(NewerSchema, world.connections.lease, idle.name, now=NOW, until=SOON)
+        refused(NewerSchema, world.connections.write, idle, replace(idle, label="old"))
+        refused(NewerSchema, world.connections.take_over, fresh(idle.name), until=SOON)
+        refused(NewerSchema, world.connections.request_refresh, idle.name, generation=idle.generation, now=NOW)
+        refused(NewerSchema, world.connections.replace_standing, idle.name, seen=b"marked", sealed=b"key")
         assert before == world.connections.get(idle.name)
 
     # ------------------------------------------------------------------------------------------ due and claim
@@ -515,8 +500,7 @@ class ConnectionsContract:
 
     def test_requesting_a_refresh_of_the_unknown(self, world: World, name: ConnectionName) -> None:
         """A request for what does not stand says so, and creates nothing."""
-        with pytest.raises(UnknownConnection):
-            world.connections.request_refresh(name, generation=0, now=NOW)
+        refused(UnknownConnection, world.connections.request_refresh, name, generation=0, now=NOW)
         assert world.connections.get(name) is None
 
     def test_answers_set_aside(self, world: World, idle: Connection) -> None:
@@ -569,13 +553,11 @@ class ConnectionsContract:
 
     def test_marking_the_unknown(self, world: World, name: ConnectionName) -> None:
         """A mark for what does not stand says so, and creates nothing; a newer version's record is left alone."""
-        with pytest.raises(UnknownConnection):
-            world.connections.note_deauthorized(name, at=NOW, now=NOW)
+        refused(UnknownConnection, world.connections.note_deauthorized, name, at=NOW, now=NOW)
         assert world.connections.get(name) is None
         world.connections.take_over(fresh(name), until=SOON)
         world.plant(key(name), "schema", 2)
-        with pytest.raises(NewerSchema):
-            world.connections.note_deauthorized(name, at=NOW, now=NOW)
+        refused(NewerSchema, world.connections.note_deauthorized, name, at=NOW, now=NOW)
 
     def test_finding_by_a_key(self, world: World) -> None:
         """A connection is found by each of its keys, of any length and alphabet; the last one named wins."""
