@@ -67,10 +67,6 @@ class ConnectionsContract:
 
     # ------------------------------------------------------------------------------------------------ reading
 
-    def test_a_connection_that_is_not_there(self, world: World, name: ConnectionName) -> None:
-        """Reading what does not stand gives None."""
-        assert world.connections.get(name) is None
-
     def test_every_field_comes_back(self, world: World, idle: Connection) -> None:
         """A record comes back from the store with every field as it was written."""
         full = replace(
@@ -153,9 +149,12 @@ class ConnectionsContract:
             assert refused.value.leased_until == SOON
         assert idle.fence + 2 == world.connections.lease(idle.name, now=SOON + 1, until=SOON + 60).fence
 
-    def test_leasing_the_unknown(self, world: World, name: ConnectionName) -> None:
-        """Leasing what does not stand says so, and creates nothing."""
+    def test_the_unknown(self, world: World, name: ConnectionName) -> None:
+        """What does not stand is neither leased, asked for, marked nor replaced, and nothing is created."""
         refused(UnknownConnection, world.connections.lease, name, now=NOW, until=SOON)
+        refused(UnknownConnection, world.connections.request_refresh, name, generation=0, now=NOW)
+        refused(UnknownConnection, world.connections.note_deauthorized, name, at=NOW, now=NOW)
+        assert not world.connections.replace_standing(name, seen=b"marked", sealed=b"key")
         assert world.connections.get(name) is None
 
     def test_one_of_many_leases(self, world: World, idle: Connection) -> None:
@@ -317,11 +316,6 @@ class ConnectionsContract:
         assert world.connections.replace_standing(idle.name, seen=b"marked", sealed=b"newer")
         assert stands == world.connections.get(idle.name)
 
-    def test_a_standing_of_the_unknown(self, world: World, name: ConnectionName) -> None:
-        """There is nothing to replace, and nothing is made."""
-        assert not world.connections.replace_standing(name, seen=b"marked", sealed=b"key")
-        assert world.connections.get(name) is None
-
     def test_the_same_authorization_never_replaces_itself(self, world: World, name: ConnectionName) -> None:
         """What was refreshed since is kept, however late the same authorization comes again."""
         taken, _ = world.connections.take_over(fresh(name, authorized_at=NOW, authorized_by="a"), until=SOON)
@@ -406,14 +400,15 @@ class ConnectionsContract:
 
     @fault("F15")
     def test_a_newer_schema_is_left_alone(self, world: World, idle: Connection) -> None:
-        """A record of a newer version is neither leased, nor written, nor taken over, nor made due."""
+        """A record of a newer version is neither leased, nor written, nor taken over, nor made due, nor marked."""
         world.plant(key(idle.name), "schema", 2)
-        before = world.connections.get(idle.name)
-        refused(NewerSchema, world.connections.lease, idle.name, now=NOW, until=SOON)
-        refused(NewerSchema, world.connections.write, idle, replace(idle, label="old"))
-        refused(NewerSchema, world.connections.take_over, fresh(idle.name), until=SOON)
-        refused(NewerSchema, world.connections.request_refresh, idle.name, generation=idle.generation, now=NOW)
-        refused(NewerSchema, world.connections.replace_standing, idle.name, seen=b"marked", sealed=b"key")
+        before, store = world.connections.get(idle.name), world.connections
+        refused(NewerSchema, store.lease, idle.name, now=NOW, until=SOON)
+        refused(NewerSchema, store.write, idle, replace(idle, label="old"))
+        refused(NewerSchema, store.take_over, fresh(idle.name), until=SOON)
+        refused(NewerSchema, store.request_refresh, idle.name, generation=idle.generation, now=NOW)
+        refused(NewerSchema, store.replace_standing, idle.name, seen=b"marked", sealed=b"key")
+        refused(NewerSchema, store.note_deauthorized, idle.name, at=NOW, now=NOW)
         assert before == world.connections.get(idle.name)
 
     # ------------------------------------------------------------------------------------------ due and claim
@@ -498,11 +493,6 @@ class ConnectionsContract:
         assert rested.with_due(refresh_at=NOW, renew_at=NOW, next_at=NOW) == world.connections.get(idle.name)
         assert [(f"connection#{idle.name.account}", NOW)] == self._due(world, NOW)
 
-    def test_requesting_a_refresh_of_the_unknown(self, world: World, name: ConnectionName) -> None:
-        """A request for what does not stand says so, and creates nothing."""
-        refused(UnknownConnection, world.connections.request_refresh, name, generation=0, now=NOW)
-        assert world.connections.get(name) is None
-
     def test_answers_set_aside(self, world: World, idle: Connection) -> None:
         """An answer without a place is kept under its fence for 30 days, beside those of other fences."""
         world.connections.set_aside(idle.name, fence=1, why="superseded", sealed=b"\x00one", now=NOW)
@@ -550,14 +540,6 @@ class ConnectionsContract:
         )
         assert not world.connections.note_deauthorized(idle.name, at=NOW, now=NOW)
         assert ended == world.connections.get(idle.name)
-
-    def test_marking_the_unknown(self, world: World, name: ConnectionName) -> None:
-        """A mark for what does not stand says so, and creates nothing; a newer version's record is left alone."""
-        refused(UnknownConnection, world.connections.note_deauthorized, name, at=NOW, now=NOW)
-        assert world.connections.get(name) is None
-        world.connections.take_over(fresh(name), until=SOON)
-        world.plant(key(name), "schema", 2)
-        refused(NewerSchema, world.connections.note_deauthorized, name, at=NOW, now=NOW)
 
     def test_finding_by_a_key(self, world: World) -> None:
         """A connection is found by each of its keys, of any length and alphabet; the last one named wins."""
