@@ -421,14 +421,6 @@ def test_a_refusal_in_a_small_app_asks_the_seller_at_once(world: World) -> None:
     assert (Result.REAUTHORIZE, Status.REAUTHORIZE) == (world.run().result, world.stored().status)
 
 
-def test_a_refusal_in_a_small_app_asks_the_seller_at_once(world: World) -> None:
-    """With fewer than 20 connections no breaker can know anything, so a refusal counts at once."""
-    world.shop.alive.clear()
-
-    assert Result.REAUTHORIZE == world.run().result
-    assert Status.REAUTHORIZE == world.stored().status
-
-
 def test_a_refusal_in_a_large_app_is_parked_first(world: World) -> None:
     """With 20 connections a refusal is parked, and becomes final only when the breaker's window closed untripped."""
     parked(world)
