@@ -10,7 +10,7 @@ from tokensync.domain.app import App
 from tokensync.domain.connection import Status
 from tokensync.domain.secret import Secret
 from tokensync.providers import CONSUMERS
-from tokensync_cli.commands.declare import AppName, command
+from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.describe import named, registered
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed
@@ -33,13 +33,6 @@ Keep = Annotated[bool, typer.Option("--keep", help="Keep the new secret beside t
 
 # The words of pauses that a proven secret does not end.
 _OTHER_PAUSES = ("paused by an operator", "refreshes refused within")
-
-
-def add_to(group: typer.Typer) -> None:
-    """Add these commands."""
-    command(group, "set", example="tokensync app set tiktok-shop push=api2cart")(set_settings)
-    command(group, "set-consumer-key", example="tokensync app set-consumer-key tiktok-shop")(set_consumer_key)
-    command(group, "rotate-secret", example="tokensync app rotate-secret tiktok-shop")(rotate_secret)
 
 
 def set_settings(run: Run, name: AppName, pairs: Pairs) -> None:

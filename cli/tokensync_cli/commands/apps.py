@@ -12,8 +12,7 @@ from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.providers import provider_named
-from tokensync_cli.commands import app_running, app_secrets
-from tokensync_cli.commands.declare import AppName, Yes, command
+from tokensync_cli.commands.declare import AppName, Yes
 from tokensync_cli.commands.describe import registered
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed
@@ -48,20 +47,6 @@ Discover = Annotated[
 Sandbox = Annotated[
     bool, typer.Option("--sandbox", help="Register it at the embedded stack's sandbox; no id or secret.")
 ]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    group = typer.Typer(help="Your registrations with providers.", epilog="Example: tokensync app list")
-    command(group, "add", example="tokensync app add shop --provider tiktok_shop --client-id 29a39d --service-id 7172")(
-        add
-    )
-    command(group, "list", example="tokensync app list")(list_apps)
-    command(group, "show", example="tokensync app show tiktok-shop")(show)
-    command(group, "remove", example="tokensync app remove tiktok-shop")(remove)
-    app_running.add_to(group)
-    app_secrets.add_to(group)
-    app.add_typer(group, name="app")
 
 
 def add(

@@ -13,7 +13,6 @@ from tokensync.domain.grant import Grant
 from tokensync.domain.names import app_name
 from tokensync.entry.exit_codes import FAILED, LATER
 from tokensync_cli.commands.declare import Connection as Name
-from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import (
     COLUMNS,
     fields,
@@ -36,18 +35,6 @@ OfApp = Annotated[str | None, typer.Option("--app", metavar="APP", help="Only th
 Removed = Annotated[bool, typer.Option("--removed", help="Only those that were removed.")]
 _EXPLAINED = 10  # connections that are explained one by one
 Reveal = Annotated[bool, typer.Option("--reveal", help="Print the tokens as well, refresh token included.")]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "list", example="tokensync list --status held")(list_connections)
-    command(app, "show", example="tokensync show tiktok-shop/7010736057180325637")(show)
-    command(app, "history", example="tokensync history tiktok-shop/7010736057180325637")(history)
-    command(
-        app,
-        "token",
-        example='curl -H "x-tts-access-token: $(tokensync token tiktok-shop/7010736057180325637)" …',
-    )(token)
 
 
 def list_connections(run: Run, *, status: OfStatus = None, app: OfApp = None, removed: Removed = False) -> None:

@@ -11,7 +11,6 @@ from tokensync.domain.errors import InvalidApp, TokensyncError, UnknownApp
 from tokensync.entry.exit_codes import FAILED
 from tokensync.operate.summary import condition
 from tokensync.providers import provider_named
-from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import word
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, failure_of
@@ -31,11 +30,6 @@ class Finding:
     ok: bool
     message: str
     next: str = ""
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "doctor", example="tokensync doctor")(doctor)
 
 
 def doctor(run: Run) -> None:

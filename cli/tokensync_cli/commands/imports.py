@@ -10,7 +10,7 @@ import typer
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.operate.import_fields import ImportFields
-from tokensync_cli.commands.declare import AppName, command
+from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.describe import check_runs, word
 from tokensync_cli.commands.import_many import INTERRUPTED, Done, after, bring_all, foresee
 from tokensync_cli.commands.import_rows import LARGEST_FILE, read_rows, unknown_fields
@@ -38,11 +38,6 @@ File = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="With --file: check every row, and change nothing.")]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "import", example="tokensync import eshopbox --account acme < refresh-token.txt")(import_)
 
 
 def import_(

@@ -11,7 +11,7 @@ from tokensync.oauth.provider import GrantType
 from tokensync.providers import provider_named
 from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
 from tokensync_cli.commands.declare import Connection as Name
-from tokensync_cli.commands.declare import Yes, command
+from tokensync_cli.commands.declare import Yes
 from tokensync_cli.commands.describe import found, summarized, word
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.times import moment
@@ -37,15 +37,6 @@ Days = Annotated[
         help="For how many days AWS keeps the deleted secret.",
     ),
 ]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "verify", example="tokensync verify tiktok-shop/7010736057180325637")(verify)
-    command(app, "publish", example="tokensync publish tiktok-shop/7010736057180325637")(publish)
-    command(app, "accept", example="tokensync accept tiktok-shop/7010736057180325637")(accept)
-    command(app, "revoke", example="tokensync revoke tiktok-login/723f24d7 --yes")(revoke)
-    command(app, "remove", example="tokensync remove tiktok-shop/7010736057180325637 --recovery-days 7")(remove)
 
 
 def verify(run: Run, name: Name) -> None:

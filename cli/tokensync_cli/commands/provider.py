@@ -1,10 +1,7 @@
 """`provider list`: the authorization servers that this version knows."""
 
-import typer
-
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import PROVIDERS
-from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.run import Run
 
 # The option for each field that a provider requires.
@@ -14,15 +11,6 @@ _CONNECTED_BY = {
     GrantType.CLIENT_CREDENTIALS: "connect",
     GrantType.REFRESH_TOKEN: "import",
 }
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    group = typer.Typer(
-        help="The authorization servers that tokensync knows.", epilog="Example: tokensync provider list"
-    )
-    command(group, "list", example="tokensync provider list", speaks_to_a_stack=False)(list_providers)
-    app.add_typer(group, name="provider")
 
 
 def list_providers(run: Run) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from tokensync.entry.exit_codes import LATER
-from tokensync_cli.commands.declare import Connection, command
+from tokensync_cli.commands.declare import Connection
 from tokensync_cli.commands.describe import found
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.times import HOUR, moment, seconds_of
@@ -22,12 +22,6 @@ Force = Annotated[
     bool,
     typer.Option("--force", help="Present the refresh token even if it may be spent; some providers revoke it then."),
 ]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "refresh", example="tokensync refresh tiktok-shop/7010736057180325637 --wait")(refresh)
-    command(app, "tick", example="tokensync tick")(tick)
 
 
 def refresh(run: Run, name: Connection, *, wait: Wait = False, timeout: Timeout = "2m", force: Force = False) -> None:

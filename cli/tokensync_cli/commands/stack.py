@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.run import Run
 from tokensync_cli.embedded.ports import Ports
 from tokensync_cli.output.failures import CommandFailed
@@ -22,13 +21,6 @@ SandboxPort = Annotated[
 ]
 Detach = Annotated[bool, typer.Option("--detach", help="Leave it running and return.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget all that an earlier stack held: apps, connections, keys.")]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "up", example="tokensync up --detach", speaks_to_a_stack=False)(up)
-    command(app, "down", example="tokensync down", speaks_to_a_stack=False)(down)
-    command(app, "outputs", example="tokensync outputs --json")(outputs)
 
 
 def up(
