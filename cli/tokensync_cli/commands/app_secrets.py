@@ -42,10 +42,7 @@ def set_settings(run: Run, name: AppName, pairs: Pairs) -> None:
     changed = registration.with_settings(app, pairs, is_embedded=target.is_embedded)
     _check_fixed(target, app, changed)
     target.apps.update(changed)
-    if run.out.as_json:
-        run.out.json({"app": name, "settings": changed.settings})
-    else:
-        run.out.fields({"app": name, **changed.settings})
+    run.out.fields({"app": name, **changed.settings}, {"app": name, "settings": changed.settings})
     if changed.push and changed.api2cart_key is None:
         run.out.note(f"Next: tokensync app set-consumer-key {name}")
     elif changed.push and not app.push:

@@ -38,11 +38,8 @@ def doctor(run: Run) -> None:
     with run.out.progress("Checking"):
         findings = [finding for check in _CHECKS for finding in _checked(check, target)]
     wrong = [finding for finding in findings if not finding.ok]
-    if run.out.as_json:
-        run.out.json([asdict(finding) for finding in findings])
-    else:
-        rows = [(finding.check, "ok" if finding.ok else "wrong", finding.message, finding.next) for finding in findings]
-        run.out.table(("CHECK", "RESULT", "FOUND", "NEXT"), rows)
+    rows = [(finding.check, "ok" if finding.ok else "wrong", finding.message, finding.next) for finding in findings]
+    run.out.table(("CHECK", "RESULT", "FOUND", "NEXT"), rows, [asdict(finding) for finding in findings])
     if wrong:
         raise typer.Exit(FAILED)
 

@@ -43,18 +43,16 @@ def verify(run: Run, name: Name) -> None:
     """Ask the provider whether a connection's token works, and what its account holds now."""
     record, answer = _asked(run, name, "verify", "Verifying")
     summary = answer.get("connection")
-    if run.out.as_json:
-        keys = ("result", "facts_changed", "refused", "connection")
-        run.out.json({key: answer.get(key) for key in keys})
-        return
-    now = run.target().clock.now()
+    shown = {key: answer.get(key) for key in ("result", "facts_changed", "refused", "connection")}
     if not isinstance(summary, dict) or answer.get("result") != "verified":
         why = "the access token was refused" if answer.get("refused") else "there was no access token yet"
         generation = summary.get("generation") if isinstance(summary, dict) else None
-        run.out.line(f"{record.name}: {why}; {answer.get('result')}, generation {record.generation} → {generation}.")
+        changed = f"generation {record.generation} → {generation}"
+        run.out.result(shown, f"{record.name}: {why}; {answer.get('result')}, {changed}.")
         return
     facts = "the account's facts changed and are published" if answer.get("facts_changed") else "nothing changed"
-    run.out.line(f"{record.name}: verified {moment(summary.get('verified_at'), now=now)}, {facts}.")
+    at = moment(summary.get("verified_at"), now=run.target().clock.now())
+    run.out.result(shown, f"{record.name}: verified {at}, {facts}.")
 
 
 def publish(run: Run, name: Name) -> None:

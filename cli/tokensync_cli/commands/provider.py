@@ -15,28 +15,24 @@ _CONNECTED_BY = {
 
 def list_providers(run: Run) -> None:
     """List the providers, and what an app of each may set."""
-    if run.out.as_json:
-        run.out.json(
-            [
-                {
-                    "provider": provider.name,
-                    "title": provider.title,
-                    "docs": provider.docs,
-                    "required": list(provider.required),
-                    "regions": list(provider.regions),
-                    "settings": {key: list(values) for key, values in provider.settings.items()},
-                    "hosts": None if provider.hosts is None else sorted(provider.hosts),
-                    "connected_by": connected_by(provider),
-                    "grant_type": provider.grant_type.value,
-                    "verifies": provider.account_call is not None,
-                    "revokes": provider.revocation is not None,
-                    "webhooks": provider.webhook is not None,
-                    "refresh_reuse": provider.refresh_reuse.value,
-                }
-                for provider in PROVIDERS.values()
-            ]
-        )
-        return
+    listed = [
+        {
+            "provider": provider.name,
+            "title": provider.title,
+            "docs": provider.docs,
+            "required": list(provider.required),
+            "regions": list(provider.regions),
+            "settings": {key: list(values) for key, values in provider.settings.items()},
+            "hosts": None if provider.hosts is None else sorted(provider.hosts),
+            "connected_by": connected_by(provider),
+            "grant_type": provider.grant_type.value,
+            "verifies": provider.account_call is not None,
+            "revokes": provider.revocation is not None,
+            "webhooks": provider.webhook is not None,
+            "refresh_reuse": provider.refresh_reuse.value,
+        }
+        for provider in PROVIDERS.values()
+    ]
     rows = [
         (
             provider.name,
@@ -48,7 +44,7 @@ def list_providers(run: Run) -> None:
         )
         for provider in PROVIDERS.values()
     ]
-    run.out.table(("PROVIDER", "TITLE", "CONNECTED BY", "NEEDS", "REGIONS", "SETTINGS"), rows)
+    run.out.table(("PROVIDER", "TITLE", "CONNECTED BY", "NEEDS", "REGIONS", "SETTINGS"), rows, listed)
     run.out.note("Next: tokensync app add NAME --provider PROVIDER --client-id ID")
 
 

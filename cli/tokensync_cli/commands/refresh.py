@@ -33,16 +33,14 @@ def refresh(run: Run, name: Connection, *, wait: Wait = False, timeout: Timeout 
     with run.out.progress(f"Refreshing {record.name}"):
         answer = _asked(target, payload, force=force, seconds=seconds if wait else 0)
     summary = answer.get("connection")
-    if run.out.as_json:
-        run.out.json({"result": answer.get("result"), "connection": summary})
-        return
+    shown = {"result": answer.get("result"), "connection": summary}
     if not isinstance(summary, dict):
-        run.out.line(f"{record.name}: {answer.get('result')}.")
+        run.out.result(shown, f"{record.name}: {answer.get('result')}.")
         return
     expires = moment(summary.get("access_expires_at"), now=target.clock.now())
     after = summary.get("generation")
     changed = f"generation {record.generation} → {after}" if after != record.generation else f"generation {after}"
-    run.out.line(f"{record.name}: {answer.get('result')}, {changed}, expires {expires}.")
+    run.out.result(shown, f"{record.name}: {answer.get('result')}, {changed}, expires {expires}.")
 
 
 def tick(run: Run) -> None:

@@ -54,17 +54,10 @@ def down(run: Run) -> None:
 
 def outputs(run: Run) -> None:
     """Print a stack's addresses and names."""
-    found = run.target().outputs
-    if run.out.as_json:
-        run.out.json(found.as_json())
-    else:
-        run.out.fields(found.as_json())
+    run.out.fields(run.target().outputs.as_json())
 
 
 def _print(run: Run, found: StackOutputs, apps: list[str]) -> None:
-    if run.out.as_json:
-        run.out.json(found.as_json())
-        return
     run.out.fields(
         {
             "connect": f"{found.connect_url}/APP",
@@ -73,7 +66,8 @@ def _print(run: Run, found: StackOutputs, apps: list[str]) -> None:
             "AWS": f"{found.endpoint}  (Region {found.region}, key test, secret test)",
             "secrets": f"{found.secret_prefix}/tokens/APP/ACCOUNT",
             "apps": apps,
-        }
+        },
+        found.as_json(),
     )
     if apps:
         run.out.note(f"Next: tokensync connect {apps[0]}")
