@@ -31,8 +31,8 @@ from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import Failure, failure_of, show_trace
 from tokensync_cli.stack.project import EmbeddedProject
 
-_SHOP = "tiktok-shop/7010736057180325637"
-# In the order of `--help`: the words of each command, what runs it, and an example.
+_CONNECTION = "tiktok-shop/7010736057180325637"
+# In the order of `--help`, where groups come last: the words of each command, what runs it, and an example.
 _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("up", stack.up, "tokensync up --detach"),
     ("down", stack.down, "tokensync down"),
@@ -52,18 +52,18 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("paste", connect.paste, "tokensync paste tiktok-shop < redirect-url.txt"),
     ("import", imports.import_, "tokensync import eshopbox --account acme < refresh-token.txt"),
     ("list", connections.list_connections, "tokensync list --status held"),
-    ("show", connections.show, f"tokensync show {_SHOP}"),
-    ("history", connections.history, f"tokensync history {_SHOP}"),
-    ("token", connections.token, f'curl -H "x-tts-access-token: $(tokensync token {_SHOP})" …'),
-    ("refresh", refresh.refresh, f"tokensync refresh {_SHOP} --wait"),
+    ("show", connections.show, f"tokensync show {_CONNECTION}"),
+    ("history", connections.history, f"tokensync history {_CONNECTION}"),
+    ("token", connections.token, f'curl -H "x-tts-access-token: $(tokensync token {_CONNECTION})" …'),
+    ("refresh", refresh.refresh, f"tokensync refresh {_CONNECTION} --wait"),
     ("tick", refresh.tick, "tokensync tick"),
-    ("verify", one_connection.verify, f"tokensync verify {_SHOP}"),
-    ("publish", one_connection.publish, f"tokensync publish {_SHOP}"),
-    ("accept", one_connection.accept, f"tokensync accept {_SHOP}"),
+    ("verify", one_connection.verify, f"tokensync verify {_CONNECTION}"),
+    ("publish", one_connection.publish, f"tokensync publish {_CONNECTION}"),
+    ("accept", one_connection.accept, f"tokensync accept {_CONNECTION}"),
     ("revoke", one_connection.revoke, "tokensync revoke tiktok-login/723f24d7 --yes"),
-    ("remove", one_connection.remove, f"tokensync remove {_SHOP} --recovery-days 7"),
-    ("export", handover.export, f"tokensync export {_SHOP} --format env"),
-    ("push", handover.push, f"tokensync push {_SHOP} --to api2cart"),
+    ("remove", one_connection.remove, f"tokensync remove {_CONNECTION} --recovery-days 7"),
+    ("export", handover.export, f"tokensync export {_CONNECTION} --format env"),
+    ("push", handover.push, f"tokensync push {_CONNECTION} --to api2cart"),
     ("doctor", doctor.doctor, "tokensync doctor"),
     ("recover", recover.recover, "tokensync recover"),
 )
