@@ -12,7 +12,6 @@ from tokensync.entry.exit_codes import FAILED
 from tokensync.operate.summary import condition
 from tokensync.providers import provider_named
 from tokensync.refresh.kept_answers import kept_answer
-from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import word
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, failure_of
@@ -34,22 +33,14 @@ class Finding:
     next: str = ""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "doctor", example="tokensync doctor")(doctor)
-
-
 def doctor(run: Run) -> None:
     """Check everything; say what is wrong and the command that repairs it."""
     target = run.target()
     with run.out.progress("Checking"):
         findings = [finding for check in _CHECKS for finding in _checked(check, target)]
     wrong = [finding for finding in findings if not finding.ok]
-    if run.out.as_json:
-        run.out.json([asdict(finding) for finding in findings])
-    else:
-        rows = [(finding.check, "ok" if finding.ok else "wrong", finding.message, finding.next) for finding in findings]
-        run.out.table(("CHECK", "RESULT", "FOUND", "NEXT"), rows)
+    rows = [(finding.check, "ok" if finding.ok else "wrong", finding.message, finding.next) for finding in findings]
+    run.out.table(("CHECK", "RESULT", "FOUND", "NEXT"), rows, [asdict(finding) for finding in findings])
     if wrong:
         raise typer.Exit(FAILED)
 

@@ -37,6 +37,7 @@ from faults.aws_errors import QUOTA, UNAVAILABLE, error_answer, throttled
 from faults.script import Effect, Request, Script
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from faults.aws_errors import ErrorAnswer
@@ -76,7 +77,9 @@ class FaultProxy:
         self.upstream = (parts.hostname or "127.0.0.1", parts.port or 80)
         self.script = Script(seed=seed)
         self.ended = threading.Event()
+        self._lock = threading.Lock()
         self._seen: list[Seen] = []
+        self._then: tuple[int, Callable[[], None]] | None = None
         self._servers: dict[str, _Server] = {}
 
     def __enter__(self) -> Self:
@@ -110,24 +113,28 @@ class FaultProxy:
         self.script.remove(fault)
 
     def clear(self) -> None:
-        """Take every fault back: all is healthy from now on."""
+        """Take every fault back, and what was to be done: all is healthy from now on."""
+        with self._lock:
+            self._then = None
         self.script.clear()
 
     def note(self, seen: Seen) -> None:
         """Keep what came by."""
-        self._seen.append(seen)  # list.append is atomic
+        with self._lock:
+            self._seen.append(seen)
+            if self._then is not None and len(self._seen) >= self._then[0]:
+                _, act = self._then
+                self._then = None
+                act()
 
-    def forget(self) -> None:
-        """Forget what came by."""
-        self._seen.clear()
+    def after(self, more: int, act: Callable[[], None]) -> None:
+        """Do something when so many more requests came by, before the last one of them is answered."""
+        with self._lock:
+            self._then = (len(self._seen) + more, act)
 
     def seen(self, **wanted: object) -> list[Seen]:
         """Return what came by, the first to end first; keywords are fields that must be equal."""
         return [seen for seen in tuple(self._seen) if all(getattr(seen, name) == wanted[name] for name in wanted)]
-
-    def total(self) -> int:
-        """Return how many requests came by."""
-        return len(self._seen)
 
     def counts(self) -> Counter[tuple[str, str, str]]:
         """Return how often each (service, action, outcome) came by."""

@@ -241,6 +241,7 @@ class Scenarios:
         told = self.stack.ask("recover", name)
         counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         left = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"]
+        sqs.purge_queue(QueueUrl=url)
         return told.get("ok") is True and sum(map(int, left.values())) == 0
 
     def ticks(self) -> bool:

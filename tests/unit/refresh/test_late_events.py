@@ -202,7 +202,7 @@ def test_a_planned_comparison_outlives_the_leases_before_it(world: World) -> Non
 
 
 def test_an_operators_refresh_does_not_end_the_parking_early(world: World) -> None:
-    """Within the breaker's window a refusal stays set apart, whoever asks."""
+    """Within the breaker's window a refusal stays set apart, even where an operator asks."""
     parked(world)
     world.clock.advance(30)
     world.on_demand.refresh(NAME, world.budget())

@@ -27,7 +27,6 @@ from fakes.troubles import (
 from fakes.world import APP, NAME, WEEK, World
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import FenceLost, PublishUnavailable, SealingUnavailable
-from tokensync.domain.work import Work
 from tokensync.refresh.result import Result
 from tokensync.refresh.schedule import scheduled
 
@@ -351,14 +350,6 @@ def test_a_store_that_somebody_marked_since_is_not_undone(world: World, cart: Sc
     assert ["store-1", "store-2"] == list(cart.stores)
     assert "A2" == cart.stores["store-2"]["tiktokshop_access_token"]
     assert ("PUT", "store-2") == (cart.requests[-1].method, cart.requests[-1].headers["x-store-key"])
-
-
-def test_a_push_message_waits_for_the_holder(world: World) -> None:
-    """Where another holds the lease the message comes again."""
-    world.connections.lease(NAME, now=world.clock.now(), until=world.clock.now() + 60)
-    result = world.worker.run(Work(connection=NAME, push=True), world.session(), world.budget())
-
-    assert (Result.LEASED_ELSEWHERE, True) == (result.result, result.again)
 
 
 # --- the rule of one owner

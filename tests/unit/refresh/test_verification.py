@@ -209,24 +209,19 @@ def resumed(ads: Staged) -> tuple[Staged, int]:
     return ads, asked(ads)
 
 
-def test_a_resumed_app_asks_a_parked_connection_once_and_finds_it_well(resumed: tuple[Staged, int]) -> None:
-    """The cause was not the seller: it is active again, published, and verified daily as before."""
+@pytest.mark.parametrize("well", [True, False])
+def test_a_resumed_app_asks_a_parked_connection_once(resumed: tuple[Staged, int], *, well: bool) -> None:
+    """It is active and verified daily as before; or a second no parks it anew, and its seller has to come back."""
     ads, before = resumed
-    ads.server.says(ADS_LIST, advertisers(ID))
-    ads.world.settle(ticks=15)
+    if well:
+        ads.server.says(ADS_LIST, advertisers(ID))
+    ads.world.settle(ticks=30)
     record = stored(ads)
 
-    assert (before + 1, "active") == (asked(ads), published(ads))
-    assert (Status.ACTIVE, "", None, None) == (record.status, record.reason, record.due.renew_at, record.parked_at)
-    assert record.due.verify_at is not None
-
-
-def test_a_resumed_app_asks_a_parked_connection_once_and_is_refused(resumed: tuple[Staged, int]) -> None:
-    """The second no parks it anew, and that window closes: its seller has to come back."""
-    ads, before = resumed
-    ads.world.settle(ticks=30)
-
-    assert (Status.REAUTHORIZE, before + 1) == (stored(ads).status, asked(ads))
+    status = Status.ACTIVE if well else Status.REAUTHORIZE
+    assert (before + 1, status, status.value) == (asked(ads), record.status, published(ads))
+    assert (None, well) == (record.due.renew_at, record.due.verify_at is not None)
+    assert ("" if well else "refused", well) == (record.reason, record.parked_at is None)
 
 
 def test_a_parked_connection_that_cannot_be_asked_waits_longer_each_time(resumed: tuple[Staged, int]) -> None:
