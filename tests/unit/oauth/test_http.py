@@ -351,8 +351,8 @@ def test_the_libraries_are_loaded_with_the_first_request_alone() -> None:
     )
 
 
-def test_the_environment_adds_no_authority(authority: Certificate, tmp_path: Path) -> None:
-    """Whom the functions trust is decided by certifi and by no variable of the environment."""
+def test_the_deployer_may_add_an_authority(authority: Certificate, tmp_path: Path) -> None:
+    """The functions trust certifi's authorities, and one that SSL_CERT_FILE names beside them."""
     file = tmp_path / "authority.pem"
     file.write_bytes(authority.certificate.public_bytes(Encoding.PEM))
 
@@ -361,10 +361,9 @@ def test_the_environment_adds_no_authority(authority: Certificate, tmp_path: Pat
         "subjects = [each['subject'] for each in TRUSTED.get_ca_certs()]\n"
         "print(len(subjects) > 50, 'Test authority' in str(subjects))",
         SSL_CERT_FILE=str(file),
-        SSL_CERT_DIR=str(tmp_path),
     )
 
-    assert trusted == "True False"
+    assert trusted == "True True"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 if TYPE_CHECKING:
     from tokensync.domain.messages import Failure
@@ -176,6 +176,30 @@ class ConsumerCopy:
     sealed_consumer: bytes | None = None
 
 
+class _DueTimes(TypedDict, total=False):
+    refresh_at: int | None
+    renew_at: int | None
+    compare_at: int | None
+    warn_at: int | None
+    verify_at: int | None
+    push_at: int | None
+    next_at: int | None
+
+
+class _AuthorizedBy(TypedDict, total=False):
+    authorized_at: int | None
+    authorized_by: str
+    deauthorized_at: int | None
+    missing_scopes: tuple[str, ...]
+
+
+class _ConsumerCopy(TypedDict, total=False):
+    pushed: int
+    push_failures: int
+    handed_over_at: int | None
+    sealed_consumer: bytes | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Connection:
     """One account that authorized one app. All times are Unix seconds.
@@ -224,15 +248,15 @@ class Connection:
     last_error: LastError | None = None
     history: tuple[HistoryEntry, ...] = field(default=())
 
-    def with_due(self, **times: int | None) -> Connection:
+    def with_due(self, **times: Unpack[_DueTimes]) -> Connection:
         """Return the record with other due times."""
         return replace(self, due=replace(self.due, **times))
 
-    def with_authorized(self, **changes: Any) -> Connection:
+    def with_authorized(self, **changes: Unpack[_AuthorizedBy]) -> Connection:
         """Return the record with another authorization."""
         return replace(self, authorized=replace(self.authorized, **changes))
 
-    def with_consumer(self, **changes: Any) -> Connection:
+    def with_consumer(self, **changes: Unpack[_ConsumerCopy]) -> Connection:
         """Return the record with another state of its consumer."""
         return replace(self, consumer=replace(self.consumer, **changes))
 
