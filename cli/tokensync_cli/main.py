@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -12,6 +12,8 @@ from typer.core import TyperGroup
 
 from tokensync.entry.exit_codes import INTERRUPTED
 from tokensync_cli.commands import (
+    app_running,
+    app_secrets,
     apps,
     connect,
     connections,
@@ -24,10 +26,52 @@ from tokensync_cli.commands import (
     refresh,
     stack,
 )
-from tokensync_cli.commands.declare import Profile, Region, Stack, choose
+from tokensync_cli.commands.declare import Profile, Region, Stack, choose, command
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import Failure, failure_of, show_trace
 from tokensync_cli.stack.project import EmbeddedProject
+
+_CONNECTION = "tiktok-shop/7010736057180325637"
+# In the order of `--help`, where groups come last: the words of each command, what runs it, and an example.
+_COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
+    ("up", stack.up, "tokensync up --detach"),
+    ("down", stack.down, "tokensync down"),
+    ("outputs", stack.outputs, "tokensync outputs --json"),
+    ("provider list", provider.list_providers, "tokensync provider list"),
+    ("app add", apps.add, "tokensync app add shop --provider tiktok_shop --client-id 29a39d --service-id 7172"),
+    ("app list", apps.list_apps, "tokensync app list"),
+    ("app show", apps.show, "tokensync app show tiktok-shop"),
+    ("app remove", apps.remove, "tokensync app remove tiktok-shop"),
+    ("app pause", app_running.pause, "tokensync app pause tiktok-shop"),
+    ("app resume", app_running.resume, "tokensync app resume tiktok-shop"),
+    ("app set", app_secrets.set_settings, "tokensync app set tiktok-shop push=api2cart"),
+    ("app set-consumer-key", app_secrets.set_consumer_key, "tokensync app set-consumer-key tiktok-shop"),
+    ("app rotate-secret", app_secrets.rotate_secret, "tokensync app rotate-secret tiktok-shop"),
+    ("invite", connect.invite, 'tokensync invite tiktok-shop --label "Acme GmbH" --expires 7d'),
+    ("connect", connect.connect, "tokensync connect tiktok-shop"),
+    ("paste", connect.paste, "tokensync paste tiktok-shop < redirect-url.txt"),
+    ("import", imports.import_, "tokensync import eshopbox --account acme < refresh-token.txt"),
+    ("list", connections.list_connections, "tokensync list --status held"),
+    ("show", connections.show, f"tokensync show {_CONNECTION}"),
+    ("history", connections.history, f"tokensync history {_CONNECTION}"),
+    ("token", connections.token, f'curl -H "x-tts-access-token: $(tokensync token {_CONNECTION})" …'),
+    ("refresh", refresh.refresh, f"tokensync refresh {_CONNECTION} --wait"),
+    ("tick", refresh.tick, "tokensync tick"),
+    ("verify", one_connection.verify, f"tokensync verify {_CONNECTION}"),
+    ("publish", one_connection.publish, f"tokensync publish {_CONNECTION}"),
+    ("accept", one_connection.accept, f"tokensync accept {_CONNECTION}"),
+    ("revoke", one_connection.revoke, "tokensync revoke tiktok-login/723f24d7 --yes"),
+    ("remove", one_connection.remove, f"tokensync remove {_CONNECTION} --recovery-days 7"),
+    ("export", handover.export, f"tokensync export {_CONNECTION} --format env"),
+    ("push", handover.push, f"tokensync push {_CONNECTION} --to api2cart"),
+    ("doctor", doctor.doctor, "tokensync doctor"),
+    ("recover", recover.recover, "tokensync recover"),
+)
+_WITHOUT_A_STACK = frozenset({"up", "down", "provider list"})
+_GROUPS = {
+    "provider": "The authorization servers that tokensync knows.",
+    "app": "Your registrations with providers.",
+}
 
 
 class CommandLine(TyperGroup):
@@ -84,10 +128,16 @@ def before(
         choose(run, as_json=as_json, stack=named, profile=profile, region=region)
 
 
-for part in (
-    stack, provider, apps, connect, imports, connections, refresh, one_connection, handover, doctor, recover,
-):  # fmt: skip
-    part.add_to(app)
+_groups = {
+    name: typer.Typer(help=purpose, epilog=f"Example: tokensync {name} list") for name, purpose in _GROUPS.items()
+}
+for _words, _function, _example in _COMMANDS:
+    _group, _, _name = _words.rpartition(" ")
+    command(
+        _groups.get(_group, app), _name, _function, example=_example, speaks_to_a_stack=_words not in _WITHOUT_A_STACK
+    )
+for _name, _typer in _groups.items():
+    app.add_typer(_typer, name=_name)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts.world import NOW, THREADS, at_once
+from contracts.world import NOW, THREADS, at_once, refused
 from tokensync.domain.app import App, AppState
 from tokensync.domain.errors import InvalidApp, UnknownApp
 from tokensync.domain.secret import Secret
@@ -57,14 +57,12 @@ class AppsContract:
             lambda: world.apps.update(missing),
             lambda: world.apps.remove(missing.name),
         ):
-            with pytest.raises(UnknownApp):
-                action()
+            refused(UnknownApp, action)
         assert missing.name not in list(world.apps.names())
 
     def test_registering_twice(self, world: World, app: App) -> None:
         """A registered app is not registered again, and stays as it was."""
-        with pytest.raises(InvalidApp):
-            world.apps.register(replace(app, client_id="id-2"))
+        refused(InvalidApp, world.apps.register, replace(app, client_id="id-2"))
         assert app == world.apps.get(app.name)
 
     def test_updating(self, world: World, app: App) -> None:
@@ -73,10 +71,7 @@ class AppsContract:
         changed = replace(app, provider="generic", client_secret=Secret("planted-second"))
         world.apps.update(changed)
         assert changed == world.apps.get(app.name)
-        assert ("generic", "invalid_client") == (
-            world.apps.state(app.name).provider,
-            world.apps.state(app.name).paused,
-        )
+        assert ("generic", "invalid_client") == (world.apps.state(app.name).provider, world.apps.state(app.name).paused)
 
     def test_reading_past_a_copy(self, world: World, app: App) -> None:
         """Asked for freshly, the registration is the present one."""
@@ -89,8 +84,7 @@ class AppsContract:
         """A removed app is gone; registered again it has the new values and a new running state."""
         world.apps.pause(app.name, why="invalid_client", now=NOW)
         world.apps.remove(app.name)
-        with pytest.raises(UnknownApp):
-            world.apps.get(app.name)
+        refused(UnknownApp, world.apps.get, app.name)
         assert app.name not in list(world.apps.names())
         again = replace(app, client_id="id-2")
         world.apps.register(again)

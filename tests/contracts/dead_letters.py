@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
+from contracts.world import refused
 from tokensync.domain.errors import QueueUnavailable
 from tokensync.domain.work import DeadLetter
 
@@ -41,7 +40,5 @@ class DeadLettersContract:
     def test_a_queue_that_is_down(self, world: World) -> None:
         """Neither receiving nor deleting fails in any other way."""
         broken = world.broken_dead_letters()
-        with pytest.raises(QueueUnavailable):
-            broken.receive()
-        with pytest.raises(QueueUnavailable):
-            broken.delete(DeadLetter("body", "handle"))
+        refused(QueueUnavailable, broken.receive)
+        refused(QueueUnavailable, broken.delete, DeadLetter("body", "handle"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contracts.world import refused
 from fault_rows import fault
 from tokensync.domain.errors import PublishError, PublishUnavailable, SecretGone, SecretNotOurs
 from tokensync.domain.names import ConnectionName
@@ -85,27 +86,21 @@ class TokenSecretsContract:
     def test_a_name_that_is_taken(self, world: World, name: ConnectionName, tags: dict[str, str]) -> None:
         """A secret of that name which this stack did not make is not overwritten."""
         arn = world.plant_secret(name, "theirs", tags=tags)
-        with pytest.raises(SecretNotOurs):
-            world.secrets.create(name, "ours", token=token(1))
+        refused(SecretNotOurs, world.secrets.create, name, "ours", token=token(1))
         assert {"AWSCURRENT": "theirs"} == world.versions(arn)
 
     def test_a_scheduled_deletion(self, world: World, arn: str, name: ConnectionName) -> None:
         """A secret that is scheduled for deletion is neither written, nor created anew, nor compared."""
         world.schedule_deletion(arn)
-        with pytest.raises(SecretGone):
-            world.secrets.put(arn, "two", token=token(2))
-        with pytest.raises(SecretGone):
-            world.secrets.create(name, "two", token=token(2))
-        with pytest.raises(SecretGone):
-            world.secrets.current_version(arn)
+        refused(SecretGone, world.secrets.put, arn, "two", token=token(2))
+        refused(SecretGone, world.secrets.create, name, "two", token=token(2))
+        refused(SecretGone, world.secrets.current_version, arn)
 
     def test_a_deleted_secret(self, world: World, arn: str, name: ConnectionName) -> None:
         """A secret that is gone is not written under its ARN; created again it is another one."""
         world.destroy(arn)
-        with pytest.raises(SecretGone):
-            world.secrets.put(arn, "two", token=token(2))
-        with pytest.raises(SecretGone):
-            world.secrets.current_version(arn)
+        refused(SecretGone, world.secrets.put, arn, "two", token=token(2))
+        refused(SecretGone, world.secrets.current_version, arn)
         again = world.secrets.create(name, "two", token=token(2))
         assert arn != again
         assert {"AWSCURRENT": "two"} == world.versions(again)
@@ -114,8 +109,7 @@ class TokenSecretsContract:
         """A deleted secret cannot be written until it is restored; then it is as it was. Both may be repeated."""
         world.secrets.delete(arn, days=7)
         world.secrets.delete(arn, days=30)
-        with pytest.raises(SecretGone):
-            world.secrets.put(arn, "two", token=token(2))
+        refused(SecretGone, world.secrets.put, arn, "two", token=token(2))
         world.secrets.restore(arn)
         world.secrets.restore(arn)
         world.secrets.put(arn, "two", token=token(2))
@@ -124,7 +118,5 @@ class TokenSecretsContract:
     def test_a_secret_that_is_gone_for_good(self, world: World, arn: str) -> None:
         """What was deleted without a window can neither be deleted nor restored."""
         world.destroy(arn)
-        with pytest.raises(SecretGone):
-            world.secrets.delete(arn, days=7)
-        with pytest.raises(SecretGone):
-            world.secrets.restore(arn)
+        refused(SecretGone, world.secrets.delete, arn, days=7)
+        refused(SecretGone, world.secrets.restore, arn)

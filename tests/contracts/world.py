@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+import pytest
+
 from tokensync.domain import ports
 
 if TYPE_CHECKING:
@@ -118,6 +120,12 @@ class World(Protocol):
     def broken_dead_letters(self) -> ports.DeadLetters:
         """Return a dead-letter queue that is down."""
         ...
+
+
+def refused(loss: type[Exception], action: Callable[..., object], *args: Any, **named: Any) -> None:
+    """Demand that a call raises this error."""
+    with pytest.raises(loss):
+        action(*args, **named)
 
 
 def at_once(action: Callable[[int], _T], *, threads: int = THREADS) -> list[_T | Exception]:

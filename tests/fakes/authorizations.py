@@ -73,7 +73,7 @@ class InMemoryAuthorizations(Failing):
                 authorization,
                 consumed_at=now,
                 lease_until=lease_until,
-                outcome=AuthorizationState.WORKING,
+                state=AuthorizationState.WORKING,
                 fence=authorization.fence + 1,
             )
             return _record(row)
@@ -103,7 +103,7 @@ class InMemoryAuthorizations(Failing):
                 raise NotLeased("no such authorization")
             _check_schema(row)
             authorization = _record(row)
-            if authorization.sealed_answer is None or authorization.outcome is not AuthorizationState.WORKING:
+            if authorization.sealed_answer is None or authorization.state is not AuthorizationState.WORKING:
                 raise NotLeased("nothing was answered, or it is finished")
             if authorization.lease_until is not None and authorization.lease_until >= now:
                 raise NotLeased("leased by another", authorization.lease_until)
@@ -115,7 +115,7 @@ class InMemoryAuthorizations(Failing):
         with self._attempt("given_up"):
             authorizations = list(map(_record, self.table.in_order(f"app#{app}", "pending#")))
         for authorization in authorizations:
-            if authorization.outcome is AuthorizationState.FAILED and authorization.sealed_answer is not None:
+            if authorization.state is AuthorizationState.FAILED and authorization.sealed_answer is not None:
                 yield authorization
 
     def invite_is_used(self, app: str, invite_id: str) -> bool:

@@ -68,8 +68,8 @@ class InMemoryConnections(Failing):
                 raise FenceLost("another holder took over")
             if _record(row).schema > SCHEMA:
                 raise NewerSchema("written by a newer version")
-            stood = flat(before)
-            changes = {name: value for name, value in flat(after).items() if stood[name] != value}
+            before = flat(before)
+            changes = {name: value for name, value in flat(after).items() if before[name] != value}
             if "history" in changes or len(after.history) > HISTORY_LENGTH:
                 changes["history"] = after.history[-HISTORY_LENGTH:]
             if after.due.next_at is None:
@@ -85,22 +85,22 @@ class InMemoryConnections(Failing):
         with self._attempt("take_over"), self.table.lock:
             key = _key(grant_holder.name)
             row = self.table.row(*key)
-            stood = None if row is None else _record(row)
-            if stood is not None:
-                _check_authorization(stood, grant_holder)
-            if over is not None and over != (0 if stood is None else stood.fence):
+            before = None if row is None else _record(row)
+            if before is not None:
+                _check_authorization(before, grant_holder)
+            if over is not None and over != (0 if before is None else before.fence):
                 raise FenceLost("another record stands than the one that may give way")
             if row is None:
                 row = self.table.rows[key] = Row(Connection(name=grant_holder.name, provider=grant_holder.provider))
-            standing = _record(row)
-            if standing.schema > SCHEMA:
+            current = _record(row)
+            if current.schema > SCHEMA:
                 raise NewerSchema("written by a newer version")
-            fence, number = standing.fence + 1, standing.allocated + 1
-            if max(standing.fence, standing.allocated) < floor:
+            fence, number = current.fence + 1, current.allocated + 1
+            if max(current.fence, current.allocated) < floor:
                 fence = number = floor
             row.record = replace(
-                grant_holder.with_consumer(sealed_consumer=standing.consumer.sealed_consumer).with_due(
-                    compare_at=(standing.lease_until or 0) + 1
+                grant_holder.with_consumer(sealed_consumer=current.consumer.sealed_consumer).with_due(
+                    compare_at=(current.lease_until or 0) + 1
                 ),
                 schema=SCHEMA,
                 phase=Phase.IDLE,
@@ -111,17 +111,17 @@ class InMemoryConnections(Failing):
                 attempt=None,
                 exemption=None,
                 sealed_answer=None,
-                published=standing.published,
+                published=current.published,
                 failures=0,
                 last_error=None,
-                history=(*standing.history, *grant_holder.history),
+                history=(*current.history, *grant_holder.history),
             )
             row.next_at = grant_holder.due.next_at
-            return _record(row), stood
+            return _record(row), before
 
-    def replace_standing(self, name: ConnectionName, *, seen: bytes, sealed: bytes | None) -> bool:
+    def replace_consumer(self, name: ConnectionName, *, seen: bytes, sealed: bytes | None) -> bool:
         """Replace what a consumer knows the connection by where it still is `seen`."""
-        with self._attempt("replace_standing"), self.table.lock:
+        with self._attempt("replace_consumer"), self.table.lock:
             row = self.table.row(*_key(name))
             if row is None:
                 return False
@@ -185,7 +185,7 @@ class InMemoryConnections(Failing):
             return sum(_record(row).removed_at is None for row in rows) < count
 
     def due(self, *, now: int) -> Iterator[DueKey]:
-        """Yield the due keys, oldest first, as the index stood when the first was asked for."""
+        """Yield the due keys, oldest first, as the index before when the first was asked for."""
         with self._attempt("due"), self.table.lock:
             keys = [
                 DueKey(key[0], key[1], row.next_at)
@@ -236,16 +236,16 @@ def _key(name: ConnectionName) -> tuple[str, str]:
     return f"app#{name.app}", f"connection#{name.account}"
 
 
-def _check_authorization(stood: Connection, new: Connection) -> None:
+def _check_authorization(before: Connection, new: Connection) -> None:
     """Refuse an authorization that is older than the one that stands, or is that one again."""
-    if stood.schema > SCHEMA:
+    if before.schema > SCHEMA:
         raise NewerSchema("written by a newer version")
     at = new.authorized.authorized_at or 0
-    if stood.authorized.authorized_at is None:
+    if before.authorized.authorized_at is None:
         return
-    if stood.authorized.authorized_at <= at and stood.authorized.authorized_by != new.authorized.authorized_by:
+    if before.authorized.authorized_at <= at and before.authorized.authorized_by != new.authorized.authorized_by:
         return
-    if stood.authorized.authorized_at < at and stood.removed_at is not None:
+    if before.authorized.authorized_at < at and before.removed_at is not None:
         return
     raise FenceLost("authorized by this authorization or a later one")
 

@@ -38,6 +38,11 @@ class Browser:
         """Come back from the consent page, with the state."""
         return self.arrive(f"{query}&state={quote(self.state)}", app)
 
+    def authorize(self, query: str | None = None, back: str = "code=code-1") -> Page:
+        """Open an invite's link, and come back from the consent page."""
+        self.connect(query)
+        return self.back(back)
+
     def arrive(self, query: str, app: str = "") -> Page:
         """Come to the callback with this query and nothing more."""
         page = self.world.seller_pages.callback(

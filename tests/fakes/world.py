@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -25,10 +26,12 @@ from fakes import (
     SeededRandomness,
     Table,
 )
+from fakes.records import changed
 from tokensync.assembly import CallbackParts, RotationParts
 from tokensync.authorize.links import Invite, Signer
 from tokensync.domain.app import App
 from tokensync.domain.connection import Connection, DueTimes
+from tokensync.domain.errors import NoAnswer, NotSent
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import ProviderResponse
 from tokensync.domain.names import ConnectionName
@@ -41,7 +44,7 @@ from tokensync.refresh.schedule import scheduled
 from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tokensync.domain.messages import Request
     from tokensync.refresh.result import WorkResult
@@ -242,6 +245,13 @@ class World:
         published = self.publisher.publish(record, grant)
         return self.connections.seed(scheduled(replace(record, published=published)))
 
+    def fleet(self, size: int) -> list[ConnectionName]:
+        """Connect that many accounts with the refresh tokens F0, F1 and so on; return their names."""
+        names = [ConnectionName(self.app.name, f"seller-{index:04}") for index in range(size)]
+        for index, name in enumerate(names):
+            self.connected(name, refresh_token=f"F{index}")
+        return names
+
     def run(self, name: ConnectionName = NAME, *, force: bool = False, compare: bool = False) -> WorkResult:
         """Let one worker look after a connection."""
         work = Work(connection=name, compare=compare)
@@ -279,6 +289,38 @@ class World:
             self.drain()
             self.clock.advance(every)
 
+    def ask(self, command: str, **asked: Any) -> dict[str, Any]:
+        """Ask the rotation function for something, as the command line does."""
+        return self.commands.answer({"tokensync": command, **asked}, self.budget())
+
+    def change(self, name: ConnectionName = NAME, **changes: Any) -> Connection:
+        """Store a connection with some of its fields changed, those of its due times among them."""
+        return self.connections.seed(changed(self.stored(name), **changes))
+
+    def published(self, name: ConnectionName = NAME) -> str | None:
+        """Return the access token that workloads read, or None without a secret."""
+        document = self.secrets.document(name)
+        return document and document["access_token"]
+
+    def alerted(self) -> list[str]:
+        """Return the kinds of the alerts so far."""
+        return [alert.kind for alert in self.alerts.told]
+
+    def aws_calls(self) -> int:
+        """Return how many calls went to AWS so far."""
+        tables = (self.connections, self.authorizations, self.webhook_events)
+        return sum(port.calls.total() for port in (*tables, self.apps, self.secrets, self.keys, self.queue))
+
+    @contextmanager
+    def dies_at(self, place: str) -> Iterator[None]:
+        """Kill the process at a failpoint; fail where the failpoint is not reached."""
+        self.failpoints.raise_at(place, killed())
+        try:
+            yield
+        except KeyboardInterrupt:
+            return
+        raise AssertionError(place)
+
     def invite(self, *, expires_in: int = 3600, for_account: str = "", label: str = "", id: str = "invite-1") -> str:  # noqa: A002
         """Return the query of an invite's link."""
         expires_at = self.clock.now() + expires_in
@@ -289,3 +331,14 @@ class World:
 def killed() -> BaseException:
     """Return what stands for SIGKILL: nothing in the program catches it."""
     return KeyboardInterrupt("killed")
+
+
+def lost(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
+    """Let the provider act on a request whose response is lost."""
+    honest()
+    raise NoAnswer("lost")
+
+
+def unreachable(_honest: Callable[[], ProviderResponse]) -> ProviderResponse:
+    """Let nothing of a request be sent."""
+    raise NotSent("no route")

@@ -55,7 +55,8 @@ def words() -> frozenset[str]:
     """Return every name of the code, every word in its strings, and those of the template and the Makefile."""
     found: set[str] = set()
     for path in SOURCES:
-        if path.name == Path(__file__).name:
+        if "tests" in path.parts:  # what its strings and locals say is no name of the product's
+            found |= set(re.findall(r"^(?:def|class) (\w+)", path.read_text(), re.MULTILINE))
             continue
         tokens = list(tokenize.generate_tokens(io.StringIO(path.read_text()).readline))
         docstrings = {id(token) for token in tokens if token.string.startswith('"""')}
@@ -65,6 +66,29 @@ def words() -> frozenset[str]:
     for name in ("template.yaml", "Makefile", "samconfig.toml", "pyproject.toml"):
         found |= set(re.findall(r"\w+", (ROOT / name).read_text()))
     return frozenset(found)
+
+
+@cache
+def members() -> dict[str, set[str]]:
+    """Return the attributes, fields and methods of each class of the product, those of its bases among them."""
+    classes = {
+        node.name: node
+        for path in SOURCES
+        if "tests" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    }
+    return {name: _named_in(node) for name, node in classes.items()}
+
+
+def _named_in(node: ast.ClassDef) -> set[str]:
+    inner = [target for one in node.body for target in getattr(one, "targets", [getattr(one, "target", one)])]
+    own = {getattr(one, "name", getattr(one, "id", "")) for one in inner}
+    return own | {one.attr for one in ast.walk(node) if isinstance(one, ast.Attribute) and _is_self(one.value)}
+
+
+def _is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
 
 
 @cache
@@ -96,6 +120,17 @@ def unknown_files(text: str) -> list[str]:
     """Return the files that a text names and that do not exist; the end of a path is enough."""
     named = [name for name in FILE.findall(text) if name not in MADE and not name.startswith((".tokensync", ".venv"))]
     return sorted({name for name in named if not any(f"/{known}".endswith(f"/{name}") for known in files())})
+
+
+def unknown_symbols(text: str) -> list[str]:
+    """Return the symbols that a text names and that are nowhere; of `Class.member` the class must have the member."""
+    wrong = set()
+    for symbol in set(SYMBOL.findall(text)) - MADE:
+        name, _, member = symbol.partition(".")
+        is_ours = name in members() and member
+        if (is_ours and member.split(".")[0] not in members()[name]) or not set(symbol.split(".")) <= words():
+            wrong.add(symbol)
+    return sorted(wrong)
 
 
 def resolved(dotted: str) -> Any:
@@ -137,14 +172,19 @@ def test_a_page_names_files_that_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_names_symbols_that_exist(page: Path) -> None:
     """Every symbol that a page names is a name or a word of the code, the template or the Makefile."""
-    named = {part for symbol in SYMBOL.findall(spoken(page)) for part in symbol.split(".")}
-
-    assert [] == sorted(named - words() - MADE)
+    assert [] == unknown_symbols(spoken(page))
 
 
 def test_docstrings_name_files_that_exist() -> None:
     """Every file that a docstring or a comment names is one of the project's."""
     assert {} == {name: wrong for name, text in docstrings().items() if (wrong := unknown_files(text))}
+
+
+def test_docstrings_name_symbols_that_exist() -> None:
+    """So is every symbol in a docstring or a comment of the product."""
+    product = {name: text for name, text in docstrings().items() if not name.startswith("tests/")}
+
+    assert {} == {name: wrong for name, text in product.items() if (wrong := unknown_symbols(text))}
 
 
 def test_docstrings_name_objects_that_exist() -> None:
@@ -153,18 +193,20 @@ def test_docstrings_name_objects_that_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "files", "names"),
+    ("text", "files", "names", "symbols"),
     [
-        ("see `refresh/worker.py` and `docs/`", [], []),
-        ("see `refresh/caretaker.py`", ["refresh/caretaker.py"], []),
-        ("see `tokensync.domain.ports.Connections.lease`", [], []),
-        ("see `tokensync.ports.Clock`", [], ["tokensync.ports.Clock"]),
-        ("see `tokensync.domain.ports.Connections.borrow`", [], ["tokensync.domain.ports.Connections.borrow"]),
+        ("see `refresh/worker.py` and `docs/`", [], [], []),
+        ("see `Budget.allows` and `lease_until`", [], [], []),
+        ("see `Budget.permits` and `lease_until_noon`", [], [], ["Budget.permits", "lease_until_noon"]),
+        ("see `refresh/caretaker.py`", ["refresh/caretaker.py"], [], []),
+        ("see `tokensync.domain.ports.Connections.lease`", [], [], []),
+        ("see `tokensync.ports.Clock`", [], ["tokensync.ports.Clock"], []),
+        ("see `tokensync.domain.ports.Connections.borrow`", [], ["tokensync.domain.ports.Connections.borrow"], []),
     ],
 )
-def test_what_does_not_exist_is_noticed(text: str, files: list[str], names: list[str]) -> None:
+def test_what_does_not_exist_is_noticed(text: str, files: list[str], names: list[str], symbols: list[str]) -> None:
     """A name that is gone fails the tests above."""
-    assert (files, names) == (unknown_files(text), list(unresolved(text)))
+    assert (files, names, symbols) == (unknown_files(text), list(unresolved(text)), unknown_symbols(text))
 
 
 NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]

@@ -1,1 +1,1 @@
-"""The commands, by what they are about. Each module adds its own to the command line with `add_to`."""
+"""The commands, by what they are about. `main` lists them all."""

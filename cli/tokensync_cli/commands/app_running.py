@@ -3,21 +3,13 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
-import typer
-
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.names import app_name
-from tokensync_cli.commands.declare import AppName, command
+from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.console import Say
 from tokensync_cli.stack.invoke import FunctionRefused, ask_rotation
 from tokensync_cli.stack.target import Target
-
-
-def add_to(group: typer.Typer) -> None:
-    """Add these commands."""
-    command(group, "pause", example="tokensync app pause tiktok-shop")(pause)
-    command(group, "resume", example="tokensync app resume tiktok-shop")(resume)
 
 
 def pause(run: Run, name: AppName) -> None:

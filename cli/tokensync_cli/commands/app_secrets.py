@@ -10,7 +10,7 @@ from tokensync.domain.app import App
 from tokensync.domain.connection import Status
 from tokensync.domain.secret import Secret
 from tokensync.providers import CONSUMERS
-from tokensync_cli.commands.declare import AppName, command
+from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.describe import named, registered
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed
@@ -35,13 +35,6 @@ Keep = Annotated[bool, typer.Option("--keep", help="Keep the new secret beside t
 _OTHER_PAUSES = ("paused by an operator", "refreshes refused within")
 
 
-def add_to(group: typer.Typer) -> None:
-    """Add these commands."""
-    command(group, "set", example="tokensync app set tiktok-shop push=api2cart")(set_settings)
-    command(group, "set-consumer-key", example="tokensync app set-consumer-key tiktok-shop")(set_consumer_key)
-    command(group, "rotate-secret", example="tokensync app rotate-secret tiktok-shop")(rotate_secret)
-
-
 def set_settings(run: Run, name: AppName, pairs: Pairs) -> None:
     """Change an app's settings; its connections stay."""
     target = run.target()
@@ -49,10 +42,7 @@ def set_settings(run: Run, name: AppName, pairs: Pairs) -> None:
     changed = registration.with_settings(app, pairs, is_embedded=target.is_embedded)
     _check_fixed(target, app, changed)
     target.apps.update(changed)
-    if run.out.as_json:
-        run.out.json({"app": name, "settings": changed.settings})
-    else:
-        run.out.fields({"app": name, **changed.settings})
+    run.out.fields({"app": name, **changed.settings}, {"app": name, "settings": changed.settings})
     if changed.push and changed.api2cart_key is None:
         run.out.note(f"Next: tokensync app set-consumer-key {name}")
     elif changed.push and not app.push:

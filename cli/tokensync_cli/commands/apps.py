@@ -12,8 +12,7 @@ from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.providers import provider_named
-from tokensync_cli.commands import app_running, app_secrets
-from tokensync_cli.commands.declare import AppName, Yes, command
+from tokensync_cli.commands.declare import AppName, Yes
 from tokensync_cli.commands.describe import registered
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed
@@ -37,31 +36,15 @@ Scopes = Annotated[
     list[str] | None, typer.Option("--scope", metavar="S", help="A scope to ask for, or to expect; repeat it.")
 ]
 Endpoints = Annotated[
-    list[str] | None,
-    typer.Option("--endpoint", metavar="KEY=URL", help="Instead of the provider's own; repeat it."),
+    list[str] | None, typer.Option("--endpoint", metavar="KEY=URL", help="Instead of the provider's own; repeat it.")
 ]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; repeat it.")]
 Discover = Annotated[
-    str,
-    typer.Option("--discover", metavar="ISSUER", help="Read the server's endpoints from its metadata (oauth2)."),
+    str, typer.Option("--discover", metavar="ISSUER", help="Read the server's endpoints from its metadata (oauth2).")
 ]
 Sandbox = Annotated[
     bool, typer.Option("--sandbox", help="Register it at the embedded stack's sandbox; no id or secret.")
 ]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    group = typer.Typer(help="Your registrations with providers.", epilog="Example: tokensync app list")
-    command(group, "add", example="tokensync app add shop --provider tiktok_shop --client-id 29a39d --service-id 7172")(
-        add
-    )
-    command(group, "list", example="tokensync app list")(list_apps)
-    command(group, "show", example="tokensync app show tiktok-shop")(show)
-    command(group, "remove", example="tokensync app remove tiktok-shop")(remove)
-    app_running.add_to(group)
-    app_secrets.add_to(group)
-    app.add_typer(group, name="app")
 
 
 def add(
@@ -166,16 +149,13 @@ def _print_added(run: Run, target: Target, app: App) -> None:
     if warning:
         run.out.warn(warning)
     following = registration.first_command(app, provider)
-    if run.out.as_json:
-        shown_json = registration.as_json(app, redirect_url=redirect_url)
-        run.out.json({**shown_json, "next": following, "warning": warning or None})
-        return
     shown = {"app": app.name, "provider": app.provider, "redirect URL": redirect_url}
     if provider.grant_type is not GrantType.AUTHORIZATION_CODE:
         del shown["redirect URL"]  # no browser is ever sent there
     if provider.webhook is not None:
         shown["webhook URL"] = f"{target.outputs.webhook_url}/{app.name}"
-    run.out.fields(shown)
+    whole = registration.as_json(app, redirect_url=redirect_url)
+    run.out.fields(shown, {**whole, "next": following, "warning": warning or None})
     if not app.is_sandboxed and provider.grant_type is GrantType.AUTHORIZATION_CODE:
         run.out.note("Register that redirect URL with the provider, letter by letter.")
     if app.push:
@@ -186,36 +166,25 @@ def _print_added(run: Run, target: Target, app: App) -> None:
 def list_apps(run: Run) -> None:
     """List the registered apps, and whether they run."""
     target = run.target()
-    states = [target.apps.state(name) for name in target.apps.names()]
-    if run.out.as_json:
-        run.out.json(
-            [
-                {
-                    "app": state.name,
-                    "provider": state.provider,
-                    "paused": state.paused or None,
-                    "paused_at": state.paused_at,
-                    "redirect_url": _redirect_url(target, state),
-                }
-                for state in states
-            ]
-        )
-        return
-    if not states:
-        run.out.line("No app is registered.")
-        run.out.note("Next: tokensync app add NAME --provider PROVIDER --client-id ID")
+    listed = [
+        {
+            "app": state.name,
+            "provider": state.provider,
+            "paused": state.paused or None,
+            "paused_at": state.paused_at,
+            "redirect_url": _redirect_url(target, state),
+        }
+        for state in map(target.apps.state, target.apps.names())
+    ]
+    if not listed:
+        following = "tokensync app add NAME --provider PROVIDER --client-id ID"
+        run.out.result([], "No app is registered.", following=following)
         return
     rows = [
-        (
-            state.name,
-            state.provider,
-            "paused" if state.paused else "running",
-            state.paused or None,
-            _redirect_url(target, state),
-        )
-        for state in states
+        (one["app"], one["provider"], "paused" if one["paused"] else "running", one["paused"], one["redirect_url"])
+        for one in listed
     ]
-    run.out.table(("APP", "PROVIDER", "STATE", "WHY", "REDIRECT URL"), rows)
+    run.out.table(("APP", "PROVIDER", "STATE", "WHY", "REDIRECT URL"), rows, listed)
 
 
 def _redirect_url(target: Target, state: AppState) -> str | None:
@@ -235,12 +204,12 @@ def show(run: Run, name: AppName) -> None:
     app = registered(target, name)
     state = target.apps.state(name)
     shown = registration.as_json(app, redirect_url=target.outputs.redirect_url(name))
-    if run.out.as_json:
-        run.out.json({**shown, "paused": state.paused or None, "paused_at": state.paused_at})
-        return
     now = target.clock.now()
     paused = f"{state.paused} ({moment(state.paused_at, now=now)})" if state.paused else "no"
-    run.out.fields({**shown, "client_secret": "stored, never shown", "paused": paused})
+    run.out.fields(
+        {**shown, "client_secret": "stored, never shown", "paused": paused},
+        {**shown, "paused": state.paused or None, "paused_at": state.paused_at},
+    )
     if state.paused:
         run.out.note(f"Next: tokensync app resume {name}")
 
@@ -259,10 +228,7 @@ def remove(run: Run, name: AppName, *, yes: Yes = False) -> None:
             otherwise=f"tokensync app remove {name} --yes",
         )
     target.apps.remove(name)
-    if run.out.as_json:
-        run.out.json({"app": name, "removed": True, "connections": count})
-        return
-    run.out.line(f"{name} is removed.")
+    run.out.result({"app": name, "removed": True, "connections": count}, f"{name} is removed.")
     if count:
         stays = "connection stays as it is and is" if count == 1 else "connections stay as they are and are"
         run.out.note(f"{count} {stays} not refreshed.")

@@ -15,7 +15,7 @@ from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND
 from tokensync.oauth.callback import Query
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import provider_named
-from tokensync_cli.commands.declare import AppName, command
+from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.describe import check_runs, first_connection, found, named, registered, summarized, word
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
@@ -46,13 +46,6 @@ Begin = Annotated[
 ]
 Timeout = Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long to wait: 90s, 10m.")]
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Print the link and wait, without opening it.")]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "invite", example='tokensync invite tiktok-shop --label "Acme GmbH" --expires 7d')(invite)
-    command(app, "connect", example="tokensync connect tiktok-shop")(connect)
-    command(app, "paste", example="tokensync paste tiktok-shop < redirect-url.txt")(paste)
 
 
 def invite(run: Run, name: AppName, *, label: Label = "", expires: Expires = "7d", connection: For = None) -> None:

@@ -13,7 +13,6 @@ from tokensync.domain.grant import Grant
 from tokensync.domain.names import app_name
 from tokensync.entry.exit_codes import FAILED, LATER
 from tokensync_cli.commands.declare import Connection as Name
-from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import (
     COLUMNS,
     fields,
@@ -38,18 +37,6 @@ _EXPLAINED = 10  # connections that are explained one by one
 Reveal = Annotated[bool, typer.Option("--reveal", help="Print the tokens as well, refresh token included.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "list", example="tokensync list --status held")(list_connections)
-    command(app, "show", example="tokensync show tiktok-shop/7010736057180325637")(show)
-    command(app, "history", example="tokensync history tiktok-shop/7010736057180325637")(history)
-    command(
-        app,
-        "token",
-        example='curl -H "x-tts-access-token: $(tokensync token tiktok-shop/7010736057180325637)" …',
-    )(token)
-
-
 def list_connections(run: Run, *, status: OfStatus = None, app: OfApp = None, removed: Removed = False) -> None:
     """List the connections, and how each is."""
     target = run.target()
@@ -64,18 +51,14 @@ def list_connections(run: Run, *, status: OfStatus = None, app: OfApp = None, re
     ]
     paused = {name: paused_for(target, name) for name in names}
     summaries = [summarized(target, record, paused=paused[record.name.app]) for record in records]
-    if run.out.as_json:
-        run.out.json(summaries)
-        return
     if not records:
-        run.out.line("No connection." if status is None else f"No connection is {status.value}.")
-        if status is None and not removed:
-            run.out.note(f"Next: {_first(target, names)}")
+        line = "No connection." if status is None else f"No connection is {status.value}."
+        run.out.result([], line, following=_first(target, names) if status is None and not removed else "")
         return
     now = target.clock.now()
     reasons = [one["reason"] if one["why"] else "" for one in summaries]
-    rows = zip(records, reasons, strict=True)
-    run.out.table(COLUMNS, [row(record, now=now, reason=reason) for record, reason in rows])
+    rows = [row(record, now=now, reason=reason) for record, reason in zip(records, reasons, strict=True)]
+    run.out.table(COLUMNS, rows, summaries)
     _explain(run, summaries)
 
 
@@ -101,11 +84,9 @@ def show(run: Run, name: Name, *, reveal: Reveal = False) -> None:
     target = run.target()
     record = found(target, name)
     revealed = _revealed(target, record) if reveal else {}
-    if run.out.as_json:
-        run.out.json({**summarized(target, record), **({"grant": revealed} if reveal else {})})
-        return
-    run.out.fields({**fields(target, record), **revealed})
-    following = summarized(target, record)["next"]
+    summary = summarized(target, record)
+    run.out.fields({**fields(target, record), **revealed}, {**summary, **({"grant": revealed} if reveal else {})})
+    following = summary["next"]
     if following and not following.startswith("tokensync show "):  # `show` has just been run
         run.out.note(f"Next: {following}")
 
@@ -114,12 +95,9 @@ def history(run: Run, name: Name) -> None:
     """Show what happened to a connection, the newest last."""
     target = run.target()
     record = found(target, name, even_removed=True)
-    if run.out.as_json:
-        run.out.json([asdict(entry) for entry in record.history])
-        return
     now = target.clock.now()
     rows = [(moment(entry.at, now=now), entry.event, entry.generation, entry.detail) for entry in record.history]
-    run.out.table(("WHEN", "EVENT", "GENERATION", "DETAIL"), rows)
+    run.out.table(("WHEN", "EVENT", "GENERATION", "DETAIL"), rows, [asdict(entry) for entry in record.history])
 
 
 def token(run: Run, name: Name) -> None:

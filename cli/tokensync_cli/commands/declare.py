@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
@@ -25,61 +25,42 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 _TARGET: dict[str, Any] = {"stack": Stack, "profile": Profile, "region": Region}
 
-_Command = TypeVar("_Command", bound=Callable[..., None])
-
 
 def command(
-    app: typer.Typer, name: str, *, example: str, speaks_to_a_stack: bool = True
-) -> Callable[[_Command], _Command]:
+    app: typer.Typer, name: str, function: Callable[..., None], *, example: str, speaks_to_a_stack: bool = True
+) -> None:
     """Register a function as a command: its docstring's first line is the help, its first parameter the run.
 
     The shared options are added to its own, unless it has one of that name itself.
     """
+    signature = inspect.signature(function)
+    _, *own = signature.parameters.values()
+    shared = {"as_json": AsJson, **(_TARGET if speaks_to_a_stack else {})}
+    added = {key: annotation for key, annotation in shared.items() if key not in signature.parameters}
 
-    def declare(function: _Command) -> _Command:
-        signature = inspect.signature(function)
-        _, *own = signature.parameters.values()
-        shared = {"as_json": AsJson, **(_TARGET if speaks_to_a_stack else {})}
-        names = {parameter.name for parameter in own}
-        added = {key: annotation for key, annotation in shared.items() if key not in names}
+    @functools.wraps(function)
+    def started(context: typer.Context, **arguments: Any) -> None:
+        run = context.find_object(Run)
+        if run is None:
+            raise TypeError("a command is started without a run")
+        choose(run, **{key: arguments.pop(key) for key in added})
+        function(run, **arguments)
 
-        @functools.wraps(function)
-        def started(context: typer.Context, **arguments: Any) -> None:
-            run = context.find_object(Run)
-            if run is None:
-                raise TypeError("a command is started without a run")
-            options = {key: arguments.pop(key) for key in added}
-            choose(run, **options)
-            function(run, **arguments)
-
-        parameters = [
-            inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
-            *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own),
-            *(
-                inspect.Parameter(
-                    key,
-                    inspect.Parameter.KEYWORD_ONLY,
-                    annotation=annotation,
-                    default=False if key == "as_json" else None,
-                )
-                for key, annotation in added.items()
-            ),
-        ]
-        started.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect reads it
-        purpose = inspect.getdoc(function) or ""
-        app.command(name, help=purpose, epilog=f"Example: {example}")(started)
-        return function
-
-    return declare
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
+        *(parameter.replace(kind=keyword) for parameter in own),
+        *(
+            inspect.Parameter(key, keyword, annotation=annotation, default=False if key == "as_json" else None)
+            for key, annotation in added.items()
+        ),
+    ]
+    started.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect reads it
+    app.command(name, help=inspect.getdoc(function) or "", epilog=f"Example: {example}")(started)
 
 
 def choose(
-    run: Run,
-    *,
-    as_json: bool = False,
-    stack: str | None = None,
-    profile: str | None = None,
-    region: str | None = None,
+    run: Run, *, as_json: bool = False, stack: str | None = None, profile: str | None = None, region: str | None = None
 ) -> None:
     """Apply the shared options; one that follows the command wins over one that precedes it."""
     before = run.choice

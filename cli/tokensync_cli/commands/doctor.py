@@ -11,7 +11,7 @@ from tokensync.domain.errors import InvalidApp, TokensyncError, UnknownApp
 from tokensync.entry.exit_codes import FAILED
 from tokensync.operate.summary import condition
 from tokensync.providers import provider_named
-from tokensync_cli.commands.declare import command
+from tokensync.refresh.kept_answers import kept_answer
 from tokensync_cli.commands.describe import word
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, failure_of
@@ -33,22 +33,14 @@ class Finding:
     next: str = ""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "doctor", example="tokensync doctor")(doctor)
-
-
 def doctor(run: Run) -> None:
     """Check everything; say what is wrong and the command that repairs it."""
     target = run.target()
     with run.out.progress("Checking"):
         findings = [finding for check in _CHECKS for finding in _checked(check, target)]
     wrong = [finding for finding in findings if not finding.ok]
-    if run.out.as_json:
-        run.out.json([asdict(finding) for finding in findings])
-    else:
-        rows = [(finding.check, "ok" if finding.ok else "wrong", finding.message, finding.next) for finding in findings]
-        run.out.table(("CHECK", "RESULT", "FOUND", "NEXT"), rows)
+    rows = [(finding.check, "ok" if finding.ok else "wrong", finding.message, finding.next) for finding in findings]
+    run.out.table(("CHECK", "RESULT", "FOUND", "NEXT"), rows, [asdict(finding) for finding in findings])
     if wrong:
         raise typer.Exit(FAILED)
 
@@ -103,8 +95,6 @@ def _apps(target: Target) -> Iterator[Finding]:
 
 
 def _connections(target: Target) -> Iterator[Finding]:
-    from tokensync.operate.recover import is_answered  # noqa: PLC0415 - it is slow to load, and only this needs it
-
     now = target.clock.now()
     well = 0
     for name in target.apps.names():
@@ -113,7 +103,7 @@ def _connections(target: Target) -> Iterator[Finding]:
             if record.removed_at is not None:
                 continue
             message, following = _trouble(record, now=now, hands_on=hands_on)
-            if (record.lease_until or 0) < now and is_answered(record, target.connections):
+            if (record.lease_until or 0) < now and kept_answer(record, target.connections) is not None:
                 message, following = "waits for an answer that is kept", f"tokensync recover {word(record.name)}"
             if message:
                 text = f"{record.name}{'' if message.startswith(':') else ' '}{message}"

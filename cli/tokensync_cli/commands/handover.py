@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from tokensync.domain.names import ConnectionName
-from tokensync_cli.commands.declare import Connection, command
+from tokensync_cli.commands.declare import Connection
 from tokensync_cli.commands.describe import found, named, registered, word
 from tokensync_cli.commands.published import published
 from tokensync_cli.commands.run import Run
@@ -41,12 +41,6 @@ To = Annotated[Consumer, typer.Option("--to", help="Which service gets the pair.
 Again = Annotated[
     bool, typer.Option("--again", help="Hand it over although an earlier attempt got no answer: it may be there twice.")
 ]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "export", example="tokensync export tiktok-shop/7010736057180325637 --format env")(export)
-    command(app, "push", example="tokensync push tiktok-shop/7010736057180325637 --to api2cart")(push)
 
 
 def export(run: Run, name: Connection, *, as_: As = Format.ENV) -> None:

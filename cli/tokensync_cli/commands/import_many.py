@@ -14,7 +14,7 @@ from tokensync_cli.stack.invoke import ask_rotation
 from tokensync_cli.stack.target import Target
 
 AT_ONCE = 4
-INTERRUPTED = "interrupted"
+NOT_REACHED = "interrupted"  # the result of a row that an interruption left for another run
 # A function may have broken by chance; a refused token needs its seller.
 _BROKEN = frozenset({"FunctionBroken", "FunctionSlow"})
 _REFUSED = frozenset({"held", "reauthorize"})
@@ -56,7 +56,7 @@ def foresee(target: Target, app: str, row: Row, *, replace: bool) -> Done:
         return _done(app, row, "imported_before")
     if replace:
         return _done(app, row, "would_replace")
-    return _failed(app, row, "AlreadyStands", f"The connection {name} stands already ({existing.status.value}).")
+    return _failed(app, row, "AlreadyStands", f"The connection {name} exists already ({existing.status.value}).")
 
 
 def bring_all(target: Target, app: str, rows: list[Row], *, replace: bool, advance: Callable[[], None]) -> list[Done]:
@@ -140,4 +140,4 @@ def _failed(
 
 
 def _interrupted(app: str, row: Row) -> Done:
-    return _failed(app, row, "Interrupted", "Not tried.", result=INTERRUPTED, following="the same command again")
+    return _failed(app, row, "Interrupted", "Not tried.", result=NOT_REACHED, following="the same command again")

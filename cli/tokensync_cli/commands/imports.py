@@ -10,9 +10,9 @@ import typer
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.operate.import_fields import ImportFields
-from tokensync_cli.commands.declare import AppName, command
+from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.describe import check_runs, word
-from tokensync_cli.commands.import_many import INTERRUPTED, Done, after, bring_all, foresee
+from tokensync_cli.commands.import_many import NOT_REACHED, Done, after, bring_all, foresee
 from tokensync_cli.commands.import_rows import LARGEST_FILE, read_rows, unknown_fields
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
@@ -23,8 +23,7 @@ _LONGEST_INPUT = 65_536  # characters: two tokens of the longest kind as JSON
 _STDIN = "-"
 
 Account = Annotated[
-    str | None,
-    typer.Option("--account", metavar="ID", help="The account's id with the provider.", show_default=False),
+    str | None, typer.Option("--account", metavar="ID", help="The account's id with the provider.", show_default=False)
 ]
 Label = Annotated[str, typer.Option("--label", metavar="L", help="Whose account it is.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace the connection of this account if there is one.")]
@@ -38,11 +37,6 @@ File = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="With --file: check every row, and change nothing.")]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "import", example="tokensync import eshopbox --account acme < refresh-token.txt")(import_)
 
 
 def import_(
@@ -95,15 +89,13 @@ def _one(run: Run, name: ConnectionName, *, label: str, replace: bool) -> None:
     with run.out.progress(f"Importing {name}"):
         answer = ask_rotation(target, payload)
     summary = answer.get("connection")
-    if run.out.as_json:
-        run.out.json({"result": answer.get("result"), "again": answer.get("again"), "connection": summary})
-        return
+    shown = {"result": answer.get("result"), "again": answer.get("again"), "connection": summary}
     if answer.get("again") and answer.get("result") == "nothing_due":
-        run.out.line(f"{name} was imported before; nothing was done.")
+        run.out.result(shown, f"{name} was imported before; nothing was done.")
         return
     expires = moment(summary.get("access_expires_at") if isinstance(summary, dict) else None, now=target.clock.now())
-    run.out.line(f"{name} is imported: {answer.get('result')}, expires {expires}.")
-    run.out.note(f"Next: tokensync token {word(name)}")
+    line = f"{name} is imported: {answer.get('result')}, expires {expires}."
+    run.out.result(shown, line, following=f"tokensync token {word(name)}")
 
 
 def _fields(text: str) -> dict[str, Any]:
@@ -133,7 +125,7 @@ def _many(run: Run, app: str, path: str, *, replace: bool, dry_run: bool) -> Non
         with run.out.bar(f"Importing into {app}", total=len(rows)) as advance:
             done = bring_all(target, app, rows, replace=replace, advance=advance)
     _print(run, done, dry_run=dry_run)
-    if any(one.result == INTERRUPTED for one in done):
+    if any(one.result == NOT_REACHED for one in done):
         raise typer.Abort
     failed = sum(1 for one in done if one.error is not None)
     if failed:
@@ -155,8 +147,8 @@ def _print(run: Run, done: list[Done], *, dry_run: bool) -> None:
     if run.out.as_json:
         run.out.json([one.as_json() for one in done])
         return
-    left = sum(1 for one in done if one.result == INTERRUPTED)
-    shown = done if dry_run else [one for one in done if one.error is not None and one.result != INTERRUPTED]
+    left = sum(1 for one in done if one.result == NOT_REACHED)
+    shown = done if dry_run else [one for one in done if one.error is not None and one.result != NOT_REACHED]
     if shown:
         run.out.table(
             ("ROW", "ACCOUNT", "RESULT", "WHY"),
@@ -164,7 +156,7 @@ def _print(run: Run, done: list[Done], *, dry_run: bool) -> None:
         )
     counts = {
         result: sum(1 for one in done if one.result == result)
-        for result in dict.fromkeys(one.result for one in done if one.result != INTERRUPTED)
+        for result in dict.fromkeys(one.result for one in done if one.result != NOT_REACHED)
     }
     if counts:
         run.out.line(", ".join(f"{count} {result.replace('_', ' ')}" for result, count in counts.items()) + ".")

@@ -11,7 +11,7 @@ from tokensync.oauth.provider import GrantType
 from tokensync.providers import provider_named
 from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
 from tokensync_cli.commands.declare import Connection as Name
-from tokensync_cli.commands.declare import Yes, command
+from tokensync_cli.commands.declare import Yes
 from tokensync_cli.commands.describe import found, summarized, word
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.times import moment
@@ -39,31 +39,20 @@ Days = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "verify", example="tokensync verify tiktok-shop/7010736057180325637")(verify)
-    command(app, "publish", example="tokensync publish tiktok-shop/7010736057180325637")(publish)
-    command(app, "accept", example="tokensync accept tiktok-shop/7010736057180325637")(accept)
-    command(app, "revoke", example="tokensync revoke tiktok-login/723f24d7 --yes")(revoke)
-    command(app, "remove", example="tokensync remove tiktok-shop/7010736057180325637 --recovery-days 7")(remove)
-
-
 def verify(run: Run, name: Name) -> None:
     """Ask the provider whether a connection's token works, and what its account holds now."""
     record, answer = _asked(run, name, "verify", "Verifying")
     summary = answer.get("connection")
-    if run.out.as_json:
-        keys = ("result", "facts_changed", "refused", "connection")
-        run.out.json({key: answer.get(key) for key in keys})
-        return
-    now = run.target().clock.now()
+    shown = {key: answer.get(key) for key in ("result", "facts_changed", "refused", "connection")}
     if not isinstance(summary, dict) or answer.get("result") != "verified":
         why = "the access token was refused" if answer.get("refused") else "there was no access token yet"
         generation = summary.get("generation") if isinstance(summary, dict) else None
-        run.out.line(f"{record.name}: {why}; {answer.get('result')}, generation {record.generation} → {generation}.")
+        changed = f"generation {record.generation} → {generation}"
+        run.out.result(shown, f"{record.name}: {why}; {answer.get('result')}, {changed}.")
         return
     facts = "the account's facts changed and are published" if answer.get("facts_changed") else "nothing changed"
-    run.out.line(f"{record.name}: verified {moment(summary.get('verified_at'), now=now)}, {facts}.")
+    at = moment(summary.get("verified_at"), now=run.target().clock.now())
+    run.out.result(shown, f"{record.name}: verified {at}, {facts}.")
 
 
 def publish(run: Run, name: Name) -> None:

@@ -1,10 +1,7 @@
 """`provider list`: the authorization servers that this version knows."""
 
-import typer
-
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import PROVIDERS
-from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.run import Run
 
 # The option for each field that a provider requires.
@@ -16,39 +13,26 @@ _CONNECTED_BY = {
 }
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    group = typer.Typer(
-        help="The authorization servers that tokensync knows.", epilog="Example: tokensync provider list"
-    )
-    command(group, "list", example="tokensync provider list", speaks_to_a_stack=False)(list_providers)
-    app.add_typer(group, name="provider")
-
-
 def list_providers(run: Run) -> None:
     """List the providers, and what an app of each may set."""
-    if run.out.as_json:
-        run.out.json(
-            [
-                {
-                    "provider": provider.name,
-                    "title": provider.title,
-                    "docs": provider.docs,
-                    "required": list(provider.required),
-                    "regions": list(provider.regions),
-                    "settings": {key: list(values) for key, values in provider.settings.items()},
-                    "hosts": None if provider.hosts is None else sorted(provider.hosts),
-                    "connected_by": connected_by(provider),
-                    "grant_type": provider.grant_type.value,
-                    "verifies": provider.account_call is not None,
-                    "revokes": provider.revocation is not None,
-                    "webhooks": provider.webhook is not None,
-                    "refresh_reuse": provider.refresh_reuse.value,
-                }
-                for provider in PROVIDERS.values()
-            ]
-        )
-        return
+    listed = [
+        {
+            "provider": provider.name,
+            "title": provider.title,
+            "docs": provider.docs,
+            "required": list(provider.required),
+            "regions": list(provider.regions),
+            "settings": {key: list(values) for key, values in provider.settings.items()},
+            "hosts": None if provider.hosts is None else sorted(provider.hosts),
+            "connected_by": connected_by(provider),
+            "grant_type": provider.grant_type.value,
+            "verifies": provider.account_call is not None,
+            "revokes": provider.revocation is not None,
+            "webhooks": provider.webhook is not None,
+            "refresh_reuse": provider.refresh_reuse.value,
+        }
+        for provider in PROVIDERS.values()
+    ]
     rows = [
         (
             provider.name,
@@ -60,7 +44,7 @@ def list_providers(run: Run) -> None:
         )
         for provider in PROVIDERS.values()
     ]
-    run.out.table(("PROVIDER", "TITLE", "CONNECTED BY", "NEEDS", "REGIONS", "SETTINGS"), rows)
+    run.out.table(("PROVIDER", "TITLE", "CONNECTED BY", "NEEDS", "REGIONS", "SETTINGS"), rows, listed)
     run.out.note("Next: tokensync app add NAME --provider PROVIDER --client-id ID")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER
+from tokensync.operate.summary import BY_STATUS, condition
 from tokensync_cli.commands.describe import found, word
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed
@@ -28,9 +29,10 @@ def published(run: Run, target: Target, wanted: ConnectionName) -> dict[str, Any
     document = _published(wanted, text)
     status, expires_at = document.get("status"), document.get("expires_at")
     if status in _LOST:
+        need = BY_STATUS[Status(status)]
         raise CommandFailed(
-            f"{wanted} is {status}: its seller has to authorize again.",
-            next_command=f"tokensync invite {wanted.app} --for {word(wanted)}",
+            f"{wanted} is {status}: {need.why}.",
+            next_command=need.command(wanted),
             exit_code=NEEDS_SELLER,
             kind=str(status),
         )
@@ -58,33 +60,21 @@ def _published(name: ConnectionName, text: str) -> dict[str, Any]:
 
 
 def _unpublished(record: Connection) -> CommandFailed:
-    """Return why a connection has no secret to read."""
-    name, is_written = record.name, record.published is not None and not record.published.removed
+    """Return why a connection has no secret to read, in the words of its condition."""
+    name, need = record.name, condition(record)
+    is_written = record.published is not None and not record.published.removed
     if record.status in _LOST:
-        return CommandFailed(
-            f"{name} is {record.status.value} and has no secret any more.",
-            next_command=f"tokensync invite {name.app} --for {word(name)}",
-            exit_code=NEEDS_SELLER,
-            kind=record.status.value,
-        )
-    if record.status is Status.ORPHANED or (is_written and record.status is not Status.QUARANTINED):
-        return CommandFailed(
-            f"The secret of {name} is gone: somebody deleted it. The grant is kept.",
-            next_command=f"tokensync publish {word(name)}",
-            kind="SecretGone",
-        )
-    if record.obtained_at is None:
-        following = "refresh" if record.status is Status.ACTIVE else "show"
-        return CommandFailed(
-            f"{name} has no access token yet: its refresh token was imported and is not proved.",
-            next_command=f"tokensync {following} {word(name)}",
-            exit_code=LATER,
-            kind="NotProved",
-        )
-    authorization = record.publishing_is_due()
+        kind, code = record.status.value, NEEDS_SELLER
+    elif record.status is Status.ORPHANED or (is_written and record.status is not Status.QUARANTINED):
+        # Somebody deleted it, and no work on the connection has found that out yet.
+        kind, code, need = "SecretGone", FAILED, BY_STATUS[Status.ORPHANED]
+    elif record.obtained_at is None:
+        kind, code = "NotProved", LATER
+    else:
+        kind, code = "NotPublished", LATER if record.publishing_is_due() else FAILED
     return CommandFailed(
-        f"{name} has no secret{' yet' if authorization else ''}: it is {record.status.value}.",
-        next_command=f"tokensync show {word(name)}",
-        exit_code=LATER if authorization else FAILED,
-        kind="NotPublished",
+        f"{name} has no secret to read: {'it is not published yet' if need is None else need.why}.",
+        next_command=f"tokensync show {word(name)}" if need is None else need.command(name),
+        exit_code=code,
+        kind=kind,
     )

@@ -6,18 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER
-from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.describe import found
 from tokensync_cli.commands.run import Run
 from tokensync_cli.stack.invoke import ask_rotation
 
 Name = Annotated[str | None, typer.Argument(metavar="CONNECTION", help="Of this connection alone.", show_default=False)]
 _COLUMNS = ("WHAT", "OF", "RESULT", "WHY", "NEXT")
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "recover", example="tokensync recover")(recover)
 
 
 def recover(run: Run, name: Name = None) -> None:

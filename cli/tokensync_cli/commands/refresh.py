@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from tokensync.entry.exit_codes import LATER
-from tokensync_cli.commands.declare import Connection, command
+from tokensync_cli.commands.declare import Connection
 from tokensync_cli.commands.describe import found
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.times import HOUR, moment, seconds_of
@@ -24,12 +24,6 @@ Force = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "refresh", example="tokensync refresh tiktok-shop/7010736057180325637 --wait")(refresh)
-    command(app, "tick", example="tokensync tick")(tick)
-
-
 def refresh(run: Run, name: Connection, *, wait: Wait = False, timeout: Timeout = "2m", force: Force = False) -> None:
     """Refresh a connection now."""
     seconds = seconds_of(timeout, option="--timeout", at_most=HOUR)
@@ -39,16 +33,14 @@ def refresh(run: Run, name: Connection, *, wait: Wait = False, timeout: Timeout 
     with run.out.progress(f"Refreshing {record.name}"):
         answer = _asked(target, payload, force=force, seconds=seconds if wait else 0)
     summary = answer.get("connection")
-    if run.out.as_json:
-        run.out.json({"result": answer.get("result"), "connection": summary})
-        return
+    shown = {"result": answer.get("result"), "connection": summary}
     if not isinstance(summary, dict):
-        run.out.line(f"{record.name}: {answer.get('result')}.")
+        run.out.result(shown, f"{record.name}: {answer.get('result')}.")
         return
     expires = moment(summary.get("access_expires_at"), now=target.clock.now())
     after = summary.get("generation")
     changed = f"generation {record.generation} → {after}" if after != record.generation else f"generation {after}"
-    run.out.line(f"{record.name}: {answer.get('result')}, {changed}, expires {expires}.")
+    run.out.result(shown, f"{record.name}: {answer.get('result')}, {changed}, expires {expires}.")
 
 
 def tick(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""One run of the command line: its seams to the outside world, and what the options chose."""
+"""One run of the command line: its ways to the outside world, and what the options chose."""
 
 import sys
 import webbrowser
@@ -56,7 +56,7 @@ class AwsOpener:
 
 @dataclass
 class Run:
-    """One run. Commands get it as their first parameter; tests bring seams of their own."""
+    """One run. Commands get it as their first parameter; tests bring doubles."""
 
     embedded: Embedded
     opener: Opener = field(default_factory=AwsOpener)

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from tokensync_cli.commands.declare import command
 from tokensync_cli.commands.run import Run
 from tokensync_cli.embedded.ports import Ports
 from tokensync_cli.output.failures import CommandFailed
@@ -22,13 +21,6 @@ SandboxPort = Annotated[
 ]
 Detach = Annotated[bool, typer.Option("--detach", help="Leave it running and return.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget all that an earlier stack held: apps, connections, keys.")]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, "up", example="tokensync up --detach", speaks_to_a_stack=False)(up)
-    command(app, "down", example="tokensync down", speaks_to_a_stack=False)(down)
-    command(app, "outputs", example="tokensync outputs --json")(outputs)
 
 
 def up(
@@ -62,17 +54,10 @@ def down(run: Run) -> None:
 
 def outputs(run: Run) -> None:
     """Print a stack's addresses and names."""
-    found = run.target().outputs
-    if run.out.as_json:
-        run.out.json(found.as_json())
-    else:
-        run.out.fields(found.as_json())
+    run.out.fields(run.target().outputs.as_json())
 
 
 def _print(run: Run, found: StackOutputs, apps: list[str]) -> None:
-    if run.out.as_json:
-        run.out.json(found.as_json())
-        return
     run.out.fields(
         {
             "connect": f"{found.connect_url}/APP",
@@ -81,7 +66,8 @@ def _print(run: Run, found: StackOutputs, apps: list[str]) -> None:
             "AWS": f"{found.endpoint}  (Region {found.region}, key test, secret test)",
             "secrets": f"{found.secret_prefix}/tokens/APP/ACCOUNT",
             "apps": apps,
-        }
+        },
+        found.as_json(),
     )
     if apps:
         run.out.note(f"Next: tokensync connect {apps[0]}")

@@ -178,7 +178,7 @@ def check_the_ledger(outputs: dict[str, Any], out: Output) -> None:
 def connect_all(outputs: dict[str, Any], out: Output) -> list[str]:
     """Connect one account of each provider, and return the connections' names."""
     names = []
-    out.line("\nOne account of each provider opens its invitation and gives the permission:")
+    out.line("\nOne account of each provider opens its invite and gives the permission:")
     for account in accounts_of(outputs["sandbox_url"], BY_CONSENT):
         names.append(connect(outputs, account))
         out.line(f"  {account.app:16} {account.label}: your account is connected")

@@ -55,14 +55,20 @@ class Output:
         if following:
             self.note(f"Next: {following}")
 
-    def fields(self, pairs: Mapping[str, object]) -> None:
-        """Print names and values below each other."""
+    def fields(self, pairs: Mapping[str, object], value: object = None) -> None:
+        """Print names and values below each other; for programs `value`, or the same if that is None."""
+        if self.as_json:
+            self.json(pairs if value is None else value)
+            return
         width = max(map(len, pairs), default=0)
-        for name, value in pairs.items():
-            self._print(Text.assemble((name.ljust(width), "dim"), "  ", _styled(value)))
+        for name, entry in pairs.items():
+            self._print(Text.assemble((name.ljust(width), "dim"), "  ", _styled(entry)))
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Print rows under their columns' names; a terminal shows colours and lines, all else aligned text."""
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], value: object = None) -> None:
+        """Print rows under their columns' names, coloured on a terminal and aligned elsewhere; for programs `value`."""
+        if self.as_json:
+            self.json(value)
+            return
         if not _is_decorated():
             _print_aligned([columns, *rows])
             return

@@ -25,10 +25,9 @@ from tokensync_cli.output.console import shown
 DEBUG = "TOKENSYNC_DEBUG"
 # Where another command helps than after the same error in a function.
 _NEXT: dict[type[TokensyncError], str] = {
-    InvalidName: "tokensync app list",
-    InvalidApp: "tokensync app list",
-    NewerSchema: "update this command line",
-    TokensyncError: "tokensync doctor",
+    InvalidName: "tokensync app list",  # only names of apps get here: those of connections are refused as usage
+    InvalidApp: "tokensync app list",  # `app show`, which the functions name, ends in the same error here
+    NewerSchema: "update this command line",  # here the command line is the older one, there the stack
 }
 
 # Under these lies what AWS itself said; the others were understood where they were raised.

@@ -52,7 +52,7 @@ class Refusal(Exception):
 ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 Produce = Callable[[], ProviderResponse]
-"""Decides the request and commits it, without yielding."""
+"""Decides the request and commits it, without yielding. It may raise `Refusal`."""
 
 Refuse = Callable[[int | str, str], ProviderResponse]
 """Builds the provider's error from its number or word, whichever the provider has, and a message."""

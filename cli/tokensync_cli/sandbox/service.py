@@ -9,7 +9,7 @@ from tokensync_cli.sandbox.faults.mangle import mangle
 from tokensync_cli.sandbox.faults.script import Fault
 from tokensync_cli.sandbox.faults.wire import Cut, Drip
 from tokensync_cli.sandbox.ledger import Kind
-from tokensync_cli.sandbox.responses import Call, Produce, ProviderResponse, Refuse, respond
+from tokensync_cli.sandbox.responses import Call, Produce, ProviderResponse, Refusal, Refuse, respond
 from tokensync_cli.sandbox.state import Sandbox
 
 
@@ -73,8 +73,18 @@ def bearer(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-async def serve(sandbox: Sandbox, call: Call, produce: Produce, refuse: Refuse) -> Response:
-    """Serve a call: record that it came, apply the fault scripted for it if there is one, record the outcome."""
+async def serve(sandbox: Sandbox, call: Call, work: Produce, refuse: Refuse) -> Response:
+    """Serve a call: record that it came, apply the fault scripted for it if there is one, record the outcome.
+
+    A `Refusal` that `work` raises becomes the provider's error.
+    """
+
+    def produce() -> ProviderResponse:
+        try:
+            return work()
+        except Refusal as error:
+            return refuse(error.code, error.text)
+
     page = _Page(sandbox, call)
     fault = sandbox.faults.take(provider=call.provider, endpoint=call.endpoint, app=call.app, account=call.account)
     if fault is None:

@@ -61,7 +61,7 @@ def check_endpoint(key: str, url: str, provider: Provider, *, is_embedded: bool)
     if provider.hosts is not None and parts.hostname not in provider.hosts:
         raise refused(
             f"{where}: {parts.hostname} is none of {provider.title}'s hosts, so no client secret goes there. "
-            f"It has {', '.join(sorted(provider.hosts))}.",
+            f"It has {', '.join(sorted(provider.hosts))}."
         )
 
 

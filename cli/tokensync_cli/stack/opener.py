@@ -20,7 +20,7 @@ from tokensync.aws.system import SystemClock
 from tokensync.domain.sealing import EnvelopeSealer
 from tokensync.entry.exit_codes import NOT_FOUND
 from tokensync_cli.output.failures import CommandFailed
-from tokensync_cli.stack.reach import LambdaFunctions, SecretValues, SqsQueues
+from tokensync_cli.stack.operator_calls import LambdaFunctions, SecretValues, SqsQueues
 from tokensync_cli.stack.sandbox_control import SandboxControl
 from tokensync_cli.stack.target import Choice, StackOutputs, Target
 

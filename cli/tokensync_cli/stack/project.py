@@ -38,7 +38,7 @@ def _is_project(directory: Path) -> bool:
 
 @dataclass(frozen=True)
 class EmbeddedProject:
-    """Finds the project anew for each call; `find` is a seam.
+    """Finds the project anew for each call; tests bring a `find` of their own.
 
     The embedded stack's code is loaded when it is needed: it imports boto3, which would slow `--help` down.
     """

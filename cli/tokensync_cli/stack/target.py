@@ -135,7 +135,7 @@ class Registry(Apps, Protocol):
 
 
 class Functions(Protocol):
-    """The two functions, invoked directly. See `tokensync_cli.stack.reach`, also for the next two."""
+    """The two functions, invoked directly. See `tokensync_cli.stack.operator_calls`, also for the next two."""
 
     def invoke(self, function: str, payload: Mapping[str, Any]) -> bytes:
         """Invoke a function by name, wait, and return its answer.

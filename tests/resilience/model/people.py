@@ -104,13 +104,13 @@ def command(stage: Stage, name: ConnectionName, command: str) -> None:
 def _accept(stage: Stage, name: ConnectionName, *, force: bool) -> None:
     stage.witness.woken.add(name)
     before = stage.record(name)
-    outcome = stage.world.commands.accepter.accept(name, stage.world.budget(), force=force)
+    result = stage.world.commands.accepter.accept(name, stage.world.budget(), force=force)
     after = stage.record(name)
     if before is None or after is None or before.status is not Status.QUARANTINED:
         return
     is_same = after.authorized.authorized_by == before.authorized.authorized_by and not after.unpublished
-    if is_same and outcome.result in _NOT_ACCEPTED and after.status is not Status.QUARANTINED:
-        stage.witness.broken.append(f"{name}: not accepted ({outcome.result}), and {after.status} all the same")
+    if is_same and result.result in _NOT_ACCEPTED and after.status is not Status.QUARANTINED:
+        stage.witness.broken.append(f"{name}: not accepted ({result.result}), and {after.status} all the same")
 
 
 def recover(stage: Stage) -> list[dict[str, Any]]:

@@ -58,7 +58,7 @@ CUTS = {
     ),
     "lease_margin": Cut(
         RUNTIME,
-        "return self._clock.now() + math.ceil(self.left()) + limits.lease_margin",
+        "return self._clock.now() + math.ceil(self._left()) + limits.lease_margin",
         "return self._clock.now() + limits.lease_margin",
         ("although nothing went wrong", "I2"),
     ),
@@ -75,7 +75,7 @@ CUTS = {
     "reread": Cut(
         TWIN,
         "                attempt=None,\n",
-        "                attempt=standing.attempt,\n",
+        "                attempt=current.attempt,\n",
         ("I1", "I6", "although nothing went wrong", "I2"),
     ),
     "late_comparison": Cut(

@@ -21,14 +21,7 @@ README = ROOT / "README.md"
 OPERATING = ROOT / "docs" / "operating.md"
 PROVIDERS_PAGE = ROOT / "docs" / "providers.md"
 SECRET = ROOT / "docs" / "secret.md"
-PAGES = (
-    README,
-    OPERATING,
-    PROVIDERS_PAGE,
-    SECRET,
-    ROOT / "docs" / "costs.md",
-    *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
-)
+PAGES = tuple(sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]))
 SEPARATORS = frozenset("();<>|&")
 GLOBAL_AWS_OPTIONS = frozenset({"--query", "--output", "--region", "--profile"})
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from fakes.records import changed
 from fakes.scripted import OIDC, Staged, id_token, oidc_token
 from fakes.visitors import Browser
-from fakes.world import APP, NAME, World, killed
+from fakes.world import APP, World
 from fault_rows import fault
 from tokensync.domain.authorization import Authorization, AuthorizationState
 from tokensync.domain.connection import Attempt, Exemption, Reason, Status
@@ -22,6 +20,12 @@ COOKIE = f"__Host-tokensync={'a' * 32}"
 
 
 @pytest.fixture
+def world() -> World:
+    """A stack without any connection."""
+    return World()
+
+
+@pytest.fixture
 def stage() -> Staged:
     """An OpenID provider."""
     made = Staged.of(OIDC)
@@ -29,7 +33,7 @@ def stage() -> Staged:
     return made
 
 
-def pending_of(world: World) -> Authorization:
+def authorization_of(world: World) -> Authorization:
     """Return the only authorization."""
     (authorization,) = [row.record for key, row in world.table.rows.items() if key[1].startswith("pending#")]
     assert isinstance(authorization, Authorization)
@@ -43,12 +47,12 @@ def test_an_access_token_that_nobody_can_carry_makes_no_connection(stage: Staged
 
     assert "could not be connected" in stage.connect().body
     assert ["authorization.unusable"] == stage.alerts()
-    assert pending_of(stage.world).sealed_answer is not None
+    assert authorization_of(stage.world).sealed_answer is not None
     assert 0 == stage.server.times("/userinfo")
 
 
 @pytest.mark.parametrize("expires_in", ["3600", 3600.5, -1, "soon", 10**10])
-def test_an_odd_answer_is_used_and_told(stage: Staged, expires_in: object) -> None:
+def test_an_odd_answer_is_used_and_reported(stage: Staged, expires_in: object) -> None:
     """What is usable of it is used: the pair is real."""
     stage.server.says("/token", oidc_token(expires_in=expires_in))
 
@@ -70,20 +74,19 @@ def test_a_message_whose_answer_has_its_place_already_changes_nothing(stage: Sta
     """It came twice, or of a holder that lost it."""
     stage.server.says("/token", oidc_token())
     stage.connect()
-    before = pending_of(stage.world)
+    before = authorization_of(stage.world)
     for fence in (before.fence, 99):
         work = Work(authorization=before.key, answer=b"sealed", fence=fence)
         looked = stage.world.finisher.take_up(work, stage.world.session(), stage.world.budget())
         assert Result.NOTHING_DUE is looked.result
 
-    assert before == pending_of(stage.world)
+    assert before == authorization_of(stage.world)
 
 
-def answered_in_a_message(world: World, browser: Browser) -> Work:
+def answered_in_a_message(world: World) -> Work:
     """Let the table be down after a code was answered, and its authorization be gone when the message is read."""
     world.failpoints.run_at("answered", lambda: world.authorizations.fail_next("write", StoreUnavailable))
-    browser.connect()
-    assert 503 == browser.back().status
+    assert 503 == Browser(world).authorize().status
     (message,) = world.queue.drain()
     assert message.authorization is not None
     del world.table.rows[f"app#{APP}", message.authorization.sort_key]
@@ -91,24 +94,22 @@ def answered_in_a_message(world: World, browser: Browser) -> Work:
 
 
 @fault("F8")
-def test_an_answer_outlives_its_authorization_in_the_queue() -> None:
+def test_an_answer_outlives_its_authorization_in_the_queue(world: World) -> None:
     """The worker makes a connection of it, without a call; the same message once more changes nothing."""
-    world = World()
-    message = answered_in_a_message(world, Browser(world))
+    message = answered_in_a_message(world)
     world.batches.run({"1": message.to_json()}, world.budget())
     stands = world.stored()
     again = world.batches.run({"2": message.to_json()}, world.budget())
 
-    assert (Status.ACTIVE, "A1", ["code-1"]) == (stands.status, world.document()["access_token"], world.shop.ledger)
+    assert (Status.ACTIVE, "A1", ["code-1"]) == (stands.status, world.published(), world.shop.ledger)
     assert ((), stands) == (again.again, world.stored())
 
 
 @pytest.mark.parametrize("port", ["get", "put", "write", "lease"])
 @pytest.mark.parametrize("after_commit", [False, True])
-def test_an_answer_that_finds_no_place_comes_again(port: str, *, after_commit: bool) -> None:
-    """The table fails at any step: the message stays in the queue, and the next time its connection stands."""
-    world = World()
-    message = answered_in_a_message(world, Browser(world))
+def test_an_answer_that_finds_no_place_comes_again(world: World, port: str, *, after_commit: bool) -> None:
+    """The table fails at any step: the message stays in the queue, and the next time its connection is made."""
+    message = answered_in_a_message(world)
     world.authorizations.fail_next(port, StoreUnavailable, after_commit=after_commit)
     first = world.batches.run({"1": message.to_json()}, world.budget())
     world.after_lease()
@@ -116,13 +117,12 @@ def test_an_answer_that_finds_no_place_comes_again(port: str, *, after_commit: b
     world.settle(ticks=3)
 
     assert (("1",), ["code-1"]) == (first.again, world.shop.ledger)
-    assert "A1" == world.document()["access_token"]
+    assert "A1" == world.published()
 
 
-def test_an_answer_that_outlived_its_authorization_replaces_nothing_in_the_queue() -> None:
-    """When it was given nobody knows: what stands is not replaced by it."""
-    world = World()
-    message = answered_in_a_message(world, Browser(world))
+def test_an_answer_that_outlived_its_authorization_replaces_nothing_in_the_queue(world: World) -> None:
+    """When it was given nobody knows: the connection that exists is not replaced by it."""
+    message = answered_in_a_message(world)
     before = world.connections.seed(world.connected().with_authorized(authorized_at=1, authorized_by="later"))
     world.batches.run({"1": message.to_json()}, world.budget())
 
@@ -132,40 +132,34 @@ def test_an_answer_that_outlived_its_authorization_replaces_nothing_in_the_queue
 def test_an_answer_of_a_holder_that_lost_it_is_not_brought_back(stage: Staged) -> None:
     """Another callback consumed it since: its own answer counts."""
     stage.server.says("/token", oidc_token())
-    stage.world.failpoints.raise_at("exchange.sent", killed())
-    stage.browser.connect()
-    with pytest.raises(KeyboardInterrupt):
-        stage.browser.back()
-    authorization = pending_of(stage.world)
+    with stage.world.dies_at("exchange.sent"):
+        stage.browser.authorize()
+    authorization = authorization_of(stage.world)
 
     work = Work(authorization=authorization.key, answer=b"sealed", fence=authorization.fence + 1)
     stage.world.finisher.take_up(work, stage.world.session(), stage.world.budget())
-    assert None is pending_of(stage.world).sealed_answer
+    assert None is authorization_of(stage.world).sealed_answer
 
 
 def test_an_account_of_another_provider_id_than_invited_keeps_its_invite(stage: Staged) -> None:
     """A quarantined authorization uses nothing up: the right account may still come by the same link."""
     stage.server.says("/token", oidc_token())
     query = stage.world.invite(for_account="u-7")
-    stage.browser.connect(query)
-    stage.browser.back()
+    stage.browser.authorize(query)
 
-    assert AuthorizationState.QUARANTINED is pending_of(stage.world).outcome
+    assert AuthorizationState.QUARANTINED is authorization_of(stage.world).state
     assert 302 == stage.browser.connect(query).status
 
 
 @pytest.mark.parametrize("query", ["invite=a&invite=b", "invite=%zz", f"x={'y' * 9000}"])
-def test_an_invite_link_that_is_none_is_refused(query: str) -> None:
+def test_an_invite_link_that_is_none_is_refused(world: World, query: str) -> None:
     """Twice, undecodable, too long: the fixed page."""
-    world = World()
-
     assert 400 == world.seller_pages.connect(APP, query, (), base_url=world.base_url).status
     assert 404 == world.seller_pages.connect("nobody", query, (), base_url=world.base_url).status
 
 
-def test_a_result_of_an_app_that_is_gone_is_not_found() -> None:
+def test_a_result_of_an_app_that_is_gone_is_not_found(world: World) -> None:
     """Unknown and impossible names alike."""
-    world = World()
     browser = Browser(world)
     browser.connect()
 
@@ -176,9 +170,10 @@ def test_a_result_of_an_app_that_is_gone_is_not_found() -> None:
 @pytest.mark.parametrize(
     ("port", "method", "error"), [("authorizations", "of_browser", StoreUnavailable), ("apps", "get", InvalidApp)]
 )
-def test_a_result_that_cannot_be_read_is_for_later(port: str, method: str, error: type[Exception]) -> None:
+def test_a_result_that_cannot_be_read_is_for_later(
+    world: World, port: str, method: str, error: type[Exception]
+) -> None:
     """The page says so, and the next look works."""
-    world = World()
     browser = Browser(world)
     browser.connect()
     getattr(world, port).fail_next(method, error)
@@ -191,52 +186,36 @@ def test_a_result_that_cannot_be_read_is_for_later(port: str, method: str, error
     "cookies",
     [("other=1", COOKIE), (f" {COOKIE} ",), ("__Host-tokensync=short", COOKIE), ("__Host-tokensync", COOKIE)],
 )
-def test_our_cookie_is_found_among_others(cookies: tuple[str, ...]) -> None:
-    """And what is not of our making is none."""
-    world = World()
+def test_our_cookie_is_found_among_others(world: World, cookies: tuple[str, ...]) -> None:
+    """What is not of our making is none."""
     page = world.seller_pages.connect(APP, world.invite(), cookies, base_url=world.base_url)
 
     assert (f"{COOKIE};") == page.cookies[0].partition(" ")[0]
 
 
-def test_a_cookie_that_is_not_of_our_making_is_replaced() -> None:
+def test_a_cookie_that_is_not_of_our_making_is_replaced(world: World) -> None:
     """Nobody chooses what binds a browser."""
-    world = World()
     page = world.seller_pages.connect(APP, world.invite(), ("__Host-tokensync=../../x",), base_url=world.base_url)
 
     assert "../" not in page.cookies[0]
     assert 400 == world.seller_pages.result(APP, ("__Host-tokensync=../../x",), base_url=world.base_url).status
 
 
-def held(**change: Any) -> World:
-    """Return a world with a held connection whose time has come."""
-    world = World()
-    record = world.connected()
-    attempt = Attempt(id="a", fence=2, at=world.clock.now() - 60)
-    world.connections.seed(changed(record, **{"status": Status.HELD, "attempt": attempt, **change}))
-    return world
+@pytest.mark.parametrize(
+    ("change", "result", "shown"),
+    [
+        ({"status": Status.HELD, "reason": Reason.LAST_ATTEMPT_AMBIGUOUS}, Result.HELD, []),
+        ({"status": Status.HELD, "exemption": Exemption.NOT_PROCESSED}, Result.REFRESHED, ["R0"]),
+        ({"sealed_grant": None}, Result.POSTPONED, []),
+    ],
+)
+def test_what_is_presented_of_a_held_connection(
+    world: World, change: dict[str, Any], result: Result, shown: list[str]
+) -> None:
+    """Only a declared exemption presents a token again, and nothing is presented of what is not there."""
+    world.connected()
+    world.change(**{"reason": "ambiguous", "attempt": Attempt(id="a", fence=2, at=world.clock.now() - 60), **change})
 
-
-def test_a_last_attempt_without_an_answer_rests() -> None:
-    """However its time came again, only an operator presents that token once more."""
-    world = held(reason=Reason.LAST_ATTEMPT_AMBIGUOUS)
-
-    assert Result.HELD is world.run().result
-    assert (None, []) == (world.stored().due.renew_at, world.shop.ledger)
-
-
-def test_a_held_token_that_may_be_presented_is() -> None:
-    """A declared exemption stands on the record before it is used."""
-    world = held(reason="ambiguous", exemption=Exemption.NOT_PROCESSED)
-
-    assert Result.REFRESHED is world.run().result
-    assert ["R0"] == world.shop.ledger
-
-
-def test_a_record_without_a_grant_is_put_off() -> None:
-    """Nothing is presented of what is not there."""
-    world = World()
-    world.connections.seed(replace(world.connected(), sealed_grant=None))
-
-    assert Result.POSTPONED is world.run(NAME).result
-    assert [] == world.shop.ledger
+    assert (result, shown) == (world.run().result, world.shop.ledger)
+    if result is Result.HELD:
+        assert None is world.stored().due.renew_at

@@ -34,10 +34,10 @@ def answering(stage: Staged) -> Staged:
 
 def begun(stage: Staged, **asked: str) -> dict[str, str]:
     """Begin by hand, and return what the consent link carries."""
-    told = stage.command("begin", **asked)
-    assert told["ok"], told
-    assert told["expires_at"] == stage.world.clock.now() + 3600
-    return {name: values[0] for name, values in parse_qs(urlsplit(told["url"]).query).items()}
+    result = stage.command("begin", **asked)
+    assert result["ok"], result
+    assert result["expires_at"] == stage.world.clock.now() + 3600
+    return {name: values[0] for name, values in parse_qs(urlsplit(result["url"]).query).items()}
 
 
 def redirected(state: str, query: str = "code=code-1") -> str:
@@ -50,20 +50,18 @@ def s256(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
-def test_what_was_begun_by_hand_is_finished_by_hand(stage: Staged) -> None:
-    """The verifier that is sent belongs to the challenge of the link, and the redirect URI is the same."""
+def test_what_was_begun_by_hand_is_finished_by_hand_once(stage: Staged) -> None:
+    """The verifier belongs to the challenge of the link, the redirect URI is the same, and once is enough."""
     link = begun(stage, label="Ada", redirect_uri=LOOPBACK)
-    told = stage.command("paste", text=redirected(link["state"]), redirect_uri="https://other.example")
+    result = stage.command("paste", text=redirected(link["state"]), redirect_uri="https://other.example")
+    again = stage.command("paste", text=redirected(link["state"]))
 
-    assert (True, "oidc/u-1") == (told["ok"], told["connection"])
+    assert (True, "oidc/u-1") == (result["ok"], result["connection"])
+    assert "AlreadyConsumed" == again["error"]["class"]
     (form,) = stage.server.forms("/token")
     assert ("S256", link["code_challenge"]) == (link["code_challenge_method"], s256(form["code_verifier"]))
     assert (LOOPBACK, LOOPBACK) == (link["redirect_uri"], form["redirect_uri"])
     assert "Ada" == stage.world.document(stage.name("u-1"))["label"]
-
-
-def test_the_redirect_uri_is_the_callbacks_unless_another_is_named(stage: Staged) -> None:
-    """The one that is registered with the provider."""
     assert "https://connect.example/callback/oidc" == begun(stage)["redirect_uri"]
 
 
@@ -79,25 +77,12 @@ def test_two_that_were_begun_have_verifiers_of_their_own(stage: Staged) -> None:
     ]
 
 
-def test_it_is_finished_once(stage: Staged) -> None:
-    """The same redirect URL again presents nothing."""
-    link = begun(stage)
-    stage.command("paste", text=redirected(link["state"]))
-    again = stage.command("paste", text=redirected(link["state"]))
-
-    assert "AlreadyConsumed" == again["error"]["class"]
-    assert 1 == stage.server.times("/token")
-
-
 def test_a_bare_code_is_refused_with_the_command_that_begins(stage: Staged) -> None:
     """Nobody here holds its verifier; nothing is stored or presented."""
     for text in ("code-1", f"{LOOPBACK}?code=code-1"):
-        told = stage.command("paste", text=text)
-        assert ("BeginFirst", "tokensync paste oidc --begin", 2) == (
-            told["error"]["class"],
-            told["error"]["next"],
-            told["exit"],
-        )
+        result = stage.command("paste", text=text)
+        assert ("BeginFirst", "tokensync paste oidc --begin") == (result["error"]["class"], result["error"]["next"])
+        assert 2 == result["exit"]
     assert 0 == stage.world.authorizations.calls["put"]
     assert [] == stage.server.asked
 
@@ -105,8 +90,8 @@ def test_a_bare_code_is_refused_with_the_command_that_begins(stage: Staged) -> N
 def test_a_state_begun_in_a_browser_is_refused_and_not_consumed(stage: Staged) -> None:
     """Only that browser can finish it, and it still can."""
     stage.browser.connect()
-    told = stage.command("paste", text=redirected(stage.browser.state))
-    assert "BeginFirst" == told["error"]["class"]
+    result = stage.command("paste", text=redirected(stage.browser.state))
+    assert "BeginFirst" == result["error"]["class"]
     assert [] == stage.server.asked
 
     assert 303 == stage.browser.back().status
@@ -123,48 +108,38 @@ def test_a_browser_cannot_finish_what_was_begun_by_hand(stage: Staged) -> None:
     assert stage.command("paste", text=redirected(link["state"]))["ok"]
 
 
-@pytest.mark.parametrize("state", ["x.y", "x", "é.x", "."])
+@pytest.mark.parametrize("state", ["x.y", "x", "é.x", ".", "expired", "another app's"])
 def test_a_state_that_is_not_ours_is_refused(stage: Staged, state: str) -> None:
-    """Its signature is checked, pasted or not."""
-    told = stage.command("paste", text=redirected(state))
+    """Its signature, its hour and its app are checked, pasted or not."""
+    link, app = begun(stage), "oidc"
+    if state == "expired":
+        stage.world.clock.advance(3600)
+        state = link["state"]
+    if state == "another app's":
+        stage.world.apps.register(replace(OIDC, name="second"))
+        state, app = link["state"], "second"
+    result = stage.command("paste", app=app, text=redirected(state))
 
-    assert ("BadRequest", "tokensync paste --help") == (told["error"]["class"], told["error"]["next"])
+    assert ("BadRequest", "tokensync paste --help") == (result["error"]["class"], result["error"]["next"])
     assert [] == stage.server.asked
 
 
-def test_another_apps_state_is_refused(stage: Staged) -> None:
-    """One operator, two apps."""
-    link = begun(stage)
-    stage.world.apps.register(replace(OIDC, name="second"))
-
-    told = stage.command("paste", app="second", text=redirected(link["state"]))
-    assert "BadRequest" == told["error"]["class"]
-
-
-def test_an_expired_state_is_refused(stage: Staged) -> None:
-    """After an hour it is over."""
-    link = begun(stage)
-    stage.world.clock.advance(3600)
-
-    assert "BadRequest" == stage.command("paste", text=redirected(link["state"]))["error"]["class"]
-
-
-def test_a_denial_is_told(stage: Staged) -> None:
+def test_a_denial_is_reported(stage: Staged) -> None:
     """The seller declined; there is nothing to exchange."""
     link = begun(stage)
-    told = stage.command("paste", text=redirected(link["state"], "error=access_denied"))
+    result = stage.command("paste", text=redirected(link["state"], "error=access_denied"))
 
-    assert ("cancelled", 4) == (told["outcome"], told["exit"])
-    assert "access_denied" in told["error"]["message"]
+    assert ("cancelled", 4) == (result["outcome"], result["exit"])
+    assert "access_denied" in result["error"]["message"]
     assert [] == stage.server.asked
 
 
-def test_an_account_that_could_not_be_asked_for_is_told_as_unfinished(stage: Staged) -> None:
+def test_an_account_that_could_not_be_asked_for_is_reported_as_unfinished(stage: Staged) -> None:
     """The code is spent and its answer stored: it is a matter of time, and of no new authorization."""
     stage.server.says("/userinfo", 500, {"sub": "u-1"})
-    told = stage.command("paste", text=redirected(begun(stage)["state"]))
+    result = stage.command("paste", text=redirected(begun(stage)["state"]))
 
-    assert ("working", 5, "tokensync list --app oidc") == (told["outcome"], told["exit"], told["error"]["next"])
+    assert ("working", 5, "tokensync list --app oidc") == (result["outcome"], result["exit"], result["error"]["next"])
     stage.world.settle(ticks=3)
     assert "active" == stage.world.document(stage.name("u-1"))["status"]
 
@@ -187,29 +162,21 @@ def test_a_paused_app_begins_nothing(stage: Staged) -> None:
     assert "InvalidApp" == stage.command("begin")["error"]["class"]
 
 
-def test_without_pkce_a_browsers_state_and_a_bare_code_will_do() -> None:
+def test_without_pkce_a_browsers_state_a_link_and_a_bare_code_will_do() -> None:
     """TikTok Shop knows no verifier: what a seller's browser could not deliver, an operator pastes."""
     stage = Staged(World(), Staged.of(OIDC).server, Staged.of(OIDC).browser)
     browser = Browser(stage.world)
     browser.connect()
-
-    assert stage.command("paste", text=redirected(browser.state))["ok"]
-    told = stage.command("paste", text="code-2")
-    assert f"{APP}/{ACCOUNT}" == told["connection"]
-    assert ["code-1", "code-2"] == stage.world.shop.ledger
-
-
-def test_without_pkce_it_may_be_begun_by_hand_too() -> None:
-    """The link and the paste belong together."""
-    stage = Staged(World(), Staged.of(OIDC).server, Staged.of(OIDC).browser)
     link = begun(stage)
+    texts = redirected(browser.state), "code-2", redirected(link["state"], "code=code-3")
 
+    assert [f"{APP}/{ACCOUNT}"] * 3 == [stage.command("paste", text=text)["connection"] for text in texts]
+    assert ["code-1", "code-2", "code-3"] == stage.world.shop.ledger
     assert "code_challenge" not in link
-    assert stage.command("paste", text=redirected(link["state"]))["ok"]
 
 
 def test_the_operators_cookie_is_of_the_app_and_of_the_stack() -> None:
-    """It is derived from the stack's key: whoever knows names and code alone cannot make it."""
+    """It is derived from the stack's key: names and code alone do not make it."""
     ours, theirs = Signer([Secret("k" * 64)]), Signer([Secret("j" * 64)])
     made = {signer.operator(app).reveal() for signer in (ours, theirs) for app in ("a", "b")}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -26,34 +26,15 @@ def clients() -> Clients:
     return aws_clients(session, endpoint_url="http://127.0.0.1:9")
 
 
-@pytest.fixture
-def dynamodb(clients: Clients) -> Iterator[Stubber]:
-    """Answer in DynamoDB's place, and demand that every answer was asked for."""
-    yield from _stubbed(clients.dynamodb)
+def _stub_of(service: str) -> Any:
+    def stub(clients: Clients) -> Iterator[Stubber]:
+        yield from _stubbed(getattr(clients, service))
+
+    stub.__doc__ = f"Answer in the place of {service}, and demand that every answer was asked for."
+    return pytest.fixture(name=service)(stub)
 
 
-@pytest.fixture
-def kms(clients: Clients) -> Iterator[Stubber]:
-    """Answer in KMS's place, and demand that every answer was asked for."""
-    yield from _stubbed(clients.kms)
-
-
-@pytest.fixture
-def secrets(clients: Clients) -> Iterator[Stubber]:
-    """Answer in Secrets Manager's place, and demand that every answer was asked for."""
-    yield from _stubbed(clients.secrets)
-
-
-@pytest.fixture
-def sns(clients: Clients) -> Iterator[Stubber]:
-    """Answer in SNS's place, and demand that every answer was asked for."""
-    yield from _stubbed(clients.sns)
-
-
-@pytest.fixture
-def sqs(clients: Clients) -> Iterator[Stubber]:
-    """Answer in SQS's place, and demand that every answer was asked for."""
-    yield from _stubbed(clients.sqs)
+dynamodb, kms, secrets, sns, sqs = map(_stub_of, ("dynamodb", "kms", "secrets", "sns", "sqs"))
 
 
 def _stubbed(client: BaseClient) -> Iterator[Stubber]:

@@ -69,7 +69,6 @@ def test_bad_numbers_are_named(value: str) -> None:
 
 def test_bad_values_are_named() -> None:
     """A level that is none and an address that is none are both named."""
-    with pytest.raises(BadEnvironment) as raised:
+    both = "TOKENSYNC_PUBLIC_URL is no http or https URL; TOKENSYNC_LOG_LEVEL is not one of"
+    with pytest.raises(BadEnvironment, match=both):
         callback_config({**CALLBACK, "TOKENSYNC_LOG_LEVEL": "LOUD", "TOKENSYNC_PUBLIC_URL": "ftp://x"})
-    assert "TOKENSYNC_LOG_LEVEL is not one of" in str(raised.value)
-    assert "TOKENSYNC_PUBLIC_URL is no http or https URL" in str(raised.value)

@@ -131,6 +131,6 @@ def test_a_consumers_standing_goes_by_its_bytes(dynamodb: Stubber, table: Dynamo
         dynamodb.add_client_error("update_item", "ConditionalCheckFailedException", modeled_fields=item)
     connections = DynamoConnections(table)
 
-    told = [connections.replace_standing(name, seen=b"marked", sealed=sealed) for _ in range(4)]
+    told = [connections.replace_consumer(name, seen=b"marked", sealed=sealed) for _ in range(4)]
 
     assert [True, True, False, False] == told

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokensync.aws.host import NoFailpoints, seams
+from tokensync.aws.host import NoFailpoints, host_runtime
 from tokensync.aws.system import SystemClock
 from tokensync.oauth.addresses import PublicOnly
 
@@ -34,14 +34,14 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleType
 def test_the_clouds_layer_has_none_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the host's package there is nothing to switch on, whatever the environment says."""
     monkeypatch.delitem(sys.modules, "tokensync_host", raising=False)  # another test may have found it on its own path
-    policy, failpoints, clock = seams()
+    policy, failpoints, clock = host_runtime()
 
     assert (PublicOnly, NoFailpoints, SystemClock) == (type(policy), type(failpoints), type(clock))
 
 
 def test_the_hosts_layer_brings_it(host: ModuleType) -> None:
     """The same call finds the package where it is."""
-    policy, failpoints, clock = seams()
+    policy, failpoints, clock = host_runtime()
 
     expected = (host.PublicAndLoopback, host.FileFailpoints, host.ShiftedClock)
     assert expected == (type(policy), type(failpoints), type(clock))
@@ -67,10 +67,16 @@ def test_the_wall_clock_is_off_and_no_other(host: ModuleType, tmp_path: Path) ->
     assert abs(clock.monotonic() - time.monotonic()) < 5
 
 
-@pytest.mark.parametrize("text", ["", "soon", "1e3"])
-def test_a_file_that_holds_no_number_shifts_nothing(host: ModuleType, tmp_path: Path, text: str) -> None:
-    """A half-written file must not send a worker to another century."""
-    (tmp_path / "clock").write_text(text)
+@pytest.mark.parametrize("text", ["", "soon", "1e3", None])
+def test_a_file_that_holds_no_number_shifts_nothing(
+    host: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    """A half-written file sends no worker to another century; without a directory there is neither it nor a place."""
+    if text is None:
+        monkeypatch.delenv("TOKENSYNC_HOST_DIR")
+        host.FileFailpoints().reached("sent")
+    else:
+        (tmp_path / "clock").write_text(text)
 
     assert abs(host.ShiftedClock().now() - time.time()) < 5
 
@@ -98,11 +104,3 @@ def test_the_trace_is_written_where_there_is_one(host: ModuleType, tmp_path: Pat
 
     assert ["sent", "answered"] == [name for name, _, _ in lines]
     assert float(lines[0][2]) <= float(lines[1][2])
-
-
-def test_without_a_directory_nothing_is_looked_for(host: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An embedded AWS that names no directory has neither failpoints nor another time."""
-    monkeypatch.delenv("TOKENSYNC_HOST_DIR")
-    host.FileFailpoints().reached("sent")
-
-    assert abs(host.ShiftedClock().now() - time.time()) < 5

@@ -14,6 +14,7 @@ from tokensync.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
     from tokensync.aws.clients import Clients
 
@@ -28,24 +29,28 @@ class Dynamo:
         self.clock = FakeClock()
         self.origin = DynamoOrigin(DynamoTable(clients.dynamodb, "table"), self.clock)
 
-    def describes(self, table: str, **more: Any) -> None:
+    def describes(self, table: str, **more: Any) -> Self:
         """Answer with the table's id."""
         self.stub.add_response("describe_table", {"Table": {"TableId": table, **more}}, {"TableName": "table"})
+        return self
 
-    def holds(self, table: str | None, **more: Any) -> None:
+    def holds(self, table: str | None, **more: Any) -> Self:
         """Answer with the mark, or with none."""
         item = {} if table is None else {"Item": {**KEY, "table": {"S": table}, **more}}
         self.stub.add_response("get_item", item, {"TableName": "table", "Key": KEY, "ConsistentRead": True})
+        return self
 
-    def takes(self, table: str) -> None:
+    def takes(self, table: str) -> Self:
         """Take the mark."""
         marked = {**KEY, "schema": {"N": "1"}, "table": {"S": table}}
         expected = {"TableName": "table", "Item": marked, "ConditionExpression": "attribute_not_exists(pk)"}
         self.stub.add_response("put_item", {}, expected)
+        return self
 
-    def fails(self, operation: str, code: str = "ThrottlingException", **more: Any) -> None:
+    def fails(self, operation: str, code: str = "ThrottlingException", **more: Any) -> Self:
         """Refuse."""
         self.stub.add_client_error(operation, code, **more)
+        return self
 
 
 @pytest.fixture
@@ -56,43 +61,33 @@ def dynamo(clients: Clients) -> Iterator[Dynamo]:
         stub.assert_no_pending_responses()
 
 
+RESTORED = {"RestoreDateTime": 1_700_000_000, "RestoreInProgress": False}
+
+
 def test_the_first_look_marks_the_table(dynamo: Dynamo) -> None:
     """A table without a mark is itself, and says so from now on; nothing is asked twice."""
-    dynamo.describes("t-1")
-    dynamo.holds(None)
-    dynamo.takes("t-1")
-    dynamo.holds("t-1")
+    dynamo.describes("t-1").holds(None).takes("t-1").holds("t-1")
 
     assert [None, None] == [dynamo.origin.restored() for _ in range(2)]
 
 
 def test_somebody_else_was_first(dynamo: Dynamo) -> None:
     """The mark that stands counts."""
-    dynamo.describes("t-1")
-    dynamo.holds(None)
-    dynamo.fails("put_item", "ConditionalCheckFailedException")
-    dynamo.holds("t-1")
+    dynamo.describes("t-1").holds(None).fails("put_item", "ConditionalCheckFailedException").holds("t-1")
 
     assert dynamo.origin.restored() is None
 
 
 def test_a_backup_that_is_older_than_its_mark(dynamo: Dynamo) -> None:
     """DynamoDB itself says that the table was restored: it is none that marks itself as new."""
-    summary = {"RestoreDateTime": 1_700_000_000, "RestoreInProgress": False}
-    dynamo.describes("t-2", RestoreSummary=summary)
-    dynamo.holds(None)
-    dynamo.takes("before")
-    dynamo.holds("before")
+    dynamo.describes("t-2", RestoreSummary=RESTORED).holds(None).takes("before").holds("before")
 
     assert "t-2" == dynamo.origin.restored()
 
 
 def test_a_mark_that_was_not_kept(dynamo: Dynamo) -> None:
     """Nothing is taken for granted."""
-    dynamo.describes("t-1")
-    dynamo.holds(None)
-    dynamo.takes("t-1")
-    dynamo.holds(None)
+    dynamo.describes("t-1").holds(None).takes("t-1").holds(None)
 
     with pytest.raises(StoreUnavailable):
         dynamo.origin.restored()
@@ -100,25 +95,8 @@ def test_a_mark_that_was_not_kept(dynamo: Dynamo) -> None:
 
 def test_a_restored_table(dynamo: Dynamo) -> None:
     """Its mark names another."""
-    dynamo.describes("t-2")
-    dynamo.holds("t-1")
+    dynamo.describes("t-2").holds("t-1")
 
-    assert "t-2" == dynamo.origin.restored()
-
-
-def test_a_table_restored_under_its_own_name(dynamo: Dynamo) -> None:
-    """A function that is warm notices within a minute; the mark is read for each id once."""
-    dynamo.describes("t-1")
-    dynamo.holds("t-1")
-    assert dynamo.origin.restored() is None
-    dynamo.clock.advance(59)
-    assert dynamo.origin.restored() is None
-    dynamo.clock.advance(1)
-    dynamo.describes("t-1")
-    assert dynamo.origin.restored() is None
-    dynamo.clock.advance(60)
-    dynamo.describes("t-2")
-    dynamo.holds("t-1")
     assert "t-2" == dynamo.origin.restored()
 
 
@@ -127,31 +105,41 @@ def test_a_table_that_was_never_seen(dynamo: Dynamo) -> None:
     dynamo.fails("describe_table")
     with pytest.raises(StoreUnavailable, match="DescribeTable: ThrottlingException"):
         dynamo.origin.restored()
-    dynamo.describes("t-1")
-    dynamo.holds("t-1")
+    dynamo.describes("t-1").holds("t-1")
     assert dynamo.origin.restored() is None
 
 
-def test_a_table_that_cannot_be_described_any_more(dynamo: Dynamo) -> None:
+@pytest.fixture
+def seen(dynamo: Dynamo) -> Dynamo:
+    """A table that was seen to be itself, and that nobody asks for within the minute."""
+    dynamo.describes("t-1").holds("t-1")
+    assert dynamo.origin.restored() is None
+    dynamo.clock.advance(59)
+    assert dynamo.origin.restored() is None
+    dynamo.clock.advance(1)
+    return dynamo
+
+
+def test_a_table_restored_under_its_own_name(seen: Dynamo) -> None:
+    """A function that is warm notices within a minute; the mark is read for each id once."""
+    seen.describes("t-1")
+    assert seen.origin.restored() is None
+    seen.clock.advance(60)
+    seen.describes("t-2").holds("t-1")
+    assert "t-2" == seen.origin.restored()
+
+
+def test_a_table_that_cannot_be_described_any_more(seen: Dynamo) -> None:
     """What was seen stands: refreshing does not depend on DynamoDB's control plane from minute to minute."""
-    dynamo.describes("t-1")
-    dynamo.holds("t-1")
-    assert dynamo.origin.restored() is None
-    dynamo.clock.advance(60)
-    dynamo.fails("describe_table")
-    assert dynamo.origin.restored() is None
+    seen.fails("describe_table")
+    assert seen.origin.restored() is None
 
 
-def test_another_table_whose_mark_cannot_be_read(dynamo: Dynamo) -> None:
+def test_another_table_whose_mark_cannot_be_read(seen: Dynamo) -> None:
     """What was seen of the one before says nothing of it."""
-    dynamo.describes("t-1")
-    dynamo.holds("t-1")
-    assert dynamo.origin.restored() is None
-    dynamo.clock.advance(60)
-    dynamo.describes("t-2")
-    dynamo.fails("get_item")
+    seen.describes("t-2").fails("get_item")
     with pytest.raises(StoreUnavailable):
-        dynamo.origin.restored()
+        seen.origin.restored()
 
 
 def test_noticing_is_asked_once(dynamo: Dynamo) -> None:

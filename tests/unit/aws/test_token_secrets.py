@@ -10,6 +10,8 @@ from tokensync.domain.errors import PublishError, PublishUnavailable, QuotaReach
 from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from botocore.stub import Stubber
 
     from tokensync.aws.clients import Clients
@@ -52,36 +54,28 @@ def test_codes_of_a_write(
     assert str(raised.value) == f"PutSecretValue: {code}"
 
 
-def test_a_refused_write_of_a_secret_that_stands(secrets: Stubber, tokens: SecretsManagerTokens) -> None:
-    """IAM's refusal of a secret that stands means that it lacks our tag."""
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({"Tags": []}, SecretNotOurs),
+        ("ResourceNotFoundException", SecretGone),  # it has no tag, so IAM refuses it too
+        ({"Tags": OURS, "DeletedDate": LATER}, SecretGone),
+        ({"Tags": OURS}, PublishUnavailable),  # something else refused it, such as a policy on its way
+        ("AccessDeniedException", PublishUnavailable),
+    ],
+)
+def test_a_refused_write(
+    secrets: Stubber, tokens: SecretsManagerTokens, found: str | dict[str, object], expected: type[PublishError]
+) -> None:
+    """IAM's refusal has several reasons: a look at the secret tells them apart."""
     secrets.add_client_error("put_secret_value", "AccessDeniedException")
-    secrets.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": []})
-    with pytest.raises(SecretNotOurs):
+    if isinstance(found, str):
+        secrets.add_client_error("describe_secret", found)
+    else:
+        secrets.add_response("describe_secret", {"ARN": ARN, "Name": "n", **found})
+    with pytest.raises(PublishError) as raised:
         tokens.put(ARN, "x", token=TOKEN)
-
-
-def test_a_refused_write_of_a_secret_that_is_gone(secrets: Stubber, tokens: SecretsManagerTokens) -> None:
-    """A secret that is gone has no tag, so IAM refuses it too: looking tells the two apart."""
-    secrets.add_client_error("put_secret_value", "AccessDeniedException")
-    secrets.add_client_error("describe_secret", "ResourceNotFoundException")
-    with pytest.raises(SecretGone):
-        tokens.put(ARN, "x", token=TOKEN)
-    secrets.add_client_error("put_secret_value", "AccessDeniedException")
-    secrets.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": OURS, "DeletedDate": LATER})
-    with pytest.raises(SecretGone):
-        tokens.put(ARN, "x", token=TOKEN)
-
-
-def test_a_refused_write_of_a_secret_that_is_ours(secrets: Stubber, tokens: SecretsManagerTokens) -> None:
-    """Our own tagged secret is refused by something else, such as a policy on its way: later it will do."""
-    secrets.add_client_error("put_secret_value", "AccessDeniedException")
-    secrets.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": OURS})
-    with pytest.raises(PublishUnavailable):
-        tokens.put(ARN, "x", token=TOKEN)
-    secrets.add_client_error("put_secret_value", "AccessDeniedException")
-    secrets.add_client_error("describe_secret", "AccessDeniedException")
-    with pytest.raises(PublishUnavailable):
-        tokens.put(ARN, "x", token=TOKEN)
+    assert expected is type(raised.value)
 
 
 def test_what_a_creation_sends(secrets: Stubber, tokens: SecretsManagerTokens) -> None:
@@ -153,30 +147,39 @@ def test_whether_a_name_is_taken(secrets: Stubber, tokens: SecretsManagerTokens)
         tokens.exists(NAME)
 
 
-@pytest.mark.parametrize("operation", ["delete", "restore"])
+CHANGES: dict[str, Callable[[SecretsManagerTokens], None]] = {
+    "delete": lambda tokens: tokens.delete(ARN, days=7),
+    "restore": lambda tokens: tokens.restore(ARN),
+}
+
+
+@pytest.mark.parametrize("operation", CHANGES)
 @pytest.mark.parametrize(
-    ("code", "expected"),
+    ("code", "found", "expected"),
     [
-        ("ResourceNotFoundException", SecretGone),
-        ("ThrottlingException", PublishUnavailable),
-        ("InternalServiceError", PublishUnavailable),
+        ("ResourceNotFoundException", None, SecretGone),
+        ("ThrottlingException", None, PublishUnavailable),
+        ("InternalServiceError", None, PublishUnavailable),
+        ("AccessDeniedException", OURS, PublishUnavailable),
+        ("AccessDeniedException", [], SecretNotOurs),
     ],
 )
 def test_codes_of_a_deletion_and_its_return(
-    secrets: Stubber, tokens: SecretsManagerTokens, operation: str, code: str, expected: type[PublishError]
+    secrets: Stubber,
+    tokens: SecretsManagerTokens,
+    operation: str,
+    *,
+    code: str,
+    found: list[dict[str, str]] | None,
+    expected: type[PublishError],
 ) -> None:
-    """Each code of DeleteSecret and RestoreSecret says what to do."""
+    """Each code of DeleteSecret and RestoreSecret says what to do; IAM's refusal asks whether the secret is ours."""
     secrets.add_client_error(f"{operation}_secret", code)
+    if found is not None:
+        secrets.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": found})
     with pytest.raises(PublishError) as raised:
-        _change(tokens, operation)
+        CHANGES[operation](tokens)
     assert expected is type(raised.value)
-
-
-def _change(tokens: SecretsManagerTokens, operation: str) -> None:
-    if operation == "delete":
-        tokens.delete(ARN, days=7)
-    else:
-        tokens.restore(ARN)
 
 
 @pytest.mark.parametrize(("operation", "wanted"), [("delete", {"DeletedDate": LATER}), ("restore", {})])
@@ -186,20 +189,4 @@ def test_a_secret_in_the_wanted_state(
     """A secret that is deleted, or stands, already is as good as one that was changed now."""
     secrets.add_client_error(f"{operation}_secret", "InvalidRequestException")
     secrets.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": OURS, **wanted})
-    _change(tokens, operation)
-
-
-@pytest.mark.parametrize("operation", ["delete", "restore"])
-@pytest.mark.parametrize(("tags", "expected"), [(OURS, PublishUnavailable), ([], SecretNotOurs)])
-def test_a_refused_deletion_or_return(
-    secrets: Stubber,
-    tokens: SecretsManagerTokens,
-    operation: str,
-    tags: list[dict[str, str]],
-    expected: type[PublishError],
-) -> None:
-    """IAM's refusal means that the secret lacks our tag, or that it will do later where it has it."""
-    secrets.add_client_error(f"{operation}_secret", "AccessDeniedException")
-    secrets.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": tags})
-    with pytest.raises(expected):
-        _change(tokens, operation)
+    CHANGES[operation](tokens)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def outputs(base_url: str = "https://connect.example", **change: Any) -> StackOutputs:
-    """Return what a stack of this name tells."""
+    """Return the outputs of a stack of this name."""
     told: dict[str, Any] = {
         "stack": "tokensync",
         "region": "eu-central-1",
@@ -153,7 +153,7 @@ class Embedded:
 
 @dataclass
 class Desk:
-    """What an operator has before them. `deployed` stands on AWS under the name `prod`."""
+    """What an operator has before them. `deployed` is on AWS under the name `prod`."""
 
     world: World = field(default_factory=World)
     embedded_stack: Embedded = field(default_factory=Embedded)
@@ -162,7 +162,7 @@ class Desk:
     opened: list[str] = field(default_factory=list)
     chosen: list[Choice] = field(default_factory=list)
     is_interactive: bool = False
-    at_the_browser: Callable[[str], object] = str  # what whoever sits there does with a link
+    at_the_browser: Callable[[str], object] = str  # what the person there does with a link
 
     def __post_init__(self) -> None:
         self.functions = Functions(self.world)

@@ -122,7 +122,7 @@ def test_an_app_needs_a_valid_name(app: App, name: str) -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.sampled_from([*json.loads('["scopes","endpoints","settings","region"]')]), JSON_VALUES))
 def test_no_stored_value_breaks_the_reader(changes: dict[str, object]) -> None:
-    """Whatever JSON stands in the optional fields, the secret is read or refused as invalid."""
+    """Whatever JSON the optional fields hold, the secret is read or refused as invalid."""
     text = json.dumps({"version": 1, "provider": "p", "client_id": "c", "client_secret": "s", **changes})
     try:
         read = App.from_json("shop", text)

@@ -1,4 +1,4 @@
-"""No secret stands in what a provider says, however it spells it."""
+"""No secret is left in what a provider says, however it spells it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_secret_is_masked_in_every_spelling(spelling: str) -> None:
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
 @pytest.mark.parametrize("before", ["", "a", "id", "client:", "client-1:"])
 def test_a_secret_is_masked_within_base64(encode: object, before: str) -> None:
-    """A Basic header that is repeated gives nothing away but what stands at its ends."""
+    """A Basic header that is repeated gives nothing away but its ends."""
     assert callable(encode)
     for plain in (PLAIN, quote_plus(PLAIN)):
         said = encode(f"{before}{plain}".encode()).decode().rstrip("=")
@@ -49,7 +49,7 @@ def test_a_secret_is_masked_within_base64(encode: object, before: str) -> None:
 
 
 def test_an_empty_secret_masks_nothing() -> None:
-    """It stands between any two letters."""
+    """It is between any two letters."""
     assert "nothing here" == masked("nothing here", [Secret("")])
 
 

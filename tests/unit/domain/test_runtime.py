@@ -18,7 +18,7 @@ def test_a_request_and_the_storing_of_its_response_must_fit(seconds: float, pass
     budget = Budget(clock, seconds + passed)
     clock.advance(passed)
 
-    assert budget.allows(LIMITS) is allowed
+    assert budget.allows(LIMITS.presentation) is allowed
 
 
 @pytest.mark.parametrize(("seconds", "lasts"), [(60, 67), (59.2, 67), (0, 7)])
@@ -27,3 +27,8 @@ def test_a_lease_outlives_its_process(seconds: float, lasts: int) -> None:
     clock = FakeClock()
 
     assert clock.now() + lasts == Budget(clock, seconds).lease_until(LIMITS)
+
+
+def test_time_that_is_left_is_judged_by_the_budget_alone() -> None:
+    """A number of seconds would let each caller set a limit of its own."""
+    assert {name for name in vars(Budget) if not name.startswith("_")} == {"allows", "lease_until"}

@@ -113,7 +113,7 @@ def test_secrets_are_equal_by_their_text(text: str) -> None:
 
 
 def test_a_request_prints_as_its_address() -> None:
-    """A request shows method, host and path, for whoever debugs it."""
+    """A request shows method, host and path, for debugging."""
     request = Request(method="GET", url="https://provider.example:8443/api/token?app_secret=x")
 
     assert repr(request) == "Request(GET provider.example/api/token)"

@@ -29,7 +29,7 @@ from tokensync.domain.text import one_line
     ],
 )
 def test_text_becomes_one_printable_line(text: str, line: str) -> None:
-    """Control, format and separator characters go, line breaks become spaces, and all else stands."""
+    """Control, format and separator characters go, line breaks become spaces, and all else stays."""
     assert line == one_line(text, length=100)
 
 

@@ -67,7 +67,7 @@ NOT_OURS = [
 
 @pytest.mark.parametrize("text", NOT_OURS, ids=[text[:60] for text in NOT_OURS])
 def test_a_message_that_is_not_ours_is_refused(text: str) -> None:
-    """Whatever else stands in the queue is refused and breaks no worker."""
+    """Whatever else the queue holds is refused and breaks no worker."""
     with pytest.raises(BadRequest):
         Work.from_json(text)
 

@@ -12,21 +12,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-@pytest.fixture
-def world() -> World:
-    """A stack with one connection whose refresh is due."""
-    made = World()
-    made.connected()
-    return made
-
-
 def paste(world: World, text: str, app: str = APP) -> dict[str, Any]:
     """Invoke the callback function as `paste` does."""
     return world.callback_commands.answer({"tokensync": "paste", "app": app, "text": text}, world.budget())
 
 
 def test_the_paste_command_connects(world: World) -> None:
-    """A pasted code answers with the connection that stands."""
+    """A pasted code answers with the connection that was made."""
     assert {"ok": True, "outcome": "connected", "connection": str(NAME)} == paste(world, "code-1")
 
 

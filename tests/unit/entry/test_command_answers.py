@@ -42,9 +42,9 @@ def test_every_failure_has_words_and_a_command(result: Result, own: command_answ
 
 def test_a_push_can_be_repeated_whatever_the_account_is_called(record: Connection) -> None:
     """Braces in a name are no places to fill."""
-    outcome = WorkResult(Result.LEASED_ELSEWHERE, replace(record, name=ODD))
-    own = command_answers.not_pushed(outcome, "api2cart")
-    answer = command_answers.of_work(ODD, outcome, prefix="p", own=own)
+    result = WorkResult(Result.LEASED_ELSEWHERE, replace(record, name=ODD))
+    own = command_answers.not_pushed(result, "api2cart")
+    answer = command_answers.of_work(ODD, result, prefix="p", own=own)
 
     assert ["tokensync", "push", str(ODD), "--to", "api2cart"] == shlex.split(answer["error"]["next"])
 

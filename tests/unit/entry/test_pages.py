@@ -24,7 +24,7 @@ TEMPLATES = sorted(
     for entry in (files("tokensync.entry.pages") / "templates").iterdir()
     if entry.name.endswith(".html") and entry.name != "base.html"
 )
-ENDINGS = sorted(name for outcome, name in RESULT_PAGES.items() if outcome is not AuthorizationState.WORKING)
+ENDINGS = sorted(name for state, name in RESULT_PAGES.items() if state is not AuthorizationState.WORKING)
 
 
 class Seen(HTMLParser):
@@ -57,15 +57,15 @@ class Seen(HTMLParser):
         return {attrs.get("id"): attrs.get("href") for tag, attrs in self.tags if tag == "a"}
 
 
-def told(name: str, *, label: str = "Acme", provider: str = "TikTok Shop", again: str = "", back: str = "") -> Page:
-    """Return a page with all that a page may be told."""
+def filled(name: str, *, label: str = "Acme", provider: str = "TikTok Shop", again: str = "", back: str = "") -> Page:
+    """Return a page with all that a page may show."""
     return page(name, 200, label=label, provider=provider, again=again, return_url=back, missing="orders.write")
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_page_is_whole(name: str) -> None:
     """Each page has a title that is its heading, closes what it opens, and carries its status and type."""
-    made = told(name)
+    made = filled(name)
     seen = Seen(made.body)
 
     assert made.body.startswith("<!doctype html>")
@@ -82,7 +82,7 @@ def test_every_page_is_whole(name: str) -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_nothing_comes_from_anybody_else(name: str) -> None:
     """No page loads a script, a style, an image or a frame, has an event handler, or holds a form."""
-    seen = Seen(told(name, again=AGAIN, back=RETURN).body)
+    seen = Seen(filled(name, again=AGAIN, back=RETURN).body)
 
     assert {tag for tag, _ in seen.tags} <= {
         "html", "head", "meta", "title", "style", "body", "main", "p", "h1", "a", "strong",
@@ -94,9 +94,9 @@ def test_nothing_comes_from_anybody_else(name: str) -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_hostile_text_is_only_text(name: str) -> None:
     """Script, quotes and template syntax are shown as they are, and no control or bidi character gets through."""
-    made = told(name, label=HOSTILE, provider=HOSTILE, again=AGAIN + HOSTILE, back=RETURN + HOSTILE)
+    made = filled(name, label=HOSTILE, provider=HOSTILE, again=AGAIN + HOSTILE, back=RETURN + HOSTILE)
     seen = Seen(made.body)
-    harmless = Seen(told(name, label="x", provider="x", again=AGAIN, back=RETURN).body)
+    harmless = Seen(filled(name, label="x", provider="x", again=AGAIN, back=RETURN).body)
 
     assert [tag for tag, _ in seen.tags] == [tag for tag, _ in harmless.tags]
     assert [sorted(attributes) for _, attributes in seen.tags] == [sorted(attrs) for _, attrs in harmless.tags]
@@ -107,30 +107,30 @@ def test_hostile_text_is_only_text(name: str) -> None:
 @pytest.mark.parametrize("name", ["connected"])
 def test_the_label_is_shown(name: str) -> None:
     """The seller reads the name of the account that was connected, whatever its script."""
-    assert 'id="label">Ünïcode &amp; 店</strong>' in told(name, label="Ünïcode & 店").body
-    assert 'id="label"' not in told(name, label="").body
+    assert 'id="label">Ünïcode &amp; 店</strong>' in filled(name, label="Ünïcode & 店").body
+    assert 'id="label"' not in filled(name, label="").body
 
 
 @pytest.mark.parametrize("name", ENDINGS)
 def test_the_return_button_appears_only_when_given(name: str) -> None:
     """A page that ends an authorization leads back where the app says, and nowhere where it says nothing."""
-    assert Seen(told(name, back=RETURN).body).links().get("return") == RETURN
-    assert "return" not in Seen(told(name).body).links()
+    assert Seen(filled(name, back=RETURN).body).links().get("return") == RETURN
+    assert "return" not in Seen(filled(name).body).links()
 
 
 @pytest.mark.parametrize("name", ["waiting", "failed", "declined"])
 def test_starting_again_is_offered_only_when_possible(name: str) -> None:
-    """Where the invite lasts there is a button, else the way to get a new one is told in words."""
-    assert Seen(told(name, again=AGAIN).body).links().get("again") == AGAIN
-    without = Seen(told(name).body)
+    """Where the invite lasts there is a button, else the way to get a new one is said in words."""
+    assert Seen(filled(name, again=AGAIN).body).links().get("again") == AGAIN
+    without = Seen(filled(name).body)
     assert "again" not in without.links()
     assert "ask for a new one" in without.text
 
 
-@pytest.mark.parametrize("outcome", AuthorizationState)
-def test_every_outcome_has_its_page(outcome: AuthorizationState) -> None:
+@pytest.mark.parametrize("state", AuthorizationState)
+def test_every_state_has_its_page(state: AuthorizationState) -> None:
     """The result page has something to say for each way in which an authorization can end."""
-    assert RESULT_PAGES[outcome] in TEMPLATES
+    assert RESULT_PAGES[state] in TEMPLATES
 
 
 def test_the_working_page_looks_again() -> None:
@@ -139,7 +139,7 @@ def test_the_working_page_looks_again() -> None:
     assert "http-equiv" not in page("working", 200).body
 
 
-def test_what_a_page_needs_must_be_told() -> None:
+def test_what_a_page_needs_must_be_given() -> None:
     """A page without the values that it shows is a mistake of the program and not an empty page."""
     with pytest.raises(UndefinedError):
         page("connected", 200)
@@ -148,7 +148,7 @@ def test_what_a_page_needs_must_be_told() -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_the_policy_allows_exactly_the_pages_own_style(name: str) -> None:
     """The CSP's hash is that of the style on the page, and everything else is forbidden."""
-    made = told(name)
+    made = filled(name)
     style = re.search(r"<style>(.*?)</style>", made.body, re.DOTALL)
     assert style
     digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
@@ -165,7 +165,7 @@ def test_the_policy_allows_exactly_the_pages_own_style(name: str) -> None:
 
 
 def test_every_answer_has_the_common_headers() -> None:
-    """Nothing is stored, sniffed, framed, or told to the next site, redirects included."""
+    """Nothing is stored, sniffed, framed, or passed to the next site, redirects included."""
     headers = Page(status=303, headers={"location": "/connect/shop/result"}).all_headers()
 
     assert headers["location"] == "/connect/shop/result"

@@ -6,8 +6,6 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pytest
-
 from fakes.world import APP, NAME, World
 from fault_rows import fault
 from tokensync.domain.connection import Status
@@ -23,22 +21,6 @@ if TYPE_CHECKING:
     from tokensync.entry.queue import BatchResult
 
 
-@pytest.fixture
-def world() -> World:
-    """A stack with one connection whose refresh is due."""
-    made = World()
-    made.connected()
-    return made
-
-
-def fleet(world: World, size: int) -> list[ConnectionName]:
-    """Connect a fleet."""
-    names = [ConnectionName(APP, f"seller-{index:04}") for index in range(size)]
-    for index, name in enumerate(names):
-        world.connected(name, refresh_token=f"F{index}")
-    return names
-
-
 def bodies(*names: ConnectionName) -> Mapping[str, str]:
     """Return messages by id."""
     return {f"m{index}": Work(connection=name).to_json() for index, name in enumerate(names)}
@@ -52,7 +34,7 @@ def run(world: World, messages: Mapping[str, str]) -> BatchResult:
 @fault("F9")
 def test_each_due_connection_makes_one_call(world: World, hundred: int) -> None:
     """Every message delivered twice, five workers at once: each token is presented once."""
-    names = fleet(world, hundred)
+    names = world.fleet(hundred)
     world.shop.ledger.clear()
     messages = [Work(connection=name).to_json() for name in names] * 2
     chunks = [messages[index : index + 10] for index in range(0, len(messages), 10)]
@@ -79,7 +61,7 @@ def test_each_due_connection_makes_one_call(world: World, hundred: int) -> None:
 @fault("F11")
 def test_one_poison_connection_stops_nobody(world: World) -> None:
     """A record that breaks its worker comes back alone; the others are refreshed."""
-    names = fleet(world, 9)
+    names = world.fleet(9)
     world.connections.seed(replace(world.stored(), sealed_grant=b"\x01nonsense", provider="gone"))
     broken = world.connections.lease
 
@@ -108,7 +90,7 @@ def test_a_message_that_is_not_ours_is_dropped(world: World) -> None:
 def test_throttling_stops_the_batch_from_taking_new_work() -> None:
     """When Secrets Manager throttles, what was not started yet comes back untouched."""
     world = World()
-    names = fleet(world, 10)
+    names = world.fleet(10)
     world.shop.ledger.clear()
     world.secrets.fail_next("put", PublishUnavailable, times=20)
     report = replace(world.batches, threads=1).run(bodies(*names), world.budget())
@@ -139,7 +121,7 @@ def test_a_newer_schema_makes_the_message_come_again(world: World) -> None:
 def test_little_life_left_returns_everything() -> None:
     """With 8 seconds left nothing is started, and all messages are returned as failures."""
     world = World(seconds=8)
-    names = fleet(world, 3)
+    names = world.fleet(3)
 
     assert {"m0", "m1", "m2"} == set(run(world, bodies(*names)).again)
     assert [] == world.shop.ledger
@@ -147,7 +129,7 @@ def test_little_life_left_returns_everything() -> None:
 
 def test_the_app_and_its_key_are_fetched_once_per_batch(world: World) -> None:
     """Ten connections of one app cost one read of the app and one data key."""
-    names = fleet(world, 9)
+    names = world.fleet(9)
     world.apps.calls.clear()
     world.keys.calls.clear()
     run(world, bodies(NAME, *names))

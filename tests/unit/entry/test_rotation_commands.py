@@ -13,22 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-@pytest.fixture
-def world() -> World:
-    """A stack with one connection whose refresh is due."""
-    made = World()
-    made.connected()
-    return made
-
-
-def rotation(world: World, **event: object) -> dict[str, Any]:
-    """Invoke the rotation function as the command line does."""
-    return world.commands.answer(event, world.budget())
-
-
 def test_the_refresh_command_answers_with_the_connection(world: World) -> None:
     """The answer is what `show` prints, and holds no secret."""
-    answer = rotation(world, tokensync="refresh", connection=str(NAME))
+    answer = world.ask("refresh", connection=str(NAME))
 
     assert (True, "refreshed", 2) == (answer["ok"], answer["result"], answer["connection"]["generation"])
     assert f"tokensync/tokens/{APP}/{ACCOUNT}" == answer["connection"]["secret"]
@@ -38,7 +25,7 @@ def test_the_refresh_command_answers_with_the_connection(world: World) -> None:
 
 def test_the_tick_command_tells_what_it_queued(world: World) -> None:
     """`tick` is the schedule's work on demand."""
-    assert {"ok": True, "due": 1, "queued": 1} == rotation(world, tokensync="tick")
+    assert {"ok": True, "due": 1, "queued": 1} == world.ask("tick")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +39,7 @@ def test_the_tick_command_tells_what_it_queued(world: World) -> None:
 )
 def test_a_command_that_cannot_be_done_names_the_next(world: World, event: dict[str, Any], code: int) -> None:
     """Every refusal has an exit code, a message and the next command."""
-    answer = rotation(world, **event)
+    answer = world.commands.answer(event, world.budget())
 
     assert (False, code) == (answer["ok"], answer["exit"])
     assert answer["error"]["message"]
@@ -62,15 +49,14 @@ def test_a_command_that_cannot_be_done_names_the_next(world: World, event: dict[
 def test_the_refresh_command_tells_why_there_is_no_token(world: World) -> None:
     """A refused refresh answers with exit code 4, the provider's number and the invite to send."""
     world.shop.alive.clear()
-    answer = rotation(world, tokensync="refresh", connection=str(NAME))
+    answer = world.ask("refresh", connection=str(NAME))
 
-    assert 4 == answer["exit"]
+    assert (4, f"tokensync invite {APP} --for {NAME}") == (answer["exit"], answer["error"]["next"])
     assert "36004005" in answer["error"]["message"]
-    assert f"tokensync invite {APP} --for {NAME}" == answer["error"]["next"]
 
 
-def test_a_table_that_is_down_is_told_as_try_again(world: World) -> None:
+def test_a_table_that_is_down_is_for_later(world: World) -> None:
     """An outage answers with exit code 5."""
     world.connections.fail_next("get", StoreUnavailable)
 
-    assert 5 == rotation(world, tokensync="refresh", connection=str(NAME))["exit"]
+    assert 5 == world.ask("refresh", connection=str(NAME))["exit"]

@@ -2,27 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from fakes.world import APP, NAME, World
-from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import DueKey, Work
-
-
-@pytest.fixture
-def world() -> World:
-    """A stack with one connection whose refresh is due."""
-    made = World()
-    made.connected()
-    return made
-
-
-def fleet(world: World, size: int) -> list[ConnectionName]:
-    """Connect a fleet."""
-    names = [ConnectionName(APP, f"seller-{index:04}") for index in range(size)]
-    for index, name in enumerate(names):
-        world.connected(name, refresh_token=f"F{index}")
-    return names
 
 
 def test_the_tick_queues_what_is_due_and_claims_it(world: World) -> None:
@@ -57,7 +38,7 @@ def test_a_message_that_the_queue_refuses_comes_with_a_later_tick(world: World) 
 def test_the_tick_stops_before_its_function_ends() -> None:
     """A tick that has little life left queues what it claimed and leaves the rest to the next."""
     world = World(seconds=4)
-    fleet(world, 3)
+    world.fleet(3)
 
     assert [1, 1, 1, 0] == [world.ticker.tick(world.budget()).due for _ in range(4)]
 
@@ -65,7 +46,7 @@ def test_the_tick_stops_before_its_function_ends() -> None:
 def test_a_slow_table_leaves_nothing_claimed_that_is_not_queued() -> None:
     """Claims of a second each, 250 due, a life of a minute: all that it claims by then is queued, the rest is due."""
     world = World(seconds=60)
-    fleet(world, 250)
+    world.fleet(250)
     claim = world.connections.claim
 
     def slowly(key: DueKey, *, until: int) -> bool:
@@ -81,7 +62,7 @@ def test_a_slow_table_leaves_nothing_claimed_that_is_not_queued() -> None:
 
 
 def test_a_due_record_of_a_later_version_is_left_alone(world: World) -> None:
-    """A kind of record that this version does not know is told and neither claimed nor queued."""
+    """A kind of record that this version does not know is logged and neither claimed nor queued."""
     keys = [DueKey(f"app#{APP}", "verification#x", 0)]
     world.connections.due = lambda *, now: iter(keys if now else [])  # type: ignore[method-assign]
 

@@ -11,60 +11,20 @@ from tokensync.oauth.addresses import PublicOnly
 
 PUBLIC = ["1.1.1.1", "8.8.8.8", "93.184.216.34", "2606:4700:4700::1111", "2a00:1450:4001:80e::200e", "::ffff:8.8.8.8"]
 REFUSED = {
-    "loopback": "127.0.0.1",
-    "loopback, another": "127.255.255.254",
-    "loopback, IPv6": "::1",
-    "this host": "0.0.0.0",  # noqa: S104 - an address to refuse, not to bind
-    "this network": "0.1.2.3",
-    "unspecified, IPv6": "::",
-    "private 10": "10.0.0.1",
-    "private 172": "172.16.0.1",
-    "private 192": "192.168.1.1",
+    "loopback": "127.0.0.1 127.255.255.254 ::1 ::1%lo",
+    "this host and its network": "0.0.0.0 0.1.2.3 ::",
+    "private": "10.0.0.1 172.16.0.1 192.168.1.1 fc00::1 fdff::1 fec0::1",
     "shared, carrier NAT": "100.64.0.1",
-    "link-local": "169.254.1.1",
-    "instance metadata": "169.254.169.254",
-    "instance metadata, IPv6": "fd00:ec2::254",
-    "container credentials": "169.254.170.2",
-    "link-local, IPv6": "fe80::1",
-    "link-local with a zone": "fe80::1%eth0",
-    "loopback with a zone": "::1%lo",
-    "unique local": "fc00::1",
-    "unique local, assigned": "fdff::1",
-    "site-local": "fec0::1",
-    "multicast": "224.0.0.1",
-    "multicast, global scope": "233.252.0.1",
-    "multicast, IPv6": "ff02::1",
-    "multicast, IPv6 global scope": "ff0e::1",
-    "broadcast": "255.255.255.255",
-    "reserved": "240.0.0.1",
-    "benchmarks": "198.18.0.1",
-    "documentation": "192.0.2.1",
-    "documentation, IPv6": "2001:db8::1",
-    "protocol assignments": "192.0.0.8",
-    "discard": "100::1",
-    "documentation, IPv6, newer": "3fff::1",
-    "mapped loopback": "::ffff:127.0.0.1",
-    "mapped loopback, hex": "::ffff:7f00:1",
-    "mapped private": "::ffff:10.0.0.1",
-    "mapped metadata": "::ffff:169.254.169.254",
-    "translated loopback": "::ffff:0:127.0.0.1",
-    "compatible loopback": "::127.0.0.1",
-    "compatible public": "::8.8.8.8",
-    "NAT64 loopback": "64:ff9b::7f00:1",
-    "NAT64 metadata": "64:ff9b::169.254.169.254",
-    "NAT64 public": "64:ff9b::8.8.8.8",
-    "NAT64 local": "64:ff9b:1::7f00:1",
-    "6to4 loopback": "2002:7f00:1::",
-    "6to4 private": "2002:a00:1::1",
-    "6to4 public": "2002:808:808::1",
-    "6to4 relay": "192.88.99.1",
-    "Teredo": "2001:0:4136:e378:8000:63bf:3fff:fdd2",
-    "a name": "localhost",
-    "nothing": "",
-    "a decimal number": "2130706433",
-    "an octal spelling": "0177.0.0.1",
-    "a short spelling": "127.1",
-    "a hexadecimal spelling": "0x7f000001",
+    "link-local": "169.254.1.1 fe80::1 fe80::1%eth0",
+    "metadata and credentials of an instance or a container": "169.254.169.254 169.254.170.2 fd00:ec2::254",
+    "multicast and broadcast": "224.0.0.1 233.252.0.1 ff02::1 ff0e::1 255.255.255.255",
+    "reserved": "240.0.0.1 198.18.0.1 192.0.0.8 100::1",
+    "documentation": "192.0.2.1 2001:db8::1 3fff::1",
+    "mapped": "::ffff:127.0.0.1 ::ffff:7f00:1 ::ffff:10.0.0.1 ::ffff:169.254.169.254",
+    "translated and compatible": "::ffff:0:127.0.0.1 ::127.0.0.1 ::8.8.8.8",
+    "NAT64": "64:ff9b::7f00:1 64:ff9b::169.254.169.254 64:ff9b::8.8.8.8 64:ff9b:1::7f00:1",
+    "6to4 and Teredo": "2002:7f00:1:: 2002:a00:1::1 2002:808:808::1 192.88.99.1 2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    "no address, or no plain spelling of one": "localhost 2130706433 0177.0.0.1 127.1 0x7f000001",
 }
 
 
@@ -74,7 +34,7 @@ def test_public_addresses_are_allowed(address: str) -> None:
     assert PublicOnly().allows(address)
 
 
-@pytest.mark.parametrize("address", REFUSED.values(), ids=REFUSED.keys())
+@pytest.mark.parametrize("address", ["", *" ".join(REFUSED.values()).split()])
 def test_every_other_address_is_refused(address: str) -> None:
     """Loopback, private, link-local, translated and reserved addresses are refused, and what is no address."""
     assert not PublicOnly().allows(address)

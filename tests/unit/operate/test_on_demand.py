@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from fakes.login_kit import LOGIN, Login, ask
-from fakes.world import APP, NAME, World, killed
+from fakes.world import APP, NAME, World
 from fault_rows import fault
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.errors import SealingUnavailable
@@ -16,7 +14,7 @@ from tokensync.refresh.result import Result
 
 @pytest.mark.usefixtures("login")
 def test_an_operator_waits_for_the_holder(world: World) -> None:
-    """A lease that stands elsewhere is waited for, and never broken."""
+    """A lease that is held elsewhere is waited for, and never broken."""
     held = world.connections.lease(LOGIN, now=world.clock.now(), until=world.clock.now() + 10, even_if_not_due=True)
     answer = ask(world, "revoke")
 
@@ -42,8 +40,7 @@ def test_too_little_time_presents_nothing(world: World, login: Login) -> None:
 
 def test_an_unfinished_attempt_comes_first(world: World, login: Login) -> None:
     """A stored answer is concluded before the connection is revoked, so that the token revoked is the newest."""
-    world.failpoints.raise_at("received", killed())
-    with pytest.raises(KeyboardInterrupt):
+    with world.dies_at("received"):
         ask(world, "refresh")
     world.after_lease()
     answer = ask(world, "revoke")
@@ -61,14 +58,15 @@ def test_a_key_that_cannot_be_had_is_not_asked_for_without_end(world: World, log
     assert (5, []) == (answer["exit"], login.asked)
 
 
-def test_an_operator_refreshes_now(world: World) -> None:
-    """`refresh` makes the connection due and refreshes it, due or not."""
+@pytest.mark.parametrize(("seen", "generation", "shown"), [(None, 3, ["R0", "R1"]), (1, 2, ["R0"])])
+def test_an_operator_refreshes_now(world: World, seen: int | None, generation: int, shown: list[str]) -> None:
+    """`refresh` refreshes what is not due, unless a newer generation than the one seen is there already."""
     world.run()
-    outcome = world.on_demand.refresh(NAME, world.budget())
+    done = world.on_demand.refresh(NAME, world.budget(), **({} if seen is None else {"generation": seen}))
 
-    assert Result.REFRESHED == outcome.result
-    assert outcome.record is not None
-    assert 3 == outcome.record.generation
+    assert (Result.REFRESHED, shown) == (done.result, world.shop.ledger)
+    assert done.record is not None
+    assert generation == done.record.generation
 
 
 @fault("F10")
@@ -77,9 +75,9 @@ def test_rotation_and_two_operators_make_one_call(world: World) -> None:
     generations: list[int] = []
 
     def operator() -> None:
-        outcome = world.on_demand.refresh(NAME, world.budget(), generation=1)
-        assert outcome.record is not None
-        generations.append(outcome.record.generation)
+        result = world.on_demand.refresh(NAME, world.budget(), generation=1)
+        assert result.record is not None
+        generations.append(result.record.generation)
 
     world.failpoints.run_at("published", operator)
     world.failpoints.run_at("committed", operator)
@@ -91,15 +89,6 @@ def test_rotation_and_two_operators_make_one_call(world: World) -> None:
     assert [2, 2] == generations[-2:]
 
 
-def test_an_operator_who_saw_an_older_generation_gets_the_newer(world: World) -> None:
-    """A request for a token that was refreshed meanwhile makes no call."""
-    world.run()
-    outcome = world.on_demand.refresh(NAME, world.budget(), generation=1)
-
-    assert Result.REFRESHED == outcome.result
-    assert ["R0"] == world.shop.ledger
-
-
 @pytest.mark.parametrize(
     ("status", "result"),
     [
@@ -109,13 +98,9 @@ def test_an_operator_who_saw_an_older_generation_gets_the_newer(world: World) ->
         (Status.ORPHANED, Result.ORPHANED),
     ],
 )
-def test_a_connection_that_no_refresh_helps_is_told_and_not_touched(
-    world: World, status: Status, result: Result
-) -> None:
+def test_a_connection_that_no_refresh_helps_is_not_touched(world: World, status: Status, result: Result) -> None:
     """Without --force nothing is presented for it and its record stays as it is."""
-    record = world.connections.seed(
-        replace(world.stored().with_due(renew_at=None, refresh_at=None, next_at=None), status=status)
-    )
+    record = world.change(status=status, renew_at=None, refresh_at=None, next_at=None)
 
     assert result == world.on_demand.refresh(NAME, world.budget()).result
     assert record == world.stored()

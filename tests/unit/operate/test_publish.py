@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def test_publish_gives_an_orphan_its_secret_back(world: World, gone: str) -> Non
     answer = ask(world, "publish", NAME)
 
     assert (True, "published", "active") == (answer["ok"], answer["result"], answer["connection"]["status"])
-    assert "A1" == world.document()["access_token"]
+    assert "A1" == world.published()
     assert "connection.republished" == world.stored().history[-1].event
     world.settle(ticks=2)
     assert (2 + 1, "active") == (world.document()["generation"], world.document()["status"])
@@ -49,28 +50,26 @@ def test_publish_while_aws_throttles(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(Status.REAUTHORIZE, 4), (Status.DISCONNECTED, 4), (Status.QUARANTINED, 1)]
+    ("change", "code"),
+    [
+        ({"status": Status.REAUTHORIZE}, 4),
+        ({"status": Status.DISCONNECTED}, 4),
+        ({"status": Status.QUARANTINED}, 1),
+        ({"obtained_at": None}, 5),
+    ],
 )
-def test_publish_helps_no_other_status(world: World, status: Status, code: int) -> None:
-    """What needs its seller, or is set apart, is not published."""
-    world.connections.seed(replace(world.stored(), status=status))
+def test_publish_helps_nothing_else(world: World, change: dict[str, Any], code: int) -> None:
+    """What needs its seller, is set apart, or waits for its first access token is not published."""
+    world.change(**change)
 
     assert code == ask(world, "publish", NAME)["exit"]
 
 
-def test_publish_before_there_is_a_token(world: World) -> None:
-    """A connection that waits for its first access token has nothing to publish."""
-    world.connections.seed(replace(world.stored(), obtained_at=None))
-
-    assert 5 == ask(world, "publish", NAME)["exit"]
-
-
 def test_publish_schedules_what_is_only_verified(world: World) -> None:
     """A token that never expires is verified again, and not refreshed."""
-    record = world.stored()
     grant = replace(world.grant(), refresh_token=None, access_expires_at=None)
     sealed = world.sealer.new_key(APP).seal(grant.to_bytes(), binding=grant_binding(NAME))
-    world.connections.seed(replace(record.with_due(renew_at=None), status=Status.ORPHANED, sealed_grant=sealed))
+    world.change(status=Status.ORPHANED, sealed_grant=sealed, renew_at=None)
     ask(world, "publish", NAME)
 
     assert world.stored().due.renew_at is None
@@ -79,8 +78,7 @@ def test_publish_schedules_what_is_only_verified(world: World) -> None:
 
 def test_publish_leaves_to_its_consumer_what_is_theirs(world: World) -> None:
     """A connection that was handed over gets its secret back, and is not refreshed here."""
-    record = replace(world.stored().with_consumer(handed_over_at=1).with_due(renew_at=None), status=Status.ORPHANED)
-    world.connections.seed(record)
+    world.change(status=Status.ORPHANED, handed_over_at=1, renew_at=None)
     ask(world, "publish", NAME)
     world.settle(ticks=3)
 

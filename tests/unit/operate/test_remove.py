@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from fakes.login_kit import ask
-from fakes.world import APP, NAME, World, killed
+from fakes.visitors import Browser
+from fakes.world import NAME, World, killed
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import PublishUnavailable, StoreUnavailable
-from tokensync.domain.names import ConnectionName
 from tokensync.refresh.result import Result
 
 
 def test_remove_takes_the_secret_and_leaves_a_tombstone(world: World) -> None:
-    """The secret's deletion is scheduled, the grant is dropped, and the name, its numbers and its history stay."""
+    """The grant is dropped; the name, its history and what a consumer knows it by wait for the account's return."""
+    world.change(handed_over_at=1, sealed_consumer=b"sealed")
     answer = ask(world, "remove", NAME, recovery_days=7)
     record = world.stored()
 
     assert (True, "removed") == (answer["ok"], answer["result"])
     assert (True, 7) == (world.secrets.secret(NAME).deleted, world.secrets.secret(NAME).recovery_days)
-    assert (Status.DISCONNECTED, "removed", None, None) == (
-        record.status, record.reason, record.sealed_grant, record.due.next_at
-    )  # fmt: skip
+    assert (Status.DISCONNECTED, "removed", None) == (record.status, record.reason, record.due.next_at)
+    assert (None, None, None) == (record.sealed_grant, record.sealed_answer, record.consumer.handed_over_at)
+    assert b"sealed" == record.consumer.sealed_consumer
     assert (world.clock.now(), world.clock.now() + 90 * 86_400) == (record.removed_at, record.ttl)
     assert "connection.removed" == record.history[-1].event
     assert [] == world.shop.ledger
@@ -56,29 +55,18 @@ def test_a_recovery_window_that_aws_does_not_have(world: World, days: object) ->
     assert Status.ACTIVE is world.stored().status
 
 
-def test_a_connection_that_was_never_published_is_removed(world: World) -> None:
-    """There is no secret to delete."""
-    world.connections.seed(replace(world.stored(), published=None))
+@pytest.mark.parametrize("secret", ["never published", "gone", "somebody else's"])
+def test_a_secret_that_is_not_ours_is_no_hindrance(world: World, secret: str) -> None:
+    """The connection is removed all the same, and a secret that is not ours is left alone."""
+    if secret == "never published":
+        world.change(published=None)
+    elif secret == "gone":
+        world.secrets.destroy(world.secrets.secret(NAME).arn)
+    else:
+        world.secrets.secret(NAME).tags.clear()
 
     assert "removed" == ask(world, "remove", NAME)["result"]
-    assert not world.secrets.secret(NAME).deleted
-
-
-def test_a_secret_that_is_gone_is_no_hindrance(world: World) -> None:
-    """Somebody deleted it for good: the connection is removed all the same."""
-    published = world.stored().published
-    assert published is not None
-    world.secrets.destroy(published.arn)
-
-    assert "removed" == ask(world, "remove", NAME)["result"]
-
-
-def test_a_secret_of_somebody_else_is_left_alone(world: World) -> None:
-    """A secret that lost our tag is not deleted; the connection is removed."""
-    world.secrets.secret(NAME).tags.clear()
-
-    assert "removed" == ask(world, "remove", NAME)["result"]
-    assert not world.secrets.secret(NAME).deleted
+    assert secret == "gone" or not world.secrets.secret(NAME).deleted
 
 
 def test_a_removal_that_aws_throttles(world: World) -> None:
@@ -95,7 +83,7 @@ def test_a_removal_that_aws_throttles(world: World) -> None:
 @pytest.mark.parametrize("status", [Status.ACTIVE, Status.REAUTHORIZE])
 def test_a_removal_whose_answer_got_lost(world: World, status: Status) -> None:
     """The secret may be on its way out: the connection that was not removed gets it back by itself."""
-    world.connections.seed(replace(world.stored().with_due(renew_at=None), status=status))
+    world.change(status=status, renew_at=None)
     world.secrets.fail_next("delete", PublishUnavailable("lost"), after_commit=True)
     assert 5 == ask(world, "remove", NAME)["exit"]
     world.settle(ticks=2)
@@ -105,10 +93,10 @@ def test_a_removal_whose_answer_got_lost(world: World, status: Status) -> None:
 
 
 @pytest.mark.parametrize("place", ["before", "deleted"])
-def test_whoever_comes_after_a_removal_that_died_finishes_it(world: World, place: str) -> None:
-    """The account's own notice arrives beside it: its secret does not come back, whatever was asked for."""
+def test_the_next_worker_finishes_a_removal_that_died(world: World, place: str) -> None:
+    """The account's own event arrives beside it: its secret does not come back, whatever was asked for."""
     if place == "before":
-        world.secrets.before_next("delete", _die)
+        world.secrets.fail_next("delete", killed())
     else:
         world.failpoints.raise_at("deleted", killed())
     world.connections.before_next(
@@ -120,62 +108,42 @@ def test_whoever_comes_after_a_removal_that_died_finishes_it(world: World, place
 
     assert not world.stored().publishing_is_due()
     assert Result.REMOVED is world.run(compare=True).result
-    assert (None, True) == (world.secrets.document(NAME), world.secrets.secret(NAME).deleted)
+    assert (None, True) == (world.published(), world.secrets.secret(NAME).deleted)
     assert (None, None) == (world.stored().due.next_at, world.stored().authorized.deauthorized_at)
     assert world.stored().removed_at is not None
 
 
-def _die() -> None:
-    raise killed()
-
-
-def test_a_removal_that_cannot_be_finished_now_is_finished_later(world: World) -> None:
-    """Secrets Manager throttles whoever finishes it: the schedule tries again."""
-    world.failpoints.raise_at("deleted", killed())
-    with pytest.raises(KeyboardInterrupt):
+@pytest.mark.parametrize("throttled", [False, True])
+def test_a_removal_that_died_is_finished_by_the_schedule(world: World, *, throttled: bool) -> None:
+    """Killed between the secret and the record, it ends a minute later, or when Secrets Manager takes it."""
+    with world.dies_at("deleted"):
         ask(world, "remove", NAME)
+    between = world.stored()
     world.after_lease()
-    world.secrets.fail_next("delete", PublishUnavailable("throttled"))
-    assert Result.POSTPONED is world.run(compare=True).result
-    world.settle(ticks=3)
+    if throttled:
+        world.secrets.fail_next("delete", PublishUnavailable("throttled"))
+        assert Result.POSTPONED is world.run(compare=True).result
+    world.settle(ticks=5)
+    record = world.stored()
 
-    assert world.stored().removed_at is not None
+    assert (Status.DISCONNECTED, None) == (between.status, between.removed_at)
+    assert (Status.DISCONNECTED, None) == (record.status, record.due.next_at)
+    assert record.removed_at is not None
     assert world.secrets.secret(NAME).deleted
 
 
 def test_removed_connections_do_not_feed_the_breaker(world: World) -> None:
     """One connection is left of a large fleet: its refusal is its own, and waits for no other's."""
-    for index in range(25):
-        name = ConnectionName(APP, f"s{index}")
-        world.connected(name, refresh_token=f"F{index}")
+    for name in world.fleet(25):
         ask(world, "remove", name)
     world.shop.alive.discard("R0")
 
     assert Result.REAUTHORIZE is world.run().result
 
 
-def test_a_removal_that_died_is_finished(world: World) -> None:
-    """Killed between the secret and the record, it is ended by the same command, or by the schedule a minute later."""
-    world.failpoints.raise_at("deleted", killed())
-    with pytest.raises(KeyboardInterrupt):
-        ask(world, "remove", NAME)
-    between = world.stored()
-    world.after_lease()
-    world.settle(ticks=5)
-    ended = world.stored()
-
-    assert (Status.DISCONNECTED, None) == (between.status, between.removed_at)
-    assert (Status.DISCONNECTED, None) == (ended.status, ended.due.next_at)
-    assert ended.removed_at is not None
-    assert world.secrets.secret(NAME).deleted
-
-
-def reconnect(world: World, code: str = "code-1") -> None:
+def reconnect(world: World) -> None:
     """Let the seller authorize again."""
-    away = world.seller_pages.connect(APP, world.invite(id=code), (), base_url=world.base_url)
-    cookie = away.cookies[0].partition(";")[0]
-    state = away.headers["location"].partition("state=")[2].partition("&")[0]
-    world.seller_pages.callback(APP, f"code={code}&state={state}", (cookie,), world.budget(), base_url=world.base_url)
+    Browser(world).authorize()
 
 
 def test_reconnecting_restores_what_we_removed(world: World) -> None:
@@ -188,7 +156,7 @@ def test_reconnecting_restores_what_we_removed(world: World) -> None:
     assert (Status.ACTIVE, None, None) == (record.status, record.removed_at, record.ttl)
     assert record.published is not None
     assert (arn, False) == (record.published.arn, record.published.removed)
-    assert "A1" == world.document()["access_token"]
+    assert "A1" == world.published()
 
 
 def test_reconnecting_after_the_recovery_window(world: World) -> None:
@@ -197,7 +165,7 @@ def test_reconnecting_after_the_recovery_window(world: World) -> None:
     world.secrets.destroy(world.secrets.secret(NAME).arn)
     reconnect(world)
 
-    assert ("A1", Status.ACTIVE) == (world.document()["access_token"], world.stored().status)
+    assert ("A1", Status.ACTIVE) == (world.published(), world.stored().status)
 
 
 def test_a_secret_that_somebody_else_deleted_stays_gone(world: World) -> None:
@@ -205,21 +173,21 @@ def test_a_secret_that_somebody_else_deleted_stays_gone(world: World) -> None:
     world.secrets.schedule_deletion(world.secrets.secret(NAME).arn)
     reconnect(world)
 
-    assert (Status.ORPHANED, None) == (world.stored().status, world.secrets.document(NAME))
+    assert (Status.ORPHANED, None) == (world.stored().status, world.published())
 
 
 def test_a_seller_who_comes_back_in_mid_removal(world: World) -> None:
-    """The new grant stands, and its secret can be read in the end: the removal gives way."""
+    """The new grant is kept, and its secret can be read in the end: the removal gives way."""
     world.failpoints.run_at("deleted", lambda: reconnect(world))
     answer = ask(world, "remove", NAME)
     world.settle(ticks=5)
 
     assert (5, "taken_over") == (answer["exit"], answer["result"])
-    assert (Status.ACTIVE, "A1") == (world.stored().status, world.document()["access_token"])
+    assert (Status.ACTIVE, "A1") == (world.stored().status, world.published())
 
 
-def test_a_removal_that_cannot_be_taken_back_is_told(world: World) -> None:
-    """The restoration failed: the comparison that follows finds the secret gone, and an operator is told."""
+def test_a_removal_that_cannot_be_taken_back(world: World) -> None:
+    """The restoration failed: the comparison that follows finds the secret gone, and an operator hears."""
 
     def come_back() -> None:
         reconnect(world)
@@ -235,28 +203,16 @@ def test_a_removal_that_cannot_be_taken_back_is_told(world: World) -> None:
 
 def test_removing_what_was_never_published_in_mid_return(world: World) -> None:
     """There is no secret to give back."""
-    world.connections.seed(replace(world.stored(), published=None))
+    world.change(published=None)
     world.failpoints.run_at("deleted", lambda: reconnect(world))
 
     assert "taken_over" == ask(world, "remove", NAME)["result"]
 
 
-def test_a_tombstone_holds_no_grant(world: World) -> None:
-    """The tokens are dropped; what a consumer knows it by waits for the account's return."""
-    world.connections.seed(world.stored().with_consumer(handed_over_at=1, sealed_consumer=b"sealed"))
-    ask(world, "remove", NAME)
-    record = world.stored()
-
-    assert (None, None, None) == (record.sealed_grant, record.sealed_answer, record.consumer.handed_over_at)
-    assert b"sealed" == record.consumer.sealed_consumer
-
-
-def test_a_removal_whose_mark_got_no_answer_is_finished_by_the_schedule() -> None:
-    """The mark stands and its worker heard nothing of it: nobody has to say it twice."""
-    world = World()
-    world.connected()
+def test_a_removal_whose_mark_got_no_answer_is_finished_by_the_schedule(world: World) -> None:
+    """The mark is written and its worker heard nothing of it: nobody has to say it twice."""
     world.failpoints.run_at("leased", lambda: world.connections.fail_next("write", StoreUnavailable, after_commit=True))
-    world.commands.answer({"tokensync": "remove", "connection": str(NAME)}, world.budget())
+    ask(world, "remove", NAME)
     world.after_lease()
     world.settle(ticks=3)
 

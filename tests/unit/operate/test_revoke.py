@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_revoke_ends_it_at_the_provider_then_here(world: World, login: Login) -> None:
-    """The provider is told, the connection is disconnected and rests, and its secret says so."""
+    """The provider hears, the connection is disconnected and rests, and its secret says so."""
     answer = ask(world, "revoke")
     record = world.stored(LOGIN)
 
@@ -25,27 +24,24 @@ def test_revoke_ends_it_at_the_provider_then_here(world: World, login: Login) ->
     assert (Status.DISCONNECTED, "revoked", None, None) == (
         record.status, record.reason, record.due.refresh_at, record.due.next_at
     )  # fmt: skip
-    assert ("disconnected", "A0") == (world.document(LOGIN)["status"], world.document(LOGIN)["access_token"])
+    assert ("disconnected", "A0") == (world.document(LOGIN)["status"], world.published(LOGIN))
     assert "connection.revoked" == record.history[-1].event
 
 
-def test_a_token_that_is_dead_already_is_revoked(world: World, login: Login) -> None:
-    """What the provider refuses as invalid is over, RFC 7009 §2.2, where the refresh token is refused as well."""
-    login.scripted["/v2/oauth/revoke/"] = login.refused
-    login.scripted["/v2/oauth/token/"] = login.refused
+@pytest.mark.parametrize(
+    ("answers", "renewal", "shown"),
+    [(["refused", "refused"], "refused", "A0"), (["refused", "revoked"], "token", "L1")],
+)
+def test_a_dead_access_token_does_not_let_its_refresh_token_live(
+    world: World, login: Login, answers: list[str], renewal: str, shown: str
+) -> None:
+    """RFC 7009 §2.2: a dead pair is revoked; where the refresh token lives, a new access token is got and revoked."""
+    responses = iter([getattr(login, answer)() for answer in answers])
+    login.scripted["/v2/oauth/revoke/"] = lambda: next(responses)
+    login.scripted["/v2/oauth/token/"] = getattr(login, renewal)
 
-    assert "revoked" == ask(world, "revoke")["result"]
-    assert [("/v2/oauth/revoke/", "A0"), ("/v2/oauth/token/", "S0"), ("/v2/oauth/revoke/", "A0")] == login.asked
-    assert "revoked" == world.stored(LOGIN).reason
-
-
-def test_a_dead_access_token_does_not_let_its_refresh_token_live(world: World, login: Login) -> None:
-    """That the access token is invalid tells nothing of the refresh token: a new one is got, and revoked."""
-    answers = iter([login.refused(), login.revoked()])
-    login.scripted["/v2/oauth/revoke/"] = lambda: next(answers)
-
-    assert "revoked" == ask(world, "revoke")["result"]
-    assert [("/v2/oauth/revoke/", "A0"), ("/v2/oauth/token/", "S0"), ("/v2/oauth/revoke/", "L1")] == login.asked
+    assert ("revoked", "revoked") == (ask(world, "revoke")["result"], world.stored(LOGIN).reason)
+    assert [("/v2/oauth/revoke/", "A0"), ("/v2/oauth/token/", "S0"), ("/v2/oauth/revoke/", shown)] == login.asked
 
 
 def test_a_newest_access_token_that_is_refused_ends_nothing(world: World, login: Login) -> None:
@@ -58,30 +54,28 @@ def test_a_newest_access_token_that_is_refused_ends_nothing(world: World, login:
 
 
 def test_a_refused_revocation_whose_renewal_fails_changes_nothing(world: World, login: Login) -> None:
-    """Nobody knows whether the refresh token lives: the connection is not told as revoked."""
+    """Nobody knows whether the refresh token lives: the connection is not called revoked."""
     login.scripted["/v2/oauth/revoke/"] = login.refused
     login.scripted["/v2/oauth/token/"] = lambda: world.shop.answer(b"", status=503)
 
     assert (5, Status.ACTIVE) == (ask(world, "revoke")["exit"], world.stored(LOGIN).status)
 
 
-def test_an_expired_access_token_is_renewed_to_be_revoked(world: World, login: Login) -> None:
-    """Where the access token is what is presented, a dead one would leave the refresh token alive."""
-    record = world.stored(LOGIN)
-    world.connections.seed(replace(record, access_expires_at=world.clock.now()))
-    ask(world, "revoke")
+@pytest.mark.parametrize("renewed", [True, False])
+def test_an_expired_access_token_is_renewed_to_be_revoked(world: World, login: Login, *, renewed: bool) -> None:
+    """A dead one would leave the refresh token alive; if it cannot be renewed now, nothing is presented."""
+    world.change(LOGIN, access_expires_at=world.clock.now())
+    if not renewed:
+        login.scripted["/v2/oauth/token/"] = lambda: world.shop.answer(b"", status=503)
+    answer = ask(world, "revoke")
 
-    assert [("/v2/oauth/token/", "S0"), ("/v2/oauth/revoke/", "L1")] == login.asked
+    assert [("/v2/oauth/token/", "S0"), ("/v2/oauth/revoke/", "L1")][: 2 if renewed else 1] == login.asked
+    assert (renewed, 0 if renewed else 5) == (answer["ok"], answer.get("exit", 0))
+    assert (Status.DISCONNECTED if renewed else Status.ACTIVE) is world.stored(LOGIN).status
 
 
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [(NoAnswer("nothing came back"), 5), (NotSent("no route"), 5)],
-    ids=["ambiguous", "not sent"],
-)
-def test_a_revocation_without_an_answer_changes_nothing(
-    world: World, login: Login, error: Exception, code: int
-) -> None:
+@pytest.mark.parametrize("error", [NoAnswer("nothing came back"), NotSent("no route")])
+def test_a_revocation_without_an_answer_changes_nothing(world: World, login: Login, error: Exception) -> None:
     """It may be repeated; until then the connection is as it was."""
 
     def fail() -> ProviderResponse:
@@ -92,25 +86,20 @@ def test_a_revocation_without_an_answer_changes_nothing(
     answer = ask(world, "revoke")
     record = world.stored(LOGIN)
 
-    assert (False, code, f"tokensync revoke {LOGIN}") == (answer["ok"], answer["exit"], answer["error"]["next"])
+    assert (False, 5, f"tokensync revoke {LOGIN}") == (answer["ok"], answer["exit"], answer["error"]["next"])
     assert (before.status, before.history, before.due.renew_at) == (record.status, record.history, record.due.renew_at)
     assert record.lease_until is None
 
 
-def test_a_revocation_that_the_app_is_refused(world: World, login: Login) -> None:
-    """The app's own credentials are wrong: it is paused, and no connection changes."""
-    login.scripted["/v2/oauth/revoke/"] = lambda: login.answer({"error": "invalid_client"}, status=401)
-    answer = ask(world, "revoke")
-
-    assert (1, Status.ACTIVE) == (answer["exit"], world.stored(LOGIN).status)
-    assert world.apps.state("login").paused
-
-
-def test_an_answer_that_nobody_documents_revokes_nothing(world: World, login: Login) -> None:
-    """It is told, and nothing is concluded from it."""
-    login.scripted["/v2/oauth/revoke/"] = lambda: login.answer({"error": "odd"}, status=400)
+@pytest.mark.parametrize(("error", "status", "paused"), [("invalid_client", 401, True), ("odd", 400, False)])
+def test_an_error_that_is_not_the_tokens_revokes_nothing(
+    world: World, login: Login, error: str, status: int, *, paused: bool
+) -> None:
+    """Wrong credentials pause the app; what nobody documents concludes nothing."""
+    login.scripted["/v2/oauth/revoke/"] = lambda: login.answer({"error": error}, status=status)
 
     assert (1, Status.ACTIVE) == (ask(world, "revoke")["exit"], world.stored(LOGIN).status)
+    assert paused == bool(world.apps.state("login").paused)
 
 
 def test_revoke_where_the_provider_has_no_call(world: World) -> None:
@@ -127,27 +116,15 @@ def test_revoke_where_the_provider_has_no_call(world: World) -> None:
 @pytest.mark.usefixtures("login")
 def test_revoking_an_orphaned_connection(world: World) -> None:
     """Its secret is gone, and stays so; that the authorization is over is what is kept."""
-    published = world.stored(LOGIN).published
-    assert published is not None
-    world.secrets.schedule_deletion(published.arn)
+    world.secrets.schedule_deletion(world.secrets.secret(LOGIN).arn)
     ask(world, "revoke")
 
-    assert (Status.DISCONNECTED, None) == (world.stored(LOGIN).status, world.secrets.document(LOGIN))
-
-
-def test_a_renewal_that_fails_revokes_nothing(world: World, login: Login) -> None:
-    """The expired access token could not be renewed now, so nothing is presented to be revoked."""
-    world.connections.seed(replace(world.stored(LOGIN), access_expires_at=world.clock.now()))
-    login.scripted["/v2/oauth/token/"] = lambda: world.shop.answer(b"", status=503)
-    answer = ask(world, "revoke")
-
-    assert (5, Status.ACTIVE) == (answer["exit"], world.stored(LOGIN).status)
-    assert [("/v2/oauth/token/", "S0")] == login.asked
+    assert (Status.DISCONNECTED, None) == (world.stored(LOGIN).status, world.published(LOGIN))
 
 
 def test_revoking_what_no_workload_ever_read(world: World, login: Login) -> None:
     """A connection without a secret gets none to say that it is over."""
-    world.connections.seed(replace(world.stored(LOGIN), status=Status.QUARANTINED, published=None))
+    world.change(LOGIN, status=Status.QUARANTINED, published=None)
     before = world.secrets.calls.copy()
     answer = ask(world, "revoke")
 
@@ -156,15 +133,12 @@ def test_revoking_what_no_workload_ever_read(world: World, login: Login) -> None
     assert before == world.secrets.calls
 
 
-def reconnected(world: World) -> None:
-    """Let somebody else hold the connection: its fence is lost."""
-    now = world.clock.now()
-    world.connections.lease(LOGIN, now=now + 99_999, until=now - 1, even_if_not_due=True)
-
-
 def test_revoking_finds_its_secret_taken(world: World, login: Login) -> None:
     """A seller who authorizes again while the revocation is published keeps the new grant."""
-    world.secrets.before_next("put", lambda: reconnected(world))
+    now = world.clock.now()
+    world.secrets.before_next(
+        "put", lambda: world.connections.lease(LOGIN, now=now + 99_999, until=now - 1, even_if_not_due=True)
+    )
     answer = ask(world, "revoke")
 
     assert (5, "taken_over", 1) == (answer["exit"], answer["result"], len(login.asked))

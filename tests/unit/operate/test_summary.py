@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 
 def test_a_summary_tells_names_times_and_states(record: Connection, now: int) -> None:
-    """An operator sees every field of `tokensync list`, times in Unix seconds or null."""
+    """An operator sees every field of `tokensync list`, times in Unix seconds or null, and nothing that is sealed."""
     shown = summary(replace(record.with_due(next_at=now + 60), status=Status.HELD, reason="ambiguous"), prefix="stack")
 
+    assert "sealed" not in repr(shown)
+    assert None is condition(record)
     assert json.loads(json.dumps(shown)) == {
         "connection": "shop/account-1",
         "app": "shop",
@@ -48,7 +50,7 @@ def test_a_summary_tells_names_times_and_states(record: Connection, now: int) ->
 
 
 def test_a_summary_tells_the_last_error(record: Connection) -> None:
-    """The last failure stands under its class, as the command line's contract names it."""
+    """The last failure has its class, as the command line's contract names it."""
     error = LastError(failure="refused", code="36004005", message="unknown", trace_id="t-1", at=9)
 
     assert summary(replace(record, last_error=error), prefix="stack")["last_error"] == {
@@ -58,16 +60,6 @@ def test_a_summary_tells_the_last_error(record: Connection) -> None:
         "trace_id": "t-1",
         "at": 9,
     }
-
-
-def test_a_summary_holds_nothing_sealed(record: Connection) -> None:
-    """Neither the grant nor an answer gets into a summary, sealed or not."""
-    assert "sealed" not in repr(summary(record, prefix="stack"))
-
-
-def test_an_active_connection_needs_no_words(record: Connection) -> None:
-    """What is simply active is told as nothing else."""
-    assert condition(record) is None
 
 
 @pytest.mark.parametrize(
@@ -105,15 +97,15 @@ def test_an_active_connection_needs_no_words(record: Connection) -> None:
 def test_every_state_has_its_command(record: Connection, change: dict[str, Any], word: str, following: str) -> None:
     """The words say why, and the command is one that a shell takes, whatever the account is called."""
     name = ConnectionName("shop", "an account; it's odd")
-    told = condition(changed(record, name=name, **change))
+    seen = condition(changed(record, name=name, **change))
 
-    assert told is not None
-    assert (word, following.format(shlex.quote(str(name)))) == (told.word, told.command(name))
-    assert told.why == told.why.strip().rstrip(".")
+    assert seen is not None
+    assert (word, following.format(shlex.quote(str(name)))) == (seen.word, seen.command(name))
+    assert seen.why == seen.why.strip().rstrip(".")
 
 
-def test_a_paused_app_is_told_of_its_active_connections(record: Connection) -> None:
-    """What is worse is told first."""
+def test_a_paused_app_is_named_with_its_active_connections(record: Connection) -> None:
+    """What is worse comes first."""
     paused = condition(record, paused="invalid_client")
     held = condition(replace(record, status=Status.HELD, reason="ambiguous"), paused="invalid_client")
 

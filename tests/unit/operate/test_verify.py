@@ -6,8 +6,6 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pytest
-
 from fakes.login_kit import LOGIN, Login, ask, lost
 from tokensync.domain.app import App
 from tokensync.domain.connection import Status
@@ -18,9 +16,8 @@ if TYPE_CHECKING:
     from fakes.world import World
 
 
-@pytest.mark.usefixtures("login")
-def test_verify_tells_when_and_that_nothing_changed(world: World) -> None:
-    """A verified connection says when; the second time the facts are the same."""
+def test_verify_says_when_and_whether_anything_changed(world: World, login: Login) -> None:
+    """The second time the facts are the same; what the account is called later gets into its secret."""
     assert ask(world, "verify")["facts_changed"] is True
     answer = ask(world, "verify")
 
@@ -28,24 +25,18 @@ def test_verify_tells_when_and_that_nothing_changed(world: World) -> None:
         answer["ok"], answer["result"], answer["facts_changed"], answer["refused"]
     )  # fmt: skip
     assert world.clock.now() == answer["connection"]["verified_at"] == world.stored(LOGIN).verified_at
-
-
-def test_changed_facts_are_published(world: World, login: Login) -> None:
-    """What the account is called now stands in its secret."""
-    ask(world, "verify")
     login.name = "Acme & Sons"
-
     assert ask(world, "verify")["facts_changed"] is True
     assert "Acme & Sons" in json.dumps(world.document(LOGIN)["account"])
 
 
 def test_a_refused_token_is_renewed_at_once(world: World, login: Login) -> None:
-    """A dead access token is not the end: the refresh token is presented, and both are told."""
+    """A dead access token is not the end: the refresh token is presented, and the result says both."""
     login.scripted["/v2/user/info/"] = login.dead
     answer = ask(world, "verify")
 
     assert (True, "refreshed", True) == (answer["ok"], answer["result"], answer["refused"])
-    assert "L1" == world.document(LOGIN)["access_token"]
+    assert "L1" == world.published(LOGIN)
 
 
 def test_a_refused_pair_asks_for_the_seller(world: World, login: Login) -> None:
@@ -66,7 +57,7 @@ def test_a_verification_without_an_answer(world: World, login: Login) -> None:
 
 
 def test_verify_where_the_provider_has_no_call(world: World) -> None:
-    """Eshopbox tells nothing about an account: a refresh is what proves it."""
+    """Eshopbox says nothing about an account: a refresh is what proves it."""
     name = ConnectionName("box", "workspace")
     world.apps.register(App(name="box", provider="eshopbox", client_id="c", client_secret=Secret("s")))
     world.connections.seed(replace(world.connected(name), provider="eshopbox"))
@@ -77,24 +68,19 @@ def test_verify_where_the_provider_has_no_call(world: World) -> None:
     )  # fmt: skip
 
 
-def test_verify_while_the_app_is_paused(world: World, login: Login) -> None:
-    """Nothing is asked of a provider that refuses the app."""
+def test_verify_where_nothing_is_asked(world: World, login: Login) -> None:
+    """A connection that needs its seller, and a provider that refuses the app, are not asked."""
     world.apps.pause("login", why="no", now=world.clock.now())
-
     assert "paused" == ask(world, "verify")["result"]
-    assert [] == login.asked
-
-
-def test_verify_where_only_the_seller_helps(world: World, login: Login) -> None:
-    """A connection that needs its seller is not asked about."""
-    world.connections.seed(replace(world.stored(LOGIN), status=Status.REAUTHORIZE))
+    world.apps.resume("login", now=world.clock.now())
+    world.change(LOGIN, status=Status.REAUTHORIZE)
 
     assert (4, []) == (ask(world, "verify")["exit"], login.asked)
 
 
 def test_verify_before_there_is_a_token(world: World, login: Login) -> None:
     """A connection that waits for its first access token is refreshed, which proves it."""
-    world.connections.seed(replace(world.stored(LOGIN), obtained_at=None))
+    world.change(LOGIN, obtained_at=None)
 
     assert "refreshed" == ask(world, "verify")["result"]
     assert [("/v2/oauth/token/", "S0")] == login.asked

@@ -111,7 +111,9 @@ ELSEWHERE: Mapping[str, str] = {
     ),
     "8 10 two concurrent refreshes": "unit/operate/test_on_demand.py::test_rotation_and_two_operators_make_one_call",
     "8 11 a skewed clock marks sellers dead": "unit/refresh/test_worker.py::test_a_wrong_clock_shifts_no_expiry",
-    "8 18 an exchange that times out": "unit/authorize/test_exchange.py::test_a_failing_exchange_is_not_repeated",
+    "8 18 an exchange that times out": (
+        "unit/authorize/test_exchange.py::test_a_code_is_presented_once_whatever_comes_back"
+    ),
     "8 20 refresh tokens that die early": (
         "unit/refresh/test_worker.py::test_a_refusal_in_a_small_app_asks_the_seller_at_once"
     ),

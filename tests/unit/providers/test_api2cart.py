@@ -14,7 +14,7 @@ from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.oauth.token_response import read_consumer
 from tokensync.providers import CONSUMERS
-from tokensync.providers.api2cart import Standing, from_bytes, to_bytes
+from tokensync.providers.api2cart import ConsumerKey, from_bytes, to_bytes
 
 if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
@@ -147,6 +147,6 @@ def test_a_key_that_is_none_is_empty(result: object) -> None:
 
 def test_standings_read_back_the_same() -> None:
     """What is sealed of consumers survives."""
-    standings = {"api2cart": Standing(key=Secret("s1")), "other": Standing(unanswered=True)}
+    standings = {"api2cart": ConsumerKey(key=Secret("s1")), "other": ConsumerKey(unanswered=True)}
 
     assert standings == from_bytes(to_bytes(standings))

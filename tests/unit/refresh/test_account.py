@@ -76,7 +76,7 @@ def assert_unnamed(stage: Staged) -> None:
     """Assert that nobody named the account: the seller and an operator know, and the answer stays sealed."""
     authorization = authorization_of(stage)
     assert NOT_CONNECTED in stage.browser.result().body
-    assert (AuthorizationState.FAILED, "no_account") == (authorization.outcome, authorization.detail)
+    assert (AuthorizationState.FAILED, "no_account") == (authorization.state, authorization.detail)
     assert authorization.sealed_answer is not None
     assert ["authorization.unusable"] == alerts(stage.world)
 
@@ -151,7 +151,7 @@ def test_an_account_that_could_not_be_asked_for_is_named_later(word: Word) -> No
     stage = ads(word, word, advertisers(BIG))
 
     assert WORKING in stage.connect().body
-    assert (AuthorizationState.WORKING, []) == (authorization_of(stage).outcome, alerts(stage.world))
+    assert (AuthorizationState.WORKING, []) == (authorization_of(stage).state, alerts(stage.world))
     stage.world.settle(ticks=5)
     assert CONNECTED in stage.browser.result().body
     assert (BIG, "AA") == (document(stage, BIG)["account_id"], document(stage, BIG)["access_token"])

@@ -22,7 +22,7 @@ ACCOUNT_LIMIT = 49_152
 
 
 def test_the_document_is_the_public_contract(record: Connection, grant: Grant, now: int) -> None:
-    """Every field of version 1 stands in the secret under its name, and no other."""
+    """The secret holds every field of version 1 under its name, and no other."""
     assert json.loads(document(record, grant)) == {
         "version": 1,
         "connection": "shop/account-1",

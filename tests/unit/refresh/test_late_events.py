@@ -202,7 +202,7 @@ def test_a_planned_comparison_outlives_the_leases_before_it(world: World) -> Non
 
 
 def test_an_operators_refresh_does_not_end_the_parking_early(world: World) -> None:
-    """Within the breaker's window a refusal stays set apart, whoever asks."""
+    """Within the breaker's window a refusal stays set apart, even where an operator asks."""
     parked(world)
     world.clock.advance(30)
     world.on_demand.refresh(NAME, world.budget())
@@ -270,6 +270,6 @@ def test_a_closed_batch_presents_nothing_new(world: World) -> None:
     """Once AWS throttles under a batch, a worker at its gate gives the connection back."""
     session = world.session()
     session.closed = True
-    outcome = world.worker.run(Work(connection=NAME), session, world.budget())
+    result = world.worker.run(Work(connection=NAME), session, world.budget())
 
-    assert (Result.NO_TIME, True, []) == (outcome.result, outcome.again, world.shop.ledger)
+    assert (Result.NO_TIME, True, []) == (result.result, result.again, world.shop.ledger)

@@ -15,6 +15,8 @@ from tokensync.domain.names import ConnectionName
 from tokensync.refresh.publish import Publisher, version_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tokensync.domain.grant import Grant
 
 NAME = ConnectionName("shop", "account-1")
@@ -42,46 +44,28 @@ def test_every_publication_has_a_version_of_its_own() -> None:
     assert len(publications) == len(set(twice[0]))
 
 
-def test_the_first_publication_creates_the_secret(
+@fault("F4")
+def test_each_publication_is_a_version_of_one_secret(
     record: Connection, grant: Grant, secrets: InMemoryTokenSecrets, publisher: Publisher, now: int
 ) -> None:
-    """A connection that was never published gets its secret, and the record learns its ARN and version."""
-    published = publisher.publish(record, grant)
-
+    """The first creates the secret, the same holder's second write changes nothing, a new generation is the current."""
+    first = publisher.publish(record, grant)
     stored = secrets.document(NAME)
+
     assert stored is not None
     assert stored["access_token"] == "canary-access"
-    assert published == Published(
+    assert first == Published(
         arn=secrets.secret(NAME).arn,
         version_id=version_id(NAME, generation=3, fence=7),
         generation=3,
         status=Status.ACTIVE,
         at=now,
     )
-
-
-def test_later_publications_write_the_same_secret(
-    record: Connection, grant: Grant, secrets: InMemoryTokenSecrets, publisher: Publisher
-) -> None:
-    """A new generation becomes the current version of the secret that stands."""
-    first = publisher.publish(record, grant)
-
-    second = publisher.publish(replace(record, generation=4, fence=8, published=first), grant)
-
-    assert second.arn == first.arn
-    assert secrets.secret(NAME).current == second.version_id
-    assert secrets.secret(NAME).previous == first.version_id
-
-
-@fault("F4")
-def test_a_replay_changes_nothing(
-    record: Connection, grant: Grant, secrets: InMemoryTokenSecrets, publisher: Publisher
-) -> None:
-    """The same holder's second write of the same grant makes no version."""
-    first = publisher.publish(record, grant)
-
     assert publisher.publish(record, grant) == first
     assert len(secrets.secret(NAME).versions) == 1
+    second = publisher.publish(replace(record, generation=4, fence=8, published=first), grant)
+    assert second.arn == first.arn
+    assert (secrets.secret(NAME).current, secrets.secret(NAME).previous) == (second.version_id, first.version_id)
 
 
 def test_a_foreign_secret_is_not_overwritten(
@@ -97,10 +81,13 @@ def test_a_foreign_secret_is_not_overwritten(
 
 @pytest.mark.parametrize("gone", [InMemoryTokenSecrets.schedule_deletion, InMemoryTokenSecrets.destroy])
 def test_a_deleted_secret_is_not_recreated(
-    record: Connection, grant: Grant, secrets: InMemoryTokenSecrets, publisher: Publisher, gone: object
+    record: Connection,
+    grant: Grant,
+    secrets: InMemoryTokenSecrets,
+    publisher: Publisher,
+    gone: Callable[[InMemoryTokenSecrets, str], object],
 ) -> None:
     """A secret that was published once and is gone now is never restored or created anew in silence."""
-    assert callable(gone)
     published = replace(record, published=publisher.publish(record, grant), fence=8)
     gone(secrets, secrets.secret(NAME).arn)
 
@@ -165,10 +152,7 @@ PUBLISHED = Published(arn="arn", version_id="v", generation=3, status=Status.ACT
 def test_publishing_is_due_where_secret_and_grant_differ(
     record: Connection, changes: dict[str, object], due: object
 ) -> None:
-    """A difference in generation or status is to be published, but never for a quarantined or orphaned connection.
-
-    Nor is there to be a new secret for one that has ended.
-    """
+    """A difference is to be published, but never for what is set apart, and no new secret for what has ended."""
     assert changed(record, **changes).publishing_is_due() is due
 
 

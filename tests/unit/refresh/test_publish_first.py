@@ -36,10 +36,10 @@ def free(world: World) -> None:
 def test_a_full_secret_keeps_the_grant_and_alarms_once(full: World) -> None:
     """The version quota is reached: the new pair is stored, one alarm names the command, the batch goes on."""
     others = fleet(full, 5)
-    outcome = full.run()
+    result = full.run()
     full.settle(ticks=30, every=HOUR)
 
-    assert (Result.REFRESHED, False, "R1") == (outcome.result, outcome.backpressure, refresh_token(full))
+    assert (Result.REFRESHED, False, "R1") == (result.result, result.backpressure, refresh_token(full))
     assert (QUOTA, Status.ACTIVE) == (full.stored().unpublished, full.stored().status)
     assert ["publishing.quota_reached"] == alerts(full)
     assert f"tokensync publish {NAME}" == full.alerts.told[0].next_command

@@ -27,7 +27,6 @@ from fakes.troubles import (
 from fakes.world import APP, NAME, WEEK, World
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import FenceLost, PublishUnavailable, SealingUnavailable
-from tokensync.domain.work import Work
 from tokensync.refresh.result import Result
 from tokensync.refresh.schedule import scheduled
 
@@ -125,9 +124,9 @@ def test_too_little_time_pushes_nothing(world: World, cart: ScriptedCart) -> Non
     """Without room for a call and a write the message comes again."""
     world.run()
     world.seconds = 10
-    outcome = world.run()
+    result = world.run()
 
-    assert (Result.NO_TIME, True, []) == (outcome.result, outcome.again, cart.requests)
+    assert (Result.NO_TIME, True, []) == (result.result, result.again, cart.requests)
 
 
 # --- failures
@@ -353,14 +352,6 @@ def test_a_store_that_somebody_marked_since_is_not_undone(world: World, cart: Sc
     assert ("PUT", "store-2") == (cart.requests[-1].method, cart.requests[-1].headers["x-store-key"])
 
 
-def test_a_push_message_waits_for_the_holder(world: World) -> None:
-    """Where another holds the lease the message comes again."""
-    world.connections.lease(NAME, now=world.clock.now(), until=world.clock.now() + 60)
-    outcome = world.worker.run(Work(connection=NAME, push=True), world.session(), world.budget())
-
-    assert (Result.LEASED_ELSEWHERE, True) == (outcome.result, outcome.again)
-
-
 # --- the rule of one owner
 
 
@@ -524,10 +515,10 @@ def test_a_refresh_of_what_was_given_away_is_refused(world: World, owner: Script
     """Not even by force, and not by a message on its way."""
     push(world)
     settled(world)
-    outcome = world.on_demand.refresh(NAME, world.budget(), force=force)
+    result = world.on_demand.refresh(NAME, world.budget(), force=force)
     world.connections.request_refresh(NAME, generation=1, now=world.clock.now())
 
-    assert (Result.OWNED_BY_CONSUMER, Result.NOTHING_DUE) == (outcome.result, world.run(force=force).result)
+    assert (Result.OWNED_BY_CONSUMER, Result.NOTHING_DUE) == (result.result, world.run(force=force).result)
     assert ([], None, ["A0"]) == (world.shop.ledger, world.stored().due.renew_at, owner.handed)
 
 

@@ -221,7 +221,7 @@ def test_what_becomes_of_a_failed_attempt(
 
 
 def test_a_standing_refusal_asks_the_seller(record: Connection, now: int) -> None:
-    """Only a refusal that stands makes a connection wait for its seller, with nothing left to be done."""
+    """Only a final refusal makes a connection wait for its seller, with nothing left to be done."""
     after = reauthorization_needed(replace(record.with_due(renew_at=5, warn_at=6), status=Status.HELD), now=now)
 
     assert (after.status, after.reason, after.due.next_at) == (Status.REAUTHORIZE, Reason.REFUSED, None)

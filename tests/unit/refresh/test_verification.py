@@ -209,24 +209,19 @@ def resumed(ads: Staged) -> tuple[Staged, int]:
     return ads, asked(ads)
 
 
-def test_a_resumed_app_asks_a_parked_connection_once_and_finds_it_well(resumed: tuple[Staged, int]) -> None:
-    """The cause was not the seller: it is active again, published, and verified daily as before."""
+@pytest.mark.parametrize("well", [True, False])
+def test_a_resumed_app_asks_a_parked_connection_once(resumed: tuple[Staged, int], *, well: bool) -> None:
+    """It is active and verified daily as before; or a second no parks it anew, and its seller has to come back."""
     ads, before = resumed
-    ads.server.says(ADS_LIST, advertisers(ID))
-    ads.world.settle(ticks=15)
+    if well:
+        ads.server.says(ADS_LIST, advertisers(ID))
+    ads.world.settle(ticks=30)
     record = stored(ads)
 
-    assert (before + 1, "active") == (asked(ads), published(ads))
-    assert (Status.ACTIVE, "", None, None) == (record.status, record.reason, record.due.renew_at, record.parked_at)
-    assert record.due.verify_at is not None
-
-
-def test_a_resumed_app_asks_a_parked_connection_once_and_is_refused(resumed: tuple[Staged, int]) -> None:
-    """The second no parks it anew, and that window closes: its seller has to come back."""
-    ads, before = resumed
-    ads.world.settle(ticks=30)
-
-    assert (Status.REAUTHORIZE, before + 1) == (stored(ads).status, asked(ads))
+    status = Status.ACTIVE if well else Status.REAUTHORIZE
+    assert (before + 1, status, status.value) == (asked(ads), record.status, published(ads))
+    assert (None, well) == (record.due.renew_at, record.due.verify_at is not None)
+    assert ("" if well else "refused", well) == (record.reason, record.parked_at is None)
 
 
 def test_a_parked_connection_that_cannot_be_asked_waits_longer_each_time(resumed: tuple[Staged, int]) -> None:
@@ -414,9 +409,9 @@ def test_an_unfinished_attempt_is_settled_first(
 def test_a_lease_elsewhere_keeps_it_from_being_done(world: World) -> None:
     """Another holder of the connection is not disturbed."""
     world.connections.lease(NAME, now=world.clock.now(), until=world.clock.now() + 60)
-    outcome = act(world)
+    result = act(world)
 
-    assert (Result.LEASED_ELSEWHERE, False, None) == (outcome.result, outcome.again, world.stored().verified_at)
+    assert (Result.LEASED_ELSEWHERE, False, None) == (result.result, result.again, world.stored().verified_at)
 
 
 def test_a_connection_that_was_taken_over_is_left_alone(world: World) -> None:
@@ -439,8 +434,8 @@ def test_an_act_that_fails_is_postponed_with_its_lease_released(world: World) ->
         del record, grant, session
         raise SealingUnavailable("no key")
 
-    outcome = world.worker.run(Work(connection=NAME), world.session(), world.budget(), act=fails)
-    assert (Result.POSTPONED, None) == (outcome.result, world.stored().lease_until)
+    result = world.worker.run(Work(connection=NAME), world.session(), world.budget(), act=fails)
+    assert (Result.POSTPONED, None) == (result.result, world.stored().lease_until)
 
 
 def test_work_without_a_connection_is_refused(world: World) -> None:

@@ -101,7 +101,7 @@ def test_the_numbers_of_a_pace_fit_each_other(template: dict[str, Any], pace: st
     assert template["Parameters"]["Pace"]["AllowedValues"] == [*template["Mappings"]["Paces"]]
     limits = Limits()
     numbers = {name: int(text) for name, text in template["Mappings"]["Paces"][pace].items()}
-    assert numbers["RotationTimeout"] > limits.provider + limits.storing
+    assert numbers["RotationTimeout"] > limits.presentation
     assert numbers["RotationTimeout"] + limits.lease_margin < numbers["QueueVisibility"] <= numbers["Claim"]
     assert numbers["QueueVisibility"] >= tries * numbers["RotationTimeout"]  # AWS advises six times
 
@@ -120,7 +120,7 @@ def test_the_numbers_of_a_pace_are_used(resources: Resources) -> None:
 def test_the_callback_function_ends_before_the_api_gives_up(resources: Resources) -> None:
     """API Gateway waits for 30 seconds; a function that lives no longer than its gate asks for presents nothing."""
     limits = Limits()
-    assert limits.provider + limits.storing < resources["CallbackFunction"]["Properties"]["Timeout"] < 30
+    assert limits.presentation < resources["CallbackFunction"]["Properties"]["Timeout"] < 30
 
 
 def test_the_prefix_of_every_secret_is_the_stacks_name(template: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from tokensync_cli.sandbox.faults.script import Fault
 from tokensync_cli.sandbox.responses import ProviderResponse
 
 _HTML = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
-# Stands in the JSON text where source is written that no encoder would write.
+# Marks the place in the JSON text where source is written that no encoder would write.
 _HOLE = "\ue000{}\ue000"
 
 

@@ -9,16 +9,7 @@ from typing import Any, Literal
 from tokensync_cli.sandbox.records import BadRecordError, read
 
 FaultName = Literal[
-    "fail_before",
-    "drop_after_commit",
-    "reset",
-    "hang",
-    "drip",
-    "throttle",
-    "status",
-    "redirect",
-    "error",
-    "mangle",
+    "fail_before", "drop_after_commit", "reset", "hang", "drip", "throttle", "status", "redirect", "error", "mangle"
 ]
 
 MangleHow = Literal[

@@ -19,14 +19,7 @@ class Revocation(Endpoints):
         """End an authorization by any of its tokens (RFC 7009 section 2.1)."""
         form = await sent(request)
         call = self.call("revoke", form.client_id, form.get("token"), "revocation")
-
-        def produce() -> ProviderResponse:
-            try:
-                return self._revoked(form, call.credential)
-            except Refusal as error:
-                return failure(error.code, error.text)
-
-        return await serve(self.sandbox, call, produce, failure)
+        return await serve(self.sandbox, call, lambda: self._revoked(form, call.credential), failure)
 
     def _revoked(self, form: Sent, token: str) -> ProviderResponse:
         app = authenticated(self.sandbox, form)

@@ -34,17 +34,10 @@ class TokenCalls(Endpoints):
         endpoint, kind, credential = _presented(form)
         call = self.call(endpoint, form.client_id, credential, kind)
         reached = origin(str(request.url))
+        return await serve(self.sandbox, call, lambda: self._grant(form, reached), failure)
 
-        def produce() -> ProviderResponse:
-            try:
-                app = authenticated(self.sandbox, form)
-                return self._grant(app, form, reached)
-            except Refusal as error:
-                return failure(error.code, error.text)
-
-        return await serve(self.sandbox, call, produce, failure)
-
-    def _grant(self, app: App, form: Sent, reached: str) -> ProviderResponse:
+    def _grant(self, form: Sent, reached: str) -> ProviderResponse:
+        app = authenticated(self.sandbox, form)
         grant_type = form.get("grant_type")
         if not grant_type:
             raise Refusal("invalid_request", "grant_type is missing")

@@ -47,14 +47,7 @@ class Calls(Endpoints):
         is_json = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
         sent = json_object(await request.body()) if is_json else {}
         call = self.call(endpoint, text_of(sent, "client_id"), text_of(sent, parameter), kind)
-
-        def produce() -> ProviderResponse:
-            try:
-                return work(self._client(sent), call.credential, sent)
-            except Refusal as error:
-                return self._failure(error.code, error.text)
-
-        return await serve(self.sandbox, call, produce, self._failure)
+        return await serve(self.sandbox, call, lambda: work(self._client(sent), call.credential, sent), self._failure)
 
     def _failure(self, code: int | str, message: str) -> ProviderResponse:
         return ProviderResponse(payload=self._envelope(code, message, {}), error=str(code))

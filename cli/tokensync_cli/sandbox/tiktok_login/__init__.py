@@ -54,7 +54,6 @@ TIKTOK_LOGIN = Provider(
         "scopes": ["user.info.basic", "user.info.profile", "user.info.stats", "video.list", "video.upload"],
     },
     webhook=Webhook(
-        event=webhook.event,
-        signature=lambda app, event: webhook.signature(app.app_secret, event.at, event.body),
+        event=webhook.event, signature=lambda app, event: webhook.signature(app.app_secret, event.at, event.body)
     ),
 )

@@ -55,13 +55,7 @@ class TokenCalls(Endpoints):
         def refuse(code: int | str, message: str) -> ProviderResponse:
             return failure(self.sandbox, app, code, message)
 
-        def produce() -> ProviderResponse:
-            try:
-                return work(client_of(self.sandbox, sent))
-            except Refusal as error:
-                return refuse(error.code, error.text)
-
-        return await serve(self.sandbox, call, produce, refuse)
+        return await serve(self.sandbox, call, lambda: work(client_of(self.sandbox, sent)), refuse)
 
     def _revoked(self, app: App, token: str) -> ProviderResponse:
         try:

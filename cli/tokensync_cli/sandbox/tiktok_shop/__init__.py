@@ -35,7 +35,6 @@ TIKTOK_SHOP = Provider(
     approve=approve,
     user_type="seller",
     webhook=Webhook(
-        event=webhook.event,
-        signature=lambda app, event: webhook.signature(app.app_key, app.app_secret, event.body),
+        event=webhook.event, signature=lambda app, event: webhook.signature(app.app_key, app.app_secret, event.body)
     ),
 )

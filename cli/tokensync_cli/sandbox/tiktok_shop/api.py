@@ -44,13 +44,10 @@ class ApiCalls(Endpoints):
             return failure(sandbox, app, code, message, status=app.settings.api_error_status if app else 200)
 
         def produce() -> ProviderResponse:
-            try:
-                authorization = self._checked(request, app, body)
-                if app is not None and (denied := ip_denied(sandbox, app, status=app.settings.api_error_status)):
-                    return denied
-                data = self._shops(request, authorization) if endpoint == "shops" else self._any(request, authorization)
-            except Refusal as error:
-                return refuse(error.code, error.text)
+            authorization = self._checked(request, app, body)
+            if app is not None and (denied := ip_denied(sandbox, app, status=app.settings.api_error_status)):
+                return denied
+            data = self._shops(request, authorization) if endpoint == "shops" else self._any(request, authorization)
             return success(sandbox, data, message="Success")
 
         return await serve(sandbox, call, produce, refuse)

@@ -57,14 +57,14 @@ class _Shared:
         self.kept_answers = KeptAnswers(ports)
         self.publisher = Publisher(ports.secrets, ports.clock)
         self.committer = Committer(ports, self.publisher, self.kept_answers)
-        self.restored = RestoredTable(ports)
+        self.restored_table = RestoredTable(ports)
         self.concluder = Concluder(ports, self.committer, self.kept_answers)
         self.accounts = AccountReader(ports)
         self.verifier = Verifier(ports, self.accounts, self.concluder, self.committer)
-        self.establisher = Establisher(ports, self.committer, self.kept_answers, self.restored)
-        self.redelivery = Redelivery(ports, self.restored)
+        self.establisher = Establisher(ports, self.committer, self.kept_answers, self.restored_table)
+        self.redelivery = Redelivery(ports, self.restored_table)
         self.finisher = Finisher(
-            ports, self.concluder, self.accounts, self.establisher, self.verifier, self.restored, self.redelivery
+            ports, self.concluder, self.accounts, self.establisher, self.verifier, self.restored_table, self.redelivery
         )
 
 
@@ -84,12 +84,22 @@ class RotationParts(_Shared):
         ports, kept, concluder, committer = self.ports, self.kept_answers, self.concluder, self.committer
         unsealer = Unsealer(ports.sealer)
         resumer = Resumer(ports, unsealer, concluder)
-        restored = RestoredCheck(ports, resumer, self.publisher, committer, kept)
+        restored_check = RestoredCheck(ports, resumer, self.publisher, committer, kept)
         gate = Gate(ports, unsealer, self.verifier, concluder, committer)
-        held = HeldRules(ports, unsealer, committer)
-        due = DueWork(ports, unsealer, gate, held, self.verifier, self.pusher, restored, committer)
-        attempts = Attempts(ports, concluder, kept)
-        return Worker(ports, kept, self.restored, restored, resumer, due, gate, attempts, concluder, committer)
+        held = HeldRules(unsealer, committer)
+        due = DueWork(ports, unsealer, gate, held, self.verifier, self.pusher, restored_check, committer)
+        return Worker(
+            ports=ports,
+            kept_answers=kept,
+            restored_table=self.restored_table,
+            restored_check=restored_check,
+            resumer=resumer,
+            due=due,
+            gate=gate,
+            attempts=Attempts(ports, concluder, kept),
+            concluder=concluder,
+            committer=committer,
+        )
 
     def _commands(self, prefix: str, dead_letters: DeadLetters) -> RotationCommands:
         ports, on_demand, accounts, committer = self.ports, self.on_demand, self.accounts, self.committer
@@ -98,7 +108,9 @@ class RotationParts(_Shared):
         return RotationCommands(
             on_demand=on_demand,
             ticker=self.ticker,
-            importer=Importer(ports, on_demand, self.establisher, verification, self.verifier, accounts, self.restored),
+            importer=Importer(
+                ports, on_demand, self.establisher, verification, self.verifier, accounts, self.restored_table
+            ),
             verification=verification,
             revoker=Revoker(ports, on_demand, self.concluder, committer),
             remover=Remover(ports, on_demand, committer),
@@ -118,8 +130,8 @@ class CallbackParts(_Shared):
         self, ports: Ports, webhook_events: WebhookEvents, signer: Callable[[], Signer], base_url: str
     ) -> None:
         super().__init__(ports)
-        self.consent = Consent(ports, self.restored)
-        self.code_exchange = CodeExchange(ports, self.consent, self.finisher, self.restored)
+        self.consent = Consent(ports, self.restored_table)
+        self.code_exchange = CodeExchange(ports, self.consent, self.finisher, self.restored_table)
         known = KnownNames(ports.apps, ports.clock)
         registered = KnownApps(ports.apps, known, ports.clock)
         self.seller_pages = SellerPages(ports, self.consent, self.code_exchange, signer, known, registered)

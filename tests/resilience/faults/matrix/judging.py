@@ -100,14 +100,14 @@ class Judge:
             verdict.broken.append("the connection is gone")
             return
         authorization = callback.authorization()
-        verdict.status, verdict.reason = authorization.outcome, authorization.detail
+        verdict.status, verdict.reason = authorization.state, authorization.detail
         verdict.spent = any(entry["committed"] for entry in entries)
         if any(entry["committed"] and entry["stored"] for entry in entries):
             verdict.lost = True
             verdict.broken.append("I1: the answer to a code was stored, and no connection stands")
         elif not _may_be_lost(played.case, [entry for entry in entries if entry["committed"]]):
             verdict.broken.append("I1: the answer to a code got lost where it need not")
-        if authorization.sealed_answer is not None and authorization.outcome is AuthorizationState.WORKING:
+        if authorization.sealed_answer is not None and authorization.state is AuthorizationState.WORKING:
             verdict.broken.append("I1: an answer waits, and nobody comes for it")
 
     def _chain(self, verdict: Verdict, played: Played, entries: list[Entry], final: Connection) -> None:

@@ -104,8 +104,8 @@ class Registration:
         callback = self.consented(again=again)
         # A machine that is too busy for the API's answer may still see the function end.
         if callback.browser.get(callback.location).is_server_error:
-            eventually(lambda: callback.authorization().outcome is not AuthorizationState.WORKING, seconds=_PATIENCE)
-        assert callback.authorization().outcome is AuthorizationState.CONNECTED, callback.authorization()
+            eventually(lambda: callback.authorization().state is not AuthorizationState.WORKING, seconds=_PATIENCE)
+        assert callback.authorization().state is AuthorizationState.CONNECTED, callback.authorization()
         return callback
 
     def fault(self, endpoint: str, fault: str, **more: Any) -> None:

@@ -102,10 +102,7 @@ class People:
         fleet, began = self.fleet, self.fleet.timeline.now()
         self.visits += 1
         invite = Invite(
-            id=f"invite-{self.visits}",
-            app=account.name.app,
-            expires_at=began + DAY,
-            for_account=account.name.account,
+            id=f"invite-{self.visits}", app=account.name.app, expires_at=began + DAY, for_account=account.name.account
         )
         query = f"invite={fleet.signer.invite(invite)}"
         pages: list[Page] = []

@@ -117,7 +117,7 @@ def test_a_consumed_authorization(world: AwsWorld) -> None:
     world.authorizations.put(waiting(key))
     with answer_lost(world, "TransactWriteItems"):
         used = world.authorizations.consume(key, now=NOW, lease_until=SOON, code="code")
-    assert (1, AuthorizationState.WORKING) == (used.fence, used.outcome)
+    assert (1, AuthorizationState.WORKING) == (used.fence, used.state)
     assert used == world.authorizations.get(key)
 
 

@@ -16,7 +16,7 @@ ROTATE = ("app", "rotate-secret", APP, "--client-secret-stdin")
 
 
 def secrets(desk: Any) -> tuple[str, str | None]:
-    """Return the standing secret and the new one beside it."""
+    """Return the current secret and the new one beside it."""
     app = desk.world.apps.get(APP)
     return app.client_secret.reveal(), app.new_client_secret.reveal() if app.new_client_secret else None
 
@@ -28,7 +28,7 @@ def refuse(desk: Any) -> None:
 
 
 def test_a_proven_secret_replaces_the_old(desk: Any) -> None:
-    """One connection is refreshed under it, and then it stands alone."""
+    """One connection is refreshed under it, and then it alone is stored."""
     desk.world.connected()
 
     told = desk.json(*ROTATE, stdin=f"{NEW}\n")
@@ -52,7 +52,7 @@ def test_it_is_asked_for_and_never_shown(desk: Any) -> None:
 
 
 def test_a_refused_secret_is_forgotten(desk: Any) -> None:
-    """The old one stands, nothing is paused, and the connection is as it was."""
+    """The old one is kept, nothing is paused, and the connection is as it was."""
     desk.world.connected()
     refuse(desk)
 
@@ -91,7 +91,7 @@ def test_interrupted_both_stand(desk: Any) -> None:
 
 
 def test_no_connection_to_prove_it_with(desk: Any) -> None:
-    """Both stand, and the operator decides."""
+    """Both are kept, and the operator decides."""
     code, error = desk.error(*ROTATE, stdin=NEW)
 
     assert (1, "NoConnection", f"tokensync app rotate-secret {APP} --finish") == (code, error["class"], error["next"])
@@ -103,7 +103,7 @@ def test_no_connection_to_prove_it_with(desk: Any) -> None:
 
 
 def test_abort_forgets_the_new_one(desk: Any) -> None:
-    """The old one stands alone again."""
+    """The old one alone is stored again."""
     desk.run(*ROTATE, stdin=NEW)
 
     assert not desk.json("app", "rotate-secret", APP, "--abort")["rotated"]

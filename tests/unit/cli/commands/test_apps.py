@@ -97,7 +97,7 @@ def test_list_has_no_redirect_url_for_an_app_without_consent(desk: Any) -> None:
 
 
 def test_pause_and_resume(desk: Any) -> None:
-    """Each tells whether it changed anything."""
+    """Each says whether it changed anything."""
     assert {"app": APP, "paused": True, "changed": True} == desk.json("app", "pause", APP)
     assert {"app": APP, "paused": True, "changed": False} == desk.json("app", "pause", APP)
     assert f"{APP} is now running.\n" == desk.run("app", "resume", APP).stdout

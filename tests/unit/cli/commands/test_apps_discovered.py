@@ -29,7 +29,7 @@ GIVEN = ("--endpoint", f"authorize={ISSUER}/authorize", "--endpoint", f"token={I
 
 @pytest.fixture
 def server(desk: Any) -> ScriptedServer:
-    """A server that tells of itself."""
+    """A server that publishes its metadata."""
     made = ScriptedServer(desk.world.clock)
     made.says(METADATA, TOLD)
     desk.world.shop.others["id.example"] = made

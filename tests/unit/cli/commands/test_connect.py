@@ -35,7 +35,7 @@ def test_an_invite_prints_the_link_alone(desk: Any) -> None:
 
 
 def test_an_invite_for_a_connection(desk: Any) -> None:
-    """It names the account; the connection must stand and belong to the app."""
+    """It names the account; the connection must exist and belong to the app."""
     desk.world.connected()
 
     url = desk.json("invite", APP, "--for", str(NAME))["url"]
@@ -48,7 +48,7 @@ def test_an_invite_for_a_connection(desk: Any) -> None:
 
 
 def test_connect_waits_for_the_seller(desk: Any) -> None:
-    """It opens the link, and ends when a connection stands through it."""
+    """It opens the link, and ends when it has made a connection."""
     desk.at_the_browser = desk.authorize
 
     result = desk.run("connect", APP)

@@ -36,7 +36,7 @@ def test_list_is_an_array_of_summaries(desk: Any) -> None:
 
 
 def test_list_shows_people_a_row_for_each(desk: Any) -> None:
-    """Times are told as seen from now, and an error by its class."""
+    """Times are shown as seen from now, and an error by its class."""
     record = desk.world.connected()
     error = LastError(failure="busy", code="429", message="slow down", trace_id="t", at=desk.world.clock.now())
     desk.world.connections.seed(replace(record, last_error=error))
@@ -143,7 +143,35 @@ def test_an_import_that_is_not_proved(desk: Any) -> None:
         assert "has no access token yet" in error["message"]
 
 
-def test_show_tells_one_connection(desk: Any) -> None:
+@pytest.mark.parametrize(
+    ("change", "refusal", "why", "following"),
+    [
+        (
+            {"status": Status.REAUTHORIZE},
+            (4, "reauthorize"),
+            "the seller has to authorize again",
+            f"invite {APP} --for",
+        ),
+        ({"status": Status.QUARANTINED}, (1, "NotPublished"), "another account authorized", "accept"),
+        ({"published": None}, (5, "NotPublished"), "it is not published yet", "show"),
+        ({}, (1, "SecretGone"), "its secret is gone or not ours; the grant is kept", "publish"),
+    ],
+)
+def test_without_a_secret_the_condition_says_why(
+    desk: Any, change: dict[str, Any], refusal: tuple[int, str], why: str, following: str
+) -> None:
+    """In the words of `list` and `show`, with the command that helps."""
+    desk.world.connections.seed(replace(desk.world.connected(), **change))
+    desk.world.secrets.destroy(desk.world.secrets.secret(NAME).arn)
+
+    code, error = desk.error("token", str(NAME))
+
+    assert (refusal, f"tokensync {following} {NAME}") == ((code, error["class"]), error["next"])
+    assert f"{NAME} has no secret to read: " in error["message"]
+    assert why in error["message"]
+
+
+def test_show_prints_one_connection(desk: Any) -> None:
     """The same as in the list, and no token."""
     record = desk.world.connected()
 

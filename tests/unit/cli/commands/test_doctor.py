@@ -25,7 +25,7 @@ def wrong(desk: Any) -> list[dict[str, Any]]:
 
 
 def test_all_is_well(desk: Any) -> None:
-    """Every check is told, and the exit code is 0."""
+    """Every check is listed, and the exit code is 0."""
     desk.world.connected()
 
     result = desk.run("doctor")
@@ -87,7 +87,7 @@ def test_apps_that_do_not_run(desk: Any) -> None:
 
 
 def test_a_pair_that_no_consumer_took(desk: Any) -> None:
-    """The command that tells why is named, as long as the app hands its pairs on."""
+    """The command that says why is named, as long as the app hands its pairs on."""
     desk.world.connections.seed(desk.world.connected().with_consumer(push_failures=1))
     assert [] == wrong(desk)
 
@@ -96,7 +96,7 @@ def test_a_pair_that_no_consumer_took(desk: Any) -> None:
 
 
 def test_an_import_that_is_not_proved(desk: Any) -> None:
-    """It has no access token: nothing is well, and a refresh tells."""
+    """It has no access token: nothing is well, and a refresh shows why."""
     desk.world.connections.seed(
         replace(desk.world.connected(), obtained_at=None, access_expires_at=None, published=None)
     )
@@ -157,10 +157,10 @@ def test_a_secret_that_takes_no_version(desk: Any) -> None:
 
 
 def test_authorizations_that_were_given_up(desk: Any) -> None:
-    """Sellers authorized, and nobody could tell whose account it is: one command asks once more."""
+    """Sellers authorized, and nobody knew whose account it is: one command asks once more."""
     given_up = Authorization(
         key=AuthorizationKey(APP, "browser", "nonce"), provider="tiktok_shop", token_endpoint="", redirect_uri="",
-        invite_id="", created_at=1, expires_at=2, outcome=AuthorizationState.FAILED, detail=NO_ACCOUNT,
+        invite_id="", created_at=1, expires_at=2, state=AuthorizationState.FAILED, detail=NO_ACCOUNT,
         sealed_answer=b"sealed",
     )  # fmt: skip
     desk.world.authorizations.seed(given_up)

@@ -109,7 +109,7 @@ def test_export_of_what_is_lost_or_was_never_published(desk: Any) -> None:
 
 
 def test_push_hands_the_pair_over(desk: Any, cart: ScriptedCart) -> None:
-    """It tells which generation the consumer has now."""
+    """It says which generation the consumer has now."""
     desk.run("app", "set", APP, "push=api2cart")
 
     assert {"result": "pushed", "pushed": 1, "owner": "tokensync"} == desk.json("push", str(NAME), "--to", "api2cart")
@@ -118,7 +118,7 @@ def test_push_hands_the_pair_over(desk: Any, cart: ScriptedCart) -> None:
 
 
 def test_push_gives_away(desk: Any, cart: ScriptedCart) -> None:
-    """With owner=consumer the operator is told what that means, and `refresh` refuses from then on."""
+    """With owner=consumer the operator reads what that means, and `refresh` refuses from then on."""
     desk.run("app", "set", APP, "owner=consumer")
 
     result = desk.run("push", str(NAME), "--to", "api2cart")

@@ -96,7 +96,7 @@ def test_the_same_file_again_resumes(desk: Any) -> None:
 
 
 def test_an_error_nobody_foresaw_stops_no_other_row(desk: Any) -> None:
-    """It is told by its type alone."""
+    """It is named by its type alone."""
     alive(desk, "T-a")
     desk.functions.script.append(ValueError(CANARY))
     result = desk.run("import", APP, "--file", "-", "--json", stdin=rows("a,T-a,"))
@@ -116,7 +116,7 @@ def test_an_app_that_is_paused_on_the_way_ends_it(desk: Any) -> None:
 
 
 def test_dry_run_changes_nothing(desk: Any) -> None:
-    """Every row is checked and what would be done is told; no function is asked."""
+    """Every row is checked and what would be done is printed; no function is asked."""
     alive(desk, "T-a")
     many(desk, rows("a,T-a,"))
     desk.world.connected(ConnectionName(APP, "b"), refresh_token="old")
@@ -168,7 +168,7 @@ def test_a_field_that_nobody_knows_is_named(desk: Any) -> None:
 
 
 def test_the_same_import_is_named_only_where_it_can_help(desk: Any) -> None:
-    """Rows that can never pass as they stand, and those whose seller has to authorize, are not helped by it."""
+    """Rows that can never pass as they are, and those whose seller has to authorize, are not helped by it."""
     alive(desk, "T-a")
     again = ("import", APP, "--file", "-")
     text = rows("a,T-a,", header="account,refresh_token,label")
@@ -210,7 +210,7 @@ def test_a_pair_as_json(desk: Any) -> None:
 
 
 def test_an_interruption_finishes_what_is_in_flight(desk: Any) -> None:
-    """Ctrl-C, exit code 130: what was begun is told, the rest is one line to people and left for the same command."""
+    """Ctrl-C, exit code 130: what was begun is listed, the rest is one line to people and left for the same command."""
     accounts = [f"a{index}" for index in range(30)]
     alive(desk, *(f"T-{account}" for account in accounts))
     text = rows(*(f"{one},T-{one}," for one in accounts))

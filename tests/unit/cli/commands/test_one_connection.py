@@ -26,7 +26,7 @@ def standing(desk: Any) -> Any:
 
 
 def test_verify_tells_that_the_token_was_renewed(standing: Any) -> None:
-    """A refused access token leads to a refresh, and both are told."""
+    """A refused access token leads to a refresh, and both are printed."""
     refused = standing.world.shop.answer({"code": 105002, "message": "expired", "data": None})
     standing.world.shop.others["open-api.tiktokglobalshop.com"] = lambda _request: refused
     result = standing.run("verify", str(NAME))
@@ -36,7 +36,7 @@ def test_verify_tells_that_the_token_was_renewed(standing: Any) -> None:
 
 
 def test_publish_brings_a_deleted_secret_back(standing: Any) -> None:
-    """An orphaned connection is active again, and the next command is told."""
+    """An orphaned connection is active again, and the next command is printed."""
     standing.world.secrets.schedule_deletion(standing.world.secrets.secret(NAME).arn)
     assert 1 == standing.error("refresh", str(NAME))[0]
     result = standing.run("publish", str(NAME))
@@ -57,7 +57,7 @@ def strange(standing: Any) -> Any:
 
 
 def test_accept_shows_whom_it_asks_about(strange: Any) -> None:
-    """The account and its label are in the question; whoever says no changed nothing."""
+    """The account and its label are in the question; after a no nothing is changed."""
     code, error = strange.error("accept", str(STRANGE))
     assert (2, f"tokensync accept {STRANGE} --yes") == (code, error["next"])
 
@@ -93,7 +93,7 @@ def test_revoke_here_alone(standing: Any) -> None:
 
 
 def test_remove_warns_of_what_lives_on(standing: Any) -> None:
-    """A connection that was not revoked is removed with a warning, and the recovery window is told."""
+    """A connection that was not revoked is removed with a warning, and the recovery window is named."""
     result = standing.run("remove", str(NAME), "--yes", "--recovery-days", "7")
     told = "AWS deletes its secret in 7 days; a new authorization within them brings it back"
 

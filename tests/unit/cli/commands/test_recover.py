@@ -51,7 +51,7 @@ def test_nothing_out_of_its_place(desk: Any) -> None:
 
 
 def test_one_connection(desk: Any) -> None:
-    """A name limits it; one that does not stand is not found."""
+    """A name limits it; one that does not exist is not found."""
     desk.world.connected()
     desk.world.connected(ConnectionName(APP, "2"), refresh_token="R-2")
 

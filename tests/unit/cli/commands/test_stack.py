@@ -132,7 +132,7 @@ def test_the_embedded_stack_is_meant_while_it_runs(desk: Any) -> None:
 
 
 def test_a_stack_is_named_before_or_after_the_command_or_by_the_environment(desk: Any) -> None:
-    """What stands behind the command wins over what stands before it, and both over the environment."""
+    """What follows the command wins over what precedes it, and both over the environment."""
     desk.embedded_stack.is_up = True
 
     assert 0 == desk.start("--stack", "prod", "list").exit_code

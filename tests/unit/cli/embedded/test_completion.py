@@ -25,7 +25,7 @@ def test_an_integration_with_something_else_is_refused() -> None:
 
 @pytest.mark.parametrize("actions", ["sqs:SendMessage", ["sqs:SendMessage"]])
 def test_who_may_send_may_send_batches(actions: object) -> None:
-    """The batch's action stands beside the single one's, once."""
+    """The batch's action is added beside the single one's, once."""
     document: dict[str, Any] = {"Statement": [{"Action": actions}]}
     assert with_batches(document)
     assert document == {"Statement": [{"Action": ["sqs:SendMessage", "sqs:SendMessageBatch"]}]}

@@ -31,7 +31,7 @@ while True: signal.pause()
 
 
 class Pipe:
-    """A named pipe through which a started process tells that it runs."""
+    """A named pipe through which a started process reports that it runs."""
 
     def __init__(self, path: Path) -> None:
         os.mkfifo(path)
@@ -67,7 +67,7 @@ def pipe(tmp_path: Path) -> Iterator[Pipe]:
 
 
 def launch(tmp_path: Path, program: str) -> Launch:
-    """A Python program as a process of the embedded stack, told where its pipe is."""
+    """A Python program as a process of the embedded stack, which knows where its pipe is."""
     script = f"import os, sys; sys.argv.append(os.open({str(tmp_path / 'pipe')!r}, os.O_WRONLY))\n{program}"
     return Launch(
         name="server",

@@ -24,7 +24,7 @@ def test_a_directory_that_was_opened_is_closed_again(state: StateDirectory) -> N
 
 
 def test_what_was_written_is_read_again(state: StateDirectory) -> None:
-    """The newest value stands, and no unfinished file beside it."""
+    """The newest value is kept, and no unfinished file beside it."""
     state.write("ports.json", {"aws": 1})
     state.write("ports.json", {"aws": 2})
     assert state.read("ports.json") == {"aws": 2}

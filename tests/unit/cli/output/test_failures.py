@@ -1,4 +1,4 @@
-"""What is told of an error, and the exit code."""
+"""What is printed of an error, and the exit code."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def client_error(code: str) -> exceptions.ClientError:
     ids=lambda value: type(value).__name__,
 )
 def test_every_error_has_a_code_and_a_next_command(error: Exception, code: int) -> None:
-    """And one that nobody foresaw is told by its type alone."""
+    """And one that nobody foresaw is named by its type alone."""
     failure = failure_of(error)
 
     assert code == failure.exit_code
@@ -100,7 +100,7 @@ def translate(code: str, known: dict[str, Any]) -> Exception:
 
 
 def test_what_the_core_calls_unavailable_may_be_a_lack_of_permission() -> None:
-    """The cause under the core's error tells; what the core understood stays understood."""
+    """The cause under the core's error decides; what the core understood stays understood."""
     assert ("AccessDenied", 1) == (
         (denied := failure_of(translate("AccessDeniedException", {}))).kind,
         denied.exit_code,

@@ -93,7 +93,7 @@ def test_parameters_in_a_body_update_nothing(cart: Cart) -> None:
 
 
 def test_each_refusal_has_its_return_code(cart: Cart) -> None:
-    """Unknown stores, a wrong key and a restricted account are told by number, on the status that is set."""
+    """Unknown stores, a wrong key and a restricted account are reported by number, on the status that is set."""
     key = CART.read_key(cart.add())
     assert {"112"} == {cart.update(wrong).code for wrong in ("unknown", "")} | {cart.get("cart.validate").code}
     assert cart.get("account.cart.list")["result"] == {}

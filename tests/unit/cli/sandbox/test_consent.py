@@ -235,7 +235,7 @@ def test_creators_have_their_own_link(shop: Any) -> None:
 
 @pytest.mark.parametrize(("setting", "told"), [("https://evil.example", "https://evil.example"), ("", None)])
 def test_the_issuer_of_the_callback_can_lie(party: Callable[..., Any], setting: str, told: str | None) -> None:
-    """The callback, approved or denied, tells another issuer or none where the app is set so."""
+    """The callback, approved or denied, names another issuer or none if the app is set so."""
     one = party("oauth2", issuer=setting)
     for decision in ("approve", "deny"):
         assert told == dict(one.callback(decision).parameters).get("iss")

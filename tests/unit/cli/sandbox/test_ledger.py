@@ -41,7 +41,7 @@ def test_entry_has_everything_but_the_credential() -> None:
 
 
 def test_doubles_summary_and_listing_agree() -> None:
-    """A credential presented more than once is one double with all its numbers, wherever it is told."""
+    """A credential presented more than once is one double with all its numbers, wherever it is listed."""
     ledger = Ledger()
     for credential, committed in (("a", True), ("b", True), ("a", False), ("a", False)):
         present(ledger, credential, committed=committed)

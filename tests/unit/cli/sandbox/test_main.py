@@ -74,7 +74,7 @@ def test_a_hang_outlives_the_clients_patience(live: tuple[httpx.Client, Path]) -
 
 @pytest.mark.parametrize("head", [False, True])
 def test_a_drip_comes_byte_by_byte(live: tuple[httpx.Client, Path], *, head: bool) -> None:
-    """A dripped answer arrives whole, in many pieces, its head too where told so."""
+    """A dripped answer arrives whole, in many pieces, its head too if that is asked for."""
     client, _ = live
     fault(client, "drip", seconds=0.0005, drip_head=head)
     url = client.base_url
@@ -109,7 +109,7 @@ def test_a_stop_saves_and_a_start_restores(tmp_path: Path) -> None:
 
 
 def test_a_port_in_use_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """A taken port and an impossible one are told in one line, with exit code 1."""
+    """A taken port and an impossible one are reported in one line, with exit code 1."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

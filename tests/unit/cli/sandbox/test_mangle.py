@@ -24,7 +24,7 @@ def body(**options: Any) -> bytes:
 
 @pytest.mark.parametrize("source", ["1e400", "NaN", "3600.0", "-1", '"3600"', "true", "1000000000000"])
 def test_writes_raw_json_source(source: str) -> None:
-    """A raw field stands in the answer exactly as told."""
+    """A raw field is in the answer exactly as it was given."""
     assert f'"access_token_expire_in":{source},'.encode() in body(raw={"access_token_expire_in": source})
 
 

@@ -54,6 +54,6 @@ def test_reads_every_kind_of_field(code: Any) -> None:
     ],
 )
 def test_names_the_field_that_does_not_fit(value: Any, text: str) -> None:
-    """The error tells which field is wrong and what it should be."""
+    """The error says which field is wrong and what it should be."""
     with pytest.raises(BadRecordError, match=text):
         read(Outer, value)

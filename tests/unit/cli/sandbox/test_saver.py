@@ -106,7 +106,7 @@ def test_changes_are_saved_while_it_runs(tmp_path: Path) -> None:
         sandbox.ledger.count("p", "token")
         sandbox.changed()
         async with asyncio.timeout(5):
-            while not path.exists():  # noqa: ASYNC110 - a file tells no event
+            while not path.exists():  # noqa: ASYNC110 - a file raises no event
                 await asyncio.sleep(0.005)
         saving.cancel()
         assert json.loads(path.read_text())["requests"] == {"p/token": 1}

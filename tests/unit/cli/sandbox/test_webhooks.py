@@ -1,4 +1,4 @@
-"""Notices: the core takes what the sandbox signs, and nothing that is tampered with."""
+"""Webhook events: the core takes what the sandbox signs, and nothing that is tampered with."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NOTIFYING = ["tiktok_shop", "tiktok_login"]
 
 
 def asked(one: Any, **change: Any) -> dict[str, Any]:
-    """Return a notice as the control plane takes it."""
+    """Return a webhook event as the control plane takes it."""
     return {**one.named, "url": URL, "event": "deauthorized", **change}
 
 
 def sent(one: Any, **change: Any) -> tuple[dict[str, str], bytes]:
-    """Send a notice; return the headers, names in lower case, and the body."""
+    """Send a webhook event; return the headers, names in lower case, and the body."""
     one.box.posted.clear()
     one.box.control("webhook", asked(one, **change))
     url, headers, content = one.box.posted[-1]
@@ -59,7 +59,7 @@ def test_the_core_reads_an_end(party: Callable[..., Any], name: str) -> None:
 
 @pytest.mark.parametrize("name", NOTIFYING)
 def test_unknown_events_are_signed_as_well(party: Callable[..., Any], name: str) -> None:
-    """A notice that nobody documented has a good signature and is of no known kind."""
+    """An event that nobody documented has a good signature and is of no known kind."""
     one = party(name)
     headers, content = sent(one, event="unknown")
     assert verifies(one, headers, content)
@@ -97,7 +97,7 @@ def test_time_id_and_shop_can_be_chosen(shop: Any, party: Callable[..., Any]) ->
 
 
 def test_a_repetition_is_the_same_to_the_byte(shop: Any) -> None:
-    """Sent three times, a notice keeps id, time and signature, and every answer is reported."""
+    """Sent three times, an event keeps id, time and signature, and every answer is reported."""
     told = shop.box.control("webhook", asked(shop, repeat=3))
     assert (202, 0.25, [202] * 3) == (told["status"], told["seconds"], [each["status"] for each in told["deliveries"]])
     first, *others = shop.box.posted
@@ -130,7 +130,7 @@ def test_what_is_tampered_with_does_not_verify(party: Callable[..., Any], name: 
     ],
 )
 def test_notices_stay_on_this_machine(shop: Any, url: str) -> None:
-    """No notice goes to another host, and a revocation that could not be reported does not happen."""
+    """No event goes to another host, and a revocation that could not be reported does not happen."""
     assert "url must be" in shop.box.refused("webhook", asked(shop, url=url))
     grant = shop.grant()
     shop.box.refused("revoke", {**shop.named, "notify": url})
@@ -161,7 +161,7 @@ def test_says_what_cannot_be_sent(party: Callable[..., Any], change: dict[str, A
 
 
 def test_a_revocation_can_be_told(shop: Any) -> None:
-    """With `notify` the end of an authorization is followed by the vendor's notice of it."""
+    """With `notify` the end of an authorization is followed by the vendor's webhook event."""
     shop.grant()
     told = shop.box.control("revoke", {**shop.named, "notify": URL})
     assert (1, 202) == (told["revoked"], told["notified"]["status"])

@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 
 from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.stack import opener
-from tokensync_cli.stack.reach import LambdaFunctions, SecretValues, SqsQueues
+from tokensync_cli.stack.operator_calls import LambdaFunctions, SecretValues, SqsQueues
 from tokensync_cli.stack.target import Choice, StackOutputs
 
 EMBEDDED = {

@@ -69,7 +69,7 @@ def test_the_sandbox_takes_what_is_registered(tmp_path: Path) -> None:
     ids=["nothing", "a page", "a list"],
 )
 def test_what_is_no_sandbox(answer: Callable[[httpx.Request], httpx.Response]) -> None:
-    """It is told without what was sent."""
+    """It is reported without what was sent."""
     with pytest.raises(CommandFailed) as failed:
         control(answer).register(REGISTRATION)
 

@@ -24,7 +24,7 @@ NAMES = sorted(name.replace("_", "-") for name in PROVIDERS)
 
 
 def told(host: str, **change: Any) -> dict[str, Any]:
-    """Return what the sandbox's generic server tells of itself."""
+    """Return what the sandbox's generic server says of itself."""
     issuer = f"http://{host}/oauth2"
     return {
         "issuer": issuer,
@@ -96,7 +96,7 @@ def test_the_generic_app_is_what_its_server_told(desk: Any, target: Target) -> N
 
 
 def test_scopes_and_settings_of_ones_own(desk: Any, target: Target) -> None:
-    """What is said wins over what the sandbox tells and over the usual scopes."""
+    """What is said wins over what the sandbox offers and over the usual scopes."""
     app = sandboxed(target, "mine", "oauth2", scopes=["openid"], settings=["iss=optional", "pkce=none"])
 
     assert (("openid",), "optional", "none") == (app.scopes, app.settings["iss"], app.settings["pkce"])

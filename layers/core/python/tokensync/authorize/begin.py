@@ -33,7 +33,7 @@ class Consent:
     """Begins authorizations."""
 
     ports: Ports
-    restored: RestoredTable
+    restored_table: RestoredTable
 
     def begin(
         self, invite: Invite, session: Session, signer: Signer, *, cookie: Secret | None, redirect_uri: str
@@ -84,7 +84,7 @@ class Consent:
             expires_at=now + LIFETIME,
             label=invite.label,
             for_account=invite.for_account,
-            table=self.restored.id(),
+            table=self.restored_table.id(),
         )
         self.ports.authorizations.put(authorization)
         return authorization

@@ -6,40 +6,23 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import AuthorizedBy, Connection, DueTimes, Reason, Status, noted
+from tokensync.domain.connection import Status
 from tokensync.domain.errors import FenceLost
 from tokensync.domain.sealing import grant_binding
-from tokensync.refresh import schedule
+from tokensync.refresh import decisions, schedule
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
+    from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
     from tokensync.refresh.commit import Committer
+    from tokensync.refresh.decisions import GrantSource
     from tokensync.refresh.kept_answers import KeptAnswers
     from tokensync.refresh.restored_table import RestoredTable
     from tokensync.refresh.session import Session
-
-
-@dataclass(frozen=True, kw_only=True)
-class GrantSource:
-    """Where a new grant comes from. `at` (Unix seconds) and `by` decide between two: only a later one replaces another.
-
-    `life` is the seconds that the access token has left, None where it has no stated end. `event` and `detail` go into
-    the history. `unproved` asks for a refresh at once, although there is an access token.
-    """
-
-    at: int
-    by: str
-    life: int | None
-    status: Status = Status.ACTIVE
-    verified: bool = False
-    unproved: bool = False
-    missing_scopes: tuple[str, ...] = ()
-    event: str = "connection.authorized"
-    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,7 +32,7 @@ class Establisher:
     ports: Ports
     committer: Committer
     kept_answers: KeptAnswers
-    restored: RestoredTable
+    restored_table: RestoredTable
 
     def establish(
         self,
@@ -73,8 +56,19 @@ class Establisher:
             NewerSchema, StoreUnavailable, SealingUnavailable: nothing was written.
         """
         until = budget.lease_until(self.ports.limits)
-        table = self.restored.id()
-        holder = replace(self._holder(name, grant, source, session, until=until), table=table)
+        table = self.restored_table.id()
+        holder = decisions.established(
+            name,
+            grant,
+            source,
+            provider=session.provider,
+            sealed=session.key.seal(grant.to_bytes(), binding=grant_binding(name)),
+            pushes=bool(session.app.push),
+            now=self.ports.clock.now(),
+            until=until,
+            cadence=self.ports.cadence.for_app(session.app),
+            table=table,
+        )
         floor = 0 if table is None else self.ports.clock.now()
         try:
             record, earlier = self.ports.connections.take_over(holder, until=until, over=over, floor=floor)
@@ -98,49 +92,6 @@ class Establisher:
         else:
             self.committer.publish_and_commit(record, schedule.scheduled(after), grant, Result.PUBLISHED)
         return True
-
-    def _holder(
-        self, name: ConnectionName, grant: Grant, source: GrantSource, session: Session, *, until: int
-    ) -> Connection:
-        """Return the record for the account, due as soon as the lease of this take-over ends."""
-        now, provider, cadence = self.ports.clock.now(), session.provider, self.ports.cadence.for_app(session.app)
-        has_token = bool(grant.access_token.reveal())
-        renew_at = verify_at = None
-        if source.unproved or not has_token:
-            renew_at = now
-        elif provider.renews(grant):
-            renew_at = schedule.renew_at(name, now=grant.obtained_at, life=source.life, cadence=cadence)
-            if provider.account_call is not None and not source.verified:
-                # The account's facts are still missing, and the keys by which webhook events name it.
-                verify_at = schedule.retry_at(now=now, failures=0, retry_after=None, fraction=schedule.jitter(name))
-        elif provider.account_call is not None:
-            verify_at = schedule.verify_at(name, now=now, cadence=cadence)
-        else:
-            verify_at = grant.access_expires_at  # nothing else would show that it has ended
-        holder = Connection(
-            name=name,
-            provider=provider.name,
-            status=source.status,
-            reason=Reason.NOT_INVITED if source.status is Status.QUARANTINED else "",
-            label=grant.label,
-            sealed_grant=session.key.seal(grant.to_bytes(), binding=grant_binding(name)),
-            obtained_at=grant.obtained_at if has_token else None,
-            access_expires_at=grant.access_expires_at,
-            refresh_expires_at=grant.refresh_expires_at,
-            verified_at=now if source.verified else None,
-            due=DueTimes(
-                renew_at=renew_at,
-                verify_at=verify_at,
-                push_at=now if has_token and session.app.push else None,
-                warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-                refresh_at=until + 1,
-                next_at=until + 1,
-            ),
-            authorized=AuthorizedBy(
-                missing_scopes=source.missing_scopes, authorized_at=source.at, authorized_by=source.by
-            ),
-        )
-        return noted(holder, source.event, now=now, detail=source.detail)
 
 
 def _compare_at(earlier: Connection | None, now: int) -> int | None:

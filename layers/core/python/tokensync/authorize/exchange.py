@@ -46,7 +46,7 @@ class CodeExchange:
     ports: Ports
     consent: Consent
     finisher: Finisher
-    restored: RestoredTable
+    restored_table: RestoredTable
 
     def take_callback(
         self, query: Query, session: Session, signer: Signer, budget: Budget, *, cookie: Secret | None
@@ -150,7 +150,7 @@ class CodeExchange:
         code = query.code(session.provider, session.app)
         if code is not None:
             return self._exchange(key, code, session, budget=budget, cookie=cookie)
-        table = self.restored.id()
+        table = self.restored_table.id()
         authorization = self.ports.authorizations.consume(
             key, now=self.ports.clock.now(), lease_until=None, code="", table=table
         )
@@ -171,14 +171,14 @@ class CodeExchange:
     ) -> Authorization:
         """Do LEASE and SENT in one write, then RECEIVED. A code is presented once, whatever comes back."""
         now = self.ports.clock.now()
-        if not budget.allows(self.ports.limits):
+        if not budget.allows(self.ports.limits.presentation):
             raise SealingUnavailable("not enough time is left to exchange the code")
         provider, app = session.provider, session.app
         _ = session.key  # in hand now: sealing the response needs no call later
         lease_until = budget.lease_until(self.ports.limits)
         # Bound to app and code: the same code under another state is the same code.
         mark = hashed(f"{key.app}.{code.reveal()}")
-        table = self.restored.id()
+        table = self.restored_table.id()
         authorization = self.ports.authorizations.consume(key, now=now, lease_until=lease_until, code=mark, table=table)
         self.ports.failpoints.reached("exchange.sent")
         if authorization.token_endpoint != provider.endpoint(app, "token"):
@@ -189,13 +189,7 @@ class CodeExchange:
             request = client_credentials_request(provider, app)
         else:
             request = code_request(provider, app, code, redirect_uri=authorization.redirect_uri, verifier=verifier)
-        response = present(
-            request,
-            wire=self.ports.wire,
-            clock=self.ports.clock,
-            seconds=self.ports.limits.provider,
-            failpoints=self.ports.failpoints,
-        )
+        response = present(request, self.ports)
         if isinstance(response, Failure):
             return self._failed(authorization, response.code)
         sealed = session.key.seal(response.to_bytes(), binding=authorization_binding(key))
@@ -221,7 +215,7 @@ class CodeExchange:
                     [Work(authorization=key, answer=received.sealed_answer, fence=authorization.fence)]
                 ):
                     raise
-                if budget.left() < 1:
+                if not budget.allows(self.ports.limits.another_try):
                     self.ports.alerts.tell(
                         "answer.lost",
                         key.app,
@@ -236,5 +230,5 @@ class CodeExchange:
         return self._ended(authorization, AuthorizationState.FAILED, code)
 
     def _ended(self, authorization: Authorization, state: AuthorizationState, detail: str) -> Authorization:
-        after = replace(authorization, outcome=state, detail=detail)
+        after = replace(authorization, state=state, detail=detail)
         return self.ports.authorizations.write(authorization, after, next_at=None)

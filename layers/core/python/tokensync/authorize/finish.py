@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.authorize.establish import GrantSource
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotLeased
@@ -19,6 +18,7 @@ from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import read_token_response
 from tokensync.refresh.account import missing_scopes, named_account, wrong_kind
+from tokensync.refresh.decisions import GrantSource
 from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Finisher:
     accounts: AccountReader
     establisher: Establisher
     verifier: Verifier
-    restored: RestoredTable
+    restored_table: RestoredTable
     redelivery: Redelivery
 
     def take_up(self, work: Work, session: Session, budget: Budget) -> WorkResult:
@@ -74,7 +74,7 @@ class Finisher:
             return WorkResult(Result.NOTHING_DUE)
         if authorization.sealed_answer is None:
             return WorkResult(Result.NOTHING_DUE)
-        if self.restored.is_unchecked(authorization):
+        if self.restored_table.is_unchecked(authorization):
             # It may have been finished since the backup, and its tokens refreshed.
             self._unusable(authorization, "restored_table", session)
             return WorkResult(Result.NOTHING_DUE)
@@ -83,7 +83,7 @@ class Finisher:
         )
         # Nobody waits here: an agency's list of thousands of accounts may take its time.
         finished = self.finish(authorization, response, session, budget, seconds=self.ports.limits.provider)
-        return WorkResult(Result.POSTPONED if finished.outcome is AuthorizationState.WORKING else Result.PUBLISHED)
+        return WorkResult(Result.POSTPONED if finished.state is AuthorizationState.WORKING else Result.PUBLISHED)
 
     def finish(
         self,
@@ -246,11 +246,7 @@ class Finisher:
 
     def _refused(self, authorization: Authorization, failure: Failure, session: Session) -> Authorization:
         self.ports.log.warning(
-            "authorization.failed",
-            app=session.name,
-            failure=failure.kind,
-            code=failure.code,
-            trace_id=failure.trace_id,
+            "authorization.failed", app=session.name, failure=failure.kind, code=failure.code, trace_id=failure.trace_id
         )
         if failure.kind is FailureClass.CONFIGURATION:
             self.concluder.pause(session, failure)
@@ -260,7 +256,7 @@ class Finisher:
     def _end(
         self,
         authorization: Authorization,
-        outcome: AuthorizationState,
+        state: AuthorizationState,
         detail: str = "",
         *,
         connection: str = "",
@@ -270,7 +266,7 @@ class Finisher:
         after = replace(
             authorization,
             missing_scopes=missing_scopes,
-            outcome=outcome,
+            state=state,
             detail=detail,
             connection=connection,
             lease_until=None,

@@ -22,7 +22,7 @@ class Redelivery:
     """Places the sealed responses to codes."""
 
     ports: Ports
-    restored: RestoredTable
+    restored_table: RestoredTable
 
     def place(self, key: AuthorizationKey, answer: bytes, *, fence: int) -> AuthorizationState:
         """Place the sealed response that the holder of `fence` got; return the state of its authorization.
@@ -38,21 +38,21 @@ class Redelivery:
             authorization = self._made_anew(key, fence=fence)
             self.ports.authorizations.put(authorization)
         working = authorization
-        if authorization.outcome is AuthorizationState.WAITING and authorization.fence < fence:
+        if authorization.state is AuthorizationState.WAITING and authorization.fence < fence:
             # The table comes from a backup that was made after the beginning and before the code was presented.
             working = replace(
-                authorization, fence=fence, consumed_at=authorization.created_at, outcome=AuthorizationState.WORKING
+                authorization, fence=fence, consumed_at=authorization.created_at, state=AuthorizationState.WORKING
             )
         if (
-            working.outcome is not AuthorizationState.WORKING
+            working.state is not AuthorizationState.WORKING
             or working.sealed_answer is not None
             or working.fence != fence
         ):
-            return working.outcome
+            return working.state
         # Due when the callback's own lease ends; before that no worker could lease it.
         due = max(now, (working.lease_until or 0) + 1)
-        placed = replace(working, sealed_answer=answer, received_at=now, table=self.restored.id())
-        return self.ports.authorizations.write(authorization, placed, next_at=due).outcome
+        placed = replace(working, sealed_answer=answer, received_at=now, table=self.restored_table.id())
+        return self.ports.authorizations.write(authorization, placed, next_at=due).state
 
     def _made_anew(self, key: AuthorizationKey, *, fence: int) -> Authorization:
         """Return a new authorization for a response whose own has expired, or is younger than the table's backup.
@@ -70,5 +70,5 @@ class Redelivery:
             expires_at=now + LIFETIME,
             fence=fence,
             consumed_at=0,
-            outcome=AuthorizationState.WORKING,
+            state=AuthorizationState.WORKING,
         )

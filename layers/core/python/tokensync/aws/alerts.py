@@ -32,7 +32,6 @@ class SnsAlerts:
         self._log = log
 
     def tell(self, kind: str, subject: str, *, detail: str, next_command: str, link: str = "") -> None:
-        """Send one message about a connection or an app, by name only, with the command that mends it; never raise."""
         # The embedded metric format: a line on standard output that CloudWatch Logs turns into a metric.
         with single_metric(
             name=METRIC,

@@ -39,7 +39,6 @@ class AwsApps:
         self._read: dict[str, tuple[App, float]] = {}
 
     def names(self) -> Iterator[str]:
-        """Yield the names of all registered apps, in order."""
         for item in self._table.in_order(_DIRECTORY):
             yield item["sk"]
 
@@ -56,11 +55,9 @@ class AwsApps:
         return app
 
     def state(self, name: str) -> AppState:
-        """Return the running state, strongly consistent."""
         return _state(name, self._table.get(_key(name)))
 
     def pause(self, name: str, *, why: str, now: int) -> bool:
-        """Pause an app; return whether it was running until now."""
         # boto3 repeats a request whose response was lost; by this mark the repetition knows that the first one paused.
         mark = secrets.token_hex(8)
         change = Change(
@@ -75,7 +72,6 @@ class AwsApps:
         return True
 
     def resume(self, name: str, *, now: int) -> bool:
-        """Let an app run again, with a new window for the breaker; return whether it was paused."""
         change = Change(
             condition="attribute_exists(#pk) AND attribute_exists(#paused)",
             set={"resumed_at": now, "window_started": now, "tried": 0, "refused": 0},
@@ -89,7 +85,6 @@ class AwsApps:
         return True
 
     def count(self, name: str, *, tried: int, refused: int, now: int, window: int) -> AppState:
-        """Add to the counters of the breaker's window, or begin a new window if the last is over; return them."""
         within = Change(
             condition="attribute_exists(#pk) AND #window_started > :over",
             compute={"tried": "#tried + :tried", "refused": "#refused + :refused"},

@@ -40,19 +40,16 @@ class DynamoAuthorizations:
         self._table = table
 
     def put(self, authorization: Authorization) -> None:
-        """Store a new authorization; one that exists under its key stays as it is."""
         with contextlib.suppress(ConditionFailed):
             self._table.put(
                 authorization_key(authorization.key), authorization_attributes(authorization), only_new=True
             )
 
     def get(self, key: AuthorizationKey) -> Authorization | None:
-        """Return it, strongly consistent, or None."""
         item = self._table.get(authorization_key(key))
         return None if item is None else authorization_from(item)
 
     def of_browser(self, app: str, browser: str) -> list[Authorization]:
-        """Return all that one browser has with an app, the latest consumed or created last."""
         found = map(authorization_from, self._table.in_order(partition(app), f"pending#{browser}#"))
         return sorted(
             found,
@@ -82,7 +79,7 @@ class DynamoAuthorizations:
             authorization,
             consumed_at=now,
             lease_until=lease_until,
-            outcome=AuthorizationState.WORKING,
+            state=AuthorizationState.WORKING,
             fence=authorization.fence + 1,
         )
         changed, removed = difference(authorization_attributes(authorization), authorization_attributes(after))
@@ -105,7 +102,6 @@ class DynamoAuthorizations:
         return after
 
     def write(self, before: Authorization, after: Authorization, *, next_at: int | None) -> Authorization:
-        """Write what differs, on condition of the fence."""
         changed, removed = difference(authorization_attributes(before), authorization_attributes(after))
         if next_at is None:
             removed = (*removed, "next_at", DUE)
@@ -125,7 +121,6 @@ class DynamoAuthorizations:
             raise FenceLost("another holder took the authorization over") from None
 
     def lease(self, key: AuthorizationKey, *, now: int, until: int) -> Authorization:
-        """Take over an answered authorization whose callback died."""
         mark = secrets.token_hex(8)  # as for a connection's lease: a repeated request knows its own
         change = Change(
             condition="attribute_exists(#sealed_answer) AND #outcome = :working"
@@ -144,18 +139,16 @@ class DynamoAuthorizations:
         authorization = authorization_from(item)
         if item.get("lease_mark") == mark:
             return authorization
-        if authorization.sealed_answer is None or authorization.outcome is not AuthorizationState.WORKING:
+        if authorization.sealed_answer is None or authorization.state is not AuthorizationState.WORKING:
             raise NotLeased("nothing was answered, or it is finished")
         raise NotLeased("the authorization is leased by another", authorization.lease_until)
 
     def given_up(self, app: str) -> Iterator[Authorization]:
-        """Yield the authorizations of an app that failed although they were answered, and whose answer is kept."""
         for authorization in map(authorization_from, self._table.in_order(partition(app), "pending#")):
-            if authorization.outcome is AuthorizationState.FAILED and authorization.sealed_answer is not None:
+            if authorization.state is AuthorizationState.FAILED and authorization.sealed_answer is not None:
                 yield authorization
 
     def invite_is_used(self, app: str, invite_id: str) -> bool:
-        """Return whether a connection was made through this invite."""
         return self._table.get(_invite_key(app, invite_id)) is not None
 
     def use_invite(self, app: str, invite_id: str, *, now: int, expires_at: int) -> None:

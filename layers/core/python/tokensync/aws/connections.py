@@ -51,16 +51,13 @@ class DynamoConnections:
         self._table = table
 
     def get(self, name: ConnectionName) -> Connection | None:
-        """Return the record, strongly consistent, or None."""
         item = self._table.get(connection_key(name))
         return None if item is None else connection_from(item)
 
     def list(self, app: str) -> Iterator[Connection]:
-        """Yield every connection of an app, in order of account."""
         yield from map(connection_from, self._table.in_order(partition(app), "connection#"))
 
     def lease(self, name: ConnectionName, *, now: int, until: int, even_if_not_due: bool = False) -> Connection:
-        """Take the lease if the record is due and no lease is running."""
         # boto3 repeats a request whose answer was lost; by this mark a holder knows the lease it took the first time.
         mark = secrets.token_hex(8)
         lease_is_free = "(attribute_not_exists(#lease_until) OR #lease_until < :now)"
@@ -83,7 +80,6 @@ class DynamoConnections:
         raise NotLeased(f"{name} is not due")
 
     def write(self, before: Connection, after: Connection) -> Connection:
-        """Write what differs, on condition of the fence."""
         after = replace(after, history=after.history[-HISTORY_LENGTH:])
         changed, removed = difference(connection_attributes(before), connection_attributes(after))
         if after.due.next_at is None:
@@ -109,7 +105,6 @@ class DynamoConnections:
     def take_over(
         self, grant_holder: Connection, *, until: int, over: int | None = None, floor: int = 0
     ) -> tuple[Connection, Connection | None]:
-        """Give an account a new grant, although another may hold the lease."""
         if floor:
             # DynamoDB's expressions know no maximum: below the floor first, then as ever.
             try:
@@ -136,12 +131,8 @@ class DynamoConnections:
         # the old or the new, so the new is computed as DynamoDB does.
         number = ":floor" if floor else "if_not_exists(#allocated, :zero) + :one"
         fence = ":floor" if floor else "if_not_exists(#fence, :zero) + :one"
-        below = " AND (attribute_not_exists(#fence) OR (#fence < :floor AND #allocated < :floor))" if floor else ""
-        seen = {None: "", 0: " AND attribute_not_exists(#fence)"}.get(over, " AND #fence = :over")
         change = Change(
-            condition="(attribute_not_exists(#schema) OR #schema <= :ours) AND "
-            "(attribute_not_exists(#authorized_at) OR (#authorized_at <= :at AND #authorized_by <> :by) "
-            f"OR (#authorized_at < :at AND attribute_exists(#removed_at))){seen}{below}",
+            condition=_gives_way(over=over, floor=floor),
             set={**brought, "schema": SCHEMA, "phase": Phase.IDLE, "failures": 0, "lease_until": until},
             compute={
                 "fence": fence,
@@ -168,14 +159,14 @@ class DynamoConnections:
         try:
             item = self._table.update(connection_key(name), change, returning="ALL_OLD")
         except ConditionFailed as failed:
-            standing = None if failed.item is None else connection_from(failed.item)
-            if standing is not None and standing.schema > SCHEMA:
+            current = None if failed.item is None else connection_from(failed.item)
+            if current is not None and current.schema > SCHEMA:
                 raise NewerSchema(f"a newer version wrote {name}") from None
-            if standing is not None and floor and max(standing.fence, standing.allocated) >= floor:
+            if current is not None and floor and max(current.fence, current.allocated) >= floor:
                 raise _NotBelow from None
             raise FenceLost(f"{name} was authorized by this authorization or a later one, or meanwhile") from None
-        stood = connection_from(item) if item else None
-        old = stood or Connection(name=name, provider=grant_holder.provider)
+        before = connection_from(item) if item else None
+        old = before or Connection(name=name, provider=grant_holder.provider)
         new = replace(
             grant_holder.with_consumer(sealed_consumer=old.consumer.sealed_consumer).with_due(
                 compare_at=(old.lease_until or 0) + 1
@@ -194,10 +185,9 @@ class DynamoConnections:
             last_error=None,
             history=(*old.history, *grant_holder.history),
         )
-        return new, stood
+        return new, before
 
-    def replace_standing(self, name: ConnectionName, *, seen: bytes, sealed: bytes | None) -> bool:
-        """Replace what a consumer knows the connection by if it still is `seen`; return whether it was."""
+    def replace_consumer(self, name: ConnectionName, *, seen: bytes, sealed: bytes | None) -> bool:
         change = Change(
             condition="#schema <= :ours AND #sealed_consumer = :seen",
             set={} if sealed is None else {"sealed_consumer": sealed},
@@ -214,7 +204,6 @@ class DynamoConnections:
         return True
 
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
-        """Make the token's refresh due now if its generation is still this one; return whether it was."""
         change = Change(
             condition="attribute_exists(#pk) AND #schema <= :ours AND #generation = :generation",
             set={"refresh_at": now, "renew_at": now, "next_at": now, DUE: DUE},
@@ -223,7 +212,6 @@ class DynamoConnections:
         return self._met(name, change)
 
     def note_deauthorized(self, name: ConnectionName, *, at: int, now: int) -> bool:
-        """Mark that the account ended its authorization, unless the grant is newer or the connection disconnected."""
         change = Change(
             condition="attribute_exists(#pk) AND #schema <= :ours AND #status <> :disconnected"
             " AND (attribute_not_exists(#authorized_at) OR #authorized_at < :at)",
@@ -233,38 +221,31 @@ class DynamoConnections:
         return self._met(name, change)
 
     def set_aside(self, name: ConnectionName, *, fence: int, why: str, sealed: bytes, now: int) -> None:
-        """Keep an answer that has no place on the record, for 30 days."""
         attributes = {"schema": SCHEMA, "sealed": sealed, "why": why, "at": now, "ttl": now + KEPT_ANSWER}
         self._table.put(aside_key(name, fence), attributes)
 
     def aside(self, name: ConnectionName, *, fence: int) -> bytes | None:
-        """Return the answer that was set aside under this fence, or None."""
         item = self._table.get(aside_key(name, fence))
         if item is None or item["why"] not in UNPLACED:
             return None
         return bytes(item["sealed"])
 
     def index(self, name: ConnectionName, keys: Iterable[str]) -> None:
-        """Note by what else the provider's webhooks name this account."""
         for key in keys:
             self._table.put(lookup_key(name.app, key), {"schema": SCHEMA, "account": name.account})
 
     def find(self, app: str, key: str) -> ConnectionName | None:
-        """Return the connection that was noted under a key, or None."""
         item = self._table.get(lookup_key(app, key))
         return None if item is None else ConnectionName(app, item["account"])
 
     def fewer_than(self, app: str, count: int) -> bool:
-        """Return whether an app has fewer than `count` connections; without those that were removed."""
         return self._table.count(partition(app), "connection#", without="removed_at", at_most=count) < count
 
     def due(self, *, now: int) -> Iterator[DueKey]:
-        """Yield the keys whose `next_at` <= now, oldest first, page by page."""
         for item in self._table.due(now=now, page=_PAGE):
             yield DueKey(item["pk"], item["sk"], item["next_at"])
 
     def claim(self, key: DueKey, *, until: int) -> bool:
-        """Move a due key's `next_at` on, if it is still what the key says; return whether it was."""
         change = Change(condition="#next_at = :seen", set={"next_at": until}, values={"seen": key.next_at})
         try:
             self._table.update((key.partition_key, key.sort_key), change)
@@ -288,3 +269,18 @@ class DynamoConnections:
         if schema_of(item) > SCHEMA:
             raise NewerSchema(f"a newer version wrote {name}")
         return item
+
+
+def _gives_way(*, over: int | None, floor: int) -> str:
+    """Return the condition under which the record of an account, if there is one, gives way to a new grant."""
+    later = "(#authorized_at <= :at AND #authorized_by <> :by)"
+    removed_before = "(#authorized_at < :at AND attribute_exists(#removed_at))"
+    conditions = [
+        "(attribute_not_exists(#schema) OR #schema <= :ours)",
+        f"(attribute_not_exists(#authorized_at) OR {later} OR {removed_before})",
+    ]
+    if over is not None:
+        conditions.append("#fence = :over" if over else "attribute_not_exists(#fence)")
+    if floor:
+        conditions.append("(attribute_not_exists(#fence) OR (#fence < :floor AND #allocated < :floor))")
+    return " AND ".join(conditions)

@@ -131,9 +131,4 @@ def raw_body(event: Mapping[str, Any]) -> bytes:
 
 def http_response(page: Page) -> dict[str, Any]:
     """Return a page as the HTTP API expects it."""
-    return {
-        "statusCode": page.status,
-        "headers": page.all_headers(),
-        "cookies": list(page.cookies),
-        "body": page.body,
-    }
+    return {"statusCode": page.status, "headers": page.all_headers(), "cookies": list(page.cookies), "body": page.body}

@@ -23,7 +23,7 @@ class NoFailpoints:
         """Do nothing."""
 
 
-def seams() -> tuple[AddressPolicy, Failpoints, SystemClock]:
+def host_runtime() -> tuple[AddressPolicy, Failpoints, SystemClock]:
     """Return which addresses may be reached, the failpoints, and the machine's clock."""
     if find_spec("tokensync_host") is None:
         return PublicOnly(), NoFailpoints(), SystemClock()

@@ -32,6 +32,7 @@ KEPT_ANSWER = 30 * DAY  # answers that were superseded, or that nobody finished
 KEPT_WEBHOOK_EVENT = 7 * DAY  # a provider repeats a webhook for three days
 _CONNECTION_PREFIX = "connection#"
 _APP_PREFIX = "app#"
+_STATE = "outcome"  # an authorization's state under the name that it has in the table
 
 
 def partition(app: str) -> str:
@@ -94,12 +95,14 @@ def authorization_attributes(record: Authorization) -> dict[str, Any]:
     """Return an authorization's attributes without its key."""
     attributes = plain(record)
     del attributes["key"]
+    attributes[_STATE] = attributes.pop("state")
     return {**attributes, "schema": SCHEMA, "ttl": authorization_ttl(record)}
 
 
 def authorization_from(item: Item) -> Authorization:
     """Read an authorization, without the attributes that this version does not know."""
     app = item["pk"].removeprefix(_APP_PREFIX)
+    item = {**item, "state": item.get(_STATE, AuthorizationState.WAITING)}
     return Authorization(key=AuthorizationKey.parse(app, item["sk"]), **_known(Authorization, item))
 
 
@@ -133,7 +136,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "status": Status,
     "phase": Phase,
     "exemption": Exemption,
-    "outcome": AuthorizationState,
+    "state": AuthorizationState,
     "attempt": _nested(Attempt),
     "earlier": tuple,
     "published": _nested(Published),

@@ -33,11 +33,6 @@ class KmsKeys:
         self._held: OrderedDict[tuple[str, bytes], tuple[bytes, float]] = OrderedDict()
 
     def generate(self, app: str) -> tuple[bytes, bytes]:
-        """Return a fresh data key, plain and wrapped for this app.
-
-        Raises:
-            SealingUnavailable: KMS gives none.
-        """
         with translated("GenerateDataKey", {}, SealingUnavailable):
             response = self._client.generate_data_key(
                 KeyId=self._key_arn, KeySpec="AES_256", EncryptionContext={"app": app}
@@ -45,11 +40,6 @@ class KmsKeys:
         return response["Plaintext"], response["CiphertextBlob"]
 
     def unwrap(self, wrapped: bytes, *, app: str) -> bytes:
-        """Return the data key that was wrapped for this app.
-
-        Raises:
-            SealingUnavailable: KMS does not unwrap it.
-        """
         held = self._held_key(app, wrapped)
         if held is not None:
             return held

@@ -32,15 +32,12 @@ class PowertoolsLog:
             logging.getLogger(name).setLevel(logging.WARNING)
 
     def info(self, event: str, **fields: object) -> None:
-        """Write what happened."""
         self._logger.info(event, extra=_extra(fields), stacklevel=_DEPTH)
 
     def warning(self, event: str, **fields: object) -> None:
-        """Write what needs a look."""
         self._logger.warning(event, extra=_extra(fields), stacklevel=_DEPTH)
 
     def failure(self, event: str, error: BaseException) -> None:
-        """Write an error that nobody foresaw: its type and the places in the code, never its text."""
         fields = {"kind": type(error).__qualname__, "places": _places(error)}
         self._logger.error(event, extra=_extra(fields), stacklevel=_DEPTH)
 

@@ -53,7 +53,6 @@ class DynamoOrigin:
             return None if self._origin == self._id else self._id
 
     def note_restored(self, table: str, *, now: int) -> bool:
-        """Note that a restored table was noticed; return whether nobody had noted it before."""
         with self._lock:
             if table in self._noticed:
                 return False

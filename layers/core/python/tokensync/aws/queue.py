@@ -34,7 +34,6 @@ class SqsWorkQueue:
         self._log = log
 
     def send(self, works: list[Work]) -> list[Work]:
-        """Send, and return what was not accepted; never raise."""
         refused: list[Work] = []
         for batch in _batches(works):
             refused += self._send(batch)
@@ -77,7 +76,6 @@ class SqsDeadLetters:
         self._url = url
 
     def receive(self) -> list[DeadLetter]:
-        """Return a few, hidden from everybody for two minutes."""
         with translated("ReceiveMessage", {}, QueueUnavailable):
             response = self._client.receive_message(
                 QueueUrl=self._url, MaxNumberOfMessages=10, VisibilityTimeout=_HIDDEN, WaitTimeSeconds=_WAIT
@@ -85,6 +83,5 @@ class SqsDeadLetters:
         return [DeadLetter(message["Body"], message["ReceiptHandle"]) for message in response.get("Messages", [])]
 
     def delete(self, letter: DeadLetter) -> None:
-        """Delete one that was received."""
         with translated("DeleteMessage", {}, QueueUnavailable):
             self._client.delete_message(QueueUrl=self._url, ReceiptHandle=letter.handle)

@@ -49,9 +49,7 @@ _PUT: Mapping[str, type[PublishError]] = {
     # This token wrote other data before: no repetition will ever do.
     "ResourceExistsException": PublishError,
 }
-_DESCRIBE: Mapping[str, type[PublishError]] = {
-    "ResourceNotFoundException": SecretGone,
-}
+_DESCRIBE: Mapping[str, type[PublishError]] = {"ResourceNotFoundException": SecretGone}
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
 _DELETE: Mapping[str, type[PublishError]] = {
     "ResourceNotFoundException": SecretGone,
@@ -69,7 +67,6 @@ class SecretsManagerTokens:
         self._stack = stack
 
     def create(self, name: ConnectionName, document: str, *, token: str) -> str:
-        """Create the connection's secret with our tags and return its ARN; one that has them already is written."""
         secret_name = token_secret_name(self._prefix, name)
         # Its alphabet is one that tags take, and 241 characters are below their 256.
         tag = f"{name.app}/{encoded_account(name.account)}"
@@ -80,17 +77,13 @@ class SecretsManagerTokens:
                     ClientRequestToken=token,
                     SecretString=document,
                     Description=f"The access token of {tag}, written by the stack {self._stack}",
-                    Tags=[
-                        {"Key": STACK_TAG, "Value": self._stack},
-                        {"Key": CONNECTION_TAG, "Value": tag},
-                    ],
+                    Tags=[{"Key": STACK_TAG, "Value": self._stack}, {"Key": CONNECTION_TAG, "Value": tag}],
                 )
         except _NameTaken:
             return self._adopt(secret_name, document, token)
         return created["ARN"]
 
     def exists(self, name: ConnectionName) -> bool:
-        """Return whether any secret has the connection's name."""
         try:
             self._describe(token_secret_name(self._prefix, name), check_deleted=False)
         except SecretGone:
@@ -98,7 +91,6 @@ class SecretsManagerTokens:
         return True
 
     def put(self, arn: str, document: str, *, token: str) -> None:
-        """Write a new current version, idempotent by `token`."""
         try:
             with translated("PutSecretValue", _PUT, PublishUnavailable):
                 self._client.put_secret_value(SecretId=arn, ClientRequestToken=token, SecretString=document)
@@ -106,12 +98,10 @@ class SecretsManagerTokens:
             raise self._explained(denied, self._describe(arn)) from None
 
     def current_version(self, arn: str) -> str | None:
-        """Return the id of the version under AWSCURRENT, without reading it."""
         versions = self._describe(arn).get("VersionIdsToStages", {})
         return next((version for version, stages in versions.items() if "AWSCURRENT" in stages), None)
 
     def delete(self, arn: str, *, days: int) -> None:
-        """Schedule the secret's deletion in so many days."""
         try:
             with translated("DeleteSecret", _DELETE, PublishUnavailable):
                 self._client.delete_secret(SecretId=arn, RecoveryWindowInDays=days)
@@ -121,7 +111,6 @@ class SecretsManagerTokens:
                 raise self._explained(refused, described) from None
 
     def restore(self, arn: str) -> None:
-        """Cancel a scheduled deletion."""
         try:
             with translated("RestoreSecret", _DELETE, PublishUnavailable):
                 self._client.restore_secret(SecretId=arn)

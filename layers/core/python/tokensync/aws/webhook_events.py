@@ -18,11 +18,9 @@ class DynamoWebhookEvents:
         self._table = table
 
     def seen(self, app: str, webhook_event: str) -> bool:
-        """Return whether this event was noted."""
         return self._table.get(webhook_event_key(app, webhook_event)) is not None
 
     def note(self, app: str, webhook_event: str, *, now: int) -> None:
-        """Note that an event had its effect."""
         self._table.put(
             webhook_event_key(app, webhook_event), {"schema": SCHEMA, "at": now, "ttl": now + KEPT_WEBHOOK_EVENT}
         )

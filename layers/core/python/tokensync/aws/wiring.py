@@ -14,7 +14,7 @@ from tokensync.aws.config import CallbackConfig, RotationConfig, callback_config
 from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import DynamoTable
 from tokensync.aws.handlers import Callback, Rotation
-from tokensync.aws.host import seams
+from tokensync.aws.host import host_runtime
 from tokensync.aws.invite_key import InviteKeys
 from tokensync.aws.kms import KmsKeys
 from tokensync.aws.log import PowertoolsLog
@@ -34,31 +34,41 @@ if TYPE_CHECKING:
 def callback(config: CallbackConfig | None = None, clients: Clients | None = None) -> Callback:
     """Assemble the callback function, from its environment unless a test brings other parts."""
     config, clients = config or callback_config(), clients or aws_clients()
-    log = _log(config)
+    log = PowertoolsLog(service=config.service, level=config.log_level)
     table = DynamoTable(clients.dynamodb, config.table)
     ports = _ports(config, clients, table, log)
     keys = InviteKeys(clients.secrets, config.invite_key, ports.clock)
     parts = CallbackParts(ports, DynamoWebhookEvents(table), keys.signer, config.public_url)
-    return Callback(log, ports.clock, parts.seller_pages, parts.webhooks, parts.commands, config.public_url)
+    return Callback(
+        log=log,
+        clock=ports.clock,
+        seller_pages=parts.seller_pages,
+        webhooks=parts.webhooks,
+        commands=parts.commands,
+        public_url=config.public_url,
+    )
 
 
 def rotation(config: RotationConfig | None = None, clients: Clients | None = None) -> Rotation:
     """Assemble the rotation function, from its environment unless a test brings other parts."""
     config, clients = config or rotation_config(), clients or aws_clients()
-    log = _log(config)
+    log = PowertoolsLog(service=config.service, level=config.log_level)
     ports = _ports(config, clients, DynamoTable(clients.dynamodb, config.table), log)
     dead_letters = SqsDeadLetters(clients.sqs, config.dead_letter_queue_url)
     parts = RotationParts(ports, claim=config.claim_seconds, prefix=config.prefix, dead_letters=dead_letters)
-    return Rotation(log, ports.clock, parts.ticker, parts.batches, parts.commands, config.stack)
-
-
-def _log(config: Config) -> PowertoolsLog:
-    return PowertoolsLog(service=config.service, level=config.log_level)
+    return Rotation(
+        log=log,
+        clock=ports.clock,
+        ticker=parts.ticker,
+        batches=parts.batches,
+        commands=parts.commands,
+        stack=config.stack,
+    )
 
 
 def _ports(config: Config, clients: Clients, table: DynamoTable, log: PowertoolsLog) -> Ports:
     """Return AWS and this machine as the use cases see them."""
-    policy, failpoints, clock = seams()
+    policy, failpoints, clock = host_runtime()
     return Ports(
         connections=DynamoConnections(table),
         authorizations=DynamoAuthorizations(table),

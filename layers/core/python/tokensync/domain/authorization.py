@@ -73,7 +73,7 @@ class Authorization:
     lease_until: int | None = None
     sealed_answer: bytes | None = None
     received_at: int | None = None
-    outcome: AuthorizationState = AuthorizationState.WAITING
+    state: AuthorizationState = AuthorizationState.WAITING
     detail: str = ""
     connection: str = ""
     missing_scopes: tuple[str, ...] = ()

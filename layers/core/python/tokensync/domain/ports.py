@@ -74,7 +74,7 @@ class Connections(Protocol):
                 that `over` names.
         """
 
-    def replace_standing(self, name: ConnectionName, *, seen: bytes, sealed: bytes | None) -> bool:
+    def replace_consumer(self, name: ConnectionName, *, seen: bytes, sealed: bytes | None) -> bool:
         """Replace `sealed_consumer` if it still is `seen`, although another may hold the lease; return whether it was.
 
         It belongs to no grant: a take-over leaves it, so the answer to a request made under a lost fence still counts.

@@ -70,12 +70,21 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """Times in seconds; the design's page gives the reason for each."""
+    """Times in seconds: how long a call may take, and how much has to be left for what is begun."""
 
-    provider: float = 10.0
-    storing: float = 5.0
-    facts: float = 4.0
-    lease_margin: int = 5
+    provider: float = 10.0  # token endpoints answer within a few seconds; one that hangs must not cost the whole life
+    storing: float = 5.0  # a response is made durable with retries before anything is done with it
+    facts: float = 4.0  # an account's facts are a convenience, asked for while a seller waits
+    lease_margin: int = 5  # Lambda ends a process a little late, and clocks differ
+    conclusion: float = 15.0  # publishing and committing one kept response must fit
+    claims: float = 5.0  # a batch of claims must fit and be queued; the next tick finds the rest
+    answer: float = 2.0  # kept back so that a command still answers instead of timing out
+    another_try: float = 1.0  # one more write and its alert must fit, or the response is lost in silence
+
+    @property
+    def presentation(self) -> float:
+        """A request to a provider, and the storing of its response: one without the other may lose a token."""
+        return self.provider + self.storing
 
 
 class Budget:
@@ -85,17 +94,16 @@ class Budget:
         self._clock = clock
         self._end = clock.monotonic() + seconds
 
-    def left(self) -> float:
-        """Return the seconds left, never below zero."""
-        return max(0.0, self._end - self._clock.monotonic())
-
-    def allows(self, limits: Limits) -> bool:
-        """Return whether a request to a provider, and the storing of its response, still fit into the time left."""
-        return self.left() >= limits.provider + limits.storing
+    def allows(self, need: float) -> bool:
+        """Return whether what needs so many seconds, see `Limits`, still fits into the time left."""
+        return self._left() >= need
 
     def lease_until(self, limits: Limits) -> int:
         """Return the Unix second until which a lease taken now has to run, so that no process outlives its lease."""
-        return self._clock.now() + math.ceil(self.left()) + limits.lease_margin
+        return self._clock.now() + math.ceil(self._left()) + limits.lease_margin
+
+    def _left(self) -> float:
+        return max(0.0, self._end - self._clock.monotonic())
 
 
 @dataclass(frozen=True)

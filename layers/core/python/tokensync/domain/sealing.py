@@ -102,11 +102,7 @@ class EnvelopeSealer:
         return EnvelopeKey(app, plain, wrapped)
 
     def open(self, sealed: bytes, *, app: str, binding: str) -> bytes:
-        """Open what was sealed for this app and binding.
-
-        Raises:
-            SealingUnavailable: the key cannot be unwrapped, or the value was not sealed for this place.
-        """
+        """See `Sealer.open`."""
         head, nonce, ciphertext = _parts(sealed)
         plain = self._keys.unwrap(head[_HEADER.size :], app=app)
         try:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def of_authorization(app: str, authorization: Authorization) -> dict[str, Any]:
     """Return what is answered of an authorization's end."""
-    state = authorization.outcome
+    state = authorization.state
     answer = {"outcome": state.value, "connection": authorization.connection or None}
     if state is AuthorizationState.CONNECTED:
         return {"ok": True, **answer}
@@ -44,7 +44,7 @@ def of_first_token(app: str, authorization: Authorization, *, paused: bool) -> d
 
     `paused` means that this attempt paused the app: its provider refuses its own credentials.
     """
-    state, detail = authorization.outcome, in_brackets(authorization.detail)
+    state, detail = authorization.state, in_brackets(authorization.detail)
     if state is not AuthorizationState.FAILED:
         return of_authorization(app, authorization)
     if paused:

@@ -68,7 +68,7 @@ class CallbackCommands:
         app = app_name(str(event["app"]))
         label = str(event.get("label") or "")
         authorization = self.code_exchange.mint(self._session(app), self.signer(), budget, label=label)
-        paused = authorization.outcome is AuthorizationState.FAILED and bool(self.ports.apps.state(app).paused)
+        paused = authorization.state is AuthorizationState.FAILED and bool(self.ports.apps.state(app).paused)
         return of_first_token(app, authorization, paused=paused)
 
     def _session(self, app: str) -> Session:

@@ -113,29 +113,29 @@ def meaning(
     )
 
 
-def of_work(name: ConnectionName, outcome: WorkResult, *, prefix: str, own: Words | None = None) -> dict[str, Any]:
+def of_work(name: ConnectionName, result: WorkResult, *, prefix: str, own: Words | None = None) -> dict[str, Any]:
     """Return what is answered of work on a connection. `own` words some results in the command's own way.
 
     `prefix` is the first part of secrets' names.
     """
-    record = None if outcome.record is None else summary(outcome.record, prefix=prefix)
-    answer = {"result": outcome.result.value, "connection": record}
-    words = _worded(outcome, own or {})
+    record = None if result.record is None else summary(result.record, prefix=prefix)
+    answer = {"result": result.result.value, "connection": record}
+    words = _worded(result, own or {})
     if words is None:
         return {"ok": True, **answer}
-    error = outcome.record.last_error if outcome.record is not None else None
-    detail = outcome.withheld or ("" if error is None else _joined(error.failure, error.code, error.message))
+    error = result.record.last_error if result.record is not None else None
+    detail = result.withheld or ("" if error is None else _joined(error.failure, error.code, error.message))
     message = f"{name}: {words.why}{in_brackets(detail)}"
-    return {**refused(outcome.result.value, message, filled(words.next, name), words.exit), **answer}
+    return {**refused(result.result.value, message, filled(words.next, name), words.exit), **answer}
 
 
-def _worded(outcome: WorkResult, own: Words) -> Wording | None:
+def _worded(work: WorkResult, own: Words) -> Wording | None:
     """Return the words for a result, those of the connection's condition where they say more; None for a success."""
-    result, record = outcome.result, outcome.record
+    result, record = work.result, work.record
     words = own.get(result) or _GENERAL.get(result)
     if words is None:
         return None
-    if outcome.withheld and (not own or Result.NO_TIME in own):
+    if work.withheld and (not own or Result.NO_TIME in own):
         # What a command asked for is done when it comes again; a refresh is tried again by itself.
         following = (own.get(result) or own.get(Result.NO_TIME) or words).next
         return Wording(LATER, "AWS or the app's own secret withheld what it needs now", following)
@@ -178,9 +178,9 @@ NOT_REMOVED: Words = {
 }
 
 
-def not_imported(outcome: WorkResult) -> Words:
+def not_imported(result: WorkResult) -> Words:
     """Word an import whose token the provider did not confirm; the connection is kept, and says why."""
-    error = None if outcome.record is None else outcome.record.last_error
+    error = None if result.record is None else result.record.last_error
     if error is not None and error.failure == FailureClass.REFUSED:
         refusal = Wording(NEEDS_SELLER, "imported, but the provider refuses this token", INVITE)
         return dict.fromkeys((Result.HELD, Result.REAUTHORIZE, Result.POSTPONED), refusal)
@@ -191,9 +191,9 @@ def not_imported(outcome: WorkResult) -> Words:
     }
 
 
-def not_accepted(outcome: WorkResult, *, force: bool) -> Words:
+def not_accepted(result: WorkResult, *, force: bool) -> Words:
     """Word what kept a connection from being accepted."""
-    record = outcome.record
+    record = result.record
     if record is None:
         return to_repeat("tokensync accept {name}")
     needs = condition(record)
@@ -203,7 +203,7 @@ def not_accepted(outcome: WorkResult, *, force: bool) -> Words:
         return {Result.NOTHING_DUE: Wording(FAILED, why, following), **to_repeat("tokensync accept {name}")}
     presented = record.attempt is not None and record.exemption is None
     why = "its tokens have ended"
-    if outcome.failure is not None:
+    if result.failure is not None:
         why = "the provider refuses its refresh token"
     elif record.reason == Reason.RESTORED_TABLE and not force:
         why = (
@@ -220,10 +220,10 @@ def not_accepted(outcome: WorkResult, *, force: bool) -> Words:
     }
 
 
-def not_pushed(outcome: WorkResult, to: str) -> Words:
+def not_pushed(result: WorkResult, to: str) -> Words:
     """Word what kept a pair from being sent to the consumer `to`."""
     words = {Result.NOTHING_DUE: _NO_TOKEN_YET, **to_repeat(f"tokensync push {{name}} --to {to}")}
-    record = outcome.record
+    record = result.record
     if record is not None and record.status is not Status.QUARANTINED:
         refresh = "tokensync refresh {name}" + (" --force" if record.status is Status.HELD else "")
         words[Result.HELD] = Wording(
@@ -232,13 +232,13 @@ def not_pushed(outcome: WorkResult, to: str) -> Words:
     return words
 
 
-def of_push_failure(name: ConnectionName, to: str, outcome: WorkResult, failure: Failure) -> dict[str, Any]:
+def of_push_failure(name: ConnectionName, to: str, result: WorkResult, failure: Failure) -> dict[str, Any]:
     """Return what is answered where the consumer `to` did not take a pair, or did not say that it did."""
     again = filled(f"tokensync push {{name}} --to {to}", name)
     detail = _joined(failure.kind, failure.code, failure.message)
-    record = outcome.record
+    record = result.record
     is_lost = failure.kind is FailureClass.AMBIGUOUS and record is not None and record.due.push_at is None
-    if outcome.result is Result.HELD or is_lost:
+    if result.result is Result.HELD or is_lost:
         message = (
             f"{name}: {to} gave no answer, and it is not known whether the pair arrived: look there first ({detail})"
         )
@@ -249,21 +249,21 @@ def of_push_failure(name: ConnectionName, to: str, outcome: WorkResult, failure:
     return refused("push_failed", message, following, LATER if failure.kind in transient else FAILED)
 
 
-def of_trial(app: str, outcome: WorkResult | None) -> dict[str, Any]:
+def of_trial(app: str, result: WorkResult | None) -> dict[str, Any]:
     """Return what is answered of the trial of a new client secret; None where no connection can prove it."""
-    if outcome is None:
+    if result is None:
         message = f"app {app} has no active connection that could prove the new client secret"
         return refused("NoConnection", message, f"tokensync app rotate-secret {app} --finish", FAILED)
-    answer = {"result": outcome.result.value, "connection": str(outcome.record.name) if outcome.record else None}
-    if outcome.result in (Result.REFRESHED, Result.VERIFIED):
+    answer = {"result": result.result.value, "connection": str(result.record.name) if result.record else None}
+    if result.result in (Result.REFRESHED, Result.VERIFIED):
         return {"ok": True, **answer}
-    failure = outcome.failure
+    failure = result.failure
     detail = "" if failure is None else in_brackets(_joined(failure.kind, failure.code, failure.message))
     following = f"tokensync app rotate-secret {app}"
-    if outcome.result is Result.SECRET_REFUSED:
+    if result.result is Result.SECRET_REFUSED:
         message = f"the provider refuses the new client secret{detail}"
         return {**refused("secret_refused", message, following, FAILED), **answer}
-    message = f"the attempt says nothing about the new client secret: {outcome.result}{detail}"
+    message = f"the attempt says nothing about the new client secret: {result.result}{detail}"
     return {**refused("not_proven", message, following, LATER), **answer}
 
 

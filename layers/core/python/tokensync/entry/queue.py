@@ -54,9 +54,9 @@ class BatchRunner:
                 for message_id, body in messages.items()
             }
             for message_id, future in running.items():
-                outcome = future.result()
-                results[outcome.result] += 1
-                if outcome.again:
+                result = future.result()
+                results[result.result] += 1
+                if result.again:
                     again.append(message_id)
         # A trip of the breaker is judged over the whole batch, for each app.
         for session in sessions.all().values():
@@ -64,17 +64,17 @@ class BatchRunner:
         return BatchResult(tuple(again), results)
 
     def _one(self, body: str, sessions: Sessions, budget: Budget, stop: threading.Event) -> WorkResult:
-        if stop.is_set() or not budget.allows(self.ports.limits):
+        if stop.is_set() or not budget.allows(self.ports.limits.presentation):
             return WorkResult(Result.NO_TIME, again=True)
         try:
-            outcome = self._work(Work.from_json(body), sessions, budget)
+            result = self._work(Work.from_json(body), sessions, budget)
         except (BadRequest, UnknownConnection) as error:
             # It would be no better next time: a removed connection, or a message that is not ours.
             self.ports.log.warning("work.dropped", error=str(error))
             return WorkResult(Result.NOTHING_DUE)
         except StoreUnavailable as error:
             self.ports.log.warning("work.failed", error=str(error))
-            outcome = WorkResult(Result.POSTPONED, again=True, backpressure=True)
+            result = WorkResult(Result.POSTPONED, again=True, backpressure=True)
         except TokensyncError as error:
             self.ports.log.warning("work.failed", error=str(error), kind=type(error).__name__)
             return WorkResult(Result.POSTPONED, again=True)
@@ -82,10 +82,10 @@ class BatchRunner:
             # Only the type and place are logged: an unforeseen error's text may hold anything.
             self.ports.log.failure("work.broken", error)
             return WorkResult(Result.POSTPONED, again=True)
-        if outcome.backpressure:
+        if result.backpressure:
             stop.set()
             sessions.close()
-        return outcome
+        return result
 
     def _work(self, work: Work, sessions: Sessions, budget: Budget) -> WorkResult:
         session = sessions.of(work.app)

@@ -69,13 +69,13 @@ class RotationCommands:
 
     def _refresh(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name, generation = _connection(event), event.get("generation")
-        outcome = self.on_demand.refresh(
+        result = self.on_demand.refresh(
             name,
             budget,
             generation=generation if isinstance(generation, int) else None,
             force=event.get("force") is True,
         )
-        return self._of_work(name, outcome)
+        return self._of_work(name, result)
 
     def _tick(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         del event
@@ -89,22 +89,22 @@ class RotationCommands:
             done = self.importer.import_tokens(name, fields, budget, replace=event.get("replace") is True)
         except BadRequest as error:
             return command_answers.refused("BadRequest", f"{name}: {error}", "tokensync import --help", USAGE)
-        return {**self._of_work(name, done.outcome, command_answers.not_imported(done.outcome)), "again": done.again}
+        return {**self._of_work(name, done.work, command_answers.not_imported(done.work)), "again": done.again}
 
     def _verify(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = _connection(event)
         done = self.verification.verify(name, budget)
         # A refused token led to a refresh, and the answer is the refresh's.
-        answer = self._of_work(name, done.outcome, None if done.refused else command_answers.NOT_VERIFIED)
+        answer = self._of_work(name, done.work, None if done.refused else command_answers.NOT_VERIFIED)
         return {**answer, "facts_changed": done.facts_changed, "refused": done.refused}
 
     def _publish(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = _connection(event)
-        outcome = self.republisher.publish(name, budget)
-        if outcome.backpressure:
+        result = self.republisher.publish(name, budget)
+        if result.backpressure:
             message = f"{name}: Secrets Manager did not take it; it is published later by itself"
             return command_answers.refused("postponed", message, filled("tokensync show {name}", name), LATER)
-        return self._of_work(name, outcome, command_answers.NOT_PUBLISHED)
+        return self._of_work(name, result, command_answers.NOT_PUBLISHED)
 
     def _revoke(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name, local = _connection(event), event.get("local") is True
@@ -112,7 +112,7 @@ class RotationCommands:
         if done.failure is not None:
             return command_answers.of_revocation_failure(name, done.failure)
         again = f"tokensync revoke {'--local ' if local else ''}{{name}}"
-        return self._of_work(name, done.outcome, command_answers.to_repeat(again))
+        return self._of_work(name, done.work, command_answers.to_repeat(again))
 
     def _remove(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name, days = _connection(event), event.get("recovery_days", LONGEST_RECOVERY)
@@ -123,16 +123,16 @@ class RotationCommands:
 
     def _accept(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name, force = _connection(event), event.get("force") is True
-        outcome = self.accepter.accept(name, budget, force=force)
-        return self._of_work(name, outcome, command_answers.not_accepted(outcome, force=force))
+        result = self.accepter.accept(name, budget, force=force)
+        return self._of_work(name, result, command_answers.not_accepted(result, force=force))
 
     def _push(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name, to = _connection(event), str(event["to"])
-        outcome = self.handover.push(name, to, budget, again=event.get("again") is True)
-        if outcome.failure is not None and outcome.result is not Result.PUSHED:
-            return command_answers.of_push_failure(name, to, outcome, outcome.failure)
-        answer = self._of_work(name, outcome, command_answers.not_pushed(outcome, to))
-        record = outcome.record
+        result = self.handover.push(name, to, budget, again=event.get("again") is True)
+        if result.failure is not None and result.result is not Result.PUSHED:
+            return command_answers.of_push_failure(name, to, result, result.failure)
+        answer = self._of_work(name, result, command_answers.not_pushed(result, to))
+        record = result.record
         return answer if record is None else {**answer, "pushed": record.consumer.pushed, "owner": record.owner}
 
     def _try_new_secret(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
@@ -151,8 +151,8 @@ class RotationCommands:
             "cursor": done.cursor,
         }
 
-    def _of_work(self, name: ConnectionName, outcome: WorkResult, own: Words | None = None) -> dict[str, Any]:
-        return command_answers.of_work(name, outcome, prefix=self.prefix, own=own)
+    def _of_work(self, name: ConnectionName, result: WorkResult, own: Words | None = None) -> dict[str, Any]:
+        return command_answers.of_work(name, result, prefix=self.prefix, own=own)
 
 
 def _connection(event: Mapping[str, Any]) -> ConnectionName:

@@ -69,11 +69,7 @@ class SellerPages:
             invite = self._invite(name, raw_query)
             session = self._session(name)
             consent = self.consent.begin(
-                invite,
-                session,
-                self.signer(),
-                cookie=_cookie(cookies),
-                redirect_uri=f"{base_url}/callback/{name}",
+                invite, session, self.signer(), cookie=_cookie(cookies), redirect_uri=f"{base_url}/callback/{name}"
             )
             self.known.learn(name)
         except (InvalidName, UnknownApp):
@@ -135,18 +131,18 @@ class SellerPages:
             return page("unavailable", 503)
 
     def _result_page(self, authorization: Authorization, session: Session, base_url: str) -> Page:
-        outcome = authorization.outcome
+        state = authorization.state
         lease_over = authorization.lease_until is not None and authorization.lease_until < self.ports.clock.now()
-        if outcome is AuthorizationState.WORKING and lease_over and authorization.received_at is None:
-            outcome = AuthorizationState.FAILED
-        if outcome is AuthorizationState.WORKING:
-            return page(RESULT_PAGES[outcome], 200, refresh=3)
+        if state is AuthorizationState.WORKING and lease_over and authorization.received_at is None:
+            state = AuthorizationState.FAILED
+        if state is AuthorizationState.WORKING:
+            return page(RESULT_PAGES[state], 200, refresh=3)
         return page(
-            RESULT_PAGES[outcome],
+            RESULT_PAGES[state],
             200,
             label=authorization.label,
             provider=session.provider.title,
-            again=self._again(authorization, base_url) if outcome in _MAY_START_AGAIN else "",
+            again=self._again(authorization, base_url) if state in _MAY_START_AGAIN else "",
             return_url=session.app.return_url,
             missing=", ".join(authorization.missing_scopes),
         )

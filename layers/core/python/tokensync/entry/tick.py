@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from tokensync.domain.work import DueKey, Work
 
 _AT_ONCE = 10  # what the queue takes in one call: no more is ever claimed without being queued
-_STOP_BEFORE = 5.0  # seconds: the next tick finds the rest
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Ticker:
                     if work is not None:
                         works.append(work)
                     # A slow table makes each claim one of seconds.
-                    ends = budget.left() < _STOP_BEFORE
+                    ends = not budget.allows(self.ports.limits.claims)
                     if ends:
                         break
             finally:

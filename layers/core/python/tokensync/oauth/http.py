@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import ssl
 
     from tokensync.domain.messages import Request
-    from tokensync.domain.ports import Wire
-    from tokensync.domain.runtime import Clock, Failpoints
+    from tokensync.domain.ports import Ports
+    from tokensync.domain.runtime import Clock
 
 _KEPT_HEADERS = frozenset({"content-type", "content-encoding", "date", "location", "retry-after", "www-authenticate"})
 _CLIENT_HEADERS = {
@@ -77,15 +77,13 @@ def _kept(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
     }
 
 
-def present(
-    request: Request, *, wire: Wire, clock: Clock, seconds: float, failpoints: Failpoints
-) -> ProviderResponse | Failure:
-    """Return the raw response, or the failure where there is none, within a total of `seconds`."""
-    end = clock.monotonic() + seconds
-    pause = _FIRST_PAUSE
+def present(request: Request, ports: Ports) -> ProviderResponse | Failure:
+    """Return the raw response, or the failure where there is none, within the time that a provider has for it."""
+    clock, pause = ports.clock, _FIRST_PAUSE
+    end = clock.monotonic() + ports.limits.provider
     while True:
         try:
-            response = wire.send(request, seconds=end - clock.monotonic())
+            response = ports.wire.send(request, seconds=end - clock.monotonic())
         except NoAnswer as error:
             return Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message=str(error))
         except NotSent as error:
@@ -94,5 +92,5 @@ def present(
             clock.sleep(pause)
             pause *= 2
         else:
-            failpoints.reached("answered")
+            ports.failpoints.reached("answered")
             return response

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     Conclude = Callable[[ConnectionName, Budget], "RecoveryFinding"]
 
-_STOP_BEFORE = 15.0  # seconds: publishing and committing one answer must fit
 _KEPT = "its answer is kept sealed for 30 days"
 
 
@@ -63,7 +62,7 @@ class Redriver:
         Raises:
             QueueUnavailable: no further letter could be received.
         """
-        while budget.left() >= _STOP_BEFORE and (letters := self.dead_letters.receive()):
+        while budget.allows(self.ports.limits.conclusion) and (letters := self.dead_letters.receive()):
             for letter in letters:
                 try:
                     work = Work.from_json(letter.body)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
-from tokensync.authorize.establish import GrantSource
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
 from tokensync.domain.grant import Grant
@@ -17,6 +16,7 @@ from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.operate.on_demand import UNREFRESHABLE
 from tokensync.refresh.account import kept_facts
+from tokensync.refresh.decisions import GrantSource
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 
@@ -42,7 +42,7 @@ _READ = (Status.ACTIVE, Status.HELD)  # whose access tokens workloads use
 class ImportResult:
     """How an import ended. `again` means that this very token was imported before."""
 
-    outcome: WorkResult
+    work: WorkResult
     again: bool = False
 
 
@@ -56,7 +56,7 @@ class Importer:
     verification: Verification
     verifier: Verifier
     accounts: AccountReader
-    restored: RestoredTable
+    restored_table: RestoredTable
 
     def import_tokens(
         self, name: ConnectionName, fields: ImportFields, budget: Budget, *, replace: bool = False
@@ -75,7 +75,7 @@ class Importer:
         existing, mark = self.ports.connections.get(name), fields.mark(name.app)
         if existing is not None and existing.removed_at is None:
             if existing.authorized.authorized_by == mark:
-                return ImportResult(outcome=self._again(existing, budget), again=True)
+                return ImportResult(work=self._again(existing, budget), again=True)
             if existing.status is not Status.QUARANTINED and not replace:
                 raise AlreadyStands(
                     f"the connection {name} exists already ({existing.status.value}); nothing was changed"
@@ -97,9 +97,9 @@ class Importer:
         if not self.establisher.establish(name, grant, source, session, budget, over=over):
             if not replace:
                 raise AlreadyStands(f"the connection {name} was connected meanwhile; nothing was changed")
-            return ImportResult(outcome=WorkResult(Result.TAKEN_OVER, self.ports.connections.get(name)))
+            return ImportResult(work=WorkResult(Result.TAKEN_OVER, self.ports.connections.get(name)))
         self._alert_its_end(name, grant, session)
-        return ImportResult(outcome=self._proved(self.on_demand.existing(name), session, budget, verified=verified))
+        return ImportResult(work=self._proved(self.on_demand.existing(name), session, budget, verified=verified))
 
     def _with_published_token(self, grant: Grant, existing: Connection | None) -> Grant:
         """Return the grant with the access token that workloads read now: if its refresh fails, the secret can say so.
@@ -110,7 +110,7 @@ class Importer:
             return grant
         if existing.sealed_grant is None or existing.obtained_at is None:
             return grant
-        if self.restored.is_unchecked(existing):  # workloads may read a newer one
+        if self.restored_table.is_unchecked(existing):  # workloads may read a newer one
             return grant
         old = Unsealer(self.ports.sealer).grant(existing)
         return changed(
@@ -185,7 +185,7 @@ class Importer:
         if self._is_unproved(record):
             return self.on_demand.refresh(record.name, budget)
         if record.due.renew_at is None and session.provider.account_call is not None and not verified:
-            return self.verification.verify(record.name, budget).outcome
+            return self.verification.verify(record.name, budget).work
         done = Result.VERIFIED if record.due.renew_at is None and verified else Result.PUBLISHED
         return WorkResult(Result.POSTPONED if record.publishing_is_due() else done, record)
 

@@ -35,7 +35,6 @@ UNREFRESHABLE = {
 }
 _POLL = 0.25  # seconds between looks at a connection that another worker holds
 _RESUMPTIONS = 2  # unfinished attempts that are concluded before a connection is left alone
-_ANSWER_BEFORE = 2.0  # seconds that are kept back for the answer
 
 
 @dataclass(frozen=True)
@@ -68,21 +67,21 @@ class OnDemand:
         session = Session(name.app, self.ports)
         published_first = 0
         while True:
-            outcome = self.worker.run(Work(connection=name), session, budget, force=force)
-            if outcome.result is Result.PUBLISHED and published_first < _RESUMPTIONS:
+            result = self.worker.run(Work(connection=name), session, budget, force=force)
+            if result.result is Result.PUBLISHED and published_first < _RESUMPTIONS:
                 published_first += 1
                 continue  # the stored token had to be published first; the refresh is still due
-            if outcome.result not in (Result.LEASED_ELSEWHERE, Result.TAKEN_OVER):
+            if result.result not in (Result.LEASED_ELSEWHERE, Result.TAKEN_OVER):
                 break
             now = self._get(name)
             if now.generation > wanted:
                 return WorkResult(Result.REFRESHED, now)
-            if budget.left() < _ANSWER_BEFORE or now.lease_until is None:
+            if not budget.allows(self.ports.limits.answer) or now.lease_until is None:
                 # Neither leased nor due any more: its holder has just ended without a new token.
-                return WorkResult(outcome.result, now)
+                return WorkResult(result.result, now)
             self.ports.clock.sleep(_POLL)
         count_attempts(session, self.ports)
-        return WorkResult(outcome.result, outcome.record or self._get(name), withheld=outcome.withheld)
+        return WorkResult(result.result, result.record or self._get(name), withheld=result.withheld)
 
     def under_lease(
         self,
@@ -110,17 +109,17 @@ class OnDemand:
             is_done = True
             if record.status is Status.QUARANTINED and not even_quarantined:
                 return WorkResult(Result.HELD, self.ports.connections.write(record, released(record)))
-            if not budget.allows(self.ports.limits):
+            if not budget.allows(self.ports.limits.presentation):
                 return WorkResult(Result.NO_TIME, self.ports.connections.write(record, released(record)))
             return act(record, grant, session)
 
         resumed = 0
         while True:
-            outcome = self.worker.run(Work(connection=name), session, budget, act=once)
-            if is_done or outcome.result is Result.REMOVED:
+            result = self.worker.run(Work(connection=name), session, budget, act=once)
+            if is_done or result.result is Result.REMOVED:
                 break
-            if outcome.result is Result.LEASED_ELSEWHERE:
-                if not budget.allows(self.ports.limits):
+            if result.result is Result.LEASED_ELSEWHERE:
+                if not budget.allows(self.ports.limits.presentation):
                     break
                 self.ports.clock.sleep(_POLL)
                 continue
@@ -128,7 +127,7 @@ class OnDemand:
             if resumed > _RESUMPTIONS:
                 break
         count_attempts(session, self.ports)
-        return replace(outcome, record=outcome.record or self._get(name))
+        return replace(result, record=result.record or self._get(name))
 
     def existing(self, name: ConnectionName) -> Connection:
         """Return a connection that was not removed.

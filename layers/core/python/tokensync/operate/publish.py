@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Status
 from tokensync.operate.on_demand import UNREFRESHABLE
-from tokensync.refresh import decisions, schedule, transitions
+from tokensync.refresh import decisions, transitions
 from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
@@ -46,13 +46,7 @@ class Republisher:
         after, now = transitions.released(record), self.ports.clock.now()
         if record.status is Status.ORPHANED:
             cadence = self.ports.cadence.for_app(session.app)
-            after = decisions.republished(
-                record,
-                grant,
-                provider=session.provider,
-                now=now,
-                verifies_at=schedule.verify_at(record.name, now=now, cadence=cadence),
-            )
+            after = decisions.republished(record, grant, provider=session.provider, now=now, cadence=cadence)
         if after.published is not None:
             # As if this stack had deleted it: the operator decides that it may come back.
             after = replace(after, published=replace(after.published, removed=True))

@@ -11,12 +11,13 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
-from tokensync.domain.connection import Phase, Status
+from tokensync.domain.connection import Status
 from tokensync.domain.errors import FenceLost, StoreUnavailable, TokensyncError
 from tokensync.domain.work import Work
 from tokensync.operate.dead_letters import RecoveryFinding
 from tokensync.operate.summary import condition, filled
 from tokensync.refresh.breaker import count_attempts
+from tokensync.refresh.kept_answers import kept_answer
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import released
@@ -28,13 +29,12 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
-    from tokensync.domain.ports import Connections, Ports
+    from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
     from tokensync.operate.dead_letters import Redriver
     from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.worker import Worker
 
-_STOP_BEFORE = 15.0  # seconds: publishing and committing one answer must fit
 _AT_ONCE = 100
 _AGAIN = "tokensync recover"
 _NOTHING = "dropped"  # the response to an earlier presentation held no token
@@ -73,7 +73,7 @@ class Recoverer:
             done.found += self.redriver.redrive(budget, self._concluded, only=only)
             if only is None:
                 done.found += self._authorizations(budget)
-            if budget.left() < _STOP_BEFORE:
+            if not budget.allows(self.ports.limits.conclusion):
                 done.more = True
                 return done
         records = self._behind(cursor) if only is None else iter((self.on_demand.existing(only),))
@@ -84,7 +84,7 @@ class Recoverer:
         """Conclude the responses that are kept, and queue every other connection for a comparison."""
         works: list[Work] = []
         for record in records:
-            if budget.left() < _STOP_BEFORE:
+            if not budget.allows(self.ports.limits.conclusion):
                 done.more = True
                 break
             if record.removed_at is None:
@@ -106,17 +106,14 @@ class Recoverer:
         needs = condition(record)
         if needs is not None and (record.is_half_removed or record.status in _LEFT_ALONE):
             done.found.append(
-                RecoveryFinding("connection", str(record.name), "stays", needs.why, needs.command(record.name)),
+                RecoveryFinding("connection", str(record.name), "stays", needs.why, needs.command(record.name))
             )
             return []
         return compares
 
     def _may_be_answered(self, record: Connection) -> bool:
         """Return whether a response is kept that may count: to the last presentation, or to one before it."""
-        connections, earlier = self.ports.connections, () if record.attempt is None else record.attempt.earlier
-        return is_answered(record, connections) or any(
-            connections.aside(record.name, fence=fence) is not None for fence in earlier
-        )
+        return kept_answer(record, self.ports.connections, earlier=lambda _: True) is not None
 
     def _concluded(self, name: ConnectionName, budget: Budget) -> RecoveryFinding:
         """Conclude the response that a connection waits for: no provider is asked."""
@@ -128,19 +125,16 @@ class Recoverer:
             return WorkResult(Result.NOTHING_DUE, self.ports.connections.write(record, released(record)))
 
         try:
-            outcome = self.worker.run(Work(connection=name), session, budget, act=rests)
-            waits = outcome.result is Result.POSTPONED and self._still_waits(outcome.record)
+            result = self.worker.run(Work(connection=name), session, budget, act=rests)
+            after = result.record
+            waits = result.result is Result.POSTPONED and after is not None and self._may_be_answered(after)
         except TokensyncError as error:
             return RecoveryFinding("answer", str(name), "stays", str(error), again, later=True)
         count_attempts(session, self.ports)
         if waits:
             why = "its answer is kept, and could not be brought back now"
             return RecoveryFinding("answer", str(name), "stays", why, again, later=True)
-        return _finding(name, outcome)
-
-    def _still_waits(self, record: Connection | None) -> bool:
-        """Return whether the response of a postponed connection is still to be concluded."""
-        return record is not None and self._may_be_answered(record)
+        return _finding(name, result)
 
     def _authorizations(self, budget: Budget) -> list[RecoveryFinding]:
         """Let the provider be asked once more whose account an answered authorization is, where that was given up."""
@@ -148,7 +142,7 @@ class Recoverer:
         others: Counter[tuple[str, str]] = Counter()
         for app in sorted(self.ports.apps.names()):
             for authorization in self.ports.authorizations.given_up(app):
-                if budget.left() < _STOP_BEFORE:
+                if not budget.allows(self.ports.limits.conclusion):
                     return found
                 if authorization.detail == NO_ACCOUNT:
                     found.append(self._reopened(authorization))
@@ -162,7 +156,7 @@ class Recoverer:
     def _reopened(self, authorization: Authorization) -> RecoveryFinding:
         """Make an authorization due again, for another day: its tokens are real, and only a name is missing."""
         app, now = authorization.key.app, self.ports.clock.now()
-        after = replace(authorization, outcome=AuthorizationState.WORKING, detail="", received_at=now, lease_until=None)
+        after = replace(authorization, state=AuthorizationState.WORKING, detail="", received_at=now, lease_until=None)
         try:
             self.ports.authorizations.write(authorization, after, next_at=now)
         except FenceLost:
@@ -189,36 +183,24 @@ class Recoverer:
         return (record for record in records if _place(str(record.name)) > reached)
 
 
-def is_answered(record: Connection, connections: Connections) -> bool:
-    """Return whether a response is kept that the connection's last attempt still waits for.
-
-    Raises:
-        StoreUnavailable: the table cannot be read now.
-    """
-    if record.phase is Phase.RECEIVED and record.sealed_answer is not None:
-        return True
-    attempt = record.attempt
-    return attempt is not None and connections.aside(record.name, fence=attempt.fence) is not None
-
-
 def _place(name: str) -> tuple[str, bytes]:
     """Return a name's place in the order of the walk, which is the table's."""
     app, _, account = name.partition("/")
     return app, account.encode("utf-8", "surrogatepass")
 
 
-def _finding(name: ConnectionName, outcome: WorkResult) -> RecoveryFinding:
+def _finding(name: ConnectionName, result: WorkResult) -> RecoveryFinding:
     """Return what became of a connection whose kept response was concluded."""
-    if outcome.result is Result.REFRESHED:
-        record = outcome.record
+    if result.result is Result.REFRESHED:
+        record = result.record
         needs = None if record is None or not record.unpublished else condition(record)
         if needs is None:
             return RecoveryFinding("answer", str(name), "brought_back", "its token is published")
         return RecoveryFinding("answer", str(name), "brought_back", needs.why, needs.command(name))
-    if outcome.result in (Result.LEASED_ELSEWHERE, Result.TAKEN_OVER):
+    if result.result in (Result.LEASED_ELSEWHERE, Result.TAKEN_OVER):
         return RecoveryFinding("answer", str(name), "queued", "another worker is at this connection")
-    needs = None if outcome.record is None else condition(outcome.record)
-    if needs is None or outcome.result is Result.NOTHING_DUE:
+    needs = None if result.record is None else condition(result.record)
+    if needs is None or result.result is Result.NOTHING_DUE:
         return RecoveryFinding("answer", str(name), _NOTHING, "its answer held nothing new")
-    later = outcome.result is Result.POSTPONED
+    later = result.result is Result.POSTPONED
     return RecoveryFinding("answer", str(name), "stays", needs.why, needs.command(name), later=later)

@@ -36,7 +36,7 @@ _RENEWED = (Status.ACTIVE, Status.HELD)
 class RevocationResult:
     """How a revocation ended. `failure` is why the provider did not revoke, None where it did or was not asked."""
 
-    outcome: WorkResult
+    work: WorkResult
     failure: Failure | None = None
 
 
@@ -79,11 +79,7 @@ class Revoker:
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             failure = None if local else self._asked(grant, session)
-            if (
-                failure is not None
-                and failure.kind is FailureClass.REFUSED
-                and not _may_live_on(record, grant, session)
-            ):
+            if failure is not None and failure.kind is FailureClass.REFUSED and not _lives_on(record, grant, session):
                 failure = None
             if failure is None:
                 return self.committer.ended(record, grant, reason=Reason.REVOKED, result=Result.REVOKED)
@@ -95,19 +91,19 @@ class Revoker:
                 self.concluder.pause(session, failure)
             return self.committer.end_lease(record, record, Result.POSTPONED)
 
-        outcome = self.on_demand.under_lease(name, budget, act, session=session, even_quarantined=True)
+        result = self.on_demand.under_lease(name, budget, act, session=session, even_quarantined=True)
         if stale:
             return self._renewed(stale[0], session, budget)
-        return RevocationResult(outcome=outcome, failure=failures[0] if failures else None)
+        return RevocationResult(work=result, failure=failures[0] if failures else None)
 
     def _has_ended(self, seen: Connection) -> bool:
         return seen.access_expires_at is not None and seen.access_expires_at <= self.ports.clock.now()
 
     def _renewed(self, seen: Connection, session: Session, budget: Budget) -> RevocationResult:
         """Revoke with a new access token, where access tokens are presented: a dead one would end nothing."""
-        outcome = self.on_demand.refresh(seen.name, budget, generation=seen.generation)
-        if outcome.result not in (Result.REFRESHED, Result.REAUTHORIZE):
-            return RevocationResult(outcome=outcome)
+        result = self.on_demand.refresh(seen.name, budget, generation=seen.generation)
+        if result.result not in (Result.REFRESHED, Result.REAUTHORIZE):
+            return RevocationResult(work=result)
         return self._revoked(seen.name, session, budget, local=False, is_renewed=True)
 
     def _asked(self, grant: Grant, session: Session) -> Failure | None:
@@ -115,13 +111,7 @@ class Revoker:
         request = revocation_request(session.provider, session.app, grant)
         if request is None:
             raise ValueError("a provider without a revocation call is not asked")
-        response = present(
-            request,
-            wire=self.ports.wire,
-            clock=self.ports.clock,
-            seconds=self.ports.limits.provider,
-            failpoints=self.ports.failpoints,
-        )
+        response = present(request, self.ports)
         if isinstance(response, Failure):
             return response
         known = (grant.refresh_token, grant.access_token, session.app.client_secret)
@@ -133,6 +123,6 @@ def _presents_access_token(session: Session) -> bool:
     return shape is not None and (shape.access_token or shape.header is not None)
 
 
-def _may_live_on(record: Connection, grant: Grant, session: Session) -> bool:
+def _lives_on(record: Connection, grant: Grant, session: Session) -> bool:
     """Return whether a refresh token may still work behind an access token that the provider calls invalid."""
     return _presents_access_token(session) and grant.refresh_token is not None and record.status in _RENEWED

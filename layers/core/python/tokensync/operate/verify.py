@@ -32,7 +32,7 @@ class VerificationResult:
     refresh.
     """
 
-    outcome: WorkResult
+    work: WorkResult
     facts_changed: bool | None = None
     refused: bool = False
 
@@ -55,14 +55,14 @@ class Verification:
         seen = self.on_demand.existing(name)
         session = Session(name.app, self.ports)
         if seen.status not in (Status.ACTIVE, Status.HELD):
-            return VerificationResult(outcome=WorkResult(UNREFRESHABLE[seen.status], seen))
+            return VerificationResult(work=WorkResult(UNREFRESHABLE[seen.status], seen))
         if session.provider.account_call is None:
             raise NotOffered(
                 f"{session.provider.title} has no call that verifies an access token; a refresh proves the connection",
                 next_command=filled("tokensync refresh {name}", name),
             )
         if seen.obtained_at is None:  # imported with a refresh token alone
-            return VerificationResult(outcome=self.on_demand.refresh(name, budget))
+            return VerificationResult(work=self.on_demand.refresh(name, budget))
         leased: list[Connection] = []
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
@@ -71,13 +71,13 @@ class Verification:
             leased.append(record)
             return self.verifier.verify(record, grant, session)
 
-        outcome = self.on_demand.under_lease(name, budget, act, session=session)
-        record = outcome.record
-        if outcome.result is Result.VERIFIED and leased and record is not None:
-            return VerificationResult(outcome=outcome, facts_changed=record.sealed_grant != leased[0].sealed_grant)
-        if outcome.result is Result.POSTPONED and leased and _was_refused(record):
-            return VerificationResult(outcome=self.on_demand.refresh(name, budget), refused=True)
-        return VerificationResult(outcome=outcome)
+        result = self.on_demand.under_lease(name, budget, act, session=session)
+        record = result.record
+        if result.result is Result.VERIFIED and leased and record is not None:
+            return VerificationResult(work=result, facts_changed=record.sealed_grant != leased[0].sealed_grant)
+        if result.result is Result.POSTPONED and leased and _was_refused(record):
+            return VerificationResult(work=self.on_demand.refresh(name, budget), refused=True)
+        return VerificationResult(work=result)
 
 
 def _was_refused(record: Connection | None) -> bool:

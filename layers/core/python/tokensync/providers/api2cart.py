@@ -2,7 +2,7 @@
 
 Its errors are numbers in the body, and an update takes its parameters, tokens included, in the query string.
 
-Also what is stored, sealed, about a connection and each consumer that knows it (`Standing`).
+Also what is stored, sealed, about a connection and each consumer that knows it (`ConsumerKey`).
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ API2CART = Consumer(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class ConsumerKey:
     """The key that a consumer gave a connection, None before it gave one, and whether a request got no response.
 
     A request that must not be made twice is marked as unanswered before it is sent: a second one could make a second
@@ -114,22 +114,22 @@ class Standing:
 
 
 def consumer_binding(name: ConnectionName) -> str:
-    """Return what the standings of a connection are bound to when they are sealed."""
+    """Return what the keys of a connection are bound to when they are sealed."""
     return f"{name}|consumer|1"
 
 
-def to_bytes(standings: Mapping[str, Standing]) -> bytes:
-    """Return standings, by the consumer's name, as JSON with keys in clear: only ever for sealing."""
+def to_bytes(keys: Mapping[str, ConsumerKey]) -> bytes:
+    """Return keys, by the consumer's name, as JSON in clear: only ever for sealing."""
     plain = {
-        name: {"key": standing.key.reveal() if standing.key else "", "unanswered": standing.unanswered}
-        for name, standing in standings.items()
+        name: {"key": known.key.reveal() if known.key else "", "unanswered": known.unanswered}
+        for name, known in keys.items()
     }
     return json.dumps(plain).encode("ascii")
 
 
-def from_bytes(data: bytes) -> dict[str, Standing]:
+def from_bytes(data: bytes) -> dict[str, ConsumerKey]:
     """Read what `to_bytes` wrote."""
     return {
-        name: Standing(key=Secret(stored["key"]) if stored["key"] else None, unanswered=stored["unanswered"])
+        name: ConsumerKey(key=Secret(stored["key"]) if stored["key"] else None, unanswered=stored["unanswered"])
         for name, stored in json.loads(data).items()
     }

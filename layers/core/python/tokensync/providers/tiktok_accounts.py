@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.messages import AccountReply
 from tokensync.oauth.provider import Provider
-from tokensync.oauth.shapes import (
-    AuthorizeShape,
-    Encoding,
-    ResponseShape,
-    RevocationShape,
-    TokenShape,
-    numbered_error,
-)
+from tokensync.oauth.shapes import AuthorizeShape, Encoding, ResponseShape, RevocationShape, TokenShape, numbered_error
 from tokensync.providers.tiktok_business_codes import FAILURE_TEXTS, FAILURES
 
 if TYPE_CHECKING:

@@ -98,12 +98,7 @@ PROVIDER = Provider(
         # With thousands of advertisers the response can time out after the code is spent: they are listed afterwards.
         code_parameters={"return_advertiser_ids": False},
     ),
-    response=ResponseShape(
-        envelope="data",
-        error=numbered_error,
-        trace_id="request_id",
-        account=_account,
-    ),
+    response=ResponseShape(envelope="data", error=numbered_error, trace_id="request_id", account=_account),
     failures=FAILURES,
     failure_texts=FAILURE_TEXTS,
     account_call=AccountCall(

@@ -23,14 +23,7 @@ from tokensync.oauth.provider import (
     WebhookEventKind,
     WebhookShape,
 )
-from tokensync.oauth.shapes import (
-    AuthorizeShape,
-    ErrorReply,
-    Pkce,
-    ResponseShape,
-    RevocationShape,
-    TokenShape,
-)
+from tokensync.oauth.shapes import AuthorizeShape, ErrorReply, Pkce, ResponseShape, RevocationShape, TokenShape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,9 +45,7 @@ def _account(reply: Mapping[str, Any]) -> AccountReply | None:
 def _user_info_request(app: App, api: str, grant: Grant, now: int) -> Request:
     del app, now
     return Request(
-        method="GET",
-        url=f"{api}{_USER_INFO}",
-        headers={"authorization": f"Bearer {grant.access_token.reveal()}"},
+        method="GET", url=f"{api}{_USER_INFO}", headers={"authorization": f"Bearer {grant.access_token.reveal()}"}
     )
 
 

@@ -70,12 +70,7 @@ def _account(data: Mapping[str, Any]) -> AccountReply | None:
         for key, field in (("seller_name", "seller_name"), ("region", "seller_base_region"))
         if isinstance(data.get(field), str)
     }
-    return AccountReply(
-        id=open_id,
-        label=facts.get("seller_name", ""),
-        kind=kind,
-        facts=facts,
-    )
+    return AccountReply(id=open_id, label=facts.get("seller_name", ""), kind=kind, facts=facts)
 
 
 def _shops_request(app: App, api: str, grant: Grant, now: int) -> Request:

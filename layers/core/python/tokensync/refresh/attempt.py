@@ -69,13 +69,7 @@ class Attempts:
         )
         sent = self._marked(record, replace(record, phase=Phase.SENT, attempt=attempt, exemption=None))
         self.ports.failpoints.reached("sent")
-        response = present(
-            ready.request,
-            wire=self.ports.wire,
-            clock=self.ports.clock,
-            seconds=self.ports.limits.provider,
-            failpoints=self.ports.failpoints,
-        )
+        response = present(ready.request, self.ports)
         if isinstance(response, Failure):
             raise LeaseEnded(self.concluder.settle(sent, response, ready.grant, session, previous=record))
         return Sent(sent, response, ready.grant)

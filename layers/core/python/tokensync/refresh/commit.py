@@ -78,7 +78,7 @@ class Committer:
         """COMMIT: write the record on condition of the fence, and with it release the lease. FenceLost is a result."""
         before, result = published.before, published.result
         try:
-            stands = self.ports.connections.write(before, published.after)
+            written = self.ports.connections.write(before, published.after)
         except FenceLost:
             # Our late publication may have overwritten a newer one: the next holder compares.
             self.kept_answers.set_aside(before, "superseded")
@@ -86,19 +86,19 @@ class Committer:
             return WorkResult(Result.TAKEN_OVER)
         self.ports.failpoints.reached("committed")
         self.ports.log.info(
-            "connection.committed", connection=str(stands.name), result=result, generation=stands.generation
+            "connection.committed", connection=str(written.name), result=result, generation=written.generation
         )
-        if stands.unpublished == QUOTA != before.unpublished:
+        if written.unpublished == QUOTA != before.unpublished:
             self.ports.alerts.tell(
                 "publishing.quota_reached",
-                str(stands.name),
+                str(written.name),
                 detail="its secret takes no further version today; the grant is kept, the secret is tried again every "
                 "hour, and the provider is not asked for anything until then",
-                next_command=f"tokensync publish {stands.name}",
+                next_command=f"tokensync publish {written.name}",
             )
-        if schedule.is_due(stands.due.push_at, self.ports.clock.now()):
-            self.ports.queue.send([Work(connection=stands.name)])
-        return WorkResult(result, stands, backpressure=published.backpressure)
+        if schedule.is_due(written.due.push_at, self.ports.clock.now()):
+            self.ports.queue.send([Work(connection=written.name)])
+        return WorkResult(result, written, backpressure=published.backpressure)
 
     def _published(self, after: Connection, grant: Grant) -> Connection:
         """Write the secret, and return the record that says so; what had to wait for it is due again."""
@@ -147,8 +147,8 @@ class Committer:
         )
         if compare:
             after = after.with_due(compare_at=at)
-        stands = self.ports.connections.write(record, after)
-        return WorkResult(Result.POSTPONED, stands, backpressure=backpressure, withheld=detail)
+        written = self.ports.connections.write(record, after)
+        return WorkResult(Result.POSTPONED, written, backpressure=backpressure, withheld=detail)
 
     def unreachable(self, record: Connection, event: str, error: PublishUnavailable) -> WorkResult:
         """Release a connection whose secret cannot be reached now: later it is compared again."""
@@ -171,27 +171,27 @@ class Committer:
     ) -> WorkResult:
         """COMMIT that the seller has to authorize again, and alert the operator."""
         after = decisions.reauthorization_needed(after, now=self.ports.clock.now(), reason=reason)
-        outcome = self.publish_and_commit(before, after, grant, Result.REAUTHORIZE)
-        if outcome.result is Result.REAUTHORIZE:
+        result = self.publish_and_commit(before, after, grant, Result.REAUTHORIZE)
+        if result.result is Result.REAUTHORIZE:
             self.ports.alerts.tell(
                 "connection.reauthorize",
                 str(before.name),
                 detail=f"{_WHY[reason]}: the seller has to authorize again",
                 next_command=f"tokensync invite {before.name.app} --for {before.name}",
             )
-        return outcome
+        return result
 
     def deauthorized(self, record: Connection, grant: Grant) -> WorkResult:
         """COMMIT that the account ended its authorization, as the provider's webhook says, and alert the operator."""
-        outcome = self.ended(record, grant, reason=Reason.DEAUTHORIZED, result=Result.DISCONNECTED)
-        if outcome.result is Result.DISCONNECTED:
+        result = self.ended(record, grant, reason=Reason.DEAUTHORIZED, result=Result.DISCONNECTED)
+        if result.result is Result.DISCONNECTED:
             self.ports.alerts.tell(
                 "connection.disconnected",
                 str(record.name),
                 detail="the provider says that the account ended its authorization; nothing is refreshed any more",
                 next_command=f"tokensync invite {record.name.app} --for {record.name}",
             )
-        return outcome
+        return result
 
     def ended(self, record: Connection, grant: Grant, *, reason: str, result: Result) -> WorkResult:
         """COMMIT that the authorization is over, and publish it where anything was published."""
@@ -201,22 +201,22 @@ class Committer:
             return WorkResult(result, self.ports.connections.write(record, replace(after, generation=record.allocated)))
         if not after.publishing_is_due():
             return WorkResult(result, self.ports.connections.write(record, after))
-        outcome = self.publish_and_commit(record, after, grant, result)
-        return replace(outcome, result=result) if outcome.result is Result.ORPHANED else outcome
+        committed = self.publish_and_commit(record, after, grant, result)
+        return replace(committed, result=result) if committed.result is Result.ORPHANED else committed
 
     def orphaned(self, before: Connection, reason: str, after: Connection | None = None) -> WorkResult:
         """COMMIT that the secret is gone or not ours: the grant is kept, nothing is restored in silence."""
         gone = decisions.unpublishable(after or before, reason=reason, now=self.ports.clock.now())
-        outcome = WorkResult(Result.ORPHANED, self.ports.connections.write(before, gone))
+        result = WorkResult(Result.ORPHANED, self.ports.connections.write(before, gone))
         if gone.status is Status.DISCONNECTED:  # nobody is to bring it back
-            return outcome
+            return result
         self.ports.alerts.tell(
             "connection.orphaned",
             str(before.name),
             detail=f"its secret cannot be written: {reason}; the grant is kept",
             next_command=f"tokensync publish {before.name}",
         )
-        return outcome
+        return result
 
     def retry_at(self, failures: int) -> int:
         """Return when to try again after so many failures in a row."""

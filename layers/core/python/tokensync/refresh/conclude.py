@@ -128,10 +128,10 @@ class Concluder:
         """COMMIT that a new client secret was presented and refused: that says nothing of the connection."""
         # A worker that resumes a killed trial was not asked about the secret.
         is_the_secret = failure.kind is FailureClass.CONFIGURATION and session.trial is not None
-        stands = self.ports.connections.write(
+        written = self.ports.connections.write(
             record, transitions.not_proven(record, failure, now=self.ports.clock.now())
         )
-        return WorkResult(Result.SECRET_REFUSED if is_the_secret else Result.POSTPONED, stands, failure=failure)
+        return WorkResult(Result.SECRET_REFUSED if is_the_secret else Result.POSTPONED, written, failure=failure)
 
     def _not_accepted(
         self, record: Connection, failure: Failure, session: Session, *, previous: Connection | None
@@ -143,8 +143,8 @@ class Concluder:
         after = decisions.unaccepted(
             record, failure, previous=previous, provider=session.provider, now=self.ports.clock.now()
         )
-        stands = self.ports.connections.write(record, after)
-        return WorkResult(Result.REAUTHORIZE if refused else Result.POSTPONED, stands, failure=failure)
+        written = self.ports.connections.write(record, after)
+        return WorkResult(Result.REAUTHORIZE if refused else Result.POSTPONED, written, failure=failure)
 
     def _unusable(self, record: Connection, issued: Issued, grant: Grant, session: Session) -> Conclusion:
         """Keep a response whose access token nobody may publish; a well-formed new refresh token becomes the grant's.
@@ -161,8 +161,8 @@ class Concluder:
         again = self.committer.retry_at(record.failures)
         after = transitions.unusable(record, odd, sealed=sealed, again=again, now=self.ports.clock.now())
         if record.status is Status.QUARANTINED:
-            stands = self.ports.connections.write(record, after)
-            raise LeaseEnded(WorkResult(Result.POSTPONED, stands, failure=odd))
+            written = self.ports.connections.write(record, after)
+            raise LeaseEnded(WorkResult(Result.POSTPONED, written, failure=odd))
         # A version of its own, with the old access token: in a restored table it shows that the old pair is spent.
         return Conclusion(before=record, after=after, grant=new, result=Result.POSTPONED)
 

@@ -1,14 +1,14 @@
 """The other half of the state machine: what becomes of a connection by a decision of an operator or its account.
 
-Pure functions from record to record, as in `transitions`: each returns a record that is ready to be committed.
+Pure functions, as in `transitions`: each returns a record that is ready to be committed.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Exemption, Reason, Status, noted
+from tokensync.domain.connection import AuthorizedBy, Connection, DueTimes, Exemption, Reason, Status, noted
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.runtime import DAY
 from tokensync.oauth.provider import RefreshReuse
@@ -16,13 +16,84 @@ from tokensync.refresh import schedule
 from tokensync.refresh.transitions import active, released, unscheduled, with_failure
 
 if TYPE_CHECKING:
-    from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.messages import Failure
+    from tokensync.domain.names import ConnectionName
     from tokensync.domain.runtime import Cadence
     from tokensync.oauth.provider import Provider
 
 TOMBSTONE = 90 * DAY
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrantSource:
+    """Where a new grant comes from. `at` (Unix seconds) and `by` decide between two: only a later one replaces another.
+
+    `life` is the seconds that the access token has left, None where it has no stated end. `event` and `detail` go into
+    the history. `unproved` asks for a refresh at once, although there is an access token.
+    """
+
+    at: int
+    by: str
+    life: int | None
+    status: Status = Status.ACTIVE
+    verified: bool = False
+    unproved: bool = False
+    missing_scopes: tuple[str, ...] = ()
+    event: str = "connection.authorized"
+    detail: str = ""
+
+
+def established(
+    name: ConnectionName,
+    grant: Grant,
+    source: GrantSource,
+    *,
+    provider: Provider,
+    sealed: bytes,
+    pushes: bool,
+    now: int,
+    until: int,
+    cadence: Cadence,
+    table: str | None,
+) -> Connection:
+    """Return the record that a new grant brings, due as soon as the lease of its take-over ends, at `until`."""
+    has_token = bool(grant.access_token.reveal())
+    renew_at = verify_at = None
+    if source.unproved or not has_token:
+        renew_at = now
+    elif provider.renews(grant):
+        renew_at = schedule.renew_at(name, now=grant.obtained_at, life=source.life, cadence=cadence)
+        if provider.account_call is not None and not source.verified:
+            # The account's facts are still missing, and the keys by which webhook events name it.
+            verify_at = schedule.retry_at(now=now, failures=0, retry_after=None, fraction=schedule.jitter(name))
+    elif provider.account_call is not None:
+        verify_at = schedule.verify_at(name, now=now, cadence=cadence)
+    else:
+        verify_at = grant.access_expires_at  # nothing else would show that it has ended
+    record = Connection(
+        name=name,
+        provider=provider.name,
+        status=source.status,
+        reason=Reason.NOT_INVITED if source.status is Status.QUARANTINED else "",
+        label=grant.label,
+        sealed_grant=sealed,
+        obtained_at=grant.obtained_at if has_token else None,
+        access_expires_at=grant.access_expires_at,
+        refresh_expires_at=grant.refresh_expires_at,
+        verified_at=now if source.verified else None,
+        due=DueTimes(
+            renew_at=renew_at,
+            verify_at=verify_at,
+            push_at=now if has_token and pushes else None,
+            warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
+            refresh_at=until + 1,
+            next_at=until + 1,
+        ),
+        authorized=AuthorizedBy(missing_scopes=source.missing_scopes, authorized_at=source.at, authorized_by=source.by),
+        table=table,
+    )
+    return noted(record, source.event, now=now, detail=source.detail)
 
 
 def reauthorization_needed(record: Connection, *, now: int, reason: str = Reason.REFUSED) -> Connection:
@@ -82,13 +153,14 @@ def removed(record: Connection, *, now: int) -> Connection:
     )
 
 
-def republished(record: Connection, grant: Grant, *, provider: Provider, now: int, verifies_at: int) -> Connection:
+def republished(record: Connection, grant: Grant, *, provider: Provider, now: int, cadence: Cadence) -> Connection:
     """Return the record of an orphaned connection that is to have its secret again: active, and refreshed at once."""
     renew_at = verify_at = None
     if record.consumer.handed_over_at is None and provider.renews(grant):
         renew_at = now
     elif record.consumer.handed_over_at is None:
-        verify_at = grant.access_expires_at if provider.account_call is None else verifies_at
+        daily = schedule.verify_at(record.name, now=now, cadence=cadence)
+        verify_at = grant.access_expires_at if provider.account_call is None else daily
     warn_at = schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at)
     due = record.with_due(renew_at=renew_at, verify_at=verify_at, warn_at=warn_at)
     after = replace(due, status=Status.ACTIVE, reason="")

@@ -39,7 +39,7 @@ class DueWork:
     held: HeldRules
     verifier: Verifier
     pusher: Pusher
-    restored: RestoredCheck
+    restored_check: RestoredCheck
     committer: Committer
 
     def refresh_due(self, record: Connection, job: Job) -> Connection:
@@ -103,7 +103,7 @@ class DueWork:
         if not compares:
             return
         try:
-            self.restored.not_overtaken(record)
+            self.restored_check.not_overtaken(record)
         except PublishUnavailable as error:
             raise LeaseEnded(self.committer.unreachable(record, "comparing.postponed", error)) from error
         except (SecretGone, SecretNotOurs):

@@ -89,7 +89,7 @@ class Gate:
         Raises:
             LeaseEnded: too little is left, or AWS throttles or fails under this batch.
         """
-        if session.closed or not budget.allows(self.ports.limits):
+        if session.closed or not budget.allows(self.ports.limits.presentation):
             self.committer.release(record, Result.NO_TIME, renew_at=record.due.renew_at)
             raise LeaseEnded(WorkResult(Result.NO_TIME, again=True))
 

@@ -14,7 +14,6 @@ from tokensync.refresh.result import LeaseEnded, Result
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
-    from tokensync.domain.ports import Ports
     from tokensync.domain.sealing import Unsealer
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.session import Session
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 class HeldRules:
     """Decides whether a held connection may present its refresh token."""
 
-    ports: Ports
     unsealer: Unsealer
     committer: Committer
 

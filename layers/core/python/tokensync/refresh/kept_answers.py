@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tokensync.domain.connection import Phase
 from tokensync.domain.errors import StoreUnavailable
 from tokensync.domain.work import Work
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tokensync.domain.connection import Connection
     from tokensync.domain.names import ConnectionName
-    from tokensync.domain.ports import Ports
+    from tokensync.domain.ports import Connections, Ports
     from tokensync.domain.runtime import Budget
 
 _PAUSE = 0.2  # seconds
@@ -34,7 +37,7 @@ class KeptAnswers:
                     return
             else:
                 return
-            if budget.left() < 1:
+            if not budget.allows(self.ports.limits.another_try):
                 self.ports.alerts.tell(
                     "answer.lost",
                     str(record.name),
@@ -70,3 +73,28 @@ class KeptAnswers:
 
     def _store(self, name: ConnectionName, fence: int, sealed: bytes, why: str) -> None:
         self.ports.connections.set_aside(name, fence=fence, why=why, sealed=sealed, now=self.ports.clock.now())
+
+
+def kept_answer(
+    record: Connection, connections: Connections, *, earlier: Callable[[bytes], bool] | None = None
+) -> tuple[int, bytes] | None:
+    """Return the sealed response that an unfinished attempt waits for, and the fence that it came under; None if none.
+
+    `earlier` decides whether a response to an earlier presentation counts; without it none does.
+
+    Raises:
+        StoreUnavailable: the table cannot be read now.
+    """
+    if record.phase is Phase.RECEIVED and record.sealed_answer is not None:
+        return record.fence, record.sealed_answer
+    attempt = record.attempt
+    if attempt is None:
+        return None
+    sealed = connections.aside(record.name, fence=attempt.fence)
+    if sealed is not None or earlier is None:
+        return None if sealed is None else (attempt.fence, sealed)
+    for fence in attempt.earlier:
+        sealed = connections.aside(record.name, fence=fence)
+        if sealed is not None and earlier(sealed):
+            return fence, sealed
+    return None

@@ -17,7 +17,7 @@ from tokensync.domain.work import Work
 from tokensync.oauth.http import present
 from tokensync.oauth.token_response import read_consumer
 from tokensync.providers import CONSUMERS
-from tokensync.providers.api2cart import Standing, consumer_binding, from_bytes, to_bytes
+from tokensync.providers.api2cart import ConsumerKey, consumer_binding, from_bytes, to_bytes
 from tokensync.refresh import decisions, schedule
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.transitions import released
@@ -52,8 +52,8 @@ class Pusher:
 
     def due(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
         """Hand the pair to the app's consumer, now that it is due, if it is still to be handed over."""
-        standings = self._standings(record)
-        names = [session.app.push, *(name for name, standing in standings.items() if standing.unanswered)]
+        keys = self._keys(record)
+        names = [session.app.push, *(name for name, key in keys.items() if key.unanswered)]
         consumer = next((CONSUMERS[name] for name in names if name in CONSUMERS), None)
         if consumer is None or record.status not in (Status.ACTIVE, Status.HELD):
             return self._rest(record, Result.NOTHING_DUE)
@@ -70,10 +70,10 @@ class Pusher:
             FenceLost: the connection was taken over before anything was sent.
             SealingUnavailable: nothing was sent.
         """
-        standing = self._standings(record).get(consumer.name, Standing())
-        if standing.unanswered and not again:
+        known = self._keys(record).get(consumer.name, ConsumerKey())
+        if known.unanswered and not again:
             return self._left(record, consumer)
-        if record.consumer.handed_over_at is not None and not standing.unanswered:
+        if record.consumer.handed_over_at is not None and not known.unanswered:
             return self._rest(record, Result.OWNED_BY_CONSUMER)
         gives = session.app.gives_away and record.consumer.handed_over_at is None
         if gives and (record.status is not Status.ACTIVE or record.attempt is not None):
@@ -82,7 +82,7 @@ class Pusher:
         lacking, pair = _lacking(session.app, grant, consumer), _Pair(grant, session, consumer)
         if lacking is not None:
             return self._failed(record, record, lacking, pair)
-        return self._handed(record, pair, standing.key)
+        return self._handed(record, pair, known.key)
 
     def _handed(self, record: Connection, pair: _Pair, key: Secret | None) -> WorkResult:
         grant, consumer, app, marked = pair.grant, pair.consumer, pair.session.app, record
@@ -94,13 +94,7 @@ class Pusher:
         if key is None or app.gives_away:
             marked = self.ports.connections.write(record, self._marked(record, pair, key))
         self.ports.failpoints.reached("push.marked")
-        response = present(
-            request,
-            wire=self.ports.wire,
-            clock=self.ports.clock,
-            seconds=self.ports.limits.provider,
-            failpoints=self.ports.failpoints,
-        )
+        response = present(request, self.ports)
         read: dict[str, Any] | Failure
         if isinstance(response, Failure):
             read = response
@@ -110,7 +104,7 @@ class Pusher:
         if isinstance(read, Failure):
             if read.kind is FailureClass.REFUSED and key is not None:
                 # It no longer knows that key: the connection is new to it.
-                forgotten = self._sealed(record, pair, Standing())
+                forgotten = self._sealed(record, pair, ConsumerKey())
                 return self._handed(self.ports.connections.write(marked, forgotten), pair, None)
             return self._failed(record, marked, read, pair)
         given = key or Secret(consumer.read_key(read))
@@ -121,7 +115,7 @@ class Pusher:
 
     def _marked(self, record: Connection, pair: _Pair, key: Secret | None) -> Connection:
         """Return the record before a request that must not be made twice."""
-        marked = self._sealed(record, pair, Standing(key=key, unanswered=True))
+        marked = self._sealed(record, pair, ConsumerKey(key=key, unanswered=True))
         if pair.session.app.gives_away:
             # From here on it may be refreshed elsewhere, whether or not an answer comes.
             since = record.consumer.handed_over_at or self.ports.clock.now()
@@ -132,7 +126,7 @@ class Pusher:
     def _done(self, marked: Connection, pair: _Pair, key: Secret, *, is_new: bool) -> WorkResult:
         now, after, consumer = self.ports.clock.now(), marked, pair.consumer
         if is_new or pair.session.app.gives_away:
-            after = self._sealed(marked, pair, Standing(key=key))
+            after = self._sealed(marked, pair, ConsumerKey(key=key))
         if is_new:
             after = noted(after, "consumer.added", now=now, detail=consumer.name)
         if after.consumer.push_failures:
@@ -198,35 +192,35 @@ class Pusher:
         """End the lease; publish where the owner changed."""
         after = released(after)
         if after.publishing_is_due():
-            outcome = self.committer.publish_and_commit(before, after, grant, result)
+            ended = self.committer.publish_and_commit(before, after, grant, result)
         else:
             try:
-                outcome = WorkResult(result, self.ports.connections.write(before, after))
+                ended = WorkResult(result, self.ports.connections.write(before, after))
             except FenceLost:
-                outcome = WorkResult(Result.TAKEN_OVER)
-        if outcome.result is Result.TAKEN_OVER:
-            self._keep_standing(before, after)
+                ended = WorkResult(Result.TAKEN_OVER)
+        if ended.result is Result.TAKEN_OVER:
+            self._keep_key(before, after)
             # Our pair, older by now, may have come after the newest: the newest is handed over once more.
             self.ports.queue.send([Work(connection=before.name, push=True)])
-        return outcome
+        return ended
 
-    def _keep_standing(self, marked: Connection, after: Connection) -> None:
+    def _keep_key(self, marked: Connection, after: Connection) -> None:
         """Keep what the consumer answered to a marked request: the key it gave outlives every grant."""
         seen = marked.consumer.sealed_consumer
         if seen is None or seen == after.consumer.sealed_consumer:
             return
-        if not self.ports.connections.replace_standing(marked.name, seen=seen, sealed=after.consumer.sealed_consumer):
+        if not self.ports.connections.replace_consumer(marked.name, seen=seen, sealed=after.consumer.sealed_consumer):
             self.ports.log.warning("standing.superseded", connection=str(marked.name))
 
     def _rest(self, record: Connection, result: Result) -> WorkResult:
         return self.committer.end_lease(record, record.with_due(push_at=None), result)
 
-    def _sealed(self, record: Connection, pair: _Pair, standing: Standing) -> Connection:
-        plain = to_bytes({**self._standings(record), pair.consumer.name: standing})
+    def _sealed(self, record: Connection, pair: _Pair, key: ConsumerKey) -> Connection:
+        plain = to_bytes({**self._keys(record), pair.consumer.name: key})
         sealed = pair.session.key.seal(plain, binding=consumer_binding(record.name))
         return record.with_consumer(sealed_consumer=sealed)
 
-    def _standings(self, record: Connection) -> dict[str, Standing]:
+    def _keys(self, record: Connection) -> dict[str, ConsumerKey]:
         if record.consumer.sealed_consumer is None:
             return {}
         name = record.name

@@ -141,7 +141,7 @@ class RestoredCheck:
         # Under a reason that is final: nobody resumes from it.
         self.kept_answers.set_aside(record, Reason.RESTORED_TABLE)
         after = replace(decisions.set_apart(record, now=self.ports.clock.now()), table=table)
-        stands = self.ports.connections.write(record, after)
+        written = self.ports.connections.write(record, after)
         self.ports.alerts.tell(
             "connection.quarantined",
             str(record.name),
@@ -149,4 +149,4 @@ class RestoredCheck:
             "presented, and its secret stays as it was",
             next_command=f"tokensync invite {record.name.app} --for {record.name}",
         )
-        return WorkResult(Result.HELD, stands)
+        return WorkResult(Result.HELD, written)

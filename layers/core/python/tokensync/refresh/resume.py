@@ -10,10 +10,11 @@ from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.token_response import read_token_response
 from tokensync.refresh import transitions
 from tokensync.refresh.attempt import Received
+from tokensync.refresh.kept_answers import kept_answer
 from tokensync.refresh.result import LeaseEnded
 
 if TYPE_CHECKING:
-    from tokensync.domain.connection import Attempt, Connection
+    from tokensync.domain.connection import Connection
     from tokensync.domain.ports import Ports
     from tokensync.domain.sealing import Unsealer
     from tokensync.refresh.conclude import Concluder
@@ -42,7 +43,7 @@ class Resumer:
             return Received(record, response, self.unsealer.grant(record))
         if record.attempt is None:
             return None
-        kept = self._kept(record, record.attempt, session)
+        kept = self._kept(record, session)
         if kept is None and record.phase is not Phase.SENT:
             return None
         grant = self.unsealer.grant(record)
@@ -61,24 +62,17 @@ class Resumer:
         Raises:
             SealingUnavailable, StoreUnavailable: this cannot be known now.
         """
-        if record.phase is Phase.RECEIVED and record.sealed_answer is not None:
-            return True
-        return record.attempt is not None and self._kept(record, record.attempt, session) is not None
+        return self._kept(record, session) is not None
 
-    def _kept(self, record: Connection, attempt: Attempt, session: Session) -> tuple[int, bytes] | None:
-        """Return the sealed response that was set aside, and the fence that it came under; None where there is none.
+    def _kept(self, record: Connection, session: Session) -> tuple[int, bytes] | None:
+        """Return the kept response that counts, and its fence.
 
         Of an earlier presentation only new tokens count: a later one has overtaken whatever else was said to it.
         """
-        sealed = self.ports.connections.aside(record.name, fence=attempt.fence)
-        if sealed is not None:
-            return attempt.fence, sealed
-        for fence in attempt.earlier:
-            sealed = self.ports.connections.aside(record.name, fence=fence)
-            if sealed is None:
-                continue
+
+        def holds_tokens(sealed: bytes) -> bool:
             response = self.unsealer.answer(sealed, record)
             read = read_token_response(session.provider, response, secrets=session.client_secrets)
-            if not isinstance(read, Failure):
-                return fence, sealed
-        return None
+            return not isinstance(read, Failure)
+
+        return kept_answer(record, self.ports.connections, earlier=holds_tokens)

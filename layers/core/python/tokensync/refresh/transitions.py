@@ -82,14 +82,7 @@ def _access_end(grant: Grant, issued: Issued, now: int) -> int | None:
 
 
 def renewed(
-    record: Connection,
-    grant: Grant,
-    issued: Issued,
-    *,
-    provider: Provider,
-    sealed: bytes,
-    now: int,
-    cadence: Cadence,
+    record: Connection, grant: Grant, issued: Issued, *, provider: Provider, sealed: bytes, now: int, cadence: Cadence
 ) -> Connection:
     """Return the record that holds a new token pair under the number allocated with its response."""
     accepts = record.status is Status.QUARANTINED  # nothing but an operator's acceptance presents its token
@@ -119,13 +112,7 @@ def renewed(
 
 
 def failed(
-    record: Connection,
-    failure: Failure,
-    *,
-    previous: Connection | None,
-    provider: Provider,
-    now: int,
-    fraction: float,
+    record: Connection, failure: Failure, *, previous: Connection | None, provider: Provider, now: int, fraction: float
 ) -> Connection:
     """Return the record after a failure, by the failure's class alone.
 

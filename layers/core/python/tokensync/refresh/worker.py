@@ -36,8 +36,8 @@ class Worker:
 
     ports: Ports
     kept_answers: KeptAnswers
-    table: RestoredTable
-    restored: RestoredCheck
+    restored_table: RestoredTable
+    restored_check: RestoredCheck
     resumer: Resumer
     due: DueWork
     gate: Gate
@@ -57,12 +57,12 @@ class Worker:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was spent by this call.
         """
         job = Job(work=work, session=session, budget=budget, force=force, act=act)
-        table = self.table.id()  # before the lease: if this cannot be known, nothing may be done
+        table = self.restored_table.id()  # before the lease: if this cannot be known, nothing may be done
         record = self._lease(job)  # LEASE
         if isinstance(record, WorkResult):
             return record
         try:
-            record = self.restored.checked(record, table, session)
+            record = self.restored_check.checked(record, table, session)
             self.committer.finish_begun_removal(record)
             received = self.resumer.unfinished(record, session)
             if received is None:

@@ -1,4 +1,7 @@
-"""What the operator's credentials do on AWS beside the core's own adapters. See the protocols of `target`."""
+"""What the operator's own credentials do on AWS, beside the core's adapters: invoke, read secrets, count messages.
+
+The protocols are in `target`.
+"""
 
 import json
 from collections.abc import Mapping
