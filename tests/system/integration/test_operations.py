@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stack import Sandbox, Stack, eventually
+from stack import PAST_ANY_LEASE, Sandbox, Stack, eventually
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName, token_secret_name
 
@@ -124,8 +124,12 @@ def test_a_killed_removal_is_finished_by_the_same_command(operator: Operator) ->
     between = operator.stack.stored(name)
     assert (Status.DISCONNECTED, None, True) == (between.status, between.removed_at, operator.is_deleted(name))
 
-    eventually(lambda: operator.ask("remove", name).get("ok") is True)  # when the dead one's lease is over
-    assert operator.stack.stored(name).removed_at is not None
+    def is_removed() -> bool:
+        operator.ask("remove", name)
+        return operator.stack.stored(name).removed_at is not None
+
+    with operator.stack.clock_ahead(PAST_ANY_LEASE):
+        eventually(is_removed, pause=1.0)
     assert operator.is_deleted(name)
 
 
