@@ -162,6 +162,11 @@ def _ads() -> Sample:
             f"{base}/oauth2/access_token/",
             {**credentials, "auth_code": "canary-code*!+/=", "return_advertiser_ids": False},
         ),
+        # No refresh token is documented: one that appears is presented where codes are.
+        refresh=json_request(
+            f"{base}/oauth2/access_token/",
+            {**credentials, "refresh_token": "canary-refresh&=", "grant_type": "refresh_token"},
+        ),
         revocation=json_request(
             f"{base}/oauth2/revoke_token/",
             {**credentials, "access_token": "canary-access"},

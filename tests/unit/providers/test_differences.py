@@ -158,7 +158,7 @@ TABLE: list[tuple[str, Callable[[Sample], Any], tuple[Any, ...], tuple[str, ...]
         (
             ("authorized_code", "refresh_token"),
             ("authorization_code", "refresh_token", "client_credentials"),
-            (None,),
+            (None, "refresh_token"),
             ("authorization_code", "refresh_token"),
             ("refresh_token",),
         ),

@@ -9,10 +9,9 @@ from documented import SAMPLES
 from rows import row
 from samples import NOW, answer, issued, varied
 
-from tokensync.domain.messages import AccountReply, Failure, Request
+from tokensync.domain.messages import AccountReply, Failure
 from tokensync.domain.secret import Secret
 from tokensync.oauth.callback import Query
-from tokensync.oauth.token_request import refresh_request
 from tokensync.oauth.token_response import read_account
 from tokensync.providers import PROVIDERS
 
@@ -41,24 +40,12 @@ def test_auth_code_is_preferred(raw: str, code: str | None) -> None:
     assert code == (found and found.reveal())
 
 
-@row("4.1 expires_in honoured")
-def test_an_end_that_appears_is_honoured() -> None:
-    """If the vendor ever states an end, or gives a refresh token, it is kept."""
+@row("4.1 expires_in honoured", "4.1 refresh_token honoured")
+def test_what_appears_is_honoured() -> None:
+    """If the vendor ever states an end, or gives a refresh token, it is kept; its request is a documented sample."""
     assert issued(SAMPLE, varied(SAMPLE, expires_in=86_400)).access_expires_at == NOW + 86_400
     read = issued(SAMPLE, varied(SAMPLE, refresh_token="r"))
     assert (Secret("r"), 3600) == (read.refresh_token, read.life)
-
-
-@row("4.1 refresh_token honoured")
-def test_the_refresh_request_byte_for_byte() -> None:
-    """No refresh token is documented; one that appears is presented where codes are, as JSON like everything there."""
-    assert refresh_request(PROVIDER, SAMPLE.app, Secret("r")) == Request(
-        method="POST",
-        url="https://business-api.tiktok.com/open_api/v1.3/oauth2/access_token/",
-        headers={"content-type": "application/json"},
-        body=b'{"app_id": "client-1", "secret": "canary-secret&=", '
-        b'"refresh_token": "r", "grant_type": "refresh_token"}',
-    )
 
 
 @row("4.1 advertiser_ids taken where they come", "4.1 ids are strings", "8 17 ids beyond 2^53")

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 REFUSED, CONFIGURATION, UNKNOWN = FailureClass.REFUSED, FailureClass.CONFIGURATION, FailureClass.UNKNOWN
 EVERYBODY = sorted(SAMPLES)
 CONSENTING = [name for name in EVERYBODY if SAMPLES[name].authorize is not None]
-REFRESHING = [name for name in EVERYBODY if SAMPLES[name].refresh is not None]
+# TikTok Ads gives no refresh token: its sample says how one that appears would be presented.
+REFRESHING = [name for name in EVERYBODY if SAMPLES[name].refresh is not None and name != "tiktok_ads"]
 ROTATING = [name for name in REFRESHING if SAMPLES[name].provider.refresh_reuse is RefreshReuse.SINGLE_USE]
 REVOKING = [name for name in EVERYBODY if SAMPLES[name].revocation is not None]
 VERIFYING = [name for name in EVERYBODY if SAMPLES[name].account is not None]
@@ -161,7 +162,7 @@ def test_a_credential_is_bound_to_its_app(party: Callable[..., Any], name: str) 
         assert other.revoke(grant) is not None
     if one.sample.account and name in ("tiktok_shop", "tiktok_ads"):  # the others name no app in their call
         assert isinstance(other.verify(grant), Failure)
-    if one.sample.refresh:
+    if name in REFRESHING:
         assert other.refresh(grant.refresh_token).kind is refused
         assert isinstance(one.refresh(grant.refresh_token), Issued)
 
@@ -181,7 +182,7 @@ def test_a_revocation_ends_that_authorization_alone(party: Callable[..., Any], n
     if one.sample.account:
         assert one.verify(ended).kind is REFUSED
         assert isinstance(one.verify(kept), dict)
-    if one.sample.refresh:
+    if name in REFRESHING:
         assert one.refresh(ended.refresh_token).kind is REFUSED
         assert isinstance(one.refresh(kept.refresh_token), Issued)
     outcomes = [entry["committed"] for entry in one.box.ledger(kind="revocation")["entries"]]
