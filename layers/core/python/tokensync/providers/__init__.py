@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tokensync.domain.errors import InvalidApp
-from tokensync.providers import api2cart, eshopbox, oauth2, tiktok_accounts, tiktok_ads, tiktok_login, tiktok_shop
+from tokensync.providers import (
+    api2cart,
+    eshopbox,
+    oauth2,
+    tiktok_accounts,
+    tiktok_ads,
+    tiktok_login,
+    tiktok_shop,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
