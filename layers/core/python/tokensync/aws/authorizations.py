@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from tokensync.aws.dynamodb import DUE, Change, ConditionFailed, DynamoTable, difference, in_notation, key_of
 from tokensync.aws.items import (
-    DAY,
     authorization_attributes,
     authorization_from,
     authorization_key,
@@ -19,6 +18,7 @@ from tokensync.aws.items import (
 from tokensync.domain.authorization import Authorization, AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import SCHEMA
 from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
+from tokensync.domain.runtime import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

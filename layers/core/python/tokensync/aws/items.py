@@ -21,13 +21,13 @@ from tokensync.domain.connection import (
     Status,
 )
 from tokensync.domain.names import ConnectionName
+from tokensync.domain.runtime import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensync.aws.dynamodb import Item
 
-DAY = 86_400
 KEPT_ANSWER = 30 * DAY  # answers that were superseded, or that nobody finished
 KEPT_WEBHOOK_EVENT = 7 * DAY  # a provider repeats a webhook for three days
 _CONNECTION_PREFIX = "connection#"
