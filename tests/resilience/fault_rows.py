@@ -1,7 +1,7 @@
 """The faults that must lose nothing, row by row, so that a machine tells which row no test holds.
 
 A test names the rows that it holds by `@fault(...)`, one case of a parametrised test by `marks=fault(...)`;
-`tests/unit/test_fault_rows.py` fails where a row is held by none. `F` rows are faults of a refresh; the others are
+`tests/unit/test_rows.py` fails where a row is held by none. `F` rows are faults of a refresh; the others are
 mangled answers.
 """
 

@@ -1,4 +1,4 @@
-"""Every fault that must lose nothing is held by a test that names it."""
+"""Every fault that must lose nothing, and every row of what real servers do, is held by a test that names it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fault_rows import ROWS, fault
+from field_rows import field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,21 +18,21 @@ TESTS = Path(__file__).parents[1]
 COLLECTED = ("test_*.py", "contracts/*.py")  # the classes of the latter are run by the adapters' tests
 
 
-def named(source: str) -> Iterator[str]:
-    """Yield the rows that a file's tests name: by a decorator `fault(...)`, or by the `marks` of one of their cases."""
+def named(source: str, mark: str = "fault") -> Iterator[str]:
+    """Yield the rows that a file's tests name: by a decorator such as `fault(...)`, or by the `marks` of one of their cases."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             for decorator in node.decorator_list:
-                yield from rows(decorator)
+                yield from rows(decorator, mark)
                 for inner in ast.walk(decorator):
                     if isinstance(inner, ast.keyword) and inner.arg == "marks":
-                        yield from rows(inner.value)
+                        yield from rows(inner.value, mark)
 
 
-def rows(mark: ast.expr) -> Iterator[str]:
+def rows(node: ast.expr, mark: str) -> Iterator[str]:
     """Yield the rows of a mark, none where it is another one."""
-    if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == "fault":
-        yield from (argument.value for argument in mark.args if isinstance(argument, ast.Constant))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == mark:
+        yield from (argument.value for argument in node.args if isinstance(argument, ast.Constant))
 
 
 def test_every_row_is_held() -> None:
@@ -63,3 +64,5 @@ def test_a_row_that_nobody_wrote_cannot_be_named() -> None:
     """A test that names a row by a slip of the pen is not collected."""
     with pytest.raises(ValueError, match="F99"):
         fault("F99")
+    with pytest.raises(ValueError, match="A99"):
+        field("A99")
