@@ -19,7 +19,7 @@ COLLECTED = ("test_*.py", "contracts/*.py")  # the classes of the latter are run
 
 
 def named(source: str, mark: str = "fault") -> Iterator[str]:
-    """Yield the rows that a file's tests name: by a decorator such as `fault(...)`, or by the `marks` of one of their cases."""
+    """Yield the rows that a file's tests name: by a decorator such as `fault(...)`, or by the `marks` of a case."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             for decorator in node.decorator_list:
