@@ -28,7 +28,7 @@ FIELD_ROWS: Mapping[str, str] = {
     "A11": "a harmless oddity is noted; what is alerted is alerted once for each connection and cause",
     "A12": "a BOM, latin-1, equal duplicates and form encoding are read; kept answers are read again",
     "A13": "TikTok Ads with a refresh token: its own endpoint, its end kept",
-    "A14": "numeric ids, URLs with a query, an issuer with or without its slash, an error that is an object or beside a token",
+    "A14": "numeric ids, URLs with a query, an issuer without its slash, an error that is an object or beside a token",
     "A15": "a busy provider is asked no more often by hand than by the schedule",
     "A16": "a provider that refuses everybody: judged by outcomes; parked, probed, and decided by one success",
     "A17": "a bare 503 of a gateway is ambiguous; one in the provider's words or with Retry-After is not",
