@@ -163,11 +163,11 @@ class SellerPages:
     def _invite(self, name: str, raw_query: str) -> Invite:
         app_name(name)
         query = Query.parse(raw_query)
-        return self.signer().read_invite(query.parameters.get("invite", ""), app=name, now=self.ports.clock.now())
+        return self.signer().read_invite(query.value("invite") or "", app=name, now=self.ports.clock.now())
 
     def _may_be_installed(self, name: str, query: Query) -> bool:
         """Return whether a callback without state may be one that the provider itself began for this app."""
-        if not query.parameters.get("code"):
+        if not query.value("code"):
             return False
         app = self.registered.get(app_name(name))
         return app.settings.get("installs") == "provider"

@@ -6,13 +6,15 @@ import base64
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote_plus, unquote_plus, urlencode
 
 from tokensync.domain.messages import Request
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.shapes import ClientAuthentication, Encoding, Pkce
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tokensync.domain.app import App
     from tokensync.domain.grant import Grant
     from tokensync.domain.secret import Secret
@@ -35,12 +37,15 @@ def authorize_url(
     if shape.pkce is not None and verifier is not None:
         query["code_challenge"] = code_challenge(shape.pkce, verifier)
         query["code_challenge_method"] = "S256"
-    return _with_query(provider.endpoint(app, "authorize"), {**shape.parameters, **query})
+    return with_query(provider.endpoint(app, "authorize"), {**shape.parameters, **query})
 
 
-def _with_query(url: str, query: dict[str, str]) -> str:
-    """Return the URL with these parameters after its own, RFC 6749 §3.1."""
-    return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
+def with_query(url: str, query: Mapping[str, str]) -> str:
+    """Return the URL with these parameters after its own, RFC 6749 §3.1; none of them is there twice."""
+    front, sharp, last = url.rpartition("#")
+    path, _, own = last.partition("?")
+    kept = [part for part in own.split("&") if part and unquote_plus(part.partition("=")[0]) not in query]
+    return f"{front}{sharp}{path}?{'&'.join([*kept, urlencode(query)])}"
 
 
 def code_challenge(method: Pkce, verifier: Secret) -> str:
@@ -118,7 +123,7 @@ def _request(provider: Provider, app: App, endpoint: str, fields: dict[str, Any]
     url = provider.endpoint(app, endpoint)
     match shape.encoding:
         case Encoding.QUERY:
-            return Request(method=shape.method, url=_with_query(url, parameters), headers=headers)
+            return Request(method=shape.method, url=with_query(url, parameters), headers=headers)
         case Encoding.JSON:
             headers = {**headers, "content-type": "application/json"}
             body = json.dumps(parameters).encode("ascii")
