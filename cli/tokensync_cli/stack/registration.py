@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tokensync.domain.app import ENDPOINT_KEYS, App
-from tokensync.domain.errors import InvalidApp
+from tokensync.domain.errors import InvalidApp, ParamRefused
 from tokensync.domain.names import app_name
 from tokensync.domain.runtime import FLOOR
 from tokensync.domain.secret import Secret
+from tokensync.oauth.account_check import check_params
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import PROVIDERS, provider_named
-from tokensync_cli.output.failures import UsageFailed
+from tokensync_cli.output.failures import UsageFailed, sentence
 from tokensync_cli.output.times import span
 from tokensync_cli.stack.addresses import check_endpoint, check_return_url, refused
 
@@ -70,6 +71,7 @@ class Wanted:
         provider = generic.for_app(app)
         app = replace(app, service_id=_service_id(self.service_id, generic, provider), scopes=_scopes(self.scopes))
         _check_complete(app, provider, again=self.command())
+        check_account_params(app, provider)
         if _RETURN_URL in app.settings:
             check_return_url(app, is_embedded=is_embedded)
         return app
@@ -188,6 +190,7 @@ def with_settings(app: App, texts: Sequence[str], *, is_embedded: bool) -> App:
     """
     provider = provider_named(app.provider)
     changed = replace(app, settings={**app.settings, **_settings(texts, provider)})
+    check_account_params(changed, provider.for_app(changed))
     if _RETURN_URL in changed.settings:
         check_return_url(changed, is_embedded=is_embedded)
     return changed
@@ -221,6 +224,21 @@ def _allowed(key: str, provider: Provider) -> tuple[str, ...] | None:
         return provider.settings[key]
     prefix, dot, name = key.partition(".")
     return provider.settings.get(f"{prefix}{dot}") if dot and name else None
+
+
+def check_account_params(app: App, provider: Provider) -> None:
+    """Refuse an app whose URLs could lead anywhere, or whose parameters of accounts cannot be used.
+
+    Raises:
+        UsageFailed: the message names the parameter.
+    """
+    try:
+        check_params(app, provider)
+    except ParamRefused as error:
+        name = error.name.strip("{}")
+        raise UsageFailed(
+            sentence(f"{error}; --set param.{name}=PATTERN declares it"), next_command=f"tokensync app add {app.name}"
+        ) from None
 
 
 def _check_complete(app: App, provider: Provider, *, again: str) -> None:

@@ -136,7 +136,8 @@ class Issued:
     """What a token endpoint gave. Absent fields are None.
 
     `access_token` is None where one was given that no client may publish. `life` is the seconds that the access token
-    has left by the provider's own clock; `oddities` names what was not as documented.
+    has left by the provider's own clock; `oddities` names what was not as documented. `params` are those of the
+    account's parameters that the response names.
     """
 
     access_token: Secret | None
@@ -149,3 +150,4 @@ class Issued:
     account: AccountReply | None
     trace_id: str
     oddities: tuple[str, ...] = ()
+    params: dict[str, str] = field(default_factory=dict)

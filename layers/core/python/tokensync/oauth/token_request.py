@@ -35,7 +35,7 @@ def authorize_url(
     if shape.pkce is not None and verifier is not None:
         query["code_challenge"] = code_challenge(shape.pkce, verifier)
         query["code_challenge_method"] = "S256"
-    return _with_query(provider.endpoint(app, "authorize"), {**shape.parameters, **query})
+    return _with_query(provider.endpoint(app, "authorize"), {**provider.filled(app, shape.parameters), **query})
 
 
 def _with_query(url: str, query: dict[str, str]) -> str:
@@ -67,7 +67,12 @@ def code_request(
 
 
 def renewal_request(provider: Provider, app: App, grant: Grant) -> Request | None:
-    """Return the request for the next access token; None where that needs a new consent."""
+    """Return the request for the next access token; None where that needs a new consent.
+
+    Raises:
+        ParamRefused: the account's parameters lead to no URL that may be used.
+    """
+    app = app.of(grant)
     if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
         return client_credentials_request(provider, app)
     return None if grant.refresh_token is None else refresh_request(provider, app, grant.refresh_token)
@@ -89,8 +94,12 @@ def client_credentials_request(provider: Provider, app: App) -> Request:
 
 
 def revocation_request(provider: Provider, app: App, grant: Grant) -> Request | None:
-    """Return the request that ends an authorization, RFC 7009 §2.1; None where the provider has no such call."""
-    shape = provider.revocation
+    """Return the request that ends an authorization, RFC 7009 §2.1; None where the provider has no such call.
+
+    Raises:
+        ParamRefused: as `renewal_request`.
+    """
+    shape, app = provider.revocation, app.of(grant)
     if shape is None or not provider.has_endpoint(app, "revoke"):
         return None
     refresh_token = None if shape.access_token else grant.refresh_token
@@ -104,7 +113,7 @@ def revocation_request(provider: Provider, app: App, grant: Grant) -> Request | 
 def _token_request(provider: Provider, app: App, endpoint: str, fields: dict[str, Any]) -> Request:
     # An app's own parameters come after the protocol's and replace none of them, the client's among them.
     taken = {*fields, provider.token.client_id, provider.token.client_secret}
-    own = {name: value for name, value in provider.token.parameters.items() if name not in taken}
+    own = provider.filled(app, {name: value for name, value in provider.token.parameters.items() if name not in taken})
     return _request(provider, app, endpoint, {**fields, **own}, {})
 
 

@@ -12,6 +12,7 @@ from tokensync.domain.names import account_id
 from tokensync.domain.secret import Secret, token_of
 from tokensync.domain.text import LABEL_LENGTH, MESSAGE_LENGTH, masked, one_line
 from tokensync.oauth.expiry import expiry, provider_now, retry_after
+from tokensync.oauth.params import of_response
 from tokensync.oauth.shapes import ErrorReply
 from tokensync.oauth.strict_json import NotStrictJson, parse_object
 
@@ -186,6 +187,7 @@ def _issued(provider: Provider, response: ProviderResponse, fields: Mapping[str,
         else None
     )
     token_type = fields.get("token_type")
+    params = of_response(provider.params, fields, provider.in_hosts, oddities)
     return Issued(
         access_token=access_token,
         refresh_token=refresh_token,
@@ -197,6 +199,7 @@ def _issued(provider: Provider, response: ProviderResponse, fields: Mapping[str,
         account=cleaned_account(shape.account(fields), oddities),
         trace_id=trace_id,
         oddities=tuple(oddities),
+        params=params,
     )
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.messages import AccountReply, FailureClass, Request
+from tokensync.oauth.params import APP, INVITE, Param
 from tokensync.oauth.provider import AccountCall, GrantType, Provider, RefreshReuse
 from tokensync.oauth.shapes import ClientAuthentication, ErrorReply, Pkce, RevocationShape, no_account
 
@@ -104,6 +105,22 @@ def _extra(app: App, prefix: str) -> dict[str, str]:
     return {key.removeprefix(prefix): value for key, value in app.settings.items() if key.startswith(prefix)}
 
 
+def _params(app: App) -> dict[str, Param]:
+    """Return the parameters of accounts that an app declares."""
+    of = {prefix: _extra(app, prefix) for prefix in ("param.", "param_source.", "param_title.", "value.")}
+    declared = {}
+    for name, pattern in of["param."].items():
+        value = of["value."].get(name, "")
+        sources = of["param_source."].get(name, APP if value else INVITE)
+        declared[name] = Param(
+            pattern=pattern,
+            sources=tuple(sources.split(",")),
+            value=value,
+            title=of["param_title."].get(name, ""),
+        )
+    return declared
+
+
 def _configured(provider: Provider, app: App) -> Provider:
     def setting(key: str) -> str:
         return provider.setting(app, key)
@@ -121,6 +138,7 @@ def _configured(provider: Provider, app: App) -> Provider:
     return replace(
         provider,
         title=setting("title") or provider.title,
+        params=_params(app),
         grant_type=GrantType(setting("grant")),
         authorize=replace(
             provider.authorize,
@@ -170,6 +188,10 @@ PROVIDER = Provider(
         "account_field": (),
         "authorize.": (),
         "token.": (),
+        "param.": (),
+        "param_source.": (),
+        "param_title.": (),
+        "value.": (),
     },
     revocation=RevocationShape(),
     configured=_configured,
