@@ -203,7 +203,7 @@ def test_a_template_without_its_declaration_sends_nobody_there() -> None:
     one = stage(replace(SHOPS, settings=settings))
     page = one.browser.connect(invite(one))
 
-    assert (403, [], False) == (page.status, one.server.asked, "location" in page.headers)
+    assert (503, [], False) == (page.status, one.server.asked, "location" in page.headers)
 
 
 @field("B host")

@@ -21,8 +21,10 @@ from tokensync.domain.errors import (
     StoreUnavailable,
 )
 from tokensync.domain.messages import Failure
+from tokensync.domain.runtime import Moment
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
+from tokensync.oauth.app_check import check_settings
 from tokensync.oauth.callback import Query, checked_code
 from tokensync.oauth.http import present
 from tokensync.oauth.params import REFUSED, agreed, of_callback
@@ -116,6 +118,7 @@ class CodeExchange:
         """
         if session.provider.grant_type is not GrantType.CLIENT_CREDENTIALS:
             raise InvalidApp(f"app {session.name} does not use client credentials")
+        check_settings(session.app, session.registered_provider)
         check_runs(session)
         cookie = signer.operator(session.name)
         nonce = Secret(self.ports.randomness.token())
@@ -194,6 +197,7 @@ class CodeExchange:
         if not budget.allows(self.ports.limits.presentation):
             raise SealingUnavailable("not enough time is left to exchange the code")
         _ = session.key  # in hand now: sealing the response needs no call later
+        moment = Moment.of(self.ports.clock, self.ports.randomness)
         lease_until = budget.lease_until(self.ports.limits)
         # Bound to app and code: the same code under another state is the same code.
         mark = hashed(f"{key.app}.{code.reveal()}")
@@ -206,7 +210,8 @@ class CodeExchange:
         verifier = verifier_of(key, cookie)
         try:
             params = agreed(authorization.params, named)
-            request = _request(authorization, code, session.app.of_account(params), session, verifier=verifier)
+            app = session.app.of_account(params)
+            request = _request(authorization, code, app, session, verifier=verifier, moment=moment)
         except ParamRefused as error:
             self.ports.log.warning("authorization.param_refused", app=key.app, error=str(error))
             return self._failed(authorization, REFUSED)
@@ -268,12 +273,16 @@ def _named(query: Query, session: Session) -> dict[str, str]:
         raise BadRequest(str(error), signed=True) from None
 
 
-def _request(authorization: Authorization, code: Secret, app: App, session: Session, *, verifier: Secret) -> Request:
+def _request(
+    authorization: Authorization, code: Secret, app: App, session: Session, *, verifier: Secret, moment: Moment
+) -> Request:
     """Return the request for the first token.
 
     Raises:
         ParamRefused: the account's parameters lead to no URL that may be used.
     """
     if session.provider.grant_type is GrantType.CLIENT_CREDENTIALS:
-        return client_credentials_request(session.provider, app)
-    return code_request(session.provider, app, code, redirect_uri=authorization.redirect_uri, verifier=verifier)
+        return client_credentials_request(session.provider, app, moment)
+    return code_request(
+        session.provider, app, code, redirect_uri=authorization.redirect_uri, verifier=verifier, moment=moment
+    )

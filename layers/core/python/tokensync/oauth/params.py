@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.errors import ParamRefused
 from tokensync.domain.messages import Failure, FailureClass
+from tokensync.oauth.paths import found as found_at
 from tokensync.oauth.patterns import NotAPattern, pattern
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 INVITE, APP, CALLBACK, TOKEN = "invite", "app", "callback.", "token."
 REFUSED = "param_refused"  # the code of a request that was not made
+# Words in braces that requests fill with something of their own.
+RESERVED = frozenset({"random", "uuid", "access_token", "client_id"})
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _LATER = re.compile(r"(callback|token)\.[A-Za-z0-9_.-]{1,100}")
 
@@ -30,8 +33,8 @@ class Param:
 
     `sources` say where the value comes from: `invite` (who sends the invite names it, else the seller's page asks for
     it by `title`), `app` (`value`, the same for all), `callback.NAME` (a parameter of the authorization response),
-    `token.PATH` (a field of the token response, names joined by dots). The first that has one gives it; where a later
-    one names another value, the authorization is refused.
+    `token.PATH` (a field of the token response, see `tokensync.oauth.paths`). The first that has one gives it; where a
+    later one names another value, the authorization is refused.
     """
 
     pattern: str
@@ -53,6 +56,8 @@ def check_declared(declared: Mapping[str, Param]) -> None:
     for name, param in declared.items():
         if not _NAME.fullmatch(name):
             raise ParamRefused(name, "a parameter's name has up to 40 of a-z, 0-9 and _, a letter first")
+        if name in RESERVED:
+            raise ParamRefused(name, "this word in braces means something else already")
         try:
             pattern(param.pattern)
         except NotAPattern as error:
@@ -141,7 +146,7 @@ def of_response(
     found: dict[str, str] = {}
     for name, param in declared.items():
         for path in param.named_by(TOKEN):
-            value = _at(fields, path)
+            value = found_at(fields, path)
             if value is None:
                 continue
             try:
@@ -162,15 +167,6 @@ def agreed(known: Mapping[str, str], named: Mapping[str, str]) -> dict[str, str]
         if known.get(name, value) != value:
             raise ParamRefused(name, "another account than the invite's came back")
     return {**named, **known}
-
-
-def _at(fields: Mapping[str, object], path: str) -> object:
-    value: object = fields
-    for name in path.split("."):
-        if not isinstance(value, dict) or name not in value:
-            return None
-        value = value[name]
-    return value
 
 
 def renewed(declared: Mapping[str, Param], known: Mapping[str, str], named: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, urlsplit
 
 from tokensync.domain.errors import ParamRefused
-from tokensync.oauth.params import checked, folded
+from tokensync.oauth.params import RESERVED, checked, folded
 from tokensync.oauth.patterns import Ending, NotAPattern, pattern
 
 if TYPE_CHECKING:
@@ -47,7 +47,11 @@ def filled_text(text: str, declared: Mapping[str, Param], values: Mapping[str, s
     Raises:
         ParamRefused: it names a parameter that is not declared, or has no value that matches.
     """
-    return _PLACE.sub(lambda place: _value(place[1], declared, values), text)
+
+    def filled(place: re.Match[str]) -> str:
+        return place[0] if place[1] in RESERVED else _value(place[1], declared, values)
+
+    return _PLACE.sub(filled, text)
 
 
 def filled_url(template: str, declared: Mapping[str, Param], values: Mapping[str, str]) -> str:
@@ -90,8 +94,8 @@ def check_text(text: str, declared: Mapping[str, Param]) -> None:
         ParamRefused: the message names the parameter.
     """
     for name in names_in(text):
-        if name not in declared:
-            raise ParamRefused(name, "it is not declared")
+        if name not in declared and name not in RESERVED:
+            raise ParamRefused(name, f"it is not declared: param.{name}=PATTERN does that")
 
 
 def _value(name: str, declared: Mapping[str, Param], values: Mapping[str, str]) -> str:
@@ -132,7 +136,9 @@ def _checked_template(template: str, declared: Mapping[str, Param]) -> set[Endin
     Raises:
         ParamRefused: it names what is not declared, or its host is not fixed enough.
     """
-    check_text(template, declared)
+    for name in names_in(template):
+        if name not in declared:
+            raise ParamRefused(name, f"it is not declared: param.{name}=PATTERN does that")
     stray = re.search(r"[{}][^{}]*[{}]?", _PLACE.sub("", template))
     if stray is not None:
         raise ParamRefused(stray[0], "a brace in a URL belongs to a parameter's name")

@@ -12,6 +12,7 @@ from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Failure
 from tokensync.domain.sealing import Unsealer
 from tokensync.domain.secret import Secret
+from tokensync.oauth.app_check import check_settings
 from tokensync.oauth.params import of_import
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
@@ -152,6 +153,7 @@ class Importer:
     def _check(self, session: Session, fields: ImportFields) -> None:
         """Refuse what can never become a connection of this app."""
         app, provider, now = session.app, session.provider, self.ports.clock.now()
+        check_settings(app, session.registered_provider)
         minted = provider.grant_type is GrantType.CLIENT_CREDENTIALS
         has_token = fields.refresh_token is not None or fields.access_token is not None
         if minted and (fields.client_secret is None or has_token):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.errors import NotOffered, ParamRefused
 from tokensync.domain.messages import Failure, FailureClass
+from tokensync.domain.runtime import Moment
 from tokensync.oauth.http import present
 from tokensync.oauth.params import not_made
 from tokensync.oauth.token_request import revocation_request
@@ -109,8 +110,9 @@ class Revoker:
 
     def _asked(self, grant: Grant, session: Session) -> Failure | None:
         """Return why the provider did not revoke, None where it did."""
+        moment = Moment.of(self.ports.clock, self.ports.randomness)
         try:
-            request = revocation_request(session.provider, session.app, grant)
+            request = revocation_request(session.provider, session.app, grant, moment)
         except ParamRefused as error:
             return not_made(error)
         if request is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Exemption, Reason
 from tokensync.domain.errors import ParamRefused
 from tokensync.domain.messages import Failure, FailureClass
+from tokensync.domain.runtime import Moment
 from tokensync.oauth.params import not_made
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
@@ -76,8 +77,9 @@ class Gate:
             raise LeaseEnded(self.verifier.verify_or_wait(record, grant, session))
         if _is_anothers(grant, session):
             raise LeaseEnded(self.concluder.settle(record, _NOT_THE_ACCOUNTS, grant, session, previous=None))
+        moment = Moment.of(self.ports.clock, self.ports.randomness)
         try:
-            request = renewal_request(session.provider, session.app, grant)
+            request = renewal_request(session.provider, session.app, grant, moment)
         except ParamRefused as error:
             raise LeaseEnded(self.concluder.settle(record, not_made(error), grant, session, previous=None)) from error
         if request is None:
