@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
 from tokensync.domain.connection import Status
-from tokensync.domain.errors import NotLeased
+from tokensync.domain.errors import NotLeased, ParamRefused
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Failure, FailureClass, Issued, ProviderResponse
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
+from tokensync.oauth.params import REFUSED, agreed
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import read_token_response
 from tokensync.refresh.account import missing_scopes, named_account, wrong_kind
@@ -109,6 +110,10 @@ class Finisher:
             return self._refused(authorization, read if shown else read.untold(), session)
         # A good refresh token without a usable access token is like an imported one: its first refresh is due.
         grant = _grant(read, read.access_token or Secret(""), authorization, session, at=response.received_at)
+        try:
+            grant = replace(grant, params=agreed(authorization.params, read.params))
+        except ParamRefused:
+            return self._unusable(authorization, REFUSED, session)
         if not grant.access_token and not session.provider.renews(grant):
             return self._unusable(authorization, "unusable_answer", session)
         facts = self._facts(grant, session, seconds=seconds)

@@ -5,11 +5,12 @@ Beside the token endpoint it describes a call with an access token, which finds 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from tokensync.oauth.shapes import OAUTH_FAILURES, AuthorizeShape, CallbackShape, ResponseShape, TokenShape, no_account
+from tokensync.oauth.templates import filled_text, filled_url, names_in_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
     from tokensync.domain.messages import AccountReply, FailureClass, Request
     from tokensync.domain.secret import Secret
+    from tokensync.oauth.params import Param
     from tokensync.oauth.shapes import ErrorReply, RevocationShape
 
 
@@ -59,6 +61,9 @@ class Provider:
     nothing is: one that would be ignored, or that another one contradicts. `required` names fields that an app must
     have. `failures` maps error codes, and `failure_texts` parts of messages (for errors without a code of their own),
     to classes; every other error is UNKNOWN. `configured` returns the provider for one app, by that app's settings.
+
+    URLs and parameters of requests may be templates, and `params` declares what they are filled with for each account,
+    see `tokensync.oauth.params`; `in_hosts`, of a provider for one app, are those that name a host.
     """
 
     name: str
@@ -68,6 +73,8 @@ class Provider:
     hosts: frozenset[str] | None
     regions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    params: Mapping[str, Param] = field(default_factory=dict)
+    in_hosts: frozenset[str] = frozenset()
     meanings: Mapping[str, str] = field(default_factory=dict)
     contradiction: Callable[[Provider, App], str] = lambda *_: ""
     required: tuple[str, ...] = ()
@@ -86,7 +93,27 @@ class Provider:
     configured: Callable[[Provider, App], Provider] = lambda provider, _: provider
 
     def endpoint(self, app: App, key: str) -> str:
-        """Return the URL for a key: the app's own, else its region's, else the provider's.
+        """Return the URL for a key, filled with the parameters of the account that the app asks for.
+
+        Raises:
+            KeyError: the provider has no such endpoint.
+            ParamRefused: the account's parameters lead to no URL that may be used.
+        """
+        return filled_url(self.template(app, key), self.params, app.params)
+
+    def filled(self, app: App, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return parameters of a request, filled with those of the account.
+
+        Raises:
+            ParamRefused: one has no value that may be used.
+        """
+        return {
+            name: filled_text(value, self.params, app.params) if isinstance(value, str) else value
+            for name, value in parameters.items()
+        }
+
+    def template(self, app: App, key: str) -> str:
+        """Return the URL for a key as it is written: the app's own, else its region's, else the provider's.
 
         Raises:
             KeyError: the provider has no such endpoint.
@@ -95,13 +122,13 @@ class Provider:
             if key in candidates:
                 return candidates[key]
         if key == "refresh":  # RFC 6749 §6: the token endpoint serves both
-            return self.endpoint(app, "token")
+            return self.template(app, "token")
         raise KeyError(key)
 
     def has_endpoint(self, app: App, key: str) -> bool:
         """Return whether there is a URL for a key."""
         try:
-            self.endpoint(app, key)
+            self.template(app, key)
         except KeyError:
             return False
         return True
@@ -127,7 +154,11 @@ class Provider:
         Raises:
             InvalidApp: a setting cannot be read; the message names it.
         """
-        return self.configured(self, app)
+        provider = self.configured(self, app)
+        if not provider.params:
+            return provider
+        templates = [provider.template(app, key) for key in {*provider.endpoints, *app.endpoints}]
+        return replace(provider, in_hosts=frozenset(name for one in templates for name in names_in_host(one)))
 
 
 @dataclass(frozen=True, kw_only=True)

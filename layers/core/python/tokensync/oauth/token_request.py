@@ -44,7 +44,8 @@ def authorize_url(
     unique = _unique(state)
     parameters = {name: value.replace("{random}", unique) for name, value in shape.parameters.items()}
     endpoint = provider.endpoint(app, "authorize")
-    return with_query(f"{endpoint}#{shape.fragment}" if shape.fragment else endpoint, {**parameters, **query})
+    url = f"{endpoint}#{shape.fragment}" if shape.fragment else endpoint
+    return with_query(url, {**provider.filled(app, parameters), **query})
 
 
 def _unique(state: str) -> str:
@@ -86,11 +87,16 @@ def code_request(
         fields[shape.name("redirect_uri")] = provider.authorize.registered_redirect or redirect_uri
     if verifier is not None and provider.authorize.pkce is not None:
         fields[shape.name("code_verifier")] = verifier.reveal()
-    return _token_request(provider, app, "token", {**fields, **shape.code_parameters}, moment)
+    return _token_request(provider, app, "token", {**fields, **provider.filled(app, shape.code_parameters)}, moment)
 
 
 def renewal_request(provider: Provider, app: App, grant: Grant, moment: Moment | None = None) -> Request | None:
-    """Return the request for the next access token; None where that needs a new consent."""
+    """Return the request for the next access token; None where that needs a new consent.
+
+    Raises:
+        ParamRefused: the account's parameters lead to no URL that may be used.
+    """
+    app = app.of(grant)
     if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
         return client_credentials_request(provider, app, moment)
     return None if grant.refresh_token is None else refresh_request(provider, app, grant.refresh_token, moment)
@@ -102,7 +108,8 @@ def refresh_request(provider: Provider, app: App, refresh_token: Secret, moment:
     fields: dict[str, Any] = {shape.refresh_token: refresh_token.reveal()}
     if shape.refresh_grant is not None:
         fields[shape.name("grant_type")] = shape.refresh_grant
-    return _token_request(provider, app, "refresh", {**fields, **shape.refresh_parameters}, moment)
+    own = provider.filled(app, shape.refresh_parameters)
+    return _token_request(provider, app, "refresh", {**fields, **own}, moment)
 
 
 def client_credentials_request(provider: Provider, app: App, moment: Moment | None = None) -> Request:
@@ -115,8 +122,12 @@ def client_credentials_request(provider: Provider, app: App, moment: Moment | No
 
 
 def revocation_request(provider: Provider, app: App, grant: Grant, moment: Moment | None = None) -> Request | None:
-    """Return the request that ends an authorization, RFC 7009 §2.1; None where the provider has no such call."""
-    shape = provider.revocation
+    """Return the request that ends an authorization, RFC 7009 §2.1; None where the provider has no such call.
+
+    Raises:
+        ParamRefused: as `renewal_request`.
+    """
+    shape, app = provider.revocation, app.of(grant)
     if shape is None or not provider.has_endpoint(app, "revoke"):
         return None
     refresh_token = None if shape.access_token else grant.refresh_token
@@ -133,7 +144,7 @@ def _token_request(
     # An app's own parameters come after the protocol's and replace none of them, the client's among them.
     taken = {*fields, provider.token.client_id, provider.token.client_secret}
     own = {name: value for name, value in provider.token.parameters.items() if name not in taken}
-    return _request(provider, app, endpoint, {**fields, **own}, moment)
+    return _request(provider, app, endpoint, {**fields, **provider.filled(app, own)}, moment)
 
 
 def _request(
@@ -149,7 +160,7 @@ def _request(
     shape = provider.token
     client, proof = _client(provider, app, moment)
     parameters = {**client, **fields}
-    headers = {**_own_headers(shape.headers, moment), **headers, **proof}
+    headers = {**_own_headers(provider.filled(app, shape.headers), moment), **headers, **proof}
     url = provider.endpoint(app, endpoint)
     match shape.encoding:
         case Encoding.QUERY:

@@ -14,6 +14,7 @@ from tokensync.domain.text import LABEL_LENGTH, masked, one_line
 from tokensync.oauth.body import Unreadable, read_object, unpacked
 from tokensync.oauth.expiry import Clocks, Lifetime, Remarks, access_lifetime, expiry
 from tokensync.oauth.failure import TRACE_ID_LENGTH, busy, explicit, unreadable
+from tokensync.oauth.params import of_response
 from tokensync.oauth.paths import found
 from tokensync.oauth.shapes import OAUTH_FAILURES, ErrorReply
 
@@ -217,6 +218,7 @@ def _issued(
     end = next((name for name in ends if fields.get(name) is not None), ends[0])
     refresh_lifetime = expiry(fields, end, clocks, remarks, may_be_endless=True)
     token_type = fields.get(shape.token_type)
+    params = of_response(provider.params, fields, provider.in_hosts, remarks.odd)
     return Issued(
         access_token=access_token,
         refresh_token=refresh_token,
@@ -229,6 +231,7 @@ def _issued(
         trace_id="",
         oddities=tuple(remarks.odd),
         notes=tuple(remarks.notes),
+        params=params,
     )
 
 

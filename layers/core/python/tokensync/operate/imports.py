@@ -7,12 +7,13 @@ from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Status
-from tokensync.domain.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
+from tokensync.domain.errors import AlreadyStands, AppPaused, BadRequest, NotOffered, ParamRefused
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Failure
 from tokensync.domain.sealing import Unsealer
 from tokensync.domain.secret import Secret
 from tokensync.oauth.app_check import check_settings
+from tokensync.oauth.params import of_import
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.operate.on_demand import UNREFRESHABLE
@@ -72,6 +73,7 @@ class Importer:
         """
         session = Session(name.app, self.ports)
         self._check(session, fields)
+        params = _params(session, fields)
         _ = session.key  # in hand before anything is written
         existing, mark = self.ports.connections.get(name), fields.mark(name.app)
         if existing is not None and existing.removed_at is None:
@@ -82,7 +84,7 @@ class Importer:
                     f"the connection {name} exists already ({existing.status.value}); nothing was changed"
                 )
         now = self.ports.clock.now()
-        grant = _grant(name, fields, now)
+        grant = _grant(name, fields, params, now)
         life = None if grant.access_expires_at is None else grant.access_expires_at - now
         facts: dict[str, Any] | Failure = {}
         unproved = fields.access_token is None
@@ -120,6 +122,11 @@ class Importer:
             refresh_token=grant.refresh_token,
             refresh_expires_at=grant.refresh_expires_at,
             scopes=grant.scopes or old.scopes,
+            # What leads to its host and under whose name is said anew, so that no token goes where another came from.
+            params=grant.params,
+            client_id=grant.client_id,
+            client_secret=grant.client_secret,
+            to_be_exchanged=False,
         )
 
     def _facts(self, grant: Grant, session: Session) -> dict[str, Any] | Failure:
@@ -147,7 +154,9 @@ class Importer:
         """Refuse what can never become a connection of this app."""
         app, provider, now = session.app, session.provider, self.ports.clock.now()
         check_settings(app, session.registered_provider)
-        if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
+        minted = provider.grant_type is GrantType.CLIENT_CREDENTIALS
+        has_token = fields.refresh_token is not None or fields.access_token is not None
+        if minted and (fields.client_secret is None or has_token):
             raise NotOffered(
                 f"{provider.title} gives {app.name} tokens for itself: there is nothing to import",
                 next_command=f"tokensync connect {app.name}",
@@ -159,8 +168,10 @@ class Importer:
             raise BadRequest("the access_token has expired: leave it and expires_at out, and a new one is fetched")
         if fields.refresh_expires_at is not None and fields.refresh_expires_at <= now:
             raise BadRequest("the refresh_token has expired: the account has to authorize again")
-        if fields.refresh_token is not None:
+        if minted or fields.refresh_token is not None:
             return
+        if not has_token:
+            raise BadRequest("there is neither a refresh_token nor an access_token")
         if provider.grant_type is GrantType.REFRESH_TOKEN:
             raise BadRequest(f"{provider.title} needs a refresh_token")
         if fields.expires_at is None and provider.response.refresh_expires_in is not None:
@@ -196,7 +207,22 @@ def _with_facts(grant: Grant, facts: dict[str, Any] | Failure) -> Grant:
     return grant if isinstance(facts, Failure) else changed(grant, account=kept_facts({}, facts))
 
 
-def _grant(name: ConnectionName, fields: ImportFields, now: int) -> Grant:
+def _params(session: Session, fields: ImportFields) -> dict[str, str]:
+    """Return the parameters of the imported account.
+
+    Raises:
+        BadRequest: one cannot be used, or one is missing that leads to its token endpoint.
+    """
+    provider = session.provider
+    try:
+        params = of_import(provider.params, fields.params, provider.in_hosts)
+        _ = provider.endpoint(session.app.of_account(params), "refresh")
+    except ParamRefused as error:
+        raise BadRequest(str(error)) from None
+    return params
+
+
+def _grant(name: ConnectionName, fields: ImportFields, params: dict[str, str], now: int) -> Grant:
     expires_at = fields.expires_at
     if expires_at is None and fields.access_token is not None and fields.refresh_token is not None:
         expires_at = now + ASSUMED_LIFE
@@ -210,4 +236,7 @@ def _grant(name: ConnectionName, fields: ImportFields, now: int) -> Grant:
         obtained_at=now,
         access_expires_at=expires_at,
         refresh_expires_at=fields.refresh_expires_at,
+        params=params,
+        client_id=fields.client_id,
+        client_secret=fields.client_secret,
     )

@@ -17,6 +17,7 @@ from tokensync.oauth.provider import AccountCall, GrantType, Provider, RefreshRe
 from tokensync.oauth.shapes import ErrorReply, RevocationShape, id_text, no_account, oauth_error
 from tokensync.oauth.strict_json import parse_object
 from tokensync.providers.oauth2_contradictions import contradiction
+from tokensync.providers.oauth2_params import declared_params
 from tokensync.providers.oauth2_settings import (
     MEANINGS,
     SETTINGS,
@@ -154,6 +155,7 @@ def _configured(provider: Provider, app: App) -> Provider:
     return replace(
         provider,
         title=told.text("title") or provider.title,
+        params=declared_params(told),
         grant_type=GrantType(told.text("grant")),
         authorize=authorize_shape(provider.authorize, told),
         callback=callback_shape(provider.callback, told),

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Exemption, Reason
+from tokensync.domain.errors import ParamRefused
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.runtime import Moment
+from tokensync.oauth.params import not_made
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
 from tokensync.refresh import schedule
@@ -73,11 +75,13 @@ class Gate:
         grant = self.unsealer.grant(record)
         if not session.provider.renews(grant):
             raise LeaseEnded(self.verifier.verify_or_wait(record, grant, session))
-        if session.provider.grant_type is GrantType.CLIENT_CREDENTIALS and grant.account_id != session.app.client_id:
+        if _is_anothers(grant, session):
             raise LeaseEnded(self.concluder.settle(record, _NOT_THE_ACCOUNTS, grant, session, previous=None))
-        request = renewal_request(
-            session.provider, session.app, grant, Moment.of(self.ports.clock, self.ports.randomness)
-        )
+        moment = Moment.of(self.ports.clock, self.ports.randomness)
+        try:
+            request = renewal_request(session.provider, session.app, grant, moment)
+        except ParamRefused as error:
+            raise LeaseEnded(self.concluder.settle(record, not_made(error), grant, session, previous=None)) from error
         if request is None:
             raise ValueError("this grant cannot be renewed")
         exemption = self._exemption(record, session, force=job.force)
@@ -111,3 +115,9 @@ class Gate:
             return Exemption.OPERATOR
         grace_is_over = attempt.at + session.provider.grace_seconds < self.ports.clock.now()
         return None if exemption is Exemption.GRACE and grace_is_over else exemption
+
+
+def _is_anothers(grant: Grant, session: Session) -> bool:
+    """Return whether an app that mints tokens for itself would mint one for an account that consented."""
+    mints = session.provider.grant_type is GrantType.CLIENT_CREDENTIALS
+    return mints and not grant.has_own_client and grant.account_id != session.app.client_id
