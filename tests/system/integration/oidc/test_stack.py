@@ -34,6 +34,17 @@ def server(tmp_path_factory: pytest.TempPathFactory, oidc: OidcServer) -> Iterat
         yield running
 
 
+@pytest.fixture(scope="module")
+def compressing(tmp_path_factory: pytest.TempPathFactory, server: OidcServer) -> Iterator[OidcServer]:
+    """A server behind a proxy that compresses every body, although `identity` was asked for; `server` has started."""
+    del server
+    with OidcServer(tmp_path_factory.mktemp("compressing"), access_token_seconds=3600, coding="gzip") as running:
+        document = f"{running.issuer}/.well-known/openid-configuration"
+        answer = httpx.get(document, headers={"accept-encoding": "identity"}, timeout=10)
+        assert "gzip" == answer.headers["content-encoding"]
+        yield running
+
+
 def registered(stack: Stack, server: OidcServer, method: str, **settings: str) -> tuple[str, Client]:
     """Register an app there and here, by discovery; return its name and client."""
     name = f"oidc-{secrets.token_hex(4)}"
@@ -136,14 +147,24 @@ def test_client_credentials_are_minted_and_renewed(stack: Stack, server: OidcSer
     )
 
 
-@pytest.mark.parametrize("method", ["client_secret_basic", "private_key_jwt", "none"])
+@field("A2")
+@pytest.mark.parametrize(
+    ("method", "place"),
+    [
+        ("client_secret_basic", "server"),
+        ("client_secret_basic", "compressing"),
+        ("private_key_jwt", "server"),
+        ("none", "server"),
+    ],
+)
 def test_hundreds_of_refreshes_by_concurrent_workers(
-    stack: Stack, server: OidcServer, hundred: int, method: str
+    stack: Stack, hundred: int, method: str, place: str, request: pytest.FixtureRequest
 ) -> None:
     """Operators and the queue's workers at the same connections: each refresh token is presented once, all live on.
 
     The server ends a whole authorization at the first refresh token that it sees twice, and takes no assertion twice.
     """
+    server: OidcServer = request.getfixturevalue(place)
     app, client = registered(stack, server, method)
     with ThreadPoolExecutor(8) as pool:
         names = list(pool.map(lambda index: connected(stack, server, app, f"a{index}"), range(hundred // ROUNDS)))
