@@ -15,6 +15,7 @@ from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Failure, FailureClass, Issued, ProviderResponse
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
+from tokensync.domain.work import Work
 from tokensync.oauth.params import REFUSED, agreed
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import read_token_response
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from tokensync.domain.authorization import Authorization, AuthorizationKey
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
-    from tokensync.domain.work import Work
     from tokensync.refresh.account import AccountReader, Verifier
     from tokensync.refresh.conclude import Concluder
     from tokensync.refresh.restored_table import RestoredTable
@@ -111,7 +111,8 @@ class Finisher:
         # A good refresh token without a usable access token is like an imported one: its first refresh is due.
         grant = _grant(read, read.access_token or Secret(""), authorization, session, at=response.received_at)
         try:
-            grant = replace(grant, params=agreed(authorization.params, read.params))
+            params, upgrades = agreed(authorization.params, read.params), session.provider.renewal.upgrade is not None
+            grant = replace(grant, params=params, to_be_upgraded=upgrades)
         except ParamRefused:
             return self._unusable(authorization, REFUSED, session)
         if not grant.access_token and not session.provider.renews(grant):
@@ -159,12 +160,15 @@ class Finisher:
             at=authorization.consumed_at or 0,
             by=authorization.key.nonce,
             life=read.life,
+            unproved=grant.to_be_upgraded,
             status=Status.QUARANTINED if strange else Status.ACTIVE,
             verified=verified,
             missing_scopes=missing,
             detail=f"the invite was for {authorization.for_account}" if strange else "",
         )
         has_it = self.establisher.establish(name, grant, source, session, budget)
+        if has_it and grant.to_be_upgraded and not strange:
+            self.ports.queue.send([Work(connection=name)])  # its life is short: no tick is waited for
         if strange:
             self._alert_quarantine(authorization, name, following=f"tokensync accept {name}")
             return self._end(authorization, AuthorizationState.QUARANTINED, "another account", connection=str(name))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from tokensync.oauth.renewal import Credentials, RenewalShape
 from tokensync.oauth.shapes import OAUTH_FAILURES, AuthorizeShape, CallbackShape, ResponseShape, TokenShape, no_account
 from tokensync.oauth.templates import filled_text, filled_url, names_in_host
 
@@ -53,7 +54,8 @@ class RefreshReuse(StrEnum):
 class Provider:
     """One authorization server.
 
-    `endpoints` and, where a region differs, `regions` give URLs by key: authorize token refresh revoke verify api.
+    `endpoints` and, where a region differs, `regions` give URLs by key: authorize token refresh upgrade revoke verify
+    api.
     `hosts` are the only hosts that an app's own endpoints may name; None allows any, over https. `settings` are the
     options that an app may set, each with its allowed values, the default first; an empty tuple allows any text, and
     a name that ends in a dot allows all names that begin with it; `meanings` says what each does. `contradiction`
@@ -87,6 +89,7 @@ class Provider:
     failure_texts: tuple[tuple[str, FailureClass], ...] = ()
     refresh_reuse: RefreshReuse = RefreshReuse.SINGLE_USE
     grace_seconds: int = 0
+    renewal: RenewalShape = field(default_factory=RenewalShape)
     account_call: AccountCall | None = None
     revocation: RevocationShape | None = None
     webhook: WebhookShape | None = None
@@ -121,7 +124,7 @@ class Provider:
         for candidates in (app.endpoints, self.regions.get(app.region, {}), self.endpoints):
             if key in candidates:
                 return candidates[key]
-        if key == "refresh":  # RFC 6749 §6: the token endpoint serves both
+        if key in ("refresh", "upgrade"):  # RFC 6749 §6: the token endpoint serves both
             return self.template(app, "token")
         raise KeyError(key)
 
@@ -146,7 +149,21 @@ class Provider:
 
     def renews(self, grant: Grant) -> bool:
         """Return whether the next access token comes without a new consent."""
-        return grant.refresh_token is not None or self.grant_type is GrantType.CLIENT_CREDENTIALS
+        if self.grant_type is GrantType.CLIENT_CREDENTIALS:
+            return True
+        if self.renewal.presents_access_token:  # one without an end needs no next one
+            ends = grant.to_be_upgraded or grant.access_expires_at is not None
+            return bool(grant.access_token) and ends
+        return grant.refresh_token is not None
+
+    def proves_secret(self, grant: Grant) -> bool:
+        """Return whether a renewal presents the app's own client, so that its success proves it."""
+        if grant.has_own_client:
+            return False
+        if self.renewal.presents_access_token:
+            upgrade = self.renewal.upgrade if grant.to_be_upgraded else None
+            return (upgrade or self.renewal).credentials is not Credentials.NONE
+        return True
 
     def for_app(self, app: App) -> Provider:
         """Return the provider for one app.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode
@@ -13,6 +14,7 @@ from uuid import UUID
 from tokensync.domain.messages import Request
 from tokensync.oauth.client_assertion import ASSERTION_TYPE, client_assertion
 from tokensync.oauth.provider import GrantType
+from tokensync.oauth.renewal import Credentials
 from tokensync.oauth.shapes import ClientAuthentication, Encoding, Pkce
 
 if TYPE_CHECKING:
@@ -97,7 +99,31 @@ def renewal_request(provider: Provider, app: App, grant: Grant, moment: Moment |
     app = app.of(grant)
     if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
         return client_credentials_request(provider, app, moment)
+    if provider.renewal.presents_access_token:
+        return _extension_request(provider, app, grant, moment) if provider.renews(grant) else None
     return None if grant.refresh_token is None else refresh_request(provider, app, grant.refresh_token, moment)
+
+
+def _extension_request(provider: Provider, app: App, grant: Grant, moment: Moment | None) -> Request:
+    """Return the request that presents an access token for the next one, or for one that lasts."""
+    shape, renewal = provider.token, provider.renewal
+    upgrade = renewal.upgrade if grant.to_be_upgraded else None
+    grant_type, own = shape.refresh_grant, shape.refresh_parameters
+    if upgrade is not None:
+        grant_type, own = upgrade.grant_type, upgrade.parameters
+    fields: dict[str, Any] = {shape.refresh_token: grant.access_token.reveal()}
+    if grant_type is not None:
+        fields[shape.name("grant_type")] = grant_type
+    if renewal.by_get:
+        provider = replace(provider, token=replace(shape, method="GET", encoding=Encoding.QUERY))
+    return _token_request(
+        provider,
+        app,
+        "refresh" if upgrade is None else "upgrade",
+        {**fields, **provider.filled(app, own)},
+        moment,
+        credentials=(upgrade or renewal).credentials,
+    )
 
 
 def refresh_request(provider: Provider, app: App, refresh_token: Secret, moment: Moment | None = None) -> Request:
@@ -137,12 +163,18 @@ def revocation_request(provider: Provider, app: App, grant: Grant, moment: Momen
 
 
 def _token_request(
-    provider: Provider, app: App, endpoint: str, fields: dict[str, Any], moment: Moment | None
+    provider: Provider,
+    app: App,
+    endpoint: str,
+    fields: dict[str, Any],
+    moment: Moment | None,
+    *,
+    credentials: Credentials = Credentials.SAME,
 ) -> Request:
     # An app's own parameters come after the protocol's and replace none of them, the client's among them.
     taken = {*fields, provider.token.client_id, provider.token.client_secret}
     own = {name: value for name, value in provider.token.parameters.items() if name not in taken}
-    return _request(provider, app, endpoint, {**fields, **provider.filled(app, own)}, moment)
+    return _request(provider, app, endpoint, {**fields, **provider.filled(app, own)}, moment, credentials=credentials)
 
 
 def _request(
@@ -153,10 +185,17 @@ def _request(
     moment: Moment | None,
     *,
     headers: Mapping[str, str] = MappingProxyType({}),
+    credentials: Credentials = Credentials.SAME,
 ) -> Request:
     """Return the request as the client authenticates it. `moment` is needed where something in it is new each time."""
     shape = provider.token
-    client, proof = _client(provider, app, moment)
+    match credentials:
+        case Credentials.SAME:
+            client, proof = _client(provider, app, moment)
+        case Credentials.SECRET:
+            client, proof = {shape.client_secret: app.client_secret.reveal()}, {}
+        case Credentials.NONE:
+            client, proof = {}, {}
     parameters = {**client, **fields}
     headers = {**_own_headers(provider.filled(app, shape.headers), moment), **headers, **proof}
     url = provider.endpoint(app, endpoint)

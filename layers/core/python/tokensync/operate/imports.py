@@ -126,7 +126,7 @@ class Importer:
             params=grant.params,
             client_id=grant.client_id,
             client_secret=grant.client_secret,
-            to_be_exchanged=False,
+            to_be_upgraded=False,
         )
 
     def _facts(self, grant: Grant, session: Session) -> dict[str, Any] | Failure:
@@ -168,6 +168,8 @@ class Importer:
             raise BadRequest("the access_token has expired: leave it and expires_at out, and a new one is fetched")
         if fields.refresh_expires_at is not None and fields.refresh_expires_at <= now:
             raise BadRequest("the refresh_token has expired: the account has to authorize again")
+        if provider.renewal.presents_access_token and fields.access_token is None:
+            raise BadRequest("its access token extends itself: bring the access_token")
         if minted or fields.refresh_token is not None:
             return
         if not has_token:

@@ -18,6 +18,7 @@ from tokensync.oauth.provider import AccountCall, GrantType, Provider, RefreshRe
 from tokensync.oauth.shapes import ErrorReply, RevocationShape, no_account
 from tokensync.providers.oauth2_contradictions import contradiction
 from tokensync.providers.oauth2_params import declared_params
+from tokensync.providers.oauth2_renewal import renewal_shape
 from tokensync.providers.oauth2_settings import (
     MEANINGS,
     SETTINGS,
@@ -151,6 +152,8 @@ def _configured(provider: Provider, app: App) -> Provider:
     if minted and response.default_expires_in is None:
         # Minting again costs nothing, so a minted token that states no life gets a short one.
         response = replace(response, default_expires_in=_MINTED_LIFE)
+    renewal = renewal_shape(told)
+    is_safe = minted or renewal.presents_access_token  # neither is used up by being presented
     return replace(
         provider,
         title=told.text("title") or provider.title,
@@ -162,7 +165,8 @@ def _configured(provider: Provider, app: App) -> Provider:
         response=replace(response, account=account),
         failures=failures(told),
         failure_texts=failure_texts(told),
-        refresh_reuse=RefreshReuse.SAFE if minted else RefreshReuse(told.text("refresh_reuse")),
+        refresh_reuse=RefreshReuse.SAFE if is_safe else RefreshReuse(told.text("refresh_reuse")),
+        renewal=renewal,
         grace_seconds=_grace_seconds(told.text("grace_seconds")),
         account_call=account_call,
     )

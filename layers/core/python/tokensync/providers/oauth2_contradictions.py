@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.oauth.provider import GrantType, RefreshReuse
 from tokensync.oauth.shapes import ClientAuthentication, Encoding
+from tokensync.providers.oauth2_renewal import renewal_problems
 from tokensync.providers.oauth2_settings import CLASSES, FIELDS, LINK_NAMES, NONE, TOKEN_NAMES, is_seconds, words
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _reuse(told: _Told) -> Iterator[str]:
         yield f"grace_seconds does nothing without refresh_reuse={RefreshReuse.GRACE}"
     elif reuse == RefreshReuse.GRACE and seconds is None:
         yield f"refresh_reuse={RefreshReuse.GRACE} needs grace_seconds"
-    for key in ("grace_seconds", "life"):
+    for key in ("grace_seconds", "life", "renew_after", "renew_before_end"):
         if key in told.settings and not is_seconds(told.settings[key]):
             yield f"the setting {key} is a number of seconds"
 
@@ -235,4 +236,5 @@ _CHECKS: tuple[Callable[[_Told], Iterator[str]], ...] = (
     _parameters,
     _headers,
     _response,
+    renewal_problems,
 )

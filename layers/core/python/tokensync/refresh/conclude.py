@@ -58,6 +58,10 @@ class Concluder:
         now = response.received_at
         new = transitions.merged(grant, read, now=now)
         new = replace(new, params=renewed(session.provider.params, grant.params, read.params))
+        if session.provider.renewal.presents_access_token:
+            new = transitions.extended(grant, new)
+            if new.refresh_expires_at is not None and grant.refresh_expires_at is None:
+                self._alert_not_extended(record.name)
         sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
         after = transitions.renewed(
             record,
@@ -203,6 +207,15 @@ class Concluder:
                 detail=f"the provider refuses the app's own credentials ({why}); no connection was changed",
                 next_command=f"tokensync app show {session.name}",
             )
+
+    def _alert_not_extended(self, name: ConnectionName) -> None:
+        """Alert that an access token came back with the end that it had: warnings of that end follow, as it nears."""
+        self.ports.alerts.tell(
+            "authorization.not_extended",
+            str(name),
+            detail="the provider renewed its access token and did not put off its end: the authorization ends with it",
+            next_command=f"tokensync invite {name.app} --for {name}",
+        )
 
     def _alert_own_client(self, name: ConnectionName, failure: Failure) -> None:
         """Alert that the provider refuses the client of one connection: that says nothing of the app's."""

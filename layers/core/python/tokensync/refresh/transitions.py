@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tokensync.oauth.provider import Provider
 
 GRACE_RETRY = 1  # seconds
+_SAME_END = 60  # seconds: an end that moved by less is the same, counted from another response
 
 
 def released(record: Connection) -> Connection:
@@ -67,7 +68,18 @@ def merged(grant: Grant, issued: Issued, *, now: int) -> Grant:
         # The operator's label from the invite is kept; the provider's own name for the account is among the facts.
         label=grant.label or (issued.account.label if issued.account else ""),
         account={**grant.account, **(issued.account.facts if issued.account else {})},
+        to_be_upgraded=False,
     )
+
+
+def extended(before: Grant, after: Grant) -> Grant:
+    """Return the grant after its access token extended itself.
+
+    Where its end did not move, that is the end of the authorization: no renewal puts it off.
+    """
+    was, ends = before.access_expires_at, after.access_expires_at
+    moved = ends is None or was is None or ends > was + _SAME_END
+    return replace(after, refresh_expires_at=None if moved else ends)
 
 
 def _life(grant: Grant, issued: Issued) -> int | None:
@@ -91,7 +103,13 @@ def renewed(
     after = replace(
         active(record)
         .with_due(
-            renew_at=schedule.renew_at(record.name, now=now, life=_life(grant, issued), cadence=cadence),
+            renew_at=schedule.renew_at(
+                record.name,
+                now=now,
+                life=_life(grant, issued),
+                cadence=cadence,
+                opens_at=provider.renewal.opens_at(obtained_at=now, ends_at=grant.access_expires_at),
+            ),
             warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
             compare_at=_still_to_come(record.due.compare_at, now),
             verify_at=now if is_first and provider.account_call is not None else record.due.verify_at,
@@ -107,6 +125,10 @@ def renewed(
     )
     if not provider.renews(grant):
         after = after.with_due(renew_at=None)
+    if not provider.renews(grant) and provider.renewal.presents_access_token:
+        daily = schedule.verify_at(record.name, now=now, cadence=cadence)
+        ends = grant.access_expires_at if provider.account_call is None else daily
+        after = after.with_due(verify_at=ends)
     after = noted(after, "token.refreshed", now=now, detail=issued.trace_id)
     return released(noted(after, "connection.accepted", now=now) if accepts else after)
 
