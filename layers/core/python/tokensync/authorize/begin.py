@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tokensync.authorize.links import Invite, browser_of, verifier_of
 from tokensync.domain.authorization import LIFETIME, Authorization, AuthorizationKey, hashed
 from tokensync.domain.errors import InvalidApp, InviteRefused, ParamRefused
+from tokensync.domain.runtime import Moment
 from tokensync.domain.secret import Secret
 from tokensync.oauth.app_check import check_settings
 from tokensync.oauth.params import asked_for, of_invite
@@ -67,6 +68,7 @@ class Consent:
             state=signer.state(key, expires_at=authorization.expires_at),
             redirect_uri=redirect_uri,
             verifier=verifier_of(key, cookie),
+            moment=Moment.of(self.ports.clock, self.ports.randomness),
         )
         return ConsentRedirect(url=url, cookie=cookie, expires_at=authorization.expires_at)
 

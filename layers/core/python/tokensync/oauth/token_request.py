@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 
 
 def authorize_url(
-    provider: Provider, app: App, *, state: str, redirect_uri: str, verifier: Secret | None = None
+    provider: Provider,
+    app: App,
+    *,
+    state: str,
+    redirect_uri: str,
+    verifier: Secret | None = None,
+    moment: Moment | None = None,
 ) -> str:
     """Return the URL of the provider's consent page, RFC 6749 §4.1.1 and RFC 7636 §4.3."""
     shape = provider.authorize
@@ -47,7 +53,8 @@ def authorize_url(
     parameters = {name: value.replace("{random}", unique) for name, value in shape.parameters.items()}
     endpoint = provider.endpoint(app, "authorize")
     url = f"{endpoint}#{shape.fragment}" if shape.fragment else endpoint
-    return with_query(url, {**provider.filled(app, parameters), **query})
+    sent: Mapping[str, Any] = {**provider.filled(app, parameters), **query}
+    return with_query(url, sent if shape.sign is None else shape.sign(app, url, sent, _needed(moment)))
 
 
 def _unique(state: str) -> str:
@@ -55,7 +62,7 @@ def _unique(state: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(f"random.{state}".encode()).digest()[:16]).decode("ascii")[:22]
 
 
-def with_query(url: str, query: Mapping[str, str]) -> str:
+def with_query(url: str, query: Mapping[str, Any]) -> str:
     """Return the URL with these parameters after its own, RFC 6749 §3.1; none of them is there twice."""
     front, sharp, last = url.rpartition("#")
     path, _, own = last.partition("?")
@@ -201,6 +208,9 @@ def _request(
     parameters = {**client, **fields}
     headers = {**_own_headers(provider.filled(app, shape.headers), moment), **headers, **proof}
     url = provider.endpoint(app, endpoint)
+    if shape.sign is not None:
+        signed = shape.sign(app, url, parameters, _needed(moment))
+        url, parameters = with_query(url, signed.query) if signed.query else url, dict(signed.fields)
     match shape.encoding:
         case Encoding.QUERY:
             return Request(method=shape.method, url=with_query(url, parameters), headers=headers)
@@ -222,7 +232,8 @@ def _client(provider: Provider, app: App, moment: Moment | None) -> tuple[dict[s
             return (named if shape.sends_client_id else {}), {"authorization": _basic(app, is_raw=shape.raw_basic)}
         case ClientAuthentication.POST:
             return {**named, shape.client_secret: app.client_secret.reveal()}, {}
-        case ClientAuthentication.NONE:  # RFC 6749 §3.2.1: the client id alone says whose code this is
+        case ClientAuthentication.NONE | ClientAuthentication.SIGNATURE:
+            # RFC 6749 §3.2.1: the client id alone says whose code this is. A signature comes when all is together.
             return named, {}
         case ClientAuthentication.PRIVATE_KEY_JWT:
             # RFC 7523 §3(3): the token endpoint names the provider, whichever of its endpoints is asked.
