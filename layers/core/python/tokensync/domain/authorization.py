@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 # Why an authorization was given up whose answer may yet become a connection.
@@ -55,7 +55,7 @@ class Authorization:
     It is bound to app, provider, token endpoint, redirect URI, invite and browser. `for_account` is set if an
     invite re-authorizes one connection. `sealed_answer` is what the token endpoint answered, before it was parsed.
     `missing_scopes` were asked for and not granted. `table` is the id of the restored table in which it was begun, None
-    in a table that was never restored.
+    in a table that was never restored. `callback` holds the parameters of the callback that name the account.
     """
 
     key: AuthorizationKey
@@ -78,6 +78,7 @@ class Authorization:
     connection: str = ""
     missing_scopes: tuple[str, ...] = ()
     table: str | None = None
+    callback: dict[str, str] = field(default_factory=dict)
 
 
 def hashed(text: str) -> str:

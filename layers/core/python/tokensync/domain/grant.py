@@ -13,7 +13,8 @@ from tokensync.domain.secret import Secret
 class Grant:
     """One token pair with what the provider said beside it. Times are Unix seconds, None means never.
 
-    `account` holds the provider's facts about the account, such as shops or advertiser ids.
+    `account` holds the provider's facts about the account, such as shops or advertiser ids. `second`: it is the second
+    token of a response, whose account has a name of its own.
     """
 
     account_id: str
@@ -26,6 +27,7 @@ class Grant:
     access_expires_at: int | None = None
     refresh_expires_at: int | None = None
     account: dict[str, Any] = field(default_factory=dict)
+    second: bool = False
 
     def to_bytes(self) -> bytes:
         """Return the grant as JSON, tokens in clear: only ever for sealing."""
@@ -41,6 +43,7 @@ class Grant:
                 "access_expires_at": self.access_expires_at,
                 "refresh_expires_at": self.refresh_expires_at,
                 "account": self.account,
+                **({"second": True} if self.second else {}),
             }
         ).encode("ascii")
 
@@ -60,4 +63,5 @@ class Grant:
             access_expires_at=stored["access_expires_at"],
             refresh_expires_at=stored["refresh_expires_at"],
             account=stored["account"],
+            second=stored.get("second", False),
         )

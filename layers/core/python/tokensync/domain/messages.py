@@ -122,13 +122,23 @@ class Failure:
 class AccountReply:
     """Who authorized, as the provider says it.
 
-    `id` is empty if the provider gives facts and no name. `kind` is its word for the type of account, or empty.
+    `id` is empty if the provider gives facts and no name. `kind` is its word for the type of account, or empty. `found`
+    holds the values of which paths make a name, by path.
     """
 
     id: str
     label: str = ""
     kind: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    found: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountAnswer:
+    """What the account call said: facts, and the values of which paths make a name, by path."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    found: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +146,7 @@ class Issued:
     """What a token endpoint gave. Absent fields are None.
 
     `access_token` is None where one was given that no client may publish. `life` is the seconds that the access token
-    has left by the provider's own clock; `oddities` names what was not as documented.
+    has left by the provider's own clock; `oddities` names what was not as documented. `has_id_token`: one came as well.
     """
 
     access_token: Secret | None
@@ -149,3 +159,4 @@ class Issued:
     account: AccountReply | None
     trace_id: str
     oddities: tuple[str, ...] = ()
+    has_id_token: bool = False

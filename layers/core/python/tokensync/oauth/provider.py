@@ -5,7 +5,7 @@ Beside the token endpoint it describes a call with an access token, which finds 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
     from tokensync.domain.messages import AccountReply, FailureClass, Request
     from tokensync.domain.secret import Secret
+    from tokensync.oauth.naming import Naming, SecondToken
     from tokensync.oauth.shapes import ErrorReply, RevocationShape
 
 
@@ -56,7 +57,8 @@ class Provider:
     options that an app may set, each with its allowed values, the default first; an empty tuple allows any text, and
     a name that ends in a dot allows all names that begin with it. `required` names fields that an app must have.
     `failures` maps error codes, and `failure_texts` parts of messages (for errors without a code of their own), to
-    classes; every other error is UNKNOWN. `configured` returns the provider for one app, by that app's settings.
+    classes; every other error is UNKNOWN. `naming` says by paths where an account's name and facts are. `second` is a
+    second token response within one. `configured` returns the provider for one app, by that app's settings.
     """
 
     name: str
@@ -77,6 +79,8 @@ class Provider:
     refresh_reuse: RefreshReuse = RefreshReuse.SINGLE_USE
     grace_seconds: int = 0
     account_call: AccountCall | None = None
+    naming: Naming | None = None
+    second: SecondToken | None = None
     revocation: RevocationShape | None = None
     webhook: WebhookShape | None = None
     configured: Callable[[Provider, App], Provider] = lambda provider, _: provider
@@ -109,6 +113,16 @@ class Provider:
     def renews(self, grant: Grant) -> bool:
         """Return whether the next access token comes without a new consent."""
         return grant.refresh_token is not None or self.grant_type is GrantType.CLIENT_CREDENTIALS
+
+    def for_second(self, *, refreshed: bool = False) -> Provider:
+        """Return the provider as it is for the second token of a response; itself where it gives none.
+
+        In the response to a refresh that token may be in the first one's place.
+        """
+        if self.second is None:
+            return self
+        response = replace(self.response, envelope=self.second.path, or_at_the_top=refreshed)
+        return replace(self, response=response, naming=self.second.naming, account_call=None, second=None)
 
     def for_app(self, app: App) -> Provider:
         """Return the provider for one app."""

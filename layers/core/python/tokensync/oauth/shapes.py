@@ -152,12 +152,13 @@ def no_account(*_: object) -> AccountReply | None:
 class ResponseShape:
     """The token response, RFC 6749 §5.1: the names of its fields, and functions that read its error and its account.
 
-    `envelope` names the object that holds the fields, None where they are at the top. `default_expires_in` is the
-    life in seconds of an access token that states none; None where such a token never expires, unless it can be
-    refreshed.
+    `envelope` names the object that holds the fields, by its names from the outside in with dots between them; None
+    where they are at the top. With `or_at_the_top` they may be there as well. `default_expires_in` is the life in
+    seconds of an access token that states none; None where such a token never expires, unless it can be refreshed.
     """
 
     envelope: str | None = None
+    or_at_the_top: bool = False
     error: Callable[[Mapping[str, Any], int], ErrorReply | None] = oauth_error
     expires_in: str = "expires_in"
     refresh_expires_in: str | None = None

@@ -25,11 +25,27 @@ def parse_object(data: bytes) -> dict[str, Any]:
         NotStrictJson: it is not UTF-8, begins with a byte order mark, is no JSON object, is nested too deep, repeats
             a name, or holds a number of thousands of digits.
     """
-    try:
-        parsed = json.loads(data.decode("utf-8"), object_pairs_hook=_object)
-    except (ValueError, RecursionError):
-        # from None: JSONDecodeError keeps the whole document, which may hold tokens.
-        raise NotStrictJson("not a strict JSON object") from None
+    parsed = _parsed(data)
     if not isinstance(parsed, dict):
         raise NotStrictJson("not an object")
     return parsed
+
+
+def parse_list(data: bytes) -> list[Any]:
+    """Return the JSON list in `data`.
+
+    Raises:
+        NotStrictJson: as `parse_object`, where it is no list.
+    """
+    parsed = _parsed(data)
+    if not isinstance(parsed, list):
+        raise NotStrictJson("not a list")
+    return parsed
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_object)
+    except (ValueError, RecursionError):
+        # from None: JSONDecodeError keeps the whole document, which may hold tokens.
+        raise NotStrictJson("not strict JSON") from None

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.errors import InvalidName
-from tokensync.domain.messages import AccountReply, Failure, FailureClass, Issued, ProviderResponse
+from tokensync.domain.messages import AccountAnswer, AccountReply, Failure, FailureClass, Issued, ProviderResponse
 from tokensync.domain.names import account_id
 from tokensync.domain.secret import Secret, token_of
 from tokensync.domain.text import LABEL_LENGTH, MESSAGE_LENGTH, masked, one_line
 from tokensync.oauth.expiry import expiry, provider_now, retry_after
 from tokensync.oauth.shapes import ErrorReply
-from tokensync.oauth.strict_json import NotStrictJson, parse_object
+from tokensync.oauth.strict_json import NotStrictJson, parse_list, parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,17 +46,27 @@ def read_token_response(
     fields = _fields(provider, reply)
     if not _is_success(response) or fields is None:
         return _unreadable(response, trace_id)
-    return _issued(provider, response, fields, trace_id)
+    return _issued(provider, response, reply, fields, trace_id)
 
 
 def read_account(
     provider: Provider, call: AccountCall, response: ProviderResponse, *, secrets: Sequence[Secret] = ()
 ) -> dict[str, Any] | Failure:
-    """Return the account's facts from a call with its access token, or the failure. Never raises.
+    """Return the account's facts from a call with its access token, or the failure, as `read_account_answer`."""
+    read = read_account_answer(provider, call, response, secrets=secrets)
+    return read if isinstance(read, Failure) else read.facts
+
+
+def read_account_answer(
+    provider: Provider, call: AccountCall, response: ProviderResponse, *, secrets: Sequence[Secret] = ()
+) -> AccountAnswer | Failure:
+    """Return what a call with an access token says of its account, or the failure. Never raises.
 
     REFUSED means that this access token works no more; every other failure says nothing about it.
     """
     reply = _reply(response)
+    # Some answer a list: only paths lead into it.
+    listed = [] if provider.naming is None or not isinstance(reply, Failure) else _list(response)
     if isinstance(reply, Failure):
         if reply.kind is FailureClass.BUSY:
             return reply
@@ -64,7 +74,8 @@ def read_account(
     challenge = _CHALLENGE.search(response.headers.get("www-authenticate", "")) if call.challenged else None
     read = call.read(reply, response.status) if challenge is None else ErrorReply(code=challenge[1])
     if isinstance(read, dict):
-        return read if reply else _unreadable(response)
+        found = {} if provider.naming is None else provider.naming.found("account", reply or listed)
+        return AccountAnswer(facts=read, found=found) if reply or listed else _unreadable(response)
     trace_id = _trace_id(provider, reply, secrets)
     return _failure(call, response, _masked_error(read, secrets), trace_id)
 
@@ -116,16 +127,30 @@ def _reply(response: ProviderResponse) -> dict[str, Any] | Failure:
         return _unreadable(response)
 
 
+def _list(response: ProviderResponse) -> list[Any]:
+    """Return the JSON list of a success, empty where it has none."""
+    if not _is_success(response) or not response.complete:
+        return []
+    try:
+        return parse_list(response.body)
+    except NotStrictJson:
+        return []
+
+
 def _is_success(response: ProviderResponse) -> bool:
     return 200 <= response.status < 300  # noqa: PLR2004 - RFC 9110 §15.3
 
 
 def _fields(provider: Provider, reply: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the object that holds the tokens, or None where there is no token at all."""
-    inner = reply if provider.response.envelope is None else reply.get(provider.response.envelope)
-    if not isinstance(inner, dict) or not ({"access_token", "refresh_token"} & inner.keys()):
-        return None
-    return inner
+    shape = provider.response
+    inner: Any = reply
+    for name in shape.envelope.split(".") if shape.envelope is not None else ():
+        inner = inner.get(name) if isinstance(inner, dict) else None
+    for fields in (inner, reply) if shape.or_at_the_top else (inner,):
+        if isinstance(fields, dict) and {"access_token", "refresh_token"} & fields.keys():
+            return fields
+    return None
 
 
 def _unreadable(response: ProviderResponse, trace_id: str = "") -> Failure:
@@ -171,7 +196,9 @@ def _trace_id(provider: Provider, reply: Mapping[str, Any], secrets: Sequence[Se
     return one_line(masked(value, secrets), length=_TRACE_ID_LENGTH) if isinstance(value, str) else ""
 
 
-def _issued(provider: Provider, response: ProviderResponse, fields: Mapping[str, Any], trace_id: str) -> Issued:
+def _issued(
+    provider: Provider, response: ProviderResponse, reply: Mapping[str, Any], fields: Mapping[str, Any], trace_id: str
+) -> Issued:
     shape = provider.response
     oddities: list[str] = []
     access_token = _token(fields, "access_token", oddities)
@@ -194,10 +221,20 @@ def _issued(provider: Provider, response: ProviderResponse, fields: Mapping[str,
         access_expires_at=expires_at,
         refresh_expires_at=refresh_expires_at,
         life=None if expires_at is None else expires_at - now,
-        account=cleaned_account(shape.account(fields), oddities),
+        account=cleaned_account(_account(provider, reply, fields), oddities),
         trace_id=trace_id,
         oddities=tuple(oddities),
+        has_id_token=bool(fields.get("id_token")),
     )
+
+
+def _account(provider: Provider, reply: Mapping[str, Any], fields: Mapping[str, Any]) -> AccountReply | None:
+    """Return what a token response says of the account, by the provider's function and by paths."""
+    account = provider.response.account(fields)
+    if provider.naming is None:
+        return account
+    # Paths begin at the top of the response, whatever object of it holds the tokens.
+    return provider.naming.reply(provider.naming.in_answer(reply), other=account)
 
 
 def _token(fields: Mapping[str, Any], name: str, oddities: list[str]) -> Secret | None:
@@ -230,9 +267,4 @@ def cleaned_account(account: AccountReply | None, oddities: list[str]) -> Accoun
     except InvalidName:
         oddities.append("account id malformed")
         return None
-    return AccountReply(
-        id=account.id,
-        label=one_line(account.label, length=LABEL_LENGTH),
-        kind=one_line(account.kind, length=40),
-        facts=account.facts,
-    )
+    return replace(account, label=one_line(account.label, length=LABEL_LENGTH), kind=one_line(account.kind, length=40))

@@ -6,18 +6,18 @@ RFC 9700 §4.14 (refresh token rotation), and of OpenID Connect Core 1.0 the ID 
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.messages import AccountReply, FailureClass, Request
+from tokensync.oauth.id_token import app_claims
 from tokensync.oauth.provider import AccountCall, GrantType, Provider, RefreshReuse
 from tokensync.oauth.shapes import ClientAuthentication, ErrorReply, Pkce, RevocationShape, no_account
+from tokensync.providers.oauth2_naming import naming_of, second_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tokensync.domain.app import App
     from tokensync.domain.grant import Grant
@@ -28,35 +28,15 @@ _MINTED_LIFE = 3600  # seconds; RFC 6749 §4.4.3's own example
 _CLAIMS = ("sub", "name", "preferred_username", "email", "zoneinfo", "locale")
 
 
-def _claims(id_token: object) -> Mapping[str, Any]:
-    """Return the claims of an ID token, empty where it is none.
-
-    Its signature is not checked: it comes straight from the token endpoint, OpenID Connect Core §3.1.3.7(6).
-    """
-    parts = id_token.split(".") if isinstance(id_token, str) else []
-    if len(parts) != 3:  # noqa: PLR2004 - RFC 7515 §3.1
-        return {}
-    try:
-        read = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (ValueError, RecursionError):
-        return {}
-    return read if isinstance(read, dict) else {}
-
-
-def _account(reply: Mapping[str, Any], *, field: str, issuer: str, client_id: str) -> AccountReply | None:
-    """Name the account by the field in the app's settings, else by the ID token's subject."""
-    if field:
-        value = reply.get(field)
-        # True is an int in Python, and no account's id.
-        usable = isinstance(value, str | int) and not isinstance(value, bool)
-        return AccountReply(id=str(value)) if usable and value != "" else None
-    claims = _claims(reply.get("id_token"))
-    audience = claims.get("aud")
-    ours = client_id in audience if isinstance(audience, list) else audience == client_id
-    subject = claims.get("sub")
-    if not ours or (issuer and claims.get("iss") != issuer) or not isinstance(subject, str) or not subject:
+def _account(
+    reply: Mapping[str, Any], *, claims: Callable[[object], Mapping[str, Any]], named: bool
+) -> AccountReply | None:
+    """Return the account of the ID token: its subject, or no name where it is `named` by other means."""
+    told = claims(reply.get("id_token"))
+    subject = told.get("sub")
+    if not isinstance(subject, str) or not subject:
         return None
-    return AccountReply(id=subject, label=_label(claims), facts=_facts(claims))
+    return AccountReply(id=subject if named else "", label=_label(told), facts=_facts(told))
 
 
 def _label(claims: Mapping[str, Any]) -> str:
@@ -110,14 +90,18 @@ def _configured(provider: Provider, app: App) -> Provider:
 
     minted = setting("grant") == GrantType.CLIENT_CREDENTIALS
     issuer = setting("issuer")
-    named_by_field = setting("account_field")
-    account = no_account  # a minted token's account is the app, whatever its response names
+    account, naming, second = no_account, None, None  # a minted token's account is the app, whatever its response names
     if not minted:
-        account = partial(_account, field=named_by_field, issuer=issuer, client_id=app.client_id)
+        claims = partial(app_claims, client_id=app.client_id, issuer=issuer)
+        naming, second = naming_of(provider, app, claims), second_of(provider, app, claims)
+        account = partial(_account, claims=claims, named=naming is None or naming.account is None)
+        if setting("account_field"):
+            account = no_account
     userinfo = None
     if "verify" in app.endpoints and not minted:
-        # One account has one name: where a field of the token response gives it, the UserInfo's subject does not.
-        userinfo = replace(_USERINFO, account=no_account) if named_by_field else _USERINFO
+        # One account has one name: where paths give it, the UserInfo's subject does not.
+        by_paths = naming is not None and naming.account is not None
+        userinfo = replace(_USERINFO, account=no_account) if by_paths else _USERINFO
     return replace(
         provider,
         title=setting("title") or provider.title,
@@ -144,6 +128,8 @@ def _configured(provider: Provider, app: App) -> Provider:
         refresh_reuse=RefreshReuse.SAFE if minted else RefreshReuse(setting("refresh_reuse")),
         grace_seconds=_grace_seconds(setting("grace_seconds")),
         account_call=userinfo,
+        naming=naming,
+        second=second,
     )
 
 
@@ -168,6 +154,11 @@ PROVIDER = Provider(
         "refresh_reuse": (RefreshReuse.SINGLE_USE.value, RefreshReuse.GRACE.value, RefreshReuse.SAFE.value),
         "grace_seconds": (),
         "account_field": (),
+        "account": (),
+        "label": (),
+        "fact.": (),
+        "second_token": (),
+        "second_account": (),
         "authorize.": (),
         "token.": (),
     },
