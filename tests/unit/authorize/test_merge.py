@@ -97,7 +97,7 @@ def test_a_second_consent_without_a_refresh_token_keeps_the_first_ones(invited: 
 
 @field("A1")
 def test_the_seller_waits_while_the_stored_grant_is_opened_elsewhere() -> None:
-    """The callback can only seal: it leaves the response to the rotation function, asks it at once, and spends nothing."""
+    """The callback can only seal: it leaves the response to the rotation function and asks it at once."""
     stage = google()
     stage.connect()
     before = record_of(stage)
@@ -217,7 +217,7 @@ def test_a_token_out_of_a_backup_stays_where_a_second_presentation_does_no_harm(
 @field("A1")
 @pytest.mark.parametrize("reuse", ["single_use", "grace", "safe"])
 def test_a_token_that_may_be_spent_is_no_fresher_after_a_consent(reuse: str) -> None:
-    """Its worker died with it: after the consent it is presented as often as without, and no refusal is caused early."""
+    """Its worker died with it: after a consent it is presented as often as without one, and no earlier."""
     stage = google(refresh_reuse=reuse, grace_seconds="30")
     stage.connect()
     stage.world.clock.advance(HOUR)
