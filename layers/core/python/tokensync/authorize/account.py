@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from tokensync.domain.authorization import Authorization
     from tokensync.domain.messages import Issued
     from tokensync.domain.ports import Ports
+    from tokensync.oauth.account_paths import Paths
     from tokensync.oauth.naming import Naming
-    from tokensync.oauth.paths import Paths
     from tokensync.refresh.account import AccountReader
     from tokensync.refresh.session import Session
 

@@ -99,7 +99,7 @@ class Finisher:
         Raises:
             StoreUnavailable: the response is stored; the rotation function finishes later.
         """
-        secrets = [session.app.client_secret, *shown]
+        secrets = [*session.client_secrets, *shown]
         read = read_token_response(session.provider, response, secrets=secrets)
         second = self._second(response, authorization, session, secrets)
         if isinstance(read, Failure) and second is None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.messages import AccountReply
-from tokensync.oauth.paths import SOURCES, kept
+from tokensync.oauth.account_paths import SOURCES, kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from tokensync.oauth.paths import Path, Paths
+    from tokensync.oauth.account_paths import Path, Paths
 
 _IN_ANSWER = frozenset({"token", "id_token"})
 
@@ -31,17 +31,16 @@ class Naming:
     @property
     def callback_names(self) -> tuple[str, ...]:
         """Return the parameters of the callback that are needed."""
-        return tuple(dict.fromkeys(path.steps[0] for path in self._paths() if path.source == "callback"))
+        return tuple(dict.fromkeys(path.steps[0] for path in self.paths() if path.source == "callback"))
 
     def found(self, source: str, data: object) -> dict[str, Any]:
         """Return the values that one source has, by path."""
-        values = {path.text: kept(path.value(data)) for path in self._paths() if path.source == source}
+        values = {path.text: kept(path.value(data)) for path in self.paths() if path.source == source}
         return {text: value for text, value in values.items() if value is not None}
 
-    def in_answer(self, reply: Mapping[str, Any]) -> dict[str, Any]:
+    def in_answer(self, reply: Mapping[str, Any], id_token: object) -> dict[str, Any]:
         """Return the values that a token response and the ID token in it have, by path."""
-        claims = self.claims(reply.get("id_token"))
-        return self.found("token", reply) | self.found("id_token", claims)
+        return self.found("token", reply) | self.found("id_token", self.claims(id_token))
 
     def reply(
         self, found: Mapping[str, Any], known: Collection[str] = _IN_ANSWER, *, other: AccountReply | None = None
@@ -79,7 +78,8 @@ class Naming:
         """Return whether there is a fact that these values do not give."""
         return any(paths.value(found) is None for paths in self.facts.values())
 
-    def _paths(self) -> Iterator[Path]:
+    def paths(self) -> Iterator[Path]:
+        """Yield every path."""
         for paths in (self.account, self.label, *self.facts.values()):
             if paths is not None:
                 yield from paths

@@ -4,80 +4,68 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tokensync.domain.errors import InvalidApp
+from tokensync.oauth.account_paths import NoPath, Paths
 from tokensync.oauth.naming import Naming, SecondToken
-from tokensync.oauth.paths import NoPath, Paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tokensync.domain.app import App
-    from tokensync.oauth.provider import Provider
+    from tokensync.oauth.shapes import CallbackShape
 
     Claims = Callable[[object], Mapping[str, Any]]
 
 _FACT = "fact."
 
 
-def naming_of(provider: Provider, app: App, claims: Claims) -> Naming | None:
+def naming_of(settings: Mapping[str, str], callback: CallbackShape, claims: Claims) -> Naming | None:
     """Return where an app's settings say that an account's name and facts are; None where they say nothing.
 
     Raises:
-        InvalidApp: a setting is no path, or two of them say the same.
+        NoPath: a setting is no path, or two of them say the same.
     """
-    field = provider.setting(app, "account_field")
-    account = _paths(app, "account", provider.setting(app, "account"))
+    field, account = settings.get("account_field"), _paths(settings, "account", callback)
     if field and account is not None:
-        raise InvalidApp(f"app {app.name} has the settings account and account_field: one names the account")
+        raise NoPath("account and account_field both name the account")
     if field:
-        account = _paths(app, "account_field", f'token["{field}"]')
-    facts = {
-        key.removeprefix(_FACT): _paths(app, key, text) for key, text in app.settings.items() if key.startswith(_FACT)
-    }
-    label = _paths(app, "label", provider.setting(app, "label"))
-    for paths in (account, label, *facts.values()):
-        _check_callback(provider, app, paths)
-    if account is None and label is None and not facts:
-        return None
+        account = _paths({"account_field": f'token["{field}"]'}, "account_field", callback)
+    label = _paths(settings, "label", callback)
+    facts = {key.removeprefix(_FACT): _paths(settings, key, callback) for key in settings if key.startswith(_FACT)}
     given = {name: paths for name, paths in facts.items() if paths is not None}
+    if account is None and label is None and not given:
+        return None
     return Naming(account=account, label=label, facts=given, claims=claims)
 
 
-def second_of(provider: Provider, app: App, claims: Claims) -> SecondToken | None:
+def second_of(settings: Mapping[str, str], callback: CallbackShape, claims: Claims) -> SecondToken | None:
     """Return the second token of an app's responses; None where its settings name none.
 
     Raises:
-        InvalidApp: its account has no name of its own.
+        NoPath: its account has no name of its own.
     """
-    path = provider.setting(app, "second_token")
-    account = _paths(app, "second_account", provider.setting(app, "second_account"))
+    path, account = settings.get("second_token", ""), _paths(settings, "second_account", callback)
     if not path and account is None:
         return None
     if not path or account is None:
-        raise InvalidApp(f"app {app.name} needs second_token and second_account together")
-    if account.text in (provider.setting(app, "account"), f"token.{provider.setting(app, 'account_field')}"):
-        raise InvalidApp(f"app {app.name} names both accounts of a response by {account.text}")
+        raise NoPath("second_token and second_account belong together")
+    if account.text in (settings.get("account", "").strip(), f"token.{settings.get('account_field', '')}"):
+        raise NoPath(f"account and second_account name both accounts of a response by {account.text}")
     if any(part.source == "account" for part in account):
-        raise InvalidApp(f"app {app.name}: there is no account call for a second token: {account.text}")
-    if not all(part and part.isprintable() for part in path.split(".")):
-        raise InvalidApp(f"app {app.name}: second_token is the way to an object, such as authed_user")
-    _check_callback(provider, app, account)
+        raise NoPath(f"second_account is {account.text}, and no account call is made for a second token")
+    if "," in path or not all(part and part.isprintable() for part in path.split(".")):
+        raise NoPath("second_token is the path of an object in the token response, such as authed_user")
     return SecondToken(path=path, naming=Naming(account=account, claims=claims))
 
 
-def _paths(app: App, key: str, text: str) -> Paths | None:
+def _paths(settings: Mapping[str, str], key: str, callback: CallbackShape) -> Paths | None:
+    text = settings.get(key)
     if not text:
         return None
     try:
-        return Paths.parse(text)
+        paths = Paths.parse(text)
     except NoPath as error:
-        raise InvalidApp(f"app {app.name}, setting {key}: {error}") from None
-
-
-def _check_callback(provider: Provider, app: App, paths: Paths | None) -> None:
-    """Refuse the code, by whatever name it comes: no name or fact may hold it."""
-    code = next(
-        (path for path in paths or () if path.source == "callback" and path.steps[0] in provider.callback.code), None
-    )
-    if code is not None:
-        raise InvalidApp(f"app {app.name}: {code.text} is the code")
+        raise NoPath(f"{key}: {error}") from None
+    secrets = (*callback.code, callback.state)
+    secret = next((path for path in paths if path.source == "callback" and path.steps[0] in secrets), None)
+    if secret is not None:
+        raise NoPath(f"{key}: {secret.text} leads to a secret, and no name or fact may hold one")
+    return paths
