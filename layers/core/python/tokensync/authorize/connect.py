@@ -62,6 +62,7 @@ class Connector:
         Raises:
             NewerSchema, StoreUnavailable, SealingUnavailable: the same call goes on with it later.
         """
+        self.concluder.note(one.name, one.read)
         record = self.ports.connections.get(one.name)
         if record is not None and self._is_silent(one, record, source):
             return self._merged(one, source, budget)

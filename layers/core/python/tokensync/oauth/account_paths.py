@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tokensync.oauth.paths import found
+from tokensync.oauth.shapes import id_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -101,7 +102,7 @@ class Paths:
         among them, no later alternative counts.
         """
         for alternative in self.alternatives:
-            texts = [text_of(found.get(path.text)) for path in alternative]
+            texts = [id_text(found.get(path.text)) for path in alternative]
             if all(texts):
                 return self._joined([text for text in texts if text])
             if any(path.source not in known for path in alternative):
@@ -114,7 +115,7 @@ class Paths:
             values = [found.get(path.text) for path in alternative]
             if len(values) == 1 and values[0] is not None:
                 return values[0]
-            texts = [text for text in map(text_of, values) if text]
+            texts = [text for text in map(id_text, values) if text]
             if len(values) > 1 and len(texts) == len(values):
                 return self._joined(texts)
         return None
@@ -122,7 +123,7 @@ class Paths:
     def lacking(self, found: Mapping[str, Any]) -> str:
         """Return, for people, what the first alternative lacks."""
         for path in self.alternatives[0]:
-            if not text_of(found.get(path.text)):
+            if not id_text(found.get(path.text)):
                 return f"the {SOURCES[path.source]} has no {path}"
         return f"nothing names an account by {self.text}"
 
@@ -131,14 +132,6 @@ class Paths:
         if all(len(alternative) == 1 for alternative in self.alternatives):
             return texts[0]
         return ":".join(text.replace("%", "%25").replace(":", "%3A") for text in texts)
-
-
-def text_of(value: object) -> str:
-    """Return a value as a name's text, empty where it is none: text, or a whole number."""
-    # True is an int in Python, and no account's id.
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return ""
-    return str(value)
 
 
 def kept(value: Any) -> Any:

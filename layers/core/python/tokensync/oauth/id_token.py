@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import TYPE_CHECKING, Any
+
+from tokensync.oauth.strict_json import parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,6 @@ def _claims(id_token: object) -> Mapping[str, Any]:
     if len(parts) != 3:  # noqa: PLR2004 - RFC 7515 §3.1
         return {}
     try:
-        read = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (ValueError, RecursionError):
+        return parse_object(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
         return {}
-    return read if isinstance(read, dict) else {}

@@ -32,6 +32,7 @@ from tokensync.refresh.decisions import GrantSource
 from tokensync.refresh.publish import kept_facts
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
+from tokensync.refresh.transitions import IMPORTED
 
 if TYPE_CHECKING:
     from typing import Any
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from tokensync.refresh.account import AccountReader, Verifier
     from tokensync.refresh.restored_table import RestoredTable
 
-EVENT = "connection.imported"
 _READ = (Status.ACTIVE, Status.HELD)  # whose access tokens workloads use
 
 
@@ -111,7 +111,7 @@ class Importer:
         if unproved:
             grant = _with_published_token(grant, old, existing)
         verified = bool(answer.facts or answer.found)
-        source = GrantSource(at=now, by=mark, life=life, event=EVENT, verified=verified, unproved=unproved)
+        source = GrantSource(at=now, by=mark, life=life, event=IMPORTED, verified=verified, unproved=unproved)
         over = None if replace else 0 if existing is None else existing.fence
         if not self._established(name, grant, source, session, budget, over=over, existing=existing):
             if not replace:

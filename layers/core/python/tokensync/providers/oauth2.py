@@ -16,7 +16,7 @@ from tokensync.domain.messages import AccountReply, FailureClass, Request
 from tokensync.oauth.account_paths import NoPath
 from tokensync.oauth.id_token import app_claims
 from tokensync.oauth.provider import AccountCall, GrantType, Provider, RefreshReuse
-from tokensync.oauth.shapes import ErrorReply, RevocationShape, no_account
+from tokensync.oauth.shapes import ErrorReply, RevocationShape, id_text, no_account, oauth_error
 from tokensync.providers.oauth2_contradictions import contradiction
 from tokensync.providers.oauth2_naming import naming_of, second_of
 from tokensync.providers.oauth2_settings import (
@@ -50,8 +50,8 @@ def _account(
 ) -> AccountReply | None:
     """Return the account of the ID token, its name the subject; no name where that is found by other means."""
     told = claims(reply.get("id_token"))
-    subject = told.get("sub")
-    if not isinstance(subject, str) or not subject:
+    subject = id_text(told.get("sub"))
+    if not subject:
         return None
     return AccountReply(id=subject if by_subject else "", label=_label(told), facts=_facts(told))
 
@@ -62,7 +62,9 @@ def _label(claims: Mapping[str, Any]) -> str:
 
 
 def _facts(claims: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: claims[name] for name in _CLAIMS if isinstance(claims.get(name), str)}
+    subject = id_text(claims.get("sub"))
+    texts = {name: claims[name] for name in _CLAIMS if isinstance(claims.get(name), str)}
+    return {"sub": subject, **texts} if subject else texts
 
 
 def _userinfo_request(app: App, userinfo: str, grant: Grant, now: int) -> Request:
@@ -89,15 +91,17 @@ def _account_request(
 
 
 def _read_userinfo(reply: Mapping[str, Any], status: int) -> dict[str, Any] | ErrorReply:
-    if not 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 §15.3
-        return ErrorReply(code=f"http_{status}")
-    return _facts(reply)
+    error = oauth_error(reply, status)
+    if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 §15.3
+        facts = _facts(reply)
+        return facts if error is None or "sub" in facts else error
+    return error or ErrorReply(code=f"http_{status}")
 
 
 def _named(facts: Mapping[str, Any], wanted: str) -> AccountReply | None:
     del wanted
-    subject = facts.get("sub")
-    return AccountReply(id=subject, label=_label(facts)) if isinstance(subject, str) and subject else None
+    subject = id_text(facts.get("sub"))
+    return AccountReply(id=subject, label=_label(facts)) if subject else None
 
 
 _USERINFO = AccountCall(
