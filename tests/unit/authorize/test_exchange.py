@@ -280,7 +280,7 @@ def test_a_code_that_arrives_percent_encoded_is_decoded_once(world: World, brows
 
 @pytest.mark.parametrize("status", [None, 429, 500, 503])
 def test_a_code_is_presented_once_whatever_comes_back(world: World, browser: Browser, status: int | None) -> None:
-    """Without a response, and with a 429 or 503, the seller starts again."""
+    """Without a response, and with one that is no pair, the seller starts again."""
     world.shop.script.append(
         lost if status is None else lambda honest: (honest(), world.shop.answer({}, status=status))[1]
     )
