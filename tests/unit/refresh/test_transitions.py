@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from field_rows import field
 from tokensync.domain.connection import Attempt, Exemption, HistoryEntry, LastError, Phase, Reason, Status
 from tokensync.domain.messages import AccountReply, Failure, FailureClass, Issued
 from tokensync.domain.runtime import DAY, Cadence
@@ -15,7 +16,7 @@ from tokensync.refresh import breaker
 from tokensync.refresh.breaker import BREAKER_WINDOW
 from tokensync.refresh.decisions import reauthorization_needed, unpublishable
 from tokensync.refresh.schedule import PAUSED_RECHECK, jitter
-from tokensync.refresh.transitions import failed, refreshed, released, renewed
+from tokensync.refresh.transitions import failed, last_life, refreshed, released, renewed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +90,31 @@ def test_a_refresh_brings_a_new_grant(grant: Grant, issued: Issued, now: int) ->
         account={"region": "GB", "seller_name": "Acme Ltd"},
     )
     assert refreshed(replace(grant, label=""), issued, now=now).label == "Acme Ltd"
+
+
+IMPORTED = HistoryEntry(at=1, event="connection.imported", generation=0, detail="")
+REFRESHED = HistoryEntry(at=2, event="token.refreshed", generation=1, detail="")
+
+
+@field("A9")
+@pytest.mark.parametrize(
+    ("changes", "grants", "life"),
+    [
+        ({}, {}, 3600),
+        ({"history": (IMPORTED, REFRESHED)}, {}, 3600),
+        ({"history": (REFRESHED, IMPORTED)}, {}, None),
+        ({"obtained_at": None}, {}, None),
+        ({"access_expires_at": None}, {}, None),
+        ({}, {"refresh_token": None}, None),
+    ],
+)
+def test_the_life_that_the_last_token_was_given(
+    record: Connection, grant: Grant, changes: dict[str, Any], grants: dict[str, Any], life: int | None
+) -> None:
+    """An imported one had run for a while, and what no refresh token brought may be another kind of token."""
+    given = replace(record, **{"obtained_at": 1000, "access_expires_at": 4600, **changes})
+
+    assert life == last_life(given, replace(grant, **{"refresh_token": Secret("refresh-1"), **grants}))
 
 
 def test_a_silent_answer_keeps_what_was(grant: Grant, issued: Issued, now: int) -> None:

@@ -91,11 +91,12 @@ def _account_request(
 
 
 def _read_userinfo(reply: Mapping[str, Any], status: int) -> dict[str, Any] | ErrorReply:
-    error = oauth_error(reply, status)
-    if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 §15.3
-        facts = _facts(reply)
-        return facts if error is None or "sub" in facts else error
-    return error or ErrorReply(code=f"http_{status}")
+    if not 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 §15.3
+        # RFC 6750 §3: here the challenge has the word, and no body.
+        return ErrorReply(code=f"http_{status}")
+    facts, error = _facts(reply), oauth_error(reply, status)
+    # Some say no in a success: that verifies nothing.
+    return facts if error is None or "sub" in facts else error
 
 
 def _named(facts: Mapping[str, Any], wanted: str) -> AccountReply | None:
