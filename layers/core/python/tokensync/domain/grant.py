@@ -16,7 +16,8 @@ class Grant:
     `account` holds the provider's facts about the account, such as shops or advertiser ids. `params` are the values
     that lead to the account's own host, see `tokensync.oauth.params`. `client_id` and `client_secret` are set where the
     account has a client of its own, whose name its tokens were given to. `to_be_upgraded` says that the access token
-    is the short-lived one of a consent, which is still to be exchanged for one that lasts.
+    is the short-lived one of a consent, which is still to be exchanged for one that lasts. `second`: it is the second
+    token of a response, whose account has a name of its own.
     """
 
     account_id: str
@@ -29,6 +30,7 @@ class Grant:
     access_expires_at: int | None = None
     refresh_expires_at: int | None = None
     account: dict[str, Any] = field(default_factory=dict)
+    second: bool = False
     params: dict[str, str] = field(default_factory=dict)
     client_id: str = ""
     client_secret: Secret | None = None
@@ -59,6 +61,7 @@ class Grant:
                 "refresh_expires_at": self.refresh_expires_at,
                 "account": self.account,
                 # Written only where there is something: a version that does not know them still reads the rest.
+                **({"second": True} if self.second else {}),
                 **({"params": self.params} if self.params else {}),
                 **({"client_id": self.client_id} if self.client_id else {}),
                 **({} if self.client_secret is None else {"client_secret": self.client_secret.reveal()}),
@@ -86,4 +89,5 @@ class Grant:
             client_id=stored.get("client_id", ""),
             client_secret=Secret(client_secret) if client_secret else None,
             to_be_upgraded=stored.get("to_be_upgraded", False),
+            second=stored.get("second", False),
         )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
     from tokensync.domain.messages import AccountReply, FailureClass, Request
     from tokensync.domain.secret import Secret
+    from tokensync.oauth.naming import Naming, SecondToken
     from tokensync.oauth.params import Param
     from tokensync.oauth.shapes import ErrorReply, RevocationShape
 
@@ -62,7 +63,8 @@ class Provider:
     returns what is wrong with an app's settings beside their values, as a sentence without its full stop, empty where
     nothing is: one that would be ignored, or that another one contradicts. `required` names fields that an app must
     have. `failures` maps error codes, and `failure_texts` parts of messages (for errors without a code of their own),
-    to classes; every other error is UNKNOWN. `configured` returns the provider for one app, by that app's settings.
+    to classes; every other error is UNKNOWN. `naming` says by paths where an account's name and facts are. `second` is
+    a second token response within one. `configured` returns the provider for one app, by that app's settings.
 
     URLs and parameters of requests may be templates, and `params` declares what they are filled with for each account,
     see `tokensync.oauth.params`; `in_hosts`, of a provider for one app, are those that name a host.
@@ -91,6 +93,8 @@ class Provider:
     grace_seconds: int = 0
     renewal: RenewalShape = field(default_factory=RenewalShape)
     account_call: AccountCall | None = None
+    naming: Naming | None = None
+    second: SecondToken | None = None
     revocation: RevocationShape | None = None
     webhook: WebhookShape | None = None
     configured: Callable[[Provider, App], Provider] = lambda provider, _: provider
@@ -164,6 +168,16 @@ class Provider:
             upgrade = self.renewal.upgrade if grant.to_be_upgraded else None
             return (upgrade or self.renewal).credentials is not Credentials.NONE
         return True
+
+    def for_second(self, *, refreshed: bool = False) -> Provider:
+        """Return the provider as it is for the second token of a response; itself where it gives none.
+
+        In the response to a refresh that token may be in the first one's place.
+        """
+        if self.second is None:
+            return self
+        response = replace(self.response, envelope=f"{self.second.path},." if refreshed else self.second.path)
+        return replace(self, response=response, naming=self.second.naming, account_call=None, second=None)
 
     def for_app(self, app: App) -> Provider:
         """Return the provider for one app.
