@@ -14,6 +14,7 @@ from field_rows import field
 from tokensync.authorize.links import Invite, browser_of
 from tokensync.domain.authorization import AuthorizationState
 from tokensync.domain.connection import Status
+from tokensync.domain.errors import StoreUnavailable
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.secret import Secret
 from tokensync.refresh.result import Result
@@ -380,3 +381,51 @@ def test_old_links_and_grants_are_as_they_were() -> None:
     stored = one.world.grant(connect(one, "acme"))
     assert b"client_id" not in stored.to_bytes()
     assert b"params" not in replace(stored, params={}).to_bytes()
+
+
+@field("B host", "B account")
+def test_the_account_may_be_named_by_its_parameter() -> None:
+    """A server whose responses name nobody: the shop that the invite was for is the account."""
+    settings = {key: value for key, value in SHOPS.settings.items() if key != "account_field"}
+    one = stage(replace(SHOPS, settings={**settings, "account": "param.shop"}))
+    one.server.says(TOKEN, oidc_token())
+    one.browser.connect(invite(one, shop="ACME"))
+    one.browser.back()
+
+    assert Status.ACTIVE is one.world.stored(one.name("acme")).status
+
+
+@field("B host")
+def test_a_refresh_token_stays_with_the_host_that_gave_it() -> None:
+    """A second consent without a refresh token gets the first one's at the same host, and not at another."""
+    one = stage(replace(ZOHO, endpoints={**ZOHO.endpoints, "verify": "https://www.zohoapis.com/me"}))
+    one.server.says("/me", {"sub": "u-1"})
+    one.server.says(ZOHO_TOKEN, oidc_token(org="o-1"), {"access_token": "OB", "expires_in": 3600, "org": "o-1"})
+    one.browser.connect()
+    one.browser.back("code=code-1&accounts-server=https%3A%2F%2Faccounts.zoho.eu")
+    for code, server, kept in (("code-2", "eu", True), ("code-3", "in", False)):
+        one.world.clock.advance(10)
+        one.browser.connect(one.world.invite(id=code))
+        one.browser.back(f"code={code}&accounts-server=https%3A%2F%2Faccounts.zoho.{server}")
+        one.world.after_lease()
+        one.world.settle(ticks=3)
+        grant = one.world.grant(one.name("o-1"))
+        assert (kept, f"https://accounts.zoho.{server}") == (
+            grant.refresh_token is not None,
+            grant.params["accounts_server"],
+        )
+
+
+@field("B host")
+def test_a_response_that_only_a_message_kept_leads_to_its_host() -> None:
+    """Where the table did not take the response, the message that did brings back an account with its host."""
+    one = stage(ZOHO)
+    one.server.says(ZOHO_TOKEN, oidc_token(org="o-1"))
+    one.browser.connect()
+    one.world.failpoints.run_at("answered", lambda: one.world.authorizations.fail_next("write", StoreUnavailable))
+    assert 503 == one.browser.back("code=code-1&accounts-server=https%3A%2F%2Faccounts.zoho.jp").status
+    one.world.after_lease()
+    one.world.drain()
+    one.world.settle(ticks=3)
+
+    assert {"accounts_server": "https://accounts.zoho.jp"} == one.world.grant(one.name("o-1")).params

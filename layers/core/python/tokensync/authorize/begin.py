@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from tokensync.authorize.links import Invite, browser_of, verifier_of
 from tokensync.domain.authorization import LIFETIME, Authorization, AuthorizationKey, hashed
 from tokensync.domain.errors import InvalidApp, InviteRefused, ParamRefused
+from tokensync.domain.runtime import Moment
 from tokensync.domain.secret import Secret
 from tokensync.oauth.app_check import check_settings
-from tokensync.oauth.params import asked_for, of_invite
+from tokensync.oauth.params import agreed, asked_for, of_callback, of_invite
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.templates import known_so_far
 from tokensync.oauth.token_request import authorize_url
@@ -67,6 +68,7 @@ class Consent:
             state=signer.state(key, expires_at=authorization.expires_at),
             redirect_uri=redirect_uri,
             verifier=verifier_of(key, cookie),
+            moment=Moment.of(self.ports.clock, self.ports.randomness),
         )
         return ConsentRedirect(url=url, cookie=cookie, expires_at=authorization.expires_at)
 
@@ -112,6 +114,17 @@ def of_operator(session: Session, given: Mapping[str, object]) -> dict[str, str]
     for name in asked_for(provider.params, params):
         raise ParamRefused(name, "nobody named it")
     return params
+
+
+def account_params(authorization: Authorization, session: Session) -> dict[str, str]:
+    """Return the parameters that lead to an authorization's account: those of the invite, and those of the callback.
+
+    Raises:
+        ParamRefused: one does not match its pattern, is missing, or contradicts the invite's.
+    """
+    provider = session.provider
+    named = of_callback(provider.params, authorization.callback, provider.in_hosts)
+    return agreed(authorization.params, named)
 
 
 def bound_endpoint(session: Session, params: Mapping[str, str]) -> str:

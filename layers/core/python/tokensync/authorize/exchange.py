@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tokensync.authorize.begin import bound_endpoint, check_consent, check_runs
+from tokensync.authorize.begin import account_params, bound_endpoint, check_consent, check_runs
 from tokensync.authorize.finish import authorization_binding
 from tokensync.authorize.links import Invite, browser_of, verifier_of
 from tokensync.domain.authorization import AuthorizationKey, AuthorizationState, hashed
@@ -27,7 +26,7 @@ from tokensync.domain.work import Work
 from tokensync.oauth.app_check import check_settings
 from tokensync.oauth.callback import Query
 from tokensync.oauth.http import present
-from tokensync.oauth.params import REFUSED, agreed, of_callback
+from tokensync.oauth.params import REFUSED, of_callback
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import client_credentials_request, code_request
 
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from tokensync.refresh.restored_table import RestoredTable
     from tokensync.refresh.session import Session
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 _PAUSE = 0.2  # seconds between tries to make a response durable
 
 
@@ -103,10 +101,10 @@ class CodeExchange:
         cookie = cookie or signer.installer(app.name, code)
         # One code, one authorization: fifty copies of the request find the same one.
         key = AuthorizationKey(app.name, browser_of(cookie), hashed(f"installed.{app.name}.{code.reveal()}"))
-        named = _named(query, session)
+        callback = _of_the_account(query, session)
         self.consent.store(key, session, redirect_uri=redirect_uri)
         with contextlib.suppress(AlreadyConsumed):
-            self._exchange(key, code, session, budget=budget, cookie=cookie, named=named)
+            self._exchange(key, code, session, budget=budget, cookie=cookie, callback=callback)
         return cookie
 
     def mint(self, session: Session, signer: Signer, budget: Budget, *, label: str) -> Authorization:
@@ -161,8 +159,8 @@ class CodeExchange:
         """Exchange the code of a callback, or note that there is none."""
         code = query.code(session.provider, session.app)
         if code is not None:
-            named = _named(query, session)
-            return self._exchange(key, code, session, budget=budget, cookie=cookie, named=named)
+            callback = _of_the_account(query, session)
+            return self._exchange(key, code, session, budget=budget, cookie=cookie, callback=callback)
         table = self.restored_table.id()
         authorization = self.ports.authorizations.consume(
             key, now=self.ports.clock.now(), lease_until=None, code="", table=table
@@ -188,11 +186,11 @@ class CodeExchange:
         *,
         budget: Budget,
         cookie: Secret,
-        named: Mapping[str, str] = _NOTHING,
+        callback: Mapping[str, str] | None = None,
     ) -> Authorization:
         """Do LEASE and SENT in one write, then RECEIVED. A code is presented once, whatever comes back.
 
-        `named` are the parameters of the account that the callback names.
+        `callback` holds what names the account; the rotation function needs it where this process dies.
         """
         now = self.ports.clock.now()
         if not budget.allows(self.ports.limits.presentation):
@@ -203,14 +201,16 @@ class CodeExchange:
         # Bound to app and code: the same code under another state is the same code.
         mark = hashed(f"{key.app}.{code.reveal()}")
         table = self.restored_table.id()
-        authorization = self.ports.authorizations.consume(key, now=now, lease_until=lease_until, code=mark, table=table)
+        authorization = self.ports.authorizations.consume(
+            key, now=now, lease_until=lease_until, code=mark, table=table, callback=callback
+        )
         self.ports.failpoints.reached("exchange.sent")
         if authorization.token_endpoint != bound_endpoint(session, authorization.params):
             # The app was changed on the way: its code belongs to the old endpoint and goes to no other.
             return self._failed(authorization, "app_changed")
         verifier = verifier_of(key, cookie)
         try:
-            params = agreed(authorization.params, named)
+            params = account_params(authorization, session)
             app = session.app.of_account(params)
             request = _request(authorization, code, app, session, verifier=verifier, moment=moment)
         except ParamRefused as error:
@@ -220,7 +220,7 @@ class CodeExchange:
         if isinstance(response, Failure):
             return self._failed(authorization, response.code)
         sealed = session.key.seal(response.to_bytes(), binding=authorization_binding(key))
-        received = replace(authorization, sealed_answer=sealed, received_at=self.ports.clock.now(), params=params)
+        received = replace(authorization, sealed_answer=sealed, received_at=self.ports.clock.now())
         received = self._received(authorization, received, budget)
         self.ports.failpoints.reached("exchange.received")
         return self.finisher.finish(received, response, session, budget, shown=(code, verifier))
@@ -261,17 +261,20 @@ class CodeExchange:
         return self.ports.authorizations.write(authorization, after, next_at=None)
 
 
-def _named(query: Query, session: Session) -> dict[str, str]:
-    """Return the parameters of the account that a callback names, before its code goes anywhere.
+def _of_the_account(query: Query, session: Session) -> dict[str, str]:
+    """Return what a callback says of the account, before its code goes anywhere.
 
     Raises:
-        BadRequest: one does not match its pattern, or is missing: the code goes nowhere, and nothing was consumed.
+        BadRequest: a parameter that leads to the account's host is missing or does not match its pattern, or one that
+            names the account is not clean: the code goes nowhere, and nothing was consumed.
     """
     provider = session.provider
+    named = query.named(provider)
     try:
-        return of_callback(provider.params, query.parameters, provider.in_hosts)
+        of_callback(provider.params, named, provider.in_hosts)
     except ParamRefused as error:
         raise BadRequest(str(error), signed=True) from None
+    return named
 
 
 def _request(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 APP_VERSION = 1
 _OPTIONAL: tuple[tuple[str, Any], ...] = (("scopes", []), ("endpoints", {}), ("settings", {}))
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-ENDPOINT_KEYS = ("authorize", "token", "refresh", "revoke", "verify", "api", "push")
+ENDPOINT_KEYS = ("authorize", "token", "refresh", "upgrade", "revoke", "verify", "api", "push")
 # Secrets that an app may have beside its client secret; absent in the JSON where there is none.
 _MORE_SECRETS = ("new_client_secret", "private_key", "api2cart_key")
 

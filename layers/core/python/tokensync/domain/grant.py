@@ -15,8 +15,9 @@ class Grant:
 
     `account` holds the provider's facts about the account, such as shops or advertiser ids. `params` are the values
     that lead to the account's own host, see `tokensync.oauth.params`. `client_id` and `client_secret` are set where the
-    account has a client of its own, whose name its tokens were given to. `to_be_exchanged` says that the access token
-    is the short-lived one of a consent, and is still to be exchanged for one that lasts.
+    account has a client of its own, whose name its tokens were given to. `to_be_upgraded` says that the access token
+    is the short-lived one of a consent, which is still to be exchanged for one that lasts. `second`: it is the second
+    token of a response, whose account has a name of its own.
     """
 
     account_id: str
@@ -29,10 +30,11 @@ class Grant:
     access_expires_at: int | None = None
     refresh_expires_at: int | None = None
     account: dict[str, Any] = field(default_factory=dict)
+    second: bool = False
     params: dict[str, str] = field(default_factory=dict)
     client_id: str = ""
     client_secret: Secret | None = None
-    to_be_exchanged: bool = False
+    to_be_upgraded: bool = False
 
     @property
     def has_own_client(self) -> bool:
@@ -59,10 +61,11 @@ class Grant:
                 "refresh_expires_at": self.refresh_expires_at,
                 "account": self.account,
                 # Written only where there is something: a version that does not know them still reads the rest.
+                **({"second": True} if self.second else {}),
                 **({"params": self.params} if self.params else {}),
                 **({"client_id": self.client_id} if self.client_id else {}),
                 **({} if self.client_secret is None else {"client_secret": self.client_secret.reveal()}),
-                **({"to_be_exchanged": True} if self.to_be_exchanged else {}),
+                **({"to_be_upgraded": True} if self.to_be_upgraded else {}),
             }
         ).encode("ascii")
 
@@ -85,5 +88,6 @@ class Grant:
             params=dict(stored.get("params", {})),
             client_id=stored.get("client_id", ""),
             client_secret=Secret(client_secret) if client_secret else None,
-            to_be_exchanged=stored.get("to_be_exchanged", False),
+            to_be_upgraded=stored.get("to_be_upgraded", False),
+            second=stored.get("second", False),
         )

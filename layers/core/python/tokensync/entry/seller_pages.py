@@ -204,8 +204,6 @@ class SellerPages:
 
         Nobody has signed anything yet, so the registration is looked up where requests may come from anybody.
         """
-        if query.state:
-            return query
         app = self.registered.get(app_name(name))
         return query.read_as(provider_named(app.provider).for_app(app).callback)
 

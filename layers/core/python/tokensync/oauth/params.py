@@ -177,6 +177,15 @@ def renewed(declared: Mapping[str, Param], known: Mapping[str, str], named: Mapp
     return {**known, **moved}
 
 
+def is_same_place(declared: Mapping[str, Param], before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+    """Return whether two grants of an account have the same host, but for what a response may move."""
+    return all(
+        before.get(name, value) == value
+        for name, value in after.items()
+        if name not in declared or not declared[name].sources[0].startswith(TOKEN)
+    )
+
+
 def not_made(error: ParamRefused) -> Failure:
     """Return the failure of a request that was not made, as a parameter could not be used."""
     return Failure(kind=FailureClass.NOT_SENT, code=REFUSED, message=str(error))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from tokensync.oauth.renewal import Credentials, RenewalShape
 from tokensync.oauth.shapes import OAUTH_FAILURES, AuthorizeShape, CallbackShape, ResponseShape, TokenShape, no_account
 from tokensync.oauth.templates import filled_text, filled_url, names_in_host
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
     from tokensync.domain.messages import AccountReply, FailureClass, Request
     from tokensync.domain.secret import Secret
+    from tokensync.oauth.naming import Naming, SecondToken
     from tokensync.oauth.params import Param
     from tokensync.oauth.shapes import ErrorReply, RevocationShape
 
@@ -53,14 +55,16 @@ class RefreshReuse(StrEnum):
 class Provider:
     """One authorization server.
 
-    `endpoints` and, where a region differs, `regions` give URLs by key: authorize token refresh revoke verify api.
+    `endpoints` and, where a region differs, `regions` give URLs by key: authorize token refresh upgrade revoke verify
+    api.
     `hosts` are the only hosts that an app's own endpoints may name; None allows any, over https. `settings` are the
     options that an app may set, each with its allowed values, the default first; an empty tuple allows any text, and
     a name that ends in a dot allows all names that begin with it; `meanings` says what each does. `contradiction`
     returns what is wrong with an app's settings beside their values, as a sentence without its full stop, empty where
     nothing is: one that would be ignored, or that another one contradicts. `required` names fields that an app must
     have. `failures` maps error codes, and `failure_texts` parts of messages (for errors without a code of their own),
-    to classes; every other error is UNKNOWN. `configured` returns the provider for one app, by that app's settings.
+    to classes; every other error is UNKNOWN. `naming` says by paths where an account's name and facts are. `second` is
+    a second token response within one. `configured` returns the provider for one app, by that app's settings.
 
     URLs and parameters of requests may be templates, and `params` declares what they are filled with for each account,
     see `tokensync.oauth.params`; `in_hosts`, of a provider for one app, are those that name a host.
@@ -87,7 +91,10 @@ class Provider:
     failure_texts: tuple[tuple[str, FailureClass], ...] = ()
     refresh_reuse: RefreshReuse = RefreshReuse.SINGLE_USE
     grace_seconds: int = 0
+    renewal: RenewalShape = field(default_factory=RenewalShape)
     account_call: AccountCall | None = None
+    naming: Naming | None = None
+    second: SecondToken | None = None
     revocation: RevocationShape | None = None
     webhook: WebhookShape | None = None
     configured: Callable[[Provider, App], Provider] = lambda provider, _: provider
@@ -121,7 +128,7 @@ class Provider:
         for candidates in (app.endpoints, self.regions.get(app.region, {}), self.endpoints):
             if key in candidates:
                 return candidates[key]
-        if key == "refresh":  # RFC 6749 §6: the token endpoint serves both
+        if key in ("refresh", "upgrade"):  # RFC 6749 §6: the token endpoint serves both
             return self.template(app, "token")
         raise KeyError(key)
 
@@ -146,7 +153,31 @@ class Provider:
 
     def renews(self, grant: Grant) -> bool:
         """Return whether the next access token comes without a new consent."""
-        return grant.refresh_token is not None or self.grant_type is GrantType.CLIENT_CREDENTIALS
+        if self.grant_type is GrantType.CLIENT_CREDENTIALS:
+            return True
+        if self.renewal.presents_access_token:  # one without an end needs no next one
+            ends = grant.to_be_upgraded or grant.access_expires_at is not None
+            return bool(grant.access_token) and ends
+        return grant.refresh_token is not None
+
+    def proves_secret(self, grant: Grant) -> bool:
+        """Return whether a renewal presents the app's own client, so that its success proves it."""
+        if grant.has_own_client:
+            return False
+        if self.renewal.presents_access_token:
+            upgrade = self.renewal.upgrade if grant.to_be_upgraded else None
+            return (upgrade or self.renewal).credentials is not Credentials.NONE
+        return True
+
+    def for_second(self, *, refreshed: bool = False) -> Provider:
+        """Return the provider as it is for the second token of a response; itself where it gives none.
+
+        In the response to a refresh that token may be in the first one's place.
+        """
+        if self.second is None:
+            return self
+        response = replace(self.response, envelope=f"{self.second.path},." if refreshed else self.second.path)
+        return replace(self, response=response, naming=self.second.naming, account_call=None, second=None)
 
     def for_app(self, app: App) -> Provider:
         """Return the provider for one app.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Exemption, Reason
+from tokensync.domain.connection import Exemption, Reason, Status
 from tokensync.domain.errors import ParamRefused
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.runtime import Moment
@@ -75,6 +75,7 @@ class Gate:
         grant = self.unsealer.grant(record)
         if not session.provider.renews(grant):
             raise LeaseEnded(self.verifier.verify_or_wait(record, grant, session))
+        self._in_its_time(record, grant, session)
         if _is_anothers(grant, session):
             raise LeaseEnded(self.concluder.settle(record, _NOT_THE_ACCOUNTS, grant, session, previous=None))
         moment = Moment.of(self.ports.clock, self.ports.randomness)
@@ -99,6 +100,23 @@ class Gate:
         if session.closed or not budget.allows(self.ports.limits.presentation):
             self.committer.release(record, Result.NO_TIME, renew_at=record.due.renew_at)
             raise LeaseEnded(WorkResult(Result.NO_TIME, again=True))
+
+    def _in_its_time(self, record: Connection, grant: Grant, session: Session) -> None:
+        """Pass a token that its provider renews now: not too soon after the last time, and not after its end.
+
+        Raises:
+            LeaseEnded: it is too early, and due later; or the token has ended, and nothing but a consent helps.
+        """
+        renewal, now, ends_at = session.provider.renewal, self.ports.clock.now(), grant.access_expires_at
+        if renewal.presents_access_token and ends_at is not None and ends_at <= now:
+            if record.status is Status.QUARANTINED:
+                raise LeaseEnded(self.committer.end_lease(record, record, Result.REAUTHORIZE))
+            raise LeaseEnded(self.committer.reauthorize(record, record, grant, reason=Reason.ENDED))
+        if not grant.access_token or grant.to_be_upgraded:
+            return
+        if now < renewal.not_before(obtained_at=grant.obtained_at, ends_at=ends_at):
+            later = renewal.opens_at(obtained_at=grant.obtained_at, ends_at=ends_at)
+            raise LeaseEnded(self.committer.release(record, Result.TOO_EARLY, renew_at=later))
 
     def _app_runs(self, record: Connection, session: Session) -> None:
         if session.state.paused:
