@@ -79,8 +79,8 @@ class CallbackShape:
 class TokenShape:
     """The token request, RFC 6749 §4.1.3, §4.4.2 and §6: the names of its parameters and how they travel.
 
-    An `authorization_code` of None sends no `grant_type` with a code. `code_parameters` are sent with a code,
-    `parameters` with every token request.
+    An `authorization_code` of None sends no `grant_type` with a code, a `refresh_grant` of None none with a refresh
+    token. `code_parameters` are sent with a code, `parameters` with every token request.
     """
 
     method: str = "POST"
@@ -91,6 +91,7 @@ class TokenShape:
     code: str = "code"
     authorization_code: str | None = "authorization_code"
     refresh_token: str = "refresh_token"  # noqa: S105 - the parameter's name
+    refresh_grant: str | None = "refresh_token"
     redirect_uri: bool = True
     code_parameters: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)

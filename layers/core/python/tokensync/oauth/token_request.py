@@ -75,7 +75,9 @@ def renewal_request(provider: Provider, app: App, grant: Grant) -> Request | Non
 
 def refresh_request(provider: Provider, app: App, refresh_token: Secret) -> Request:
     """Return the request that presents a refresh token, RFC 6749 §6."""
-    fields = {provider.token.refresh_token: refresh_token.reveal(), "grant_type": "refresh_token"}
+    fields = {provider.token.refresh_token: refresh_token.reveal()}
+    if provider.token.refresh_grant is not None:
+        fields["grant_type"] = provider.token.refresh_grant
     return _token_request(provider, app, "refresh", fields)
 
 

@@ -161,8 +161,8 @@ class Importer:
             return
         if provider.grant_type is GrantType.REFRESH_TOKEN:
             raise BadRequest(f"{provider.title} needs a refresh_token")
-        if fields.expires_at is None and provider.response.refresh_expires_in is not None:
-            # A provider that issues refresh tokens with a lifetime issues access tokens that end.
+        if fields.expires_at is None and provider.response.default_expires_in is not None:
+            # Where a token that states no life has one, none lives for ever.
             raise BadRequest(f"access tokens of {provider.title} expire: bring the refresh_token, or expires_at")
 
     def _again(self, record: Connection, budget: Budget) -> WorkResult:

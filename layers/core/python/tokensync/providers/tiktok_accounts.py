@@ -33,6 +33,7 @@ PROVIDER = Provider(
     },
     hosts=frozenset({"www.tiktok.com", "business-api.tiktok.com"}),
     required=("scopes",),
+    facts={"open_id": "the account, for this app alone; it is the account id too"},
     # The link names the client id `client_key`; the token calls name it `client_id`.
     authorize=AuthorizeShape(client_id="client_key", scope_separator=",", pkce=None),
     token=TokenShape(encoding=Encoding.JSON, code="auth_code"),

@@ -138,6 +138,12 @@ PROVIDER = Provider(
         "disable_auto_auth": ("0", "1"),
     },
     required=("scopes",),
+    facts={
+        "open_id": "the user, for this app alone; it is the account id too",
+        "union_id": "the user, the same for all apps of one developer",
+        "avatar_url": "the address of the user's picture, which ends after a while",
+        "display_name": "the user's name",
+    },
     authorize=AuthorizeShape(client_id="client_key", scope_separator=",", pkce=None),
     token=TokenShape(client_id="client_key"),
     response=ResponseShape(

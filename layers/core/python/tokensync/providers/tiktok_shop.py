@@ -67,9 +67,11 @@ def _account(data: Mapping[str, Any]) -> AccountReply | None:
     kind = "" if user_type is None else _KINDS.get(str(user_type), str(user_type))
     facts = {
         key: data[field]
-        for key, field in (("seller_name", "seller_name"), ("region", "seller_base_region"))
+        for key, field in (("open_id", "open_id"), ("seller_name", "seller_name"), ("region", "seller_base_region"))
         if isinstance(data.get(field), str)
     }
+    if isinstance(user_type, int | str) and not isinstance(user_type, bool):
+        facts["user_type"] = kind
     return AccountReply(id=open_id, label=facts.get("seller_name", ""), kind=kind, facts=facts)
 
 
@@ -179,6 +181,13 @@ PROVIDER = Provider(
         "push": ("none", "api2cart"),
     },
     required=("service_id",),
+    facts={
+        "open_id": "the account, opaque; it is the account id too",
+        "user_type": "seller, creator or partner; a number that no page explains is kept as its text",
+        "seller_name": "the seller's name",
+        "region": "the seller's base region",
+        "shops": "the shops of the authorization, each with id, cipher, name, region, code and seller_type",
+    },
     authorize=_SELLER_LINK,
     callback=CallbackShape(no_code=frozenset({"", "null"}), client_id="app_key"),
     token=TokenShape(
