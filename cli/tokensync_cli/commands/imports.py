@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,8 @@ import typer
 
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName, app_name
-from tokensync.operate.import_fields import ImportFields
+from tokensync.operate.import_fields import FACT, ImportFields
+from tokensync.providers import provider_named
 from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.describe import check_runs, word
 from tokensync_cli.commands.import_many import NOT_REACHED, Done, after, bring_all, foresee
@@ -18,6 +20,7 @@ from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.invoke import ask_rotation
+from tokensync_cli.stack.target import Target
 
 _LONGEST_INPUT = 65_536  # characters: two tokens of the longest kind as JSON
 _STDIN = "-"
@@ -26,6 +29,10 @@ Account = Annotated[
     str | None, typer.Option("--account", metavar="ID", help="The account's id with the provider.", show_default=False)
 ]
 Label = Annotated[str, typer.Option("--label", metavar="L", help="Whose account it is.")]
+Facts = Annotated[
+    list[str] | None,
+    typer.Option("--fact", metavar="NAME=VALUE", help="What API calls need and no response says; repeat it."),
+]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace the connection of this account if there is one.")]
 File = Annotated[
     str | None,
@@ -45,6 +52,7 @@ def import_(
     *,
     account: Account = None,
     label: Label = "",
+    fact: Facts = None,
     replace: Replace = False,
     file: File = None,
     dry_run: DryRun = False,
@@ -52,15 +60,16 @@ def import_(
     """Make a connection of a refresh token from stdin, or many from a file.
 
     stdin holds the refresh token alone, or a JSON object with refresh_token, access_token, expires_at,
-    refresh_token_expires_at, scopes and label. Times are Unix seconds.
+    refresh_token_expires_at, scopes, label and fact.NAME. Times are Unix seconds.
     """
     if file is None and account is not None and not dry_run:
-        _one(run, _named(name, account), label=label, replace=replace)
-    elif file is not None and account is None and not label:
+        _one(run, _named(name, account), label=label, facts=_facts(fact or ()), replace=replace)
+    elif file is not None and account is None and not label and not fact:
         _many(run, name, file, replace=replace, dry_run=dry_run)
     else:
         raise UsageFailed(
-            "import takes --account ID for one account, or --file PATH for many; --dry-run goes with --file.",
+            "import takes --account ID for one account, or --file PATH for many; --dry-run goes with --file, --label "
+            "and --fact with --account.",
             next_command=f"tokensync import {name} --account ID",
         )
 
@@ -72,10 +81,25 @@ def _named(app: str, account: str) -> ConnectionName:
         raise UsageFailed(sentence(str(error)), next_command="tokensync import --help") from None
 
 
-def _one(run: Run, name: ConnectionName, *, label: str, replace: bool) -> None:
+def _facts(texts: Sequence[str]) -> dict[str, str]:
+    """Return the fields that NAME=VALUE texts mean.
+
+    Raises:
+        UsageFailed: one of them is of another form, or names the same fact again.
+    """
+    fields: dict[str, str] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if not name or not value or FACT + name in fields:
+            raise UsageFailed("--fact takes NAME=VALUE, each name once.", next_command="tokensync import --help")
+        fields[FACT + name] = value
+    return fields
+
+
+def _one(run: Run, name: ConnectionName, *, label: str, facts: Mapping[str, str], replace: bool) -> None:
     target = run.target()
     check_runs(target, name.app)
-    fields = _fields(run.read_text("Refresh token", hidden=True, at_most=_LONGEST_INPUT))
+    fields = {**_fields(run.read_text("Refresh token", hidden=True, at_most=_LONGEST_INPUT)), **facts}
     if label:
         fields["label"] = label
     unknown = unknown_fields(fields)
@@ -96,6 +120,16 @@ def _one(run: Run, name: ConnectionName, *, label: str, replace: bool) -> None:
     expires = moment(summary.get("access_expires_at") if isinstance(summary, dict) else None, now=target.clock.now())
     line = f"{name} is imported: {answer.get('result')}, expires {expires}."
     run.out.result(shown, line, following=f"tokensync token {word(name)}")
+    _note_wanted(run, target, name, fields)
+
+
+def _note_wanted(run: Run, target: Target, name: ConnectionName, fields: Mapping[str, Any]) -> None:
+    """Say which facts API calls need that were not brought."""
+    provider = provider_named(target.apps.get(name.app).provider)
+    for fact, meaning in provider.wanted_facts.items():
+        if FACT + fact not in fields:
+            again = f"tokensync import {name.app} --account {word(name.account)} --fact {fact}=VALUE"
+            run.out.note(f"{provider.title}: {fact} is {meaning}. Unless it was brought before: {again}")
 
 
 def _fields(text: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from tokensync.entry.tick import Ticker
 from tokensync.entry.webhooks import Webhooks
 from tokensync.operate.accept import Accepter
 from tokensync.operate.dead_letters import Redriver
+from tokensync.operate.import_facts import BroughtFacts
 from tokensync.operate.imports import Importer
 from tokensync.operate.on_demand import OnDemand
 from tokensync.operate.publish import Republisher
@@ -109,7 +110,14 @@ class RotationParts(_Shared):
             on_demand=on_demand,
             ticker=self.ticker,
             importer=Importer(
-                ports, on_demand, self.establisher, verification, self.verifier, accounts, self.restored_table
+                ports,
+                on_demand,
+                self.establisher,
+                verification,
+                self.verifier,
+                accounts,
+                self.restored_table,
+                BroughtFacts(ports, on_demand, committer),
             ),
             verification=verification,
             revoker=Revoker(ports, on_demand, self.concluder, committer),

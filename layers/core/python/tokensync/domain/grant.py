@@ -13,7 +13,8 @@ from tokensync.domain.secret import Secret
 class Grant:
     """One token pair with what the provider said beside it. Times are Unix seconds, None means never.
 
-    `account` holds the provider's facts about the account, such as shops or advertiser ids.
+    `account` holds the provider's facts about the account, such as shops or advertiser ids; `brought` those that an
+    operator brought, because no response says them.
     """
 
     account_id: str
@@ -26,6 +27,12 @@ class Grant:
     access_expires_at: int | None = None
     refresh_expires_at: int | None = None
     account: dict[str, Any] = field(default_factory=dict)
+    brought: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return all that is published of the account: what the provider says goes before what was brought."""
+        return {**self.brought, **self.account}
 
     def to_bytes(self) -> bytes:
         """Return the grant as JSON, tokens in clear: only ever for sealing."""
@@ -41,6 +48,8 @@ class Grant:
                 "access_expires_at": self.access_expires_at,
                 "refresh_expires_at": self.refresh_expires_at,
                 "account": self.account,
+                # Only where there are any: an older version reads the rest all the same.
+                **({"brought": self.brought} if self.brought else {}),
             }
         ).encode("ascii")
 
@@ -60,4 +69,5 @@ class Grant:
             access_expires_at=stored["access_expires_at"],
             refresh_expires_at=stored["refresh_expires_at"],
             account=stored["account"],
+            brought=dict(stored.get("brought", {})),
         )

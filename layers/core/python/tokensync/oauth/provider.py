@@ -56,9 +56,9 @@ class Provider:
     options that an app may set, each with its allowed values, the default first; an empty tuple allows any text, and
     a name that ends in a dot allows all names that begin with it. `required` names fields that an app must have.
     `facts` names what the provider says of an account, each with its meaning: the published secret has it under
-    `account`. `failures` maps error codes, and `failure_texts` parts of messages (for errors without a code of their
-    own), to classes; every other error is UNKNOWN. `configured` returns the provider for one app, by that app's
-    settings.
+    `account`. `wanted_facts` likewise names what API calls need and no response says. `failures` maps error codes, and
+    `failure_texts` parts of messages (for errors without a code of their own), to classes; every other error is
+    UNKNOWN. `configured` returns the provider for one app, by that app's settings.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Provider:
     settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    wanted_facts: Mapping[str, str] = field(default_factory=dict)
     grant_type: GrantType = GrantType.AUTHORIZATION_CODE
     authorize: AuthorizeShape = field(default_factory=AuthorizeShape)
     callback: CallbackShape = field(default_factory=CallbackShape)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tokensync.domain.authorization import hashed
@@ -13,15 +14,23 @@ from tokensync.domain.text import LABEL_LENGTH, one_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+
+FACT = "fact."  # before the name of a fact that no response of the provider says
 FIELDS = ("refresh_token", "access_token", "expires_at", "refresh_token_expires_at", "scopes", "label")
 _MOST_SCOPES = 200
+_MOST_FACTS = 20
+_LONGEST_FACT = 200  # characters
+_FACT_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # Any present time lies between: in seconds, neither milliseconds nor a duration.
 _EARLIEST, _LATEST = 1_000_000_000, 100_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportFields:
-    """Tokens that another system obtained for one account. Times are Unix seconds, None where they are unknown."""
+    """Tokens that another system obtained for one account. Times are Unix seconds, None where they are unknown.
+
+    `facts` are what an operator says of the account, by name.
+    """
 
     refresh_token: Secret | None
     access_token: Secret | None
@@ -29,6 +38,7 @@ class ImportFields:
     refresh_expires_at: int | None = None
     scopes: tuple[str, ...] = ()
     label: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, fields: Mapping[str, object]) -> ImportFields:
@@ -38,8 +48,8 @@ class ImportFields:
             BadRequest: a field cannot be used. The message names the field, and never its value.
         """
         known = {name: value for name, value in fields.items() if value not in (None, "")}
-        if known.keys() - set(FIELDS):
-            raise BadRequest(f"there is an unknown field; the known ones are {', '.join(FIELDS)}")
+        if not all(map(is_field, known)):
+            raise BadRequest(f"there is an unknown field; the known ones are {', '.join(FIELDS)} and {FACT}NAME")
         checked = cls(
             refresh_token=_token(known, "refresh_token"),
             access_token=_token(known, "access_token"),
@@ -47,6 +57,7 @@ class ImportFields:
             refresh_expires_at=_time(known, "refresh_token_expires_at"),
             scopes=_scopes(known.get("scopes")),
             label=_label(known.get("label", "")),
+            facts=_facts({name.removeprefix(FACT): value for name, value in known.items() if name not in FIELDS}),
         )
         if checked.refresh_token is None and checked.access_token is None:
             raise BadRequest("there is neither a refresh_token nor an access_token")
@@ -60,6 +71,11 @@ class ImportFields:
         if token is None:
             raise ValueError("there is no token")
         return hashed(f"import.{app}.{token.reveal()}")
+
+
+def is_field(name: str) -> bool:
+    """Return whether an import has a field of this name: one of `FIELDS`, or a fact."""
+    return name in FIELDS or name.startswith(FACT)
 
 
 def _token(fields: Mapping[str, object], name: str) -> Secret | None:
@@ -98,4 +114,20 @@ def _scopes(value: object) -> tuple[str, ...]:
 def _label(value: object) -> str:
     if not isinstance(value, str) or value != one_line(value, length=LABEL_LENGTH):
         raise BadRequest(f"label is one line of at most {LABEL_LENGTH} printable characters")
+    return value
+
+
+def _facts(values: Mapping[str, object]) -> dict[str, str]:
+    if len(values) > _MOST_FACTS:
+        raise BadRequest(f"an account has at most {_MOST_FACTS} facts")
+    for name in values:
+        if not _FACT_NAME.fullmatch(name):
+            # The name is not repeated: whatever it is, it is no name.
+            raise BadRequest(f"a fact's name is {FACT} and up to 40 of a-z, 0-9 and '_', and starts with a letter")
+    return {name: _fact(name, value) for name, value in values.items()}
+
+
+def _fact(name: str, value: object) -> str:
+    if not isinstance(value, str) or value != one_line(value, length=_LONGEST_FACT):
+        raise BadRequest(f"{FACT}{name} is one line of at most {_LONGEST_FACT} printable characters")
     return value

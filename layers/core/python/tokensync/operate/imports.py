@@ -14,6 +14,7 @@ from tokensync.domain.sealing import Unsealer
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
+from tokensync.operate.import_facts import check_facts
 from tokensync.operate.on_demand import UNREFRESHABLE
 from tokensync.refresh.account import kept_facts
 from tokensync.refresh.decisions import GrantSource
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
+    from tokensync.operate.import_facts import BroughtFacts
     from tokensync.operate.import_fields import ImportFields
     from tokensync.operate.on_demand import OnDemand
     from tokensync.operate.verify import Verification
@@ -57,6 +59,7 @@ class Importer:
     verifier: Verifier
     accounts: AccountReader
     restored_table: RestoredTable
+    brought_facts: BroughtFacts
 
     def import_tokens(
         self, name: ConnectionName, fields: ImportFields, budget: Budget, *, replace: bool = False
@@ -75,13 +78,13 @@ class Importer:
         existing, mark = self.ports.connections.get(name), fields.mark(name.app)
         if existing is not None and existing.removed_at is None:
             if existing.authorized.authorized_by == mark:
-                return ImportResult(work=self._again(existing, budget), again=True)
+                return ImportResult(work=self._again(existing, fields, budget), again=True)
             if existing.status is not Status.QUARANTINED and not replace:
                 raise AlreadyStands(
                     f"the connection {name} exists already ({existing.status.value}); nothing was changed"
                 )
         now = self.ports.clock.now()
-        grant = _grant(name, fields, now)
+        grant = _grant(name, fields, now, brought={**self.brought_facts.known(existing), **fields.facts})
         life = None if grant.access_expires_at is None else grant.access_expires_at - now
         facts: dict[str, Any] | Failure = {}
         unproved = fields.access_token is None
@@ -119,6 +122,7 @@ class Importer:
             refresh_token=grant.refresh_token,
             refresh_expires_at=grant.refresh_expires_at,
             scopes=grant.scopes or old.scopes,
+            brought=grant.brought,
         )
 
     def _facts(self, grant: Grant, session: Session) -> dict[str, Any] | Failure:
@@ -145,6 +149,7 @@ class Importer:
     def _check(self, session: Session, fields: ImportFields) -> None:
         """Refuse what can never become a connection of this app."""
         app, provider, now = session.app, session.provider, self.ports.clock.now()
+        check_facts(fields.facts, provider)
         if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
             raise NotOffered(
                 f"{provider.title} gives {app.name} tokens for itself: there is nothing to import",
@@ -165,13 +170,18 @@ class Importer:
             # Where a token that states no life has one, none lives for ever.
             raise BadRequest(f"access tokens of {provider.title} expire: bring the refresh_token, or expires_at")
 
-    def _again(self, record: Connection, budget: Budget) -> WorkResult:
-        """Go on with an import that came before: what it did not prove is proved now."""
+    def _again(self, record: Connection, fields: ImportFields, budget: Budget) -> WorkResult:
+        """Go on with an import that came before: what it did not prove is proved now, new facts are published."""
         if record.status not in _READ:
             return WorkResult(UNREFRESHABLE[record.status], record)
+        done = (
+            self.brought_facts.add(record, fields.facts, budget)
+            if fields.facts
+            else WorkResult(Result.NOTHING_DUE, record)
+        )
         if self._is_unproved(record):
             return self.on_demand.refresh(record.name, budget)
-        return WorkResult(Result.NOTHING_DUE, record)
+        return done
 
     def _is_unproved(self, record: Connection) -> bool:
         return record.obtained_at is None or (
@@ -194,7 +204,7 @@ def _with_facts(grant: Grant, facts: dict[str, Any] | Failure) -> Grant:
     return grant if isinstance(facts, Failure) else changed(grant, account=kept_facts({}, facts))
 
 
-def _grant(name: ConnectionName, fields: ImportFields, now: int) -> Grant:
+def _grant(name: ConnectionName, fields: ImportFields, now: int, *, brought: dict[str, str]) -> Grant:
     expires_at = fields.expires_at
     if expires_at is None and fields.access_token is not None and fields.refresh_token is not None:
         expires_at = now + ASSUMED_LIFE
@@ -208,4 +218,5 @@ def _grant(name: ConnectionName, fields: ImportFields, now: int) -> Grant:
         obtained_at=now,
         access_expires_at=expires_at,
         refresh_expires_at=fields.refresh_expires_at,
+        brought=brought,
     )
