@@ -239,12 +239,12 @@ def test_the_way_to_prove_oneself(server: ScriptedServer, methods: list[object],
     assert chosen == discover(ISSUER, server).settings["client_auth"]
 
 
-@pytest.mark.parametrize("methods", [[], ["private_key_jwt", "none"], "client_secret_basic", {}, 7])
+@pytest.mark.parametrize("methods", [[], ["client_secret_jwt", "tls_client_auth"], "client_secret_basic", {}, 7])
 def test_no_way_to_prove_oneself(server: ScriptedServer, methods: object) -> None:
-    """A client with a secret can do nothing there."""
+    """None of the ways that a client has here works there."""
     server.says(OAUTH, metadata(token_endpoint_auth_methods_supported=methods))
 
-    with pytest.raises(BadMetadata, match="takes neither"):
+    with pytest.raises(BadMetadata, match="takes no client authentication"):
         discover(ISSUER, server)
 
 

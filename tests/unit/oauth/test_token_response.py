@@ -272,7 +272,7 @@ def test_a_refresh_tokens_end_is_read_where_the_provider_names_it(provider: Prov
     assert issued(other, response({**PAIR, "refresh_expires_in": 500})).refresh_expires_at == NOW + 500
     odd = issued(other, response({**PAIR, "refresh_expires_in": -1}))
     assert (odd.refresh_expires_at, odd.oddities) == (None, ("refresh_expires_in malformed",))
-    assert issued(provider, response({**PAIR, "refresh_expires_in": 500})).refresh_expires_at is None
+    assert issued(other, response({**PAIR, "refresh_token_expires_in": 500})).refresh_expires_at is None
 
 
 @pytest.mark.parametrize(

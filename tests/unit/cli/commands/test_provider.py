@@ -33,7 +33,7 @@ def test_each_provider_tells_what_it_can_do(desk: Any) -> None:
     assert ("refresh_token", False, False, False) == _can(told["eshopbox"])
     assert "safe" == told["eshopbox"]["refresh_reuse"]
     assert None is told["oauth2"]["hosts"]
-    assert ["client_secret_basic", "client_secret_post"] == told["oauth2"]["settings"]["client_auth"]
+    assert "client_secret_basic" == told["oauth2"]["settings"]["client_auth"][0]
     assert [] == told["oauth2"]["settings"]["issuer"]
 
 

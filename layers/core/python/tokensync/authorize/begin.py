@@ -9,6 +9,7 @@ from tokensync.authorize.links import Invite, browser_of, verifier_of
 from tokensync.domain.authorization import LIFETIME, Authorization, AuthorizationKey, hashed
 from tokensync.domain.errors import InvalidApp, InviteRefused
 from tokensync.domain.secret import Secret
+from tokensync.oauth.app_check import check_settings
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import authorize_url
 
@@ -94,9 +95,10 @@ def check_consent(session: Session) -> None:
     """Refuse an app whose accounts give no consent: it has no authorization link, and no callback.
 
     Raises:
-        InvalidApp: its tokens are imported or minted.
+        InvalidApp: its tokens are imported or minted, or a setting of it would be ignored.
     """
     provider, app = session.provider, session.app
+    check_settings(app, session.registered_provider)
     match provider.grant_type:
         case GrantType.REFRESH_TOKEN:
             raise InvalidApp(f"{provider.title} has no consent page and no callback: its connections are imported")

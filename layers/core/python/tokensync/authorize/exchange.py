@@ -19,8 +19,10 @@ from tokensync.domain.errors import (
     StoreUnavailable,
 )
 from tokensync.domain.messages import Failure
+from tokensync.domain.runtime import Moment
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
+from tokensync.oauth.app_check import check_settings
 from tokensync.oauth.callback import Query, checked_code
 from tokensync.oauth.http import present
 from tokensync.oauth.provider import GrantType
@@ -107,6 +109,7 @@ class CodeExchange:
         """
         if session.provider.grant_type is not GrantType.CLIENT_CREDENTIALS:
             raise InvalidApp(f"app {session.name} does not use client credentials")
+        check_settings(session.app, session.registered_provider)
         check_runs(session)
         cookie = signer.operator(session.name)
         nonce = Secret(self.ports.randomness.token())
@@ -175,6 +178,7 @@ class CodeExchange:
             raise SealingUnavailable("not enough time is left to exchange the code")
         provider, app = session.provider, session.app
         _ = session.key  # in hand now: sealing the response needs no call later
+        moment = Moment.of(self.ports.clock, self.ports.randomness)
         lease_until = budget.lease_until(self.ports.limits)
         # Bound to app and code: the same code under another state is the same code.
         mark = hashed(f"{key.app}.{code.reveal()}")
@@ -186,9 +190,11 @@ class CodeExchange:
             return self._failed(authorization, "app_changed")
         verifier = verifier_of(key, cookie)
         if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
-            request = client_credentials_request(provider, app)
+            request = client_credentials_request(provider, app, moment)
         else:
-            request = code_request(provider, app, code, redirect_uri=authorization.redirect_uri, verifier=verifier)
+            request = code_request(
+                provider, app, code, redirect_uri=authorization.redirect_uri, verifier=verifier, moment=moment
+            )
         response = present(request, self.ports)
         if isinstance(response, Failure):
             return self._failed(authorization, response.code)

@@ -103,7 +103,7 @@ class Finisher:
         Raises:
             StoreUnavailable: the response is stored; the rotation function finishes later.
         """
-        read = read_token_response(session.provider, response, secrets=[session.app.client_secret, *shown])
+        read = read_token_response(session.provider, response, secrets=[*session.client_secrets, *shown])
         if isinstance(read, Failure):
             # Without the code in hand nothing can be masked in the provider's words, so they are left out.
             return self._refused(authorization, read if shown else read.untold(), session)

@@ -16,15 +16,16 @@ _OPTIONAL: tuple[tuple[str, Any], ...] = (("scopes", []), ("endpoints", {}), ("s
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 ENDPOINT_KEYS = ("authorize", "token", "refresh", "revoke", "verify", "api", "push")
 # Secrets that an app may have beside its client secret; absent in the JSON where there is none.
-_MORE_SECRETS = ("new_client_secret", "api2cart_key")
+_MORE_SECRETS = ("new_client_secret", "private_key", "api2cart_key")
 
 
 @dataclass(frozen=True, kw_only=True)
 class App:
     """One registration. `endpoints` overrides the provider's own; `settings` are the provider's named options.
 
-    `new_client_secret` is set beside the client secret while one replaces the other. `api2cart_key` is the key of the
-    operator's account with API2Cart.
+    `client_secret` is empty where the client has none: a public client, or one that signs with its `private_key` (PEM)
+    instead. `new_client_secret` is set beside the client secret while one replaces the other. `api2cart_key` is the key
+    of the operator's account with API2Cart.
     """
 
     name: str
@@ -37,6 +38,7 @@ class App:
     endpoints: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     new_client_secret: Secret | None = None
+    private_key: Secret | None = None
     api2cart_key: Secret | None = None
 
     @property
@@ -100,9 +102,12 @@ class App:
             raise InvalidApp(f"the secret of app {name} is not JSON") from None
         if not isinstance(stored, dict) or stored.get("version") != APP_VERSION:
             raise InvalidApp(f"the secret of app {name} is not version {APP_VERSION}")
-        for key in ("provider", "client_id", "client_secret"):
+        for key in ("provider", "client_id"):
             if not isinstance(stored.get(key), str) or not stored[key]:
                 raise InvalidApp(f"the secret of app {name} lacks {key}")
+        client_secret = stored.get("client_secret") or ""  # whether it needs one is its provider's to say
+        if not isinstance(client_secret, str):
+            raise InvalidApp(f"the secret of app {name} lacks client_secret")
         scopes, endpoints, settings = (stored.get(key) or empty for key, empty in _OPTIONAL)
         if not isinstance(scopes, list) or not isinstance(endpoints, dict) or not isinstance(settings, dict):
             raise InvalidApp(f"the secret of app {name} holds scopes, endpoints or settings of another shape")
@@ -110,7 +115,7 @@ class App:
             name=app_name(name),
             provider=stored["provider"],
             client_id=stored["client_id"],
-            client_secret=Secret(stored["client_secret"]),
+            client_secret=Secret(client_secret),
             service_id=str(stored.get("service_id") or ""),
             region=str(stored.get("region") or ""),
             scopes=tuple(map(str, scopes)),

@@ -113,7 +113,8 @@ def _authentication(found: Mapping[str, Any], issuer: str) -> str:
     methods = found.get("token_endpoint_auth_methods_supported", [ClientAuthentication.BASIC.value])
     usable = [each.value for each in ClientAuthentication if isinstance(methods, list) and each.value in methods]
     if not usable:
-        raise BadMetadata(f"{issuer} takes neither client_secret_basic nor client_secret_post")
+        known = ", ".join(each.value for each in ClientAuthentication)
+        raise BadMetadata(f"{issuer} takes no client authentication of these: {known}")
     return ClientAuthentication.BASIC.value if ClientAuthentication.BASIC.value in usable else usable[0]
 
 

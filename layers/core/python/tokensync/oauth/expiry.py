@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+
+from tokensync.oauth.paths import found
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,22 +27,24 @@ def expiry(
 ) -> int | None:
     """Return the expiry in a field as Unix seconds, None where there is none that can be used.
 
-    A field holds a duration in seconds, or an epoch in seconds or milliseconds; its magnitude decides. What is not as
-    documented is added to `oddities`. `may_be_endless`: more than ten years is a way of writing "never".
+    A field, named by a path, holds a duration in seconds, an epoch in seconds or milliseconds (its magnitude decides),
+    or a time in words (RFC 3339). What is not as documented is added to `oddities`. `may_be_endless`: more than ten
+    years is a way of writing "never".
     """
-    value = fields.get(name)
+    value = found(fields, name)
     if value is None:
         return None
-    number = _number(value)
+    instant = _instant(value)
+    number = _number(value) if instant is None else instant
     if number is None or number <= 0:
         oddities.append(f"{name} malformed")
         return None
-    if not isinstance(value, int):
+    if instant is None and not isinstance(value, int):
         oddities.append(f"{name} is not a whole number")
-    if number > _EPOCH_MILLISECONDS:
+    if instant is None and number > _EPOCH_MILLISECONDS:
         number /= 1000
         oddities.append(f"{name} in milliseconds")
-    at = int(number) if number > _EPOCH_SECONDS else now + int(number)
+    at = int(number) if instant is not None or number > _EPOCH_SECONDS else now + int(number)
     if at > now + _LONGEST_LIFE:
         if not may_be_endless:
             oddities.append(f"{name} beyond ten years")
@@ -49,6 +53,18 @@ def expiry(
         oddities.append(f"{name} in the past")
         return None
     return at
+
+
+def _instant(value: object) -> float | None:
+    """Return the Unix seconds of a time of RFC 3339, in UTC where it names no zone; None where it is none."""
+    text = value.strip() if isinstance(value, str) else ""
+    if len(text) > 40 or "-" not in text or ":" not in text:  # noqa: PLR2004 - longer than any time
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _number(value: object) -> float | None:

@@ -54,9 +54,11 @@ class Provider:
     `endpoints` and, where a region differs, `regions` give URLs by key: authorize token refresh revoke verify api.
     `hosts` are the only hosts that an app's own endpoints may name; None allows any, over https. `settings` are the
     options that an app may set, each with its allowed values, the default first; an empty tuple allows any text, and
-    a name that ends in a dot allows all names that begin with it. `required` names fields that an app must have.
-    `facts` names what the provider says of an account, each with its meaning: the published secret has it under
-    `account`. `wanted_facts` likewise names what API calls need and no response says. `failures` maps error codes, and
+    a name that ends in a dot allows all names that begin with it; `meanings` says what each does. `contradiction`
+    returns what is wrong with an app's settings beside their values, as a sentence without its full stop, empty where
+    nothing is: one that would be ignored, or that another one contradicts. `required` names fields that an app must
+    have. `facts` names what the provider says of an account, each with its meaning: the published secret has it under
+    `account`; `wanted_facts` likewise what API calls need and no response says. `failures` maps error codes, and
     `failure_texts` parts of messages (for errors without a code of their own), to classes; every other error is
     UNKNOWN. `configured` returns the provider for one app, by that app's settings.
     """
@@ -68,6 +70,8 @@ class Provider:
     hosts: frozenset[str] | None
     regions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    contradiction: Callable[[Provider, App], str] = lambda *_: ""
     required: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     wanted_facts: Mapping[str, str] = field(default_factory=dict)
@@ -110,12 +114,23 @@ class Provider:
         """Return an app's setting, or its default; empty where it has neither."""
         return app.settings.get(key, next(iter(self.settings.get(key, ())), ""))
 
+    def allowed(self, key: str) -> tuple[str, ...] | None:
+        """Return the values that a setting may have, empty if any text will do; None if there is no such setting."""
+        if key in self.settings and not key.endswith("."):
+            return self.settings[key]
+        prefix, dot, name = key.partition(".")
+        return self.settings.get(f"{prefix}{dot}") if dot and name else None
+
     def renews(self, grant: Grant) -> bool:
         """Return whether the next access token comes without a new consent."""
         return grant.refresh_token is not None or self.grant_type is GrantType.CLIENT_CREDENTIALS
 
     def for_app(self, app: App) -> Provider:
-        """Return the provider for one app."""
+        """Return the provider for one app.
+
+        Raises:
+            InvalidApp: a setting cannot be read; the message names it.
+        """
         return self.configured(self, app)
 
 

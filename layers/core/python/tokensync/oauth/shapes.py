@@ -25,10 +25,20 @@ class Encoding(StrEnum):
 
 
 class ClientAuthentication(StrEnum):
-    """How a client authenticates at the token endpoint, by the names of RFC 7591 §2."""
+    """How a client authenticates at the token endpoint, by the names of RFC 7591 §2 and OpenID Connect Core §9."""
 
     POST = "client_secret_post"
     BASIC = "client_secret_basic"
+    PRIVATE_KEY_JWT = "private_key_jwt"
+    """By an assertion that it signs, RFC 7523 §2.2."""
+
+    NONE = "none"
+    """Not at all: a public client, whose codes are bound by PKCE, RFC 9700 §2.1.1."""
+
+    @property
+    def needs_secret(self) -> bool:
+        """Return whether it presents a client secret."""
+        return self in (ClientAuthentication.POST, ClientAuthentication.BASIC)
 
 
 class Pkce(StrEnum):
@@ -46,7 +56,12 @@ class AuthorizeShape:
     """The authorization request, RFC 6749 §4.1.1.
 
     `client_id` is the name of the parameter that carries the app's field `identified_by`. A `scope_separator` of None
-    sends no scope, a `response_type` of None no response type. `parameters` are sent beside the RFC's own.
+    sends no scope, a `response_type` of None no response type. `parameters` are sent beside the RFC's own; `{random}`
+    in a value is text that no other link has.
+
+    `names` gives the RFC's other parameters other names. `registered_redirect` is sent where a provider knows the
+    redirect URI by a name that is no URL. With a `fragment` the query follows it: the consent page of a web app that
+    reads what is behind the `#`.
     """
 
     client_id: str = "client_id"
@@ -56,6 +71,13 @@ class AuthorizeShape:
     scope_separator: str | None = " "
     pkce: Pkce | None = Pkce.S256
     parameters: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    registered_redirect: str = ""
+    fragment: str = ""
+
+    def name(self, parameter: str) -> str:
+        """Return the provider's name for a parameter of the RFC."""
+        return self.client_id if parameter == "client_id" else self.names.get(parameter, parameter)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,16 +85,30 @@ class CallbackShape:
     """The authorization response, RFC 6749 §4.1.2.
 
     `code` lists the parameters that may hold the code, the preferred first. A code among `no_code` is a denial.
-    `client_id` names a parameter that must equal the app's client id where it is present. `issuer` is what `iss` must
-    equal where it is present, empty where it is not known; with `issuer_announced` `iss` must be present, RFC 9207
-    §2.4.
+    `state` names the parameter that brings our state back. `client_id` names a parameter that must equal the app's
+    client id where it is present. `issuer` is what `iss` must equal where it is present, empty where it is not known;
+    with `issuer_announced` `iss` must be present, RFC 9207 §2.4.
     """
 
     code: tuple[str, ...] = ("code",)
     no_code: frozenset[str] = frozenset({""})
+    state: str = "state"
     client_id: str | None = None
     issuer: str = ""
     issuer_announced: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssertionShape:
+    """The assertion by which a client authenticates, RFC 7523 §3.
+
+    An empty `audience` is the token endpoint's URL; an empty `algorithm` (RFC 7518 §3.1) is the one that fits the key;
+    `key_id` is the key's name with the provider, RFC 7515 §4.1.4, empty where it has one key alone.
+    """
+
+    audience: str = ""
+    algorithm: str = ""
+    key_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +116,12 @@ class TokenShape:
     """The token request, RFC 6749 §4.1.3, §4.4.2 and §6: the names of its parameters and how they travel.
 
     An `authorization_code` of None sends no `grant_type` with a code, a `refresh_grant` of None none with a refresh
-    token. `code_parameters` are sent with a code, `parameters` with every token request.
+    token. `code_parameters` are sent with a code, `refresh_parameters` with a refresh token, `parameters` with every
+    token request, `headers` with every request to the provider that the client authenticates; `{uuid}` in a header's
+    value is a new UUID.
+
+    `names` gives the RFC's other parameters other names. `raw_basic` joins client id and secret as they are, without
+    the form encoding of §2.3.1. `sends_client_id` puts the client id into the parameters beside a Basic header.
     """
 
     method: str = "POST"
@@ -94,7 +135,23 @@ class TokenShape:
     refresh_grant: str | None = "refresh_token"
     redirect_uri: bool = True
     code_parameters: Mapping[str, Any] = field(default_factory=dict)
+    refresh_parameters: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    raw_basic: bool = False
+    sends_client_id: bool = False
+    assertion: AssertionShape = AssertionShape()
+
+    def name(self, parameter: str) -> str:
+        """Return the provider's name for a parameter of the RFC."""
+        own = {
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "code": self.code,
+            "refresh_token": self.refresh_token,
+        }
+        return own.get(parameter) or self.names.get(parameter, parameter)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,15 +208,20 @@ def no_account(*_: object) -> AccountReply | None:
 
 @dataclass(frozen=True, kw_only=True)
 class ResponseShape:
-    """The token response, RFC 6749 §5.1: the names of its fields, and functions that read its error and its account.
+    """The token response, RFC 6749 §5.1: where its fields are, and functions that read its error and its account.
 
-    `envelope` names the object that holds the fields, None where they are at the top. `default_expires_in` is the
-    life in seconds of an access token that states none; None where such a token never expires, unless it can be
-    refreshed.
+    Each field is named by a path, see `tokensync.oauth.paths`. `envelope` names the object that holds the fields, None
+    where they are at the top; of several, parted by commas, the first that holds a token, `.` being the response
+    itself. `refresh_expires_in` names the refresh token's end; None reads the names that are common.
+    `default_expires_in` is the life in seconds of an access token that states none; None where such a token never
+    expires, unless it can be refreshed.
     """
 
     envelope: str | None = None
     error: Callable[[Mapping[str, Any], int], ErrorReply | None] = oauth_error
+    access_token: str = "access_token"  # noqa: S105 - the field's name
+    refresh_token: str = "refresh_token"  # noqa: S105 - the field's name
+    token_type: str = "token_type"  # noqa: S105 - the field's name
     expires_in: str = "expires_in"
     refresh_expires_in: str | None = None
     default_expires_in: int | None = None

@@ -12,6 +12,7 @@ from tokensync.domain.names import account_id
 from tokensync.domain.secret import Secret, token_of
 from tokensync.domain.text import LABEL_LENGTH, MESSAGE_LENGTH, masked, one_line
 from tokensync.oauth.expiry import expiry, provider_now, retry_after
+from tokensync.oauth.paths import found
 from tokensync.oauth.shapes import ErrorReply
 from tokensync.oauth.strict_json import NotStrictJson, parse_object
 
@@ -26,6 +27,14 @@ _TRACE_ID_LENGTH = 80
 # RFC 6750 §3: `error` among the parameters of a challenge.
 _CHALLENGE = re.compile(r'\berror="([\x21\x23-\x5b\x5d-\x7e]{1,60})"')
 _BUSY = frozenset({429, 503})
+# Where no documentation of the provider names the field: the names under which servers state these ends.
+ACCESS_ENDS = ("expires_at",)
+REFRESH_ENDS = (
+    "refresh_token_expires_in",
+    "refresh_expires_in",
+    "x_refresh_token_expires_in",
+    "refresh_token_expires_at",
+)
 ASSUMED_LIFE = 3600  # seconds, where a refreshable token states no life: RFC 6749 §4.2.2's own example
 
 
@@ -122,10 +131,14 @@ def _is_success(response: ProviderResponse) -> bool:
 
 def _fields(provider: Provider, reply: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the object that holds the tokens, or None where there is no token at all."""
-    inner = reply if provider.response.envelope is None else reply.get(provider.response.envelope)
-    if not isinstance(inner, dict) or not ({"access_token", "refresh_token"} & inner.keys()):
-        return None
-    return inner
+    shape = provider.response
+    for path in (shape.envelope or ".").split(","):
+        inner = reply if path.strip() == "." else found(reply, path.strip())
+        if isinstance(inner, dict) and any(
+            path in inner or found(inner, path) is not None for path in (shape.access_token, shape.refresh_token)
+        ):
+            return inner
+    return None
 
 
 def _unreadable(response: ProviderResponse, trace_id: str = "") -> Failure:
@@ -174,23 +187,23 @@ def _trace_id(provider: Provider, reply: Mapping[str, Any], secrets: Sequence[Se
 def _issued(provider: Provider, response: ProviderResponse, fields: Mapping[str, Any], trace_id: str) -> Issued:
     shape = provider.response
     oddities: list[str] = []
-    access_token = _token(fields, "access_token", oddities)
-    refresh_token = _token(fields, "refresh_token", oddities) if fields.get("refresh_token") is not None else None
+    access_token = _token(fields, shape.access_token, oddities)
+    has_refresh_token = found(fields, shape.refresh_token) is not None
+    refresh_token = _token(fields, shape.refresh_token, oddities) if has_refresh_token else None
     now = provider_now(response)
     expires_at = expiry(fields, shape.expires_in, now, oddities)
+    if expires_at is None and shape.expires_in == "expires_in":
+        expires_at = _first_expiry(fields, ACCESS_ENDS, now, oddities)
     if expires_at is None and (shape.default_expires_in is not None or refresh_token is not None):
         expires_at = now + (shape.default_expires_in or ASSUMED_LIFE)
-    refresh_expires_at = (
-        expiry(fields, shape.refresh_expires_in, now, oddities, may_be_endless=True)
-        if shape.refresh_expires_in is not None
-        else None
-    )
-    token_type = fields.get("token_type")
+    ends = REFRESH_ENDS if shape.refresh_expires_in is None else (shape.refresh_expires_in,)
+    refresh_expires_at = _first_expiry(fields, ends, now, oddities, may_be_endless=True)
+    token_type = found(fields, shape.token_type)
     return Issued(
         access_token=access_token,
         refresh_token=refresh_token,
         token_type=one_line(token_type, length=20) if isinstance(token_type, str) else "Bearer",
-        scopes=_scopes(fields.get(shape.scope), shape.scope_separator),
+        scopes=_scopes(found(fields, shape.scope), shape.scope_separator),
         access_expires_at=expires_at,
         refresh_expires_at=refresh_expires_at,
         life=None if expires_at is None else expires_at - now,
@@ -200,9 +213,17 @@ def _issued(provider: Provider, response: ProviderResponse, fields: Mapping[str,
     )
 
 
+def _first_expiry(
+    fields: Mapping[str, Any], names: Sequence[str], now: int, oddities: list[str], *, may_be_endless: bool = False
+) -> int | None:
+    """Return the expiry in the first of these fields that the response has."""
+    name = next((name for name in names if found(fields, name) is not None), None)
+    return None if name is None else expiry(fields, name, now, oddities, may_be_endless=may_be_endless)
+
+
 def _token(fields: Mapping[str, Any], name: str, oddities: list[str]) -> Secret | None:
     """Return a token that can be used; one that cannot is noted as odd."""
-    token = token_of(fields.get(name))
+    token = token_of(found(fields, name))
     if token is None:
         oddities.append(f"{name} malformed")
     return token

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import Failure, FailureClass
+from tokensync.domain.runtime import Moment
 from tokensync.oauth.http import present
 from tokensync.oauth.token_request import revocation_request
 from tokensync.oauth.token_response import read_revocation
@@ -108,13 +109,15 @@ class Revoker:
 
     def _asked(self, grant: Grant, session: Session) -> Failure | None:
         """Return why the provider did not revoke, None where it did."""
-        request = revocation_request(session.provider, session.app, grant)
+        request = revocation_request(
+            session.provider, session.app, grant, Moment.of(self.ports.clock, self.ports.randomness)
+        )
         if request is None:
             raise ValueError("a provider without a revocation call is not asked")
         response = present(request, self.ports)
         if isinstance(response, Failure):
             return response
-        known = (grant.refresh_token, grant.access_token, session.app.client_secret)
+        known = (grant.refresh_token, grant.access_token, *session.client_secrets)
         return read_revocation(session.provider, response, secrets=[secret for secret in known if secret])
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import Failure, FailureClass
-from tokensync.oauth.token_request import renewal_request
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session, Trial
 from tokensync.refresh.transitions import released
@@ -64,7 +63,7 @@ class SecretTrial:
             return None
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult | Connection:
-            if renewal_request(session.provider, session.app, grant) is not None and _can_tell(record):
+            if session.provider.renews(grant) and _can_tell(record):
                 return record  # to be refreshed now
             return self._asked(record, grant, session)
 

@@ -11,10 +11,24 @@ import json
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from tokensync.domain.messages import AccountReply, FailureClass, Request
 from tokensync.oauth.provider import AccountCall, GrantType, Provider, RefreshReuse
-from tokensync.oauth.shapes import ClientAuthentication, ErrorReply, Pkce, RevocationShape, no_account
+from tokensync.oauth.shapes import ErrorReply, RevocationShape, no_account
+from tokensync.providers.oauth2_contradictions import contradiction
+from tokensync.providers.oauth2_settings import (
+    MEANINGS,
+    SETTINGS,
+    Declared,
+    authorize_shape,
+    callback_shape,
+    failure_texts,
+    failures,
+    is_seconds,
+    response_shape,
+    token_shape,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +36,6 @@ if TYPE_CHECKING:
     from tokensync.domain.app import App
     from tokensync.domain.grant import Grant
 
-_SEPARATORS = {"space": " ", "comma": ","}
 _MINTED_LIFE = 3600  # seconds; RFC 6749 §4.4.3's own example
 # Claims about the account that workloads may need; no other claim is kept.
 _CLAIMS = ("sub", "name", "preferred_username", "email", "zoneinfo", "locale")
@@ -73,6 +86,24 @@ def _userinfo_request(app: App, userinfo: str, grant: Grant, now: int) -> Reques
     return Request(method="GET", url=userinfo, headers={"authorization": f"Bearer {grant.access_token.reveal()}"})
 
 
+def _account_request(
+    app: App, url: str, grant: Grant, now: int, *, headers: Mapping[str, str], query: Mapping[str, str]
+) -> Request:
+    """Return the account call as an app has it: the access token in a Bearer header, unless it is placed elsewhere."""
+    del now
+
+    def filled(text: str) -> str:
+        # The token last: what it holds is not looked at again.
+        return text.replace("{client_id}", app.client_id).replace("{access_token}", grant.access_token.reveal())
+
+    own = {name.lower(): filled(value) for name, value in headers.items()}
+    if not any("{access_token}" in value for value in (*headers.values(), *query.values())):
+        own = {"authorization": f"Bearer {grant.access_token.reveal()}", **own}
+    parameters = urlencode({name: filled(value) for name, value in query.items()})
+    joint = "" if not parameters else "&" if "?" in url else "?"
+    return Request(method="GET", url=f"{url}{joint}{parameters}", headers=own)
+
+
 def _read_userinfo(reply: Mapping[str, Any], status: int) -> dict[str, Any] | ErrorReply:
     if not 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 §15.3
         return ErrorReply(code=f"http_{status}")
@@ -97,53 +128,41 @@ _USERINFO = AccountCall(
 
 
 def _grace_seconds(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 0  # noqa: PLR2004 - 11 days
-
-
-def _extra(app: App, prefix: str) -> dict[str, str]:
-    return {key.removeprefix(prefix): value for key, value in app.settings.items() if key.startswith(prefix)}
+    return int(text) if is_seconds(text) else 0
 
 
 def _configured(provider: Provider, app: App) -> Provider:
-    def setting(key: str) -> str:
-        return provider.setting(app, key)
-
-    minted = setting("grant") == GrantType.CLIENT_CREDENTIALS
-    issuer = setting("issuer")
-    named_by_field = setting("account_field")
+    told = Declared(provider, app)
+    minted = told.text("grant") == GrantType.CLIENT_CREDENTIALS
+    issuer = told.text("issuer")
+    named_by_field = told.text("account_field")
     account = no_account  # a minted token's account is the app, whatever its response names
     if not minted:
         account = partial(_account, field=named_by_field, issuer=issuer, client_id=app.client_id)
-    userinfo = None
+    account_call = None
     if "verify" in app.endpoints and not minted:
         # One account has one name: where a field of the token response gives it, the UserInfo's subject does not.
-        userinfo = replace(_USERINFO, account=no_account) if named_by_field else _USERINFO
+        named = no_account if named_by_field else _USERINFO.account
+        headers, query = told.under("account_header."), told.under("account_query.")
+        request = partial(_account_request, headers=headers, query=query) if headers or query else _USERINFO.request
+        account_call = replace(_USERINFO, account=named, request=request)
+    response = response_shape(provider.response, told)
+    if minted and response.default_expires_in is None:
+        # Minting again costs nothing, so a minted token that states no life gets a short one.
+        response = replace(response, default_expires_in=_MINTED_LIFE)
     return replace(
         provider,
-        title=setting("title") or provider.title,
-        grant_type=GrantType(setting("grant")),
-        authorize=replace(
-            provider.authorize,
-            scope_separator=_SEPARATORS[setting("scope_separator")],
-            pkce=Pkce.S256 if setting("pkce") == "S256" else None,
-            parameters=_extra(app, "authorize."),
-        ),
-        callback=replace(provider.callback, issuer=issuer, issuer_announced=setting("iss") == "required"),
-        token=replace(
-            provider.token,
-            authentication=ClientAuthentication(setting("client_auth")),
-            parameters=_extra(app, "token."),
-        ),
-        response=replace(
-            provider.response,
-            account=account,
-            scope_separator=_SEPARATORS[setting("scope_separator")],
-            # Minting again costs nothing, so a minted token that states no life gets a short one.
-            default_expires_in=_MINTED_LIFE if minted else None,
-        ),
-        refresh_reuse=RefreshReuse.SAFE if minted else RefreshReuse(setting("refresh_reuse")),
-        grace_seconds=_grace_seconds(setting("grace_seconds")),
-        account_call=userinfo,
+        title=told.text("title") or provider.title,
+        grant_type=GrantType(told.text("grant")),
+        authorize=authorize_shape(provider.authorize, told),
+        callback=callback_shape(provider.callback, told),
+        token=token_shape(provider.token, told),
+        response=replace(response, account=account),
+        failures=failures(told),
+        failure_texts=failure_texts(told),
+        refresh_reuse=RefreshReuse.SAFE if minted else RefreshReuse(told.text("refresh_reuse")),
+        grace_seconds=_grace_seconds(told.text("grace_seconds")),
+        account_call=account_call,
     )
 
 
@@ -153,24 +172,9 @@ PROVIDER = Provider(
     docs="https://www.rfc-editor.org/rfc/rfc6749",
     endpoints={},
     hosts=None,
-    settings={
-        "title": (),
-        "issuer": (),
-        "iss": ("optional", "required"),
-        "grant": (
-            GrantType.AUTHORIZATION_CODE.value,
-            GrantType.CLIENT_CREDENTIALS.value,
-            GrantType.REFRESH_TOKEN.value,
-        ),
-        "client_auth": (ClientAuthentication.BASIC.value, ClientAuthentication.POST.value),
-        "pkce": ("S256", "none"),
-        "scope_separator": ("space", "comma"),
-        "refresh_reuse": (RefreshReuse.SINGLE_USE.value, RefreshReuse.GRACE.value, RefreshReuse.SAFE.value),
-        "grace_seconds": (),
-        "account_field": (),
-        "authorize.": (),
-        "token.": (),
-    },
+    settings=SETTINGS,
+    meanings=MEANINGS,
+    contradiction=contradiction,
     facts={
         "sub": "the account, from the ID token or the UserInfo; it is the account id too",
         "name": "the account's full name",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Exemption, Reason
 from tokensync.domain.messages import Failure, FailureClass
+from tokensync.domain.runtime import Moment
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
 from tokensync.refresh import schedule
@@ -74,7 +75,9 @@ class Gate:
             raise LeaseEnded(self.verifier.verify_or_wait(record, grant, session))
         if session.provider.grant_type is GrantType.CLIENT_CREDENTIALS and grant.account_id != session.app.client_id:
             raise LeaseEnded(self.concluder.settle(record, _NOT_THE_ACCOUNTS, grant, session, previous=None))
-        request = renewal_request(session.provider, session.app, grant)
+        request = renewal_request(
+            session.provider, session.app, grant, Moment.of(self.ports.clock, self.ports.randomness)
+        )
         if request is None:
             raise ValueError("this grant cannot be renewed")
         exemption = self._exemption(record, session, force=job.force)

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from tokensync.oauth.app_check import check_credentials
 from tokensync.providers import provider_named
 
 if TYPE_CHECKING:
@@ -91,14 +92,21 @@ class Session:
         own = self.app.client_secret
         registered = self._registered or self.app
         others = (registered.client_secret, registered.new_client_secret)
-        return (own, *(secret for secret in others if secret is not None))
+        return tuple(secret for secret in (own, *others) if secret)
+
+    @property
+    def registered_provider(self) -> Provider:
+        """Return the app's provider as the registry has it: no app has configured it."""
+        return self._providers(self.app.provider)
 
     @property
     def provider(self) -> Provider:
-        """Return the app's provider as the app has configured it."""
+        """Return the app's provider as the app has configured it, one to which the app can authenticate."""
         with self._lock:
             if self._provider is None:
-                self._provider = self._providers(self.app.provider).for_app(self.app)
+                provider = self.registered_provider.for_app(self.app)
+                check_credentials(self.app, provider)
+                self._provider = provider
             return self._provider
 
     @property
