@@ -198,11 +198,13 @@ class CodeExchange:
         response = present(request, self.ports)
         if isinstance(response, Failure):
             return self._failed(authorization, response.code)
+        # What finishes this later has neither: without them nobody could say what the provider's words repeat.
+        response = replace(response, shown=(code, verifier))
         sealed = session.key.seal(response.to_bytes(), binding=authorization_binding(key))
         received = replace(authorization, sealed_answer=sealed, received_at=self.ports.clock.now())
         received = self._received(authorization, received, budget)
         self.ports.failpoints.reached("exchange.received")
-        return self.finisher.finish(received, response, session, budget, shown=(code, verifier))
+        return self.finisher.finish(received, response, session, budget)
 
     def _received(self, authorization: Authorization, received: Authorization, budget: Budget) -> Authorization:
         """Make a response durable: on its authorization, else in a sealed message, until the function's life ends.

@@ -22,8 +22,6 @@ from tokensync.refresh.decisions import GrantSource
 from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tokensync.authorize.establish import Establisher
     from tokensync.authorize.redelivery import Redelivery
     from tokensync.domain.authorization import Authorization, AuthorizationKey
@@ -92,21 +90,19 @@ class Finisher:
         session: Session,
         budget: Budget,
         *,
-        shown: Sequence[Secret] = (),
         seconds: float | None = None,
     ) -> Authorization:
         """Make the connection that the response to a code allows, and note on the authorization how it ended.
 
-        `shown` is what was presented, where it is still in hand: it is masked in the provider's words. `seconds` is
-        how long the provider may take to say whose account it is.
+        `seconds` is how long the provider may take to say whose account it is.
 
         Raises:
             StoreUnavailable: the response is stored; the rotation function finishes later.
         """
-        read = read_token_response(session.provider, response, secrets=[*session.client_secrets, *shown])
+        read = read_token_response(session.provider, response, secrets=[*session.client_secrets, *response.shown])
         if isinstance(read, Failure):
-            # Without the code in hand nothing can be masked in the provider's words, so they are left out.
-            return self._refused(authorization, read if shown else read.untold(), session)
+            # An earlier version stored no code: nothing can be masked in the provider's words, so they are left out.
+            return self._refused(authorization, read if response.shown else read.untold(), session)
         # A good refresh token without a usable access token is like an imported one: its first refresh is due.
         grant = _grant(read, read.access_token or Secret(""), authorization, session, at=response.received_at)
         if not grant.access_token and not session.provider.renews(grant):
@@ -123,6 +119,7 @@ class Finisher:
         label = asked or self._earlier_label(ConnectionName(session.name, account.id)) or account.label
         grant = replace(grant, account_id=account.id, label=label, account=account.facts)
         verified = bool(facts) and not isinstance(facts, Failure)
+        read = read if response.shown else replace(read, trace_id="")  # as of a failure
         return self._connected(authorization, read, grant, session, budget, verified=verified)
 
     def _facts(self, grant: Grant, session: Session, *, seconds: float | None) -> dict[str, Any] | Failure:
@@ -157,7 +154,9 @@ class Finisher:
             status=Status.QUARANTINED if strange else Status.ACTIVE,
             verified=verified,
             missing_scopes=missing,
-            detail=f"the invite was for {authorization.for_account}" if strange else "",
+            detail=", ".join(
+                filter(None, (f"the invite was for {authorization.for_account}" if strange else "", read.trace_id))
+            ),
         )
         has_it = self.establisher.establish(name, grant, source, session, budget)
         if strange:

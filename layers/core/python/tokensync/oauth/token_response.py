@@ -55,7 +55,8 @@ def read_token_response(
     fields = _fields(provider, reply)
     if not _is_success(response) or fields is None:
         return _unreadable(response, trace_id)
-    return _issued(provider, response, fields, trace_id)
+    issued = _issued(provider, response, fields, trace_id)
+    return replace(issued, trace_id=_trace_id(provider, reply, (*secrets, *_given(provider, fields, len(trace_id)))))
 
 
 def read_account(
@@ -182,6 +183,13 @@ def _masked_error(error: ErrorReply, secrets: Sequence[Secret]) -> ErrorReply:
 def _trace_id(provider: Provider, reply: Mapping[str, Any], secrets: Sequence[Secret]) -> str:
     value = reply.get(provider.response.trace_id) if provider.response.trace_id else None
     return one_line(masked(value, secrets), length=_TRACE_ID_LENGTH) if isinstance(value, str) else ""
+
+
+def _given(provider: Provider, fields: Mapping[str, Any], longest: int) -> list[Secret]:
+    """Return the tokens of a response, usable or not, that a text of so many characters may repeat."""
+    names = (provider.response.access_token, provider.response.refresh_token, "id_token")
+    values = [found(fields, name) for name in names]
+    return [Secret(value) for value in values if isinstance(value, str) and 0 < len(value) <= longest]
 
 
 def _issued(provider: Provider, response: ProviderResponse, fields: Mapping[str, Any], trace_id: str) -> Issued:
