@@ -153,7 +153,7 @@ def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_st
     elif way.needs_secret:
         secret = run.read_text("Client secret", hidden=True, at_most=registration.LONGEST_SECRET)
         app = replace(app, client_secret=Secret(secret))
-    registration.check_has_credentials(app)
+    registration.check_has_credentials(app, following=f"{wanted.command()}{option}")
     return app
 
 

@@ -206,17 +206,18 @@ def with_settings(app: App, texts: Sequence[str], *, is_embedded: bool) -> App:
     return changed
 
 
-def check_has_credentials(app: App) -> None:
+def check_has_credentials(app: App, *, following: str = "") -> None:
     """Refuse an app that has nothing to authenticate with, or a private key that cannot sign.
 
     Raises:
-        UsageFailed: the message names what is missing.
+        UsageFailed: the message names what is missing; the next command is `following`, or stores a private key.
     """
     try:
         check_credentials(app, provider_named(app.provider).for_app(app))
     except InvalidApp as error:
         raise UsageFailed(
-            f"{str(error)[0].upper()}{str(error)[1:]}.", next_command=f"tokensync app set-private-key {app.name}"
+            f"{str(error)[0].upper()}{str(error)[1:]}.",
+            next_command=following or f"tokensync app set-private-key {app.name} --private-key-file FILE",
         ) from None
 
 
@@ -229,7 +230,8 @@ def first_fixed(app: App, changed: App) -> str:
 def _check_settings(app: App, provider: Provider) -> None:
     problem = settings_problem(app, provider)
     if problem:
-        raise refused(f"{problem[0].upper()}{problem[1:]}.")
+        is_name = problem.partition(" ")[0] in app.settings  # which is shown as it is written
+        raise refused(f"{problem if is_name else problem[0].upper() + problem[1:]}.")
 
 
 def _check_complete(app: App, provider: Provider, *, again: str) -> None:
