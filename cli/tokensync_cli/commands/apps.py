@@ -1,5 +1,6 @@
 """`app …`: registrations with providers."""
 
+import shlex
 from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated
@@ -11,7 +12,9 @@ from tokensync.domain.errors import TokensyncError
 from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
+from tokensync.oauth.shapes import ClientAuthentication
 from tokensync.providers import provider_named
+from tokensync_cli.commands.credentials import private_key
 from tokensync_cli.commands.declare import AppName, Yes
 from tokensync_cli.commands.describe import registered
 from tokensync_cli.commands.run import Run
@@ -29,6 +32,12 @@ Provider = Annotated[str, typer.Option("--provider", metavar="P", help="Its prov
 ClientId = Annotated[str, typer.Option("--client-id", metavar="ID", help="The provider calls it app key at times.")]
 SecretStdin = Annotated[
     bool, typer.Option("--client-secret-stdin", help="Read the client secret from stdin, instead of asking for it.")
+]
+PrivateKey = Annotated[
+    str,
+    typer.Option(
+        "--private-key-file", metavar="FILE", help="A private key in PEM, for client_auth=private_key_jwt; - is stdin."
+    ),
 ]
 ServiceId = Annotated[str, typer.Option("--service-id", metavar="ID", help="The id in the authorization link.")]
 AppRegion = Annotated[str, typer.Option("--region", metavar="R", help="The provider's region (not AWS's).")]
@@ -54,6 +63,7 @@ def add(
     provider: Provider,
     client_id: ClientId = "",
     client_secret_stdin: SecretStdin = False,
+    private_key_file: PrivateKey = "",
     service_id: ServiceId = "",
     region: AppRegion = "",
     scope: Scopes = None,
@@ -74,7 +84,8 @@ def add(
         endpoints=endpoint or (),
         settings=setting or (),
     )
-    if sandbox and (client_id or client_secret_stdin or service_id or endpoint or region or discover):
+    made_up = (client_id, client_secret_stdin, private_key_file, service_id, endpoint, region, discover)
+    if sandbox and any(made_up):
         raise UsageFailed(
             "--sandbox makes up everything but the name, the provider, scopes and settings.",
             next_command=f"tokensync app add {name} --provider {provider} --sandbox",
@@ -94,7 +105,7 @@ def add(
     else:
         if discover:
             wanted = _discovered(run, target, wanted, discover)
-        app = _with_secret(run, target, wanted, yes=yes, from_stdin=client_secret_stdin)
+        app = _with_secret(run, target, wanted, yes=yes, from_stdin=client_secret_stdin, key_file=private_key_file)
     target.apps.register(app)
     _print_added(run, target, app)
 
@@ -123,23 +134,61 @@ def _discovered(run: Run, target: Target, wanted: Wanted, issuer: str) -> Wanted
     return wanted.completed(endpoints=found["endpoints"], settings=found["settings"])
 
 
-def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_stdin: bool) -> App:
+def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_stdin: bool, key_file: str) -> App:
+    """Return the app with what it authenticates with: a client secret, a private key, or nothing."""
     app = wanted.checked(is_embedded=target.is_embedded)
-    if not from_stdin and not run.is_interactive():
-        raise UsageFailed(
-            "The client secret is asked for on a terminal, and this is no terminal.",
-            next_command=f"{wanted.command()} --client-secret-stdin",
-        )
+    way = provider_named(app.provider).for_app(app).token.authentication
+    option = _credential_option(way, from_stdin=from_stdin, key_file=key_file)
+    _check_credential(run, wanted, way, from_stdin=from_stdin, key_file=key_file)
     hosts = addresses.live_hosts(app)
     if target.is_embedded and hosts:
         run.confirm(
             f"{app.name} speaks to {', '.join(hosts)}, and the embedded stack keeps its tokens in plain files under "
             ".tokensync/. Register it here?",
             yes=yes,
-            otherwise=f"{wanted.command()}{' --client-secret-stdin' if from_stdin else ''} --yes",
+            otherwise=f"{wanted.command()}{option} --yes",
         )
-    secret = run.read_text("Client secret", hidden=True, at_most=registration.LONGEST_SECRET)
-    return replace(app, client_secret=Secret(secret))
+    if way is ClientAuthentication.PRIVATE_KEY_JWT:
+        app = replace(app, private_key=private_key(key_file))
+    elif way.needs_secret:
+        secret = run.read_text("Client secret", hidden=True, at_most=registration.LONGEST_SECRET)
+        app = replace(app, client_secret=Secret(secret))
+    registration.check_has_credentials(app, following=f"{wanted.command()}{option}")
+    return app
+
+
+def _credential_option(way: ClientAuthentication, *, from_stdin: bool, key_file: str) -> str:
+    """Return the option that brought the credential, as a command repeats it."""
+    if way is ClientAuthentication.PRIVATE_KEY_JWT:
+        return f" --private-key-file {shlex.quote(key_file)}"
+    return " --client-secret-stdin" if from_stdin else ""
+
+
+def _check_credential(run: Run, wanted: Wanted, way: ClientAuthentication, *, from_stdin: bool, key_file: str) -> None:
+    """Refuse a credential that the app does not use, or the lack of the one that it does, before any is read.
+
+    Raises:
+        UsageFailed: the message names the option.
+    """
+    again = wanted.command()
+    if from_stdin and not way.needs_secret:
+        raise UsageFailed(
+            f"client_auth={way} has no client secret: --client-secret-stdin is for none.", next_command=again
+        )
+    if key_file and way is not ClientAuthentication.PRIVATE_KEY_JWT:
+        raise UsageFailed(
+            f"--private-key-file is for client_auth={ClientAuthentication.PRIVATE_KEY_JWT}, and this app has {way}.",
+            next_command=f"{again} --set client_auth={ClientAuthentication.PRIVATE_KEY_JWT} --private-key-file FILE",
+        )
+    if way is ClientAuthentication.PRIVATE_KEY_JWT and not key_file:
+        raise UsageFailed(
+            f"client_auth={way} needs --private-key-file.", next_command=f"{again} --private-key-file FILE"
+        )
+    if way.needs_secret and not from_stdin and not run.is_interactive():
+        raise UsageFailed(
+            "The client secret is asked for on a terminal, and this is no terminal.",
+            next_command=f"{again} --client-secret-stdin",
+        )
 
 
 def _print_added(run: Run, target: Target, app: App) -> None:
@@ -206,8 +255,9 @@ def show(run: Run, name: AppName) -> None:
     shown = registration.as_json(app, redirect_url=target.outputs.redirect_url(name))
     now = target.clock.now()
     paused = f"{state.paused} ({moment(state.paused_at, now=now)})" if state.paused else "no"
+    stored = "stored, never shown" if app.client_secret else "none"
     run.out.fields(
-        {**shown, "client_secret": "stored, never shown", "paused": paused},
+        {**shown, "client_secret": stored, "paused": paused},
         {**shown, "paused": state.paused or None, "paused_at": state.paused_at},
     )
     if state.paused:

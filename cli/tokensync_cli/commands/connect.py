@@ -12,6 +12,7 @@ from tokensync.domain.errors import BadRequest
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.text import LABEL_LENGTH, one_line
 from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND
+from tokensync.oauth.app_check import settings_problem
 from tokensync.oauth.callback import Query
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import provider_named
@@ -163,7 +164,15 @@ def _check_pasted(name: str, text: str, *, codes: Sequence[str]) -> None:
 
 
 def _invite(target: Target, name: str, *, label: str, seconds: int, connection: str | None) -> Invite:
+    app = registered(target, name)
     grant_type = _provider(target, name).grant_type
+    problem = settings_problem(app, provider_named(app.provider))
+    if problem:
+        raise CommandFailed(
+            f"No account can be connected through {name}: {problem}.",
+            next_command=f"tokensync app set {name} KEY=",
+            kind="InvalidApp",
+        )
     if grant_type is not GrantType.AUTHORIZATION_CODE:
         raise CommandFailed(
             f"{name} has no consent page: {_INSTEAD[grant_type]}.",

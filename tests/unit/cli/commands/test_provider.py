@@ -61,3 +61,27 @@ def test_people_are_told_how_to_connect_and_what_to_set(desk: Any) -> None:
     assert "invite" in next(line for line in shown.splitlines() if "tiktok_ads" in line)
     for written in ("grant=authorization_code|client_credentials", "authorize.NAME=TEXT", "issuer=TEXT"):
         assert written in shown
+
+
+def test_one_provider_is_shown_whole(desk: Any) -> None:
+    """What is known of it, what each setting does, and each departure from the RFCs; under either spelling."""
+    told = desk.json("provider", "show", "tiktok-shop")
+
+    assert ("tiktok_shop", "single_use", 86_400) == (
+        told["provider"], told["refresh_reuse"], told["access_token_seconds"],
+    )  # fmt: skip
+    assert told["source"].startswith("https://partner.tiktokshop.com/")
+    assert ["none", "provider"] == told["settings"]["installs"]["values"]
+    assert ("GET", "app_key", "access_token_expire_in") == tuple(
+        told["departures"][name] for name in ("token.method", "token.client_id", "response.expires_in")
+    )
+    assert {} == desk.json("provider", "show", "oauth2")["departures"]
+
+
+def test_every_setting_is_shown_to_people(desk: Any) -> None:
+    """With its values, and what it does; an unknown provider is named."""
+    shown = desk.start("provider", "show", "oauth2", COLUMNS="400").stdout
+    for text in ("client_auth=client_secret_basic|", "header.NAME=TEXT", "token_method=POST|GET", "return_url=TEXT"):
+        assert text in shown
+    assert "none is a public client" in shown
+    assert 2 == desk.start("provider", "show", "nobody").exit_code

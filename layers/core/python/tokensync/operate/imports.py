@@ -12,6 +12,7 @@ from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Failure
 from tokensync.domain.sealing import Unsealer
 from tokensync.domain.secret import Secret
+from tokensync.oauth.app_check import check_settings
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.operate.import_facts import check_facts
@@ -149,6 +150,7 @@ class Importer:
     def _check(self, session: Session, fields: ImportFields) -> None:
         """Refuse what can never become a connection of this app."""
         app, provider, now = session.app, session.provider, self.ports.clock.now()
+        check_settings(app, session.registered_provider)
         check_facts(fields.facts, provider)
         if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
             raise NotOffered(

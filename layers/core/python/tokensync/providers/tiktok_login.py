@@ -121,6 +121,14 @@ def _configured(provider: Provider, app: App) -> Provider:
     return replace(provider, authorize=replace(provider.authorize, pkce=pkce, parameters=parameters))
 
 
+def _contradiction(provider: Provider, app: App) -> str:
+    """Return a setting that an app which mints its tokens has for nothing, as there is no link."""
+    if provider.setting(app, "grant") != GrantType.CLIENT_CREDENTIALS:
+        return ""
+    key = next((key for key in ("pkce", "disable_auto_auth") if key in app.settings), "")
+    return f"{key} does nothing with grant={GrantType.CLIENT_CREDENTIALS}, where nobody is asked" if key else ""
+
+
 PROVIDER = Provider(
     name="tiktok_login",
     title="TikTok",
@@ -137,6 +145,12 @@ PROVIDER = Provider(
         "pkce": ("none", "S256"),  # for desktop and mobile apps, where it is required
         "disable_auto_auth": ("0", "1"),
     },
+    meanings={
+        "grant": "where the app's tokens come from: consent, or the app's own credentials",
+        "pkce": "whether codes are bound by PKCE: desktop and mobile apps need it",
+        "disable_auto_auth": "1 shows the consent page even to an account that agreed before",
+    },
+    contradiction=_contradiction,
     required=("scopes",),
     facts={
         "open_id": "the user, for this app alone; it is the account id too",

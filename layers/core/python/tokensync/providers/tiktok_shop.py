@@ -180,6 +180,12 @@ PROVIDER = Provider(
         "owner": ("tokensync", "consumer"),
         "push": ("none", "api2cart"),
     },
+    meanings={
+        "account_kind": "the type of account that may be connected; another is refused",
+        "installs": "whether an authorization without state is taken, as the App Store of TikTok Shop begins it",
+        "owner": "who refreshes what was handed to a consumer",
+        "push": "the consumer that is given each new pair",
+    },
     required=("service_id",),
     facts={
         "open_id": "the account, opaque; it is the account id too",
