@@ -78,7 +78,7 @@ def ended(world: World) -> World:
 
 
 def test_a_strange_account_names_itself(world: World) -> None:
-    """Its record says why it is quarantined: for whom the invite was; and the exchange's trace id. Its label is its own."""
+    """Its record says for whom the invite was, with the trace id of the exchange, under its own label."""
     record = world.stored()
 
     assert (Status.QUARANTINED, Reason.NOT_INVITED, "Acme GmbH") == (record.status, record.reason, record.label)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from tokensync.authorize.begin import check_consent, check_runs
 from tokensync.authorize.finish import authorization_binding
 from tokensync.authorize.links import Invite, browser_of, verifier_of
+from tokensync.authorize.refusals import alert_request_refused
 from tokensync.domain.authorization import AuthorizationKey, AuthorizationState, hashed
+from tokensync.domain.connection import LastError
 from tokensync.domain.errors import (
     AlreadyConsumed,
     BadRequest,
@@ -158,13 +160,7 @@ class CodeExchange:
             key, now=self.ports.clock.now(), lease_until=None, code="", table=table
         )
         if query.is_our_mistake:
-            self.ports.alerts.tell(
-                "authorization.refused",
-                key.app,
-                detail=f"the provider refused the authorization request itself, before any account was asked: "
-                f"{query.denied}",
-                next_command=f"tokensync app show {key.app}",
-            )
+            alert_request_refused(query.denied, session, self.ports)
             return self._failed(authorization, query.denied)
         self.ports.log.info("authorization.cancelled", app=key.app, error=query.denied)
         return self._ended(authorization, AuthorizationState.CANCELLED, query.denied)
@@ -197,7 +193,8 @@ class CodeExchange:
             )
         response = present(request, self.ports)
         if isinstance(response, Failure):
-            return self._failed(authorization, response.code)
+            error = LastError.of(response, at=self.ports.clock.now())
+            return self._failed(authorization, response.code, error)
         # What finishes this later has neither: without them nobody could say what the provider's words repeat.
         response = replace(response, shown=(code, verifier))
         sealed = session.key.seal(response.to_bytes(), binding=authorization_binding(key))
@@ -233,10 +230,12 @@ class CodeExchange:
                     raise
                 self.ports.clock.sleep(_PAUSE)
 
-    def _failed(self, authorization: Authorization, code: str) -> Authorization:
+    def _failed(self, authorization: Authorization, code: str, error: LastError | None = None) -> Authorization:
         self.ports.log.warning("authorization.failed", app=authorization.key.app, code=code)
-        return self._ended(authorization, AuthorizationState.FAILED, code)
+        return self._ended(authorization, AuthorizationState.FAILED, code, error)
 
-    def _ended(self, authorization: Authorization, state: AuthorizationState, detail: str) -> Authorization:
-        after = replace(authorization, state=state, detail=detail)
+    def _ended(
+        self, authorization: Authorization, state: AuthorizationState, detail: str, error: LastError | None = None
+    ) -> Authorization:
+        after = replace(authorization, state=state, detail=detail, last_error=error)
         return self.ports.authorizations.write(authorization, after, next_at=None)

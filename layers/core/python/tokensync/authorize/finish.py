@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tokensync.authorize.refusals import alert_exchange_refused
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
-from tokensync.domain.connection import Status
+from tokensync.domain.connection import LastError, Status
 from tokensync.domain.errors import NotLeased
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Failure, FailureClass, Issued, ProviderResponse
@@ -249,8 +250,10 @@ class Finisher:
         )
         if failure.kind is FailureClass.CONFIGURATION:
             self.concluder.pause(session, failure)
+        error = LastError.of(failure, at=self.ports.clock.now())
+        alert_exchange_refused(authorization, error, session, self.ports)
         unparsed = failure.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN)
-        return self._end(authorization, AuthorizationState.FAILED, failure.code, keep=unparsed)
+        return self._end(authorization, AuthorizationState.FAILED, failure.code, keep=unparsed, error=error)
 
     def _end(
         self,
@@ -261,9 +264,11 @@ class Finisher:
         connection: str = "",
         keep: bool = False,
         missing_scopes: tuple[str, ...] = (),
+        error: LastError | None = None,
     ) -> Authorization:
         after = replace(
             authorization,
+            last_error=error,
             missing_scopes=missing_scopes,
             state=state,
             detail=detail,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from tokensync.oauth.hints import OAUTH_HINTS
 from tokensync.oauth.shapes import OAUTH_FAILURES, AuthorizeShape, CallbackShape, ResponseShape, TokenShape, no_account
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
     from tokensync.domain.messages import AccountReply, FailureClass, Request
     from tokensync.domain.secret import Secret
+    from tokensync.oauth.hints import IdForm
     from tokensync.oauth.shapes import ErrorReply, RevocationShape
 
 
@@ -61,6 +63,9 @@ class Provider:
     `account`; `wanted_facts` likewise what API calls need and no response says. `failures` maps error codes, and
     `failure_texts` parts of messages (for errors without a code of their own), to classes; every other error is
     UNKNOWN. `configured` returns the provider for one app, by that app's settings.
+
+    `hints` and `id_forms` are for operators alone, see `tokensync.oauth.hints`. The keys of `id_forms` are fields of an
+    app, and names of what belongs to another product of the vendor and looks alike.
     """
 
     name: str
@@ -82,6 +87,8 @@ class Provider:
     response: ResponseShape = field(default_factory=ResponseShape)
     failures: Mapping[str, FailureClass] = field(default_factory=lambda: OAUTH_FAILURES)
     failure_texts: tuple[tuple[str, FailureClass], ...] = ()
+    hints: tuple[tuple[str, str], ...] = OAUTH_HINTS
+    id_forms: Mapping[str, IdForm] = field(default_factory=dict)
     refresh_reuse: RefreshReuse = RefreshReuse.SINGLE_USE
     grace_seconds: int = 0
     account_call: AccountCall | None = None

@@ -22,7 +22,14 @@ from tokensync.oauth.shapes import (
     TokenShape,
     numbered_error,
 )
-from tokensync.providers.tiktok_business_codes import BUSY_TEXTS, CALL_FAILURES, FAILURE_TEXTS, FAILURES
+from tokensync.providers.tiktok_business_codes import (
+    BUSY_TEXTS,
+    CALL_FAILURES,
+    FAILURE_TEXTS,
+    FAILURES,
+    HINTS,
+    ID_FORMS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,6 +122,8 @@ PROVIDER = Provider(
     ),
     failures=FAILURES,
     failure_texts=FAILURE_TEXTS,
+    hints=HINTS,
+    id_forms=ID_FORMS,
     account_call=AccountCall(
         request=_advertisers_request,
         read=_read_advertisers,
