@@ -145,6 +145,8 @@ def _check_pasted(name: str, text: str, *, codes: Sequence[str]) -> None:
         return  # a bare code
     try:
         query = Query.of_url(text)
+        has_code = any(query.value(code) for code in codes)
+        _ = query.denied, query.state
     except BadRequest:
         return  # the function says what is wrong with it
     if query.denied and not query.state:
@@ -155,7 +157,7 @@ def _check_pasted(name: str, text: str, *, codes: Sequence[str]) -> None:
             exit_code=FAILED if query.is_our_mistake else NEEDS_SELLER,
             kind="cancelled",
         )
-    if not query.denied and not any(query.parameters.get(code) for code in codes):
+    if not query.denied and not has_code:
         and_state = "" if query.state else " and no state"
         raise UsageFailed(
             f"This address holds no code{and_state}: paste the one that the browser is sent to after the consent.",

@@ -23,8 +23,6 @@ _LONGEST_TEXT = 512
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
 _FIXED = ("grant", "account_field", "issuer")  # settings that no app with connections may change
 _RETURN_URL = "return_url"  # a setting that every app may have
-_CONSENT = f"grant={GrantType.AUTHORIZATION_CODE}"
-_OF_CONSENT = ("iss", "pkce")  # what a server says of its consent page, which not every app has
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +89,6 @@ class Wanted:
 
     def completed(self, *, endpoints: Mapping[str, str], settings: Mapping[str, str]) -> "Wanted":
         """Return the registration with what its server says of itself, for all that was not given."""
-        if any(text.startswith("grant=") and text != _CONSENT for text in self.settings):
-            settings = {key: value for key, value in settings.items() if key not in _OF_CONSENT}
         return replace(self, endpoints=_under(endpoints, self.endpoints), settings=_under(settings, self.settings))
 
 

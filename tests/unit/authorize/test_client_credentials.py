@@ -155,7 +155,7 @@ def test_minted_anew_it_is_the_same_connection() -> None:
     ("first", "settings"),
     [
         (answer(), {}),
-        (answer(sub="service-1"), {"account_field": "sub"}),
+        (answer(sub="service-1"), {"issuer": "https://id.example"}),
         ({"access_token": "clt.1", "token_type": "Bearer"}, {}),
         (answer(refresh_token="R"), {}),
     ],

@@ -117,12 +117,12 @@ def test_what_is_no_zero_in_a_200_is_no_success(code: object, status: int, kind:
     [
         (answer(b"<html>"), FailureClass.AMBIGUOUS),
         (answer(b"", 502), FailureClass.AMBIGUOUS),
-        (answer(b"nothing", 404), FailureClass.UNKNOWN),
+        (answer(b"nothing", 404), FailureClass.AMBIGUOUS),
         (replace(answer({"return_code": 0}), complete=False), FailureClass.AMBIGUOUS),
     ],
 )
 def test_what_cannot_be_read_may_have_been_done(response: ProviderResponse, kind: FailureClass) -> None:
-    """A success or a server's error without a readable body leaves open what was done."""
+    """Without a readable body it is open what was done, whatever the status."""
     read = read_consumer(CART, response)
 
     assert isinstance(read, Failure)

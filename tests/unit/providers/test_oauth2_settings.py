@@ -432,8 +432,6 @@ REFUSED: list[tuple[dict[str, str], str]] = [
             ("redirect_uri", "Ru"),
             ("response_type", "x"),
             ("authorize_fragment", "x"),
-            ("pkce", "none"),
-            ("iss", "optional"),
             ("authorize__prompt", "x"),
             ("authorize_name__state", "x"),
             ("exchange__type", "x"),

@@ -65,7 +65,7 @@ def test_people_are_told_how_to_connect_and_what_to_set(desk: Any) -> None:
 
 def test_one_provider_is_shown_whole(desk: Any) -> None:
     """What is known of it, what each setting does, and each departure from the RFCs; under either spelling."""
-    told = desk.json("provider", "show", "tiktok-shop")
+    told = json.loads(desk.start("provider", "show", "tiktok-shop", "--json").stdout)
 
     assert ("tiktok_shop", "single_use", 86_400) == (
         told["provider"], told["refresh_reuse"], told["access_token_seconds"],
@@ -75,7 +75,7 @@ def test_one_provider_is_shown_whole(desk: Any) -> None:
     assert ("GET", "app_key", "access_token_expire_in") == tuple(
         told["departures"][name] for name in ("token.method", "token.client_id", "response.expires_in")
     )
-    assert {} == desk.json("provider", "show", "oauth2")["departures"]
+    assert {} == json.loads(desk.start("provider", "show", "oauth2", "--json").stdout)["departures"]
 
 
 def test_every_setting_is_shown_to_people(desk: Any) -> None:

@@ -25,7 +25,7 @@ from tokensync.domain.runtime import Moment
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
 from tokensync.oauth.app_check import check_settings
-from tokensync.oauth.callback import Query, checked_code
+from tokensync.oauth.callback import Query
 from tokensync.oauth.http import present
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import client_credentials_request, code_request
@@ -131,7 +131,7 @@ class CodeExchange:
         check_consent(session)
         text = text.strip()
         operator = signer.operator(session.name)
-        query = Query.of_url(text) if "?" in text else Query({"code": checked_code(text).reveal()})
+        query = Query.of_url(text).read_as(session.provider.callback) if "?" in text else Query.of_code(text)
         browser, key = browser_of(operator), None
         if query.state:
             key = signer.read_state(query.state, app=session.name, now=self.ports.clock.now()).key
@@ -159,10 +159,11 @@ class CodeExchange:
         authorization = self.ports.authorizations.consume(
             key, now=self.ports.clock.now(), lease_until=None, code="", table=table
         )
+        why = query.description([session.app.client_secret])
         if query.is_our_mistake:
-            alert_request_refused(query.denied, session, self.ports)
+            alert_request_refused(query.denied, why, session, self.ports)
             return self._failed(authorization, query.denied)
-        self.ports.log.info("authorization.cancelled", app=key.app, error=query.denied)
+        self.ports.log.info("authorization.cancelled", app=key.app, error=query.denied, description=why)
         return self._ended(authorization, AuthorizationState.CANCELLED, query.denied)
 
     def _exchange(

@@ -207,6 +207,7 @@ class Finisher:
         )
 
     def _alert_oddities(self, name: ConnectionName, grant: Grant, read: Issued, session: Session) -> None:
+        self.concluder.note(name, read)
         if read.oddities:
             self.concluder.alert_odd(name, read)
         if not session.provider.renews(grant) and read.life is not None:

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from tokensync.refresh.session import Session
 
 
-def alert_request_refused(denied: str, session: Session, ports: Ports) -> None:
-    """Alert that the provider refused the request of the link itself; `denied` is the error of the callback."""
-    error = LastError.of(Failure(kind=FailureClass.CONFIGURATION, code=denied), at=ports.clock.now())
+def alert_request_refused(denied: str, why: str, session: Session, ports: Ports) -> None:
+    """Alert that the provider refused the request of the link itself, by the callback's error and its description."""
+    error = LastError.of(Failure(kind=FailureClass.CONFIGURATION, code=denied, message=why), at=ports.clock.now())
+    said = f"{denied} ({why})" if why else denied
     ports.alerts.tell(
         "authorization.refused",
         session.name,
         detail="the provider refused the authorization request itself, before any account was asked: "
-        f"{denied}{followed(hint_for(session.provider, error))}",
+        f"{said}{followed(hint_for(session.provider, error))}",
         next_command=f"tokensync app show {session.name}",
     )
 

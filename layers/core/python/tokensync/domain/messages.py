@@ -88,10 +88,10 @@ class FailureClass(StrEnum):
     """No byte left: try again, inside the deadline and later."""
 
     BUSY = "busy"
-    """429 or 503, not processed: later, as Retry-After says."""
+    """Not processed, by a 429 or in the provider's words: later, as Retry-After says."""
 
     AMBIGUOUS = "ambiguous"
-    """The provider may have committed: follow its declared `refresh_reuse`."""
+    """Silence, or what cannot be read: the provider may have committed, so follow its declared `refresh_reuse`."""
 
     CONFIGURATION = "configuration"
     """The app's credentials or allow list: pause the app and alert its owner; no connection changes."""
@@ -100,7 +100,7 @@ class FailureClass(StrEnum):
     """An authoritative no to this token or code: only this may ask a seller to come back."""
 
     UNKNOWN = "unknown"
-    """A number or body that no documentation explains: never marks a connection dead."""
+    """An error in the provider's words that no data explains. It issued nothing, and marks no connection dead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,8 @@ class Issued:
     """What a token endpoint gave. Absent fields are None.
 
     `access_token` is None where one was given that no client may publish. `life` is the seconds that the access token
-    has left by the provider's own clock; `oddities` names what was not as documented.
+    has left by the provider's own clock. `oddities` names what was not as documented and is worth an alert, `notes`
+    what does no harm and is worth a line in the log; the texts of both are the same for the same cause.
     """
 
     access_token: Secret | None
@@ -149,3 +150,4 @@ class Issued:
     account: AccountReply | None
     trace_id: str
     oddities: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
 from tokensync.entry.pages import Page, page
 from tokensync.oauth.callback import Query
+from tokensync.providers import provider_named
 from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class SellerPages:
         cookie = _cookie(cookies)
         shown: tuple[str, ...] = ()
         try:
-            query = Query.parse(raw_query)
+            query = self._read(name, Query.parse(raw_query))
             if not query.state and self._may_be_installed(name, query):
                 installer = self.code_exchange.take_install(
                     query,
@@ -163,11 +164,21 @@ class SellerPages:
     def _invite(self, name: str, raw_query: str) -> Invite:
         app_name(name)
         query = Query.parse(raw_query)
-        return self.signer().read_invite(query.parameters.get("invite", ""), app=name, now=self.ports.clock.now())
+        return self.signer().read_invite(query.value("invite") or "", app=name, now=self.ports.clock.now())
+
+    def _read(self, name: str, query: Query) -> Query:
+        """Return a callback's query with our state in its place: few providers bring it back under another name.
+
+        Nobody has signed anything yet, so the registration is looked up where requests may come from anybody.
+        """
+        if query.state:
+            return query
+        app = self.registered.get(app_name(name))
+        return query.read_as(provider_named(app.provider).for_app(app).callback)
 
     def _may_be_installed(self, name: str, query: Query) -> bool:
         """Return whether a callback without state may be one that the provider itself began for this app."""
-        if not query.parameters.get("code"):
+        if not query.value("code"):
             return False
         app = self.registered.get(app_name(name))
         return app.settings.get("installs") == "provider"

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.messages import AccountReply, FailureClass
+from tokensync.oauth.error_words import error_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,10 +85,11 @@ class AuthorizeShape:
 class CallbackShape:
     """The authorization response, RFC 6749 §4.1.2.
 
-    `code` lists the parameters that may hold the code, the preferred first. A code among `no_code` is a denial.
-    `state` names the parameter that brings our state back. `client_id` names a parameter that must equal the app's
-    client id where it is present. `issuer` is what `iss` must equal where it is present, empty where it is not known;
-    with `issuer_announced` `iss` must be present, RFC 9207 §2.4.
+    `code` lists the parameters that may hold the code, the preferred first. A code among `no_code` is a denial. `state`
+    names the parameter that brings our state back. `read` lists others that are read, such as one that names the
+    account: what is read is there once and clean, and what nobody reads is ignored. `client_id` names a parameter that
+    must equal the app's client id where it is present. `issuer` is what `iss` must equal where it is present, empty
+    where it is not known; with `issuer_announced` `iss` must be present, RFC 9207 §2.4.
     """
 
     code: tuple[str, ...] = ("code",)
@@ -96,6 +98,13 @@ class CallbackShape:
     client_id: str | None = None
     issuer: str = ""
     issuer_announced: bool = False
+    read: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all parameters that are read."""
+        client_id = () if self.client_id is None else (self.client_id,)
+        return tuple(dict.fromkeys(("state", "iss", "error", *self.code, *client_id, *self.read)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,21 +183,29 @@ class RevocationShape:
 class ErrorReply:
     """An error in the provider's words, before its class is looked up.
 
-    `trace_id` is given where it has another place than in the provider's token responses.
+    `code` is the most telling word; where the provider gave none, it is of our making: `http_NNN`, or begins with
+    `missing`. `others` are further words of the same error, looked up where no class is known for the first. `trace_id`
+    is given where it has another place than in the provider's token responses.
+
+    `declared`: it has the shape in which this provider words its errors, and is no guess. `yields`: a usable token
+    beside it counts for more.
     """
 
     code: str
     message: str = ""
     trace_id: str = ""
+    others: tuple[str, ...] = ()
+    declared: bool = True
+    yields: bool = False
 
 
 def oauth_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
-    """Return the error of RFC 6749 §5.2, on any HTTP status; None where there is none."""
-    del status
-    code = reply.get("error")
-    if not code:
+    """Return the error of RFC 6749 §5.2 on any HTTP status, in the spellings that servers have; None without one."""
+    found = error_words(reply, status)
+    if found is None:
         return None
-    return ErrorReply(code=str(code), message=str(reply.get("error_description") or ""))
+    first, *others = found.words
+    return ErrorReply(code=first, message=found.message, others=tuple(others), declared=found.declared, yields=True)
 
 
 def numbered_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
@@ -199,6 +216,14 @@ def numbered_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
     if isinstance(code, int) and not isinstance(code, bool) and code == 0:
         return None
     return ErrorReply(code="missing" if code is None else str(code), message=str(reply.get("message") or ""))
+
+
+def id_text(value: object) -> str:
+    """Return an account's id, empty where it is none. Many servers write it as a number, which is read to the digit.
+
+    A fraction is none, as its digits are not those that were sent; nor is True, which is a number in Python.
+    """
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def no_account(*_: object) -> AccountReply | None:
@@ -232,7 +257,7 @@ class ResponseShape:
 
 
 # RFC 6749 §5.2, and the class of each error.
-OAUTH_FAILURES: Mapping[str, FailureClass] = {
+RFC_FAILURES: Mapping[str, FailureClass] = {
     "invalid_grant": FailureClass.REFUSED,
     "invalid_client": FailureClass.CONFIGURATION,
     "unauthorized_client": FailureClass.CONFIGURATION,
@@ -241,4 +266,24 @@ OAUTH_FAILURES: Mapping[str, FailureClass] = {
     "unsupported_grant_type": FailureClass.CONFIGURATION,
     "server_error": FailureClass.AMBIGUOUS,
     "temporarily_unavailable": FailureClass.BUSY,
+}
+# Words beside them that several services use, and that can mean one thing only.
+OAUTH_FAILURES: Mapping[str, FailureClass] = {
+    **RFC_FAILURES,
+    **dict.fromkeys(
+        (
+            *("invalid_refresh_token", "bad_refresh_token", "expired_refresh_token", "revoked_refresh_token"),
+            *("unknown_refresh_token", "refresh_token_invalid", "refresh_token_expired", "refresh_token_revoked"),
+            "refresh_token_not_found",
+        ),
+        FailureClass.REFUSED,
+    ),
+    **dict.fromkeys(
+        ("incorrect_client_credentials", "invalid_client_id", "invalid_client_secret", "bad_client_secret"),
+        FailureClass.CONFIGURATION,
+    ),
+    **dict.fromkeys(
+        ("rate_limited", "ratelimited", "rate_limit_exceeded", "too_many_requests"),
+        FailureClass.BUSY,
+    ),
 }

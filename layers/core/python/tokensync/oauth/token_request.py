@@ -7,7 +7,7 @@ import hashlib
 import json
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote_plus, unquote_plus, urlencode
 from uuid import UUID
 
 from tokensync.domain.messages import Request
@@ -44,7 +44,7 @@ def authorize_url(
     unique = _unique(state)
     parameters = {name: value.replace("{random}", unique) for name, value in shape.parameters.items()}
     endpoint = provider.endpoint(app, "authorize")
-    return _with_query(f"{endpoint}#{shape.fragment}" if shape.fragment else endpoint, {**parameters, **query})
+    return with_query(f"{endpoint}#{shape.fragment}" if shape.fragment else endpoint, {**parameters, **query})
 
 
 def _unique(state: str) -> str:
@@ -52,10 +52,12 @@ def _unique(state: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(f"random.{state}".encode()).digest()[:16]).decode("ascii")[:22]
 
 
-def _with_query(url: str, query: dict[str, str]) -> str:
-    """Return the URL with these parameters after its own, RFC 6749 §3.1."""
-    own = url.rpartition("#")[2]
-    return f"{url}{'&' if '?' in own else '?'}{urlencode(query)}"
+def with_query(url: str, query: Mapping[str, str]) -> str:
+    """Return the URL with these parameters after its own, RFC 6749 §3.1; none of them is there twice."""
+    front, sharp, last = url.rpartition("#")
+    path, _, own = last.partition("?")
+    kept = [part for part in own.split("&") if part and unquote_plus(part.partition("=")[0]) not in query]
+    return f"{front}{sharp}{path}?{'&'.join([*kept, urlencode(query)])}"
 
 
 def code_challenge(method: Pkce, verifier: Secret) -> str:
@@ -151,7 +153,7 @@ def _request(
     url = provider.endpoint(app, endpoint)
     match shape.encoding:
         case Encoding.QUERY:
-            return Request(method=shape.method, url=_with_query(url, parameters), headers=headers)
+            return Request(method=shape.method, url=with_query(url, parameters), headers=headers)
         case Encoding.JSON:
             headers = {**headers, "content-type": "application/json"}
             body = json.dumps(parameters).encode("ascii")

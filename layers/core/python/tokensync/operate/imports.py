@@ -21,6 +21,7 @@ from tokensync.refresh.account import kept_facts
 from tokensync.refresh.decisions import GrantSource
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
+from tokensync.refresh.transitions import IMPORTED
 
 if TYPE_CHECKING:
     from typing import Any
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from tokensync.refresh.account import AccountReader, Verifier
     from tokensync.refresh.restored_table import RestoredTable
 
-EVENT = "connection.imported"
 _READ = (Status.ACTIVE, Status.HELD)  # whose access tokens workloads use
 
 
@@ -96,7 +96,7 @@ class Importer:
             grant = _with_facts(grant, facts)
             self.verifier.index(name, grant.account, session)
         verified = bool(facts) and not isinstance(facts, Failure)
-        source = GrantSource(at=now, by=mark, life=life, event=EVENT, verified=verified, unproved=unproved)
+        source = GrantSource(at=now, by=mark, life=life, event=IMPORTED, verified=verified, unproved=unproved)
         over = None if replace else 0 if existing is None else existing.fence
         if not self.establisher.establish(name, grant, source, session, budget, over=over):
             if not replace:

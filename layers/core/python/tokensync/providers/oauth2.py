@@ -7,7 +7,6 @@ RFC 9700 §4.14 (refresh token rotation), and of OpenID Connect Core 1.0 the ID 
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,8 @@ from urllib.parse import urlencode
 
 from tokensync.domain.messages import AccountReply, FailureClass, Request
 from tokensync.oauth.provider import AccountCall, GrantType, Provider, RefreshReuse
-from tokensync.oauth.shapes import ErrorReply, RevocationShape, no_account
+from tokensync.oauth.shapes import ErrorReply, RevocationShape, id_text, no_account, oauth_error
+from tokensync.oauth.strict_json import parse_object
 from tokensync.providers.oauth2_contradictions import contradiction
 from tokensync.providers.oauth2_settings import (
     MEANINGS,
@@ -50,24 +50,21 @@ def _claims(id_token: object) -> Mapping[str, Any]:
     if len(parts) != 3:  # noqa: PLR2004 - RFC 7515 §3.1
         return {}
     try:
-        read = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (ValueError, RecursionError):
+        return parse_object(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
         return {}
-    return read if isinstance(read, dict) else {}
 
 
 def _account(reply: Mapping[str, Any], *, field: str, issuer: str, client_id: str) -> AccountReply | None:
     """Name the account by the field in the app's settings, else by the ID token's subject."""
     if field:
-        value = reply.get(field)
-        # True is an int in Python, and no account's id.
-        usable = isinstance(value, str | int) and not isinstance(value, bool)
-        return AccountReply(id=str(value)) if usable and value != "" else None
+        named = id_text(reply.get(field))
+        return AccountReply(id=named) if named else None
     claims = _claims(reply.get("id_token"))
     audience = claims.get("aud")
     ours = client_id in audience if isinstance(audience, list) else audience == client_id
-    subject = claims.get("sub")
-    if not ours or (issuer and claims.get("iss") != issuer) or not isinstance(subject, str) or not subject:
+    subject = id_text(claims.get("sub"))
+    if not ours or (issuer and claims.get("iss") != issuer) or not subject:
         return None
     return AccountReply(id=subject, label=_label(claims), facts=_facts(claims))
 
@@ -78,7 +75,9 @@ def _label(claims: Mapping[str, Any]) -> str:
 
 
 def _facts(claims: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: claims[name] for name in _CLAIMS if isinstance(claims.get(name), str)}
+    subject = id_text(claims.get("sub"))
+    texts = {name: claims[name] for name in _CLAIMS if isinstance(claims.get(name), str)}
+    return {"sub": subject, **texts} if subject else texts
 
 
 def _userinfo_request(app: App, userinfo: str, grant: Grant, now: int) -> Request:
@@ -105,15 +104,17 @@ def _account_request(
 
 
 def _read_userinfo(reply: Mapping[str, Any], status: int) -> dict[str, Any] | ErrorReply:
-    if not 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 §15.3
-        return ErrorReply(code=f"http_{status}")
-    return _facts(reply)
+    error = oauth_error(reply, status)
+    if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 §15.3
+        facts = _facts(reply)
+        return facts if error is None or "sub" in facts else error
+    return error or ErrorReply(code=f"http_{status}")
 
 
 def _named(facts: Mapping[str, Any], wanted: str) -> AccountReply | None:
     del wanted
-    subject = facts.get("sub")
-    return AccountReply(id=subject, label=_label(facts)) if isinstance(subject, str) and subject else None
+    subject = id_text(facts.get("sub"))
+    return AccountReply(id=subject, label=_label(facts)) if subject else None
 
 
 _USERINFO = AccountCall(

@@ -40,8 +40,9 @@ _OUR_HEADERS = frozenset(
         "upgrade",
     }
 )
-# What serves consent alone, and so does nothing for an app whose tokens are minted or imported.
-_OF_CONSENT = ("callback_code", "redirect_uri", "response_type", "authorize_fragment", "pkce", "iss")
+# What serves consent alone, and so does nothing for an app whose tokens are minted or imported. `issuer`, `iss` and
+# `pkce` are none of these: they say what the server is, and discovery finds them for every app.
+_OF_CONSENT = ("callback_code", "redirect_uri", "response_type", "authorize_fragment")
 _OF_CONSENT_NAMES = ("authorize.", "authorize_name.", "exchange.")
 _OF_REFRESH = ("refresh_reuse", "grace_seconds")
 _LINK_ANSWERS = {

@@ -8,7 +8,6 @@ goes to an endpoint of its own.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from tokensync.domain.messages import AccountReply, Request
 from tokensync.oauth.provider import AccountCall, Provider
@@ -22,6 +21,7 @@ from tokensync.oauth.shapes import (
     TokenShape,
     numbered_error,
 )
+from tokensync.oauth.token_request import with_query
 from tokensync.providers.tiktok_business_codes import (
     BUSY_TEXTS,
     CALL_FAILURES,
@@ -52,8 +52,8 @@ def _account(data: Mapping[str, Any]) -> AccountReply | None:
 
 def _advertisers_request(app: App, verify: str, grant: Grant, now: int) -> Request:
     del now
-    query = urlencode({"app_id": app.client_id, "secret": app.client_secret.reveal()})
-    return Request(method="GET", url=f"{verify}?{query}", headers={"access-token": grant.access_token.reveal()})
+    url = with_query(verify, {"app_id": app.client_id, "secret": app.client_secret.reveal()})
+    return Request(method="GET", url=url, headers={"access-token": grant.access_token.reveal()})
 
 
 def _read_advertisers(reply: Mapping[str, Any], status: int) -> dict[str, Any] | ErrorReply:

@@ -24,7 +24,16 @@ from tokensync.oauth.provider import (
     WebhookEventKind,
     WebhookShape,
 )
-from tokensync.oauth.shapes import AuthorizeShape, ErrorReply, Pkce, ResponseShape, RevocationShape, TokenShape
+from tokensync.oauth.shapes import (
+    RFC_FAILURES,
+    AuthorizeShape,
+    ErrorReply,
+    Pkce,
+    ResponseShape,
+    RevocationShape,
+    TokenShape,
+    oauth_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +50,12 @@ _SIGNATURE = re.compile(r"t=([0-9]{1,12}),s=([0-9a-f]{64})")
 def _account(reply: Mapping[str, Any]) -> AccountReply | None:
     open_id = reply.get("open_id")
     return AccountReply(id=open_id, facts={"open_id": open_id}) if isinstance(open_id, str) and open_id else None
+
+
+def _error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
+    """Return the error of a token response: a success has none, so a token beside one is not taken."""
+    found = oauth_error(reply, status)
+    return None if found is None else replace(found, yields=False)
 
 
 def _user_info_request(app: App, api: str, grant: Grant, now: int) -> Request:
@@ -162,12 +177,14 @@ PROVIDER = Provider(
     authorize=AuthorizeShape(client_id="client_key", scope_separator=",", pkce=None),
     token=TokenShape(client_id="client_key"),
     response=ResponseShape(
+        error=_error,
         refresh_expires_in="refresh_expires_in",
         default_expires_in=7_200,  # two hours since November 2026, a day before
         scope_separator=",",
         trace_id="log_id",
         account=_account,
     ),
+    failures=RFC_FAILURES,
     account_call=AccountCall(
         request=_user_info_request,
         read=_read_user_info,

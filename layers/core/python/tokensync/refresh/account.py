@@ -63,7 +63,7 @@ class AccountReader:
             failure = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message=str(error))
         else:
             shown = [grant.access_token, session.app.client_secret]
-            read = read_account(session.provider, call, response, secrets=shown)
+            read = read_account(session.provider, call, response, secrets=shown, largest=_LARGEST_FACTS)
             if not isinstance(read, Failure):
                 return read
             failure = read

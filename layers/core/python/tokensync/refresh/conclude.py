@@ -43,12 +43,14 @@ class Concluder:
         """
         record, response, grant = received.record, received.response, received.grant
         known = (grant.refresh_token, grant.access_token, *session.client_secrets)
-        read = read_token_response(session.provider, response, secrets=[secret for secret in known if secret])
+        shown, last_life = [secret for secret in known if secret], transitions.last_life(record, grant)
+        read = read_token_response(session.provider, response, secrets=shown, last_life=last_life)
         if isinstance(read, Failure):
             if read.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN):
                 self.kept_answers.set_aside(record, "unparsed")
             raise LeaseEnded(self.settle(record, read, grant, session, previous=None))
         session.tally.add(refused=False)
+        self.note(record.name, read)
         if read.oddities:
             self.alert_odd(record.name, read)
         if read.account is not None and read.account.id not in ("", grant.account_id):
@@ -207,6 +209,11 @@ class Concluder:
             "refreshed here until it is handed over",
             next_command=f"tokensync push {name} --to {session.app.push or next(takers, '')}",
         )
+
+    def note(self, name: ConnectionName, issued: Issued) -> None:
+        """Log what was not as documented and does no harm: nobody has to act on it."""
+        if issued.notes:
+            self.ports.log.info("answer.noted", connection=str(name), notes=", ".join(issued.notes))
 
     def alert_odd(self, name: ConnectionName, issued: Issued) -> None:
         """Alert that a response was not as documented; what was usable of it is used."""

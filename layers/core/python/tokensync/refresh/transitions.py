@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tokensync.oauth.provider import Provider
 
 GRACE_RETRY = 1  # seconds
+IMPORTED, AUTHORIZED, REFRESHED = "connection.imported", "connection.authorized", "token.refreshed"
+_BRING_TOKENS = frozenset({IMPORTED, AUTHORIZED, REFRESHED})
 
 
 def released(record: Connection) -> Connection:
@@ -81,6 +83,17 @@ def _access_end(grant: Grant, issued: Issued, now: int) -> int | None:
     return issued.access_expires_at
 
 
+def last_life(record: Connection, grant: Grant) -> int | None:
+    """Return the seconds that the present access token was given, None where a new one is not held against it.
+
+    An imported token had run for a while, and one that is no refresh token's may be another kind of token.
+    """
+    if grant.refresh_token is None or record.obtained_at is None or record.access_expires_at is None:
+        return None
+    came_by = next((entry.event for entry in reversed(record.history) if entry.event in _BRING_TOKENS), "")
+    return None if came_by == IMPORTED else record.access_expires_at - record.obtained_at
+
+
 def renewed(
     record: Connection, grant: Grant, issued: Issued, *, provider: Provider, sealed: bytes, now: int, cadence: Cadence
 ) -> Connection:
@@ -107,7 +120,7 @@ def renewed(
     )
     if not provider.renews(grant):
         after = after.with_due(renew_at=None)
-    after = noted(after, "token.refreshed", now=now, detail=issued.trace_id)
+    after = noted(after, REFRESHED, now=now, detail=issued.trace_id)
     return released(noted(after, "connection.accepted", now=now) if accepts else after)
 
 
