@@ -10,7 +10,7 @@ from tokensync_cli.output.failures import UsageFailed
 _HTTPS_PORTS = (None, 443)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _PUSH = "push"  # the endpoint that is a consumer's and not the provider's
-# The others are endpoints of RFC 6749 §3.1 and §3.2, which may have a query.
+# Paths are put after these. The others are endpoints of RFC 6749 §3.1 and §3.2, which may have a query.
 _BASES = frozenset({"api", _PUSH})
 
 
@@ -51,8 +51,8 @@ def check_endpoint(key: str, url: str, provider: Provider, *, is_embedded: bool)
     where = f"--endpoint {key}"
     if parts is None or parts.username or parts.password or "#" in url:
         raise refused(f"{where} is an https URL without user or fragment.")
-    if "?" in url and key in _BASES:
-        raise refused(f"{where} is an https URL without query: paths are put after it.")
+    if "?" in url and (provider.hosts is not None or key in _BASES):
+        raise refused(f"{where} is an https URL without query.")
     if _is_loopback(parts):
         if not is_embedded:
             raise refused(f"{where} is on this machine, which only the embedded stack can reach.")

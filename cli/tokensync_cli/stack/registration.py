@@ -21,7 +21,8 @@ LONGEST_SECRET = 2048  # characters
 LONGEST_KEY = 16_384  # characters: an RSA key of 8192 bits in PEM has about 6400
 _LONGEST_TEXT = 512
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
-_FIXED = ("grant", "account_field", "issuer")  # settings that no app with connections may change
+# Settings that no app with connections may change: they say whose its tokens are.
+_FIXED = ("grant", "account_field", "account", "second_token", "second_account", "issuer")
 _RETURN_URL = "return_url"  # a setting that every app may have
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -29,6 +30,8 @@ MOODS = (
     "down",
     "broken",
     "broken, late",
+    "gateway, late",
+    "packed",
     "refuses",
     "refuses the client",
     "html, late",
@@ -39,7 +42,7 @@ MOODS = (
 _NEVER_THERE: dict[str, type[TokensyncError]] = {"not sent": NotSent, "request lost": NoAnswer}
 _EARLY: dict[str, tuple[int, dict[str, Any]]] = {
     "throttled": (429, {}),
-    "down": (503, {}),
+    "down": (503, {"error": "temporarily_unavailable"}),
     "broken": (500, {}),
     "refuses": (400, {"error": "invalid_grant"}),
     "refuses the client": (401, {"error": "invalid_client"}),
@@ -142,6 +145,8 @@ class Server:
         """Return the answer to what is committed, in this mood."""
         if mood == "broken, late":
             return self._told({}, status=500)
+        if mood == "gateway, late":
+            return self._told({"message": "Service Unavailable"}, status=503)
         if mood == "html, late":
             return self._told(b"<html>")
         if mood == "cut, late":
@@ -152,6 +157,8 @@ class Server:
             self.left[shown] += 1
             del body["refresh_token"]
         answer = self._told(body)
+        if mood == "packed":
+            answer = replace(answer, body=gzip.compress(answer.body))
         if "refresh_token" in body:
             self.bodies[body["refresh_token"]] = answer.body
         return answer

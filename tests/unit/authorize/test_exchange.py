@@ -13,6 +13,7 @@ import pytest
 from fakes.visitors import Browser
 from fakes.world import ACCOUNT, APP, NAME, SHOPS, WEEK, World, lost, unreachable
 from fault_rows import fault
+from field_rows import field
 from tokensync.authorize.finish import authorization_binding
 from tokensync.domain.authorization import LIFETIME
 from tokensync.domain.connection import Status
@@ -207,6 +208,51 @@ def test_a_callback_that_no_provider_sends_is_refused(world: World, browser: Bro
     assert 303 == browser.back().status
 
 
+JUNK = "&shop_name=100%&scope=a&scope=b&name=M%fcller&x%zz=1&error_description=a%0d%0ab&error_description=c&y=%00"
+
+
+@field("A3")
+@pytest.mark.parametrize("query", [f"code=code-1{JUNK}", f"{JUNK[1:]}&code=code-1"])
+def test_what_nobody_reads_in_a_callback_stops_nobody(world: World, browser: Browser, query: str) -> None:
+    """RFC 6749 §4.1.2: bad escapes, Latin-1, control characters and doubled parameters that are unknown are ignored."""
+    assert (303, ["code-1"]) == (browser.authorize(back=query).status, world.shop.ledger)
+    assert CONNECTED in browser.result().body
+
+
+@field("A3")
+def test_a_denial_with_a_text_of_many_lines_is_one(world: World, browser: Browser) -> None:
+    """As Entra words each of its denials; operators find the text in one clean line."""
+    told = "error=access_denied&error_description=AADSTS65004%3a+User+declined.%0d%0aTrace+ID%3a+0f%e2%80%ae"
+    browser.authorize(back=f"{told}&error_uri=https%3a%2f%2flogin.example%2ferror%3fcode%3d65004&admin_consent=100%")
+    (line,) = [line for line in world.log.lines if line.event == "authorization.cancelled"]
+
+    assert "You did not connect your account" in browser.result().body
+    assert ("access_denied", "AADSTS65004: User declined.  Trace ID: 0f") == (
+        line.fields["error"],
+        line.fields["description"],
+    )
+
+
+@field("A3")
+def test_a_refused_request_is_explained_to_operators(world: World, browser: Browser) -> None:
+    """The alert holds the provider's words, without a secret that they repeat."""
+    secret = world.app.client_secret.reveal()
+    browser.authorize(back=f"error=invalid_scope&error_description=unknown+scope+for%0a{secret}")
+    (alert,) = world.alerts.told
+
+    assert "authorization.refused" == alert.kind
+    assert alert.detail.endswith(": invalid_scope (unknown scope for ***)")
+
+
+@field("A3")
+def test_an_invites_link_may_carry_more(world: World, browser: Browser) -> None:
+    """Mail programs and campaigns add parameters to links; the invite itself is there once and clean."""
+    invite = world.invite()
+
+    assert 302 == browser.connect(f"utm_source=100%&{invite}&utm_source=b&fbclid=%ff").status
+    assert 400 == browser.connect(f"{invite}&{invite}").status
+
+
 @pytest.mark.parametrize("app", ["nobody", "../admin", "UPPER", ""])
 def test_an_unknown_app_is_not_found_without_a_call(world: World, browser: Browser, app: str) -> None:
     """The answer is made from what the cold start read."""
@@ -304,7 +350,7 @@ def test_a_code_that_arrives_percent_encoded_is_decoded_once(world: World, brows
 
 @pytest.mark.parametrize("status", [None, 429, 500, 503])
 def test_a_code_is_presented_once_whatever_comes_back(world: World, browser: Browser, status: int | None) -> None:
-    """Without a response, and with a 429 or 503, the seller starts again."""
+    """Without a response, and with one that is no pair, the seller starts again."""
     world.shop.script.append(
         lost if status is None else lambda honest: (honest(), world.shop.answer({}, status=status))[1]
     )

@@ -72,7 +72,7 @@ def test_what_is_absent_is_the_default() -> None:
     record = connection_from({**KEY, "provider": "p"})
     assert Connection(name=NAME, provider="p") == record
     absent = flat(record).keys() - connection_attributes(record).keys()
-    assert absent == {"name"} | {name for name, value in flat(record).items() if value is None}
+    assert absent == {"name", "alerted"} | {name for name, value in flat(record).items() if value is None}
 
 
 def test_an_attempt_of_an_older_version_was_no_trial() -> None:

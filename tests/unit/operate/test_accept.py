@@ -148,7 +148,7 @@ def test_no_answer_for_an_ended_one(ended: World) -> None:
 def test_an_ended_one_whose_token_was_not_used_up(ended: World, wrong: str) -> None:
     """Nothing is published, and the same command presents the token again."""
     answers = {
-        "busy": lambda _honest: ended.shop.answer(b"", status=503),
+        "busy": lambda _honest: ended.shop.answer(b"", status=429),
         "unreachable": unreachable,
         "misconfigured": lambda _honest: ended.shop.answer({"code": 36009004, "message": "invalid client_key"}),
     }

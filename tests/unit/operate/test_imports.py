@@ -11,6 +11,7 @@ from fakes.scripted import ADS as ADS_APP
 from fakes.scripted import ADS_LIST, OIDC, Staged, advertisers
 from fakes.visitors import Browser
 from fakes.world import APP, NAME, SHOPS, WEEK, World, lost
+from field_rows import field
 from tokensync.domain.app import App
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import BadRequest, PublishUnavailable, SealingUnavailable
@@ -77,6 +78,17 @@ def test_a_pair_is_published_and_not_refreshed(world: World) -> None:
     assert now < (record.due.renew_at or 0) < now + WEEK
     assert (SHOPS, NAME) == (document["account"]["shops"], world.connections.find(APP, SHOPS[0]["id"]))
     assert (now, None) == (record.verified_at, record.due.verify_at)
+
+
+@field("A9")
+def test_what_an_imported_token_had_left_is_no_life(world: World) -> None:
+    """A token that came with a short rest is followed by a whole life, which is believed."""
+    bring(world, refresh_token=TOKEN, access_token="A-9", expires_at=world.clock.now() + 700)
+    world.settle(ticks=30)
+    record = world.stored()
+
+    assert [TOKEN] == world.shop.ledger
+    assert WEEK == (record.access_expires_at or 0) - (record.obtained_at or 0)
 
 
 def test_a_pair_without_an_end_is_renewed_soon(world: World) -> None:
@@ -556,4 +568,3 @@ def test_facts_that_cannot_be_read_hinder_no_import(box: Staged) -> None:
     answer = bring(box.world, BOX, refresh_token="E-2", replace=True, **{"fact.brand": "one"})
 
     assert (True, {"brand": "one"}) == (answer["ok"], facts_of(box))
-    assert "facts.unreadable" in [line.event for line in box.world.log.lines]

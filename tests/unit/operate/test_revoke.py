@@ -56,7 +56,7 @@ def test_a_newest_access_token_that_is_refused_ends_nothing(world: World, login:
 def test_a_refused_revocation_whose_renewal_fails_changes_nothing(world: World, login: Login) -> None:
     """Nobody knows whether the refresh token lives: the connection is not called revoked."""
     login.scripted["/v2/oauth/revoke/"] = login.refused
-    login.scripted["/v2/oauth/token/"] = lambda: world.shop.answer(b"", status=503)
+    login.scripted["/v2/oauth/token/"] = lambda: world.shop.answer({"error": "temporarily_unavailable"}, status=503)
 
     assert (5, Status.ACTIVE) == (ask(world, "revoke")["exit"], world.stored(LOGIN).status)
 
@@ -66,7 +66,7 @@ def test_an_expired_access_token_is_renewed_to_be_revoked(world: World, login: L
     """A dead one would leave the refresh token alive; if it cannot be renewed now, nothing is presented."""
     world.change(LOGIN, access_expires_at=world.clock.now())
     if not renewed:
-        login.scripted["/v2/oauth/token/"] = lambda: world.shop.answer(b"", status=503)
+        login.scripted["/v2/oauth/token/"] = lambda: world.shop.answer({"error": "temporarily_unavailable"}, status=503)
     answer = ask(world, "revoke")
 
     assert [("/v2/oauth/token/", "S0"), ("/v2/oauth/revoke/", "L1")][: 2 if renewed else 1] == login.asked

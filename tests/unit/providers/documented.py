@@ -284,6 +284,7 @@ def _eshopbox() -> Sample:
             life=86_400,
             account=None,
             trace_id="",
+            has_id_token=True,
         ),
         unknown={"error": "invalid_grant", "message": "Unknown or invalid refresh token."},
     )

@@ -19,10 +19,10 @@ from tokensync.domain.messages import AccountReply, Failure, FailureClass, Issue
 from tokensync.domain.secret import Secret
 from tokensync.oauth.callback import Query
 from tokensync.oauth.provider import RefreshReuse, WebhookEvent, WebhookEventKind
+from tokensync.oauth.scopes import missing_scopes
 from tokensync.oauth.token_request import authorize_url, code_request, refresh_request
 from tokensync.oauth.token_response import read_account, read_token_response
 from tokensync.providers.tiktok_shop import PROVIDER, sign
-from tokensync.refresh.account import missing_scopes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,7 +178,8 @@ def test_a_creator_may_grant_part_of_the_scopes() -> None:
     """What was asked for and not granted is missing; where no scopes come, nobody knows of any that lack."""
     app = replace(APP, scopes=("a.read", "b.write"))
     for scopes, missing in ((["a.read"], ("b.write",)), (..., ()), ("a.read,b.write", ())):
-        assert missing == missing_scopes(app, issued(SAMPLE, varied(SAMPLE, user_type=1, granted_scopes=scopes)))
+        read = issued(SAMPLE, varied(SAMPLE, user_type=1, granted_scopes=scopes))
+        assert missing == missing_scopes(app.scopes, read.scopes, has_refresh_token=True, has_id_token=False)
 
 
 @row("2 open_id is opaque", "8 17 ids beyond 2^53")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from field_rows import field
 from tokensync.domain.connection import Attempt, Exemption, HistoryEntry, LastError, Phase, Reason, Status
 from tokensync.domain.messages import AccountReply, Failure, FailureClass, Issued
 from tokensync.domain.runtime import DAY, Cadence
@@ -15,7 +16,7 @@ from tokensync.refresh import breaker
 from tokensync.refresh.breaker import BREAKER_WINDOW
 from tokensync.refresh.decisions import reauthorization_needed, unpublishable
 from tokensync.refresh.schedule import PAUSED_RECHECK, jitter
-from tokensync.refresh.transitions import failed, merged, released, renewed
+from tokensync.refresh.transitions import failed, last_life, refreshed, released, renewed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +79,7 @@ def test_released_ends_the_attempt(record: Connection) -> None:
 
 def test_a_refresh_brings_a_new_grant(grant: Grant, issued: Issued, now: int) -> None:
     """What the answer brings replaces all but an operator's label."""
-    assert merged(grant, issued, now=now) == replace(
+    assert refreshed(grant, issued, now=now) == replace(
         grant,
         access_token=Secret("access-2"),
         refresh_token=Secret("refresh-2"),
@@ -88,27 +89,52 @@ def test_a_refresh_brings_a_new_grant(grant: Grant, issued: Issued, now: int) ->
         refresh_expires_at=now + 80 * DAY,
         account={"region": "GB", "seller_name": "Acme Ltd"},
     )
-    assert merged(replace(grant, label=""), issued, now=now).label == "Acme Ltd"
+    assert refreshed(replace(grant, label=""), issued, now=now).label == "Acme Ltd"
+
+
+IMPORTED = HistoryEntry(at=1, event="connection.imported", generation=0, detail="")
+REFRESHED = HistoryEntry(at=2, event="token.refreshed", generation=1, detail="")
+
+
+@field("A9")
+@pytest.mark.parametrize(
+    ("changes", "grants", "life"),
+    [
+        ({}, {}, 3600),
+        ({"history": (IMPORTED, REFRESHED)}, {}, 3600),
+        ({"history": (REFRESHED, IMPORTED)}, {}, None),
+        ({"obtained_at": None}, {}, None),
+        ({"access_expires_at": None}, {}, None),
+        ({}, {"refresh_token": None}, None),
+    ],
+)
+def test_the_life_that_the_last_token_was_given(
+    record: Connection, grant: Grant, changes: dict[str, Any], grants: dict[str, Any], life: int | None
+) -> None:
+    """An imported one had run for a while, and what no refresh token brought may be another kind of token."""
+    given = replace(record, **{"obtained_at": 1000, "access_expires_at": 4600, **changes})
+
+    assert life == last_life(given, replace(grant, **{"refresh_token": Secret("refresh-1"), **grants}))
 
 
 def test_a_silent_answer_keeps_what_was(grant: Grant, issued: Issued, now: int) -> None:
     """Where the answer has no refresh token, scopes, account or refresh expiry, the stored ones stay."""
     silent = replace(issued, refresh_token=None, scopes=None, refresh_expires_at=None, account=None)
 
-    assert merged(grant, silent, now=now) == replace(
+    assert refreshed(grant, silent, now=now) == replace(
         grant, access_token=Secret("access-2"), obtained_at=now, access_expires_at=now + 10_000
     )
 
 
 def test_no_scopes_granted_is_an_answer(grant: Grant, issued: Issued, now: int) -> None:
     """An empty list of scopes replaces the stored one: it was said, and not left out."""
-    assert merged(grant, replace(issued, scopes=()), now=now).scopes == ()
+    assert refreshed(grant, replace(issued, scopes=()), now=now).scopes == ()
 
 
 def test_an_unusable_access_token_is_never_merged(grant: Grant, issued: Issued, now: int) -> None:
     """Merging an answer without an access token is a mistake of the program."""
     with pytest.raises(ValueError, match="never merged"):
-        merged(grant, replace(issued, access_token=None), now=now)
+        refreshed(grant, replace(issued, access_token=None), now=now)
 
 
 def renew(record: Connection, grant: Grant, issued: Issued, now: int) -> Connection:
@@ -120,7 +146,7 @@ def renew(record: Connection, grant: Grant, issued: Issued, now: int) -> Connect
 def test_a_renewed_record_holds_the_new_pair(record: Connection, grant: Grant, issued: Issued, now: int) -> None:
     """The record takes the allocated number, the sealed grant and its times, and forgets attempt and failures."""
     held = replace(record, status=Status.HELD, reason=Reason.AMBIGUOUS, failures=4, exemption=Exemption.LAST_ATTEMPT)
-    after = renew(held, merged(grant, issued, now=now), issued, now)
+    after = renew(held, refreshed(grant, issued, now=now), issued, now)
 
     assert (after.status, after.reason, after.generation, after.sealed_grant) == (Status.ACTIVE, "", 4, b"new grant")
     assert (after.attempt, after.exemption, after.failures, after.last_error) == (None, None, 0, None)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tokensync.authorize.account import GrantReader
 from tokensync.authorize.begin import Consent
+from tokensync.authorize.connect import Connector
+from tokensync.authorize.endings import Endings
 from tokensync.authorize.establish import Establisher
 from tokensync.authorize.exchange import CodeExchange
 from tokensync.authorize.finish import Finisher
+from tokensync.authorize.merge import Merger
 from tokensync.authorize.redelivery import Redelivery
 from tokensync.domain.sealing import Unsealer
 from tokensync.entry.app_cache import KnownApps, KnownNames
@@ -64,8 +69,14 @@ class _Shared:
         self.verifier = Verifier(ports, self.accounts, self.concluder, self.committer)
         self.establisher = Establisher(ports, self.committer, self.kept_answers, self.restored_table)
         self.redelivery = Redelivery(ports, self.restored_table)
+        self.connector = Connector(ports, self.concluder, self.verifier, self.establisher)
         self.finisher = Finisher(
-            ports, self.concluder, self.accounts, self.establisher, self.verifier, self.restored_table, self.redelivery
+            ports,
+            GrantReader(ports, self.accounts),
+            self.connector,
+            Endings(ports, self.concluder),
+            self.restored_table,
+            self.redelivery,
         )
 
 
@@ -76,6 +87,9 @@ class RotationParts(_Shared):
         super().__init__(ports)
         self.pusher = Pusher(ports, self.committer)
         self.worker = self._worker()
+        # Only this function opens stored grants, so only here can a new one be merged into them.
+        merger = Merger(ports, self.establisher, self.worker)
+        self.merger, self.finisher = merger, replace(self.finisher, connector=replace(self.connector, merger=merger))
         self.ticker = Ticker(ports, claim=claim)
         self.batches = BatchRunner(ports, worker=self.worker, finisher=self.finisher)
         self.on_demand = OnDemand(ports, worker=self.worker)
@@ -113,6 +127,7 @@ class RotationParts(_Shared):
                 ports,
                 on_demand,
                 self.establisher,
+                self.merger,
                 verification,
                 self.verifier,
                 accounts,

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from fakes.world import ACCOUNT, APP, NAME
+from field_rows import field
 from tokensync.domain.errors import AlreadyConsumed
 
 
@@ -117,6 +118,15 @@ def test_paste_asks_on_a_terminal(desk: Any) -> None:
     assert 0 == result.exit_code
     assert "Redirect URL or code" in result.output
     assert ["code-1"] == desk.world.shop.ledger
+
+
+@field("A3")
+def test_a_pasted_address_may_hold_what_nobody_reads(desk: Any) -> None:
+    """The command line reads it as the function does."""
+    junk = "&shop_name=100%&scope=a&scope=b&error_description=%0d%0a"
+    url = f"https://connect.example/callback/{APP}?code=code-1{junk}"
+
+    assert "connected" == desk.json("paste", APP, stdin=f"{url}\n")["outcome"]
 
 
 def test_a_code_is_pasted_once(desk: Any) -> None:

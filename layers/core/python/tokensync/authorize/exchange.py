@@ -31,6 +31,8 @@ from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import client_credentials_request, code_request
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tokensync.authorize.begin import Consent
     from tokensync.authorize.finish import Finisher
     from tokensync.authorize.links import Signer
@@ -99,7 +101,7 @@ class CodeExchange:
         key = AuthorizationKey(app.name, browser_of(cookie), hashed(f"installed.{app.name}.{code.reveal()}"))
         self.consent.store(key, session, redirect_uri=redirect_uri)
         with contextlib.suppress(AlreadyConsumed):
-            self._exchange(key, code, session, budget=budget, cookie=cookie)
+            self._exchange(key, code, session, budget=budget, cookie=cookie, callback=query.named(provider))
         return cookie
 
     def mint(self, session: Session, signer: Signer, budget: Budget, *, label: str) -> Authorization:
@@ -154,7 +156,8 @@ class CodeExchange:
         """Exchange the code of a callback, or note that there is none."""
         code = query.code(session.provider, session.app)
         if code is not None:
-            return self._exchange(key, code, session, budget=budget, cookie=cookie)
+            named = query.named(session.provider)
+            return self._exchange(key, code, session, budget=budget, cookie=cookie, callback=named)
         table = self.restored_table.id()
         authorization = self.ports.authorizations.consume(
             key, now=self.ports.clock.now(), lease_until=None, code="", table=table
@@ -167,9 +170,19 @@ class CodeExchange:
         return self._ended(authorization, AuthorizationState.CANCELLED, query.denied)
 
     def _exchange(
-        self, key: AuthorizationKey, code: Secret, session: Session, *, budget: Budget, cookie: Secret
+        self,
+        key: AuthorizationKey,
+        code: Secret,
+        session: Session,
+        *,
+        budget: Budget,
+        cookie: Secret,
+        callback: Mapping[str, str] | None = None,
     ) -> Authorization:
-        """Do LEASE and SENT in one write, then RECEIVED. A code is presented once, whatever comes back."""
+        """Do LEASE and SENT in one write, then RECEIVED. A code is presented once, whatever comes back.
+
+        `callback` holds what names the account; the rotation function needs it where this process dies.
+        """
         now = self.ports.clock.now()
         if not budget.allows(self.ports.limits.presentation):
             raise SealingUnavailable("not enough time is left to exchange the code")
@@ -180,7 +193,9 @@ class CodeExchange:
         # Bound to app and code: the same code under another state is the same code.
         mark = hashed(f"{key.app}.{code.reveal()}")
         table = self.restored_table.id()
-        authorization = self.ports.authorizations.consume(key, now=now, lease_until=lease_until, code=mark, table=table)
+        authorization = self.ports.authorizations.consume(
+            key, now=now, lease_until=lease_until, code=mark, table=table, callback=callback
+        )
         self.ports.failpoints.reached("exchange.sent")
         if authorization.token_endpoint != provider.endpoint(app, "token"):
             # The app was changed on the way: its code belongs to the old endpoint and goes to no other.

@@ -80,7 +80,12 @@ def connection_attributes(record: Connection) -> dict[str, Any]:
     del attributes["name"]
     for part in _PARTS:
         attributes |= attributes.pop(part)
-    return attributes
+    return _sparse(attributes)
+
+
+def _sparse(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what most records have nothing of."""
+    return {name: value for name, value in attributes.items() if value or name not in _SPARSE}
 
 
 def connection_from(item: Item) -> Connection:
@@ -93,7 +98,7 @@ def connection_from(item: Item) -> Connection:
 
 def authorization_attributes(record: Authorization) -> dict[str, Any]:
     """Return an authorization's attributes without its key."""
-    attributes = plain(record)
+    attributes = _sparse(plain(record))
     del attributes["key"]
     attributes[_STATE] = attributes.pop("state")
     return {**attributes, "schema": SCHEMA, "ttl": authorization_ttl(record)}
@@ -129,6 +134,8 @@ def _known(kind: type[Any], item: Item) -> dict[str, Any]:
     return {name: _READ[name](item[name]) if name in _READ else item[name] for name in names & item.keys()}
 
 
+# Attributes that are absent where they are empty.
+_SPARSE = frozenset({"alerted", "callback"})
 # The parts of a connection whose fields are attributes of its item, under their own names.
 _PARTS: dict[str, type[Any]] = {"due": DueTimes, "authorized": AuthorizedBy, "consumer": ConsumerCopy}
 # What an attribute becomes if it is not text, a number or bytes; no name means two things.
@@ -142,5 +149,6 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "published": _nested(Published),
     "last_error": _nested(LastError),
     "missing_scopes": tuple,
+    "alerted": tuple,
     "history": lambda entries: tuple(map(_nested(HistoryEntry), entries)),
 }

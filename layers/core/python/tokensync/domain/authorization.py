@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,8 @@ class Authorization:
     It is bound to app, provider, token endpoint, redirect URI, invite and browser. `for_account` is set if an
     invite re-authorizes one connection. `sealed_answer` is what the token endpoint answered, before it was parsed.
     `missing_scopes` were asked for and not granted. `table` is the id of the restored table in which it was begun, None
-    in a table that was never restored. `last_error` is why the provider gave no token, where it says so.
+    in a table that was never restored. `callback` holds the parameters of the callback that name the account.
+    `last_error` is why the provider gave no token, where it says so.
     """
 
     key: AuthorizationKey
@@ -82,6 +83,7 @@ class Authorization:
     connection: str = ""
     missing_scopes: tuple[str, ...] = ()
     table: str | None = None
+    callback: dict[str, str] = field(default_factory=dict)
     last_error: LastError | None = None
 
 

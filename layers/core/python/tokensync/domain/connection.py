@@ -213,7 +213,8 @@ class Connection:
     `parked_at` is when a refusal was set apart until the breaker's window closes. `verified_at` is when the access
     token was last seen to work. `removed_at` is when an operator removed the connection, and `ttl` when DynamoDB may
     delete what is left of it. `table` is the id of the restored table in which the record was compared with its secret,
-    None in a table that was never restored.
+    None in a table that was never restored. `alerted` holds the causes that operators were alerted of and that still
+    last, see `tokensync.refresh.alerting`. `brought` says that the grant holds facts which no response says.
     """
 
     name: ConnectionName
@@ -246,6 +247,8 @@ class Connection:
     table: str | None = None
     failures: int = 0
     last_error: LastError | None = None
+    alerted: tuple[str, ...] = ()
+    brought: bool | None = None
     history: tuple[HistoryEntry, ...] = field(default=())
 
     def with_due(self, **times: Unpack[_DueTimes]) -> Connection:

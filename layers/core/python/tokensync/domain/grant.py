@@ -14,7 +14,8 @@ class Grant:
     """One token pair with what the provider said beside it. Times are Unix seconds, None means never.
 
     `account` holds the provider's facts about the account, such as shops or advertiser ids; `brought` those that an
-    operator brought, because no response says them.
+    operator brought, because no response says them. `second`: it is the second token of a response, whose account has a
+    name of its own.
     """
 
     account_id: str
@@ -28,6 +29,7 @@ class Grant:
     refresh_expires_at: int | None = None
     account: dict[str, Any] = field(default_factory=dict)
     brought: dict[str, str] = field(default_factory=dict)
+    second: bool = False
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -50,6 +52,7 @@ class Grant:
                 "account": self.account,
                 # Only where there are any: an older version reads the rest all the same.
                 **({"brought": self.brought} if self.brought else {}),
+                **({"second": True} if self.second else {}),
             }
         ).encode("ascii")
 
@@ -70,4 +73,5 @@ class Grant:
             refresh_expires_at=stored["refresh_expires_at"],
             account=stored["account"],
             brought=dict(stored.get("brought", {})),
+            second=stored.get("second", False),
         )

@@ -122,13 +122,23 @@ class Failure:
 class AccountReply:
     """Who authorized, as the provider says it.
 
-    `id` is empty if the provider gives facts and no name. `kind` is its word for the type of account, or empty.
+    `id` is empty if the provider gives facts and no name. `kind` is its word for the type of account, or empty. `found`
+    holds the values of which paths make a name, by path.
     """
 
     id: str
     label: str = ""
     kind: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    found: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountAnswer:
+    """What the account call said: facts, and the values of which paths make a name, by path."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    found: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +147,8 @@ class Issued:
 
     `access_token` is None where one was given that no client may publish. `life` is the seconds that the access token
     has left by the provider's own clock. `oddities` names what was not as documented and is worth an alert, `notes`
-    what does no harm and is worth a line in the log; the texts of both are the same for the same cause.
+    what does no harm and is worth a line in the log; the texts of both are the same for the same cause. `has_id_token`
+    says that one came as well.
     """
 
     access_token: Secret | None
@@ -151,3 +162,4 @@ class Issued:
     trace_id: str
     oddities: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    has_id_token: bool = False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from tokensync.domain.runtime import Cadence, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tokensync.domain.app import App, AppState
     from tokensync.domain.authorization import Authorization, AuthorizationKey
@@ -128,11 +128,19 @@ class Authorizations(Protocol):
         """Return all that one browser has with an app: those only begun first, then those consumed, the latest last."""
 
     def consume(
-        self, key: AuthorizationKey, *, now: int, lease_until: int | None, code: str, table: str | None = None
+        self,
+        key: AuthorizationKey,
+        *,
+        now: int,
+        lease_until: int | None,
+        code: str,
+        table: str | None = None,
+        callback: Mapping[str, str] | None = None,
     ) -> Authorization:
         """Use it up: one write that also marks the code's hash `code` as presented, unless `code` is empty.
 
-        `table` is the id of the restored table in which it must have been begun, None if none was restored.
+        `table` is the id of the restored table in which it must have been begun, None if none was restored. `callback`
+        holds parameters of the callback that it keeps.
 
         Raises:
             AlreadyConsumed: the authorization, its invite or the code was used before, or it expired, or it was begun

@@ -22,7 +22,7 @@ def of_authorization(app: str, authorization: Authorization, *, hint: str = "") 
     if state is AuthorizationState.CONNECTED:
         return {"ok": True, **answer}
     if state is AuthorizationState.WORKING:
-        message = "the tokens are stored; whose account they are is asked again by itself"
+        message = "the tokens are stored; the connection is finished by itself"
         return {**refused(state.value, message, f"tokensync list --app {app}", LATER), **answer}
     why = {
         AuthorizationState.CANCELLED: "the seller declined",

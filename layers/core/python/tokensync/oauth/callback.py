@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from tokensync.domain.errors import BadRequest
 from tokensync.domain.secret import NeverPickled, Secret
-from tokensync.domain.text import MESSAGE_LENGTH, masked, one_line
+from tokensync.domain.text import MESSAGE_LENGTH, masked, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LONGEST_QUERY = 8192
 _LONGEST_CODE = 4096
+_LONGEST_NAME = 256  # characters of an account's name in a callback
 # The errors of an authorization server that refuses the request or cannot serve it; any other error is a denial.
 _REQUEST_ERRORS = frozenset(
     {
@@ -165,6 +166,18 @@ class Query(NeverPickled):
         if "error" in read:
             raise BadRequest("a code and an error at once")
         return checked_code(text)
+
+    def named(self, provider: Provider) -> dict[str, str]:
+        """Return the parameters that the account's name or facts are taken from.
+
+        Raises:
+            BadRequest: one of them is there twice, is too long, or holds what is not seen.
+        """
+        names = () if provider.naming is None else provider.naming.callback_names
+        named = {name: value for name in names if (value := self.value(name))}
+        if any(len(value) > _LONGEST_NAME or printable(value) != value for value in named.values()):
+            raise BadRequest("a parameter that names the account is not clean")
+        return named
 
 
 def _is_from(shape: CallbackShape, issuer: str | None) -> bool:

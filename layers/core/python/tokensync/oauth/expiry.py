@@ -31,6 +31,7 @@ _MOMENTS = ("expires_at", "expires_on", "expiresAt", "exp")
 _SHORTEST_SIBLING = 60  # seconds: less is a number of hours or days
 _MUCH_SHORTER = 2  # times: less may be two clocks, or rounding
 _FAR_LONGER = 100  # times
+_SHORTEST_LIFE = 600  # seconds: less was what a token had left that the provider gave out once more
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def access_lifetime(
     if stated is None:
         return None
     if last_life is not None:
-        if not 0 < last_life * _FAR_LONGER <= stated.seconds:
+        if last_life < _SHORTEST_LIFE or stated.seconds < last_life * _FAR_LONGER:
             return stated
         remarks.odd.append(f"{name} is a hundred times the last one")
         return Lifetime.of(last_life, clocks)

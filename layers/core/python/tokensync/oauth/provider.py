@@ -5,7 +5,7 @@ Beside the token endpoint it describes a call with an access token, which finds 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tokensync.domain.messages import AccountReply, FailureClass, Request
     from tokensync.domain.secret import Secret
     from tokensync.oauth.hints import IdForm
+    from tokensync.oauth.naming import Naming, SecondToken
     from tokensync.oauth.shapes import ErrorReply, RevocationShape
 
 
@@ -62,7 +63,8 @@ class Provider:
     have. `facts` names what the provider says of an account, each with its meaning: the published secret has it under
     `account`; `wanted_facts` likewise what API calls need and no response says. `failures` maps error codes, and
     `failure_texts` parts of messages (for errors without a code of their own), to classes; every other error is
-    UNKNOWN. `configured` returns the provider for one app, by that app's settings.
+    UNKNOWN. `naming` says by paths where an account's name and facts are. `second` is a second token response within
+    one. `configured` returns the provider for one app, by that app's settings.
 
     `hints` and `id_forms` are for operators alone, see `tokensync.oauth.hints`. The keys of `id_forms` are fields of an
     app, and names of what belongs to another product of the vendor and looks alike.
@@ -92,6 +94,8 @@ class Provider:
     refresh_reuse: RefreshReuse = RefreshReuse.SINGLE_USE
     grace_seconds: int = 0
     account_call: AccountCall | None = None
+    naming: Naming | None = None
+    second: SecondToken | None = None
     revocation: RevocationShape | None = None
     webhook: WebhookShape | None = None
     configured: Callable[[Provider, App], Provider] = lambda provider, _: provider
@@ -131,6 +135,16 @@ class Provider:
     def renews(self, grant: Grant) -> bool:
         """Return whether the next access token comes without a new consent."""
         return grant.refresh_token is not None or self.grant_type is GrantType.CLIENT_CREDENTIALS
+
+    def for_second(self, *, refreshed: bool = False) -> Provider:
+        """Return the provider as it is for the second token of a response; itself where it gives none.
+
+        In the response to a refresh that token may be in the first one's place.
+        """
+        if self.second is None:
+            return self
+        response = replace(self.response, envelope=f"{self.second.path},." if refreshed else self.second.path)
+        return replace(self, response=response, naming=self.second.naming, account_call=None, second=None)
 
     def for_app(self, app: App) -> Provider:
         """Return the provider for one app.

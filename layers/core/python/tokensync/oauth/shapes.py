@@ -183,9 +183,9 @@ class RevocationShape:
 class ErrorReply:
     """An error in the provider's words, before its class is looked up.
 
-    `code` is the most telling word; where the provider gave none, it is of our making: `http_NNN`, or begins with
-    `missing`. `others` are further words of the same error, looked up where no class is known for the first. `trace_id`
-    is given where it has another place than in the provider's token responses.
+    `code` is the most telling word; where the provider gave none, it is of our making: `http_` and the status, or it
+    begins with `missing`. `others` are further words of the same error, looked up where no class is known for the
+    first. `trace_id` is given where it has another place than in the provider's token responses.
 
     `declared`: it has the shape in which this provider words its errors, and is no guess. `yields`: a usable token
     beside it counts for more.

@@ -58,11 +58,27 @@ def parse_object(data: bytes) -> dict[str, Any]:
         NotStrictJson: it is no JSON object, is in UTF-16 or UTF-32, is nested too deep, gives a name two values, or
             holds a number of thousands of digits.
     """
-    try:
-        parsed = json.loads(text_of(data), object_pairs_hook=each_once)
-    except (ValueError, RecursionError):
-        # from None: JSONDecodeError keeps the whole document, which may hold tokens.
-        raise NotStrictJson("not a strict JSON object") from None
+    parsed = _parsed(data)
     if not isinstance(parsed, dict):
         raise NotStrictJson("not an object")
     return parsed
+
+
+def parse_list(data: bytes) -> list[Any]:
+    """Return the JSON list in `data`.
+
+    Raises:
+        NotStrictJson: as `parse_object`, where it is no list.
+    """
+    parsed = _parsed(data)
+    if not isinstance(parsed, list):
+        raise NotStrictJson("not a list")
+    return parsed
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return json.loads(text_of(data), object_pairs_hook=each_once)
+    except (ValueError, RecursionError):
+        # from None: JSONDecodeError keeps the whole document, which may hold tokens.
+        raise NotStrictJson("not strict JSON") from None

@@ -7,7 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.errors import InvalidName
-from tokensync.domain.messages import MAX_BODY, AccountReply, Failure, FailureClass, Issued, ProviderResponse
+from tokensync.domain.messages import (
+    MAX_BODY,
+    AccountAnswer,
+    AccountReply,
+    Failure,
+    FailureClass,
+    Issued,
+    ProviderResponse,
+)
 from tokensync.domain.names import account_id
 from tokensync.domain.secret import Secret, token_of
 from tokensync.domain.text import LABEL_LENGTH, masked, one_line
@@ -16,6 +24,7 @@ from tokensync.oauth.expiry import Clocks, Lifetime, Remarks, access_lifetime, e
 from tokensync.oauth.failure import TRACE_ID_LENGTH, busy, explicit, unreadable
 from tokensync.oauth.paths import found
 from tokensync.oauth.shapes import OAUTH_FAILURES, ErrorReply
+from tokensync.oauth.strict_json import NotStrictJson, parse_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,7 +69,7 @@ def read_token_response(
     remarks = Remarks()
     if error is not None:
         remarks.odd.append("an error beside a token")
-    issued = _issued(provider, response, fields, remarks, last_life=last_life)
+    issued = _issued(provider, response, reply, fields, remarks, last_life=last_life)
     given = _given(provider, fields, len(trace_id))
     return replace(issued, trace_id=_trace_id(provider, reply, (*secrets, *given)) if given else trace_id)
 
@@ -89,12 +98,27 @@ def read_account(
     secrets: Sequence[Secret] = (),
     largest: int = MAX_BODY,
 ) -> dict[str, Any] | Failure:
-    """Return the account's facts from a call with its access token, or the failure. Never raises.
+    """Return the account's facts from a call with its access token, or the failure, as `read_account_answer`."""
+    read = read_account_answer(provider, call, response, secrets=secrets, largest=largest)
+    return read if isinstance(read, Failure) else read.facts
+
+
+def read_account_answer(
+    provider: Provider,
+    call: AccountCall,
+    response: ProviderResponse,
+    *,
+    secrets: Sequence[Secret] = (),
+    largest: int = MAX_BODY,
+) -> AccountAnswer | Failure:
+    """Return what a call with an access token says of its account, or the failure. Never raises.
 
     REFUSED means that this access token works no more; every other failure says nothing about it. Nothing is issued
     here: what cannot be read is classed by its status. `largest` bounds the body in bytes.
     """
     reply = _reply(response, largest=largest)
+    # Some answer a list: only paths lead into it.
+    listed = [] if provider.naming is None or not isinstance(reply, Failure) else _list(response, largest=largest)
     if isinstance(reply, Failure):
         if reply.kind is FailureClass.BUSY:
             return reply
@@ -102,7 +126,8 @@ def read_account(
     challenge = _CHALLENGE.search(response.headers.get("www-authenticate", "")) if call.challenged else None
     read = call.read(reply, response.status) if challenge is None else ErrorReply(code=challenge[1])
     if isinstance(read, dict):
-        return read if reply else unreadable(response)
+        found = {} if provider.naming is None else provider.naming.found("account", reply or listed)
+        return AccountAnswer(facts=read, found=found) if reply or listed else unreadable(response)
     trace_id = _trace_id(provider, reply, secrets)
     return explicit(call, response, read, trace_id=trace_id, secrets=secrets)
 
@@ -154,6 +179,16 @@ def _reply(response: ProviderResponse, *, largest: int = MAX_BODY) -> dict[str, 
         return read_object(response, largest=largest)
     except Unreadable:
         return unreadable(response)
+
+
+def _list(response: ProviderResponse, *, largest: int) -> list[Any]:
+    """Return the JSON list of a success, empty where it has none."""
+    if not _is_success(response) or not response.complete:
+        return []
+    try:
+        return parse_list(unpacked(response, largest=largest))
+    except (Unreadable, NotStrictJson):
+        return []
 
 
 def _is_success(response: ProviderResponse) -> bool:
@@ -208,6 +243,7 @@ def _given(provider: Provider, fields: Mapping[str, Any], longest: int) -> list[
 def _issued(
     provider: Provider,
     response: ProviderResponse,
+    reply: Mapping[str, Any],
     fields: Mapping[str, Any],
     remarks: Remarks,
     *,
@@ -233,11 +269,22 @@ def _issued(
         access_expires_at=None if lifetime is None else lifetime.ends_at,
         refresh_expires_at=None if refresh_lifetime is None else refresh_lifetime.ends_at,
         life=None if lifetime is None else lifetime.seconds,
-        account=cleaned_account(shape.account(fields), remarks.odd),
+        account=cleaned_account(_account(provider, reply, fields), remarks.odd),
         trace_id="",
         oddities=tuple(remarks.odd),
         notes=tuple(remarks.notes),
+        has_id_token=bool(fields.get("id_token") or reply.get("id_token")),
     )
+
+
+def _account(provider: Provider, reply: Mapping[str, Any], fields: Mapping[str, Any]) -> AccountReply | None:
+    """Return what a token response says of the account, by the provider's function and by paths."""
+    account = provider.response.account(fields)
+    if provider.naming is None:
+        return account
+    # Paths begin at the top of the response, whatever object of it holds the tokens.
+    values = provider.naming.in_answer(reply, fields.get("id_token") or reply.get("id_token"))
+    return provider.naming.reply(values, other=account)
 
 
 def _token(fields: Mapping[str, Any], name: str, remarks: Remarks, *, is_optional: bool = False) -> Secret | None:
@@ -286,9 +333,4 @@ def cleaned_account(account: AccountReply | None, oddities: list[str]) -> Accoun
     except InvalidName:
         oddities.append("account id malformed")
         return None
-    return AccountReply(
-        id=account.id,
-        label=one_line(account.label, length=LABEL_LENGTH),
-        kind=one_line(account.kind, length=40),
-        facts=account.facts,
-    )
+    return replace(account, label=one_line(account.label, length=LABEL_LENGTH), kind=one_line(account.kind, length=40))

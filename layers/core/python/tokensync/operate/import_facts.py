@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import noted
-from tokensync.domain.errors import BadRequest, SealingUnavailable
-from tokensync.domain.sealing import Unsealer, grant_binding
+from tokensync.domain.errors import BadRequest
+from tokensync.domain.sealing import grant_binding
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.transitions import released
 
@@ -50,17 +50,6 @@ class BroughtFacts:
     on_demand: OnDemand
     committer: Committer
 
-    def known(self, record: Connection | None) -> dict[str, str]:
-        """Return what was brought for a connection before, nothing where its grant is gone."""
-        if record is None or record.sealed_grant is None:
-            return {}
-        try:
-            return Unsealer(self.ports.sealer).grant(record).brought
-        except SealingUnavailable as error:
-            # A data key was given just now, so no time helps: an import is what brings such a connection back.
-            self.ports.log.warning("facts.unreadable", connection=str(record.name), error=str(error))
-            return {}
-
     def add(self, record: Connection, facts: Mapping[str, str], budget: Budget) -> WorkResult:
         """Publish more facts with the tokens as they are; those that are not named stay.
 
@@ -73,7 +62,9 @@ class BroughtFacts:
             if new == grant:
                 return self.committer.end_lease(record, record, Result.NOTHING_DUE)
             sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
-            after = noted(replace(record, sealed_grant=sealed), "account.changed", now=self.ports.clock.now())
+            after = noted(
+                replace(record, sealed_grant=sealed, brought=True), "account.changed", now=self.ports.clock.now()
+            )
             return self.committer.publish_and_commit(record, released(after), new, Result.PUBLISHED)
 
         return self.on_demand.under_lease(record.name, budget, act)

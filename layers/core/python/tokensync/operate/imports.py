@@ -6,10 +6,18 @@ from dataclasses import dataclass
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Status
-from tokensync.domain.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
+from tokensync.authorize.connect import CANNOT_REFRESH
+from tokensync.domain.connection import Connection, Status
+from tokensync.domain.errors import (
+    AlreadyStands,
+    AppPaused,
+    BadRequest,
+    NotOffered,
+    SealingUnavailable,
+    StoreUnavailable,
+)
 from tokensync.domain.grant import Grant
-from tokensync.domain.messages import Failure
+from tokensync.domain.messages import AccountAnswer, Failure
 from tokensync.domain.sealing import Unsealer
 from tokensync.domain.secret import Secret
 from tokensync.oauth.app_check import check_settings
@@ -17,8 +25,12 @@ from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.operate.import_facts import check_facts
 from tokensync.operate.on_demand import UNREFRESHABLE
-from tokensync.refresh.account import kept_facts
+from tokensync.refresh import decisions, transitions
+from tokensync.refresh.account import facts_of
+from tokensync.refresh.alerting import Notice, judged, send
+from tokensync.refresh.breaker import count_attempts
 from tokensync.refresh.decisions import GrantSource
+from tokensync.refresh.publish import kept_facts
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import IMPORTED
@@ -27,7 +39,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tokensync.authorize.establish import Establisher
-    from tokensync.domain.connection import Connection
+    from tokensync.authorize.merge import Merger
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
@@ -56,6 +68,7 @@ class Importer:
     ports: Ports
     on_demand: OnDemand
     establisher: Establisher
+    merger: Merger
     verification: Verification
     verifier: Verifier
     accounts: AccountReader
@@ -67,7 +80,8 @@ class Importer:
     ) -> ImportResult:
         """Make a connection of imported tokens; without an access token refresh at once, so that it is proved.
 
-        A token that the provider refuses is kept: the connection says so. `replace` replaces an existing connection.
+        A token that the provider refuses is kept: the connection says so. `replace` replaces an existing connection:
+        what the new tokens are silent about stays, as with every new grant of an account.
 
         Raises:
             AppPaused, AlreadyStands, NotOffered, BadRequest: nothing was done.
@@ -85,67 +99,88 @@ class Importer:
                     f"the connection {name} exists already ({existing.status.value}); nothing was changed"
                 )
         now = self.ports.clock.now()
-        grant = _grant(name, fields, now, brought={**self.brought_facts.known(existing), **fields.facts})
+        grant = _grant(name, fields, now)
         life = None if grant.access_expires_at is None else grant.access_expires_at - now
-        facts: dict[str, Any] | Failure = {}
+        old, answer = self._opened(existing), AccountAnswer()
         unproved = fields.access_token is None
+        if not unproved:
+            answer, facts = self._asked(grant, session)
+            grant = changed(grant, account=kept_facts({}, facts))
+            self.verifier.index(name, facts, session)
+        if old is not None:
+            # A new refresh token has an end of its own.
+            spent = changed(old, refresh_token=None, refresh_expires_at=None)
+            grant = transitions.merged(spent, grant, says_scopes=bool(grant.scopes))
         if unproved:
-            grant = self._with_published_token(grant, existing)
-        else:
-            facts = self._facts(grant, session)
-            grant = _with_facts(grant, facts)
-            self.verifier.index(name, grant.account, session)
-        verified = bool(facts) and not isinstance(facts, Failure)
+            grant = _with_published_token(grant, old, existing)
+        verified = bool(answer.facts or answer.found)
         source = GrantSource(at=now, by=mark, life=life, event=IMPORTED, verified=verified, unproved=unproved)
         over = None if replace else 0 if existing is None else existing.fence
-        if not self.establisher.establish(name, grant, source, session, budget, over=over):
+        if not self._established(name, grant, source, session, budget, over=over, existing=existing):
             if not replace:
                 raise AlreadyStands(f"the connection {name} was connected meanwhile; nothing was changed")
             return ImportResult(work=WorkResult(Result.TAKEN_OVER, self.ports.connections.get(name)))
-        self._alert_its_end(name, grant, session)
         return ImportResult(work=self._proved(self.on_demand.existing(name), session, budget, verified=verified))
 
-    def _with_published_token(self, grant: Grant, existing: Connection | None) -> Grant:
-        """Return the grant with the access token that workloads read now: if its refresh fails, the secret can say so.
+    def _established(
+        self,
+        name: ConnectionName,
+        grant: Grant,
+        source: GrantSource,
+        session: Session,
+        budget: Budget,
+        *,
+        over: int | None,
+        existing: Connection | None,
+    ) -> bool:
+        """Give the account the grant; an access token alone keeps the refresh token that the connection has."""
 
-        An access token that was never published, or is known to be dead, is not taken over.
+        def marks(grant: Grant, record: Connection) -> tuple[str, ...]:
+            after, new = judged(record.alerted, _its_end(name, grant, session), kinds=(CANNOT_REFRESH,))
+            send(new, name, self.ports.alerts)
+            return after
+
+        if grant.refresh_token is None and existing is not None and decisions.carries_over(existing, session.provider):
+            merged = self.merger.merge(name, grant, source, session, budget, marks=marks)
+            count_attempts(session, self.ports)
+            if merged.later:
+                raise StoreUnavailable(f"{name} is held by another worker; nothing was changed")
+            if not merged.absent:
+                return merged.has_it
+        blank = Connection(name=name, provider=session.provider.name) if existing is None else existing
+        after, new = judged(blank.alerted, _its_end(name, grant, session), kinds=(CANNOT_REFRESH,))
+        has_it = self.establisher.establish(name, grant, source, session, budget, over=over, alerted=after)
+        if has_it:
+            send(new, name, self.ports.alerts)
+        return has_it
+
+    def _opened(self, existing: Connection | None) -> Grant | None:
+        """Return the grant of the connection that is replaced, None where it has none, or one that may be old.
+
+        Raises:
+            SealingUnavailable, StoreUnavailable: one that workloads use cannot be opened now.
         """
-        if existing is None or existing.status not in _READ:
-            return grant
-        if existing.sealed_grant is None or existing.obtained_at is None:
-            return grant
-        if self.restored_table.is_unchecked(existing):  # workloads may read a newer one
-            return grant
-        old = Unsealer(self.ports.sealer).grant(existing)
-        return changed(
-            old,
-            label=grant.label or old.label,
-            refresh_token=grant.refresh_token,
-            refresh_expires_at=grant.refresh_expires_at,
-            scopes=grant.scopes or old.scopes,
-            brought=grant.brought,
-        )
+        if existing is None or existing.sealed_grant is None or self.restored_table.is_unchecked(existing):
+            return None
+        try:
+            return Unsealer(self.ports.sealer).grant(existing)
+        except SealingUnavailable:
+            if existing.status in _READ:
+                raise
+            return None
 
-    def _facts(self, grant: Grant, session: Session) -> dict[str, Any] | Failure:
+    def _asked(self, grant: Grant, session: Session) -> tuple[AccountAnswer, dict[str, Any]]:
         """Ask whose the access token is before it is published; after a failure that is verified later.
 
         Raises:
             BadRequest: it belongs to another account.
         """
-        facts = self.accounts.facts(grant, session)
-        if not isinstance(facts, Failure) and self.verifier.names_another(facts, grant, session):
+        answer = self.accounts.ask(grant, session)
+        if isinstance(answer, Failure):
+            return AccountAnswer(), {}
+        if self.verifier.names_another(answer, grant, session):
             raise BadRequest("this token belongs to another account; nothing was imported")
-        return facts
-
-    def _alert_its_end(self, name: ConnectionName, grant: Grant, session: Session) -> None:
-        if session.provider.renews(grant) or grant.access_expires_at is None:
-            return
-        self.ports.alerts.tell(
-            "connection.cannot_refresh",
-            str(name),
-            detail="it was imported without a refresh token: the connection ends with its access token",
-            next_command=f"tokensync invite {name.app} --for {name}",
-        )
+        return answer, facts_of(answer, session)
 
     def _check(self, session: Session, fields: ImportFields) -> None:
         """Refuse what can never become a connection of this app."""
@@ -176,11 +211,9 @@ class Importer:
         """Go on with an import that came before: what it did not prove is proved now, new facts are published."""
         if record.status not in _READ:
             return WorkResult(UNREFRESHABLE[record.status], record)
-        done = (
-            self.brought_facts.add(record, fields.facts, budget)
-            if fields.facts
-            else WorkResult(Result.NOTHING_DUE, record)
-        )
+        done = WorkResult(Result.NOTHING_DUE, record)
+        if fields.facts:
+            done = self.brought_facts.add(record, fields.facts, budget)
         if self._is_unproved(record):
             return self.on_demand.refresh(record.name, budget)
         return done
@@ -202,11 +235,35 @@ class Importer:
         return WorkResult(Result.POSTPONED if record.publishing_is_due() else done, record)
 
 
-def _with_facts(grant: Grant, facts: dict[str, Any] | Failure) -> Grant:
-    return grant if isinstance(facts, Failure) else changed(grant, account=kept_facts({}, facts))
+def _with_published_token(grant: Grant, old: Grant | None, existing: Connection | None) -> Grant:
+    """Return the grant with the access token that workloads read now: if its refresh fails, the secret can say so.
+
+    An access token that was never published, or is known to be dead, is not taken over.
+    """
+    if old is None or existing is None or existing.status not in _READ or existing.obtained_at is None:
+        return grant
+    return changed(
+        grant,
+        access_token=old.access_token,
+        token_type=old.token_type,
+        obtained_at=old.obtained_at,
+        access_expires_at=old.access_expires_at,
+    )
 
 
-def _grant(name: ConnectionName, fields: ImportFields, now: int, *, brought: dict[str, str]) -> Grant:
+def _its_end(name: ConnectionName, grant: Grant, session: Session) -> list[Notice]:
+    if session.provider.renews(grant) or grant.access_expires_at is None:
+        return []
+    notice = Notice(
+        kind=CANNOT_REFRESH,
+        cause="",
+        detail="it was imported without a refresh token: the connection ends with its access token",
+        next_command=f"tokensync invite {name.app} --for {name}",
+    )
+    return [notice]
+
+
+def _grant(name: ConnectionName, fields: ImportFields, now: int) -> Grant:
     expires_at = fields.expires_at
     if expires_at is None and fields.access_token is not None and fields.refresh_token is not None:
         expires_at = now + ASSUMED_LIFE
@@ -220,5 +277,5 @@ def _grant(name: ConnectionName, fields: ImportFields, now: int, *, brought: dic
         obtained_at=now,
         access_expires_at=expires_at,
         refresh_expires_at=fields.refresh_expires_at,
-        brought=brought,
+        brought=dict(fields.facts),
     )

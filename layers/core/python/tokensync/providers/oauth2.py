@@ -6,17 +6,19 @@ RFC 9700 §4.14 (refresh token rotation), and of OpenID Connect Core 1.0 the ID 
 
 from __future__ import annotations
 
-import base64
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from tokensync.domain.errors import InvalidApp
 from tokensync.domain.messages import AccountReply, FailureClass, Request
+from tokensync.oauth.account_paths import NoPath
+from tokensync.oauth.id_token import app_claims
 from tokensync.oauth.provider import AccountCall, GrantType, Provider, RefreshReuse
 from tokensync.oauth.shapes import ErrorReply, RevocationShape, id_text, no_account, oauth_error
-from tokensync.oauth.strict_json import parse_object
 from tokensync.providers.oauth2_contradictions import contradiction
+from tokensync.providers.oauth2_naming import naming_of, second_of
 from tokensync.providers.oauth2_settings import (
     MEANINGS,
     SETTINGS,
@@ -31,42 +33,27 @@ from tokensync.providers.oauth2_settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tokensync.domain.app import App
     from tokensync.domain.grant import Grant
+    from tokensync.oauth.naming import Naming, SecondToken
+    from tokensync.oauth.shapes import CallbackShape
 
 _MINTED_LIFE = 3600  # seconds; RFC 6749 §4.4.3's own example
 # Claims about the account that workloads may need; no other claim is kept.
 _CLAIMS = ("sub", "name", "preferred_username", "email", "zoneinfo", "locale")
 
 
-def _claims(id_token: object) -> Mapping[str, Any]:
-    """Return the claims of an ID token, empty where it is none.
-
-    Its signature is not checked: it comes straight from the token endpoint, OpenID Connect Core §3.1.3.7(6).
-    """
-    parts = id_token.split(".") if isinstance(id_token, str) else []
-    if len(parts) != 3:  # noqa: PLR2004 - RFC 7515 §3.1
-        return {}
-    try:
-        return parse_object(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except ValueError:
-        return {}
-
-
-def _account(reply: Mapping[str, Any], *, field: str, issuer: str, client_id: str) -> AccountReply | None:
-    """Name the account by the field in the app's settings, else by the ID token's subject."""
-    if field:
-        named = id_text(reply.get(field))
-        return AccountReply(id=named) if named else None
-    claims = _claims(reply.get("id_token"))
-    audience = claims.get("aud")
-    ours = client_id in audience if isinstance(audience, list) else audience == client_id
-    subject = id_text(claims.get("sub"))
-    if not ours or (issuer and claims.get("iss") != issuer) or not subject:
+def _account(
+    reply: Mapping[str, Any], *, claims: Callable[[object], Mapping[str, Any]], by_subject: bool
+) -> AccountReply | None:
+    """Return the account of the ID token, its name the subject; no name where that is found by other means."""
+    told = claims(reply.get("id_token"))
+    subject = id_text(told.get("sub"))
+    if not subject:
         return None
-    return AccountReply(id=subject, label=_label(claims), facts=_facts(claims))
+    return AccountReply(id=subject if by_subject else "", label=_label(told), facts=_facts(told))
 
 
 def _label(claims: Mapping[str, Any]) -> str:
@@ -104,11 +91,12 @@ def _account_request(
 
 
 def _read_userinfo(reply: Mapping[str, Any], status: int) -> dict[str, Any] | ErrorReply:
-    error = oauth_error(reply, status)
-    if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 §15.3
-        facts = _facts(reply)
-        return facts if error is None or "sub" in facts else error
-    return error or ErrorReply(code=f"http_{status}")
+    if not 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 §15.3
+        # RFC 6750 §3: here the challenge has the word, and no body.
+        return ErrorReply(code=f"http_{status}")
+    facts, error = _facts(reply), oauth_error(reply, status)
+    # Some say no in a success: that verifies nothing.
+    return facts if error is None or "sub" in facts else error
 
 
 def _named(facts: Mapping[str, Any], wanted: str) -> AccountReply | None:
@@ -135,15 +123,17 @@ def _grace_seconds(text: str) -> int:
 def _configured(provider: Provider, app: App) -> Provider:
     told = Declared(provider, app)
     minted = told.text("grant") == GrantType.CLIENT_CREDENTIALS
-    issuer = told.text("issuer")
-    named_by_field = told.text("account_field")
-    account = no_account  # a minted token's account is the app, whatever its response names
+    callback = callback_shape(provider.callback, told)
+    account, naming, second = no_account, None, None  # a minted token's account is the app, whatever its response names
     if not minted:
-        account = partial(_account, field=named_by_field, issuer=issuer, client_id=app.client_id)
+        naming, second = _naming(app, callback)
+        if not told.text("account_field"):
+            by_subject = naming is None or naming.account is None
+            account = partial(_account, claims=_claims_for(app), by_subject=by_subject)
     account_call = None
     if "verify" in app.endpoints and not minted:
-        # One account has one name: where a field of the token response gives it, the UserInfo's subject does not.
-        named = no_account if named_by_field else _USERINFO.account
+        # One account has one name: where paths give it, the UserInfo's subject does not.
+        named = no_account if naming is not None and naming.account is not None else _USERINFO.account
         headers, query = told.under("account_header."), told.under("account_query.")
         request = partial(_account_request, headers=headers, query=query) if headers or query else _USERINFO.request
         account_call = replace(_USERINFO, account=named, request=request)
@@ -156,7 +146,7 @@ def _configured(provider: Provider, app: App) -> Provider:
         title=told.text("title") or provider.title,
         grant_type=GrantType(told.text("grant")),
         authorize=authorize_shape(provider.authorize, told),
-        callback=callback_shape(provider.callback, told),
+        callback=callback,
         token=token_shape(provider.token, told),
         response=replace(response, account=account),
         failures=failures(told),
@@ -164,7 +154,26 @@ def _configured(provider: Provider, app: App) -> Provider:
         refresh_reuse=RefreshReuse.SAFE if minted else RefreshReuse(told.text("refresh_reuse")),
         grace_seconds=_grace_seconds(told.text("grace_seconds")),
         account_call=account_call,
+        naming=naming,
+        second=second,
     )
+
+
+def _claims_for(app: App) -> Callable[[object], Mapping[str, Any]]:
+    return partial(app_claims, client_id=app.client_id, issuer=app.settings.get("issuer", ""))
+
+
+def _naming(app: App, callback: CallbackShape) -> tuple[Naming | None, SecondToken | None]:
+    """Return what an app's settings say of its accounts' names.
+
+    Raises:
+        InvalidApp: one of them is no path, as it can only be by a hand in the app's secret.
+    """
+    claims = _claims_for(app)
+    try:
+        return naming_of(app.settings, callback, claims), second_of(app.settings, callback, claims)
+    except NoPath as error:
+        raise InvalidApp(f"app {app.name}: {error}") from None
 
 
 PROVIDER = Provider(

@@ -6,10 +6,13 @@ Each refusal names the setting, and the one that does what it was meant to do.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tokensync.oauth.account_paths import NoPath
 from tokensync.oauth.provider import GrantType, RefreshReuse
-from tokensync.oauth.shapes import ClientAuthentication, Encoding
+from tokensync.oauth.shapes import CallbackShape, ClientAuthentication, Encoding
+from tokensync.providers.oauth2_naming import naming_of, second_of
 from tokensync.providers.oauth2_settings import CLASSES, FIELDS, LINK_NAMES, NONE, TOKEN_NAMES, is_seconds, words
 
 if TYPE_CHECKING:
@@ -44,7 +47,10 @@ _OUR_HEADERS = frozenset(
 # `pkce` are none of these: they say what the server is, and discovery finds them for every app.
 _OF_CONSENT = ("callback_code", "redirect_uri", "response_type", "authorize_fragment")
 _OF_CONSENT_NAMES = ("authorize.", "authorize_name.", "exchange.")
-_OF_REFRESH = ("refresh_reuse", "grace_seconds")
+_OF_REFRESH = ("refresh_reuse", "grace_seconds", "refresh.")
+_OF_ACCOUNT = (
+    "account_field", "account", "label", "fact.", "second_token", "second_account", "account_header.", "account_query.",
+)  # fmt: skip
 _LINK_ANSWERS = {
     "client_id": "it is the app's client id",
     "redirect_uri": "the setting redirect_uri does that",
@@ -119,9 +125,23 @@ def _grant(told: _Told) -> Iterator[str]:
     if key:
         yield f"{key} does nothing with grant={grant}, where nobody is asked for consent"
     if grant is GrantType.CLIENT_CREDENTIALS:
-        key = told.first(*_OF_REFRESH, "refresh.", "account_field", "account_header.", "account_query.")
+        key = told.first(*_OF_REFRESH, *_OF_ACCOUNT)
         if key:
             yield f"{key} does nothing with grant={grant}, where the app acts for itself and mints"
+
+
+def _naming(told: _Told) -> Iterator[str]:
+    shape = replace(CallbackShape(), code=(told.value("callback_code") or "code",))
+    state = told.settings.get("authorize_name.state", shape.state)
+    try:
+        naming = naming_of(told.settings, replace(shape, state=state), lambda _: {})
+        second_of(told.settings, replace(shape, state=state), lambda _: {})
+    except NoPath as error:
+        yield str(error)
+        return
+    calls = naming is not None and any(path.source == "account" for path in naming.paths())
+    if calls and "verify" not in told.app.endpoints:
+        yield "a path into account needs --endpoint verify=URL, the account call"
 
 
 def _reuse(told: _Told) -> Iterator[str]:
@@ -229,6 +249,7 @@ def _response(told: _Told) -> Iterator[str]:
 _CHECKS: tuple[Callable[[_Told], Iterator[str]], ...] = (
     _authentication,
     _grant,
+    _naming,
     _reuse,
     _format,
     _names,

@@ -93,7 +93,16 @@ _TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("scope_separator", tuple(SEPARATORS), "what parts scopes"),
     ("refresh_reuse", tuple(each.value for each in RefreshReuse), "what becomes of a refresh token presented twice"),
     ("grace_seconds", (), "how long a used refresh token works on, with refresh_reuse=grace"),
-    ("account_field", (), "the field of the token response that names the account"),
+    ("account_field", (), "the field of the token response that names the account, as account=token.FIELD"),
+    (
+        "account",
+        (),
+        "what names the account: a path, such as callback.realmId; or several, joined by +",
+    ),
+    ("label", (), "what the account is called: a path"),
+    ("fact.", (), "a fact that is kept of the account: a path"),
+    ("second_token", (), "the path of a second token response within the first one"),
+    ("second_account", (), "what names the account of the second token: a path"),
     ("account_header.", (), "a header of the account call; `{access_token}` and `{client_id}` are filled in"),
     ("account_query.", (), "a parameter of the account call; `{access_token}` and `{client_id}` are filled in"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from tokensync.oauth.hints import followed, hint_for
 from tokensync.oauth.token_response import read_token_response
 from tokensync.providers import CONSUMERS
 from tokensync.refresh import breaker, decisions, schedule, transitions
+from tokensync.refresh.alerting import Notice, alerted_once
 from tokensync.refresh.result import Conclusion, LeaseEnded, Result, WorkResult
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.kept_answers import KeptAnswers
     from tokensync.refresh.session import Session
+
+_ODD, _UNEXPLAINED = "answer.odd", "refresh.unexplained"
+_JUDGED = (_ODD, _UNEXPLAINED)  # what a response with tokens shows to be over, where it does not show it again
+_NUMBER = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class Concluder:
         """
         record, response, grant = received.record, received.response, received.grant
         known = (grant.refresh_token, grant.access_token, *session.client_secrets)
+        session = session.of(grant)
         shown, last_life = [secret for secret in known if secret], transitions.last_life(record, grant)
         read = read_token_response(session.provider, response, secrets=shown, last_life=last_life)
         if isinstance(read, Failure):
@@ -51,18 +58,17 @@ class Concluder:
             raise LeaseEnded(self.settle(record, read, grant, session, previous=None))
         session.tally.add(refused=False)
         self.note(record.name, read)
-        if read.oddities:
-            self.alert_odd(record.name, read)
-        if read.account is not None and read.account.id not in ("", grant.account_id):
+        noticed = alerted_once(record, self.odd(record.name, read), kinds=_JUDGED, alerts=self.ports.alerts)
+        if names_another(read, grant, session):
             return self._other_account(record, grant)
         if read.access_token is None:
-            return self._unusable(record, read, grant, session)
+            return self._unusable(record, noticed, read, grant, session)
         # Everything counts from the response's arrival: it may have waited sealed for a long time.
         now = response.received_at
-        new = transitions.merged(grant, read, now=now)
+        new = transitions.refreshed(grant, read, now=now)
         sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
         after = transitions.renewed(
-            record,
+            noticed,
             new,
             read,
             provider=session.provider,
@@ -77,11 +83,19 @@ class Concluder:
         return Conclusion(before=record, after=after, grant=new, result=Result.REFRESHED)
 
     def settle(
-        self, record: Connection, failure: Failure, grant: Grant, session: Session, *, previous: Connection | None
+        self,
+        record: Connection,
+        failure: Failure,
+        grant: Grant,
+        session: Session,
+        *,
+        previous: Connection | None,
+        noticed: Connection | None = None,
     ) -> WorkResult:
         """COMMIT a failure by its class, and publish where the status changed.
 
         `previous` is the record before its attempt was marked as sent; None where another process made the attempt.
+        `noticed` is the record with what was alerted of the same response.
 
         Raises:
             FenceLost: the connection was taken over; the failure of an old attempt marks nothing.
@@ -92,8 +106,12 @@ class Concluder:
             return self._not_accepted(record, failure, session, previous=previous)
         now = self.ports.clock.now()
         fraction = self.ports.randomness.fraction()
+        noticed = noticed or record
+        if failure.kind is FailureClass.UNKNOWN:
+            unexplained = [_unexplained(record.name, failure)]
+            noticed = alerted_once(noticed, unexplained, kinds=(_UNEXPLAINED,), alerts=self.ports.alerts)
         after = transitions.failed(
-            record, failure, previous=previous, provider=session.provider, now=now, fraction=fraction
+            noticed, failure, previous=previous, provider=session.provider, now=now, fraction=fraction
         )
         self.ports.log.warning(
             "refresh.failed",
@@ -108,13 +126,6 @@ class Concluder:
             session.tally.add(refused=True)
             if not breaker.can_trip(record.name.app, self.ports):
                 return self.committer.reauthorize(record, after, grant)
-        if failure.kind is FailureClass.UNKNOWN and record.failures == 0:
-            self.ports.alerts.tell(
-                "refresh.unexplained",
-                str(record.name),
-                detail=f"the provider answered with {failure.code}, which its documentation does not explain",
-                next_command=f"tokensync show {record.name}",
-            )
         if after.reason == Reason.LAST_ATTEMPT_AMBIGUOUS:
             self.ports.alerts.tell(
                 "connection.held",
@@ -149,7 +160,9 @@ class Concluder:
         written = self.ports.connections.write(record, after)
         return WorkResult(Result.REAUTHORIZE if refused else Result.POSTPONED, written, failure=failure)
 
-    def _unusable(self, record: Connection, issued: Issued, grant: Grant, session: Session) -> Conclusion:
+    def _unusable(
+        self, record: Connection, noticed: Connection, issued: Issued, grant: Grant, session: Session
+    ) -> Conclusion:
         """Keep a response whose access token nobody may publish; a well-formed new refresh token becomes the grant's.
 
         Raises:
@@ -158,11 +171,11 @@ class Concluder:
         self.kept_answers.set_aside(record, "unusable")
         odd = Failure(kind=FailureClass.UNKNOWN, code="unusable_answer", trace_id=issued.trace_id)
         if issued.refresh_token is None:
-            raise LeaseEnded(self.settle(record, odd, grant, session, previous=None))
+            raise LeaseEnded(self.settle(record, odd, grant, session, previous=None, noticed=noticed))
         new = replace(grant, refresh_token=issued.refresh_token)
         sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
         again = self.committer.retry_at(record.failures)
-        after = transitions.unusable(record, odd, sealed=sealed, again=again, now=self.ports.clock.now())
+        after = transitions.unusable(noticed, odd, sealed=sealed, again=again, now=self.ports.clock.now())
         if record.status is Status.QUARANTINED:
             written = self.ports.connections.write(record, after)
             raise LeaseEnded(WorkResult(Result.POSTPONED, written, failure=odd))
@@ -215,16 +228,39 @@ class Concluder:
         if issued.notes:
             self.ports.log.info("answer.noted", connection=str(name), notes=", ".join(issued.notes))
 
-    def alert_odd(self, name: ConnectionName, issued: Issued) -> None:
-        """Alert that a response was not as documented; what was usable of it is used."""
+    def odd(self, name: ConnectionName, issued: Issued) -> list[Notice]:
+        """Return what is to be alerted where a response was not as documented; what was usable of it is used."""
+        if not issued.oddities:
+            return []
         oddities = ", ".join(issued.oddities)
         self.ports.log.warning("answer.odd", connection=str(name), oddities=oddities)
-        self.ports.alerts.tell(
-            "answer.odd",
-            str(name),
+        notice = Notice(
+            kind=_ODD,
+            # Another number in the same place is no other cause.
+            cause=_NUMBER.sub("#", oddities),
             detail=f"the provider's answer was not as documented: {oddities}",
             next_command=f"tokensync history {name}",
         )
+        return [notice]
+
+
+def names_another(issued: Issued, grant: Grant, session: Session) -> bool:
+    """Return whether a response to a refresh names another account than the grant's; it may name none."""
+    naming, account = session.provider.naming, issued.account
+    if account is None:
+        return False
+    if naming is not None and naming.account is not None:
+        return naming.contradicts(account.found, grant.account_id)
+    return account.id not in ("", grant.account_id)
+
+
+def _unexplained(name: ConnectionName, failure: Failure) -> Notice:
+    return Notice(
+        kind=_UNEXPLAINED,
+        cause=failure.code,
+        detail=f"the provider answered with {failure.code}, which its documentation does not explain",
+        next_command=f"tokensync show {name}",
+    )
 
 
 def _is_trial(record: Connection) -> bool:

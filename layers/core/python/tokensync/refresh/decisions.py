@@ -56,6 +56,7 @@ def established(
     until: int,
     cadence: Cadence,
     table: str | None,
+    alerted: tuple[str, ...] = (),
 ) -> Connection:
     """Return the record that a new grant brings, due as soon as the lease of its take-over ends, at `until`."""
     has_token = bool(grant.access_token.reveal())
@@ -92,8 +93,71 @@ def established(
         ),
         authorized=AuthorizedBy(missing_scopes=source.missing_scopes, authorized_at=source.at, authorized_by=source.by),
         table=table,
+        alerted=alerted,
+        brought=True if grant.brought else None,
     )
     return noted(record, source.event, now=now, detail=source.detail)
+
+
+def carries_over(record: Connection, provider: Provider) -> bool:
+    """Return whether the refresh token of a record's grant may still live, so that a new grant without one keeps it.
+
+    It is over where the account or an operator ended the authorization, where the provider refused it or gave another
+    account's tokens for it. One from a backup may be spent, and is presented where that does no harm alone.
+    """
+    if record.sealed_grant is None or record.removed_at is not None or record.authorized.deauthorized_at is not None:
+        return False
+    match record.status:
+        case Status.DISCONNECTED:
+            return False
+        case Status.HELD | Status.REAUTHORIZE:
+            return record.reason not in (Reason.REFUSED, Reason.OTHER_ACCOUNT)
+        case Status.QUARANTINED:
+            return record.reason != Reason.RESTORED_TABLE or provider.refresh_reuse is RefreshReuse.SAFE
+        case _:
+            return True
+
+
+def reauthorized(record: Connection, new: Connection, *, carried: bool) -> Connection:
+    """Return the leased record of a connection whose new grant came under its lease, under the next number.
+
+    `new` is what `established` returned for it. A refresh token that was `carried` over was presented as often as
+    before: its attempt stays, and what may be spent waits again until shortly before the access token's end. One that
+    a consumer owns is still presented by that alone.
+    """
+    number = record.allocated + 1
+    entry = replace(new.history[-1], generation=number)
+    owned = carried and record.consumer.handed_over_at is not None
+    exemption = None if record.exemption is Exemption.LAST_ATTEMPT else record.exemption
+    after = replace(
+        record,
+        status=new.status,
+        reason=Reason.OWNED_BY_CONSUMER if owned else new.reason,
+        phase=new.phase,
+        attempt=record.attempt if carried else None,
+        exemption=exemption if carried else None,
+        generation=number,
+        allocated=number,
+        sealed_grant=new.sealed_grant,
+        unpublished="",
+        label=new.label,
+        due=replace(new.due, compare_at=record.due.compare_at),
+        authorized=new.authorized,
+        obtained_at=new.obtained_at,
+        access_expires_at=new.access_expires_at,
+        refresh_expires_at=new.refresh_expires_at,
+        parked_at=None,
+        verified_at=new.verified_at or record.verified_at,
+        table=new.table,
+        failures=0,
+        last_error=None,
+        alerted=new.alerted,
+        brought=new.brought,
+        history=(*record.history, entry),
+    )
+    if owned:
+        return after.with_due(renew_at=None, verify_at=None, push_at=None)
+    return after.with_consumer(push_failures=0, handed_over_at=None)
 
 
 def reauthorization_needed(record: Connection, *, now: int, reason: str = Reason.REFUSED) -> Connection:

@@ -14,6 +14,8 @@ from tokensync.domain.connection import Published
 from tokensync.domain.errors import SecretGone
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
@@ -152,6 +154,15 @@ def cut(facts: dict[str, Any], room: int = LARGEST_ACCOUNT) -> dict[str, Any]:
         else:
             del cut[longest]
     return cut
+
+
+def kept_facts(before: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts that a grant keeps: the newer over the older, cut to what a secret can hold.
+
+    More would not fit into the record either: DynamoDB takes 400 KB.
+    """
+    # `cut` marks anew whether anything is cut.
+    return cut({key: value for key, value in {**before, **facts}.items() if key != "truncated"})
 
 
 def _size(value: object) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tokensync.domain.app import App, AppState
+    from tokensync.domain.grant import Grant
     from tokensync.domain.ports import Ports
     from tokensync.domain.sealing import DataKey
     from tokensync.domain.secret import Secret
@@ -126,6 +128,16 @@ class Session:
             if self._key is None:
                 self._key = self._ports.sealer.new_key(self.name)
             return self._key
+
+    def of(self, grant: Grant) -> Session:
+        """Return the session as it is for one grant: the second token of a response is read in a way of its own."""
+        return self.of_second(refreshed=True) if grant.second else self
+
+    def of_second(self, *, refreshed: bool = False) -> Session:
+        """Return the session as it is for the second token of a response, see `Provider.for_second`."""
+        own, provider = copy(self), self.provider.for_second(refreshed=refreshed)
+        own._provider = provider  # noqa: SLF001 - its own copy
+        return own
 
     def pause(self, why: str, *, now: int) -> bool:
         """Pause the app, for the rest of this batch as well; return whether it ran until now.

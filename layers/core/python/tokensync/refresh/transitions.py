@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Exemption, LastError, Phase, Reason, Status, noted
+from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.oauth.token_response import ASSUMED_LIFE
@@ -17,7 +18,6 @@ from tokensync.refresh import breaker, schedule
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
-    from tokensync.domain.grant import Grant
     from tokensync.domain.messages import Issued
     from tokensync.domain.runtime import Cadence
     from tokensync.oauth.provider import Provider
@@ -52,35 +52,55 @@ def active(record: Connection) -> Connection:
     return replace(record, status=Status.ACTIVE, reason="", attempt=None, exemption=None, failures=0, last_error=None)
 
 
-def merged(grant: Grant, issued: Issued, *, now: int) -> Grant:
-    """Return the grant after a refresh: what the response brought, and the old where it was silent."""
+def merged(old: Grant, new: Grant, *, says_scopes: bool) -> Grant:
+    """Return a new grant of the same account, with the old one's where the new is silent: the one rule for it.
+
+    A refresh, a second consent and an import all come through here. RFC 6749 §6: a new refresh token may come; where
+    none does, the stored one is still the only credential. §5.1: a scope may be left out; with `says_scopes` it was
+    said, even where none was granted. A response says nothing of the facts that it does not mention.
+    """
+    refresh_token = new.refresh_token or old.refresh_token
+    ends = new.access_expires_at
+    if ends is None and refresh_token is not None and new.access_token:
+        # One that can be refreshed and states no life gets the assumed one: otherwise it never would be.
+        ends = new.obtained_at + ASSUMED_LIFE
+    return replace(
+        new,
+        refresh_token=refresh_token,
+        scopes=new.scopes if says_scopes else old.scopes,
+        access_expires_at=ends,
+        refresh_expires_at=new.refresh_expires_at or old.refresh_expires_at,
+        label=new.label or old.label,
+        account={**old.account, **new.account},
+        brought={**old.brought, **new.brought},
+        second=new.second or old.second,
+    )
+
+
+def refreshed(old: Grant, issued: Issued, *, now: int) -> Grant:
+    """Return the grant after a refresh."""
     if issued.access_token is None:
         raise ValueError("an answer without a usable access token is never merged")
-    return replace(
-        grant,
-        access_token=issued.access_token,
-        # RFC 6749 §6: a new refresh token may come. Where none does, the stored one is still the only credential.
-        refresh_token=issued.refresh_token or grant.refresh_token,
-        token_type=issued.token_type,
-        scopes=grant.scopes if issued.scopes is None else issued.scopes,
-        obtained_at=now,
-        access_expires_at=_access_end(grant, issued, now),
-        refresh_expires_at=issued.refresh_expires_at or grant.refresh_expires_at,
+    account = issued.account
+    new = Grant(
+        account_id=old.account_id,
         # The operator's label from the invite is kept; the provider's own name for the account is among the facts.
-        label=grant.label or (issued.account.label if issued.account else ""),
-        account={**grant.account, **(issued.account.facts if issued.account else {})},
+        label=old.label or (account.label if account else ""),
+        access_token=issued.access_token,
+        refresh_token=issued.refresh_token,
+        token_type=issued.token_type,
+        scopes=issued.scopes or (),
+        obtained_at=now,
+        access_expires_at=issued.access_expires_at,
+        refresh_expires_at=issued.refresh_expires_at,
+        account=account.facts if account else {},
     )
+    return merged(old, new, says_scopes=issued.scopes is not None)
 
 
 def _life(grant: Grant, issued: Issued) -> int | None:
     """Return the access token's life; where a token that can be refreshed states none, the assumed one."""
     return ASSUMED_LIFE if issued.life is None and grant.refresh_token is not None else issued.life
-
-
-def _access_end(grant: Grant, issued: Issued, now: int) -> int | None:
-    if issued.access_expires_at is None and grant.refresh_token is not None:
-        return now + ASSUMED_LIFE
-    return issued.access_expires_at
 
 
 def last_life(record: Connection, grant: Grant) -> int | None:
