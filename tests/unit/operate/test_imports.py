@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,10 @@ from tokensync.domain.secret import Secret
 from tokensync.operate.import_fields import ImportFields
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tokensync.domain.connection import Connection
+    from tokensync.domain.messages import ProviderResponse
 
 ADS = ConnectionName("ads", "7000000000000000001")
 ACC = ConnectionName("acc", "o")
@@ -568,3 +572,38 @@ def test_facts_that_cannot_be_read_hinder_no_import(box: Staged) -> None:
     answer = bring(box.world, BOX, refresh_token="E-2", replace=True, **{"fact.brand": "one"})
 
     assert (True, {"brand": "one"}) == (answer["ok"], facts_of(box))
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_facts_outlive_another_authorization(world: World, *, silent: bool) -> None:
+    """The callback cannot open the grant that holds them: the rotation function merges, whatever the answer says."""
+    bring(world, refresh_token=TOKEN, **{"fact.team": "blue"})
+    browser = Browser(world)
+    if silent:
+        world.shop.script.append(without("refresh_token", "refresh_token_expire_in"))
+    browser.authorize(world.invite(for_account=NAME.account))
+    world.settle(ticks=3)
+
+    record, document = world.stored(), world.document()
+    assert ("blue", "A2", True) == (document["account"]["team"], document["access_token"], record.brought)
+    assert "Your account is connected" in browser.result().body
+    bring(
+        world,
+        refresh_token="R1" if silent else "R2",
+        replace=True,
+        access_token="A-9",
+        expires_at=world.clock.now() + WEEK,
+    )
+    assert ("blue", "A-9") == (world.document()["account"]["team"], world.published())
+
+
+def without(*names: str) -> Callable[[Callable[[], ProviderResponse]], ProviderResponse]:
+    """Return a step that leaves fields out of an honest response."""
+
+    def step(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
+        response = honest()
+        body = json.loads(response.body)
+        data = {name: value for name, value in body["data"].items() if name not in names}
+        return replace(response, body=json.dumps({**body, "data": data}).encode())
+
+    return step

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tokensync.entry.command_answers import Words
     from tokensync.entry.tick import Ticker
     from tokensync.operate.accept import Accepter
+    from tokensync.operate.export import Exports
     from tokensync.operate.imports import Importer
     from tokensync.operate.on_demand import OnDemand
     from tokensync.operate.publish import Republisher
@@ -46,6 +47,7 @@ class RotationCommands:
     republisher: Republisher
     accepter: Accepter
     handover: Handover
+    exports: Exports
     trial: SecretTrial
     recoverer: Recoverer
     prefix: str
@@ -62,6 +64,7 @@ class RotationCommands:
             "remove": self._remove,
             "accept": self._accept,
             "push": self._push,
+            "exported": self._note_export,
             "prove": self._try_new_secret,
             "recover": self._recover,
         }
@@ -134,6 +137,16 @@ class RotationCommands:
         answer = self._of_work(name, result, command_answers.not_pushed(result, to))
         record = result.record
         return answer if record is None else {**answer, "pushed": record.consumer.pushed, "owner": record.owner}
+
+    def _note_export(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        del budget
+        generation, token, form = (event.get(field) for field in ("generation", "token", "form"))
+        if not isinstance(generation, int) or not isinstance(token, str) or not isinstance(form, str):
+            raise BadRequest("this is no export")
+        return {
+            "ok": True,
+            "noted": self.exports.note(_connection(event), generation=generation, token=token, form=form),
+        }
 
     def _try_new_secret(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         app = app_name(str(event["app"]))

@@ -47,6 +47,7 @@ def summary(record: Connection, *, prefix: str, paused: str = "") -> dict[str, A
         "verified_at": record.verified_at,
         "owner": record.owner,
         "pushed": record.consumer.pushed or None,
+        **({} if record.consumer.exported is None else {"exported": record.consumer.exported.generation}),
         "missing_scopes": list(record.authorized.missing_scopes),
         "removed_at": record.removed_at,
         "last_error": None if record.last_error is None else _last_error(record.last_error, record.provider),
