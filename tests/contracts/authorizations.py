@@ -10,6 +10,7 @@ import pytest
 
 from contracts.world import DAY, NOW, at_once, refused, winners
 from tokensync.domain.authorization import Authorization, AuthorizationKey, AuthorizationState
+from tokensync.domain.connection import LastError
 from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class AuthorizationsContract:
             connection=f"{world.app}/702",
             missing_scopes=("read", "write"),
             table="table-2",
+            last_error=LastError(failure="unknown", code="40001", message="No permission", trace_id="t-1", at=NOW + 1),
         )
         world.authorizations.put(full)
         world.authorizations.put(replace(full, label="a repetition"))

@@ -24,6 +24,7 @@ from tokensync.domain.connection import (
     Status,
 )
 from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
+from tokensync.domain.export import Export
 from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
@@ -87,10 +88,12 @@ class ConnectionsContract:
             access_expires_at=NOW + 6,
             refresh_expires_at=NOW + 7,
             table="table-2",
+            brought=True,
             failures=8,
             last_error=LastError("ambiguous", "timeout", "no answer", "t1", NOW),
             history=(HistoryEntry(NOW, "one", 1), HistoryEntry(NOW, "two", 2, "detail")),
         )
+        full = full.with_consumer(exported=Export(2, "0a1b", "owox", NOW))
         written = world.connections.write(idle, full)
         assert full == written
         assert full == world.connections.get(idle.name)
@@ -283,11 +286,13 @@ class ConnectionsContract:
 
     def test_a_takeover_of_what_was_given_away(self, world: World, idle: Connection) -> None:
         """A new grant is ours again; what its consumer knows it by stays, and the consumer has nothing of the new."""
-        given = idle.with_consumer(handed_over_at=NOW, sealed_consumer=b"keys", pushed=1, push_failures=2).with_due(
-            push_at=NOW
-        )
-        world.connections.write(idle, given)
+        copy = Export(1, "0a1b", "owox", NOW)
+        given = idle.with_consumer(
+            handed_over_at=NOW, sealed_consumer=b"keys", pushed=1, push_failures=2, exported=copy
+        ).with_due(push_at=NOW)
+        world.connections.write(idle, replace(given, brought=True))
         taken, _ = world.connections.take_over(fresh(idle.name), until=SOON)
+        assert (copy, None) == (taken.consumer.exported, taken.brought)
         assert (None, b"keys", 0, 0, None) == (
             taken.consumer.handed_over_at,
             taken.consumer.sealed_consumer,
@@ -492,6 +497,20 @@ class ConnectionsContract:
         assert world.connections.request_refresh(idle.name, generation=rested.generation, now=NOW)
         assert rested.with_due(refresh_at=NOW, renew_at=NOW, next_at=NOW) == world.connections.get(idle.name)
         assert [(f"connection#{idle.name.account}", NOW)] == self._due(world, NOW)
+
+    def test_noting_an_export(self, world: World, idle: Connection) -> None:
+        """A copy is noted while another holds the lease, if its generation still is the record's."""
+        leased = world.connections.lease(idle.name, now=NOW, until=SOON)
+        assert not world.connections.note_exported(idle.name, Export(idle.generation + 1, "0a", "owox", NOW))
+        assert leased == world.connections.get(idle.name)
+        for form in ("env", "owox"):
+            copy = Export(idle.generation, "0a", form, NOW)
+            assert world.connections.note_exported(idle.name, copy)
+            assert leased.with_consumer(exported=copy) == world.connections.get(idle.name)
+        # A holder's write leaves it.
+        written = world.connections.write(leased, replace(leased, lease_until=None))
+        assert copy == written.consumer.exported
+        refused(UnknownConnection, world.connections.note_exported, ConnectionName(world.app, "nobody"), copy)
 
     def test_answers_set_aside(self, world: World, idle: Connection) -> None:
         """An answer without a place is kept under its fence for 30 days, beside those of other fences."""

@@ -15,6 +15,7 @@ from tokensync.domain.work import DueKey
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tokensync.domain.export import Export
     from tokensync.domain.names import ConnectionName
 
 ASIDE_SECONDS = 30 * 86_400
@@ -99,9 +100,9 @@ class InMemoryConnections(Failing):
             if max(current.fence, current.allocated) < floor:
                 fence = number = floor
             row.record = replace(
-                grant_holder.with_consumer(sealed_consumer=current.consumer.sealed_consumer).with_due(
-                    compare_at=(current.lease_until or 0) + 1
-                ),
+                grant_holder.with_consumer(
+                    sealed_consumer=current.consumer.sealed_consumer, exported=current.consumer.exported
+                ).with_due(compare_at=(current.lease_until or 0) + 1),
                 schema=SCHEMA,
                 phase=Phase.IDLE,
                 fence=fence,
@@ -130,6 +131,15 @@ class InMemoryConnections(Failing):
             if _record(row).consumer.sealed_consumer != seen:
                 return _record(row).consumer.sealed_consumer == sealed
             row.record = _record(row).with_consumer(sealed_consumer=sealed)
+            return True
+
+    def note_exported(self, name: ConnectionName, exported: Export) -> bool:
+        """Note a copy of the token if the generation is still the copy's."""
+        with self._attempt("note_exported"), self.table.lock:
+            row = self._known(name)
+            if _record(row).generation != exported.generation:
+                return False
+            row.record = _record(row).with_consumer(exported=exported)
             return True
 
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:

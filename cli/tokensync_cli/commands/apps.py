@@ -20,7 +20,7 @@ from tokensync_cli.commands.describe import registered
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed
 from tokensync_cli.output.times import moment
-from tokensync_cli.stack import addresses, registration
+from tokensync_cli.stack import addresses, mixed_up, registration
 from tokensync_cli.stack.invoke import FunctionRefused, ask_callback
 from tokensync_cli.stack.registration import Wanted
 from tokensync_cli.stack.seeding import sandboxed
@@ -204,12 +204,24 @@ def _print_added(run: Run, target: Target, app: App) -> None:
     if provider.webhook is not None:
         shown["webhook URL"] = f"{target.outputs.webhook_url}/{app.name}"
     whole = registration.as_json(app, redirect_url=redirect_url)
-    run.out.fields(shown, {**whole, "next": following, "warning": warning or None})
+    hints = mixed_up.hints(app)
+    run.out.fields(shown, {**whole, "next": following, "warning": warning or None, **_as_json(hints)})
+    _warn_of(run, hints)
     if not app.is_sandboxed and provider.grant_type is GrantType.AUTHORIZATION_CODE:
         run.out.note("Register that redirect URL with the provider, letter by letter.")
     if app.push:
         run.out.note(f"Its pairs go to {app.push} once that has a key: tokensync app set-consumer-key {app.name}")
     run.out.note(f"Next: {following}")
+
+
+def _warn_of(run: Run, hints: list[str]) -> None:
+    """Warn of what looks mixed up: it may be right all the same."""
+    for hint in hints:
+        run.out.warn(hint)
+
+
+def _as_json(hints: list[str]) -> dict[str, object]:
+    return {"hints": hints} if hints else {}
 
 
 def list_apps(run: Run) -> None:
@@ -256,10 +268,12 @@ def show(run: Run, name: AppName) -> None:
     now = target.clock.now()
     paused = f"{state.paused} ({moment(state.paused_at, now=now)})" if state.paused else "no"
     stored = "stored, never shown" if app.client_secret else "none"
+    hints = mixed_up.hints(app)
     run.out.fields(
         {**shown, "client_secret": stored, "paused": paused},
-        {**shown, "paused": state.paused or None, "paused_at": state.paused_at},
+        {**shown, "paused": state.paused or None, "paused_at": state.paused_at, **_as_json(hints)},
     )
+    _warn_of(run, hints)
     if state.paused:
         run.out.note(f"Next: tokensync app resume {name}")
 

@@ -130,7 +130,8 @@ def fields(target: Target, record: Connection) -> dict[str, object]:
     pairs = summarized(target, record)
     error = pairs["last_error"]
     if error is not None:
-        parts = (error["class"], error["code"], error["message"], error["trace_id"], moment(error["at"], now=now))
+        parts = [error["class"], error["code"], error["message"], error["trace_id"], moment(error["at"], now=now)]
+        parts.append(error.get("hint"))
         pairs["last_error"] = " · ".join(str(part) for part in parts if part)
     for time in ("access_expires_at", "refresh_expires_at"):
         pairs[time] = moment(pairs[time], now=now)

@@ -10,7 +10,7 @@ import typer
 
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName, app_name
-from tokensync.operate.import_fields import PARAM, ImportFields
+from tokensync.operate.import_fields import FACT, PARAM, ImportFields
 from tokensync.providers import provider_named
 from tokensync_cli.commands.account_params import Params, imported_params
 from tokensync_cli.commands.declare import AppName
@@ -21,6 +21,7 @@ from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.invoke import ask_rotation
+from tokensync_cli.stack.target import Target
 
 _LONGEST_INPUT = 65_536  # characters: two tokens of the longest kind as JSON
 _STDIN = "-"
@@ -35,6 +36,10 @@ ClientId = Annotated[
 SecretStdin = Annotated[
     bool,
     typer.Option("--client-secret-stdin", help="stdin holds the secret of --client-id alone: it mints its tokens."),
+]
+Facts = Annotated[
+    list[str] | None,
+    typer.Option("--fact", metavar="NAME=VALUE", help="What API calls need and no response says; repeat it."),
 ]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace the connection of this account if there is one.")]
 File = Annotated[
@@ -55,6 +60,7 @@ def import_(
     *,
     account: Account = None,
     label: Label = "",
+    fact: Facts = None,
     replace: Replace = False,
     file: File = None,
     dry_run: DryRun = False,
@@ -65,25 +71,26 @@ def import_(
     """Make a connection of a refresh token from stdin, or many from a file.
 
     stdin holds the refresh token alone, or a JSON object with refresh_token, access_token, expires_at,
-    refresh_token_expires_at, scopes, label, and client_id and client_secret where the tokens were given to a client of
-    the account's own. Times are Unix seconds. With --client-secret-stdin it holds that client's secret alone.
+    refresh_token_expires_at, scopes, label, fact.NAME, and client_id and client_secret where the tokens were given to
+    a client of the account's own. Times are Unix seconds. With --client-secret-stdin it holds that client's secret
+    alone.
     """
     if file is None and account is not None and not dry_run and (client_id or not secret_stdin):
         given = {"label": label, "client_id": client_id}
         _one(
             run,
             _named(name, account),
-            given={key: value for key, value in given.items() if value},
+            given={**{key: value for key, value in given.items() if value}, **_facts(fact or ())},
             replace=replace,
             param=param,
             secret_alone=secret_stdin,
         )
-    elif file is not None and account is None and not (label or param or client_id or secret_stdin):
+    elif file is not None and account is None and not (label or param or fact or client_id or secret_stdin):
         _many(run, name, file, replace=replace, dry_run=dry_run)
     else:
         raise UsageFailed(
-            "import takes --account ID for one account, or --file PATH for many; --dry-run goes with --file, and "
-            "--client-secret-stdin with --client-id.",
+            "import takes --account ID for one account, or --file PATH for many; --dry-run goes with --file, "
+            "--client-secret-stdin with --client-id, and all others with --account.",
             next_command=f"tokensync import {name} --account ID",
         )
 
@@ -93,6 +100,21 @@ def _named(app: str, account: str) -> ConnectionName:
         return ConnectionName(app_name(app), account)
     except InvalidName as error:
         raise UsageFailed(sentence(str(error)), next_command="tokensync import --help") from None
+
+
+def _facts(texts: Sequence[str]) -> dict[str, str]:
+    """Return the fields that NAME=VALUE texts mean.
+
+    Raises:
+        UsageFailed: one of them is of another form, or names the same fact again.
+    """
+    fields: dict[str, str] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if not name or not value or FACT + name in fields:
+            raise UsageFailed("--fact takes NAME=VALUE, each name once.", next_command="tokensync import --help")
+        fields[FACT + name] = value
+    return fields
 
 
 def _one(
@@ -131,6 +153,16 @@ def _one(
     expires = moment(summary.get("access_expires_at") if isinstance(summary, dict) else None, now=target.clock.now())
     line = f"{name} is imported: {answer.get('result')}, expires {expires}."
     run.out.result(shown, line, following=f"tokensync token {word(name)}")
+    _note_wanted(run, target, name, fields)
+
+
+def _note_wanted(run: Run, target: Target, name: ConnectionName, fields: Mapping[str, Any]) -> None:
+    """Say which facts API calls need that were not brought."""
+    provider = provider_named(target.apps.get(name.app).provider)
+    for fact, meaning in provider.wanted_facts.items():
+        if FACT + fact not in fields:
+            again = f"tokensync import {name.app} --account {word(name.account)} --fact {fact}=VALUE"
+            run.out.note(f"{provider.title}: {fact} is {meaning}. Unless it was brought before: {again}")
 
 
 def _fields(text: str) -> dict[str, Any]:

@@ -171,8 +171,8 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("copied")
     for part in COPIED:
         shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
-    (root / "tests/system/readme").mkdir(parents=True)
-    for file_name in ("pyproject.toml", "tests/system/readme/worked_example.py"):
+    for file_name in ("pyproject.toml", "tests/system/readme/worked_example.py", "tests/resilience/field_rows.py"):
+        (root / file_name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file_name, root / file_name)
     _, line, sample = example()
     registry = root / PACKAGE / "__init__.py"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from fakes.visitors import Browser
 from fakes.world import ACCOUNT, APP, NAME, SHOPS, WEEK, World, lost, unreachable
 from fault_rows import fault
 from field_rows import field
+from tokensync.authorize.finish import authorization_binding
 from tokensync.domain.authorization import LIFETIME
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NoAnswer, PublishUnavailable, StoreUnavailable
@@ -52,6 +54,28 @@ def shops(world: World, answer: Callable[[int], ProviderResponse | None]) -> lis
 
     world.shop.send = send  # type: ignore[method-assign]  # the scripted shop is a test's own
     return asked
+
+
+def changing(**fields: object) -> Callable[[Callable[[], ProviderResponse]], ProviderResponse]:
+    """Return a step that changes fields beside the tokens of an honest response."""
+
+    def step(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
+        response = honest()
+        return replace(response, body=json.dumps({**json.loads(response.body), **fields}).encode())
+
+    return step
+
+
+def reseal(world: World) -> None:
+    """Store the response to a code as the versions did that kept nothing of what was presented."""
+    (row,) = [row for key, row in world.table.rows.items() if key[1].startswith("pending#")]
+    key = row.record.key
+    binding = authorization_binding(key)
+    opened = world.sealer.open(row.record.sealed_answer, app=key.app, binding=binding)
+    bare = json.loads(opened)
+    del bare["shown"]
+    sealed = world.sealer.new_key(key.app).seal(json.dumps(bare).encode(), binding=binding)
+    row.record = replace(row.record, sealed_answer=sealed)
 
 
 # ---------------------------------------------------------------------------------------------------- the way through
@@ -411,6 +435,52 @@ def test_killed_anywhere_the_rotation_finishes_what_was_stored(world: World, bro
         assert CONNECTED in browser.result().body
         assert ("A1", world.stored().generation) == (world.published(), world.document()["generation"])
         assert world.stored().lease_until is None
+
+
+@pytest.mark.parametrize("place", ["", "exchange.received", "exchange.taken_over"])
+def test_the_history_has_the_exchanges_trace_id(world: World, browser: Browser, place: str) -> None:
+    """As a refresh's: the provider's support asks for it. The rotation function finishes with the same words."""
+    if place:
+        with world.dies_at(place):
+            browser.authorize()
+        world.clock.advance(120)
+        world.settle(ticks=15)
+    else:
+        browser.authorize()
+
+    assert [("connection.authorized", "trace-1")] == [
+        (entry.event, entry.detail) for entry in world.stored().history if entry.event.startswith("connection.")
+    ]
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("repeated", ["code-1", "A1", "R1", "e59af819cc"])
+def test_a_trace_id_that_repeats_a_secret_is_masked(
+    world: World, browser: Browser, repeated: str, *, late: bool
+) -> None:
+    """What was presented and what was given are masked in it, by whoever finishes; the rest is one short line."""
+    world.shop.script.append(changing(request_id=f"t-\u202e{repeated}-{'x' * 100}"))
+    if late:
+        with world.dies_at("exchange.received"):
+            browser.authorize()
+        world.clock.advance(120)
+        world.settle(ticks=15)
+    else:
+        browser.authorize()
+
+    (entry,) = [entry for entry in world.stored().history if entry.event == "connection.authorized"]
+    assert f"t-***-{'x' * 73}…" == entry.detail
+
+
+def test_an_answer_that_an_earlier_version_stored_gives_no_trace_id(world: World, browser: Browser) -> None:
+    """Nobody knows the code any more that it might repeat; the connection is made all the same."""
+    with world.dies_at("exchange.received"):
+        browser.authorize()
+    reseal(world)
+    world.clock.advance(120)
+    world.settle(ticks=15)
+
+    assert (["code-1"], "A1", "") == (world.shop.ledger, world.published(), world.stored().history[0].detail)
 
 
 def test_an_answer_that_the_table_did_not_take_comes_back_by_message(world: World, browser: Browser) -> None:

@@ -78,11 +78,11 @@ def ended(world: World) -> World:
 
 
 def test_a_strange_account_names_itself(world: World) -> None:
-    """Its record says why it is quarantined and for whom the invite was, under its own label."""
+    """Its record says for whom the invite was, with the trace id of the exchange, under its own label."""
     record = world.stored()
 
     assert (Status.QUARANTINED, Reason.NOT_INVITED, "Acme GmbH") == (record.status, record.reason, record.label)
-    assert ["the invite was for old-account"] == [entry.detail for entry in record.history]
+    assert ["the invite was for old-account, trace-1"] == [entry.detail for entry in record.history]
     assert [AGAIN] == [alert.next_command for alert in world.alerts.told]
 
 

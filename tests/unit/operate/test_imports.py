@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,10 @@ from tokensync.domain.secret import Secret
 from tokensync.operate.import_fields import ImportFields
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tokensync.domain.connection import Connection
+    from tokensync.domain.messages import ProviderResponse
 
 ADS = ConnectionName("ads", "7000000000000000001")
 ACC = ConnectionName("acc", "o")
@@ -365,6 +369,12 @@ def test_an_account_that_is_none(world: World, account: str) -> None:
         {"refresh_token": TOKEN, "scopes": {"CANARY": 1}},
         {"refresh_token": TOKEN, "scopes": ["CANARY\u202e"]},
         {"refresh_token": TOKEN, "scopes": ["s"] * 201},
+        {"refresh_token": TOKEN, "fact.x": "CANARY\nx"},
+        {"refresh_token": TOKEN, "fact.x": "C" * 201},
+        {"refresh_token": TOKEN, "fact.x": 7},
+        {"refresh_token": TOKEN, "fact.x": {"CANARY": "x"}},
+        *({"refresh_token": TOKEN, f"fact.{name}": "x"} for name in ("", "CANARY", "1x", "_x", "a-b", "a.b", "x" * 41)),
+        {"refresh_token": TOKEN, **{f"fact.f{number}": "x" for number in range(21)}},
     ],
 )
 def test_what_cannot_be_used_is_named_without_its_value(world: World, fields: dict[str, object]) -> None:
@@ -546,3 +556,127 @@ def test_an_import_beside_a_long_holder_changes_nothing(world: World) -> None:
 
     assert bring(world, access_token="A-9", expires_at=world.clock.now() + WEEK, replace=True)["ok"]
     assert ("A-9", TOKEN) == (world.published(), refresh_token(world))
+
+
+# ------------------------------------------------------------------------------------ facts that no response says
+
+BOX_APP = App(name="box", provider="eshopbox", client_id="c", client_secret=Secret("s"))
+BOX = ConnectionName("box", "acme-warehouse")
+MINT = "/api/v1/generateToken"
+MINTED = {"access_token": "EA", "id_token": "i", "scope": "openid", "expires_in": 86_400, "token_type": "Bearer"}
+
+
+@pytest.fixture
+def box() -> Staged:
+    """An app of Eshopbox, which says nothing of an account."""
+    made = Staged.of(BOX_APP)
+    made.server.says(MINT, MINTED)
+    return made
+
+
+def facts_of(stage: Staged) -> object:
+    """Return what workloads read of the account."""
+    return stage.world.document(BOX)["account"]
+
+
+def test_a_fact_is_published_and_outlives_refreshes(box: Staged) -> None:
+    """It is in the secret with the first token, and stays while the provider says nothing of it."""
+    bring(box.world, BOX, refresh_token="E-1", **{"fact.workspace": "acme", "fact.brand": "Zürich & Söhne"})
+    first = facts_of(box)
+    box.server.says(MINT, {**MINTED, "access_token": "EB"})
+    box.world.ask("refresh", connection=str(BOX))
+
+    assert {"workspace": "acme", "brand": "Zürich & Söhne"} == first == facts_of(box)
+    assert "EB" == box.world.published(BOX)
+
+
+@pytest.mark.parametrize(
+    ("fields", "facts"),
+    [
+        ({}, {"workspace": "acme", "brand": "one"}),
+        ({"fact.brand": "two"}, {"workspace": "acme", "brand": "two"}),
+        ({"fact.brand": ""}, {"workspace": "acme", "brand": "one"}),
+        ({"fact.region": "IN"}, {"workspace": "acme", "brand": "one", "region": "IN"}),
+    ],
+    ids=["none", "another value", "an empty one", "one more"],
+)
+@pytest.mark.parametrize("token", ["E-1", "E-2"])
+def test_an_import_that_does_not_name_a_fact_leaves_it(
+    box: Staged, token: str, fields: dict[str, str], facts: dict[str, str]
+) -> None:
+    """With the same token, where nothing else is done, as with another one that replaces it."""
+    bring(box.world, BOX, refresh_token="E-1", **{"fact.workspace": "acme", "fact.brand": "one"})
+    answer = bring(box.world, BOX, refresh_token=token, replace=True, **fields)
+
+    assert (True, facts) == (answer["ok"], facts_of(box))
+    again = token == "E-1"
+    assert (1 if again else 2, again) == (box.server.times(MINT), answer["again"])
+    changed = again and facts != {"workspace": "acme", "brand": "one"}
+    assert ("published" if changed else "nothing_due" if again else "refreshed") == answer["result"]
+    assert changed == ("account.changed" in box.events(BOX.account))
+
+
+@pytest.mark.parametrize("name", ["shops", "seller_name", "user_type", "open_id", "region", "truncated"])
+def test_what_the_provider_says_cannot_be_brought(world: World, name: str) -> None:
+    """It would be ignored: the import is refused by the fact's name, and nothing is presented."""
+    answer = bring(world, refresh_token=TOKEN, **{f"fact.{name}": "CANARY"})
+
+    assert (2, "BadRequest", True) == (answer["exit"], answer["error"]["class"], name in answer["error"]["message"])
+    assert ("CANARY" in str(answer), world.shop.ledger, world.connections.get(NAME)) == (False, [], None)
+
+
+def test_what_the_provider_says_later_goes_before_what_was_brought() -> None:
+    """A server says anything it likes, and an operator's word is never published over it."""
+    stage = Staged.of(OIDC)
+    stage.server.says("/userinfo", {"sub": "alice"})
+    name = stage.name("alice")
+    bring(stage.world, name, access_token="A-9", **{"fact.team": "blue", "fact.plan": "free"})
+    grant = stage.world.grant(name)
+    said = replace(grant, account={**grant.account, "plan": "gold"})
+
+    assert {"sub": "alice", "team": "blue", "plan": "free"} == stage.world.document(name)["account"]
+    assert {"sub": "alice", "team": "blue", "plan": "gold"} == said.facts
+
+
+def test_facts_that_cannot_be_read_hinder_no_import(box: Staged) -> None:
+    """A grant whose key is lost is replaced all the same."""
+    bring(box.world, BOX, refresh_token="E-1", **{"fact.workspace": "acme"})
+    box.world.change(BOX, sealed_grant=b"of another key", status=Status.REAUTHORIZE)
+    answer = bring(box.world, BOX, refresh_token="E-2", replace=True, **{"fact.brand": "one"})
+
+    assert (True, {"brand": "one"}) == (answer["ok"], facts_of(box))
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_facts_outlive_another_authorization(world: World, *, silent: bool) -> None:
+    """The callback cannot open the grant that holds them: the rotation function merges, whatever the answer says."""
+    bring(world, refresh_token=TOKEN, **{"fact.team": "blue"})
+    browser = Browser(world)
+    if silent:
+        world.shop.script.append(without("refresh_token", "refresh_token_expire_in"))
+    browser.authorize(world.invite(for_account=NAME.account))
+    world.settle(ticks=3)
+
+    record, document = world.stored(), world.document()
+    assert ("blue", "A2", True) == (document["account"]["team"], document["access_token"], record.brought)
+    assert "Your account is connected" in browser.result().body
+    bring(
+        world,
+        refresh_token="R1" if silent else "R2",
+        replace=True,
+        access_token="A-9",
+        expires_at=world.clock.now() + WEEK,
+    )
+    assert ("blue", "A-9") == (world.document()["account"]["team"], world.published())
+
+
+def without(*names: str) -> Callable[[Callable[[], ProviderResponse]], ProviderResponse]:
+    """Return a step that leaves fields out of an honest response."""
+
+    def step(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
+        response = honest()
+        body = json.loads(response.body)
+        data = {name: value for name, value in body["data"].items() if name not in names}
+        return replace(response, body=json.dumps({**body, "data": data}).encode())
+
+    return step

@@ -49,6 +49,19 @@ def test_a_summary_tells_names_times_and_states(record: Connection, now: int) ->
     }
 
 
+def test_a_refusal_of_the_app_has_a_hint(record: Connection) -> None:
+    """Where an operator can mend it: by the provider's own file, and not where a seller's token was refused."""
+    error = LastError(failure="configuration", code="40101", message="no match", trace_id="t-1", at=9)
+    ads = replace(record, provider="tiktok_ads")
+
+    def hint(of: Connection, **changed: str) -> object:
+        shown = summary(replace(of, last_error=replace(error, **changed)), prefix="stack")["last_error"]
+        return shown.get("hint")
+
+    assert "the app id and the secret do not belong together" == hint(ads)
+    assert (None, None) == (hint(ads, failure="refused"), hint(replace(record, provider="unknown_here")))
+
+
 def test_a_summary_tells_the_last_error(record: Connection) -> None:
     """The last failure has its class, as the command line's contract names it."""
     error = LastError(failure="refused", code="36004005", message="unknown", trace_id="t-1", at=9)

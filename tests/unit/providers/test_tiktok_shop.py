@@ -168,7 +168,8 @@ def test_the_kind_of_account_is_told(user_type: object, kind: str) -> None:
     for name in (None, ..., 5):
         body = varied(SAMPLE, user_type=user_type, seller_name=name, seller_base_region=..., granted_scopes=...)
         read = issued(SAMPLE, body)
-        expected = AccountReply(id="7010736057180325637", label="", kind=kind, facts={})
+        facts = {"open_id": "7010736057180325637", **({"user_type": kind} if kind else {})}
+        expected = AccountReply(id="7010736057180325637", label="", kind=kind, facts=facts)
         assert (expected, None) == (read.account, read.scopes)
 
 

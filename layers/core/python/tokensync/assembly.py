@@ -24,6 +24,8 @@ from tokensync.entry.tick import Ticker
 from tokensync.entry.webhooks import Webhooks
 from tokensync.operate.accept import Accepter
 from tokensync.operate.dead_letters import Redriver
+from tokensync.operate.export import Exports
+from tokensync.operate.import_facts import BroughtFacts
 from tokensync.operate.imports import Importer
 from tokensync.operate.on_demand import OnDemand
 from tokensync.operate.publish import Republisher
@@ -131,6 +133,7 @@ class RotationParts(_Shared):
                 self.verifier,
                 accounts,
                 self.restored_table,
+                BroughtFacts(ports, on_demand, committer),
             ),
             verification=verification,
             revoker=Revoker(ports, on_demand, self.concluder, committer),
@@ -138,6 +141,7 @@ class RotationParts(_Shared):
             republisher=Republisher(ports, on_demand, committer),
             accepter=Accepter(ports, on_demand, committer),
             handover=Handover(ports, on_demand, self.pusher),
+            exports=Exports(ports, on_demand),
             trial=SecretTrial(ports, on_demand, accounts),
             recoverer=Recoverer(ports, on_demand, self.worker, redriver),
             prefix=prefix,

@@ -16,6 +16,7 @@ from fakes.world import APP, NAME
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync.domain.secret import Secret
+from tokensync_cli.output.failures import CommandFailed
 
 SECRET = token_secret_name("tokensync", NAME)
 ADVERTISERS = ["7000000000000000001", "7000000000000000002"]
@@ -85,6 +86,55 @@ def test_export_for_owox(desk: Any) -> None:
         "AuthType": {"oauth2": {"AccessToken": "A0", "AppId": "29a39d", "AppSecret": "e59af819cc"}},
         "AdvertiserIDs": ",".join(ADVERTISERS),
     } == json.loads(desk.run("export", str(NAME), "--format", "owox").stdout)
+
+
+def test_owox_without_the_apps_secret(desk: Any) -> None:
+    """Its environment has it already: nothing of the client secret is printed."""
+    ads(desk)
+    result = desk.run("export", str(NAME), "--format", "owox", "--without-secret")
+
+    assert {"AccessToken": "A0", "AppId": "29a39d"} == json.loads(result.stdout)["AuthType"]["oauth2"]
+    assert "e59af819cc" not in result.output
+    code, error = desk.error("export", str(NAME), "--format", "env", "--without-secret")
+    assert (2, f"tokensync export {NAME} --format env") == (code, error["next"])
+
+
+@pytest.mark.parametrize(
+    ("options", "form"),
+    [
+        (("--format", "owox"), "owox"),
+        (("--format", "owox", "--without-secret"), "owox --without-secret"),
+        (("--format", "owox", "--no-alert"), None),
+        (("--format", "json"), None),
+        (("--format", "env", "--alert"), "env"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_copy_that_lasts_is_noted(desk: Any, options: tuple[str, ...], form: str | None) -> None:
+    """What a shell reads is read anew each time; what another program keeps is replaced, and that is alerted once."""
+    ads(desk)
+    assert 0 == desk.run("export", str(NAME), *options).exit_code
+
+    copy = desk.world.stored().consumer.exported
+    assert form == (copy and copy.form)
+    assert (form and 1) == desk.json("show", str(NAME)).get("exported")
+    desk.world.run()
+    alerts = [alert.next_command for alert in desk.world.alerts.told]
+    assert ([] if form is None else [f"tokensync export {NAME} --format {form}"]) == alerts
+
+
+def test_a_copy_that_cannot_be_noted_is_a_copy_all_the_same(desk: Any) -> None:
+    """The operator reads that nobody will be alerted; a token that was replaced just now is said to be."""
+    ads(desk)
+    for error in (CommandFailed("Not yours.", next_command="-", kind="AccessDenied"), ValueError("CANARY")):
+        desk.functions.script.append(error)
+        result = desk.run("export", str(NAME), "--format", "owox")
+        assert (0, "A0") == (result.exit_code, json.loads(result.stdout)["AuthType"]["oauth2"]["AccessToken"])
+        assert "nobody will be alerted" in result.stderr
+        assert "CANARY" not in result.output
+    desk.world.change(generation=7)
+    result = desk.run("export", str(NAME), "--format", "owox")
+    assert f"again: tokensync export {NAME} --format owox" in result.stderr
 
 
 @pytest.mark.parametrize("account", [{"advertiser_ids": []}, {"advertiser_ids": None}, {"truncated": True}])

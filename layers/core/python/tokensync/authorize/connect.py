@@ -133,7 +133,7 @@ class Connector:
         provider = one.session.provider
         if provider.grant_type is GrantType.CLIENT_CREDENTIALS or record.authorized.authorized_by == source.by:
             return False
-        if one.is_silent:
+        if one.is_silent or record.brought:
             return True
         if provider.renewal.presents_access_token:  # there is no refresh token that could be carried over
             return False

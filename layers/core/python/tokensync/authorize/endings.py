@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tokensync.authorize.refusals import alert_exchange_refused
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
+from tokensync.domain.connection import LastError
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.work import Work
 
@@ -36,8 +38,9 @@ class Endings:
         connection: str = "",
         keep: bool = False,
         missing_scopes: tuple[str, ...] = (),
+        error: LastError | None = None,
     ) -> Authorization:
-        """Note how an authorization ended; `keep` keeps its sealed response.
+        """Note how an authorization ended; `keep` keeps its sealed response, `error` is what the provider said.
 
         Raises:
             FenceLost, StoreUnavailable: as `Authorizations.write`.
@@ -48,6 +51,7 @@ class Endings:
             state=state,
             detail=detail,
             connection=connection,
+            last_error=error,
             lease_until=None,
             sealed_answer=authorization.sealed_answer if keep else None,
         )
@@ -60,8 +64,10 @@ class Endings:
         )
         if failure.kind is FailureClass.CONFIGURATION:
             self.concluder.pause(session, failure)
+        error = LastError.of(failure, at=self.ports.clock.now())
+        alert_exchange_refused(authorization, error, session, self.ports)
         unparsed = failure.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN)
-        return self.ended(authorization, AuthorizationState.FAILED, failure.code, keep=unparsed)
+        return self.ended(authorization, AuthorizationState.FAILED, failure.code, keep=unparsed, error=error)
 
     def unusable(self, authorization: Authorization, problem: str, session: Session) -> Authorization:
         """End an authorization whose response cannot become a connection; the response is kept."""

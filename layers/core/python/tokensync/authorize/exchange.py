@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from tokensync.authorize.begin import account_params, bound_endpoint, check_consent, check_runs
 from tokensync.authorize.finish import authorization_binding
 from tokensync.authorize.links import Invite, browser_of, verifier_of
+from tokensync.authorize.refusals import alert_request_refused
 from tokensync.domain.authorization import AuthorizationKey, AuthorizationState, hashed
+from tokensync.domain.connection import LastError
 from tokensync.domain.errors import (
     AlreadyConsumed,
     BadRequest,
@@ -167,13 +169,7 @@ class CodeExchange:
         )
         why = query.description([session.app.client_secret])
         if query.is_our_mistake:
-            said = f"{query.denied} ({why})" if why else query.denied
-            self.ports.alerts.tell(
-                "authorization.refused",
-                key.app,
-                detail=f"the provider refused the authorization request itself, before any account was asked: {said}",
-                next_command=f"tokensync app show {key.app}",
-            )
+            alert_request_refused(query.denied, why, session, self.ports)
             return self._failed(authorization, query.denied)
         self.ports.log.info("authorization.cancelled", app=key.app, error=query.denied, description=why)
         return self._ended(authorization, AuthorizationState.CANCELLED, query.denied)
@@ -218,12 +214,15 @@ class CodeExchange:
             return self._failed(authorization, REFUSED)
         response = present(request, self.ports)
         if isinstance(response, Failure):
-            return self._failed(authorization, response.code)
+            refused = LastError.of(response, at=self.ports.clock.now())
+            return self._failed(authorization, response.code, refused)
+        # What finishes this later has neither: without them nobody could say what the provider's words repeat.
+        response = replace(response, shown=(code, verifier))
         sealed = session.key.seal(response.to_bytes(), binding=authorization_binding(key))
         received = replace(authorization, sealed_answer=sealed, received_at=self.ports.clock.now())
         received = self._received(authorization, received, budget)
         self.ports.failpoints.reached("exchange.received")
-        return self.finisher.finish(received, response, session, budget, shown=(code, verifier))
+        return self.finisher.finish(received, response, session, budget)
 
     def _received(self, authorization: Authorization, received: Authorization, budget: Budget) -> Authorization:
         """Make a response durable: on its authorization, else in a sealed message, until the function's life ends.
@@ -252,12 +251,14 @@ class CodeExchange:
                     raise
                 self.ports.clock.sleep(_PAUSE)
 
-    def _failed(self, authorization: Authorization, code: str) -> Authorization:
+    def _failed(self, authorization: Authorization, code: str, error: LastError | None = None) -> Authorization:
         self.ports.log.warning("authorization.failed", app=authorization.key.app, code=code)
-        return self._ended(authorization, AuthorizationState.FAILED, code)
+        return self._ended(authorization, AuthorizationState.FAILED, code, error)
 
-    def _ended(self, authorization: Authorization, state: AuthorizationState, detail: str) -> Authorization:
-        after = replace(authorization, state=state, detail=detail)
+    def _ended(
+        self, authorization: Authorization, state: AuthorizationState, detail: str, error: LastError | None = None
+    ) -> Authorization:
+        after = replace(authorization, state=state, detail=detail, last_error=error)
         return self.ports.authorizations.write(authorization, after, next_at=None)
 
 

@@ -88,25 +88,24 @@ class Finisher:
         session: Session,
         budget: Budget,
         *,
-        shown: Sequence[Secret] = (),
         seconds: float | None = None,
     ) -> Authorization:
         """Make the connections that the response to a code allows, and note on the authorization how it ended.
 
-        `shown` is what was presented, where it is still in hand: it is masked in the provider's words. `seconds` is
-        how long the provider may take to say whose account it is.
+        `seconds` is how long the provider may take to say whose account it is.
 
         Raises:
             StoreUnavailable: the response is stored; the rotation function finishes later.
         """
-        secrets = [*session.client_secrets, *shown]
+        secrets = [*session.client_secrets, *response.shown]
         read = read_token_response(session.provider, response, secrets=secrets)
         second = self._second(response, authorization, session, secrets)
         if isinstance(read, Failure) and second is None:
-            # Without the code in hand nothing can be masked in the provider's words, so they are left out.
-            return self.endings.refused(authorization, read if shown else read.untold(), session)
+            # An earlier version stored no code: nothing can be masked in the provider's words, so they are left out.
+            return self.endings.refused(authorization, read if response.shown else read.untold(), session)
         first: NamedGrant | NotNamed | None = None
         if not isinstance(read, Failure):
+            read = read if response.shown else replace(read, trace_id="")  # as of a failure
             first = self.reader.read(read, authorization, session, at=response.received_at, seconds=seconds)
         named = [one for one in (first, second) if isinstance(one, NamedGrant)]
         problems = [one for one in (first, second) if isinstance(one, NotNamed)]
@@ -164,6 +163,7 @@ class Finisher:
             life=one.read.life,
             verified=one.verified,
             unproved=one.grant.to_be_upgraded,
+            detail=one.read.trace_id,
         )
         connected = self.connector.connect(one, source, budget)
         if connected.has_it and one.grant.to_be_upgraded:
@@ -182,7 +182,7 @@ class Finisher:
             life=one.read.life,
             status=Status.QUARANTINED,
             verified=one.verified,
-            detail=f"the invite was for {authorization.for_account}",
+            detail=", ".join(filter(None, (f"the invite was for {authorization.for_account}", one.read.trace_id))),
         )
         self.connector.establish(one, source, budget, record)
         self.endings.alert_quarantine(authorization, one.name, following=f"tokensync accept {one.name}")

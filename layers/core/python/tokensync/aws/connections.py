@@ -15,6 +15,7 @@ from tokensync.aws.items import (
     connection_key,
     lookup_key,
     partition,
+    plain,
     schema_of,
 )
 from tokensync.domain.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase, Status
@@ -26,17 +27,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tokensync.aws.dynamodb import Item
+    from tokensync.domain.export import Export
 
 _PAGE = 200  # keys of the due index fetched at once
 # What a takeover computes, keeps or clears by itself, whatever the new grant's record says.
 _NOT_BROUGHT = frozenset({
     "allocated", "attempt", "exemption", "failures", "fence", "generation", "history", "last_error", "lease_until",
-    "phase", "published", "schema", "sealed_answer", "compare_at", "sealed_consumer",
+    "phase", "published", "schema", "sealed_answer", "compare_at", "sealed_consumer", "exported",
 })  # fmt: skip
 _BROUGHT_OR_REMOVED = (
     "sealed_grant", "refresh_at", "renew_at", "warn_at", "next_at", "obtained_at", "access_expires_at",
     "refresh_expires_at", "parked_at", "verify_at", "push_at", "verified_at", "removed_at", "deauthorized_at",
-    "ttl", "handed_over_at", "table", "alerted",
+    "ttl", "handed_over_at", "table", "alerted", "brought",
 )  # fmt: skip
 
 
@@ -168,9 +170,9 @@ class DynamoConnections:
         before = connection_from(item) if item else None
         old = before or Connection(name=name, provider=grant_holder.provider)
         new = replace(
-            grant_holder.with_consumer(sealed_consumer=old.consumer.sealed_consumer).with_due(
-                compare_at=(old.lease_until or 0) + 1
-            ),
+            grant_holder.with_consumer(
+                sealed_consumer=old.consumer.sealed_consumer, exported=old.consumer.exported
+            ).with_due(compare_at=(old.lease_until or 0) + 1),
             schema=SCHEMA,
             phase=Phase.IDLE,
             fence=floor or old.fence + 1,
@@ -202,6 +204,14 @@ class DynamoConnections:
             # boto3 repeats a request whose answer was lost: the first one has written it already.
             return connection_from(self._known(name, failed.item)).consumer.sealed_consumer == sealed
         return True
+
+    def note_exported(self, name: ConnectionName, exported: Export) -> bool:
+        change = Change(
+            condition="attribute_exists(#pk) AND #schema <= :ours AND #generation = :generation",
+            set={"exported": plain(exported)},
+            values={"ours": SCHEMA, "generation": exported.generation},
+        )
+        return self._met(name, change)
 
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
         change = Change(

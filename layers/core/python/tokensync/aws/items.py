@@ -20,6 +20,7 @@ from tokensync.domain.connection import (
     Published,
     Status,
 )
+from tokensync.domain.export import Export
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.runtime import DAY
 
@@ -149,6 +150,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "attempt": _nested(Attempt),
     "earlier": tuple,
     "published": _nested(Published),
+    "exported": _nested(Export),
     "last_error": _nested(LastError),
     "missing_scopes": tuple,
     "alerted": tuple,

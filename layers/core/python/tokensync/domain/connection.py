@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 if TYPE_CHECKING:
+    from tokensync.domain.export import Export
     from tokensync.domain.messages import Failure
     from tokensync.domain.names import ConnectionName
 
@@ -167,13 +168,15 @@ class ConsumerCopy:
 
     `pushed` is the generation that it got last, `push_failures` how often in a row that has failed since,
     `sealed_consumer` what it knows the connection by. `handed_over_at` is since when it owns the refreshing: nothing
-    here presents the refresh token any more.
+    here presents the refresh token any more. `exported` is the last copy of the token that operators want to hear of
+    when it is stale.
     """
 
     pushed: int = 0
     push_failures: int = 0
     handed_over_at: int | None = None
     sealed_consumer: bytes | None = None
+    exported: Export | None = None
 
 
 class _DueTimes(TypedDict, total=False):
@@ -198,6 +201,7 @@ class _ConsumerCopy(TypedDict, total=False):
     push_failures: int
     handed_over_at: int | None
     sealed_consumer: bytes | None
+    exported: Export | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +218,7 @@ class Connection:
     token was last seen to work. `removed_at` is when an operator removed the connection, and `ttl` when DynamoDB may
     delete what is left of it. `table` is the id of the restored table in which the record was compared with its secret,
     None in a table that was never restored. `alerted` holds the causes that operators were alerted of and that still
-    last, see `tokensync.refresh.alerting`.
+    last, see `tokensync.refresh.alerting`. `brought` says that the grant holds facts which no response says.
     """
 
     name: ConnectionName
@@ -248,6 +252,7 @@ class Connection:
     failures: int = 0
     last_error: LastError | None = None
     alerted: tuple[str, ...] = ()
+    brought: bool | None = None
     history: tuple[HistoryEntry, ...] = field(default=())
 
     def with_due(self, **times: Unpack[_DueTimes]) -> Connection:

@@ -13,11 +13,12 @@ from tokensync.domain.secret import Secret
 class Grant:
     """One token pair with what the provider said beside it. Times are Unix seconds, None means never.
 
-    `account` holds the provider's facts about the account, such as shops or advertiser ids. `params` are the values
-    that lead to the account's own host, see `tokensync.oauth.params`. `client_id` and `client_secret` are set where the
-    account has a client of its own, whose name its tokens were given to. `to_be_upgraded` says that the access token
-    is the short-lived one of a consent, which is still to be exchanged for one that lasts. `second`: it is the second
-    token of a response, whose account has a name of its own.
+    `account` holds the provider's facts about the account, such as shops or advertiser ids; `brought` those that an
+    operator brought, because no response says them. `params` are the values that lead to the account's own host, see
+    `tokensync.oauth.params`. `client_id` and `client_secret` are set where the account has a client of its own, whose
+    name its tokens were given to. `to_be_upgraded` says that the access token is the short-lived one of a consent,
+    which is still to be exchanged for one that lasts. `second`: it is the second token of a response, whose account has
+    a name of its own.
     """
 
     account_id: str
@@ -30,6 +31,7 @@ class Grant:
     access_expires_at: int | None = None
     refresh_expires_at: int | None = None
     account: dict[str, Any] = field(default_factory=dict)
+    brought: dict[str, str] = field(default_factory=dict)
     second: bool = False
     params: dict[str, str] = field(default_factory=dict)
     client_id: str = ""
@@ -46,6 +48,11 @@ class Grant:
         """Return what a request for it may carry, to be masked in the provider's words."""
         return tuple(one for one in (self.refresh_token, self.access_token, self.client_secret) if one)
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return all that is published of the account: what the provider says goes before what was brought."""
+        return {**self.brought, **self.account}
+
     def to_bytes(self) -> bytes:
         """Return the grant as JSON, tokens in clear: only ever for sealing."""
         return json.dumps(
@@ -61,6 +68,7 @@ class Grant:
                 "refresh_expires_at": self.refresh_expires_at,
                 "account": self.account,
                 # Written only where there is something: a version that does not know them still reads the rest.
+                **({"brought": self.brought} if self.brought else {}),
                 **({"second": True} if self.second else {}),
                 **({"params": self.params} if self.params else {}),
                 **({"client_id": self.client_id} if self.client_id else {}),
@@ -89,5 +97,6 @@ class Grant:
             client_id=stored.get("client_id", ""),
             client_secret=Secret(client_secret) if client_secret else None,
             to_be_upgraded=stored.get("to_be_upgraded", False),
+            brought=dict(stored.get("brought", {})),
             second=stored.get("second", False),
         )

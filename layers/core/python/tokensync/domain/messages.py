@@ -7,14 +7,10 @@ import json
 import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from tokensync.domain.secret import MASK, NeverPickled
-
-if TYPE_CHECKING:
-    from tokensync.domain.secret import Secret
-
+from tokensync.domain.secret import MASK, NeverPickled, Secret
 
 # A token of 64 KB has to come in whole, so that the one beside it can be kept.
 MAX_BODY = 131_072
@@ -47,7 +43,8 @@ _PLAIN_CODE = re.compile(r"[0-9]{1,9}|[a-z_]{1,40}|http_[0-9]{3}")
 class ProviderResponse(NeverPickled):
     """An HTTP response as it arrived, before any parsing. It is sealed and stored like this.
 
-    `headers` keeps the few that matter, lower-case. `complete` is false if the body was longer than we accept.
+    `headers` keeps the few that matter, lower-case. `complete` is false if the body was longer than we accept. `shown`
+    is what was presented and is stored nowhere else, such as a code: it is masked in the provider's words.
     """
 
     status: int
@@ -55,6 +52,7 @@ class ProviderResponse(NeverPickled):
     body: bytes = field(default=b"", repr=False)
     received_at: int
     complete: bool = True
+    shown: tuple[Secret, ...] = field(default=(), repr=False)
 
     def to_bytes(self) -> bytes:
         """Return the response as bytes: only ever for sealing."""
@@ -65,6 +63,7 @@ class ProviderResponse(NeverPickled):
                 "body": base64.b64encode(self.body).decode("ascii"),
                 "received_at": self.received_at,
                 "complete": self.complete,
+                **({"shown": [secret.reveal() for secret in self.shown]} if self.shown else {}),
             }
         ).encode("ascii")
 
@@ -78,6 +77,7 @@ class ProviderResponse(NeverPickled):
             body=base64.b64decode(stored["body"]),
             received_at=stored["received_at"],
             complete=stored["complete"],
+            shown=tuple(map(Secret, stored.get("shown", ()))),
         )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tokensync.domain.app import App, AppState
     from tokensync.domain.authorization import Authorization, AuthorizationKey
     from tokensync.domain.connection import Connection
+    from tokensync.domain.export import Export
     from tokensync.domain.messages import ProviderResponse, Request
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
@@ -24,7 +25,7 @@ class Connections(Protocol):
     """The connections' records. Every method but `get`, `list` and the due index's is one conditional write.
 
     Each method may raise StoreUnavailable. Each that writes to a record may raise NewerSchema, if its schema is newer
-    than ours; `lease`, `request_refresh` and `note_deauthorized` raise UnknownConnection if there is no such record.
+    than ours; `lease`, `request_refresh` and each `note_` method raise UnknownConnection if there is no such record.
     Nothing was written then.
     """
 
@@ -78,6 +79,12 @@ class Connections(Protocol):
         """Replace `sealed_consumer` if it still is `seen`, although another may hold the lease; return whether it was.
 
         It belongs to no grant: a take-over leaves it, so the answer to a request made under a lost fence still counts.
+        """
+
+    def note_exported(self, name: ConnectionName, exported: Export) -> bool:
+        """Note a copy of the token, although another may hold the lease, if the generation still is the copy's.
+
+        It belongs to no grant: a take-over leaves it. Returns whether it was noted.
         """
 
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:

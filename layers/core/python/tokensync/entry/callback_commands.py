@@ -11,6 +11,7 @@ from tokensync.domain.names import app_name
 from tokensync.entry.authorization_answers import of_authorization, of_first_token
 from tokensync.entry.command_answers import answered
 from tokensync.oauth.discovery import discover
+from tokensync.oauth.hints import hint_for
 from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
@@ -40,10 +41,11 @@ class CallbackCommands:
 
     def _paste(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         app = app_name(str(event["app"]))
+        session = self._session(app)
         authorization = self.code_exchange.take_paste(
-            str(event["text"]), self._session(app), self.signer(), budget, redirect_uri=self._redirect_uri(app, event)
+            str(event["text"]), session, self.signer(), budget, redirect_uri=self._redirect_uri(app, event)
         )
-        return of_authorization(app, authorization)
+        return of_authorization(app, authorization, hint=hint_for(session.provider, authorization.last_error))
 
     def _begin(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         """Begin an authorization that the operator finishes by pasting the redirect URL."""
@@ -73,9 +75,11 @@ class CallbackCommands:
     def _mint(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         app = app_name(str(event["app"]))
         label = str(event.get("label") or "")
-        authorization = self.code_exchange.mint(self._session(app), self.signer(), budget, label=label)
+        session = self._session(app)
+        authorization = self.code_exchange.mint(session, self.signer(), budget, label=label)
         paused = authorization.state is AuthorizationState.FAILED and bool(self.ports.apps.state(app).paused)
-        return of_first_token(app, authorization, paused=paused)
+        hint = hint_for(session.provider, authorization.last_error)
+        return of_first_token(app, authorization, paused=paused, hint=hint)
 
     def _session(self, app: str) -> Session:
         return Session(app, self.ports, fresh=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from tokensync.oauth.hints import OAUTH_HINTS
 from tokensync.oauth.renewal import Credentials, RenewalShape
 from tokensync.oauth.shapes import OAUTH_FAILURES, AuthorizeShape, CallbackShape, ResponseShape, TokenShape, no_account
 from tokensync.oauth.templates import filled_text, filled_url, names_in_host
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
     from tokensync.domain.messages import AccountReply, FailureClass, Request
     from tokensync.domain.secret import Secret
+    from tokensync.oauth.hints import IdForm
     from tokensync.oauth.naming import Naming, SecondToken
     from tokensync.oauth.params import Param
     from tokensync.oauth.shapes import ErrorReply, RevocationShape
@@ -62,12 +64,17 @@ class Provider:
     a name that ends in a dot allows all names that begin with it; `meanings` says what each does. `contradiction`
     returns what is wrong with an app's settings beside their values, as a sentence without its full stop, empty where
     nothing is: one that would be ignored, or that another one contradicts. `required` names fields that an app must
-    have. `failures` maps error codes, and `failure_texts` parts of messages (for errors without a code of their own),
-    to classes; every other error is UNKNOWN. `naming` says by paths where an account's name and facts are. `second` is
-    a second token response within one. `configured` returns the provider for one app, by that app's settings.
+    have. `facts` names what the provider says of an account, each with its meaning: the published secret has it under
+    `account`; `wanted_facts` likewise what API calls need and no response says. `failures` maps error codes, and
+    `failure_texts` parts of messages (for errors without a code of their own), to classes; every other error is
+    UNKNOWN. `naming` says by paths where an account's name and facts are. `second` is a second token response within
+    one. `configured` returns the provider for one app, by that app's settings.
 
     URLs and parameters of requests may be templates, and `params` declares what they are filled with for each account,
     see `tokensync.oauth.params`; `in_hosts`, of a provider for one app, are those that name a host.
+
+    `hints` and `id_forms` are for operators alone, see `tokensync.oauth.hints`. The keys of `id_forms` are fields of an
+    app, and names of what belongs to another product of the vendor and looks alike.
     """
 
     name: str
@@ -82,6 +89,8 @@ class Provider:
     meanings: Mapping[str, str] = field(default_factory=dict)
     contradiction: Callable[[Provider, App], str] = lambda *_: ""
     required: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    wanted_facts: Mapping[str, str] = field(default_factory=dict)
     grant_type: GrantType = GrantType.AUTHORIZATION_CODE
     authorize: AuthorizeShape = field(default_factory=AuthorizeShape)
     callback: CallbackShape = field(default_factory=CallbackShape)
@@ -89,6 +98,8 @@ class Provider:
     response: ResponseShape = field(default_factory=ResponseShape)
     failures: Mapping[str, FailureClass] = field(default_factory=lambda: OAUTH_FAILURES)
     failure_texts: tuple[tuple[str, FailureClass], ...] = ()
+    hints: tuple[tuple[str, str], ...] = OAUTH_HINTS
+    id_forms: Mapping[str, IdForm] = field(default_factory=dict)
     refresh_reuse: RefreshReuse = RefreshReuse.SINGLE_USE
     grace_seconds: int = 0
     renewal: RenewalShape = field(default_factory=RenewalShape)

@@ -71,7 +71,8 @@ def read_token_response(
     if error is not None:
         remarks.odd.append("an error beside a token")
     issued = _issued(provider, response, reply, fields, remarks, last_life=last_life)
-    return replace(issued, trace_id=trace_id)
+    given = _given(provider, fields, len(trace_id))
+    return replace(issued, trace_id=_trace_id(provider, reply, (*secrets, *given)) if given else trace_id)
 
 
 def _counts_less(
@@ -231,6 +232,13 @@ def _by_path(fields: Mapping[str, Any], shape: ResponseShape) -> Mapping[str, An
 def _trace_id(provider: Provider, reply: Mapping[str, Any], secrets: Sequence[Secret]) -> str:
     value = reply.get(provider.response.trace_id) if provider.response.trace_id else None
     return one_line(masked(value, secrets), length=TRACE_ID_LENGTH) if isinstance(value, str) else ""
+
+
+def _given(provider: Provider, fields: Mapping[str, Any], longest: int) -> list[Secret]:
+    """Return the tokens of a response, usable or not, that a text of so many characters may repeat."""
+    names = (provider.response.access_token, provider.response.refresh_token, "id_token")
+    values = [fields.get(name) for name in names]
+    return [Secret(value) for value in values if isinstance(value, str) and 0 < len(value) <= longest]
 
 
 def _issued(

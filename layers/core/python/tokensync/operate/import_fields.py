@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from tokensync.domain.text import LABEL_LENGTH, one_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+FACT = "fact."  # before the name of a fact that no response of the provider says
+PARAM = "param."  # and a parameter's name: a field that leads to the account's own host
 FIELDS = (
     "refresh_token",
     "access_token",
@@ -23,9 +26,11 @@ FIELDS = (
     "client_id",
     "client_secret",
 )
-PARAM = "param."  # and a parameter's name: a field that leads to the account's own host
 _MOST_SCOPES = 200
 _LONGEST_CLIENT_ID = 512
+_MOST_FACTS = 20
+_LONGEST_FACT = 200  # characters
+_FACT_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # Any present time lies between: in seconds, neither milliseconds nor a duration.
 _EARLIEST, _LATEST = 1_000_000_000, 100_000_000_000
 
@@ -34,8 +39,9 @@ _EARLIEST, _LATEST = 1_000_000_000, 100_000_000_000
 class ImportFields:
     """Tokens that another system obtained for one account. Times are Unix seconds, None where they are unknown.
 
-    `params` lead to the account's own host. `client_id` and `client_secret` are set where the tokens were given to a
-    client of the account's own; where such a client mints its tokens there are none to bring.
+    `facts` are what an operator says of the account, by name. `params` lead to the account's own host. `client_id` and
+    `client_secret` are set where the tokens were given to a client of the account's own; where such a client mints its
+    tokens there are none to bring.
     """
 
     refresh_token: Secret | None
@@ -47,6 +53,7 @@ class ImportFields:
     params: Mapping[str, str] = field(default_factory=dict)
     client_id: str = ""
     client_secret: Secret | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, fields: Mapping[str, object]) -> ImportFields:
@@ -56,8 +63,8 @@ class ImportFields:
             BadRequest: a field cannot be used. The message names the field, and never its value.
         """
         known = {name: value for name, value in fields.items() if value not in (None, "")}
-        if any(not is_known(name) for name in known):
-            raise BadRequest(f"there is an unknown field; the known ones are {', '.join(FIELDS)}")
+        if not all(map(is_field, known)):
+            raise BadRequest(f"there is an unknown field; the known ones are {', '.join(FIELDS)} and {FACT}NAME")
         checked = cls(
             refresh_token=_token(known, "refresh_token"),
             access_token=_token(known, "access_token"),
@@ -65,9 +72,10 @@ class ImportFields:
             refresh_expires_at=_time(known, "refresh_token_expires_at"),
             scopes=_scopes(known.get("scopes")),
             label=_label(known.get("label", "")),
-            params={name.removeprefix(PARAM): str(value) for name, value in known.items() if name.startswith(PARAM)},
+            params={name: str(value) for name, value in _under(PARAM, known).items()},
             client_id=_client_id(known.get("client_id", "")),
             client_secret=_token(known, "client_secret"),
+            facts=_facts(_under(FACT, known)),
         )
         if bool(checked.client_id) != (checked.client_secret is not None):
             raise BadRequest("client_id and client_secret go together")
@@ -88,9 +96,14 @@ class ImportFields:
         return hashed(".".join(("import", app, *parts)))
 
 
-def is_known(name: str) -> bool:
-    """Return whether an import may have a field of this name."""
-    return name in FIELDS or (name.startswith(PARAM) and name.removeprefix(PARAM).isidentifier())
+def is_field(name: str) -> bool:
+    """Return whether an import has a field of this name: one of `FIELDS`, a fact, or a parameter of its host."""
+    return name in FIELDS or name.startswith(FACT) or (name.startswith(PARAM) and name[len(PARAM) :].isidentifier())
+
+
+def _under(prefix: str, fields: Mapping[str, object]) -> dict[str, object]:
+    """Return the fields whose names begin with a prefix, without it."""
+    return {name.removeprefix(prefix): value for name, value in fields.items() if name.startswith(prefix)}
 
 
 def _token(fields: Mapping[str, object], name: str) -> Secret | None:
@@ -135,4 +148,20 @@ def _scopes(value: object) -> tuple[str, ...]:
 def _label(value: object) -> str:
     if not isinstance(value, str) or value != one_line(value, length=LABEL_LENGTH):
         raise BadRequest(f"label is one line of at most {LABEL_LENGTH} printable characters")
+    return value
+
+
+def _facts(values: Mapping[str, object]) -> dict[str, str]:
+    if len(values) > _MOST_FACTS:
+        raise BadRequest(f"an account has at most {_MOST_FACTS} facts")
+    for name in values:
+        if not _FACT_NAME.fullmatch(name):
+            # The name is not repeated: whatever it is, it is no name.
+            raise BadRequest(f"a fact's name is {FACT} and up to 40 of a-z, 0-9 and '_', and starts with a letter")
+    return {name: _fact(name, value) for name, value in values.items()}
+
+
+def _fact(name: str, value: object) -> str:
+    if not isinstance(value, str) or value != one_line(value, length=_LONGEST_FACT):
+        raise BadRequest(f"{FACT}{name} is one line of at most {_LONGEST_FACT} printable characters")
     return value

@@ -25,6 +25,7 @@ from tokensync.oauth.app_check import check_settings
 from tokensync.oauth.params import of_import
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
+from tokensync.operate.import_facts import check_facts
 from tokensync.operate.on_demand import UNREFRESHABLE
 from tokensync.refresh import decisions, transitions
 from tokensync.refresh.account import facts_of
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
+    from tokensync.operate.import_facts import BroughtFacts
     from tokensync.operate.import_fields import ImportFields
     from tokensync.operate.on_demand import OnDemand
     from tokensync.operate.verify import Verification
@@ -73,6 +75,7 @@ class Importer:
     verifier: Verifier
     accounts: AccountReader
     restored_table: RestoredTable
+    brought_facts: BroughtFacts
 
     def import_tokens(
         self, name: ConnectionName, fields: ImportFields, budget: Budget, *, replace: bool = False
@@ -93,7 +96,7 @@ class Importer:
         existing, mark = self.ports.connections.get(name), fields.mark(name.app)
         if existing is not None and existing.removed_at is None:
             if existing.authorized.authorized_by == mark:
-                return ImportResult(work=self._again(existing, budget), again=True)
+                return ImportResult(work=self._again(existing, fields, budget), again=True)
             if existing.status is not Status.QUARANTINED and not replace:
                 raise AlreadyStands(
                     f"the connection {name} exists already ({existing.status.value}); nothing was changed"
@@ -186,6 +189,7 @@ class Importer:
         """Refuse what can never become a connection of this app."""
         app, provider, now = session.app, session.provider, self.ports.clock.now()
         check_settings(app, session.registered_provider)
+        check_facts(fields.facts, provider)
         minted = provider.grant_type is GrantType.CLIENT_CREDENTIALS
         has_token = fields.refresh_token is not None or fields.access_token is not None
         if minted and (fields.client_secret is None or has_token):
@@ -208,17 +212,20 @@ class Importer:
             raise BadRequest("there is neither a refresh_token nor an access_token")
         if provider.grant_type is GrantType.REFRESH_TOKEN:
             raise BadRequest(f"{provider.title} needs a refresh_token")
-        if fields.expires_at is None and provider.response.refresh_expires_in is not None:
-            # A provider that issues refresh tokens with a lifetime issues access tokens that end.
+        if fields.expires_at is None and provider.response.default_expires_in is not None:
+            # Where a token that states no life has one, none lives for ever.
             raise BadRequest(f"access tokens of {provider.title} expire: bring the refresh_token, or expires_at")
 
-    def _again(self, record: Connection, budget: Budget) -> WorkResult:
-        """Go on with an import that came before: what it did not prove is proved now."""
+    def _again(self, record: Connection, fields: ImportFields, budget: Budget) -> WorkResult:
+        """Go on with an import that came before: what it did not prove is proved now, new facts are published."""
         if record.status not in _READ:
             return WorkResult(UNREFRESHABLE[record.status], record)
+        done = WorkResult(Result.NOTHING_DUE, record)
+        if fields.facts:
+            done = self.brought_facts.add(record, fields.facts, budget)
         if self._is_unproved(record):
             return self.on_demand.refresh(record.name, budget)
-        return WorkResult(Result.NOTHING_DUE, record)
+        return done
 
     def _is_unproved(self, record: Connection) -> bool:
         return record.obtained_at is None or (
@@ -299,4 +306,5 @@ def _grant(name: ConnectionName, fields: ImportFields, params: dict[str, str], n
         params=params,
         client_id=fields.client_id,
         client_secret=fields.client_secret,
+        brought=dict(fields.facts),
     )

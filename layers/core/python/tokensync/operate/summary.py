@@ -11,7 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.connection import QUOTA, Reason, Status
+from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import token_secret_name
+from tokensync.oauth.hints import hint_for
+from tokensync.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,16 +47,21 @@ def summary(record: Connection, *, prefix: str, paused: str = "") -> dict[str, A
         "verified_at": record.verified_at,
         "owner": record.owner,
         "pushed": record.consumer.pushed or None,
+        **({} if record.consumer.exported is None else {"exported": record.consumer.exported.generation}),
         "missing_scopes": list(record.authorized.missing_scopes),
         "removed_at": record.removed_at,
-        "last_error": None if record.last_error is None else _last_error(record.last_error),
+        "last_error": None if record.last_error is None else _last_error(record.last_error, record.provider),
         "secret": token_secret_name(prefix, record.name),
     }
 
 
-def _last_error(error: LastError) -> dict[str, Any]:
+def _last_error(error: LastError, provider: str) -> dict[str, Any]:
     fields = asdict(error)
     fields["class"] = str(fields.pop("failure"))
+    known = PROVIDERS.get(provider)
+    # A refused token needs its seller, and no hint: it is the app that an operator can mend.
+    if error.failure == FailureClass.CONFIGURATION and known is not None:
+        fields["hint"] = hint_for(known, error)
     return fields
 
 

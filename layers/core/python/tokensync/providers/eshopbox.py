@@ -28,6 +28,7 @@ PROVIDER = Provider(
     docs="https://help.eshopbox.com/en/articles/8127829-generate-access-token",
     endpoints={"token": "https://auth.myeshopbox.com/api/v1/generateToken"},
     hosts=frozenset({"auth.myeshopbox.com"}),
+    wanted_facts={"workspace": "part of the host, and the header ProxyHost, of API calls"},
     grant_type=GrantType.REFRESH_TOKEN,
     token=TokenShape(encoding=Encoding.JSON),
     response=ResponseShape(error=_error, default_expires_in=86_400),

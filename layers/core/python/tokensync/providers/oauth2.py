@@ -191,6 +191,14 @@ PROVIDER = Provider(
     settings=SETTINGS,
     meanings=MEANINGS,
     contradiction=contradiction,
+    facts={
+        "sub": "the account, from the ID token or the UserInfo; it is the account id too",
+        "name": "the account's full name",
+        "preferred_username": "the name that the account goes by",
+        "email": "the account's mail address",
+        "zoneinfo": "the account's time zone",
+        "locale": "the account's language",
+    },
     revocation=RevocationShape(),
     configured=_configured,
 )

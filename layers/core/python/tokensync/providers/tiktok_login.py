@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.messages import AccountReply, FailureClass, Request
+from tokensync.oauth.hints import IdForm
 from tokensync.oauth.provider import (
     AccountCall,
     GrantType,
@@ -169,6 +170,12 @@ PROVIDER = Provider(
     },
     contradiction=_contradiction,
     required=("scopes",),
+    facts={
+        "open_id": "the user, for this app alone; it is the account id too",
+        "union_id": "the user, the same for all apps of one developer",
+        "avatar_url": "the address of the user's picture, which ends after a while",
+        "display_name": "the user's name",
+    },
     authorize=AuthorizeShape(client_id="client_key", scope_separator=",", pkce=None),
     token=TokenShape(client_id="client_key"),
     response=ResponseShape(
@@ -191,6 +198,11 @@ PROVIDER = Provider(
         },
         account=_named,
     ),
+    id_forms={
+        "client_id": IdForm(re.compile("(?=[0-9]*[a-z])[0-9a-z]{4,20}"), "a client key, such as aw1b2c3d4e"),
+        "client_secret": IdForm(re.compile("[0-9A-Za-z]{30,64}"), "a client secret"),
+        "app_id": IdForm(re.compile("[0-9]{15,20}"), "an app id of TikTok for Business, or an app id of the console"),
+    },
     revocation=RevocationShape(access_token=True, hint=False, status_decides=False),
     webhook=WebhookShape(signature=_signature, expected=webhook_signature, read=_webhook_event),
     configured=_configured,

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Phase, Reason, Status
+from tokensync.domain.connection import LastError, Phase, Reason, Status
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
+from tokensync.oauth.hints import followed, hint_for
 from tokensync.oauth.params import REFUSED, renewed
 from tokensync.oauth.token_response import read_token_response
 from tokensync.providers import CONSUMERS
@@ -214,7 +215,8 @@ class Concluder:
             self.ports.alerts.tell(
                 "app.paused",
                 session.name,
-                detail=f"the provider refuses the app's own credentials ({why}); no connection was changed",
+                detail=f"the provider refuses the app's own credentials ({why}); no connection was changed"
+                + followed(hint_for(session.provider, LastError.of(failure, at=self.ports.clock.now()))),
                 next_command=f"tokensync app show {session.name}",
             )
 

@@ -94,6 +94,7 @@ def established(
         authorized=AuthorizedBy(missing_scopes=source.missing_scopes, authorized_at=source.at, authorized_by=source.by),
         table=table,
         alerted=alerted,
+        brought=True if grant.brought else None,
     )
     return noted(record, source.event, now=now, detail=source.detail)
 
@@ -151,6 +152,7 @@ def reauthorized(record: Connection, new: Connection, *, carried: bool) -> Conne
         failures=0,
         last_error=None,
         alerted=new.alerted,
+        brought=new.brought,
         history=(*record.history, entry),
     )
     if owned:

@@ -141,7 +141,7 @@ def document(record: Connection, grant: Grant) -> str:
         "owner": record.owner,
     }
     room = min(LARGEST_ACCOUNT, _LARGEST - _size(value))
-    return json.dumps({**value, "account": cut({**grant.account, **grant.params}, room)})
+    return json.dumps({**value, "account": cut({**grant.facts, **grant.params}, room)})
 
 
 def cut(facts: dict[str, Any], room: int = LARGEST_ACCOUNT) -> dict[str, Any]:

@@ -74,6 +74,7 @@ def merged(old: Grant, new: Grant, *, says_scopes: bool) -> Grant:
         label=new.label or old.label,
         account={**old.account, **new.account},
         params={**old.params, **new.params},
+        brought={**old.brought, **new.brought},
         second=new.second or old.second,
     )
 
