@@ -2,7 +2,7 @@
 
     .venv/bin/python tests/bench/declarable.py PATH [--each]
 
-PATH is a YAML table in the shape of `packages/providers/providers.yaml` of NangoHQ/nango; nothing of it is part of
+PATH is a YAML table in the shape of the file providers.yaml of NangoHQ/nango; nothing of it is part of
 this project. Each of its OAuth 2.0 providers is translated into the words of `app add`, and registered by the very
 check that `app add` makes. Its consent page, exchange and refresh are then built and compared with what the table asks
 for: a provider counts only where all of it arrives. Nothing is sent anywhere.
@@ -161,6 +161,8 @@ def _filled(text: str, entry: Mapping[str, Any], made: Description, *, in_host: 
     def place(match: re.Match[str]) -> str:
         if match[1] == "random":
             return "{random}"
+        if match[1] == "client_id":
+            return CLIENT_ID  # the app's own, which its registration knows
         name = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", match[1]).lower()).strip("_")
         _declare(name, match[1], text if in_host else "", entry, made)
         return f"{{{name}}}"
@@ -194,7 +196,9 @@ def _declare(name: str, theirs: str, url: str, entry: Mapping[str, Any], made: D
 def _source(theirs: str, config: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[str, str]:
     """Return where a parameter comes from, and its value where that is the same for all."""
     if theirs in (entry.get("redirect_uri_metadata") or ()):
-        return f"callback.{theirs}", ""
+        # Where the link needs it already, the invite names it, and the callback has to agree.
+        is_first = f"${{connectionConfig.{theirs}}}" in str(entry["authorization_url"])
+        return f"{'invite,' if is_first else ''}callback.{theirs}", ""
     if theirs in (entry.get("token_response_metadata") or ()):
         return f"token.{theirs}", ""
     if config.get("default_value"):

@@ -1,9 +1,8 @@
 /**
  * Runs oidc-provider on a free loopback port until its standard input closes, so that it never outlives its starter.
  *
- *   node server.mjs PACKAGES LOG ACCESS_TOKEN_SECONDS [gzip|deflate]
+ *   node server.mjs PACKAGES LOG ACCESS_TOKEN_SECONDS
  *
- * With a fourth word it is behind a proxy that compresses every body, whatever the client accepts.
  * PACKAGES is the directory that holds node_modules, LOG the file that takes one JSON object a line: every presentation
  * of a code or a refresh token, and the end of every family of tokens. Values of tokens stand there as SHA-256 only.
  * The issuer is printed as the first line.
@@ -11,15 +10,14 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { openSync, writeSync } from "node:fs";
-import { createServer, request } from "node:http";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { createDeflate, createGzip } from "node:zlib";
 
 import { Memory } from "./memory.mjs";
 
-const [packages, logFile, accessTokenSeconds, coding] = process.argv.slice(2);
+const [packages, logFile, accessTokenSeconds] = process.argv.slice(2);
 const installed = createRequire(join(packages, "package.json")).resolve("oidc-provider");
 const { Provider, errors } = await import(pathToFileURL(installed));
 
@@ -106,31 +104,9 @@ const configuration = {
   },
 };
 
-async function listening(server) {
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return server.address().port;
-}
-
-/** Pass a request on as it came, and its response with a compressed body: some proxies never ask what is accepted. */
-function compressed(port, incoming, outgoing) {
-  const { method, url: path, headers } = incoming;
-  const passed = request({ host: "127.0.0.1", port, method, path, headers }, (response) => {
-    const { "content-length": dropped, ...kept } = response.headers;
-    if (response.headers["content-length"] === "0" || response.statusCode === 204) {
-      outgoing.writeHead(response.statusCode, response.headers).end();
-      return;
-    }
-    outgoing.writeHead(response.statusCode, { ...kept, "content-encoding": coding });
-    response.pipe(coding === "gzip" ? createGzip() : createDeflate()).pipe(outgoing);
-  });
-  passed.on("error", () => outgoing.destroy());
-  incoming.pipe(passed);
-}
-
 const server = createServer();
-const own = await listening(server);
-const shown = coding ? await listening(createServer((incoming, outgoing) => compressed(own, incoming, outgoing))) : own;
-const provider = new Provider(`http://127.0.0.1:${shown}`, configuration);
+await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+const provider = new Provider(`http://127.0.0.1:${server.address().port}`, configuration);
 
 provider.on("grant.success", (ctx) => writeGrant("grant.success", ctx));
 provider.on("grant.error", (ctx, error) => writeGrant("grant.error", ctx, error));

@@ -50,14 +50,13 @@ class OidcServer:
     Args:
         directory: takes its log and what it writes to standard error.
         access_token_seconds: how long its access tokens live.
-        coding: gzip or deflate, if it is behind a proxy that compresses every body.
     """
 
-    def __init__(self, directory: Path, *, access_token_seconds: int = 200, coding: str = "") -> None:
+    def __init__(self, directory: Path, *, access_token_seconds: int = 200) -> None:
         self.issuer = ""
         self._log = directory / "oidc-provider.jsonl"
         self._errors = directory / "oidc-provider.stderr"
-        self._words = [str(access_token_seconds), *filter(None, [coding])]
+        self._access_token_seconds = access_token_seconds
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -73,7 +72,7 @@ class OidcServer:
         Raises:
             Unavailable: Node, npm or the packages are missing.
         """
-        command = [node(), str(HERE / "server.mjs"), str(installed()), str(self._log), *self._words]
+        command = [node(), str(HERE / "server.mjs"), str(installed()), str(self._log), str(self._access_token_seconds)]
         self._log.touch()
         for _ in range(STARTS):
             with self._errors.open("ab") as errors:
