@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from dataclasses import field as made
 from typing import TYPE_CHECKING
 
 import pytest
 
+from fakes.troubles import aged
 from fakes.world import World
 from field_rows import field
-from tokensync.domain.grant import Grant
-from tokensync.domain.sealing import grant_binding
-from tokensync.refresh.schedule import renew_at, scheduled
+from tokensync.refresh.schedule import renew_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,17 +88,8 @@ def opened(life: int, *, size: int) -> tuple[World, list[ConnectionName]]:
     names = world.fleet(size)
     now = world.clock.now()
     for name in names:
-        record = world.stored(name)
-        assert record.sealed_grant is not None
-        old = Grant.from_bytes(world.sealer.open(record.sealed_grant, app=name.app, binding=grant_binding(name)))
-        grant = replace(old, obtained_at=now, access_expires_at=now + life)
-        sealed = world.sealer.new_key(name.app).seal(grant.to_bytes(), binding=grant_binding(name))
         due = renew_at(name, now=now, life=life, cadence=world.ports.cadence)
-        fresh = replace(
-            record.with_due(renew_at=due), sealed_grant=sealed, obtained_at=now, access_expires_at=now + life
-        )
-        published = world.publisher.publish(replace(fresh, fence=fresh.fence + 1), grant)
-        world.connections.seed(scheduled(replace(fresh, fence=fresh.fence + 1, published=published)))
+        aged(world, name, obtained_at=now, ends=now + life, renew_at=due)
     return world, names
 
 

@@ -107,7 +107,7 @@ class Concluder:
             session.tally.add(refused=True)
             if not breaker.can_trip(record.name.app, self.ports):
                 return self.committer.reauthorize(record, after, grant)
-        if failure.kind is FailureClass.UNKNOWN and not _is_known(record, failure):
+        if failure.kind is FailureClass.UNKNOWN and after.status is not Status.HELD and not _is_known(record, failure):
             self.ports.alerts.tell(
                 "refresh.unexplained",
                 str(record.name),
