@@ -26,7 +26,7 @@ from tokensync.oauth.params import of_import
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.operate.import_facts import check_facts
-from tokensync.operate.on_demand import UNREFRESHABLE
+from tokensync.operate.on_demand import unrefreshable
 from tokensync.refresh import decisions, transitions
 from tokensync.refresh.account import facts_of
 from tokensync.refresh.alerting import Notice, judged, send
@@ -218,8 +218,9 @@ class Importer:
 
     def _again(self, record: Connection, fields: ImportFields, budget: Budget) -> WorkResult:
         """Go on with an import that came before: what it did not prove is proved now, new facts are published."""
-        if record.status not in _READ:
-            return WorkResult(UNREFRESHABLE[record.status], record)
+        refusal = unrefreshable(record)
+        if refusal is not None:
+            return WorkResult(refusal, record)
         done = WorkResult(Result.NOTHING_DUE, record)
         if fields.facts:
             done = self.brought_facts.add(record, fields.facts, budget)
@@ -235,7 +236,7 @@ class Importer:
     def _proved(self, record: Connection, session: Session, budget: Budget, *, verified: bool) -> WorkResult:
         """Refresh where there is no access token, and verify one that no refresh will prove."""
         if record.status is not Status.ACTIVE:
-            return WorkResult(UNREFRESHABLE.get(record.status, Result.HELD), record)
+            return WorkResult(unrefreshable(record) or Result.HELD, record)
         if self._is_unproved(record):
             return self.on_demand.refresh(record.name, budget)
         if record.due.renew_at is None and session.provider.account_call is not None and not verified:

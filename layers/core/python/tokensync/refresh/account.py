@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Reason, noted
+from tokensync.domain.connection import noted
 from tokensync.domain.errors import ParamRefused, PublishUnavailable, StoreUnavailable, WireError
 from tokensync.domain.messages import AccountAnswer, AccountReply, Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
 from tokensync.oauth.params import REFUSED, not_made
 from tokensync.oauth.token_response import read_account_answer
-from tokensync.refresh import schedule, transitions
+from tokensync.refresh import transitions
 from tokensync.refresh.alerting import Notice, alerted_once
 from tokensync.refresh.publish import kept_facts
 from tokensync.refresh.result import Result, WorkResult
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Ports
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder
+    from tokensync.refresh.end import End
     from tokensync.refresh.session import Session
 
 
@@ -86,6 +87,7 @@ class Verifier:
     accounts: AccountReader
     concluder: Concluder
     committer: Committer
+    end: End
 
     def verify(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
         """Ask the provider with the access token; COMMIT what it says. This ends the caller's lease.
@@ -95,6 +97,10 @@ class Verifier:
             FenceLost: the connection was taken over.
         """
         session = session.of(grant)
+        later = record.due.ask_not_before
+        if later is not None and later > self.ports.clock.now():
+            waits = record if record.due.verify_at is None else record.with_due(verify_at=later)
+            return replace(self.committer.end_lease(record, waits, Result.BUSY), until=later)
         answer = self.accounts.ask(grant, session)
         if isinstance(answer, Failure):
             return self._not_verified(record, answer, grant, session)
@@ -130,10 +136,10 @@ class Verifier:
         session = session.of(grant)
         if session.provider.account_call is not None:
             return self.verify(record, grant, session)
-        ends = grant.access_expires_at
-        if schedule.is_due(ends, self.ports.clock.now()):
-            return self.committer.reauthorize(record, record, grant, reason=Reason.ENDED)
-        return self.committer.end_lease(record, record.with_due(renew_at=None, verify_at=ends), Result.NOTHING_DUE)
+        rests = record.with_due(renew_at=None, verify_at=None)
+        if self.end.has_come(record):
+            return self.end.commit(record, rests, grant, session)
+        return self.committer.end_lease(record, rests, Result.NOTHING_DUE)
 
     def _kept(self, record: Connection, after: Connection, grant: Grant) -> WorkResult:
         """COMMIT a verification that changed nothing, once it is seen that the secret is still as it was published.

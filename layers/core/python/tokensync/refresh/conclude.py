@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Ports
     from tokensync.refresh.attempt import Received
     from tokensync.refresh.commit import Committer
+    from tokensync.refresh.end import End
     from tokensync.refresh.kept_answers import KeptAnswers
     from tokensync.refresh.session import Session
 
@@ -40,6 +41,7 @@ class Concluder:
     ports: Ports
     committer: Committer
     kept_answers: KeptAnswers
+    end: End
 
     def conclude(self, received: Received, session: Session) -> Conclusion:
         """Read a response that is durable, and return what is to be published and committed of it.
@@ -85,6 +87,7 @@ class Concluder:
             after = schedule.scheduled(after.with_due(push_at=self.ports.clock.now()))
         if record.consumer.handed_over_at is not None:
             self._alert_taken_back(record.name, session)
+        self._alert_short_life(record, new, session)
         return Conclusion(before=record, after=after, grant=new, result=Result.REFRESHED)
 
     def settle(
@@ -111,12 +114,8 @@ class Concluder:
             return self._not_accepted(record, failure, grant, session, previous=previous)
         now = self.ports.clock.now()
         fraction = self.ports.randomness.fraction()
-        noticed = noticed or record
-        if failure.kind is FailureClass.UNKNOWN:
-            unexplained = [_unexplained(record.name, failure)]
-            noticed = alerted_once(noticed, unexplained, kinds=(_UNEXPLAINED,), alerts=self.ports.alerts)
         after = transitions.failed(
-            noticed, failure, previous=previous, provider=session.provider, now=now, fraction=fraction
+            noticed or record, failure, previous=previous, provider=session.provider, now=now, fraction=fraction
         )
         self.ports.log.warning(
             "refresh.failed",
@@ -132,6 +131,11 @@ class Concluder:
             if not breaker.can_trip(record.name.app, self.ports):
                 return self.committer.reauthorize(record, after, grant)
         self._alert_first(record, failure, grant)
+        if failure.kind is FailureClass.UNKNOWN and after.status is not Status.HELD:
+            unexplained = [_unexplained(record.name, failure)]
+            after = alerted_once(after, unexplained, kinds=(_UNEXPLAINED,), alerts=self.ports.alerts)
+        if self.end.has_come(after) or schedule.has_ended(after):
+            return self.end.commit(record, after, grant, session)
         if after.reason == Reason.LAST_ATTEMPT_AMBIGUOUS:
             after = alerted_once(after, [_rests(record.name)], kinds=(_HELD,), alerts=self.ports.alerts)
         result = Result.HELD if after.status is Status.HELD else Result.POSTPONED
@@ -163,7 +167,12 @@ class Concluder:
             self.pause(session, failure)
         refused = failure.kind is FailureClass.REFUSED
         after = decisions.unaccepted(
-            record, failure, previous=previous, provider=session.provider, now=self.ports.clock.now()
+            record,
+            failure,
+            previous=previous,
+            provider=session.provider,
+            now=self.ports.clock.now(),
+            fraction=self.ports.randomness.fraction(),
         )
         written = self.ports.connections.write(record, after)
         return WorkResult(Result.REAUTHORIZE if refused else Result.POSTPONED, written, failure=failure)
@@ -179,10 +188,12 @@ class Concluder:
         self.kept_answers.set_aside(record, "unusable")
         odd = Failure(kind=FailureClass.UNKNOWN, code="unusable_answer", trace_id=issued.trace_id)
         if issued.refresh_token is None:
-            raise LeaseEnded(self.settle(record, odd, grant, session, previous=None, noticed=noticed))
+            # The provider answered with success: it may have spent the token.
+            silent = replace(odd, kind=FailureClass.AMBIGUOUS)
+            raise LeaseEnded(self.settle(record, silent, grant, session, previous=None, noticed=noticed))
         new = replace(grant, refresh_token=issued.refresh_token)
         sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
-        again = self.committer.retry_at(record.failures)
+        again = self.committer.retry_at(record, record.failures)
         after = transitions.unusable(noticed, odd, sealed=sealed, again=again, now=self.ports.clock.now())
         if record.status is Status.QUARANTINED:
             written = self.ports.connections.write(record, after)
@@ -247,6 +258,24 @@ class Concluder:
             next_command=f"tokensync app show {name.app}",
         )
 
+    def _alert_short_life(self, record: Connection, new: Grant, session: Session) -> None:
+        """Alert where a life is so short that one loss may end a token: at the first refresh that shows it."""
+        cadence = self.ports.cadence.for_app(session.app)
+        life = None if new.access_expires_at is None else new.access_expires_at - new.obtained_at
+        if session.app.is_sandboxed or schedule.outlives_a_loss(life, cadence):
+            return
+        is_first = not any(entry.event == "token.refreshed" for entry in record.history)
+        ended, began = record.access_expires_at, record.obtained_at
+        before = None if ended is None or began is None else ended - began
+        if is_first or schedule.outlives_a_loss(before, cadence):
+            self.ports.alerts.tell(
+                "token.short_lived",
+                str(record.name),
+                detail=f"its access token lives for {life} seconds, and its secret is written every "
+                f"{schedule.floor_of(life or 0, cadence)} seconds at most: one message that is lost ends a token",
+                next_command=f"tokensync show {record.name}",
+            )
+
     def _alert_taken_back(self, name: ConnectionName, session: Session) -> None:
         """Alert that a consumer holds a spent token: ours was answered after the pair was given away."""
         takers = (to for to, consumer in CONSUMERS.items() if session.app.provider in consumer.providers)
@@ -293,7 +322,8 @@ def _unexplained(name: ConnectionName, failure: Failure) -> Notice:
     return Notice(
         kind=_UNEXPLAINED,
         cause=failure.code,
-        detail=f"the provider answered with {failure.code}, which its documentation does not explain",
+        detail=f"the provider answered with {failure.code}, which nothing explains; it is tried again until its access "
+        "token ends",
         next_command=f"tokensync show {name}",
     )
 
@@ -302,7 +332,8 @@ def _rests(name: ConnectionName) -> Notice:
     return Notice(
         kind=_HELD,
         cause=Reason.LAST_ATTEMPT_AMBIGUOUS,
-        detail="its last attempt got no answer either; nothing more is tried by itself",
+        detail="its last attempt brought no token either; nothing more is tried by itself, and its access token ends "
+        "soon",
         next_command=f"tokensync refresh {name} --force",
     )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Exemption, Reason, Status
+from tokensync.domain.connection import Exemption, Status
 from tokensync.domain.errors import ParamRefused
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.runtime import Moment
@@ -13,6 +13,7 @@ from tokensync.oauth.params import not_made
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
 from tokensync.refresh import schedule
+from tokensync.refresh.held import is_parked
 from tokensync.refresh.result import LeaseEnded, Result, WorkResult
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tokensync.refresh.account import Verifier
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder
+    from tokensync.refresh.end import End
     from tokensync.refresh.job import Job
     from tokensync.refresh.session import Session
 
@@ -57,9 +59,10 @@ class Gate:
     verifier: Verifier
     concluder: Concluder
     committer: Committer
+    end: End
 
     def passed(self, record: Connection, job: Job) -> Ready:
-        """Return what is to be presented: there is time, the app runs, the token is unspent, a data key is in hand.
+        """Return what is to be presented: time, a running app, a free provider, an unspent token, a data key.
 
         A connection that nothing can renew is verified instead. An app whose tokens are minted gets them for itself:
         the connection of an account that consented is postponed.
@@ -75,6 +78,7 @@ class Gate:
         grant = self.unsealer.grant(record)
         if not session.provider.renews(grant):
             raise LeaseEnded(self.verifier.verify_or_wait(record, grant, session))
+        self._provider_is_free(record)
         self._in_its_time(record, grant, session)
         if _is_anothers(grant, session):
             raise LeaseEnded(self.concluder.settle(record, _NOT_THE_ACCOUNTS, grant, session, previous=None))
@@ -111,7 +115,8 @@ class Gate:
         if renewal.presents_access_token and ends_at is not None and ends_at <= now:
             if record.status is Status.QUARANTINED:
                 raise LeaseEnded(self.committer.end_lease(record, record, Result.REAUTHORIZE))
-            raise LeaseEnded(self.committer.reauthorize(record, record, grant, reason=Reason.ENDED))
+            rests = record.with_due(renew_at=None, verify_at=None)
+            raise LeaseEnded(self.end.commit(record, rests, grant, session))
         if not grant.access_token or grant.to_be_upgraded:
             return
         if now < renewal.not_before(obtained_at=grant.obtained_at, ends_at=ends_at):
@@ -123,12 +128,20 @@ class Gate:
             again = self.ports.clock.now() + schedule.PAUSED_RECHECK
             raise LeaseEnded(self.committer.release(record, Result.PAUSED, renew_at=again))
 
+    def _provider_is_free(self, record: Connection) -> None:
+        """Pass a connection whose provider did not say that it is busy, whoever asks, and however much."""
+        due = record.due
+        if due.not_before is not None and due.not_before > self.ports.clock.now():
+            later = None if due.renew_at is None else max(due.renew_at, due.not_before)
+            released = self.committer.release(record, Result.BUSY, renew_at=later)
+            raise LeaseEnded(replace(released, until=due.not_before))
+
     def _exemption(self, record: Connection, session: Session, *, force: bool) -> Exemption | None:
         """Return why a token that may be spent is presented again; None where nothing allows it."""
         exemption, attempt = record.exemption, record.attempt
         if attempt is None:
             return exemption
-        if force or (record.reason == Reason.REFUSED and exemption is None):
+        if force or is_parked(record):
             # Forced by an operator, or parked in an app that an operator resumed.
             return Exemption.OPERATOR
         grace_is_over = attempt.at + session.provider.grace_seconds < self.ports.clock.now()

@@ -27,6 +27,7 @@ class Result(StrEnum):
     LEASED_ELSEWHERE = "leased_elsewhere"
     POSTPONED = "postponed"
     TOO_EARLY = "too_early"
+    BUSY = "busy"
     HELD = "held"
     REAUTHORIZE = "reauthorize"
     DISCONNECTED = "disconnected"
@@ -43,7 +44,8 @@ class WorkResult:
 
     `again` asks for the message to come back; `backpressure` says that AWS throttles or fails, so that the batch
     takes no new work. `failure` says why a consumer or a new client secret did not do, where that was asked for;
-    `withheld` what AWS or the app's own secret did not give, where that alone was in the way.
+    `withheld` what AWS or the app's own secret did not give, where that alone was in the way. `until` is when a busy
+    provider may be asked again, Unix seconds.
     """
 
     result: Result
@@ -52,6 +54,7 @@ class WorkResult:
     backpressure: bool = False
     failure: Failure | None = None
     withheld: str = ""
+    until: int | None = None
 
 
 class LeaseEnded(Exception):
