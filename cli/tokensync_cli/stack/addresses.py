@@ -37,7 +37,7 @@ def live_hosts(app: App) -> list[str]:
     provider = provider_named(app.provider)
     provider = provider.for_app(app)
     urls = (provider.template(app, key) for key in {*provider.endpoints, *app.endpoints})
-    hosts = (urlsplit(url).hostname or "" for url in urls)
+    hosts = (urlsplit(url).hostname or url.partition("/")[0] for url in urls)
     return sorted({host for host in hosts if host not in _LOOPBACK})
 
 

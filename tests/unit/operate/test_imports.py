@@ -13,7 +13,7 @@ from fakes.visitors import Browser
 from fakes.world import APP, NAME, SHOPS, WEEK, World, lost
 from field_rows import field
 from tokensync.domain.app import App
-from tokensync.domain.connection import Status
+from tokensync.domain.connection import Reason, Status
 from tokensync.domain.errors import BadRequest, PublishUnavailable, SealingUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
@@ -473,3 +473,76 @@ def test_a_token_that_ends_and_that_nothing_asks_about(world: World) -> None:
     assert (Status.ACTIVE, Status.REAUTHORIZE, "ended") == (before, record.status, record.reason)
     assert ("reauthorize", None) == (world.document(ACC)["status"], record.due.next_at)
     assert ["connection.cannot_refresh", "connection.reauthorize"] == world.alerted()
+
+
+# ------------------------------------------------------------------------------------- what an import is silent about
+
+
+@field("A1")
+def test_an_access_token_alone_keeps_the_refresh_token_that_is_there(world: World) -> None:
+    """Only what it brings is replaced: label, scopes and facts stay as well, and the schedule goes on."""
+    world.connected()
+    answer = bring(world, access_token="A-9", expires_at=world.clock.now() + WEEK, replace=True)
+
+    grant, document = world.grant(), world.document()
+    assert (True, "A-9", TOKEN) == (answer["ok"], document["access_token"], refresh_token(world))
+    assert ("Acme GmbH", ["seller.authorization.info"]) == (document["label"], document["scopes"])
+    assert ("Acme GmbH", SHOPS) == (grant.account["seller_name"], document["account"]["shops"])
+    assert ([], True) == (world.alerted(), world.stored().due.renew_at is not None)
+    world.clock.advance(WEEK)
+    world.settle(ticks=2)
+    assert ([TOKEN], "A1") == (world.shop.ledger, world.published())
+
+
+@field("A1")
+def test_a_replacing_pair_leaves_what_it_does_not_say(world: World) -> None:
+    """A new refresh token has an end of its own; facts, label and scopes stay where the shops cannot be asked for."""
+    world.connected()
+    world.shop.alive.add("R9")
+    honest = world.shop.send
+
+    def send(request: Any, *, seconds: float) -> Any:
+        return world.shop.answer({}, status=500) if "/shops" in request.url else honest(request, seconds=seconds)
+
+    world.shop.send = send  # type: ignore[method-assign]  # the scripted shop is a test's own
+    bring(world, refresh_token="R9", access_token="A-9", expires_at=world.clock.now() + WEEK, replace=True)
+
+    document = world.document()
+    assert ("A-9", "R9", None) == (document["access_token"], refresh_token(world), document["refresh_token_expires_at"])
+    assert ("Acme GmbH", ["seller.authorization.info"]) == (document["label"], document["scopes"])
+    assert SHOPS == document["account"]["shops"]
+
+
+@field("A1")
+def test_a_refused_refresh_token_is_not_kept_by_an_import(world: World) -> None:
+    """The connection ends with the access token that was brought, and the operator hears it."""
+    world.connected()
+    world.change(status=Status.REAUTHORIZE, reason=Reason.REFUSED, renew_at=None)
+    bring(world, access_token="A-9", expires_at=world.clock.now() + WEEK, replace=True)
+
+    assert (None, "A-9", ["connection.cannot_refresh"]) == (refresh_token(world), world.published(), world.alerted())
+
+
+@field("A1")
+def test_an_import_waits_for_the_refresh_in_flight(world: World) -> None:
+    """The token that it would keep is being spent: what comes of it is kept."""
+    world.connected()
+    with world.dies_at("received"):
+        world.run()
+    world.after_lease()
+    bring(world, access_token="A-9", expires_at=world.clock.now() + WEEK, replace=True)
+
+    assert ("A-9", "R1", [TOKEN]) == (world.published(), refresh_token(world), world.shop.ledger)
+
+
+@field("A1")
+def test_an_import_beside_a_long_holder_changes_nothing(world: World) -> None:
+    """It says so, and the same command works later."""
+    world.connected()
+    world.connections.lease(NAME, now=world.clock.now(), until=world.clock.now() + 500, even_if_not_due=True)
+    answer = bring(world, access_token="A-9", expires_at=world.clock.now() + WEEK, replace=True)
+    assert (False, "A0") == (answer["ok"], world.published())
+    world.clock.advance(501)
+
+    assert bring(world, access_token="A-9", expires_at=world.clock.now() + WEEK, replace=True)["ok"]
+    assert ("A-9", TOKEN) == (world.published(), refresh_token(world))

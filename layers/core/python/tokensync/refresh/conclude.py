@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tokensync.refresh.kept_answers import KeptAnswers
     from tokensync.refresh.session import Session
 
-_ODD, _UNEXPLAINED = "answer.odd", "refresh.unexplained"
-_JUDGED = (_ODD, _UNEXPLAINED)  # what a response with tokens shows to be over, where it does not show it again
+_ODD, _UNEXPLAINED, _HELD = "answer.odd", "refresh.unexplained", "connection.held"
+_JUDGED = (_ODD, _UNEXPLAINED, _HELD)  # what a response with tokens shows to be over, where it does not show it again
 _NUMBER = re.compile(r"[0-9]+")
 
 
@@ -132,12 +132,7 @@ class Concluder:
                 return self.committer.reauthorize(record, after, grant)
         self._alert_first(record, failure, grant)
         if after.reason == Reason.LAST_ATTEMPT_AMBIGUOUS:
-            self.ports.alerts.tell(
-                "connection.held",
-                str(record.name),
-                detail="its last attempt got no answer either; nothing more is tried by itself",
-                next_command=f"tokensync refresh {record.name} --force",
-            )
+            after = alerted_once(after, [_rests(record.name)], kinds=(_HELD,), alerts=self.ports.alerts)
         result = Result.HELD if after.status is Status.HELD else Result.POSTPONED
         if after.publishing_is_due():
             return self.committer.publish_and_commit(record, after, grant, result)
@@ -298,6 +293,15 @@ def _unexplained(name: ConnectionName, failure: Failure) -> Notice:
         cause=failure.code,
         detail=f"the provider answered with {failure.code}, which its documentation does not explain",
         next_command=f"tokensync show {name}",
+    )
+
+
+def _rests(name: ConnectionName) -> Notice:
+    return Notice(
+        kind=_HELD,
+        cause=Reason.LAST_ATTEMPT_AMBIGUOUS,
+        detail="its last attempt got no answer either; nothing more is tried by itself",
+        next_command=f"tokensync refresh {name} --force",
     )
 
 
