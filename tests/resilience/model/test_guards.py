@@ -108,6 +108,18 @@ CUTS = {
         "refresh_at = min(at, record.due.refresh_at or at) if compare else record.due.refresh_at",
         ("liveness", "I1"),
     ),
+    "carried_token": Cut(
+        CORE / "authorize/connect.py",
+        "        return record.status is not Status.ACTIVE or not is_endless\n",
+        "        return False\n",
+        ("I1",),
+    ),
+    "carried_attempt": Cut(
+        STATUSES,
+        "        attempt=record.attempt if carried else None,\n",
+        "        attempt=None,\n",
+        ("I2",),
+    ),
     "due_after_lease": Cut(
         REFRESH,
         "        marked = schedule.due_after_lease(marked)\n",
