@@ -10,6 +10,7 @@ from documented import SAMPLES
 from rows import case, row
 from samples import answer, failure
 
+from field_rows import field
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.token_response import read_account, read_revocation
 
@@ -87,6 +88,20 @@ def test_tiktok_for_business_return_codes(name: str, code: int, message: str, ki
     read = failure(SAMPLES[name], {"code": code, "message": message, "request_id": "r-1", "data": {}})
 
     assert read == Failure(kind=kind, code=str(code), message=message, trace_id="r-1")
+
+
+@field("A14")
+@pytest.mark.parametrize("value", [{"a": [1]}, [7], None], ids=str)
+@pytest.mark.parametrize("name", ["tiktok_shop", "tiktok_ads", "tiktok_login", "eshopbox", "oauth2"])
+def test_no_object_is_shown_to_anybody(name: str, value: object) -> None:
+    """Where a text or a number belongs, another value is none."""
+    body = {"code": value or [7], "error": value or [[]], "message": value, "error_description": value}
+    read = failure(SAMPLES[name], body, 400)
+    call = SAMPLES[name].provider.account_call
+    told = None if call is None else read_account(SAMPLES[name].provider, call, answer({"error": body}, 400))
+
+    assert not set("[{") & set(read.code + read.message)
+    assert told is None or (isinstance(told, Failure) and not set("[{") & set(told.code + told.message))
 
 
 @row("4.3 0")

@@ -217,6 +217,11 @@ def oauth_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
     return ErrorReply(code=first, message=found.message, others=tuple(others), declared=found.declared, yields=True)
 
 
+def plain_text(value: object) -> str:
+    """Return a text or a number as text, and nothing of any other value: no list or object is shown to anybody."""
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
 def numbered_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
     """Return the error of TikTok's envelopes, a `code` that is not zero, on any HTTP status; None where it is zero."""
     del status
@@ -224,7 +229,7 @@ def numbered_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
     # True == 1 and 0.0 == 0 in Python: only the number zero itself is a success.
     if isinstance(code, int) and not isinstance(code, bool) and code == 0:
         return None
-    return ErrorReply(code="missing" if code is None else str(code), message=str(reply.get("message") or ""))
+    return ErrorReply(code=plain_text(code) or "missing", message=plain_text(reply.get("message")))
 
 
 def id_text(value: object) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tokensync.oauth.provider import GrantType, Provider, RefreshReuse
-from tokensync.oauth.shapes import Encoding, ErrorReply, ResponseShape, TokenShape
+from tokensync.oauth.shapes import Encoding, ErrorReply, ResponseShape, TokenShape, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ def _error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
     """Return the error, judged by the status alone: its body is documented nowhere, so no word of it decides."""
     if status < 400:  # noqa: PLR2004 - RFC 9110 §15
         return None
-    return ErrorReply(code=f"http_{status}", message=str(reply.get("message") or ""))
+    return ErrorReply(code=f"http_{status}", message=plain_text(reply.get("message")))
 
 
 PROVIDER = Provider(

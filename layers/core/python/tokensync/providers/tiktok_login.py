@@ -32,6 +32,7 @@ from tokensync.oauth.shapes import (
     RevocationShape,
     TokenShape,
     oauth_error,
+    plain_text,
 )
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def _read_user_info(reply: Mapping[str, Any], status: int) -> dict[str, Any] | E
     code = error.get("code") if isinstance(error, dict) else None
     if code != "ok":
         message, trace_id = (error.get("message"), error.get("log_id")) if isinstance(error, dict) else (None, None)
-        return ErrorReply(code=str(code or f"http_{status}"), message=str(message or ""), trace_id=str(trace_id or ""))
+        code = plain_text(code) or f"http_{status}"
+        return ErrorReply(code=code, message=plain_text(message), trace_id=plain_text(trace_id))
     user = data.get("user") if isinstance(data, dict) else None
     if not isinstance(user, dict):
         return ErrorReply(code="missing_user")
