@@ -274,6 +274,16 @@ class ConnectionsContract:
         assert world.attribute(key(idle.name), "colour") == "blue"
         refused(FenceLost, world.connections.write, held, replace(held, label="late"))
 
+    def test_a_takeover_brings_what_was_alerted(self, world: World, idle: Connection) -> None:
+        """Of the new grant, and of no grant before it."""
+        assert not world.attribute(key(idle.name), "alerted")
+        for marks in (("answer.odd 1", "b 2"), ("answer.odd 1",), ()):
+            world.connections.take_over(fresh(idle.name, alerted=marks), until=SOON)
+            known = world.connections.get(idle.name)
+            assert known is not None
+            assert known.alerted == marks
+        assert not world.attribute(key(idle.name), "alerted")
+
     def test_a_takeover_of_what_was_removed(self, world: World, idle: Connection) -> None:
         """Who comes back is no longer removed, and is not deleted with time; the old secret is still known."""
         published = Published(arn="arn:x", version_id="v", generation=1, status=Status.ACTIVE, at=NOW, removed=True)

@@ -265,6 +265,7 @@ def show(run: Run, name: AppName) -> None:
     app = registered(target, name)
     state = target.apps.state(name)
     shown = registration.as_json(app, redirect_url=target.outputs.redirect_url(name))
+    shown = {**shown, "effective": registration.effective(app)}
     now = target.clock.now()
     paused = f"{state.paused} ({moment(state.paused_at, now=now)})" if state.paused else "no"
     stored = "stored, never shown" if app.client_secret else "none"

@@ -251,6 +251,13 @@ def _check_complete(app: App, provider: Provider, *, again: str) -> None:
         )
 
 
+def effective(app: App) -> dict[str, str]:
+    """Return every setting that an app has, its own and the defaults."""
+    provider = provider_named(app.provider)
+    defaults = {key: provider.setting(app, key) for key in provider.settings if not key.endswith(".")}
+    return {key: value for key, value in {**defaults, **app.settings}.items() if value}
+
+
 def as_json(app: App, *, redirect_url: str) -> Mapping[str, object]:
     """Return a registration as operators see it, without its client secret."""
     return {

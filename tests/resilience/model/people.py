@@ -31,6 +31,21 @@ def opened() -> Stage:
     return stage
 
 
+def consent_once_more(stage: Stage, name: ConnectionName) -> None:
+    """Let the account consent again to what stands: the server gives no second refresh token."""
+    record, server = stage.record(name), stage.server(name)
+    lineage = None if record is None or record.sealed_grant is None else server.lineages.get(stage.token(name))
+    consents = stage.authorized[name]
+    if lineage is None or not lineage.alive or not consents or consents[-1].lineage is not lineage:
+        authorize(stage, name, by_import=False, withdraws=False)
+        return
+    world = stage.world
+    code = server.authorize(name.account, once_more=lineage)
+    consents.append(Consent(world.clock.now(), lineage, silent=code))
+    world.code_exchange.take_paste(code, world.session(name.app), world.signer, world.budget(), redirect_uri=_BACK)
+    stage.tick()  # the rotation function is asked at once
+
+
 def authorize(stage: Stage, name: ConnectionName, *, by_import: bool, withdraws: bool, stray: bool = False) -> None:
     """Let the account authorize once more; `withdraws` ends what it had authorized before.
 

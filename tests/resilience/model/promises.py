@@ -67,7 +67,8 @@ def _check_status(stage: Stage, record: Connection) -> None:
         ends = record.access_expires_at
         assert stage.skewed or ends is None or ends <= stage.world.clock.now(), "ended before its access token did"
     elif record.status is Status.REAUTHORIZE:
-        assert stage.token(name) in stage.server(name).refused, "I6: sent back to consent without a refusal of it"
+        token = stage.token(name)
+        assert not token or token in stage.server(name).refused, "I6: sent back to consent without a refusal of it"
     elif record.status is Status.HELD:
         assert name in stage.troubled, f"held ({record.reason}) although nothing went wrong"
     elif record.status is Status.DISCONNECTED:
@@ -88,7 +89,7 @@ def check_at_rest(stage: Stage) -> None:
     for name in ALL:
         record = stage.record(name)
         if record is None:
-            durable = [one for one in stage.authorized[name] if stage.is_durable(name, one.lineage.first)]
+            durable = [one for one in stage.authorized[name] if stage.is_durable(name, one.brought)]
             assert durable == [], "I1: the answer to a code is lost"
         else:
             _check_one(stage, record)
@@ -112,6 +113,9 @@ def _check_one(stage: Stage, record: Connection) -> None:
     if record.removed_at is not None:
         assert stage.world.secrets.document(name) is None
         return
+    if not stage.token(name):
+        _check_end_of_token(stage, name)
+        return
     lineage = stage.server(name).lineages[stage.token(name)]
     _check_answers(stage, record, lineage)
     _check_authorization(stage, name, lineage)
@@ -126,6 +130,14 @@ def _check_one(stage: Stage, record: Connection) -> None:
         why = record.last_error.failure if record.last_error is not None else "nothing"
         assert why in _SILENT, f"I6: its access token has ended because of {why}, and nothing is tried by itself"
     assert record.status is not Status.HELD, f"liveness: held ({record.reason}) beyond the end of its access token"
+
+
+def _check_end_of_token(stage: Stage, name: ConnectionName) -> None:
+    """Assert that a grant without a refresh token lost it by a word of the server, an operator or the account."""
+    server = stage.server(name)
+    lineages = {id(one.lineage) for one in stage.authorized[name] if one.silent}
+    refused = any(token in server.refused for token, one in server.lineages.items() if id(one) in lineages)
+    assert refused or name in stage.ended | stage.rolled_back, "I1: a living refresh token was thrown away"
 
 
 def _check_answers(stage: Stage, record: Connection, lineage: Lineage) -> None:
@@ -145,7 +157,7 @@ def _check_answers(stage: Stage, record: Connection, lineage: Lineage) -> None:
 
 def _check_authorization(stage: Stage, name: ConnectionName, lineage: Lineage) -> None:
     """Assert that the newest authorization stands of which a store has the tokens."""
-    durable = [one for one in stage.authorized[name] if stage.is_durable(name, one.lineage.first)]
+    durable = [one for one in stage.authorized[name] if stage.is_durable(name, one.brought)]
     wanted = [one for one in durable if not one.stray]
     if not wanted or stage.skewed:
         return

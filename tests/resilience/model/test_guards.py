@@ -114,6 +114,18 @@ CUTS = {
         "",
         ("liveness: held",),
     ),
+    "carried_token": Cut(
+        CORE / "authorize/connect.py",
+        "        return record.status is not Status.ACTIVE or not is_endless\n",
+        "        return False\n",
+        ("I1",),
+    ),
+    "carried_attempt": Cut(
+        STATUSES,
+        "        attempt=record.attempt if carried else None,\n",
+        "        attempt=None,\n",
+        ("I2",),
+    ),
     "due_after_lease": Cut(
         REFRESH,
         "        marked = schedule.due_after_lease(marked)\n",

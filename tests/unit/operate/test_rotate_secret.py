@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fakes.scripted import ADS_HOST, ISSUER, OIDC, Staged, id_token, oidc_token
 from fakes.world import APP, NAME, World, lost
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from tokensync.domain.messages import ProviderResponse, Request
 
+KEY = ec.generate_private_key(ec.SECP256R1())
+PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
 CANDIDATE = "canary-new-secret"
 WRONG_CLIENT, DEAD_TOKEN = (36009004, "invalid client_key"), (36004005, "can not find related auth record")
 
@@ -203,6 +207,19 @@ def test_an_app_without_a_new_secret(world: World) -> None:
     assert ("NotOffered", f"tokensync app rotate-secret {APP}") == (verdict(answer), answer["error"]["next"])
 
 
+@pytest.mark.parametrize("way", ["private_key_jwt", "none"])
+def test_a_client_that_presents_no_secret_proves_none(way: str) -> None:
+    """Its refresh would succeed whatever the new secret is."""
+    settings = {"client_auth": way}
+    app = replace(OIDC, settings=settings, private_key=Secret(PEM), new_client_secret=Secret(CANDIDATE))
+    stage = Staged.of(app)
+    stage.world.connected(stage.name("u-1"))
+    answer = prove(stage.world)
+
+    assert ("NotOffered", []) == (verdict(answer), stage.server.asked)
+    assert "presents no client secret" in answer["error"]["message"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -333,6 +350,10 @@ def test_a_secret_that_was_replaced_meanwhile_pauses_nothing(world: World) -> No
 
     assert not session.pause("refused", now=world.clock.now())
     assert "" == world.apps.state(APP).paused
+    session = world.session()
+    assert session.app.private_key is None
+    world.apps.update(replace(world.app, client_secret=Secret(CANDIDATE), private_key=Secret("another key")))
+    assert not session.pause("refused", now=world.clock.now())
     assert world.session().pause("refused", now=world.clock.now())
 
 

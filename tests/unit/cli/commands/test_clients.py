@@ -38,6 +38,8 @@ def test_a_public_client_is_asked_for_no_secret(desk: Any) -> None:
 
     app = desk.world.apps.get("bank")
     assert (False, None) == (bool(app.client_secret), app.private_key)
+    effective = desk.json("app", "show", "bank")["effective"]
+    assert ("none", "S256", "form") == (effective["client_auth"], effective["pkce"], effective["token_format"])
     assert "none" in next(
         line for line in desk.run("app", "show", "bank").stdout.splitlines() if "client_secret" in line
     )

@@ -146,7 +146,8 @@ class Connector:
             record.consumer.handed_over_at,
         )
         # Tokens that never end, before and now: there is nothing that would be refreshed.
-        return record.status is not Status.ACTIVE or one.read.life is not None or any(at is not None for at in ends)
+        is_endless = one.read.life is None and all(at is None for at in ends)
+        return record.status is not Status.ACTIVE or not is_endless
 
     def _may_come_later(self, name: ConnectionName, source: GrantSource) -> bool:
         """Return whether a grant that was not taken is none that gave way to a later authorization."""

@@ -44,7 +44,7 @@ class SecretTrial:
             other result: nothing was learned of it.
 
         Raises:
-            NotOffered: the app has no new secret, or the connection is another app's.
+            NotOffered: the app has no new secret or presents none at all, or the connection is another app's.
             UnknownConnection, UnknownApp, InvalidApp, StoreUnavailable: nothing was sent.
         """
         if connection is not None and connection.app != app:
@@ -59,6 +59,13 @@ class SecretTrial:
                 f"app {app} has no new client secret to prove", next_command=f"tokensync app rotate-secret {app}"
             )
         session = Session(app, self.ports, trial=Trial(secret))
+        way = session.provider.token.authentication
+        if not way.needs_secret:
+            # Its success would say nothing of a secret that was never sent.
+            raise NotOffered(
+                f"app {app} authenticates by {way} and presents no client secret",
+                next_command=f"tokensync app show {app}",
+            )
         named = None if connection is None else self.on_demand.existing(connection)
         candidates = self.ports.connections.list(app) if named is None else iter([named])
         others: set[ConnectionName] = set()

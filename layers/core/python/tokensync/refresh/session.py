@@ -142,10 +142,12 @@ class Session:
     def pause(self, why: str, *, now: int) -> bool:
         """Pause the app, for the rest of this batch as well; return whether it ran until now.
 
-        An app whose client secret was replaced since it was read is not paused: the next session has the new one.
+        An app whose client secret or private key was replaced since it was read is not paused: the next session has
+        the new one.
         """
-        registered = self._registered or self.app
-        if self._ports.apps.get(self.name, fresh=True).client_secret != registered.client_secret:
+        registered, now_registered = self._registered or self.app, self._ports.apps.get(self.name, fresh=True)
+        proofs = [(app.client_secret, app.private_key) for app in (registered, now_registered)]
+        if proofs[0] != proofs[1]:
             return False
         with self._lock:
             self._state = None
