@@ -202,12 +202,12 @@ def test_configuration_is_known_by_its_text(code: object) -> None:
 
 @row("2 code is compared, never message")
 def test_only_the_number_zero_is_success() -> None:
-    """Anything else is an undocumented error, "success" beside it or not; a 0 without data may have committed."""
+    """Anything else beside tokens may have committed, "success" or not; so may a 0 without data."""
     data = dict(SAMPLE.success["data"])
     for code in (..., None, "0", "", True, False, 0.0, [0], {}):
         body = {"message": "success", "data": data, "code": code}
         body = {key: value for key, value in body.items() if value is not ...}
-        assert failure(SAMPLE, body).kind is FailureClass.UNKNOWN
+        assert failure(SAMPLE, body).kind is FailureClass.AMBIGUOUS
     assert failure(SAMPLE, {"code": 36004005, "message": "success", "data": data}).kind is FailureClass.REFUSED
     assert issued(SAMPLE, {"code": 0, "message": "error", "data": data}).access_token
     for nothing in (..., None, {}, [], "x", 5):

@@ -105,11 +105,11 @@ def test_a_consent_without_a_refresh_token_is_alerted_once() -> None:
 
 @field("A11")
 def test_an_unexplained_error_is_alerted_once() -> None:
-    """Another word is another cause; tokens end it, and that the connection is held."""
+    """Another word is another cause; tokens end it, and so does the end of the access token."""
     stage = staged()
     odd, other = (stage.server.answer(json.dumps({"error": word}).encode(), status=400) for word in ("odd", "other"))
 
-    assert {"refresh.unexplained": 1, "connection.held": 1} == Counter(refresh(stage, odd, times=5))
+    assert {"refresh.unexplained": 1, "connection.reauthorize": 1} == Counter(refresh(stage, odd, times=5))
     assert ["refresh.unexplained"] == refresh(stage, other, times=2)
     assert [] == refresh(stage, says())
     assert "refresh.unexplained" in refresh(stage, odd)

@@ -222,6 +222,9 @@ def plain_text(value: object) -> str:
     return str(value) if isinstance(value, str | int | float) else ""
 
 
+NO_NUMBER = "missing"  # the code of an envelope without one
+
+
 def numbered_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
     """Return the error of TikTok's envelopes, a `code` that is not zero, on any HTTP status; None where it is zero."""
     del status
@@ -229,7 +232,7 @@ def numbered_error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
     # True == 1 and 0.0 == 0 in Python: only the number zero itself is a success.
     if isinstance(code, int) and not isinstance(code, bool) and code == 0:
         return None
-    return ErrorReply(code=plain_text(code) or "missing", message=plain_text(reply.get("message")))
+    return ErrorReply(code=plain_text(code) or NO_NUMBER, message=plain_text(reply.get("message")))
 
 
 def id_text(value: object) -> str:

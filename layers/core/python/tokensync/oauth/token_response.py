@@ -24,7 +24,7 @@ from tokensync.oauth.expiry import Clocks, Lifetime, Remarks, access_lifetime, e
 from tokensync.oauth.failure import TRACE_ID_LENGTH, busy, explicit, unreadable
 from tokensync.oauth.params import of_response
 from tokensync.oauth.paths import found
-from tokensync.oauth.shapes import OAUTH_FAILURES, ErrorReply
+from tokensync.oauth.shapes import NO_NUMBER, OAUTH_FAILURES, ErrorReply
 from tokensync.oauth.strict_json import NotStrictJson, parse_list
 
 if TYPE_CHECKING:
@@ -64,7 +64,10 @@ def read_token_response(
     error = provider.response.error(reply, response.status)
     fields = _fields(provider, reply)
     if error is not None and not _counts_less(error, response, fields, provider.response):
-        return explicit(provider, response, error, trace_id=trace_id, secrets=secrets)
+        failure = explicit(provider, response, error, trace_id=trace_id, secrets=secrets)
+        says_neither = _is_success(response) and (fields is not None or error.code == NO_NUMBER)
+        # Tokens may have been issued where nothing explains what is said beside them.
+        return unreadable(response, trace_id) if failure.kind is FailureClass.UNKNOWN and says_neither else failure
     if not _is_success(response) or fields is None:
         return unreadable(response, trace_id)
     remarks = Remarks()
