@@ -61,7 +61,7 @@ _ERRORS: tuple[tuple[type[errors.TokensyncError], int, str], ...] = (
 
 _ELSEWHERE = "another worker is at this connection"
 _NO_TIME = "the function had too little time left"
-_NO_TOKEN_YET = Wording(LATER, "it has no access token yet", "tokensync refresh {name}")
+NO_TOKEN_YET = Wording(LATER, "it has no access token yet", "tokensync refresh {name}")
 # Results that a connection's own condition explains. The words here are for a record that has none.
 _BY_CONDITION: Words = {
     # Somebody who asked for a refresh can insist on it; elsewhere nothing helps but to wait.
@@ -124,7 +124,7 @@ def of_work(name: ConnectionName, result: WorkResult, *, prefix: str, own: Words
     if words is None:
         return {"ok": True, **answer}
     error = result.record.last_error if result.record is not None else None
-    detail = result.withheld or ("" if error is None else _joined(error.failure, error.code, error.message))
+    detail = result.withheld or ("" if error is None else joined(error.failure, error.code, error.message))
     message = f"{name}: {words.why}{in_brackets(detail)}"
     return {**refused(result.result.value, message, filled(words.next, name), words.exit), **answer}
 
@@ -168,7 +168,7 @@ NOT_VERIFIED: Words = {
     **to_repeat("tokensync verify {name}"),
 }
 NOT_PUBLISHED: Words = {
-    Result.NOTHING_DUE: _NO_TOKEN_YET,
+    Result.NOTHING_DUE: NO_TOKEN_YET,
     Result.ORPHANED: Wording(FAILED, "its secret is not ours, or is being deleted", "tokensync history {name}"),
     **to_repeat("tokensync publish {name}"),
 }
@@ -220,35 +220,6 @@ def not_accepted(result: WorkResult, *, force: bool) -> Words:
     }
 
 
-def not_pushed(result: WorkResult, to: str) -> Words:
-    """Word what kept a pair from being sent to the consumer `to`."""
-    words = {Result.NOTHING_DUE: _NO_TOKEN_YET, **to_repeat(f"tokensync push {{name}} --to {to}")}
-    record = result.record
-    if record is not None and record.status is not Status.QUARANTINED:
-        refresh = "tokensync refresh {name}" + (" --force" if record.status is Status.HELD else "")
-        words[Result.HELD] = Wording(
-            LATER, "its refresh token may be spent: a refresh has to settle that first", refresh
-        )
-    return words
-
-
-def of_push_failure(name: ConnectionName, to: str, result: WorkResult, failure: Failure) -> dict[str, Any]:
-    """Return what is answered where the consumer `to` did not take a pair, or did not say that it did."""
-    again = filled(f"tokensync push {{name}} --to {to}", name)
-    detail = _joined(failure.kind, failure.code, failure.message)
-    record = result.record
-    is_lost = failure.kind is FailureClass.AMBIGUOUS and record is not None and record.due.push_at is None
-    if result.result is Result.HELD or is_lost:
-        message = (
-            f"{name}: {to} gave no answer, and it is not known whether the pair arrived: look there first ({detail})"
-        )
-        return refused("unanswered", message, f"{again} --again", FAILED)
-    following = f"tokensync app set-consumer-key {name.app}" if failure.kind is FailureClass.CONFIGURATION else again
-    transient = (FailureClass.BUSY, FailureClass.NOT_SENT, FailureClass.AMBIGUOUS)
-    message = f"{name}: {to} did not take the pair ({detail})"
-    return refused("push_failed", message, following, LATER if failure.kind in transient else FAILED)
-
-
 def of_trial(app: str, result: WorkResult | None) -> dict[str, Any]:
     """Return what is answered of the trial of a new client secret; None where no connection can prove it."""
     if result is None:
@@ -258,7 +229,7 @@ def of_trial(app: str, result: WorkResult | None) -> dict[str, Any]:
     if result.result in (Result.REFRESHED, Result.VERIFIED):
         return {"ok": True, **answer}
     failure = result.failure
-    detail = "" if failure is None else in_brackets(_joined(failure.kind, failure.code, failure.message))
+    detail = "" if failure is None else in_brackets(joined(failure.kind, failure.code, failure.message))
     following = f"tokensync app rotate-secret {app}"
     if result.result is Result.SECRET_REFUSED:
         message = f"the provider refuses the new client secret{detail}"
@@ -285,11 +256,12 @@ _NOT_ASKED = Wording(LATER, "the provider could not be asked now", "tokensync re
 def of_revocation_failure(name: ConnectionName, failure: Failure) -> dict[str, Any]:
     """Return what is answered where the provider did not revoke; nothing was changed here."""
     words = _NOT_REVOKED.get(failure.kind, _NOT_ASKED)
-    message = f"{name}: {words.why}; nothing was changed here ({_joined(failure.code, failure.message)})"
+    message = f"{name}: {words.why}; nothing was changed here ({joined(failure.code, failure.message)})"
     return refused(failure.kind.value, message, filled(words.next, name), words.exit)
 
 
-def _joined(*parts: str) -> str:
+def joined(*parts: str) -> str:
+    """Return the parts that are not empty as one text."""
     return " ".join(filter(None, parts))
 
 
