@@ -130,9 +130,9 @@ def test_eshopbox_is_imported_and_keeps_its_refresh_token(
 
 @field("A13")
 def test_an_advertisers_refresh_token_works_once_at_its_own_endpoint(
-    stack: Stack, tokensync: Callable[..., Any], marked: Callable[..., Sandbox]
+    tokensync: Callable[..., Any], marked: Callable[..., Sandbox]
 ) -> None:
-    """Undocumented, and honoured where it appears: the pair rotates, its end is kept, and a copy for OWOX gets stale."""
+    """Undocumented, and honoured where it appears: the pair rotates, its end is kept; a copy for OWOX becomes stale."""
     ends = {"access_token_seconds": 3_600, "refresh_token_seconds": 86_400}
     sandbox = marked("ads-refreshed", "tiktok_ads", refreshable=True, **ends)
     name = connected(tokensync, sandbox, "ads-refreshed", account(sandbox, "tiktok_ads"))["connection"]
