@@ -93,7 +93,8 @@ class ConnectionsContract:
             last_error=LastError("ambiguous", "timeout", "no answer", "t1", NOW),
             history=(HistoryEntry(NOW, "one", 1), HistoryEntry(NOW, "two", 2, "detail")),
         )
-        full = full.with_consumer(exported=Export(2, "0a1b", "owox", NOW))
+        copy = Export(2, "0a1b", "owox", NOW)
+        full = full.with_consumer(exported=copy, checked_at=NOW + 8, check_failed="112 Store not found")
         written = world.connections.write(idle, full)
         assert full == written
         assert full == world.connections.get(idle.name)
@@ -298,11 +299,18 @@ class ConnectionsContract:
         """A new grant is ours again; what its consumer knows it by stays, and the consumer has nothing of the new."""
         copy = Export(1, "0a1b", "owox", NOW)
         given = idle.with_consumer(
-            handed_over_at=NOW, sealed_consumer=b"keys", pushed=1, push_failures=2, exported=copy
+            handed_over_at=NOW,
+            sealed_consumer=b"keys",
+            pushed=1,
+            push_failures=2,
+            exported=copy,
+            checked_at=NOW,
+            check_failed="112",
         ).with_due(push_at=NOW)
         world.connections.write(idle, replace(given, brought=True))
         taken, _ = world.connections.take_over(fresh(idle.name), until=SOON)
         assert (copy, None) == (taken.consumer.exported, taken.brought)
+        assert (None, None) == (taken.consumer.checked_at, taken.consumer.check_failed)
         assert (None, b"keys", 0, 0, None) == (
             taken.consumer.handed_over_at,
             taken.consumer.sealed_consumer,

@@ -139,6 +139,9 @@ def fields(target: Target, record: Connection) -> dict[str, object]:
         pairs["access_expires_at"] = "no token yet"
     del pairs["removed_at"]  # a connection that is shown was not removed
     del pairs["next"]  # it is printed beneath
+    if "store_checked_at" in pairs:
+        pairs["store_checked_at"] = moment(record.consumer.checked_at, now=now)
+        pairs["store_refused"] = record.consumer.check_failed or "no"
     pairs["verified_at"] = moment(record.verified_at, now=now, never="-")
     pairs["due_at"] = moment(record.due.next_at, now=now, never="-")
     published = record.published

@@ -51,6 +51,11 @@ Alert = Annotated[
         show_default=False,
     ),
 ]
+StoreUrl = Annotated[
+    str,
+    typer.Option("--store-url", metavar="URL", help="The address of the store where the service does not know it yet."),
+]
+Check = Annotated[bool, typer.Option("--check", help="Hand nothing over: ask whether the service accepts the store.")]
 Again = Annotated[
     bool, typer.Option("--again", help="Hand it over although an earlier attempt got no answer: it may be there twice.")
 ]
@@ -86,11 +91,23 @@ def export(
         print(json.dumps(document, indent=2))
 
 
-def push(run: Run, name: Connection, *, to: To, again: Again = False) -> None:
+def push(
+    run: Run, name: Connection, *, to: To, again: Again = False, store_url: StoreUrl = "", check: Check = False
+) -> None:
     """Hand a connection's newest pair to a consumer, once its app says who refreshes it."""
+    if check and (again or store_url):
+        raise UsageFailed(
+            "--check hands nothing over: it goes without the others.",
+            next_command=f"tokensync push {word(name)} --to {to.value} --check",
+        )
     target = run.target()
     record = found(target, name)
     payload = {"tokensync": "push", "connection": str(record.name), "to": to.value, "again": again}
+    if check:
+        _check(run, target, record.name, to)
+        return
+    if store_url:
+        payload["store_url"] = store_url
     with run.out.progress(f"Pushing {record.name} to {to.value}"):
         answer = ask_rotation(target, payload)
     owner, generation = answer.get("owner"), answer.get("pushed")
@@ -100,6 +117,13 @@ def push(run: Run, name: Connection, *, to: To, again: Again = False) -> None:
     )
     if owner == "consumer":
         run.out.note(f"{to.value} refreshes it from now on; nothing here presents its refresh token any more.")
+
+
+def _check(run: Run, target: Target, name: ConnectionName, to: Consumer) -> None:
+    payload = {"tokensync": "push", "connection": str(name), "to": to.value, "check": True}
+    with run.out.progress(f"Asking {to.value} about {name}"):
+        answer = ask_rotation(target, payload)
+    run.out.result({"result": answer.get("result"), "accepted": True}, f"{name}: {to.value} accepts its store.")
 
 
 def _note(run: Run, target: Target, name: ConnectionName, document: Mapping[str, Any], *, form: str) -> None:

@@ -86,15 +86,18 @@ def show_provider(run: Run, name: Name) -> None:
         **{key: {"values": [], "meaning": meaning} for key, meaning in EVERY_APP.items()},
     }
     leaves = dict(departures(provider))
+    published = {"facts": dict(provider.facts), "wanted_facts": dict(provider.wanted_facts)}
     rows = [
         *(("", key, _word(value)) for key, value in shown.items()),
         *(("setting", _setting(key, tuple(each["values"])), each["meaning"]) for key, each in settings.items()),
+        *(("fact", key, meaning) for key, meaning in provider.facts.items()),
+        *(("to be brought", key, meaning) for key, meaning in provider.wanted_facts.items()),
         *(("departure", key, _word(value)) for key, value in leaves.items()),
     ]
     run.out.table(
         ("", "NAME", "WHAT"),
         rows,
-        {**shown, "settings": settings, "departures": {k: _plain(v) for k, v in leaves.items()}},
+        {**shown, "settings": settings, **published, "departures": {k: _plain(v) for k, v in leaves.items()}},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 from dataclasses import replace
@@ -165,6 +166,25 @@ def test_push_hands_the_pair_over(desk: Any, cart: ScriptedCart) -> None:
     assert {"result": "pushed", "pushed": 1, "owner": "tokensync"} == desk.json("push", str(NAME), "--to", "api2cart")
     assert "api2cart has generation 1" in desk.run("push", str(NAME), "--to", "api2cart").stdout
     assert ["A0", "A0"] == cart.handed
+
+
+def test_push_with_an_address_and_a_check(desk: Any, cart: ScriptedCart) -> None:
+    """The store gets the address; the check hands nothing over, and `show` and `doctor` say what came of it."""
+    desk.run("app", "set", APP, "push=api2cart")
+    url = "https://shop.example/acme"
+    assert 0 == desk.run("push", str(NAME), "--to", "api2cart", "--store-url", url).exit_code
+    assert url == cart.stores["store-1"]["store_url"]
+    assert {"result": "verified", "accepted": True} == desk.json("push", str(NAME), "--to", "api2cart", "--check")
+    assert re.search(r"store[_ ]refused +no", desk.run("show", str(NAME)).stdout)
+    cart.dead.add("A0")
+    code, error = desk.error("push", str(NAME), "--to", "api2cart", "--check")
+    assert (1, "store_refused", f"tokensync push {NAME} --to api2cart") == (code, error["class"], error["next"])
+    assert "4711" in desk.run("show", str(NAME)).stdout
+    findings = json.loads(desk.run("doctor", "--json").stdout)
+    found = [one for one in findings if one["check"] == "connections" and not one["ok"]]
+    assert [f"tokensync push {NAME} --to api2cart --check"] == [one["next"] for one in found]
+    assert 2 == desk.error("push", str(NAME), "--to", "api2cart", "--check", "--again")[0]
+    assert ["A0"] == cart.handed
 
 
 def test_push_gives_away(desk: Any, cart: ScriptedCart) -> None:

@@ -75,7 +75,10 @@ def test_one_provider_is_shown_whole(desk: Any) -> None:
     assert ("GET", "app_key", "access_token_expire_in") == tuple(
         told["departures"][name] for name in ("token.method", "token.client_id", "response.expires_in")
     )
+    assert "seller, creator or partner" in told["facts"]["user_type"]
     assert {} == json.loads(desk.start("provider", "show", "oauth2", "--json").stdout)["departures"]
+    eshopbox = json.loads(desk.start("provider", "show", "eshopbox", "--json").stdout)
+    assert ({}, ["workspace"]) == (eshopbox["facts"], list(eshopbox["wanted_facts"]))
 
 
 def test_every_setting_is_shown_to_people(desk: Any) -> None:

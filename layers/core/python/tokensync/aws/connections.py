@@ -39,7 +39,7 @@ _NOT_BROUGHT = frozenset({
 _BROUGHT_OR_REMOVED = (
     "sealed_grant", "refresh_at", "renew_at", "warn_at", "next_at", "obtained_at", "access_expires_at",
     "refresh_expires_at", "parked_at", "verify_at", "push_at", "verified_at", "removed_at", "deauthorized_at",
-    "ttl", "handed_over_at", "table", "alerted", "brought", "claim",
+    "ttl", "handed_over_at", "table", "alerted", "brought", "claim", "checked_at", "check_failed",
 )  # fmt: skip
 
 

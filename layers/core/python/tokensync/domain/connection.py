@@ -153,7 +153,8 @@ class ConsumerCopy:
     `pushed` is the generation that it got last, `push_failures` how often in a row that has failed since,
     `sealed_consumer` what it knows the connection by. `handed_over_at` is since when it owns the refreshing: nothing
     here presents the refresh token any more. `exported` is the last copy of the token that operators want to hear of
-    when it is stale.
+    when it is stale. `checked_at` is when the consumer was last asked whether it accepts what it has, and
+    `check_failed` why it does not.
     """
 
     pushed: int = 0
@@ -161,6 +162,8 @@ class ConsumerCopy:
     handed_over_at: int | None = None
     sealed_consumer: bytes | None = None
     exported: Export | None = None
+    checked_at: int | None = None
+    check_failed: str | None = None
 
 
 class _AuthorizedBy(TypedDict, total=False):
@@ -176,6 +179,8 @@ class _ConsumerCopy(TypedDict, total=False):
     handed_over_at: int | None
     sealed_consumer: bytes | None
     exported: Export | None
+    checked_at: int | None
+    check_failed: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.errors import BadRequest
 from tokensync.domain.names import ConnectionName, app_name
-from tokensync.entry import command_answers
+from tokensync.entry import command_answers, push_answers
 from tokensync.entry.exit_codes import LATER, USAGE
 from tokensync.entry.revocation_answers import of_revocation_failure
 from tokensync.operate.import_fields import ImportFields, is_field
@@ -132,12 +132,19 @@ class RotationCommands:
 
     def _push(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name, to = _connection(event), str(event["to"])
-        result = self.handover.push(name, to, budget, again=event.get("again") is True)
+        if event.get("check") is True:
+            return self._check_store(name, to, budget)
+        store_url = str(event.get("store_url") or "")
+        result = self.handover.push(name, to, budget, again=event.get("again") is True, store_url=store_url)
         if result.failure is not None and result.result is not Result.PUSHED:
-            return command_answers.of_push_failure(name, to, result, result.failure)
-        answer = self._of_work(name, result, command_answers.not_pushed(result, to))
+            return push_answers.of_push_failure(name, to, result, result.failure)
+        answer = self._of_work(name, result, push_answers.not_pushed(result, to))
         record = result.record
         return answer if record is None else {**answer, "pushed": record.consumer.pushed, "owner": record.owner}
+
+    def _check_store(self, name: ConnectionName, to: str, budget: Budget) -> dict[str, Any]:
+        result = self.handover.check(name, to, budget)
+        return push_answers.of_check(name, to, result) or self._of_work(name, result)
 
     def _note_export(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         del budget

@@ -48,12 +48,21 @@ def summary(record: Connection, *, prefix: str, paused: str = "") -> dict[str, A
         "verified_at": record.verified_at,
         "owner": record.owner,
         "pushed": record.consumer.pushed or None,
-        **({} if record.consumer.exported is None else {"exported": record.consumer.exported.generation}),
+        **_copies(record),
         "missing_scopes": list(record.authorized.missing_scopes),
         "removed_at": record.removed_at,
         "last_error": None if record.last_error is None else _last_error(record.last_error, record.provider),
         "secret": token_secret_name(prefix, record.name),
     }
+
+
+def _copies(record: Connection) -> dict[str, Any]:
+    """Return what is known of copies of the token elsewhere, where there are any."""
+    consumer = record.consumer
+    exported = {} if consumer.exported is None else {"exported": consumer.exported.generation}
+    if consumer.checked_at is None:
+        return exported
+    return {**exported, "store_checked_at": consumer.checked_at, "store_refused": consumer.check_failed}
 
 
 def _last_error(error: LastError, provider: str) -> dict[str, Any]:

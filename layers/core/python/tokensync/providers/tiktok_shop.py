@@ -25,6 +25,7 @@ from tokensync.oauth.shapes import (
     TokenShape,
     numbered_error,
 )
+from tokensync.providers.api2cart import STORE_URL, VERIFY, is_store_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,6 +139,17 @@ def _webhook_event(body: Mapping[str, Any]) -> WebhookEvent:
     )
 
 
+def _contradiction(provider: Provider, app: App) -> str:
+    """Return what API2Cart would never hear of, or could not use."""
+    del provider
+    given = [name for name in (STORE_URL, VERIFY) if name in app.settings]
+    if given and not app.push and not app.gives_away:
+        return f"{given[0]} does nothing without push=api2cart or owner=consumer"
+    if STORE_URL in given and not is_store_url(app.settings[STORE_URL].replace("{account}", "1")):
+        return f"{STORE_URL} is an https URL without a name in it"
+    return ""
+
+
 def _configured(provider: Provider, app: App) -> Provider:
     """Return the provider for one app: a creators' app needs no service id, as its link has the app key."""
     if provider.setting(app, "account_kind") != "creator":
@@ -185,12 +197,17 @@ PROVIDER = Provider(
         "installs": ("none", "provider"),
         "owner": ("tokensync", "consumer"),
         "push": ("none", "api2cart"),
+        STORE_URL: (),
+        VERIFY: ("true", "false"),
     },
+    contradiction=_contradiction,
     meanings={
         "account_kind": "the type of account that may be connected; another is refused",
         "installs": "whether an authorization without state is taken, as the App Store of TikTok Shop begins it",
         "owner": "who refreshes what was handed to a consumer",
         "push": "the consumer that is given each new pair",
+        STORE_URL: "the address under which API2Cart adds a store: an https URL, `{account}` in it is the account id",
+        VERIFY: "whether API2Cart tries a pair when it adds its store",
     },
     required=("service_id",),
     facts={
