@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes, urlsplit
@@ -107,10 +108,12 @@ class Query(NeverPickled):
     @property
     def parameters(self) -> dict[str, str]:
         """Return all parameters that are there once and clean: of the others, one that is read is refused."""
+        times = Counter(name for name, _ in self.pairs)
         clean: dict[str, str] = {}
-        for name, _ in self.pairs:
+        for name, value in self.pairs:
             with contextlib.suppress(BadRequest):
-                clean[name] = self.value(name) or ""
+                if times[name] == 1:
+                    clean[name] = _decoded(value)
         return clean
 
     @property
