@@ -286,6 +286,8 @@ def test_http_is_for_whoever_registers_to_judge(server: ScriptedServer) -> None:
         (["client_secret_post", "client_secret_basic"], "client_secret_basic"),
         (["client_secret_basic"], "client_secret_basic"),
         (["none", "client_secret_post", 7, None], "client_secret_post"),
+        (["none", "private_key_jwt", "tls_client_auth"], "private_key_jwt"),
+        (["none", "client_secret_jwt"], "none"),
     ],
 )
 def test_the_way_to_prove_oneself(server: ScriptedServer, methods: list[object], chosen: str) -> None:
