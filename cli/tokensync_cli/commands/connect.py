@@ -16,6 +16,7 @@ from tokensync.oauth.app_check import settings_problem
 from tokensync.oauth.callback import Query
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import provider_named
+from tokensync_cli.commands.account_params import Params, named_params
 from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.describe import check_runs, first_connection, found, named, registered, summarized, word
 from tokensync_cli.commands.run import Run
@@ -49,11 +50,19 @@ Timeout = Annotated[str, typer.Option("--timeout", metavar="TIME", help="How lon
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Print the link and wait, without opening it.")]
 
 
-def invite(run: Run, name: AppName, *, label: Label = "", expires: Expires = "7d", connection: For = None) -> None:
+def invite(
+    run: Run,
+    name: AppName,
+    *,
+    label: Label = "",
+    expires: Expires = "7d",
+    connection: For = None,
+    param: Params = None,
+) -> None:
     """Print a link that lets one seller authorize an app."""
     seconds = seconds_of(expires, option="--expires", at_most=_LONGEST_INVITE)
     target = run.target()
-    made = _invite(target, name, label=label, seconds=seconds, connection=connection)
+    made = _invite(target, name, label=label, seconds=seconds, connection=connection, param=param)
     url = invite_url(target.outputs.base_url, target.signer(), made)
     paused = target.apps.state(name).paused
     if paused:
@@ -68,6 +77,7 @@ def connect(
     *,
     label: Label = "",
     connection: For = None,
+    param: Params = None,
     no_browser: NoBrowser = False,
     timeout: Timeout = "10m",
 ) -> None:
@@ -75,9 +85,10 @@ def connect(
     seconds = seconds_of(timeout, option="--timeout", at_most=HOUR)
     target = run.target()
     if _provider(target, name).grant_type is GrantType.CLIENT_CREDENTIALS:
+        named_params(_provider(target, name), param, command=f"connect {name}")
         _mint(run, target, name, label=label)
         return
-    made = _invite(target, name, label=label, seconds=HOUR, connection=connection)
+    made = _invite(target, name, label=label, seconds=HOUR, connection=connection, param=param)
     check_runs(target, name)
     url = invite_url(target.outputs.base_url, target.signer(), made)
     before = {record.name: _authorized_at(record) for record in target.connections.list(name)}
@@ -111,18 +122,23 @@ def _provider(target: Target, name: str) -> Provider:
     return provider_named(app.provider).for_app(app)
 
 
-def paste(run: Run, name: AppName, *, begin: Begin = False, label: Label = "") -> None:
+def paste(run: Run, name: AppName, *, begin: Begin = False, label: Label = "", param: Params = None) -> None:
     """Exchange a redirect URL or a bare code from stdin, where no callback reaches the stack."""
     target = run.target()
     provider = _provider(target, name)
     if begin:
+        again = f"paste {name} --begin"
+        params = named_params(provider, param, command=again, complete=True)
         begun = ask_callback(
-            target, {"tokensync": "begin", "app": name, "label": _checked(label, f"paste {name} --begin")}
+            target, {"tokensync": "begin", "app": name, "label": _checked(label, again), "params": params}
         )
         run.out.note("Open this link, and paste the address that the browser is sent to afterwards:")
         run.out.say(str(begun["url"]))
-    elif label:
-        raise UsageFailed("--label goes with --begin.", next_command=f"tokensync paste {name} --begin --label L")
+    elif label or param:
+        option = "--label L" if label else "--param NAME=VALUE"
+        raise UsageFailed(
+            f"{option.partition(' ')[0]} goes with --begin.", next_command=f"tokensync paste {name} --begin {option}"
+        )
     text = run.read_text("Redirect URL or code", hidden=False, at_most=_LONGEST_PASTED)
     _check_pasted(name, text, codes=provider.callback.code)
     with run.out.progress("Exchanging the code"):
@@ -165,9 +181,12 @@ def _check_pasted(name: str, text: str, *, codes: Sequence[str]) -> None:
         )
 
 
-def _invite(target: Target, name: str, *, label: str, seconds: int, connection: str | None) -> Invite:
+def _invite(
+    target: Target, name: str, *, label: str, seconds: int, connection: str | None, param: Sequence[str] | None
+) -> Invite:
     app = registered(target, name)
-    grant_type = _provider(target, name).grant_type
+    provider = _provider(target, name)
+    grant_type = provider.grant_type
     problem = settings_problem(app, provider_named(app.provider))
     if problem:
         raise CommandFailed(
@@ -187,6 +206,8 @@ def _invite(target: Target, name: str, *, label: str, seconds: int, connection: 
         expires_at=target.clock.now() + seconds,
         label=_checked(label, f"invite {name}"),
         for_account="" if connection is None else _account(target, name, connection),
+        # The seller's page asks for those that are missing.
+        params=named_params(provider, param, command=f"invite {name}"),
     )
 
 

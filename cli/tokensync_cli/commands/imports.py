@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,9 +10,11 @@ import typer
 
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName, app_name
-from tokensync.operate.import_fields import ImportFields
+from tokensync.operate.import_fields import PARAM, ImportFields
+from tokensync.providers import provider_named
+from tokensync_cli.commands.account_params import Params, imported_params
 from tokensync_cli.commands.declare import AppName
-from tokensync_cli.commands.describe import check_runs, word
+from tokensync_cli.commands.describe import check_runs, registered, word
 from tokensync_cli.commands.import_many import NOT_REACHED, Done, after, bring_all, foresee
 from tokensync_cli.commands.import_rows import LARGEST_FILE, read_rows, unknown_fields
 from tokensync_cli.commands.run import Run
@@ -26,6 +29,13 @@ Account = Annotated[
     str | None, typer.Option("--account", metavar="ID", help="The account's id with the provider.", show_default=False)
 ]
 Label = Annotated[str, typer.Option("--label", metavar="L", help="Whose account it is.")]
+ClientId = Annotated[
+    str, typer.Option("--client-id", metavar="ID", help="The client of this account's own, in the place of the app's.")
+]
+SecretStdin = Annotated[
+    bool,
+    typer.Option("--client-secret-stdin", help="stdin holds the secret of --client-id alone: it mints its tokens."),
+]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace the connection of this account if there is one.")]
 File = Annotated[
     str | None,
@@ -48,19 +58,32 @@ def import_(
     replace: Replace = False,
     file: File = None,
     dry_run: DryRun = False,
+    param: Params = None,
+    client_id: ClientId = "",
+    secret_stdin: SecretStdin = False,
 ) -> None:
     """Make a connection of a refresh token from stdin, or many from a file.
 
     stdin holds the refresh token alone, or a JSON object with refresh_token, access_token, expires_at,
-    refresh_token_expires_at, scopes and label. Times are Unix seconds.
+    refresh_token_expires_at, scopes, label, and client_id and client_secret where the tokens were given to a client of
+    the account's own. Times are Unix seconds. With --client-secret-stdin it holds that client's secret alone.
     """
-    if file is None and account is not None and not dry_run:
-        _one(run, _named(name, account), label=label, replace=replace)
-    elif file is not None and account is None and not label:
+    if file is None and account is not None and not dry_run and (client_id or not secret_stdin):
+        given = {"label": label, "client_id": client_id}
+        _one(
+            run,
+            _named(name, account),
+            given={key: value for key, value in given.items() if value},
+            replace=replace,
+            param=param,
+            secret_alone=secret_stdin,
+        )
+    elif file is not None and account is None and not (label or param or client_id or secret_stdin):
         _many(run, name, file, replace=replace, dry_run=dry_run)
     else:
         raise UsageFailed(
-            "import takes --account ID for one account, or --file PATH for many; --dry-run goes with --file.",
+            "import takes --account ID for one account, or --file PATH for many; --dry-run goes with --file, and "
+            "--client-secret-stdin with --client-id.",
             next_command=f"tokensync import {name} --account ID",
         )
 
@@ -72,12 +95,24 @@ def _named(app: str, account: str) -> ConnectionName:
         raise UsageFailed(sentence(str(error)), next_command="tokensync import --help") from None
 
 
-def _one(run: Run, name: ConnectionName, *, label: str, replace: bool) -> None:
+def _one(
+    run: Run,
+    name: ConnectionName,
+    *,
+    given: Mapping[str, str],
+    replace: bool,
+    param: Sequence[str] | None,
+    secret_alone: bool,
+) -> None:
     target = run.target()
     check_runs(target, name.app)
-    fields = _fields(run.read_text("Refresh token", hidden=True, at_most=_LONGEST_INPUT))
-    if label:
-        fields["label"] = label
+    app = registered(target, name.app)
+    provider = provider_named(app.provider).for_app(app)
+    params = imported_params(provider, param, command=f"import {name.app} --account {name.account}")
+    prompt = "Client secret" if secret_alone else "Refresh token"
+    text = run.read_text(prompt, hidden=True, at_most=_LONGEST_INPUT)
+    fields = {"client_secret": text} if secret_alone else _fields(text)
+    fields |= {**given, **{f"{PARAM}{key}": value for key, value in params.items()}}
     unknown = unknown_fields(fields)
     if unknown:
         raise UsageFailed(sentence(unknown), next_command="tokensync import --help")

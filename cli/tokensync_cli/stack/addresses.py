@@ -36,8 +36,8 @@ def live_hosts(app: App) -> list[str]:
     """Return the hosts beyond this machine that an app would speak to, in order."""
     provider = provider_named(app.provider)
     provider = provider.for_app(app)
-    urls = (provider.endpoint(app, key) for key in {*provider.endpoints, *app.endpoints})
-    hosts = (urlsplit(url).hostname or "" for url in urls)
+    urls = (provider.template(app, key) for key in {*provider.endpoints, *app.endpoints})
+    hosts = (urlsplit(url).hostname or url.partition("/")[0] for url in urls)
     return sorted({host for host in hosts if host not in _LOOPBACK})
 
 
@@ -47,8 +47,10 @@ def check_endpoint(key: str, url: str, provider: Provider, *, is_embedded: bool)
     Raises:
         UsageFailed: the message says what it may be.
     """
-    parts = _parts(url)
     where = f"--endpoint {key}"
+    if url.startswith("{") and provider.hosts is None and key != _PUSH:
+        return  # a whole base: its parameter's pattern says where it leads
+    parts = _parts(url)
     if parts is None or parts.username or parts.password or "#" in url:
         raise refused(f"{where} is an https URL without user or fragment.")
     if "?" in url and (provider.hosts is not None or key in _BASES):

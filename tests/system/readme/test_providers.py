@@ -19,6 +19,7 @@ from readme.documented import PROVIDERS_PAGE, ROOT, code, commands_in_blocks
 from tokensync.domain.app import ENDPOINT_KEYS, App
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import AccountCall, GrantType, Provider, WebhookShape
+from tokensync.oauth.renewal import RenewalShape
 from tokensync.oauth.shapes import AuthorizeShape, CallbackShape, ResponseShape, RevocationShape, TokenShape
 from tokensync.providers import PROVIDERS
 from tokensync_cli.main import app as command_line
@@ -42,6 +43,7 @@ SHAPES = {
     "callback": CallbackShape,
     "token": TokenShape,
     "response": ResponseShape,
+    "renewal": RenewalShape,
     "account_call": AccountCall,
     "revocation": RevocationShape,
     "webhook": WebhookShape,

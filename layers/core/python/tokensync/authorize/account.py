@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.domain.errors import InvalidName
+from tokensync.authorize.begin import account_params
+from tokensync.domain.errors import InvalidName, ParamRefused
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import AccountAnswer, AccountReply, Failure, FailureClass
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
+from tokensync.oauth.params import REFUSED, agreed
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import cleaned_account
 from tokensync.refresh.account import facts_of
@@ -66,11 +68,16 @@ class GrantReader:
         `seconds` is how long the provider may take to say whose account it is.
         """
         # A good refresh token without a usable access token is like an imported one: its first refresh is due.
-        grant = _grant(issued, session, at=at)
+        try:
+            params = agreed(account_params(authorization, session), issued.params)
+        except ParamRefused:
+            return NotNamed(problem=REFUSED)
+        upgrades = session.provider.renewal.upgrade is not None
+        grant = replace(_grant(issued, session, at=at), params=params, to_be_upgraded=upgrades)
         if not grant.access_token and not session.provider.renews(grant):
             return NotNamed(problem=NO_TOKEN)
         answer = self._ask(grant, session, seconds=seconds)
-        account = named_account(issued.account, answer, session, authorization)
+        account = named_account(issued.account, answer, session, authorization, params=params)
         if isinstance(account, NotNamed):
             return account
         problem = wrong_kind(account, session)
@@ -103,7 +110,12 @@ class GrantReader:
 
 
 def named_account(
-    reply: AccountReply | None, answer: AccountAnswer | Failure, session: Session, authorization: Authorization
+    reply: AccountReply | None,
+    answer: AccountAnswer | Failure,
+    session: Session,
+    authorization: Authorization,
+    *,
+    params: Mapping[str, str],
 ) -> AccountReply | NotNamed:
     """Return who authorized, with all that is known of the account; or what nothing says.
 
@@ -116,7 +128,7 @@ def named_account(
     reply = reply or AccountReply(id="")
     naming = provider.naming
     if naming is not None and naming.account is not None:
-        return _by_paths(reply, answer, naming, naming.account, authorization.callback)
+        return _by_paths(reply, answer, naming, naming.account, _beside(naming, authorization, params))
     facts = {} if isinstance(answer, Failure) else answer.facts
     call = provider.account_call
     merged = {**reply.facts, **facts}
@@ -126,28 +138,34 @@ def named_account(
     known = replace(
         reply, id=reply.id or (named.id if named else ""), label=reply.label or (named.label if named else "")
     )
-    known = _with_paths(known, answer, session, authorization.callback)
+    beside = {} if naming is None else _beside(naming, authorization, params)
+    known = _with_paths(known, answer, session, beside)
     return known if known.id else NotNamed(problem="", failure=answer if isinstance(answer, Failure) else None)
 
 
+def _beside(naming: Naming, authorization: Authorization, params: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values that callback and parameters have, by path."""
+    return naming.found("callback", dict(authorization.callback)) | naming.found("param", dict(params))
+
+
 def _with_paths(
-    known: AccountReply, answer: AccountAnswer | Failure, session: Session, callback: Mapping[str, str]
+    known: AccountReply, answer: AccountAnswer | Failure, session: Session, beside: Mapping[str, Any]
 ) -> AccountReply:
     """Return an account with its facts, those among them that paths lead to."""
     facts: Mapping[str, Any] = {} if isinstance(answer, Failure) else facts_of(answer, session)
     naming = session.provider.naming
     if naming is not None:
-        found = {**known.found, **naming.found("callback", dict(callback))}
+        found = {**known.found, **beside}
         known = naming.reply(found, other=known)
     return replace(known, facts=kept_facts(known.facts, facts))
 
 
 def _by_paths(
-    reply: AccountReply, answer: AccountAnswer | Failure, naming: Naming, paths: Paths, callback: Mapping[str, str]
+    reply: AccountReply, answer: AccountAnswer | Failure, naming: Naming, paths: Paths, beside: Mapping[str, Any]
 ) -> AccountReply | NotNamed:
     failure = answer if isinstance(answer, Failure) else None
     known = _ANSWERED if failure is not None else _ANSWERED | {"account"}
-    found = {**reply.found, **naming.found("callback", dict(callback))}
+    found = {**reply.found, **beside}
     facts = dict(reply.facts)
     if not isinstance(answer, Failure):
         found |= answer.found

@@ -135,6 +135,8 @@ class Connector:
             return False
         if one.is_silent:
             return True
+        if provider.renewal.presents_access_token:  # there is no refresh token that could be carried over
+            return False
         if one.grant.refresh_token is not None or not decisions.carries_over(record, provider):
             return False
         ends = (

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.authorize.begin import check_consent, check_runs
+from tokensync.authorize.begin import account_params, bound_endpoint, check_consent, check_runs
 from tokensync.authorize.finish import authorization_binding
 from tokensync.authorize.links import Invite, browser_of, verifier_of
 from tokensync.domain.authorization import AuthorizationKey, AuthorizationState, hashed
@@ -15,6 +15,7 @@ from tokensync.domain.errors import (
     BadRequest,
     BeginFirst,
     InvalidApp,
+    ParamRefused,
     SealingUnavailable,
     StoreUnavailable,
 )
@@ -25,6 +26,7 @@ from tokensync.domain.work import Work
 from tokensync.oauth.app_check import check_settings
 from tokensync.oauth.callback import Query
 from tokensync.oauth.http import present
+from tokensync.oauth.params import REFUSED, of_callback
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import client_credentials_request, code_request
 
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
     from tokensync.authorize.begin import Consent
     from tokensync.authorize.finish import Finisher
     from tokensync.authorize.links import Signer
+    from tokensync.domain.app import App
     from tokensync.domain.authorization import Authorization
+    from tokensync.domain.messages import Request
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
     from tokensync.refresh.restored_table import RestoredTable
@@ -97,9 +101,10 @@ class CodeExchange:
         cookie = cookie or signer.installer(app.name, code)
         # One code, one authorization: fifty copies of the request find the same one.
         key = AuthorizationKey(app.name, browser_of(cookie), hashed(f"installed.{app.name}.{code.reveal()}"))
+        callback = _of_the_account(query, session)
         self.consent.store(key, session, redirect_uri=redirect_uri)
         with contextlib.suppress(AlreadyConsumed):
-            self._exchange(key, code, session, budget=budget, cookie=cookie, callback=query.named(provider))
+            self._exchange(key, code, session, budget=budget, cookie=cookie, callback=callback)
         return cookie
 
     def mint(self, session: Session, signer: Signer, budget: Budget, *, label: str) -> Authorization:
@@ -154,8 +159,8 @@ class CodeExchange:
         """Exchange the code of a callback, or note that there is none."""
         code = query.code(session.provider, session.app)
         if code is not None:
-            named = query.named(session.provider)
-            return self._exchange(key, code, session, budget=budget, cookie=cookie, callback=named)
+            callback = _of_the_account(query, session)
+            return self._exchange(key, code, session, budget=budget, cookie=cookie, callback=callback)
         table = self.restored_table.id()
         authorization = self.ports.authorizations.consume(
             key, now=self.ports.clock.now(), lease_until=None, code="", table=table
@@ -190,7 +195,6 @@ class CodeExchange:
         now = self.ports.clock.now()
         if not budget.allows(self.ports.limits.presentation):
             raise SealingUnavailable("not enough time is left to exchange the code")
-        provider, app = session.provider, session.app
         _ = session.key  # in hand now: sealing the response needs no call later
         moment = Moment.of(self.ports.clock, self.ports.randomness)
         lease_until = budget.lease_until(self.ports.limits)
@@ -201,16 +205,17 @@ class CodeExchange:
             key, now=now, lease_until=lease_until, code=mark, table=table, callback=callback
         )
         self.ports.failpoints.reached("exchange.sent")
-        if authorization.token_endpoint != provider.endpoint(app, "token"):
+        if authorization.token_endpoint != bound_endpoint(session, authorization.params):
             # The app was changed on the way: its code belongs to the old endpoint and goes to no other.
             return self._failed(authorization, "app_changed")
         verifier = verifier_of(key, cookie)
-        if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
-            request = client_credentials_request(provider, app, moment)
-        else:
-            request = code_request(
-                provider, app, code, redirect_uri=authorization.redirect_uri, verifier=verifier, moment=moment
-            )
+        try:
+            params = account_params(authorization, session)
+            app = session.app.of_account(params)
+            request = _request(authorization, code, app, session, verifier=verifier, moment=moment)
+        except ParamRefused as error:
+            self.ports.log.warning("authorization.param_refused", app=key.app, error=str(error))
+            return self._failed(authorization, REFUSED)
         response = present(request, self.ports)
         if isinstance(response, Failure):
             return self._failed(authorization, response.code)
@@ -254,3 +259,34 @@ class CodeExchange:
     def _ended(self, authorization: Authorization, state: AuthorizationState, detail: str) -> Authorization:
         after = replace(authorization, state=state, detail=detail)
         return self.ports.authorizations.write(authorization, after, next_at=None)
+
+
+def _of_the_account(query: Query, session: Session) -> dict[str, str]:
+    """Return what a callback says of the account, before its code goes anywhere.
+
+    Raises:
+        BadRequest: a parameter that leads to the account's host is missing or does not match its pattern, or one that
+            names the account is not clean: the code goes nowhere, and nothing was consumed.
+    """
+    provider = session.provider
+    named = query.named(provider)
+    try:
+        of_callback(provider.params, named, provider.in_hosts)
+    except ParamRefused as error:
+        raise BadRequest(str(error), signed=True) from None
+    return named
+
+
+def _request(
+    authorization: Authorization, code: Secret, app: App, session: Session, *, verifier: Secret, moment: Moment
+) -> Request:
+    """Return the request for the first token.
+
+    Raises:
+        ParamRefused: the account's parameters lead to no URL that may be used.
+    """
+    if session.provider.grant_type is GrantType.CLIENT_CREDENTIALS:
+        return client_credentials_request(session.provider, app, moment)
+    return code_request(
+        session.provider, app, code, redirect_uri=authorization.redirect_uri, verifier=verifier, moment=moment
+    )

@@ -14,6 +14,7 @@ from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotLeased
 from tokensync.domain.messages import Failure, ProviderResponse
+from tokensync.domain.work import Work
 from tokensync.oauth.token_response import read_token_response
 from tokensync.refresh.decisions import GrantSource
 from tokensync.refresh.result import Result, WorkResult
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
     from tokensync.domain.secret import Secret
-    from tokensync.domain.work import Work
     from tokensync.refresh.restored_table import RestoredTable
     from tokensync.refresh.session import Session
 
@@ -163,8 +163,12 @@ class Finisher:
             by=f"{authorization.key.nonce}{'.second' if one.grant.second else ''}",
             life=one.read.life,
             verified=one.verified,
+            unproved=one.grant.to_be_upgraded,
         )
-        return self.connector.connect(one, source, budget)
+        connected = self.connector.connect(one, source, budget)
+        if connected.has_it and one.grant.to_be_upgraded:
+            self.ports.queue.send([Work(connection=one.name)])  # its life is short: no tick is waited for
+        return connected
 
     def _strange(self, authorization: Authorization, one: NamedGrant, budget: Budget) -> Authorization:
         """Quarantine the grant of another account than the invite was for; a connection in use is not touched."""

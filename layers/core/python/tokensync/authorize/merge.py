@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.errors import UnknownConnection
 from tokensync.domain.work import Work
+from tokensync.oauth.params import is_same_place
 from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.refresh import decisions, schedule, transitions
 from tokensync.refresh.result import Result, WorkResult
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
+    from tokensync.oauth.provider import Provider
     from tokensync.refresh.decisions import GrantSource
     from tokensync.refresh.session import Session
     from tokensync.refresh.worker import Worker
@@ -81,6 +83,8 @@ class Merger:
                 written = self.ports.connections.write(record, transitions.released(record))
                 return WorkResult(Result.NOTHING_DUE, written)
             carried = grant.refresh_token is None and decisions.carries_over(record, session.provider)
+            if not _is_from_there(old, grant, session.provider):
+                old, carried = replace(old, params={}), False
             new = _merged(old, grant, carried=carried)
             own = session.of(new)
             life = ASSUMED_LIFE if source.life is None and new.access_expires_at is not None else source.life
@@ -135,6 +139,13 @@ def _comes_later(record: Connection, source: GrantSource) -> bool:
     """Return whether a grant of this source replaces the record's, as `Connections.take_over` decides it."""
     before = record.authorized
     return before.authorized_at is None or (before.authorized_at <= source.at and before.authorized_by != source.by)
+
+
+def _is_from_there(old: Grant, new: Grant, provider: Provider) -> bool:
+    """Return whether the old grant came from the new one's host, and under its client: else it is of no use there."""
+    if (old.client_id, old.client_secret) != (new.client_id, new.client_secret):
+        return False
+    return is_same_place(provider.params, old.params, new.params)
 
 
 def _merged(old: Grant, new: Grant, *, carried: bool) -> Grant:

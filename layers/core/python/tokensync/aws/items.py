@@ -101,6 +101,8 @@ def authorization_attributes(record: Authorization) -> dict[str, Any]:
     attributes = _sparse(plain(record))
     del attributes["key"]
     attributes[_STATE] = attributes.pop("state")
+    if not attributes["params"]:  # as versions without them wrote it
+        del attributes["params"]
     return {**attributes, "schema": SCHEMA, "ttl": authorization_ttl(record)}
 
 

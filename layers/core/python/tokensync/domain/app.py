@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tokensync.domain.errors import InvalidApp
 from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokensync.domain.grant import Grant
+
 APP_VERSION = 1
 _OPTIONAL: tuple[tuple[str, Any], ...] = (("scopes", []), ("endpoints", {}), ("settings", {}))
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-ENDPOINT_KEYS = ("authorize", "token", "refresh", "revoke", "verify", "api", "push")
+ENDPOINT_KEYS = ("authorize", "token", "refresh", "upgrade", "revoke", "verify", "api", "push")
 # Secrets that an app may have beside its client secret; absent in the JSON where there is none.
 _MORE_SECRETS = ("new_client_secret", "private_key", "api2cart_key")
 
@@ -25,7 +30,8 @@ class App:
 
     `client_secret` is empty where the client has none: a public client, or one that signs with its `private_key` (PEM)
     instead. `new_client_secret` is set beside the client secret while one replaces the other. `api2cart_key` is the key
-    of the operator's account with API2Cart.
+    of the operator's account with API2Cart. `params` are the values of one account, for requests about it; they are no
+    part of the registration.
     """
 
     name: str
@@ -40,6 +46,18 @@ class App:
     new_client_secret: Secret | None = None
     private_key: Secret | None = None
     api2cart_key: Secret | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, grant: Grant) -> App:
+        """Return the app as it asks for one account: with its parameters, and its own client where it has one."""
+        app = self.of_account(grant.params)
+        if grant.client_secret is None:
+            return app
+        return replace(app, client_id=grant.client_id, client_secret=grant.client_secret)
+
+    def of_account(self, params: Mapping[str, str]) -> App:
+        """Return the app as it asks for an account with these parameters."""
+        return replace(self, params=params) if params else self
 
     @property
     def push(self) -> str:
@@ -111,6 +129,9 @@ class App:
         scopes, endpoints, settings = (stored.get(key) or empty for key, empty in _OPTIONAL)
         if not isinstance(scopes, list) or not isinstance(endpoints, dict) or not isinstance(settings, dict):
             raise InvalidApp(f"the secret of app {name} holds scopes, endpoints or settings of another shape")
+        more: dict[str, Any] = {
+            key: Secret(stored[key]) for key in _MORE_SECRETS if isinstance(stored.get(key), str) and stored[key]
+        }
         return cls(
             name=app_name(name),
             provider=stored["provider"],
@@ -121,7 +142,7 @@ class App:
             scopes=tuple(map(str, scopes)),
             endpoints={key: str(url) for key, url in endpoints.items()},
             settings={key: str(value) for key, value in settings.items()},
-            **{key: Secret(stored[key]) for key in _MORE_SECRETS if isinstance(stored.get(key), str) and stored[key]},
+            **more,
         )
 
 

@@ -148,7 +148,7 @@ class Issued:
     `access_token` is None where one was given that no client may publish. `life` is the seconds that the access token
     has left by the provider's own clock. `oddities` names what was not as documented and is worth an alert, `notes`
     what does no harm and is worth a line in the log; the texts of both are the same for the same cause. `has_id_token`
-    says that one came as well.
+    says that one came as well. `params` are those of the account's parameters that the response names.
     """
 
     access_token: Secret | None
@@ -162,4 +162,5 @@ class Issued:
     trace_id: str
     oddities: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    params: dict[str, str] = field(default_factory=dict)
     has_id_token: bool = False

@@ -51,7 +51,13 @@ class CallbackCommands:
         app, signer = app_name(str(event["app"])), self.signer()
         expires_at = self.ports.clock.now() + LIFETIME
         begun = self.consent.begin(
-            Invite(id="", app=app, expires_at=expires_at, label=str(event.get("label") or "")),
+            Invite(
+                id="",
+                app=app,
+                expires_at=expires_at,
+                label=str(event.get("label") or ""),
+                params=dict(event.get("params") or {}),
+            ),
             self._session(app),
             signer,
             cookie=signer.operator(app),

@@ -7,6 +7,7 @@ Why a connection needs a look is worded in `operate.summary`, and how an authori
 from __future__ import annotations
 
 import shlex
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokensync.domain import errors
@@ -74,6 +75,7 @@ _BY_CONDITION: Words = {
 # Every result that is no success, as a refresh words it; a command may word some of them in its own way.
 _GENERAL: Words = {
     Result.POSTPONED: Wording(LATER, RETRIED.why, "tokensync show {name}"),
+    Result.TOO_EARLY: Wording(LATER, "its provider does not renew it yet", "tokensync refresh {name}"),
     Result.LEASED_ELSEWHERE: Wording(LATER, _ELSEWHERE, "tokensync refresh {name}"),
     Result.TAKEN_OVER: Wording(LATER, "the seller authorized again meanwhile", "tokensync show {name}"),
     Result.NO_TIME: Wording(LATER, _NO_TIME, "tokensync refresh {name}"),
@@ -125,6 +127,8 @@ def of_work(name: ConnectionName, result: WorkResult, *, prefix: str, own: Words
         return {"ok": True, **answer}
     error = result.record.last_error if result.record is not None else None
     detail = result.withheld or ("" if error is None else _joined(error.failure, error.code, error.message))
+    if result.result is Result.TOO_EARLY and result.record is not None and result.record.due.renew_at is not None:
+        detail = f"not before {datetime.fromtimestamp(result.record.due.renew_at, UTC):%Y-%m-%d %H:%M} UTC"
     message = f"{name}: {words.why}{in_brackets(detail)}"
     return {**refused(result.result.value, message, filled(words.next, name), words.exit), **answer}
 

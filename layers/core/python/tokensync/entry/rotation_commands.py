@@ -9,7 +9,7 @@ from tokensync.domain.errors import BadRequest
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.entry import command_answers
 from tokensync.entry.exit_codes import LATER, USAGE
-from tokensync.operate.import_fields import FIELDS, ImportFields
+from tokensync.operate.import_fields import ImportFields, is_known
 from tokensync.operate.summary import filled
 from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
 from tokensync.refresh.result import Result
@@ -85,7 +85,7 @@ class RotationCommands:
     def _import(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = ConnectionName(str(event["app"]), str(event["account"]))
         try:
-            fields = ImportFields.read({field: event[field] for field in FIELDS if field in event})
+            fields = ImportFields.read({name: value for name, value in event.items() if is_known(name)})
             done = self.importer.import_tokens(name, fields, budget, replace=event.get("replace") is True)
         except BadRequest as error:
             return command_answers.refused("BadRequest", f"{name}: {error}", "tokensync import --help", USAGE)

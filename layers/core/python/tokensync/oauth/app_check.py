@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tokensync.domain.errors import InvalidApp
+from tokensync.oauth.account_check import params_problem
 from tokensync.oauth.client_assertion import key_problem
 from tokensync.oauth.shapes import ClientAuthentication
 
@@ -67,4 +68,4 @@ def settings_problem(app: App, provider: Provider) -> str:
             return f"the setting {key} is one of {', '.join(allowed)}"
         if not 0 < len(value) <= _LONGEST_VALUE or not value.isprintable():
             return f"the setting {key} is 1 to {_LONGEST_VALUE} printable characters"
-    return provider.contradiction(provider, app)
+    return provider.contradiction(provider, app) or params_problem(app, provider)

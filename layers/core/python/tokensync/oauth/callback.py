@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 from tokensync.domain.errors import BadRequest
 from tokensync.domain.secret import NeverPickled, Secret
 from tokensync.domain.text import MESSAGE_LENGTH, masked, one_line, printable
+from tokensync.oauth.params import CALLBACK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,12 +169,13 @@ class Query(NeverPickled):
         return checked_code(text)
 
     def named(self, provider: Provider) -> dict[str, str]:
-        """Return the parameters that the account's name or facts are taken from.
+        """Return the parameters that the account's name or facts are taken from, or that lead to its host.
 
         Raises:
             BadRequest: one of them is there twice, is too long, or holds what is not seen.
         """
-        names = () if provider.naming is None else provider.naming.callback_names
+        names = [] if provider.naming is None else list(provider.naming.callback_names)
+        names += [name for param in provider.params.values() for name in param.named_by(CALLBACK)]
         named = {name: value for name in names if (value := self.value(name))}
         if any(len(value) > _LONGEST_NAME or printable(value) != value for value in named.values()):
             raise BadRequest("a parameter that names the account is not clean")

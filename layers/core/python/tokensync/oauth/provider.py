@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from tokensync.oauth.renewal import Credentials, RenewalShape
 from tokensync.oauth.shapes import OAUTH_FAILURES, AuthorizeShape, CallbackShape, ResponseShape, TokenShape, no_account
+from tokensync.oauth.templates import filled_text, filled_url, names_in_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from tokensync.domain.messages import AccountReply, FailureClass, Request
     from tokensync.domain.secret import Secret
     from tokensync.oauth.naming import Naming, SecondToken
+    from tokensync.oauth.params import Param
     from tokensync.oauth.shapes import ErrorReply, RevocationShape
 
 
@@ -52,7 +55,8 @@ class RefreshReuse(StrEnum):
 class Provider:
     """One authorization server.
 
-    `endpoints` and, where a region differs, `regions` give URLs by key: authorize token refresh revoke verify api.
+    `endpoints` and, where a region differs, `regions` give URLs by key: authorize token refresh upgrade revoke verify
+    api.
     `hosts` are the only hosts that an app's own endpoints may name; None allows any, over https. `settings` are the
     options that an app may set, each with its allowed values, the default first; an empty tuple allows any text, and
     a name that ends in a dot allows all names that begin with it; `meanings` says what each does. `contradiction`
@@ -61,6 +65,9 @@ class Provider:
     have. `failures` maps error codes, and `failure_texts` parts of messages (for errors without a code of their own),
     to classes; every other error is UNKNOWN. `naming` says by paths where an account's name and facts are. `second` is
     a second token response within one. `configured` returns the provider for one app, by that app's settings.
+
+    URLs and parameters of requests may be templates, and `params` declares what they are filled with for each account,
+    see `tokensync.oauth.params`; `in_hosts`, of a provider for one app, are those that name a host.
     """
 
     name: str
@@ -70,6 +77,8 @@ class Provider:
     hosts: frozenset[str] | None
     regions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    params: Mapping[str, Param] = field(default_factory=dict)
+    in_hosts: frozenset[str] = frozenset()
     meanings: Mapping[str, str] = field(default_factory=dict)
     contradiction: Callable[[Provider, App], str] = lambda *_: ""
     required: tuple[str, ...] = ()
@@ -82,6 +91,7 @@ class Provider:
     failure_texts: tuple[tuple[str, FailureClass], ...] = ()
     refresh_reuse: RefreshReuse = RefreshReuse.SINGLE_USE
     grace_seconds: int = 0
+    renewal: RenewalShape = field(default_factory=RenewalShape)
     account_call: AccountCall | None = None
     naming: Naming | None = None
     second: SecondToken | None = None
@@ -90,7 +100,27 @@ class Provider:
     configured: Callable[[Provider, App], Provider] = lambda provider, _: provider
 
     def endpoint(self, app: App, key: str) -> str:
-        """Return the URL for a key: the app's own, else its region's, else the provider's.
+        """Return the URL for a key, filled with the parameters of the account that the app asks for.
+
+        Raises:
+            KeyError: the provider has no such endpoint.
+            ParamRefused: the account's parameters lead to no URL that may be used.
+        """
+        return filled_url(self.template(app, key), self.params, app.params)
+
+    def filled(self, app: App, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return parameters of a request, filled with those of the account.
+
+        Raises:
+            ParamRefused: one has no value that may be used.
+        """
+        return {
+            name: filled_text(value, self.params, app.params) if isinstance(value, str) else value
+            for name, value in parameters.items()
+        }
+
+    def template(self, app: App, key: str) -> str:
+        """Return the URL for a key as it is written: the app's own, else its region's, else the provider's.
 
         Raises:
             KeyError: the provider has no such endpoint.
@@ -98,14 +128,14 @@ class Provider:
         for candidates in (app.endpoints, self.regions.get(app.region, {}), self.endpoints):
             if key in candidates:
                 return candidates[key]
-        if key == "refresh":  # RFC 6749 §6: the token endpoint serves both
-            return self.endpoint(app, "token")
+        if key in ("refresh", "upgrade"):  # RFC 6749 §6: the token endpoint serves both
+            return self.template(app, "token")
         raise KeyError(key)
 
     def has_endpoint(self, app: App, key: str) -> bool:
         """Return whether there is a URL for a key."""
         try:
-            self.endpoint(app, key)
+            self.template(app, key)
         except KeyError:
             return False
         return True
@@ -123,7 +153,21 @@ class Provider:
 
     def renews(self, grant: Grant) -> bool:
         """Return whether the next access token comes without a new consent."""
-        return grant.refresh_token is not None or self.grant_type is GrantType.CLIENT_CREDENTIALS
+        if self.grant_type is GrantType.CLIENT_CREDENTIALS:
+            return True
+        if self.renewal.presents_access_token:  # one without an end needs no next one
+            ends = grant.to_be_upgraded or grant.access_expires_at is not None
+            return bool(grant.access_token) and ends
+        return grant.refresh_token is not None
+
+    def proves_secret(self, grant: Grant) -> bool:
+        """Return whether a renewal presents the app's own client, so that its success proves it."""
+        if grant.has_own_client:
+            return False
+        if self.renewal.presents_access_token:
+            upgrade = self.renewal.upgrade if grant.to_be_upgraded else None
+            return (upgrade or self.renewal).credentials is not Credentials.NONE
+        return True
 
     def for_second(self, *, refreshed: bool = False) -> Provider:
         """Return the provider as it is for the second token of a response; itself where it gives none.
@@ -141,7 +185,11 @@ class Provider:
         Raises:
             InvalidApp: a setting cannot be read; the message names it.
         """
-        return self.configured(self, app)
+        provider = self.configured(self, app)
+        if not provider.params:
+            return provider
+        templates = [provider.template(app, key) for key in {*provider.endpoints, *app.endpoints}]
+        return replace(provider, in_hosts=frozenset(name for one in templates for name in names_in_host(one)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,8 @@ from tokensync.oauth.error_words import error_words
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tokensync.oauth.signing import SignsLink, SignsRequest
+
 
 class Encoding(StrEnum):
     """How a token request carries its parameters."""
@@ -36,10 +38,13 @@ class ClientAuthentication(StrEnum):
     NONE = "none"
     """Not at all: a public client, whose codes are bound by PKCE, RFC 9700 §2.1.1."""
 
+    SIGNATURE = "signature"
+    """By a signature over the request, which the client secret makes and which never leaves: see `TokenShape.sign`."""
+
     @property
     def needs_secret(self) -> bool:
-        """Return whether it presents a client secret."""
-        return self in (ClientAuthentication.POST, ClientAuthentication.BASIC)
+        """Return whether it presents a client secret, or signs with it."""
+        return self in (ClientAuthentication.POST, ClientAuthentication.BASIC, ClientAuthentication.SIGNATURE)
 
 
 class Pkce(StrEnum):
@@ -62,7 +67,7 @@ class AuthorizeShape:
 
     `names` gives the RFC's other parameters other names. `registered_redirect` is sent where a provider knows the
     redirect URI by a name that is no URL. With a `fragment` the query follows it: the consent page of a web app that
-    reads what is behind the `#`.
+    reads what is behind the `#`. `sign` signs the link.
     """
 
     client_id: str = "client_id"
@@ -73,6 +78,7 @@ class AuthorizeShape:
     pkce: Pkce | None = Pkce.S256
     parameters: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    sign: SignsLink | None = None
     registered_redirect: str = ""
     fragment: str = ""
 
@@ -131,6 +137,8 @@ class TokenShape:
 
     `names` gives the RFC's other parameters other names. `raw_basic` joins client id and secret as they are, without
     the form encoding of §2.3.1. `sends_client_id` puts the client id into the parameters beside a Basic header.
+
+    `sign` signs every request that the client authenticates, a revocation among them.
     """
 
     method: str = "POST"
@@ -151,6 +159,7 @@ class TokenShape:
     raw_basic: bool = False
     sends_client_id: bool = False
     assertion: AssertionShape = AssertionShape()
+    sign: SignsRequest | None = None
 
     def name(self, parameter: str) -> str:
         """Return the provider's name for a parameter of the RFC."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, unquote_plus, urlencode
@@ -13,6 +14,7 @@ from uuid import UUID
 from tokensync.domain.messages import Request
 from tokensync.oauth.client_assertion import ASSERTION_TYPE, client_assertion
 from tokensync.oauth.provider import GrantType
+from tokensync.oauth.renewal import Credentials
 from tokensync.oauth.shapes import ClientAuthentication, Encoding, Pkce
 
 if TYPE_CHECKING:
@@ -26,7 +28,13 @@ if TYPE_CHECKING:
 
 
 def authorize_url(
-    provider: Provider, app: App, *, state: str, redirect_uri: str, verifier: Secret | None = None
+    provider: Provider,
+    app: App,
+    *,
+    state: str,
+    redirect_uri: str,
+    verifier: Secret | None = None,
+    moment: Moment | None = None,
 ) -> str:
     """Return the URL of the provider's consent page, RFC 6749 §4.1.1 and RFC 7636 §4.3."""
     shape = provider.authorize
@@ -44,7 +52,9 @@ def authorize_url(
     unique = _unique(state)
     parameters = {name: value.replace("{random}", unique) for name, value in shape.parameters.items()}
     endpoint = provider.endpoint(app, "authorize")
-    return with_query(f"{endpoint}#{shape.fragment}" if shape.fragment else endpoint, {**parameters, **query})
+    url = f"{endpoint}#{shape.fragment}" if shape.fragment else endpoint
+    sent: Mapping[str, Any] = {**provider.filled(app, parameters), **query}
+    return with_query(url, sent if shape.sign is None else shape.sign(app, url, sent, _needed(moment)))
 
 
 def _unique(state: str) -> str:
@@ -52,7 +62,7 @@ def _unique(state: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(f"random.{state}".encode()).digest()[:16]).decode("ascii")[:22]
 
 
-def with_query(url: str, query: Mapping[str, str]) -> str:
+def with_query(url: str, query: Mapping[str, Any]) -> str:
     """Return the URL with these parameters after its own, RFC 6749 §3.1; none of them is there twice."""
     front, sharp, last = url.rpartition("#")
     path, _, own = last.partition("?")
@@ -86,14 +96,43 @@ def code_request(
         fields[shape.name("redirect_uri")] = provider.authorize.registered_redirect or redirect_uri
     if verifier is not None and provider.authorize.pkce is not None:
         fields[shape.name("code_verifier")] = verifier.reveal()
-    return _token_request(provider, app, "token", {**fields, **shape.code_parameters}, moment)
+    return _token_request(provider, app, "token", {**fields, **provider.filled(app, shape.code_parameters)}, moment)
 
 
 def renewal_request(provider: Provider, app: App, grant: Grant, moment: Moment | None = None) -> Request | None:
-    """Return the request for the next access token; None where that needs a new consent."""
+    """Return the request for the next access token; None where that needs a new consent.
+
+    Raises:
+        ParamRefused: the account's parameters lead to no URL that may be used.
+    """
+    app = app.of(grant)
     if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
         return client_credentials_request(provider, app, moment)
+    if provider.renewal.presents_access_token:
+        return _extension_request(provider, app, grant, moment) if provider.renews(grant) else None
     return None if grant.refresh_token is None else refresh_request(provider, app, grant.refresh_token, moment)
+
+
+def _extension_request(provider: Provider, app: App, grant: Grant, moment: Moment | None) -> Request:
+    """Return the request that presents an access token for the next one, or for one that lasts."""
+    shape, renewal = provider.token, provider.renewal
+    upgrade = renewal.upgrade if grant.to_be_upgraded else None
+    grant_type, own = shape.refresh_grant, shape.refresh_parameters
+    if upgrade is not None:
+        grant_type, own = upgrade.grant_type, upgrade.parameters
+    fields: dict[str, Any] = {shape.refresh_token: grant.access_token.reveal()}
+    if grant_type is not None:
+        fields[shape.name("grant_type")] = grant_type
+    if renewal.by_get:
+        provider = replace(provider, token=replace(shape, method="GET", encoding=Encoding.QUERY))
+    return _token_request(
+        provider,
+        app,
+        "refresh" if upgrade is None else "upgrade",
+        {**fields, **provider.filled(app, own)},
+        moment,
+        credentials=(upgrade or renewal).credentials,
+    )
 
 
 def refresh_request(provider: Provider, app: App, refresh_token: Secret, moment: Moment | None = None) -> Request:
@@ -102,7 +141,8 @@ def refresh_request(provider: Provider, app: App, refresh_token: Secret, moment:
     fields: dict[str, Any] = {shape.refresh_token: refresh_token.reveal()}
     if shape.refresh_grant is not None:
         fields[shape.name("grant_type")] = shape.refresh_grant
-    return _token_request(provider, app, "refresh", {**fields, **shape.refresh_parameters}, moment)
+    own = provider.filled(app, shape.refresh_parameters)
+    return _token_request(provider, app, "refresh", {**fields, **own}, moment)
 
 
 def client_credentials_request(provider: Provider, app: App, moment: Moment | None = None) -> Request:
@@ -115,8 +155,12 @@ def client_credentials_request(provider: Provider, app: App, moment: Moment | No
 
 
 def revocation_request(provider: Provider, app: App, grant: Grant, moment: Moment | None = None) -> Request | None:
-    """Return the request that ends an authorization, RFC 7009 §2.1; None where the provider has no such call."""
-    shape = provider.revocation
+    """Return the request that ends an authorization, RFC 7009 §2.1; None where the provider has no such call.
+
+    Raises:
+        ParamRefused: as `renewal_request`.
+    """
+    shape, app = provider.revocation, app.of(grant)
     if shape is None or not provider.has_endpoint(app, "revoke"):
         return None
     refresh_token = None if shape.access_token else grant.refresh_token
@@ -128,12 +172,18 @@ def revocation_request(provider: Provider, app: App, grant: Grant, moment: Momen
 
 
 def _token_request(
-    provider: Provider, app: App, endpoint: str, fields: dict[str, Any], moment: Moment | None
+    provider: Provider,
+    app: App,
+    endpoint: str,
+    fields: dict[str, Any],
+    moment: Moment | None,
+    *,
+    credentials: Credentials = Credentials.SAME,
 ) -> Request:
     # An app's own parameters come after the protocol's and replace none of them, the client's among them.
     taken = {*fields, provider.token.client_id, provider.token.client_secret}
     own = {name: value for name, value in provider.token.parameters.items() if name not in taken}
-    return _request(provider, app, endpoint, {**fields, **own}, moment)
+    return _request(provider, app, endpoint, {**fields, **provider.filled(app, own)}, moment, credentials=credentials)
 
 
 def _request(
@@ -144,13 +194,23 @@ def _request(
     moment: Moment | None,
     *,
     headers: Mapping[str, str] = MappingProxyType({}),
+    credentials: Credentials = Credentials.SAME,
 ) -> Request:
     """Return the request as the client authenticates it. `moment` is needed where something in it is new each time."""
     shape = provider.token
-    client, proof = _client(provider, app, moment)
+    match credentials:
+        case Credentials.SAME:
+            client, proof = _client(provider, app, moment)
+        case Credentials.SECRET:
+            client, proof = {shape.client_secret: app.client_secret.reveal()}, {}
+        case Credentials.NONE:
+            client, proof = {}, {}
     parameters = {**client, **fields}
-    headers = {**_own_headers(shape.headers, moment), **headers, **proof}
+    headers = {**_own_headers(provider.filled(app, shape.headers), moment), **headers, **proof}
     url = provider.endpoint(app, endpoint)
+    if shape.sign is not None:
+        signed = shape.sign(app, url, parameters, _needed(moment))
+        url, parameters = with_query(url, signed.query) if signed.query else url, dict(signed.fields)
     match shape.encoding:
         case Encoding.QUERY:
             return Request(method=shape.method, url=with_query(url, parameters), headers=headers)
@@ -172,7 +232,8 @@ def _client(provider: Provider, app: App, moment: Moment | None) -> tuple[dict[s
             return (named if shape.sends_client_id else {}), {"authorization": _basic(app, is_raw=shape.raw_basic)}
         case ClientAuthentication.POST:
             return {**named, shape.client_secret: app.client_secret.reveal()}, {}
-        case ClientAuthentication.NONE:  # RFC 6749 §3.2.1: the client id alone says whose code this is
+        case ClientAuthentication.NONE | ClientAuthentication.SIGNATURE:
+            # RFC 6749 §3.2.1: the client id alone says whose code this is. A signature comes when all is together.
             return named, {}
         case ClientAuthentication.PRIVATE_KEY_JWT:
             # RFC 7523 §3(3): the token endpoint names the provider, whichever of its endpoints is asked.

@@ -22,6 +22,7 @@ from tokensync.domain.text import LABEL_LENGTH, masked, one_line
 from tokensync.oauth.body import Unreadable, read_object, unpacked
 from tokensync.oauth.expiry import Clocks, Lifetime, Remarks, access_lifetime, expiry
 from tokensync.oauth.failure import TRACE_ID_LENGTH, busy, explicit, unreadable
+from tokensync.oauth.params import of_response
 from tokensync.oauth.paths import found
 from tokensync.oauth.shapes import OAUTH_FAILURES, ErrorReply
 from tokensync.oauth.strict_json import NotStrictJson, parse_list
@@ -253,6 +254,7 @@ def _issued(
     end = next((name for name in ends if fields.get(name) is not None), ends[0])
     refresh_lifetime = expiry(fields, end, clocks, remarks, may_be_endless=True)
     token_type = fields.get(shape.token_type)
+    params = of_response(provider.params, fields, provider.in_hosts, remarks.odd)
     return Issued(
         access_token=access_token,
         refresh_token=refresh_token,
@@ -265,6 +267,7 @@ def _issued(
         trace_id="",
         oddities=tuple(remarks.odd),
         notes=tuple(remarks.notes),
+        params=params,
         has_id_token=bool(fields.get("id_token") or reply.get("id_token")),
     )
 

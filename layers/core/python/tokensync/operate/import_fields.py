@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tokensync.domain.authorization import hashed
@@ -13,15 +13,30 @@ from tokensync.domain.text import LABEL_LENGTH, one_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FIELDS = ("refresh_token", "access_token", "expires_at", "refresh_token_expires_at", "scopes", "label")
+FIELDS = (
+    "refresh_token",
+    "access_token",
+    "expires_at",
+    "refresh_token_expires_at",
+    "scopes",
+    "label",
+    "client_id",
+    "client_secret",
+)
+PARAM = "param."  # and a parameter's name: a field that leads to the account's own host
 _MOST_SCOPES = 200
+_LONGEST_CLIENT_ID = 512
 # Any present time lies between: in seconds, neither milliseconds nor a duration.
 _EARLIEST, _LATEST = 1_000_000_000, 100_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportFields:
-    """Tokens that another system obtained for one account. Times are Unix seconds, None where they are unknown."""
+    """Tokens that another system obtained for one account. Times are Unix seconds, None where they are unknown.
+
+    `params` lead to the account's own host. `client_id` and `client_secret` are set where the tokens were given to a
+    client of the account's own; where such a client mints its tokens there are none to bring.
+    """
 
     refresh_token: Secret | None
     access_token: Secret | None
@@ -29,6 +44,9 @@ class ImportFields:
     refresh_expires_at: int | None = None
     scopes: tuple[str, ...] = ()
     label: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    client_id: str = ""
+    client_secret: Secret | None = None
 
     @classmethod
     def read(cls, fields: Mapping[str, object]) -> ImportFields:
@@ -38,7 +56,7 @@ class ImportFields:
             BadRequest: a field cannot be used. The message names the field, and never its value.
         """
         known = {name: value for name, value in fields.items() if value not in (None, "")}
-        if known.keys() - set(FIELDS):
+        if any(not is_known(name) for name in known):
             raise BadRequest(f"there is an unknown field; the known ones are {', '.join(FIELDS)}")
         checked = cls(
             refresh_token=_token(known, "refresh_token"),
@@ -47,8 +65,13 @@ class ImportFields:
             refresh_expires_at=_time(known, "refresh_token_expires_at"),
             scopes=_scopes(known.get("scopes")),
             label=_label(known.get("label", "")),
+            params={name.removeprefix(PARAM): str(value) for name, value in known.items() if name.startswith(PARAM)},
+            client_id=_client_id(known.get("client_id", "")),
+            client_secret=_token(known, "client_secret"),
         )
-        if checked.refresh_token is None and checked.access_token is None:
+        if bool(checked.client_id) != (checked.client_secret is not None):
+            raise BadRequest("client_id and client_secret go together")
+        if checked.refresh_token is None and checked.access_token is None and checked.client_secret is None:
             raise BadRequest("there is neither a refresh_token nor an access_token")
         if checked.expires_at is not None and checked.access_token is None:
             raise BadRequest("expires_at goes with an access_token")
@@ -57,9 +80,17 @@ class ImportFields:
     def mark(self, app: str) -> str:
         """Return the hash of the imported token, by which a repeated import is recognised."""
         token = self.refresh_token or self.access_token
-        if token is None:
-            raise ValueError("there is no token")
-        return hashed(f"import.{app}.{token.reveal()}")
+        parts = [] if token is None else [token.reveal()]
+        if self.client_secret is not None:
+            parts += [self.client_id, self.client_secret.reveal()]
+        if not parts:
+            raise ValueError("there is neither a token nor a client")
+        return hashed(".".join(("import", app, *parts)))
+
+
+def is_known(name: str) -> bool:
+    """Return whether an import may have a field of this name."""
+    return name in FIELDS or (name.startswith(PARAM) and name.removeprefix(PARAM).isidentifier())
 
 
 def _token(fields: Mapping[str, object], name: str) -> Secret | None:
@@ -80,6 +111,12 @@ def _time(fields: Mapping[str, object], name: str) -> int | None:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not _EARLIEST < value < _LATEST:
         raise BadRequest(f"{name} is a time in Unix seconds")
+    return value
+
+
+def _client_id(value: object) -> str:
+    if not isinstance(value, str) or value != one_line(value, length=_LONGEST_CLIENT_ID) or value != value.strip():
+        raise BadRequest(f"client_id is one line of at most {_LONGEST_CLIENT_ID} printable characters")
     return value
 
 

@@ -13,6 +13,7 @@ from tokensync.domain.errors import (
     AppPaused,
     BadRequest,
     NotOffered,
+    ParamRefused,
     SealingUnavailable,
     StoreUnavailable,
 )
@@ -21,6 +22,7 @@ from tokensync.domain.messages import AccountAnswer, Failure
 from tokensync.domain.sealing import Unsealer
 from tokensync.domain.secret import Secret
 from tokensync.oauth.app_check import check_settings
+from tokensync.oauth.params import of_import
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.operate.on_demand import UNREFRESHABLE
@@ -86,6 +88,7 @@ class Importer:
         """
         session = Session(name.app, self.ports)
         self._check(session, fields)
+        params = _params(session, fields)
         _ = session.key  # in hand before anything is written
         existing, mark = self.ports.connections.get(name), fields.mark(name.app)
         if existing is not None and existing.removed_at is None:
@@ -96,7 +99,7 @@ class Importer:
                     f"the connection {name} exists already ({existing.status.value}); nothing was changed"
                 )
         now = self.ports.clock.now()
-        grant = _grant(name, fields, now)
+        grant = _grant(name, fields, params, now)
         life = None if grant.access_expires_at is None else grant.access_expires_at - now
         old, answer = self._opened(existing), AccountAnswer()
         unproved = fields.access_token is None
@@ -183,7 +186,9 @@ class Importer:
         """Refuse what can never become a connection of this app."""
         app, provider, now = session.app, session.provider, self.ports.clock.now()
         check_settings(app, session.registered_provider)
-        if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
+        minted = provider.grant_type is GrantType.CLIENT_CREDENTIALS
+        has_token = fields.refresh_token is not None or fields.access_token is not None
+        if minted and (fields.client_secret is None or has_token):
             raise NotOffered(
                 f"{provider.title} gives {app.name} tokens for itself: there is nothing to import",
                 next_command=f"tokensync connect {app.name}",
@@ -195,8 +200,12 @@ class Importer:
             raise BadRequest("the access_token has expired: leave it and expires_at out, and a new one is fetched")
         if fields.refresh_expires_at is not None and fields.refresh_expires_at <= now:
             raise BadRequest("the refresh_token has expired: the account has to authorize again")
-        if fields.refresh_token is not None:
+        if provider.renewal.presents_access_token and fields.access_token is None:
+            raise BadRequest("its access token extends itself: bring the access_token")
+        if minted or fields.refresh_token is not None:
             return
+        if not has_token:
+            raise BadRequest("there is neither a refresh_token nor an access_token")
         if provider.grant_type is GrantType.REFRESH_TOKEN:
             raise BadRequest(f"{provider.title} needs a refresh_token")
         if fields.expires_at is None and provider.response.refresh_expires_in is not None:
@@ -235,6 +244,8 @@ def _with_published_token(grant: Grant, old: Grant | None, existing: Connection 
     """
     if old is None or existing is None or existing.status not in _READ or existing.obtained_at is None:
         return grant
+    if old.params != grant.params or (old.client_id, old.client_secret) != (grant.client_id, grant.client_secret):
+        return grant  # it came from elsewhere, and is shown to nobody else
     return changed(
         grant,
         access_token=old.access_token,
@@ -256,7 +267,22 @@ def _its_end(name: ConnectionName, grant: Grant, session: Session) -> list[Notic
     return [notice]
 
 
-def _grant(name: ConnectionName, fields: ImportFields, now: int) -> Grant:
+def _params(session: Session, fields: ImportFields) -> dict[str, str]:
+    """Return the parameters of the imported account.
+
+    Raises:
+        BadRequest: one cannot be used, or one is missing that leads to its token endpoint.
+    """
+    provider = session.provider
+    try:
+        params = of_import(provider.params, fields.params, provider.in_hosts)
+        _ = provider.endpoint(session.app.of_account(params), "refresh")
+    except ParamRefused as error:
+        raise BadRequest(str(error)) from None
+    return params
+
+
+def _grant(name: ConnectionName, fields: ImportFields, params: dict[str, str], now: int) -> Grant:
     expires_at = fields.expires_at
     if expires_at is None and fields.access_token is not None and fields.refresh_token is not None:
         expires_at = now + ASSUMED_LIFE
@@ -270,4 +296,7 @@ def _grant(name: ConnectionName, fields: ImportFields, now: int) -> Grant:
         obtained_at=now,
         access_expires_at=expires_at,
         refresh_expires_at=fields.refresh_expires_at,
+        params=params,
+        client_id=fields.client_id,
+        client_secret=fields.client_secret,
     )

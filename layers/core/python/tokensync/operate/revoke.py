@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Reason, Status
-from tokensync.domain.errors import NotOffered
+from tokensync.domain.errors import NotOffered, ParamRefused
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.runtime import Moment
 from tokensync.oauth.http import present
+from tokensync.oauth.params import not_made
 from tokensync.oauth.token_request import revocation_request
 from tokensync.oauth.token_response import read_revocation
 from tokensync.operate.summary import filled
@@ -88,7 +89,7 @@ class Revoker:
                 stale.append(record)
             else:
                 failures.append(failure)
-            if failure.kind is FailureClass.CONFIGURATION:
+            if failure.kind is FailureClass.CONFIGURATION and not grant.has_own_client:
                 self.concluder.pause(session, failure)
             return self.committer.end_lease(record, record, Result.POSTPONED)
 
@@ -109,16 +110,17 @@ class Revoker:
 
     def _asked(self, grant: Grant, session: Session) -> Failure | None:
         """Return why the provider did not revoke, None where it did."""
-        request = revocation_request(
-            session.provider, session.app, grant, Moment.of(self.ports.clock, self.ports.randomness)
-        )
+        moment = Moment.of(self.ports.clock, self.ports.randomness)
+        try:
+            request = revocation_request(session.provider, session.app, grant, moment)
+        except ParamRefused as error:
+            return not_made(error)
         if request is None:
             raise ValueError("a provider without a revocation call is not asked")
         response = present(request, self.ports)
         if isinstance(response, Failure):
             return response
-        known = (grant.refresh_token, grant.access_token, *session.client_secrets)
-        return read_revocation(session.provider, response, secrets=[secret for secret in known if secret])
+        return read_revocation(session.provider, response, secrets=[*grant.secrets, *session.client_secrets])
 
 
 def _presents_access_token(session: Session) -> bool:

@@ -19,6 +19,8 @@ from tokensync.oauth.provider import AccountCall, GrantType, Provider, RefreshRe
 from tokensync.oauth.shapes import ErrorReply, RevocationShape, id_text, no_account, oauth_error
 from tokensync.providers.oauth2_contradictions import contradiction
 from tokensync.providers.oauth2_naming import naming_of, second_of
+from tokensync.providers.oauth2_params import declared_params
+from tokensync.providers.oauth2_renewal import renewal_shape
 from tokensync.providers.oauth2_settings import (
     MEANINGS,
     SETTINGS,
@@ -141,9 +143,12 @@ def _configured(provider: Provider, app: App) -> Provider:
     if minted and response.default_expires_in is None:
         # Minting again costs nothing, so a minted token that states no life gets a short one.
         response = replace(response, default_expires_in=_MINTED_LIFE)
+    renewal = renewal_shape(told)
+    is_safe = minted or renewal.presents_access_token  # neither is used up by being presented
     return replace(
         provider,
         title=told.text("title") or provider.title,
+        params=declared_params(told),
         grant_type=GrantType(told.text("grant")),
         authorize=authorize_shape(provider.authorize, told),
         callback=callback,
@@ -151,7 +156,8 @@ def _configured(provider: Provider, app: App) -> Provider:
         response=replace(response, account=account),
         failures=failures(told),
         failure_texts=failure_texts(told),
-        refresh_reuse=RefreshReuse.SAFE if minted else RefreshReuse(told.text("refresh_reuse")),
+        refresh_reuse=RefreshReuse.SAFE if is_safe else RefreshReuse(told.text("refresh_reuse")),
+        renewal=renewal,
         grace_seconds=_grace_seconds(told.text("grace_seconds")),
         account_call=account_call,
         naming=naming,

@@ -13,6 +13,7 @@ from tokensync.oauth.account_paths import NoPath
 from tokensync.oauth.provider import GrantType, RefreshReuse
 from tokensync.oauth.shapes import CallbackShape, ClientAuthentication, Encoding
 from tokensync.providers.oauth2_naming import naming_of, second_of
+from tokensync.providers.oauth2_renewal import renewal_problems
 from tokensync.providers.oauth2_settings import CLASSES, FIELDS, LINK_NAMES, NONE, TOKEN_NAMES, is_seconds, words
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _reuse(told: _Told) -> Iterator[str]:
         yield f"grace_seconds does nothing without refresh_reuse={RefreshReuse.GRACE}"
     elif reuse == RefreshReuse.GRACE and seconds is None:
         yield f"refresh_reuse={RefreshReuse.GRACE} needs grace_seconds"
-    for key in ("grace_seconds", "life"):
+    for key in ("grace_seconds", "life", "renew_after", "renew_before_end"):
         if key in told.settings and not is_seconds(told.settings[key]):
             yield f"the setting {key} is a number of seconds"
 
@@ -256,4 +257,5 @@ _CHECKS: tuple[Callable[[_Told], Iterator[str]], ...] = (
     _parameters,
     _headers,
     _response,
+    renewal_problems,
 )

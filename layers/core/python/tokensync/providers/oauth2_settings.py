@@ -15,6 +15,7 @@ from tokensync.oauth.client_assertion import ALGORITHMS
 from tokensync.oauth.paths import found
 from tokensync.oauth.provider import GrantType, RefreshReuse
 from tokensync.oauth.shapes import OAUTH_FAILURES, AssertionShape, ClientAuthentication, Encoding, ErrorReply, Pkce
+from tokensync.providers import oauth2_params, oauth2_renewal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,6 +106,8 @@ _TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("second_account", (), "what names the account of the second token: a path"),
     ("account_header.", (), "a header of the account call; `{access_token}` and `{client_id}` are filled in"),
     ("account_query.", (), "a parameter of the account call; `{access_token}` and `{client_id}` are filled in"),
+    *oauth2_params.TABLE,
+    *oauth2_renewal.TABLE,
 )
 SETTINGS: Mapping[str, tuple[str, ...]] = {name: values for name, values, _ in _TABLE}
 MEANINGS: Mapping[str, str] = {name: meaning for name, _, meaning in _TABLE}

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Reason, noted
-from tokensync.domain.errors import PublishUnavailable, StoreUnavailable, WireError
+from tokensync.domain.errors import ParamRefused, PublishUnavailable, StoreUnavailable, WireError
 from tokensync.domain.messages import AccountAnswer, AccountReply, Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
+from tokensync.oauth.params import REFUSED, not_made
 from tokensync.oauth.token_response import read_account_answer
 from tokensync.refresh import schedule, transitions
 from tokensync.refresh.alerting import Notice, alerted_once
@@ -55,16 +56,18 @@ class AccountReader:
         call = session.provider.account_call
         if call is None:
             return AccountAnswer()
-        request = call.request(
-            session.app, session.provider.endpoint(session.app, call.endpoint), grant, self.ports.clock.now()
-        )
+        app = session.app.of(grant)
+        try:
+            request = call.request(app, session.provider.endpoint(app, call.endpoint), grant, self.ports.clock.now())
+        except ParamRefused as error:
+            return not_made(error)
         request = replace(request, largest=_LARGEST_FACTS)
         try:
             response = self.ports.wire.send(request, seconds=seconds or self.ports.limits.facts)
         except WireError as error:
             failure = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message=str(error))
         else:
-            shown = [grant.access_token, session.app.client_secret]
+            shown = [*grant.secrets, *session.client_secrets]
             read = read_account_answer(session.provider, call, response, secrets=shown, largest=_LARGEST_FACTS)
             if not isinstance(read, Failure):
                 return read
@@ -159,8 +162,10 @@ class Verifier:
         if failure.kind is FailureClass.REFUSED and not session.provider.renews(grant):
             # Nothing can renew it: this refusal is as authoritative as that of a refresh token.
             return self.concluder.settle(record, failure, grant, session, previous=None)
-        if failure.kind is FailureClass.CONFIGURATION:
+        if failure.kind is FailureClass.CONFIGURATION and not grant.has_own_client:
             self.concluder.pause(session, failure)
+        if failure.code == REFUSED and (record.last_error is None or record.last_error.code != REFUSED):
+            self.concluder.alert_not_made(record.name, failure)
         after = transitions.unverified(
             record,
             failure,

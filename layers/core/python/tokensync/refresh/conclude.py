@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Phase, Reason, Status
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
+from tokensync.oauth.params import REFUSED, renewed
 from tokensync.oauth.token_response import read_token_response
 from tokensync.providers import CONSUMERS
 from tokensync.refresh import breaker, decisions, schedule, transitions
@@ -47,9 +48,8 @@ class Concluder:
             FenceLost: the connection was taken over before anything was published.
         """
         record, response, grant = received.record, received.response, received.grant
-        known = (grant.refresh_token, grant.access_token, *session.client_secrets)
         session = session.of(grant)
-        shown, last_life = [secret for secret in known if secret], transitions.last_life(record, grant)
+        shown, last_life = [*grant.secrets, *session.client_secrets], transitions.last_life(record, grant)
         read = read_token_response(session.provider, response, secrets=shown, last_life=last_life)
         if isinstance(read, Failure):
             if read.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN):
@@ -65,6 +65,11 @@ class Concluder:
         # Everything counts from the response's arrival: it may have waited sealed for a long time.
         now = response.received_at
         new = transitions.refreshed(grant, read, now=now)
+        new = replace(new, params=renewed(session.provider.params, grant.params, read.params))
+        if session.provider.renewal.presents_access_token:
+            new = transitions.extended(grant, new)
+            if new.refresh_expires_at is not None and grant.refresh_expires_at is None:
+                self._alert_not_extended(record.name)
         sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
         after = transitions.renewed(
             noticed,
@@ -102,7 +107,7 @@ class Concluder:
         if _is_trial(record) and failure.kind in (FailureClass.CONFIGURATION, FailureClass.REFUSED):
             return self._not_proven(record, failure, session)
         if record.status is Status.QUARANTINED:
-            return self._not_accepted(record, failure, session, previous=previous)
+            return self._not_accepted(record, failure, grant, session, previous=previous)
         now = self.ports.clock.now()
         fraction = self.ports.randomness.fraction()
         noticed = noticed or record
@@ -119,18 +124,26 @@ class Concluder:
             code=failure.code,
             trace_id=failure.trace_id,
         )
-        if failure.kind is FailureClass.CONFIGURATION:
+        if failure.kind is FailureClass.CONFIGURATION and not grant.has_own_client:
             self.pause(session, failure)
         if failure.kind is FailureClass.REFUSED:
             session.tally.add(refused=True)
             if not breaker.can_trip(record.name.app, self.ports):
                 return self.committer.reauthorize(record, after, grant)
+        self._alert_first(record, failure, grant)
         if after.reason == Reason.LAST_ATTEMPT_AMBIGUOUS:
             after = alerted_once(after, [_rests(record.name)], kinds=(_HELD,), alerts=self.ports.alerts)
         result = Result.HELD if after.status is Status.HELD else Result.POSTPONED
         if after.publishing_is_due():
             return self.committer.publish_and_commit(record, after, grant, result)
         return WorkResult(result, self.ports.connections.write(record, after))
+
+    def _alert_first(self, record: Connection, failure: Failure, grant: Grant) -> None:
+        """Alert of a failure that somebody has to look at, when it comes first."""
+        if failure.kind is FailureClass.CONFIGURATION and grant.has_own_client and record.failures == 0:
+            self._alert_own_client(record.name, failure)
+        if failure.code == REFUSED and (record.last_error is None or record.last_error.code != REFUSED):
+            self.alert_not_made(record.name, failure)
 
     def _not_proven(self, record: Connection, failure: Failure, session: Session) -> WorkResult:
         """COMMIT that a new client secret was presented and refused: that says nothing of the connection."""
@@ -142,10 +155,10 @@ class Concluder:
         return WorkResult(Result.SECRET_REFUSED if is_the_secret else Result.POSTPONED, written, failure=failure)
 
     def _not_accepted(
-        self, record: Connection, failure: Failure, session: Session, *, previous: Connection | None
+        self, record: Connection, failure: Failure, grant: Grant, session: Session, *, previous: Connection | None
     ) -> WorkResult:
         """COMMIT that a quarantined connection, asked for by an operator, gave no new token: it and its secret stay."""
-        if failure.kind is FailureClass.CONFIGURATION:
+        if failure.kind is FailureClass.CONFIGURATION and not grant.has_own_client:
             self.pause(session, failure)
         refused = failure.kind is FailureClass.REFUSED
         after = decisions.unaccepted(
@@ -204,6 +217,33 @@ class Concluder:
                 detail=f"the provider refuses the app's own credentials ({why}); no connection was changed",
                 next_command=f"tokensync app show {session.name}",
             )
+
+    def _alert_not_extended(self, name: ConnectionName) -> None:
+        """Alert that an access token came back with the end that it had: warnings of that end follow, as it nears."""
+        self.ports.alerts.tell(
+            "authorization.not_extended",
+            str(name),
+            detail="the provider renewed its access token and did not put off its end: the authorization ends with it",
+            next_command=f"tokensync invite {name.app} --for {name}",
+        )
+
+    def _alert_own_client(self, name: ConnectionName, failure: Failure) -> None:
+        """Alert that the provider refuses the client of one connection: that says nothing of the app's."""
+        self.ports.alerts.tell(
+            "connection.client_refused",
+            str(name),
+            detail=f"the provider refuses this connection's own client ({failure.code}); import it with the right one",
+            next_command=f"tokensync import {name.app} --account {name.account} --replace",
+        )
+
+    def alert_not_made(self, name: ConnectionName, failure: Failure) -> None:
+        """Alert that nothing is sent for a connection, as the parameters that lead to its host cannot be used."""
+        self.ports.alerts.tell(
+            "connection.param_refused",
+            str(name),
+            detail=f"nothing is sent to the provider for it: {failure.message}",
+            next_command=f"tokensync app show {name.app}",
+        )
 
     def _alert_taken_back(self, name: ConnectionName, session: Session) -> None:
         """Alert that a consumer holds a spent token: ours was answered after the pair was given away."""

@@ -64,7 +64,7 @@ def established(
     if source.unproved or not has_token:
         renew_at = now
     elif provider.renews(grant):
-        renew_at = schedule.renew_at(name, now=grant.obtained_at, life=source.life, cadence=cadence)
+        renew_at = _renew_at(name, grant, source.life, provider, cadence)
         if provider.account_call is not None and not source.verified:
             # The account's facts are still missing, and the keys by which webhook events name it.
             verify_at = schedule.retry_at(now=now, failures=0, retry_after=None, fraction=schedule.jitter(name))
@@ -254,7 +254,7 @@ def accepted(record: Connection, grant: Grant, *, provider: Provider, now: int, 
     renew_at = verify_at = None
     life = None if grant.access_expires_at is None else grant.access_expires_at - grant.obtained_at
     if provider.renews(grant):
-        renew_at = schedule.renew_at(record.name, now=grant.obtained_at, life=life, cadence=cadence)
+        renew_at = _renew_at(record.name, grant, life, provider, cadence)
         verify_at = now if provider.account_call is not None and record.verified_at is None else None
     elif provider.account_call is not None:
         verify_at = schedule.verify_at(record.name, now=now, cadence=cadence)
@@ -285,3 +285,8 @@ def unaccepted(
             exemption = Exemption.SAFE
     after = replace(with_failure(unscheduled(record), failure, now=now), attempt=attempt, exemption=exemption)
     return released(noted(after, "connection.not_accepted", now=now, detail=failure.code))
+
+
+def _renew_at(name: ConnectionName, grant: Grant, life: int | None, provider: Provider, cadence: Cadence) -> int | None:
+    opens_at = provider.renewal.opens_at(obtained_at=grant.obtained_at, ends_at=grant.access_expires_at)
+    return schedule.renew_at(name, now=grant.obtained_at, life=life, cadence=cadence, opens_at=opens_at)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Exemption, Reason
+from tokensync.domain.connection import Exemption, Reason, Status
+from tokensync.domain.errors import ParamRefused
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.runtime import Moment
+from tokensync.oauth.params import not_made
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
 from tokensync.refresh import schedule
@@ -73,11 +75,14 @@ class Gate:
         grant = self.unsealer.grant(record)
         if not session.provider.renews(grant):
             raise LeaseEnded(self.verifier.verify_or_wait(record, grant, session))
-        if session.provider.grant_type is GrantType.CLIENT_CREDENTIALS and grant.account_id != session.app.client_id:
+        self._in_its_time(record, grant, session)
+        if _is_anothers(grant, session):
             raise LeaseEnded(self.concluder.settle(record, _NOT_THE_ACCOUNTS, grant, session, previous=None))
-        request = renewal_request(
-            session.provider, session.app, grant, Moment.of(self.ports.clock, self.ports.randomness)
-        )
+        moment = Moment.of(self.ports.clock, self.ports.randomness)
+        try:
+            request = renewal_request(session.provider, session.app, grant, moment)
+        except ParamRefused as error:
+            raise LeaseEnded(self.concluder.settle(record, not_made(error), grant, session, previous=None)) from error
         if request is None:
             raise ValueError("this grant cannot be renewed")
         exemption = self._exemption(record, session, force=job.force)
@@ -96,6 +101,23 @@ class Gate:
             self.committer.release(record, Result.NO_TIME, renew_at=record.due.renew_at)
             raise LeaseEnded(WorkResult(Result.NO_TIME, again=True))
 
+    def _in_its_time(self, record: Connection, grant: Grant, session: Session) -> None:
+        """Pass a token that its provider renews now: not too soon after the last time, and not after its end.
+
+        Raises:
+            LeaseEnded: it is too early, and due later; or the token has ended, and nothing but a consent helps.
+        """
+        renewal, now, ends_at = session.provider.renewal, self.ports.clock.now(), grant.access_expires_at
+        if renewal.presents_access_token and ends_at is not None and ends_at <= now:
+            if record.status is Status.QUARANTINED:
+                raise LeaseEnded(self.committer.end_lease(record, record, Result.REAUTHORIZE))
+            raise LeaseEnded(self.committer.reauthorize(record, record, grant, reason=Reason.ENDED))
+        if not grant.access_token or grant.to_be_upgraded:
+            return
+        if now < renewal.not_before(obtained_at=grant.obtained_at, ends_at=ends_at):
+            later = renewal.opens_at(obtained_at=grant.obtained_at, ends_at=ends_at)
+            raise LeaseEnded(self.committer.release(record, Result.TOO_EARLY, renew_at=later))
+
     def _app_runs(self, record: Connection, session: Session) -> None:
         if session.state.paused:
             again = self.ports.clock.now() + schedule.PAUSED_RECHECK
@@ -111,3 +133,9 @@ class Gate:
             return Exemption.OPERATOR
         grace_is_over = attempt.at + session.provider.grace_seconds < self.ports.clock.now()
         return None if exemption is Exemption.GRACE and grace_is_over else exemption
+
+
+def _is_anothers(grant: Grant, session: Session) -> bool:
+    """Return whether an app that mints tokens for itself would mint one for an account that consented."""
+    mints = session.provider.grant_type is GrantType.CLIENT_CREDENTIALS
+    return mints and not grant.has_own_client and grant.account_id != session.app.client_id

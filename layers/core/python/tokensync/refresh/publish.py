@@ -118,7 +118,10 @@ LARGEST_ACCOUNT = 49_152  # bytes of the account's facts, fewer where tokens and
 
 
 def document(record: Connection, grant: Grant) -> str:
-    """Return the value of a connection's secret, JSON of version 1. The refresh token is not in it."""
+    """Return the value of a connection's secret, JSON of version 1. The refresh token is not in it.
+
+    Among the account's facts are the parameters that lead to its own host.
+    """
     value = {
         "version": VERSION,
         "connection": str(record.name),
@@ -138,7 +141,7 @@ def document(record: Connection, grant: Grant) -> str:
         "owner": record.owner,
     }
     room = min(LARGEST_ACCOUNT, _LARGEST - _size(value))
-    return json.dumps({**value, "account": cut(grant.account, room)})
+    return json.dumps({**value, "account": cut({**grant.account, **grant.params}, room)})
 
 
 def cut(facts: dict[str, Any], room: int = LARGEST_ACCOUNT) -> dict[str, Any]:

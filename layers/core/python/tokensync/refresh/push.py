@@ -85,7 +85,8 @@ class Pusher:
         return self._handed(record, pair, known.key)
 
     def _handed(self, record: Connection, pair: _Pair, key: Secret | None) -> WorkResult:
-        grant, consumer, app, marked = pair.grant, pair.consumer, pair.session.app, record
+        grant, consumer, marked = pair.grant, pair.consumer, record
+        app = pair.session.app.of(grant)
         base = consumer.endpoint(app)
         if key is None:
             request = consumer.add(app, base, grant, record.name)

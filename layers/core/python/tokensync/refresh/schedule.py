@@ -37,10 +37,11 @@ def jitter(name: ConnectionName) -> float:
     return int.from_bytes(digest[:4], "big") / 2**32
 
 
-def renew_at(name: ConnectionName, *, now: int, life: int | None, cadence: Cadence) -> int | None:
+def renew_at(name: ConnectionName, *, now: int, life: int | None, cadence: Cadence, opens_at: int = 0) -> int | None:
     """Return when to refresh a token that has `life` seconds left: at 60 to 70 % of it, early enough for three tries.
 
-    Never sooner than the cadence's floor, even where the token ends before. None where the token never expires.
+    Never sooner than the cadence's floor, nor than `opens_at`, before which the provider takes no renewal, even where
+    the token ends before. None where the token never expires.
     """
     if life is None:
         return None
@@ -48,7 +49,7 @@ def renew_at(name: ConnectionName, *, now: int, life: int | None, cadence: Caden
     early = life - TRIES * cadence.tick
     # A tenth of the life is kept even where three tries do not fit: refreshing at once would never end.
     wait = max(min(share, early), life // 10, 1)
-    return now + max(wait, cadence.floor)
+    return max(now + max(wait, cadence.floor), opens_at)
 
 
 def verify_at(name: ConnectionName, *, now: int, cadence: Cadence) -> int:

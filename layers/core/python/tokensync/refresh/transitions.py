@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tokensync.oauth.provider import Provider
 
 GRACE_RETRY = 1  # seconds
+_SAME_END = 60  # seconds: an end that moved by less is the same, counted from another response
 IMPORTED, AUTHORIZED, REFRESHED = "connection.imported", "connection.authorized", "token.refreshed"
 _BRING_TOKENS = frozenset({IMPORTED, AUTHORIZED, REFRESHED})
 
@@ -72,6 +73,7 @@ def merged(old: Grant, new: Grant, *, says_scopes: bool) -> Grant:
         refresh_expires_at=new.refresh_expires_at or old.refresh_expires_at,
         label=new.label or old.label,
         account={**old.account, **new.account},
+        params={**old.params, **new.params},
         second=new.second or old.second,
     )
 
@@ -93,8 +95,20 @@ def refreshed(old: Grant, issued: Issued, *, now: int) -> Grant:
         access_expires_at=issued.access_expires_at,
         refresh_expires_at=issued.refresh_expires_at,
         account=account.facts if account else {},
+        client_id=old.client_id,
+        client_secret=old.client_secret,
     )
     return merged(old, new, says_scopes=issued.scopes is not None)
+
+
+def extended(before: Grant, after: Grant) -> Grant:
+    """Return the grant after its access token extended itself.
+
+    Where its end did not move, that is the end of the authorization: no renewal puts it off.
+    """
+    was, ends = before.access_expires_at, after.access_expires_at
+    moved = ends is None or was is None or ends > was + _SAME_END
+    return replace(after, refresh_expires_at=None if moved else ends)
 
 
 def _life(grant: Grant, issued: Issued) -> int | None:
@@ -123,7 +137,13 @@ def renewed(
     after = replace(
         active(record)
         .with_due(
-            renew_at=schedule.renew_at(record.name, now=now, life=_life(grant, issued), cadence=cadence),
+            renew_at=schedule.renew_at(
+                record.name,
+                now=now,
+                life=_life(grant, issued),
+                cadence=cadence,
+                opens_at=provider.renewal.opens_at(obtained_at=now, ends_at=grant.access_expires_at),
+            ),
             warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
             compare_at=_still_to_come(record.due.compare_at, now),
             verify_at=now if is_first and provider.account_call is not None else record.due.verify_at,
@@ -139,6 +159,10 @@ def renewed(
     )
     if not provider.renews(grant):
         after = after.with_due(renew_at=None)
+    if not provider.renews(grant) and provider.renewal.presents_access_token:
+        daily = schedule.verify_at(record.name, now=now, cadence=cadence)
+        ends = grant.access_expires_at if provider.account_call is None else daily
+        after = after.with_due(verify_at=ends)
     after = noted(after, REFRESHED, now=now, detail=issued.trace_id)
     return released(noted(after, "connection.accepted", now=now) if accepts else after)
 
