@@ -10,6 +10,7 @@ from fakes.records import changed, flat
 from fakes.table import Row, Table
 from tokensync.domain.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase, Status
 from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
+from tokensync.domain.messages import FailureClass
 from tokensync.domain.work import DueKey
 
 if TYPE_CHECKING:
@@ -179,10 +180,10 @@ class InMemoryConnections(Failing):
             return None if row is None else row.record
 
     def fewer_than(self, app: str, count: int) -> bool:
-        """Return whether an app has fewer connections than that."""
+        """Return whether an app presents tokens of fewer connections than that."""
         with self._attempt("fewer_than"):
             rows = self.table.in_order(f"app#{app}", "connection#")
-            return sum(_record(row).removed_at is None for row in rows) < count
+            return sum(_is_presented(_record(row)) for row in rows) < count
 
     def due(self, *, now: int) -> Iterator[DueKey]:
         """Yield the due keys, oldest first, as the index before when the first was asked for."""
@@ -234,6 +235,17 @@ class InMemoryConnections(Failing):
 
 def _key(name: ConnectionName) -> tuple[str, str]:
     return f"app#{name.app}", f"connection#{name.account}"
+
+
+def _is_presented(record: Connection) -> bool:
+    """Return whether a token of this connection is presented some day, and its app's fault is not its last answer."""
+    if record.removed_at is not None or record.consumer.handed_over_at is not None:
+        return False
+    if record.status not in (Status.ACTIVE, Status.HELD):
+        return False
+    if record.due.renew_at is None and record.due.verify_at is None:
+        return False
+    return record.last_error is None or record.last_error.failure != FailureClass.CONFIGURATION
 
 
 def _check_authorization(before: Connection, new: Connection) -> None:

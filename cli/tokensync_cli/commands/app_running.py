@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.names import app_name
 from tokensync_cli.commands.declare import AppName
@@ -15,7 +16,9 @@ from tokensync_cli.stack.target import Target
 def pause(run: Run, name: AppName) -> None:
     """Pause an app: no refresh and no new connection until it is resumed."""
     target = run.target()
-    changed = target.apps.pause(app_name(name), why="paused by an operator", now=target.clock.now())
+    changed = target.apps.pause(
+        app_name(name), kind=PauseKind.OPERATOR, why="paused by an operator", now=target.clock.now()
+    )
     _print_state(run, name, paused=True, changed=changed)
 
 

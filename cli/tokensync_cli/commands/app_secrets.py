@@ -9,6 +9,7 @@ import typer
 from tokensync.domain.app import App
 from tokensync.domain.connection import Status
 from tokensync.domain.secret import Secret
+from tokensync.operate.pauses import pause_of
 from tokensync.providers import CONSUMERS
 from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.describe import named, registered
@@ -30,9 +31,6 @@ WithoutProof = Annotated[bool, typer.Option("--without-proof", help="Replace the
 Finish = Annotated[bool, typer.Option("--finish", help="Replace the old secret by the stored new one, unproven.")]
 Abort = Annotated[bool, typer.Option("--abort", help="Forget the stored new secret.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Keep the new secret beside the old even if it is refused.")]
-
-# The words of pauses that a proven secret does not end.
-_OTHER_PAUSES = ("paused by an operator", "refreshes refused within")
 
 
 def set_settings(run: Run, name: AppName, pairs: Pairs) -> None:
@@ -199,8 +197,8 @@ def _promote(run: Run, target: Target, app: App, *, proven_by: str | None) -> No
             kind="Changed",
         )
     target.apps.update(replace(current, client_secret=app.new_client_secret, new_client_secret=None))
-    why = target.apps.state(app.name).paused
-    resumed = bool(why) and not any(other in why for other in _OTHER_PAUSES)
+    state = target.apps.state(app.name)
+    pause, resumed = pause_of(state), state.is_misconfigured
     if resumed:
         target.apps.resume(app.name, now=target.clock.now())
     if current.push:
@@ -209,8 +207,8 @@ def _promote(run: Run, target: Target, app: App, *, proven_by: str | None) -> No
     _show(run, app, f"{app.name} has a new client secret, {proof}.", rotated=True, proven_by=proven_by, resumed=resumed)
     if resumed:
         run.out.note(f"{app.name} was paused as its old secret was refused, and runs again.")
-    elif why:
-        run.out.note(f"{app.name} is still paused ({why}). Next: tokensync app resume {app.name}")
+    elif pause is not None:
+        run.out.note(f"{app.name} is still paused: {pause.why}. Next: {pause.command(app.name)}")
 
 
 def _push_all(run: Run, target: Target, app: App) -> None:

@@ -14,6 +14,7 @@ from tokensync.domain.text import LABEL_LENGTH, one_line
 from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND
 from tokensync.oauth.callback import Query
 from tokensync.oauth.provider import GrantType, Provider
+from tokensync.operate.pauses import pause_of
 from tokensync.providers import provider_named
 from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.describe import check_runs, first_connection, found, named, registered, summarized, word
@@ -54,10 +55,11 @@ def invite(run: Run, name: AppName, *, label: Label = "", expires: Expires = "7d
     target = run.target()
     made = _invite(target, name, label=label, seconds=seconds, connection=connection)
     url = invite_url(target.outputs.base_url, target.signer(), made)
-    paused = target.apps.state(name).paused
-    if paused:
-        run.out.warn(f"{name} is paused ({paused}): the link works once it runs again.")
-    run.out.result({"url": url, "expires_at": made.expires_at, "paused": paused or None}, url)
+    state = target.apps.state(name)
+    paused = pause_of(state)
+    if paused is not None and not state.takes_sellers:
+        run.out.warn(f"{name} is paused: {paused.why}. The link works once it runs again.")
+    run.out.result({"url": url, "expires_at": made.expires_at, "paused": state.paused or None}, url)
     run.out.note(f"It works for one connection and expires {moment(made.expires_at, now=target.clock.now())}.")
 
 
@@ -77,7 +79,7 @@ def connect(
         _mint(run, target, name, label=label)
         return
     made = _invite(target, name, label=label, seconds=HOUR, connection=connection)
-    check_runs(target, name)
+    check_runs(target, name, by_consent=True)
     url = invite_url(target.outputs.base_url, target.signer(), made)
     before = {record.name: _authorized_at(record) for record in target.connections.list(name)}
     is_open = not no_browser and run.browse(url)

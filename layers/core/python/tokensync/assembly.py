@@ -86,7 +86,7 @@ class RotationParts(_Shared):
         resumer = Resumer(ports, unsealer, concluder)
         restored_check = RestoredCheck(ports, resumer, self.publisher, committer, kept)
         gate = Gate(ports, unsealer, self.verifier, concluder, committer)
-        held = HeldRules(unsealer, committer)
+        held = HeldRules(ports, unsealer, committer)
         due = DueWork(ports, unsealer, gate, held, self.verifier, self.pusher, restored_check, committer)
         return Worker(
             ports=ports,

@@ -18,6 +18,7 @@ from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import read_token_response
 from tokensync.refresh.account import missing_scopes, named_account, wrong_kind
+from tokensync.refresh.breaker import credentials_refused
 from tokensync.refresh.decisions import GrantSource
 from tokensync.refresh.result import Result, WorkResult
 
@@ -129,7 +130,7 @@ class Finisher:
         """Return what the provider says of the account; nothing where there is no access token to ask with."""
         if not grant.access_token:
             return {}
-        return _NOT_NOW if session.state.paused else self.accounts.facts(grant, session, seconds=seconds)
+        return _NOT_NOW if not session.state.takes_sellers else self.accounts.facts(grant, session, seconds=seconds)
 
     def _connected(
         self,
@@ -197,7 +198,7 @@ class Finisher:
         if failure is None or now > (authorization.received_at or now) + _LONGEST_NAMING:
             return self._unusable(authorization, NO_ACCOUNT, session)
         if failure.kind is FailureClass.CONFIGURATION:
-            self.concluder.pause(session, failure)
+            credentials_refused(session, self.ports, failure)
         self.ports.log.warning("authorization.unnamed", app=session.name, failure=failure.kind, code=failure.code)
         waited = now - (authorization.received_at or now)
         # Each wait half as long as all before it together: a minute at first, never more than an hour.
@@ -249,7 +250,7 @@ class Finisher:
             "authorization.failed", app=session.name, failure=failure.kind, code=failure.code, trace_id=failure.trace_id
         )
         if failure.kind is FailureClass.CONFIGURATION:
-            self.concluder.pause(session, failure)
+            credentials_refused(session, self.ports, failure)
         unparsed = failure.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN)
         return self._end(authorization, AuthorizationState.FAILED, failure.code, keep=unparsed)
 

@@ -39,17 +39,17 @@ _TRANSIENT: Mapping[str, str] = {
 }
 
 
-def of_first_token(app: str, authorization: Authorization, *, paused: bool) -> dict[str, Any]:
+def of_first_token(app: str, authorization: Authorization, *, is_app: bool) -> dict[str, Any]:
     """Return what is answered of the first token of an app that acts for itself. No seller can mend a failure.
 
-    `paused` means that this attempt paused the app: its provider refuses its own credentials.
+    `is_app` means that its provider refuses the app's own credentials.
     """
     state, detail = authorization.state, in_brackets(authorization.detail)
     if state is not AuthorizationState.FAILED:
         return of_authorization(app, authorization)
-    if paused:
-        message = f"the provider refuses the app's credentials{detail}, and {app} is paused now"
-        answer = refused("app_paused", message, f"tokensync app rotate-secret {app}", FAILED)
+    if is_app:
+        message = f"the provider refuses the credentials of {app}{detail}; nothing was changed"
+        answer = refused("credentials_refused", message, f"tokensync app rotate-secret {app}", FAILED)
     elif authorization.detail in _TRANSIENT:
         message = f"{_TRANSIENT[authorization.detail]}{detail}; nothing was changed"
         answer = refused(state.value, message, f"tokensync connect {app}", LATER)

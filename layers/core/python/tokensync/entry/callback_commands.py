@@ -68,8 +68,9 @@ class CallbackCommands:
         app = app_name(str(event["app"]))
         label = str(event.get("label") or "")
         authorization = self.code_exchange.mint(self._session(app), self.signer(), budget, label=label)
-        paused = authorization.state is AuthorizationState.FAILED and bool(self.ports.apps.state(app).paused)
-        return of_first_token(app, authorization, paused=paused)
+        failed = authorization.state is AuthorizationState.FAILED
+        is_app = failed and self.ports.apps.state(app).credentials_refused == authorization.detail
+        return of_first_token(app, authorization, is_app=is_app)
 
     def _session(self, app: str) -> Session:
         return Session(app, self.ports, fresh=True)

@@ -15,6 +15,7 @@ from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.operate.on_demand import UNREFRESHABLE
+from tokensync.operate.pauses import pause_of
 from tokensync.refresh.account import kept_facts
 from tokensync.refresh.decisions import GrantSource
 from tokensync.refresh.result import Result, WorkResult
@@ -92,7 +93,9 @@ class Importer:
             grant = _with_facts(grant, facts)
             self.verifier.index(name, grant.account, session)
         verified = bool(facts) and not isinstance(facts, Failure)
-        source = GrantSource(at=now, by=mark, life=life, event=EVENT, verified=verified, unproved=unproved)
+        source = GrantSource(
+            at=now, by=mark, life=life, event=EVENT, verified=verified, imported=True, unproved=unproved
+        )
         over = None if replace else 0 if existing is None else existing.fence
         if not self.establisher.establish(name, grant, source, session, budget, over=over):
             if not replace:
@@ -150,9 +153,9 @@ class Importer:
                 f"{provider.title} gives {app.name} tokens for itself: there is nothing to import",
                 next_command=f"tokensync connect {app.name}",
             )
-        paused = session.state.paused
-        if paused:
-            raise AppPaused(f"{app.name} is paused ({paused}); nothing was imported")
+        paused = pause_of(session.state)
+        if paused is not None:
+            raise AppPaused(f"{app.name} is paused: {paused.why}; nothing was imported")
         if fields.expires_at is not None and fields.expires_at <= now:
             raise BadRequest("the access_token has expired: leave it and expires_at out, and a new one is fetched")
         if fields.refresh_expires_at is not None and fields.refresh_expires_at <= now:

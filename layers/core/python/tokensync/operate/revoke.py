@@ -88,7 +88,7 @@ class Revoker:
             else:
                 failures.append(failure)
             if failure.kind is FailureClass.CONFIGURATION:
-                self.concluder.pause(session, failure)
+                self.concluder.note_fault(record, failure, session)
             return self.committer.end_lease(record, record, Result.POSTPONED)
 
         result = self.on_demand.under_lease(name, budget, act, session=session, even_quarantined=True)

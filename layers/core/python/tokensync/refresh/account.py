@@ -143,7 +143,8 @@ class Verifier:
         facts = self.accounts.facts(grant, session)
         if isinstance(facts, Failure):
             return self._not_verified(record, facts, grant, session)
-        session.tally.add(refused=False)
+        if not session.provider.renews(grant):  # of refresh tokens it says nothing
+            session.tally.success(record.name.account, at=self.ports.clock.now())
         if self.names_another(facts, grant, session):
             self.ports.alerts.tell(
                 "account.changed",
@@ -205,11 +206,12 @@ class Verifier:
             self.ports.log.warning("lookups.failed", connection=str(name), error=str(error))
 
     def _not_verified(self, record: Connection, failure: Failure, grant: Grant, session: Session) -> WorkResult:
-        if failure.kind is FailureClass.REFUSED and not session.provider.renews(grant):
-            # Nothing can renew it: this refusal is as authoritative as that of a refresh token.
+        is_verdict = failure.kind in (FailureClass.REFUSED, FailureClass.CONFIGURATION)
+        if is_verdict and not session.provider.renews(grant):
+            # Nothing can renew it: this answer is as authoritative as that to a refresh token.
             return self.concluder.settle(record, failure, grant, session, previous=None)
         if failure.kind is FailureClass.CONFIGURATION:
-            self.concluder.pause(session, failure)
+            self.concluder.note_fault(record, failure, session)
         after = transitions.unverified(
             record,
             failure,

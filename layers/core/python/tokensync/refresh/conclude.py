@@ -10,7 +10,7 @@ from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
 from tokensync.oauth.token_response import read_token_response
 from tokensync.providers import CONSUMERS
-from tokensync.refresh import breaker, decisions, schedule, transitions
+from tokensync.refresh import breaker, decisions, parked, schedule, transitions
 from tokensync.refresh.result import Conclusion, LeaseEnded, Result, WorkResult
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class Concluder:
             if read.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN):
                 self.kept_answers.set_aside(record, "unparsed")
             raise LeaseEnded(self.settle(record, read, grant, session, previous=None))
-        session.tally.add(refused=False)
+        if not _is_trial(record):  # which proves the new secret, and not the one that the app has
+            session.tally.success(record.name.account, at=response.received_at)
         if read.oddities:
             self.alert_odd(record.name, read)
         if read.account is not None and read.account.id not in ("", grant.account_id):
@@ -90,7 +91,13 @@ class Concluder:
         now = self.ports.clock.now()
         fraction = self.ports.randomness.fraction()
         after = transitions.failed(
-            record, failure, previous=previous, provider=session.provider, now=now, fraction=fraction
+            record,
+            failure,
+            previous=previous,
+            provider=session.provider,
+            now=now,
+            fraction=fraction,
+            app_is_paused=failure.kind is FailureClass.CONFIGURATION and bool(session.state.paused),
         )
         self.ports.log.warning(
             "refresh.failed",
@@ -100,11 +107,9 @@ class Concluder:
             trace_id=failure.trace_id,
         )
         if failure.kind is FailureClass.CONFIGURATION:
-            self.pause(session, failure)
-        if failure.kind is FailureClass.REFUSED:
-            session.tally.add(refused=True)
-            if not breaker.can_trip(record.name.app, self.ports):
-                return self.committer.reauthorize(record, after, grant)
+            self.note_fault(record, failure, session)
+        if failure.kind is FailureClass.REFUSED and parked.counts_at_once(record, session, self.ports):
+            return self.committer.reauthorize(record, after, grant)
         if failure.kind is FailureClass.UNKNOWN and record.failures == 0:
             self.ports.alerts.tell(
                 "refresh.unexplained",
@@ -118,6 +123,14 @@ class Concluder:
                 str(record.name),
                 detail="its last attempt got no answer either; nothing more is tried by itself",
                 next_command=f"tokensync refresh {record.name} --force",
+            )
+        if after.reason == Reason.CONFIGURATION != record.reason:
+            self.ports.alerts.tell(
+                "connection.held",
+                str(record.name),
+                detail=f"the provider refuses the app's credentials for this connection ({breaker.in_words(failure)}), "
+                "and not for the app's others: its token may belong to another client. It is asked again by itself",
+                next_command=f"tokensync show {record.name}",
             )
         result = Result.HELD if after.status is Status.HELD else Result.POSTPONED
         if after.publishing_is_due():
@@ -138,7 +151,7 @@ class Concluder:
     ) -> WorkResult:
         """COMMIT that a quarantined connection, asked for by an operator, gave no new token: it and its secret stay."""
         if failure.kind is FailureClass.CONFIGURATION:
-            self.pause(session, failure)
+            self.note_fault(record, failure, session)
         refused = failure.kind is FailureClass.REFUSED
         after = decisions.unaccepted(
             record, failure, previous=previous, provider=session.provider, now=self.ports.clock.now()
@@ -184,16 +197,16 @@ class Concluder:
         after = transitions.other_account(record, now=self.ports.clock.now())
         return Conclusion(before=record, after=after, grant=grant, result=Result.HELD)
 
-    def pause(self, session: Session, failure: Failure) -> None:
-        """Pause an app whose own credentials the provider refuses, and alert its owner once."""
-        why = f"{failure.code} {failure.message}".strip()
-        if session.pause(why, now=self.ports.clock.now()):
-            self.ports.alerts.tell(
-                "app.paused",
-                session.name,
-                detail=f"the provider refuses the app's own credentials ({why}); no connection was changed",
-                next_command=f"tokensync app show {session.name}",
-            )
+    def note_fault(self, record: Connection, failure: Failure, session: Session) -> None:
+        """Note that the provider says that the app is at fault: one voice among those of its connections.
+
+        What was never proved has none, nor what said so before and was contradicted by another's success.
+        """
+        account, since = record.name.account, record.parked_at
+        if record.authorized.unproved:
+            return
+        if since is None or not session.succeeded_beside(account, since=since):
+            session.tally.fault(account, breaker.in_words(failure))
 
     def _alert_taken_back(self, name: ConnectionName, session: Session) -> None:
         """Alert that a consumer holds a spent token: ours was answered after the pair was given away."""

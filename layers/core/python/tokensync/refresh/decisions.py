@@ -30,7 +30,8 @@ class GrantSource:
     """Where a new grant comes from. `at` (Unix seconds) and `by` decide between two: only a later one replaces another.
 
     `life` is the seconds that the access token has left, None where it has no stated end. `event` and `detail` go into
-    the history. `unproved` asks for a refresh at once, although there is an access token.
+    the history. `unproved` asks for a refresh at once, although there is an access token. What is `imported` says
+    nothing of its app until a refresh succeeded.
     """
 
     at: int
@@ -38,6 +39,7 @@ class GrantSource:
     life: int | None
     status: Status = Status.ACTIVE
     verified: bool = False
+    imported: bool = False
     unproved: bool = False
     missing_scopes: tuple[str, ...] = ()
     event: str = "connection.authorized"
@@ -90,7 +92,12 @@ def established(
             refresh_at=until + 1,
             next_at=until + 1,
         ),
-        authorized=AuthorizedBy(missing_scopes=source.missing_scopes, authorized_at=source.at, authorized_by=source.by),
+        authorized=AuthorizedBy(
+            missing_scopes=source.missing_scopes,
+            authorized_at=source.at,
+            authorized_by=source.by,
+            unproved=True if source.imported else None,
+        ),
         table=table,
     )
     return noted(record, source.event, now=now, detail=source.detail)
@@ -100,6 +107,12 @@ def reauthorization_needed(record: Connection, *, now: int, reason: str = Reason
     """Return the record of a connection whose seller has to authorize again."""
     after = replace(unscheduled(record), status=Status.REAUTHORIZE, reason=reason, exemption=None)
     return released(noted(after, "connection.reauthorization_needed", now=now))
+
+
+def acquitted(record: Connection, *, again: int, now: int) -> Connection:
+    """Return the record, active again and due at `again`, of a connection whose fault was its app's."""
+    after = replace(record.with_due(renew_at=again), status=Status.ACTIVE, reason="")
+    return released(noted(after, "refresh.acquitted", now=now))
 
 
 def unpublishable(record: Connection, *, reason: str, now: int) -> Connection:

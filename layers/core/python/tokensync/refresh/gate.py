@@ -9,7 +9,7 @@ from tokensync.domain.connection import Exemption, Reason
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
-from tokensync.refresh import schedule
+from tokensync.refresh import breaker
 from tokensync.refresh.result import LeaseEnded, Result, WorkResult
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _NOT_THE_ACCOUNTS = Failure(
     message="the app mints tokens for itself, and this account's came from its consent: remove the app (its "
     "connections are kept), and add it again under its name with the grant that it had",
 )
+_CLAIMS = 3  # another worker may claim the probe, and the app run again
 _PRESENTED_BEFORE = Failure(kind=FailureClass.AMBIGUOUS, code="presented_before")
 
 
@@ -66,8 +67,9 @@ class Gate:
             FenceLost, SealingUnavailable, StoreUnavailable: nothing was spent.
         """
         session = job.session
-        if not job.force:
-            self._app_runs(record, session)
+        if not job.force and not self.app_answers(record, session):
+            again = breaker.rests_until(record, session.state, self.ports.clock.now())
+            raise LeaseEnded(self.committer.release(record, Result.PAUSED, renew_at=again))
         self.time_is_left(record, session, job.budget)
         grant = self.unsealer.grant(record)
         if not session.provider.renews(grant):
@@ -93,18 +95,26 @@ class Gate:
             self.committer.release(record, Result.NO_TIME, renew_at=record.due.renew_at)
             raise LeaseEnded(WorkResult(Result.NO_TIME, again=True))
 
-    def _app_runs(self, record: Connection, session: Session) -> None:
-        if session.state.paused:
-            again = self.ports.clock.now() + schedule.PAUSED_RECHECK
-            raise LeaseEnded(self.committer.release(record, Result.PAUSED, renew_at=again))
+    def app_answers(self, record: Connection, session: Session) -> bool:
+        """Return whether the app runs, or this connection is the one that probes a paused one now."""
+        now = self.ports.clock.now()
+        for _ in range(_CLAIMS):
+            if not session.state.paused:
+                return True
+            if not breaker.may_probe(record, session.state, now):
+                return False
+            if session.claim_probe(now=now):
+                return True
+        return False
 
     def _exemption(self, record: Connection, session: Session, *, force: bool) -> Exemption | None:
         """Return why a token that may be spent is presented again; None where nothing allows it."""
         exemption, attempt = record.exemption, record.attempt
         if attempt is None:
             return exemption
-        if force or (record.reason == Reason.REFUSED and exemption is None):
-            # Forced by an operator, or parked in an app that an operator resumed.
+        if force:
             return Exemption.OPERATOR
+        if record.reason == Reason.REFUSED and exemption is None:
+            return Exemption.PROBE  # parked, and asked once more
         grace_is_over = attempt.at + session.provider.grace_seconds < self.ports.clock.now()
         return None if exemption is Exemption.GRACE and grace_is_over else exemption
