@@ -1,4 +1,4 @@
-"""The contract of `tokensync.domain.ports.Apps`, and of what the command line does to apps."""
+"""The contract of `tokensync.domain.apps.Apps`, and of what the command line does to apps."""
 
 from __future__ import annotations
 

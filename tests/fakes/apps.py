@@ -17,7 +17,7 @@ _DIRECTORY = "apps"
 
 
 class InMemoryApps(Failing):
-    """See `tokensync.domain.ports.Apps`; beside it what the command line does: register, update, resume, remove."""
+    """See `tokensync.domain.apps.Apps`; beside it what the command line does: register, update, resume, remove."""
 
     def __init__(self, *apps: App, table: Table | None = None) -> None:
         super().__init__()

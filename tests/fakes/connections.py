@@ -179,11 +179,11 @@ class InMemoryConnections(Failing):
             row = self.table.row(f"app#{app}", f"lookup#{key}")
             return None if row is None else row.record
 
-    def fewer_than(self, app: str, count: int) -> bool:
+    def fewer_than(self, app: str, count: int, *, since: int) -> bool:
         """Return whether an app presents tokens of fewer connections than that."""
         with self._attempt("fewer_than"):
             rows = self.table.in_order(f"app#{app}", "connection#")
-            return sum(_is_presented(_record(row)) for row in rows) < count
+            return sum(_is_presented(_record(row), since) for row in rows) < count
 
     def due(self, *, now: int) -> Iterator[DueKey]:
         """Yield the due keys, oldest first, as the index before when the first was asked for."""
@@ -237,7 +237,7 @@ def _key(name: ConnectionName) -> tuple[str, str]:
     return f"app#{name.app}", f"connection#{name.account}"
 
 
-def _is_presented(record: Connection) -> bool:
+def _is_presented(record: Connection, since: int) -> bool:
     """Return whether a token of this connection is presented some day, and its app's fault is not its last answer."""
     if record.removed_at is not None or record.consumer.handed_over_at is not None:
         return False
@@ -245,7 +245,8 @@ def _is_presented(record: Connection) -> bool:
         return False
     if record.due.renew_at is None and record.due.verify_at is None:
         return False
-    return record.last_error is None or record.last_error.failure != FailureClass.CONFIGURATION
+    error = record.last_error
+    return error is None or error.failure != FailureClass.CONFIGURATION or error.at < since
 
 
 def _check_authorization(before: Connection, new: Connection) -> None:

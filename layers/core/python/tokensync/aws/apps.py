@@ -1,4 +1,4 @@
-"""The registered apps in Secrets Manager and DynamoDB, see `tokensync.domain.ports.Apps`."""
+"""The registered apps in Secrets Manager and DynamoDB, see `tokensync.domain.apps.Apps`."""
 
 from __future__ import annotations
 

@@ -239,14 +239,19 @@ class DynamoConnections:
         item = self._table.get(lookup_key(app, key))
         return None if item is None else ConnectionName(app, item["account"])
 
-    def fewer_than(self, app: str, count: int) -> bool:
+    def fewer_than(self, app: str, count: int, *, since: int) -> bool:
         found = self._table.count(
             partition(app),
             "connection#",
             where="attribute_not_exists(#removed_at) AND attribute_not_exists(#handed_over_at)"
             " AND #status IN (:active, :held) AND (attribute_exists(#renew_at) OR attribute_exists(#verify_at))"
-            " AND (attribute_not_exists(#last_error) OR #last_error.#failure <> :configuration)",
-            values={"active": Status.ACTIVE, "held": Status.HELD, "configuration": FailureClass.CONFIGURATION},
+            " AND (attribute_not_exists(#last_error) OR #last_error.#failure <> :fault OR #last_error.#at < :since)",
+            values={
+                "active": Status.ACTIVE,
+                "held": Status.HELD,
+                "fault": FailureClass.CONFIGURATION,
+                "since": since,
+            },
             at_most=count,
         )
         return found < count

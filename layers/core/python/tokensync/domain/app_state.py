@@ -105,6 +105,11 @@ class AppState:
         """
         return not self.paused or self.paused_kind is PauseKind.REFUSED
 
+    @property
+    def well_at(self) -> int:
+        """Return when it ran well last, by a success or as it was resumed: answers of before count no more."""
+        return max((self.resumed_at or 0, *(success.at for success in self.successes)))
+
     def succeeded_beside(self, account: str, *, since: int) -> bool:
         """Return whether another connection than this account's has succeeded since then."""
         return any(success.at >= since and success.by != voice(account) for success in self.successes)

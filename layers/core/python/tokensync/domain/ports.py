@@ -105,11 +105,11 @@ class Connections(Protocol):
     def find(self, app: str, key: str) -> ConnectionName | None:
         """Return the connection that was noted under a key, or None."""
 
-    def fewer_than(self, app: str, count: int) -> bool:
+    def fewer_than(self, app: str, count: int, *, since: int) -> bool:
         """Return whether an app has fewer than `count` connections whose tokens are presented.
 
-        Those are active or held and have a presentation due some day. Where the last answer was that the app itself is
-        at fault, a connection does not count.
+        Those are active or held and have a presentation due some day. A connection does not count if the last answer
+        to it was, at `since` or later, that the app itself is at fault.
         """
 
     def due(self, *, now: int) -> Iterator[DueKey]:

@@ -1,4 +1,4 @@
-"""Why an app is paused, what happens by itself, and the command that mends it: one table, which every command renders."""
+"""Why an app is paused, what happens by itself, and the command that mends it: the one table of it."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class Revoker:
     def _renewed(self, seen: Connection, session: Session, budget: Budget) -> RevocationResult:
         """Revoke with a new access token, where access tokens are presented: a dead one would end nothing."""
         result = self.on_demand.refresh(seen.name, budget, generation=seen.generation)
-        if result.result not in (Result.REFRESHED, Result.REAUTHORIZE):
+        if result.result not in (Result.REFRESHED, Result.REAUTHORIZE) and not _is_refused(result, session):
             return RevocationResult(work=result)
         return self._revoked(seen.name, session, budget, local=False, is_renewed=True)
 
@@ -125,4 +125,14 @@ def _presents_access_token(session: Session) -> bool:
 
 def _lives_on(record: Connection, grant: Grant, session: Session) -> bool:
     """Return whether a refresh token may still work behind an access token that the provider calls invalid."""
-    return _presents_access_token(session) and grant.refresh_token is not None and record.status in _RENEWED
+    if grant.refresh_token is None or record.status not in _RENEWED or record.reason == Reason.REFUSED:
+        return False
+    return _presents_access_token(session)
+
+
+def _is_refused(result: WorkResult, session: Session) -> bool:
+    """Return whether the refresh token is refused as well, and nothing says that the provider refuses everybody."""
+    record = result.record
+    if record is None or result.result is not Result.HELD or record.reason != Reason.REFUSED:
+        return False
+    return not session.is_troubled(record.name.account)

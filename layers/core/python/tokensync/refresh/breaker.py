@@ -125,7 +125,7 @@ def _is_quorum(state: AppState, ports: Ports) -> bool:
     if len(state.misconfigured) >= ENOUGH_MISCONFIGURED:
         return True
     connections = state.misconfigured - {voice(_NO_ACCOUNT)}
-    return bool(connections) and ports.connections.fewer_than(state.name, 1)
+    return bool(connections) and ports.connections.fewer_than(state.name, 1, since=state.well_at)
 
 
 def may_probe(record: Connection, state: AppState, now: int) -> bool:

@@ -124,7 +124,7 @@ class Concluder:
                 detail="its last attempt got no answer either; nothing more is tried by itself",
                 next_command=f"tokensync refresh {record.name} --force",
             )
-        if after.reason == Reason.CONFIGURATION != record.reason:
+        if after.reason == Reason.CONFIGURATION != record.reason and not record.authorized.unproved:
             self.ports.alerts.tell(
                 "connection.held",
                 str(record.name),

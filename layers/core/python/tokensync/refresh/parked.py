@@ -40,10 +40,11 @@ def counts_at_once(record: Connection, session: Session, ports: Ports) -> bool:
     account = record.name.account
     if _explains_itself(record):
         return not session.is_troubled(account)
-    if record.reason == Reason.REFUSED and not session.state.paused:
-        since = record.parked_at or 0
-        if session.succeeded_beside(account, since=since) or ports.connections.fewer_than(record.name.app, 2):
-            return True
+    is_second = record.reason == Reason.REFUSED and not session.state.paused
+    if is_second and session.succeeded_beside(account, since=record.parked_at or 0):
+        return True
+    if is_second and _is_alone(record, session, ports):
+        return True
     session.tally.refusal(account)
     return False
 
@@ -62,12 +63,16 @@ def next_step(record: Connection, session: Session, ports: Ports, now: int) -> N
         return NextStep(is_asked=True)
     if state.succeeded_beside(record.name.account, since=parked_at):
         return NextStep(counts=True)
-    if ports.connections.fewer_than(record.name.app, 2):
+    if _is_alone(record, session, ports):
         if error.at > parked_at:
             return NextStep(counts=True)
         asked_at = parked_at + _patience(record, parked_at)
         return NextStep(is_asked=True) if now >= asked_at else NextStep(until=asked_at)
     return NextStep(until=now + max(LOOK_FIRST, min(now - error.at, LOOK_LONGEST)))
+
+
+def _is_alone(record: Connection, session: Session, ports: Ports) -> bool:
+    return ports.connections.fewer_than(record.name.app, 2, since=session.state.well_at)
 
 
 def _patience(record: Connection, parked_at: int) -> int:

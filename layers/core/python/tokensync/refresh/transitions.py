@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tokensync.oauth.provider import Provider
 
 GRACE_RETRY = 1  # seconds
-CONFIGURATION_RECHECK = 60  # seconds in which the app's other connections may say the same
+CONFIGURATION_RECHECK = 120  # seconds in which the app's other connections may say the same
 
 
 def released(record: Connection) -> Connection:
