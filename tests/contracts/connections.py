@@ -27,6 +27,8 @@ from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownCo
 from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from contracts.world import Key, World
 
 SOON = NOW + 60
@@ -44,6 +46,11 @@ def fresh(name: ConnectionName, **fields: object) -> Connection:
         due=DueTimes(refresh_at=NOW, renew_at=NOW, next_at=NOW),
     )
     return changed(standing, **fields)
+
+
+def fewer(world: World, count: int) -> bool:
+    """Return whether fewer connections than that are presented, by what was said since NOW."""
+    return world.connections.fewer_than(world.app, count, since=NOW)
 
 
 def key(name: ConnectionName) -> Key:
@@ -84,6 +91,9 @@ class ConnectionsContract:
             published=Published(arn="arn:x", version_id="v", generation=3, status=Status.ACTIVE, at=NOW),
             label="Ünïcode ✓",
             obtained_at=NOW + 5,
+            parked_at=NOW + 8,
+            faulted_at=NOW + 9,
+            authorized=replace(idle.authorized, unproved=True),
             access_expires_at=NOW + 6,
             refresh_expires_at=NOW + 7,
             table="table-2",
@@ -109,15 +119,29 @@ class ConnectionsContract:
         for account in ("a", "b", "c"):
             world.connections.take_over(fresh(ConnectionName(world.app, account)), until=SOON)
         world.connections.set_aside(ConnectionName(world.app, "a"), fence=1, why="superseded", sealed=b"x", now=NOW)
-        assert [False, False, True] == [world.connections.fewer_than(world.app, count) for count in (2, 3, 4)]
+        assert [False, False, True] == [fewer(world, count) for count in (2, 3, 4)]
 
-    def test_fewer_than_passes_over_what_was_removed(self, world: World) -> None:
-        """What is left of a removed connection is no connection, however many of them come first."""
-        for account in ("a", "b", "c", "d", "e", "f"):
-            taken, _ = world.connections.take_over(fresh(ConnectionName(world.app, account)), until=SOON)
-            if account not in ("c", "f"):
-                world.connections.write(taken, replace(taken, removed_at=NOW, lease_until=None))
-        assert [False, False, True] == [world.connections.fewer_than(world.app, count) for count in (1, 2, 3)]
+    def test_fewer_than_passes_over_what_is_not_presented(self, world: World) -> None:
+        """Removed, ended, handed over, never due, or answered that its app is at fault: however many come first."""
+        fault = LastError(failure="configuration", code="invalid_client", message="", trace_id="", at=NOW)
+        passed_over: list[Callable[[Connection], Connection]] = [
+            lambda record: replace(record, removed_at=NOW),
+            lambda record: replace(record, status=Status.REAUTHORIZE),
+            lambda record: replace(record, status=Status.QUARANTINED),
+            lambda record: record.with_consumer(handed_over_at=NOW),
+            lambda record: record.with_due(renew_at=None, verify_at=None),
+            lambda record: replace(record, last_error=fault),
+        ]
+        counted: list[Callable[[Connection], Connection]] = [
+            lambda record: replace(record, status=Status.HELD),
+            lambda record: record.with_due(renew_at=None, verify_at=NOW),
+            lambda record: replace(record, last_error=replace(fault, at=NOW - 1)),
+            lambda record: replace(record, last_error=replace(fault, failure="refused")),
+        ]
+        for index, change in enumerate((*passed_over * 3, *counted)):
+            taken, _ = world.connections.take_over(fresh(ConnectionName(world.app, f"{index:02}")), until=SOON)
+            world.connections.write(taken, replace(change(taken), lease_until=None))
+        assert [False, False, True] == [fewer(world, count) for count in (3, 4, 5)]
 
     # -------------------------------------------------------------------------------------------------- lease
 
@@ -445,26 +469,41 @@ class ConnectionsContract:
         """A claim moves the next time on once; who saw the old time comes too late."""
         (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
         assert idle.name == due.work().connection
-        assert world.connections.claim(due, until=NOW + 720)
-        assert not world.connections.claim(due, until=NOW + 720)
+        assert world.connections.claim(due, now=NOW, seconds=720)
+        assert not world.connections.claim(due, now=NOW, seconds=720)
         assert [] == self._due(world, NOW)
         assert [(f"connection#{idle.name.account}", NOW + 720)] == self._due(world, NOW + 720)
         claimed = world.connections.get(idle.name)
         assert idle.with_due(next_at=NOW + 720) == claimed
 
+    @pytest.mark.parametrize(("own", "seconds"), [(True, 90), (False, 720)])
+    def test_claiming_for_as_long_as_a_record_can_wait(
+        self, world: World, idle: Connection, *, own: bool, seconds: int
+    ) -> None:
+        """A record says itself for how long it may be claimed, where that is asked for; a new grant says it anew."""
+        world.connections.write(idle, idle.with_due(claim=90))
+        (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
+        assert world.connections.claim(due, now=NOW, seconds=720, own=own)
+        assert [(f"connection#{idle.name.account}", NOW + seconds)] == self._due(world, NOW + 720)
+        assert idle.with_due(claim=90, next_at=NOW + seconds) == world.connections.get(idle.name)
+        assert None is world.connections.take_over(fresh(idle.name), until=SOON)[0].due.claim
+        stored = world.connections.get(idle.name)
+        assert stored is not None
+        assert None is stored.due.claim
+
     def test_a_claim_outlives_a_write_that_does_not_move_it(self, world: World, idle: Connection) -> None:
         """A holder that read the next time before a claim, and leaves it as it was, does not undo the claim."""
         leased = world.connections.lease(idle.name, now=NOW, until=SOON)
         (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
-        world.connections.claim(due, until=NOW + 720)
+        world.connections.claim(due, now=NOW, seconds=720)
         assert NOW + 720 == world.connections.write(leased, replace(leased, phase=Phase.SENT)).due.next_at
 
     def test_one_of_many_claims(self, world: World, idle: Connection) -> None:
         """Of many that claim one key at once, one does; a claim of what is gone does nothing."""
         (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
-        assert [True] == [won for won in at_once(lambda n: world.connections.claim(due, until=NOW + n + 1)) if won]
+        assert [True] == [won for won in at_once(lambda n: world.connections.claim(due, now=NOW, seconds=n + 1)) if won]
         world.erase(key(idle.name))
-        assert not world.connections.claim(due, until=NOW + 720)
+        assert not world.connections.claim(due, now=NOW, seconds=720)
         assert world.connections.get(idle.name) is None
 
     def test_pending_authorizations_stand_in_the_same_index(self, world: World) -> None:
@@ -477,7 +516,7 @@ class ConnectionsContract:
         world.authorizations.write(used, replace(used, sealed_answer=b"raw", received_at=NOW), next_at=NOW)
         (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
         assert authorization.key == due.work().authorization
-        assert world.connections.claim(due, until=NOW + 720)
+        assert world.connections.claim(due, now=NOW, seconds=720)
         assert [] == self._due(world, NOW)
 
     # ------------------------------------------------------------------------------------- requests and asides
@@ -492,6 +531,17 @@ class ConnectionsContract:
         assert world.connections.request_refresh(idle.name, generation=rested.generation, now=NOW)
         assert rested.with_due(refresh_at=NOW, renew_at=NOW, next_at=NOW) == world.connections.get(idle.name)
         assert [(f"connection#{idle.name.account}", NOW)] == self._due(world, NOW)
+
+    def test_a_busy_provider_outlives_a_request_and_a_takeover(self, world: World, idle: Connection) -> None:
+        """Until its time nothing is requested; who authorizes again finds the same provider."""
+        rests = idle.with_due(refresh_at=SOON, renew_at=SOON, next_at=SOON, not_before=SOON, ask_not_before=SOON + 1)
+        busy = world.connections.write(idle, rests)
+        assert not world.connections.request_refresh(idle.name, generation=busy.generation, now=SOON - 1)
+        assert busy == world.connections.get(idle.name)
+        assert world.connections.request_refresh(idle.name, generation=busy.generation, now=SOON)
+        taken, _ = world.connections.take_over(fresh(idle.name), until=SOON)
+        assert (SOON, SOON + 1) == (taken.due.not_before, taken.due.ask_not_before)
+        assert taken == world.connections.get(idle.name)
 
     def test_answers_set_aside(self, world: World, idle: Connection) -> None:
         """An answer without a place is kept under its fence for 30 days, beside those of other fences."""

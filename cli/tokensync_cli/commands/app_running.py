@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from tokensync.domain.app_state import PauseKind
-from tokensync.domain.connection import Reason, Status
 from tokensync.domain.names import app_name
+from tokensync.refresh.parked import is_refused
 from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.console import Say
@@ -37,7 +37,7 @@ def resume(run: Run, name: AppName) -> None:
 def _parked_asked(target: Target, name: str, say: Say) -> Iterator[str]:
     """Present each parked connection's token once more, until the app is paused again."""
     for record in target.connections.list(name):
-        if record.status is not Status.HELD or record.reason != Reason.REFUSED:
+        if record.removed_at is not None or not is_refused(record):
             continue
         if target.apps.state(name).paused:
             return

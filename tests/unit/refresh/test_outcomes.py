@@ -180,6 +180,7 @@ def test_one_poison_among_five_healthy_ones(world: World, provider: Moody) -> No
     """For two weeks it alone is held, with the reason, and is asked hourly; the app never stops."""
     names = world.fleet(6)
     due_each(world, names, 11 * HOUR)
+    world.change(names[0], access_expires_at=world.clock.now() + 30 * DAY)
     provider.says = lambda account: WRONG_CLIENT if account == "seller-0000" else None
     for _ in range(14 * 24):
         lasting(world, HOUR)

@@ -127,6 +127,8 @@ class AwsApps:
         return True
 
     def claim_probe(self, name: str, *, seen: AppState, now: int) -> AppState | None:
+        if not seen.probes_itself:
+            return None
         after = seen.probed(now=now)
         condition, values = _same_pause(seen)
         unprobed = "#probes = :probes" if seen.probes else "attribute_not_exists(#probes)"

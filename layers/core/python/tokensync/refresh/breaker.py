@@ -152,16 +152,21 @@ def rests_until(record: Connection, state: AppState, now: int) -> int:
     return until
 
 
+def _failed_itself(record: Connection) -> bool:
+    """Return whether the connection was refused, or its app said to be at fault, since its last success."""
+    return record.parked_at is not None or record.faulted_at is not None
+
+
 def _chance(record: Connection, state: AppState) -> int:
     """Return from when on a connection may probe: one that failed itself leaves others the precedence."""
     wait = min(PROBE_FIRST * 2 ** min(state.probes, 10), PROBE_LONGEST, _PRECEDENCE)
-    return (state.probe_at or 0) + (0 if record.parked_at is None else wait)
+    return (state.probe_at or 0) + (wait if _failed_itself(record) else 0)
 
 
 def _ends_before(record: Connection, state: AppState, now: int) -> bool:
     """Return whether the access token of a connection that did not fail itself would end before its next chance."""
     ends = record.access_expires_at
-    if record.parked_at is not None or ends is None or ends <= now:
+    if _failed_itself(record) or ends is None or ends <= now:
         return False
     return ends <= max(_chance(record, state), now + schedule.PAUSED_RECHECK) + _OUT_OF_TURN
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NoReturn
 
-from tokensync.domain.connection import Exemption, Reason
+from tokensync.domain.connection import Exemption
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
 from tokensync.refresh import breaker
+from tokensync.refresh.parked import is_parked
 from tokensync.refresh.result import LeaseEnded, Result, WorkResult
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Gate:
     committer: Committer
 
     def passed(self, record: Connection, job: Job) -> Ready:
-        """Return what is to be presented: there is time, the app runs, the token is unspent, a data key is in hand.
+        """Return what is to be presented: time, a running app, a free provider, an unspent token, a data key.
 
         A connection that nothing can renew is verified instead. An app whose tokens are minted gets them for itself:
         the connection of an account that consented is postponed.
@@ -67,13 +68,15 @@ class Gate:
             FenceLost, SealingUnavailable, StoreUnavailable: nothing was spent.
         """
         session = job.session
-        if not job.force and not self.app_answers(record, session):
-            again = breaker.rests_until(record, session.state, self.ports.clock.now())
-            raise LeaseEnded(self.committer.release(record, Result.PAUSED, renew_at=again))
+        if not job.force and not self._may_ask(record, session):
+            self._rest(record, session)
         self.time_is_left(record, session, job.budget)
         grant = self.unsealer.grant(record)
         if not session.provider.renews(grant):
+            if not job.force and not self.app_answers(record, session):
+                self._rest(record, session)
             raise LeaseEnded(self.verifier.verify_or_wait(record, grant, session))
+        self._provider_is_free(record)
         if session.provider.grant_type is GrantType.CLIENT_CREDENTIALS and grant.account_id != session.app.client_id:
             raise LeaseEnded(self.concluder.settle(record, _NOT_THE_ACCOUNTS, grant, session, previous=None))
         request = renewal_request(session.provider, session.app, grant)
@@ -83,6 +86,9 @@ class Gate:
         if record.attempt is not None and exemption is None:
             raise LeaseEnded(self.concluder.settle(record, _PRESENTED_BEFORE, grant, session, previous=None))
         _ = session.key  # in hand now: sealing the response needs no call later
+        # Last of all: a probe that is claimed and not made keeps every other connection waiting.
+        if not job.force and not self.app_answers(record, session):
+            self._rest(record, session)
         return Ready(record, grant, request, exemption)
 
     def time_is_left(self, record: Connection, session: Session, budget: Budget) -> None:
@@ -101,11 +107,28 @@ class Gate:
         for _ in range(_CLAIMS):
             if not session.state.paused:
                 return True
-            if not breaker.may_probe(record, session.state, now):
+            if not self._may_ask(record, session):
                 return False
             if session.claim_probe(now=now):
                 return True
         return False
+
+    def _may_ask(self, record: Connection, session: Session) -> bool:
+        """Return whether the app runs, or this connection may claim the next probe of a paused one."""
+        state = session.state
+        return not state.paused or breaker.may_probe(record, state, self.ports.clock.now())
+
+    def _rest(self, record: Connection, session: Session) -> NoReturn:
+        again = breaker.rests_until(record, session.state, self.ports.clock.now())
+        raise LeaseEnded(self.committer.release(record, Result.PAUSED, renew_at=again))
+
+    def _provider_is_free(self, record: Connection) -> None:
+        """Pass a connection whose provider did not say that it is busy, whoever asks, and however much."""
+        due = record.due
+        if due.not_before is not None and due.not_before > self.ports.clock.now():
+            later = None if due.renew_at is None else max(due.renew_at, due.not_before)
+            released = self.committer.release(record, Result.BUSY, renew_at=later)
+            raise LeaseEnded(replace(released, until=due.not_before))
 
     def _exemption(self, record: Connection, session: Session, *, force: bool) -> Exemption | None:
         """Return why a token that may be spent is presented again; None where nothing allows it."""
@@ -114,7 +137,7 @@ class Gate:
             return exemption
         if force:
             return Exemption.OPERATOR
-        if record.reason == Reason.REFUSED and exemption is None:
-            return Exemption.PROBE  # parked, and asked once more
+        if is_parked(record):
+            return Exemption.PROBE  # it is asked once more
         grace_is_over = attempt.at + session.provider.grace_seconds < self.ports.clock.now()
         return None if exemption is Exemption.GRACE and grace_is_over else exemption

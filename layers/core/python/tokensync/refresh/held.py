@@ -36,7 +36,7 @@ class HeldRules:
         """
         if record.exemption is Exemption.LAST_ATTEMPT:
             self._one_last_attempt(record, now)
-        elif record.exemption is None and record.reason == Reason.REFUSED:
+        elif parked.is_parked(record):
             self._parked_refusal(record, session, now)
         elif record.exemption is None:
             # A last attempt without an answer is an operator's to repeat.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Reason
+from tokensync.domain.connection import Reason, Status
 from tokensync.domain.messages import FailureClass
 
 if TYPE_CHECKING:
@@ -31,6 +31,17 @@ class NextStep:
     until: int | None = None
 
 
+def is_refused(record: Connection) -> bool:
+    """Return whether a connection's last verdict was a refusal, which is weighed still, if need be beyond its end."""
+    is_held = record.reason == Reason.REFUSED and record.status is Status.HELD
+    return is_held or (record.reason == Reason.ENDED and record.parked_at is not None)
+
+
+def is_parked(record: Connection) -> bool:
+    """Return whether a refused connection waits, and nothing else says that its token may be presented again."""
+    return record.exemption is None and is_refused(record)
+
+
 def counts_at_once(record: Connection, session: Session, ports: Ports) -> bool:
     """Note a refusal of this leased connection's token; return whether its seller has to authorize again.
 
@@ -40,10 +51,10 @@ def counts_at_once(record: Connection, session: Session, ports: Ports) -> bool:
     account = record.name.account
     if _explains_itself(record):
         return not session.is_troubled(account)
-    is_second = record.reason == Reason.REFUSED and not session.state.paused
+    is_second = is_refused(record) and not session.state.paused
     if is_second and session.succeeded_beside(account, since=record.parked_at or 0):
         return True
-    if is_second and _is_alone(record, session, ports):
+    if is_second and _decides_alone(record, session, ports):
         return True
     session.tally.refusal(account)
     return False
@@ -63,7 +74,7 @@ def next_step(record: Connection, session: Session, ports: Ports, now: int) -> N
         return NextStep(is_asked=True)
     if state.succeeded_beside(record.name.account, since=parked_at):
         return NextStep(counts=True)
-    if _is_alone(record, session, ports):
+    if _decides_alone(record, session, ports):
         if error.at > parked_at:
             return NextStep(counts=True)
         asked_at = parked_at + _patience(record, parked_at)
@@ -71,7 +82,14 @@ def next_step(record: Connection, session: Session, ports: Ports, now: int) -> N
     return NextStep(until=now + max(LOOK_FIRST, min(now - error.at, LOOK_LONGEST)))
 
 
-def _is_alone(record: Connection, session: Session, ports: Ports) -> bool:
+def _decides_alone(record: Connection, session: Session, ports: Ports) -> bool:
+    """Return whether nobody else is to be waited for: there is no other connection, or the access token has ended.
+
+    Its end says nothing where the app was stopped: the provider may refuse everybody still.
+    """
+    ends, was_stopped = record.access_expires_at, session.state.was_stopped_since(record.parked_at or 0)
+    if ends is not None and ends <= ports.clock.now() and not was_stopped:
+        return True
     return ports.connections.fewer_than(record.name.app, 2, since=session.state.well_at)
 
 
@@ -86,6 +104,6 @@ def _explains_itself(record: Connection) -> bool:
 
     It was imported and never worked, or a presentation without an answer may have spent it.
     """
-    if record.reason == Reason.REFUSED:
+    if is_refused(record):
         return False
     return record.authorized.unproved or (record.attempt is not None and bool(record.attempt.earlier))

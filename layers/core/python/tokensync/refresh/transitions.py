@@ -14,7 +14,7 @@ from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.refresh import schedule
-from tokensync.refresh.parked import LOOK_FIRST
+from tokensync.refresh.parked import LOOK_FIRST, is_refused
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -95,7 +95,7 @@ def renewed(
         .with_due(
             renew_at=schedule.renew_at(record.name, now=now, life=_life(grant, issued), cadence=cadence),
             warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-            compare_at=_still_to_come(record.due.compare_at, now),
+            compare_at=still_to_come(record.due.compare_at, now),
             verify_at=now if is_first and provider.account_call is not None else record.due.verify_at,
         )
         .with_consumer(handed_over_at=None)
@@ -107,6 +107,7 @@ def renewed(
         access_expires_at=grant.access_expires_at,
         refresh_expires_at=grant.refresh_expires_at,
         parked_at=None,
+        faulted_at=None,
     )
     if not provider.renews(grant):
         after = after.with_due(renew_at=None)
@@ -131,7 +132,13 @@ def failed(
     connection stays as it is until that is said again, and what is said in a paused app is the app's alone.
     """
     record = with_failure(record, failure, now=now)
-    again = schedule.retry_at(now=now, failures=record.failures - 1, retry_after=failure.retry_after, fraction=fraction)
+    again = schedule.retry_at(
+        now=now,
+        failures=record.failures - 1,
+        retry_after=failure.retry_after,
+        fraction=fraction,
+        ends_at=record.access_expires_at,
+    )
     match failure.kind:
         case FailureClass.NOT_SENT:
             # The mark is taken back: without that the next holder would see an ambiguity where there is none.
@@ -141,21 +148,24 @@ def failed(
         case FailureClass.BUSY:
             # What was not processed used nothing up: the next attempt may go under the same exemption.
             under = record.attempt.exemption if record.attempt is not None else None
-            after = replace(record.with_due(renew_at=again), exemption=under or Exemption.NOT_PROCESSED)
+            waits = record.with_due(renew_at=again, not_before=again)
+            after = replace(waits, exemption=under or Exemption.NOT_PROCESSED)
             event = "refresh.postponed"
         case FailureClass.CONFIGURATION:
             after = _misconfigured(record, now=now, again=again, app_is_paused=app_is_paused)
             event = "refresh.stopped"
         case FailureClass.REFUSED:
-            is_parked = record.reason == Reason.REFUSED and record.parked_at is not None
             after = replace(
                 record.with_due(renew_at=now + LOOK_FIRST, verify_at=None),
                 status=Status.HELD,
                 reason=Reason.REFUSED,
-                parked_at=record.parked_at if is_parked else now,
+                parked_at=record.parked_at if is_refused(record) and record.parked_at is not None else now,
                 exemption=None,
             )
             event = "refresh.refused"
+        case FailureClass.UNKNOWN if not _may_be_spent(record):
+            after = _unexplained(record, provider=provider, again=again)
+            event = "refresh.unknown"
         case FailureClass.AMBIGUOUS | FailureClass.UNKNOWN:
             after = _ambiguous(record, provider=provider, now=now, again=again)
             event = f"refresh.{failure.kind}"
@@ -199,11 +209,39 @@ def _misconfigured(record: Connection, *, now: int, again: int, app_is_paused: b
     after = replace(
         record.with_due(renew_at=max(again, now + CONFIGURATION_RECHECK)),
         exemption=under or Exemption.NOT_PROCESSED,
-        parked_at=now if record.parked_at is None else record.parked_at,
+        faulted_at=now if record.faulted_at is None else record.faulted_at,
     )
-    if record.parked_at is None or record.status is not Status.ACTIVE or app_is_paused:
+    if record.faulted_at is None or record.status is not Status.ACTIVE or app_is_paused:
         return after
     return replace(after.with_due(verify_at=None), status=Status.HELD, reason=Reason.CONFIGURATION)
+
+
+def _unexplained(record: Connection, *, provider: Provider, again: int) -> Connection:
+    """Try a token again while its access token lives: an error that nobody explains issued nothing (RFC 6749 §5.2)."""
+    is_safe = provider.refresh_reuse is RefreshReuse.SAFE
+    lives = record.access_expires_at is None or again < record.access_expires_at
+    return replace(
+        record.with_due(renew_at=again if lives else None),
+        exemption=Exemption.SAFE if is_safe else Exemption.NOT_PROCESSED,
+    )
+
+
+def _may_be_spent(record: Connection) -> bool:
+    """Return whether an earlier presentation of the token got no answer: what is said to a later one says little."""
+    exemption = record.attempt.exemption if record.attempt is not None else None
+    return exemption in (Exemption.GRACE, Exemption.LAST_ATTEMPT) or _was_last(record)
+
+
+def _was_last(record: Connection) -> bool:
+    """Return whether the attempt was the last of a connection that nobody knows the token of.
+
+    An operator who forced a held connection, or one whose access token has ended, had it. One who resumed an app did
+    not, and what was parked when it was is held for a refusal.
+    """
+    exemption = record.attempt.exemption if record.attempt is not None else None
+    is_forced = exemption is Exemption.OPERATOR and record.status in (Status.HELD, Status.REAUTHORIZE)
+    is_parked = record.reason == Reason.REFUSED or record.parked_at is not None
+    return exemption is Exemption.LAST_ATTEMPT or (is_forced and not is_parked)
 
 
 def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) -> Connection:
@@ -215,11 +253,9 @@ def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) 
     in_grace = attempt is not None and now + GRACE_RETRY <= attempt.at + provider.grace_seconds
     if provider.refresh_reuse is RefreshReuse.GRACE and in_grace and exemption is not Exemption.GRACE:
         return replace(record.with_due(renew_at=now + GRACE_RETRY), exemption=Exemption.GRACE)
-    # An operator who forced a held connection had its last attempt; one who resumed an app did not, and what was parked
-    # when it was is held for a refusal.
-    was_last = record.status is Status.HELD and record.reason != Reason.REFUSED
-    record = record.with_due(verify_at=None)  # nothing is asked of a held one
-    if exemption is Exemption.LAST_ATTEMPT or (exemption is Exemption.OPERATOR and was_last):
+    was_last = _was_last(record)
+    record = replace(record.with_due(verify_at=None), parked_at=None)  # nothing is asked of a held one
+    if was_last:
         return replace(
             record.with_due(renew_at=None), status=Status.HELD, reason=Reason.LAST_ATTEMPT_AMBIGUOUS, exemption=None
         )
@@ -237,7 +273,8 @@ def verified(record: Connection, *, provider: Provider, grant: Grant, now: int, 
     again = None if provider.renews(grant) else schedule.verify_at(record.name, now=now, cadence=cadence)
     after = replace(record.with_due(verify_at=again), verified_at=now, failures=0, last_error=None)
     if not provider.renews(grant):
-        after = replace(after.with_due(renew_at=None), status=Status.ACTIVE, reason="", parked_at=None, attempt=None)
+        after = replace(after.with_due(renew_at=None), status=Status.ACTIVE, reason="", attempt=None)
+        after = replace(after, parked_at=None, faulted_at=None)
     return after
 
 
@@ -248,6 +285,8 @@ def unverified(record: Connection, failure: Failure, *, renews: bool, now: int, 
     """
     again = schedule.retry_at(now=now, failures=record.failures, retry_after=failure.retry_after, fraction=fraction)
     after = with_failure(record, failure, now=now)
+    if failure.kind is FailureClass.BUSY:
+        after = after.with_due(ask_not_before=again)
     if record.status is Status.HELD and not renews:
         after = after.with_due(renew_at=again)  # parked, and asked once more since its app was resumed
     elif not renews:
@@ -263,12 +302,13 @@ def unverified(record: Connection, failure: Failure, *, renews: bool, now: int, 
 def reconciled(record: Connection, *, now: int) -> Connection:
     """Return the record after its secret was held against its grant: only what its status allows stays due.
 
-    The refresh token is presented of active and held connections, by us alone; only an active one is verified.
+    The refresh token is presented of active and held connections, and of one whose access token has ended while it may
+    still be renewed, by us alone; only an active one is verified.
     """
-    presents = record.consumer.handed_over_at is None and record.status in (Status.ACTIVE, Status.HELD)
+    presents = record.consumer.handed_over_at is None and schedule.is_renewed(record)
     return released(
         record.with_due(
-            compare_at=_still_to_come(record.due.compare_at, now),
+            compare_at=still_to_come(record.due.compare_at, now),
             renew_at=record.due.renew_at if presents else None,
             verify_at=record.due.verify_at if record.status is Status.ACTIVE else None,
         )
@@ -280,5 +320,6 @@ def undisturbed(record: Connection) -> Connection:
     return replace(record, failures=0 if record.last_error is None else record.failures)
 
 
-def _still_to_come(at: int | None, now: int) -> int | None:
+def still_to_come(at: int | None, now: int) -> int | None:
+    """Return a due time that has not come, else None."""
     return None if schedule.is_due(at, now) else at
