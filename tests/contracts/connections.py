@@ -28,6 +28,8 @@ from tokensync.domain.export import Export
 from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from contracts.world import Key, World
 
 SOON = NOW + 60
@@ -45,6 +47,11 @@ def fresh(name: ConnectionName, **fields: object) -> Connection:
         due=DueTimes(refresh_at=NOW, renew_at=NOW, next_at=NOW),
     )
     return changed(standing, **fields)
+
+
+def fewer(world: World, count: int) -> bool:
+    """Return whether fewer connections than that are presented, by what was said since NOW."""
+    return world.connections.fewer_than(world.app, count, since=NOW)
 
 
 def key(name: ConnectionName) -> Key:
@@ -85,6 +92,9 @@ class ConnectionsContract:
             published=Published(arn="arn:x", version_id="v", generation=3, status=Status.ACTIVE, at=NOW),
             label="Ünïcode ✓",
             obtained_at=NOW + 5,
+            parked_at=NOW + 8,
+            faulted_at=NOW + 9,
+            authorized=replace(idle.authorized, unproved=True),
             access_expires_at=NOW + 6,
             refresh_expires_at=NOW + 7,
             table="table-2",
@@ -113,15 +123,29 @@ class ConnectionsContract:
         for account in ("a", "b", "c"):
             world.connections.take_over(fresh(ConnectionName(world.app, account)), until=SOON)
         world.connections.set_aside(ConnectionName(world.app, "a"), fence=1, why="superseded", sealed=b"x", now=NOW)
-        assert [False, False, True] == [world.connections.fewer_than(world.app, count) for count in (2, 3, 4)]
+        assert [False, False, True] == [fewer(world, count) for count in (2, 3, 4)]
 
-    def test_fewer_than_passes_over_what_was_removed(self, world: World) -> None:
-        """What is left of a removed connection is no connection, however many of them come first."""
-        for account in ("a", "b", "c", "d", "e", "f"):
-            taken, _ = world.connections.take_over(fresh(ConnectionName(world.app, account)), until=SOON)
-            if account not in ("c", "f"):
-                world.connections.write(taken, replace(taken, removed_at=NOW, lease_until=None))
-        assert [False, False, True] == [world.connections.fewer_than(world.app, count) for count in (1, 2, 3)]
+    def test_fewer_than_passes_over_what_is_not_presented(self, world: World) -> None:
+        """Removed, ended, handed over, never due, or answered that its app is at fault: however many come first."""
+        fault = LastError(failure="configuration", code="invalid_client", message="", trace_id="", at=NOW)
+        passed_over: list[Callable[[Connection], Connection]] = [
+            lambda record: replace(record, removed_at=NOW),
+            lambda record: replace(record, status=Status.REAUTHORIZE),
+            lambda record: replace(record, status=Status.QUARANTINED),
+            lambda record: record.with_consumer(handed_over_at=NOW),
+            lambda record: record.with_due(renew_at=None, verify_at=None),
+            lambda record: replace(record, last_error=fault),
+        ]
+        counted: list[Callable[[Connection], Connection]] = [
+            lambda record: replace(record, status=Status.HELD),
+            lambda record: record.with_due(renew_at=None, verify_at=NOW),
+            lambda record: replace(record, last_error=replace(fault, at=NOW - 1)),
+            lambda record: replace(record, last_error=replace(fault, failure="refused")),
+        ]
+        for index, change in enumerate((*passed_over * 3, *counted)):
+            taken, _ = world.connections.take_over(fresh(ConnectionName(world.app, f"{index:02}")), until=SOON)
+            world.connections.write(taken, replace(change(taken), lease_until=None))
+        assert [False, False, True] == [fewer(world, count) for count in (3, 4, 5)]
 
     # -------------------------------------------------------------------------------------------------- lease
 

@@ -10,6 +10,7 @@ from fakes.records import changed, flat
 from fakes.table import Row, Table
 from tokensync.domain.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase, Status
 from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
+from tokensync.domain.messages import FailureClass
 from tokensync.domain.work import DueKey
 
 if TYPE_CHECKING:
@@ -192,11 +193,11 @@ class InMemoryConnections(Failing):
             row = self.table.row(f"app#{app}", f"lookup#{key}")
             return None if row is None else row.record
 
-    def fewer_than(self, app: str, count: int) -> bool:
-        """Return whether an app has fewer connections than that."""
+    def fewer_than(self, app: str, count: int, *, since: int) -> bool:
+        """Return whether an app presents tokens of fewer connections than that."""
         with self._attempt("fewer_than"):
             rows = self.table.in_order(f"app#{app}", "connection#")
-            return sum(_record(row).removed_at is None for row in rows) < count
+            return sum(_is_presented(_record(row), since) for row in rows) < count
 
     def due(self, *, now: int) -> Iterator[DueKey]:
         """Yield the due keys, oldest first, as the index before when the first was asked for."""
@@ -249,6 +250,18 @@ class InMemoryConnections(Failing):
 
 def _key(name: ConnectionName) -> tuple[str, str]:
     return f"app#{name.app}", f"connection#{name.account}"
+
+
+def _is_presented(record: Connection, since: int) -> bool:
+    """Return whether a token of this connection is presented some day, and its app's fault is not its last answer."""
+    if record.removed_at is not None or record.consumer.handed_over_at is not None:
+        return False
+    if record.status not in (Status.ACTIVE, Status.HELD):
+        return False
+    if record.due.renew_at is None and record.due.verify_at is None:
+        return False
+    error = record.last_error
+    return error is None or error.failure != FailureClass.CONFIGURATION or error.at < since
 
 
 def _check_authorization(before: Connection, new: Connection) -> None:

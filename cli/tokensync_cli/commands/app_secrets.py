@@ -10,6 +10,7 @@ from tokensync.domain.app import App
 from tokensync.domain.connection import Status
 from tokensync.domain.secret import Secret
 from tokensync.oauth.shapes import ClientAuthentication
+from tokensync.operate.pauses import pause_of
 from tokensync.providers import CONSUMERS, provider_named
 from tokensync_cli.commands.credentials import private_key
 from tokensync_cli.commands.declare import AppName
@@ -36,9 +37,6 @@ WithoutProof = Annotated[bool, typer.Option("--without-proof", help="Replace the
 Finish = Annotated[bool, typer.Option("--finish", help="Replace the old secret by the stored new one, unproven.")]
 Abort = Annotated[bool, typer.Option("--abort", help="Forget the stored new secret.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Keep the new secret beside the old even if it is refused.")]
-
-# The words of pauses that a proven secret does not end.
-_OTHER_PAUSES = ("paused by an operator", "refreshes refused within")
 
 
 def set_settings(run: Run, name: AppName, pairs: Pairs) -> None:
@@ -237,8 +235,8 @@ def _promote(run: Run, target: Target, app: App, *, proven_by: str | None) -> No
             kind="Changed",
         )
     target.apps.update(replace(current, client_secret=app.new_client_secret, new_client_secret=None))
-    why = target.apps.state(app.name).paused
-    resumed = bool(why) and not any(other in why for other in _OTHER_PAUSES)
+    state = target.apps.state(app.name)
+    pause, resumed = pause_of(state), state.is_misconfigured
     if resumed:
         target.apps.resume(app.name, now=target.clock.now())
     if current.push:
@@ -247,8 +245,8 @@ def _promote(run: Run, target: Target, app: App, *, proven_by: str | None) -> No
     _show(run, app, f"{app.name} has a new client secret, {proof}.", rotated=True, proven_by=proven_by, resumed=resumed)
     if resumed:
         run.out.note(f"{app.name} was paused as its old secret was refused, and runs again.")
-    elif why:
-        run.out.note(f"{app.name} is still paused ({why}). Next: tokensync app resume {app.name}")
+    elif pause is not None:
+        run.out.note(f"{app.name} is still paused: {pause.why}. Next: {pause.command(app.name)}")
 
 
 def _push_all(run: Run, target: Target, app: App) -> None:

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from tokensync.domain.app import App, AppState
+from tokensync.domain.app import App
+from tokensync.domain.app_state import AppState
 from tokensync.domain.errors import TokensyncError
 from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.shapes import ClientAuthentication
+from tokensync.operate.pauses import pause_of
 from tokensync.providers import provider_named
 from tokensync_cli.commands.credentials import private_key
 from tokensync_cli.commands.declare import AppName, Yes
@@ -227,23 +229,27 @@ def _as_json(hints: list[str]) -> dict[str, object]:
 def list_apps(run: Run) -> None:
     """List the registered apps, and whether they run."""
     target = run.target()
+    states = [target.apps.state(name) for name in target.apps.names()]
+    whys = [None if (pause := pause_of(state)) is None else pause.why for state in states]
     listed = [
         {
             "app": state.name,
             "provider": state.provider,
             "paused": state.paused or None,
+            "paused_kind": state.paused_kind,
             "paused_at": state.paused_at,
+            "probe_at": state.probe_at,
             "redirect_url": _redirect_url(target, state),
         }
-        for state in map(target.apps.state, target.apps.names())
+        for state in states
     ]
     if not listed:
         following = "tokensync app add NAME --provider PROVIDER --client-id ID"
         run.out.result([], "No app is registered.", following=following)
         return
     rows = [
-        (one["app"], one["provider"], "paused" if one["paused"] else "running", one["paused"], one["redirect_url"])
-        for one in listed
+        (one["app"], one["provider"], "running" if why is None else "paused", why, one["redirect_url"])
+        for one, why in zip(listed, whys, strict=True)
     ]
     run.out.table(("APP", "PROVIDER", "STATE", "WHY", "REDIRECT URL"), rows, listed)
 
@@ -267,16 +273,26 @@ def show(run: Run, name: AppName) -> None:
     shown = registration.as_json(app, redirect_url=target.outputs.redirect_url(name))
     shown = {**shown, "effective": registration.effective(app)}
     now = target.clock.now()
-    paused = f"{state.paused} ({moment(state.paused_at, now=now)})" if state.paused else "no"
+    pause = pause_of(state)
+    in_words = {"paused": "no" if pause is None else f"{pause.why} ({moment(state.paused_at, now=now)})"}
+    if state.probes_itself:
+        in_words["next probe"] = moment(state.probe_at, now=now, never="now")
     stored = "stored, never shown" if app.client_secret else "none"
     hints = mixed_up.hints(app)
     run.out.fields(
-        {**shown, "client_secret": stored, "paused": paused},
-        {**shown, "paused": state.paused or None, "paused_at": state.paused_at, **_as_json(hints)},
+        {**shown, "client_secret": stored, **in_words},
+        {
+            **shown,
+            "paused": state.paused or None,
+            "paused_kind": state.paused_kind,
+            "paused_at": state.paused_at,
+            "probe_at": state.probe_at,
+            **_as_json(hints),
+        },
     )
     _warn_of(run, hints)
-    if state.paused:
-        run.out.note(f"Next: tokensync app resume {name}")
+    if pause is not None:
+        run.out.note(f"{pause.meanwhile} Next: {pause.command(name)}")
 
 
 def remove(run: Run, name: AppName, *, yes: Yes = False) -> None:

@@ -15,6 +15,7 @@ from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND
 from tokensync.oauth.app_check import settings_problem
 from tokensync.oauth.callback import Query
 from tokensync.oauth.provider import GrantType, Provider
+from tokensync.operate.pauses import pause_of
 from tokensync.providers import provider_named
 from tokensync_cli.commands.account_params import Params, named_params
 from tokensync_cli.commands.declare import AppName
@@ -64,10 +65,11 @@ def invite(
     target = run.target()
     made = _invite(target, name, label=label, seconds=seconds, connection=connection, param=param)
     url = invite_url(target.outputs.base_url, target.signer(), made)
-    paused = target.apps.state(name).paused
-    if paused:
-        run.out.warn(f"{name} is paused ({paused}): the link works once it runs again.")
-    run.out.result({"url": url, "expires_at": made.expires_at, "paused": paused or None}, url)
+    state = target.apps.state(name)
+    paused = pause_of(state)
+    if paused is not None and not state.takes_sellers:
+        run.out.warn(f"{name} is paused: {paused.why}. The link works once it runs again.")
+    run.out.result({"url": url, "expires_at": made.expires_at, "paused": state.paused or None}, url)
     run.out.note(f"It works for one connection and expires {moment(made.expires_at, now=target.clock.now())}.")
 
 
@@ -89,7 +91,7 @@ def connect(
         _mint(run, target, name, label=label)
         return
     made = _invite(target, name, label=label, seconds=HOUR, connection=connection, param=param)
-    check_runs(target, name)
+    check_runs(target, name, by_consent=True)
     url = invite_url(target.outputs.base_url, target.signer(), made)
     before = {record.name: _authorized_at(record) for record in target.connections.list(name)}
     is_open = not no_browser and run.browse(url)

@@ -9,6 +9,7 @@ from tokensync.domain.authorization import NO_ACCOUNT
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import InvalidApp, TokensyncError, UnknownApp
 from tokensync.entry.exit_codes import FAILED
+from tokensync.operate.pauses import pause_of
 from tokensync.operate.summary import condition
 from tokensync.providers import provider_named
 from tokensync.refresh.kept_answers import kept_answer
@@ -84,12 +85,12 @@ def _apps(target: Target) -> Iterator[Finding]:
     for name in names:
         try:
             provider_named(target.apps.get(name).provider)
-            paused = target.apps.state(name).paused
+            paused = pause_of(target.apps.state(name))
         except TokensyncError as error:
             yield Finding("apps", ok=False, message=f"{name}: {error}", next=f"tokensync app remove {name}")
             continue
-        if paused:
-            yield Finding("apps", ok=False, message=f"{name} is paused: {paused}", next=f"tokensync app resume {name}")
+        if paused is not None:
+            yield Finding("apps", ok=False, message=f"{name} is paused: {paused.why}", next=paused.command(name))
         else:
             yield Finding("apps", ok=True, message=f"{name} runs")
 

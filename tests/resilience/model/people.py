@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from model.server import LIFE
 from model.stage import ALL, NAMES, RECEIVES, REST, Consent, Stage
 from tokensync.authorize.links import Invite
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import WebhookEvent, WebhookEventKind
@@ -111,7 +112,7 @@ def command(stage: Stage, name: ConnectionName, command: str) -> None:
         case "recover":
             recover(stage)
         case "pause":
-            world.apps.pause(name.app, why="an operator's wish", now=world.clock.now())
+            world.apps.pause(name.app, kind=PauseKind.OPERATOR, why="an operator's wish", now=world.clock.now())
         case "resume":
             world.apps.resume(name.app, now=world.clock.now())
 

@@ -15,6 +15,7 @@ from fakes.world import ACCOUNT, APP, NAME, SHOPS, WEEK, World, lost, unreachabl
 from fault_rows import fault
 from field_rows import field
 from tokensync.authorize.finish import authorization_binding
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.authorization import LIFETIME
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NoAnswer, PublishUnavailable, StoreUnavailable
@@ -306,7 +307,7 @@ def test_an_invite_is_used_up_by_a_connection_alone(world: World, browser: Brows
 
 def test_a_paused_app_takes_nobody_in(world: World, browser: Browser) -> None:
     """No seller is sent to a consent page in vain."""
-    world.apps.pause(APP, why="36009033", now=world.clock.now())
+    world.apps.pause(APP, kind=PauseKind.CONFIGURATION, why="36009033", now=world.clock.now())
 
     assert 503 == browser.connect().status
 
@@ -402,13 +403,22 @@ def test_an_app_changed_on_the_way_sends_its_code_to_nobody(world: World, browse
     assert FAILED in browser.result().body
 
 
-def test_wrong_credentials_at_the_exchange_pause_the_app(world: World, browser: Browser) -> None:
-    """A refused client secret is the operator's to mend."""
-    world.shop.script.append(lambda _h: world.shop.answer({"code": 7, "message": "invalid app_key x", "data": None}))
-    browser.authorize()
+@field("A4")
+def test_wrong_credentials_at_the_exchange_are_no_verdict(world: World, browser: Browser) -> None:
+    """A refused client secret is the operator's to mend, who is alerted once for each cause."""
+    world.connected()
+    wrong = {"code": 7, "message": "invalid app_key x", "data": None}
+    for number in range(5):
+        world.shop.script.append(lambda _h: world.shop.answer(wrong))
+        browser.authorize(world.invite(id=f"invite-{number}"), back=f"code=wrong-{number}")
+    state = world.apps.state(APP)
 
-    assert world.apps.state(APP).paused
+    assert ("", 1, ["app.credentials_refused"]) == (state.paused, len(state.misconfigured), world.alerted())
     assert FAILED in browser.result().body
+    world.on_demand.refresh(NAME, world.budget())
+    world.shop.script.append(lambda _h: world.shop.answer(wrong))
+    browser.authorize(world.invite(id="invite-9"), back="code=wrong-9")
+    assert 2 == world.alerted().count("app.credentials_refused")
 
 
 # ------------------------------------------------------------------------------------------------ crashes and outages

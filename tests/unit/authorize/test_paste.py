@@ -14,6 +14,7 @@ from fakes.visitors import Browser
 from fakes.world import ACCOUNT, APP, World
 from field_rows import field
 from tokensync.authorize.links import Signer
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.secret import Secret
 
 LOOPBACK = "http://localhost:7777/done"
@@ -170,7 +171,7 @@ def test_the_issuer_is_checked_in_what_is_pasted() -> None:
 
 def test_a_paused_app_begins_nothing(stage: Staged) -> None:
     """It would end in vain."""
-    stage.world.apps.pause("oidc", why="invalid_client", now=1)
+    stage.world.apps.pause("oidc", kind=PauseKind.CONFIGURATION, why="invalid_client", now=1)
 
     assert "InvalidApp" == stage.command("begin")["error"]["class"]
 

@@ -11,6 +11,7 @@ from fakes.scripted import ADS, ADS_LIST, ADS_TOKEN, OIDC, Staged, ads_token, ad
 from fakes.visitors import Browser
 from fakes.world import APP, NAME, WEEK, World, lost, unreachable
 from tokensync.domain.app import App
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Exemption, Phase, Reason, Status
 from tokensync.domain.errors import NoAnswer, PublishUnavailable
 from tokensync.domain.names import ConnectionName
@@ -312,7 +313,7 @@ def test_a_refused_token_stays_quarantined(shop: World) -> None:
 
     assert (False, 4, INVITE) == refusal(accept(shop, force=True))
     assert (Status.QUARANTINED, Reason.RESTORED_TABLE, None) == state(shop)
-    assert (before, 0) == (current(shop), shop.apps.state(APP).refused)
+    assert (before, frozenset()) == (current(shop), shop.apps.state(APP).refused)
 
 
 @pytest.mark.parametrize("fails", [lost, unreachable])
@@ -366,7 +367,7 @@ def test_an_answer_that_says_nothing_of_the_token_changes_nothing(shop: World, w
 
 def test_a_paused_app_asks_nothing(shop: World) -> None:
     """An operator's acceptance presents nothing either."""
-    shop.apps.pause(APP, why="invalid_client", now=shop.clock.now())
+    shop.apps.pause(APP, kind=PauseKind.CONFIGURATION, why="invalid_client", now=shop.clock.now())
 
     assert (False, 1, f"tokensync app show {APP}") == refusal(accept(shop, force=True))
     assert (["R0"], Status.QUARANTINED) == (shop.shop.ledger, shop.stored().status)

@@ -14,6 +14,7 @@ from fakes.visitors import Browser
 from fakes.world import APP, NAME, SHOPS, WEEK, World, lost
 from field_rows import field
 from tokensync.domain.app import App
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.errors import BadRequest, PublishUnavailable, SealingUnavailable
 from tokensync.domain.names import ConnectionName
@@ -134,12 +135,15 @@ def test_a_refused_token_is_kept(world: World) -> None:
     assert (Status.REAUTHORIZE, "dead", None) == (world.stored().status, refresh_token(world), world.published())
 
 
-def test_a_refused_token_of_a_large_fleet_is_parked(world: World) -> None:
-    """Where the breaker weighs a refusal, the connection is held, and the operator hears the same."""
-    world.fleet(20)
+def test_a_refused_token_of_a_troubled_app_is_parked(world: World) -> None:
+    """Another was refused and none succeeded since: it is held, and the operator hears the same."""
+    world.fleet(3)
+    world.shop.alive.clear()
+    world.on_demand.refresh(ConnectionName(APP, "seller-0001"), world.budget())
     answer = bring(world, refresh_token="dead")
 
     assert (4, Status.HELD, "refused") == (answer["exit"], world.stored().status, world.stored().reason)
+    assert 1 == len(world.apps.state(APP).refused)
 
 
 def test_a_token_of_another_account_reaches_nobody(world: World) -> None:
@@ -319,7 +323,7 @@ def test_what_cannot_begin_writes_nothing(world: World) -> None:
     """KMS gives no data key, or the app is paused."""
     world.sealer.fail_next("new_key", SealingUnavailable("no key"))
     assert 5 == bring(world, refresh_token=TOKEN)["exit"]
-    world.apps.pause(APP, why="no", now=1)
+    world.apps.pause(APP, kind=PauseKind.OPERATOR, why="no", now=1)
     answer = bring(world, refresh_token=TOKEN)
 
     assert (1, "AppPaused") == (answer["exit"], answer["error"]["class"])

@@ -91,15 +91,16 @@ def test_a_revocation_without_an_answer_changes_nothing(world: World, login: Log
     assert record.lease_until is None
 
 
-@pytest.mark.parametrize(("error", "status", "paused"), [("invalid_client", 401, True), ("odd", 400, False)])
+@pytest.mark.parametrize(("error", "status", "voices"), [("invalid_client", 401, 1), ("odd", 400, 0)])
 def test_an_error_that_is_not_the_tokens_revokes_nothing(
-    world: World, login: Login, error: str, status: int, *, paused: bool
+    world: World, login: Login, error: str, status: int, *, voices: int
 ) -> None:
-    """Wrong credentials pause the app; what nobody documents concludes nothing."""
+    """That the app is at fault is one voice, and pauses nothing; what nobody documents concludes nothing."""
     login.scripted["/v2/oauth/revoke/"] = lambda: login.answer({"error": error}, status=status)
 
     assert (1, Status.ACTIVE) == (ask(world, "revoke")["exit"], world.stored(LOGIN).status)
-    assert paused == bool(world.apps.state("login").paused)
+    state = world.apps.state("login")
+    assert ("", voices) == (state.paused, len(state.misconfigured))
 
 
 def test_revoke_where_the_provider_has_no_call(world: World) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,15 +12,20 @@ from tokensync.domain.runtime import DAY, Cadence
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.providers import PROVIDERS
-from tokensync.refresh import breaker
-from tokensync.refresh.breaker import BREAKER_WINDOW
 from tokensync.refresh.decisions import reauthorization_needed, unpublishable
-from tokensync.refresh.schedule import PAUSED_RECHECK, jitter
-from tokensync.refresh.transitions import failed, last_life, refreshed, released, renewed
+from tokensync.refresh.parked import LOOK_FIRST
+from tokensync.refresh.schedule import jitter
+from tokensync.refresh.transitions import (
+    CONFIGURATION_RECHECK,
+    failed,
+    last_life,
+    refreshed,
+    released,
+    renewed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
@@ -55,6 +60,7 @@ def fails(record: Connection, provider: Provider, now: int) -> Callable[..., Con
         exemption: Exemption | None = None,
         previous: Connection | None = None,
         retry_after: int | None = None,
+        app_is_paused: bool = False,
         **changes: Any,
     ) -> Connection:
         assert record.attempt is not None
@@ -65,6 +71,7 @@ def fails(record: Connection, provider: Provider, now: int) -> Callable[..., Con
             provider=replace(provider, refresh_reuse=reuse, grace_seconds=grace),
             now=now,
             fraction=0.5,
+            app_is_paused=app_is_paused,
         )
 
     return fails
@@ -197,6 +204,8 @@ BUSY, CONFIGURATION, REFUSED, AMBIGUOUS, UNKNOWN = (
 )
 NOW = 1_700_000_000  # of the fixtures
 SAFE, GRACE, SINGLE_USE = RefreshReuse.SAFE, RefreshReuse.GRACE, RefreshReuse.SINGLE_USE
+SAID_BEFORE: dict[str, Any] = {"faulted_at": 1}
+PARKED: dict[str, Any] = {"status": Status.HELD, "reason": Reason.REFUSED, "exemption": None}
 LAST = (Status.HELD, Reason.AMBIGUOUS, Exemption.LAST_ATTEMPT, 7200 - 1800)
 RESTS = (Status.HELD, Reason.LAST_ATTEMPT_AMBIGUOUS, None, None)
 AGAIN = (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 30)
@@ -206,8 +215,28 @@ AGAIN = (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 30)
     ("kinds", "circumstances", "expected"),
     [
         ([BUSY], {"retry_after": 600}, (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 600)),
-        ([CONFIGURATION], {}, (Status.ACTIVE, "", Exemption.OPERATOR, PAUSED_RECHECK)),
-        ([REFUSED], {}, (Status.HELD, Reason.REFUSED, None, BREAKER_WINDOW + 1)),
+        ([CONFIGURATION], {}, (Status.ACTIVE, "", Exemption.NOT_PROCESSED, CONFIGURATION_RECHECK)),
+        (
+            [CONFIGURATION],
+            SAID_BEFORE,
+            (Status.HELD, Reason.CONFIGURATION, Exemption.NOT_PROCESSED, CONFIGURATION_RECHECK),
+        ),
+        (
+            [CONFIGURATION],
+            {**SAID_BEFORE, "exemption": Exemption.PROBE},
+            (Status.HELD, Reason.CONFIGURATION, Exemption.PROBE, CONFIGURATION_RECHECK),
+        ),
+        (
+            [CONFIGURATION],
+            {**SAID_BEFORE, "app_is_paused": True},
+            (Status.ACTIVE, "", Exemption.NOT_PROCESSED, CONFIGURATION_RECHECK),
+        ),
+        (
+            [CONFIGURATION],
+            {**SAID_BEFORE, **PARKED},
+            (Status.HELD, Reason.REFUSED, Exemption.NOT_PROCESSED, CONFIGURATION_RECHECK),
+        ),
+        ([REFUSED], {}, (Status.HELD, Reason.REFUSED, None, LOOK_FIRST)),
         ([AMBIGUOUS, UNKNOWN], {"reuse": SAFE}, (Status.ACTIVE, "", Exemption.SAFE, 30)),
         ([AMBIGUOUS], {"reuse": GRACE, "grace": 60}, (Status.ACTIVE, "", Exemption.GRACE, 1)),
         ([AMBIGUOUS], {"reuse": SINGLE_USE}, LAST),
@@ -231,8 +260,12 @@ AGAIN = (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 30)
     ],
     ids=[
         "busy waits as asked",
-        "the app is at fault: the connection is looked at again later",
-        "a refusal parks until the breaker's window is over",
+        "the app may be at fault: the connection stays as it is until that is said again",
+        "said again, the connection is held for it",
+        "said again, under the exemption that it had",
+        "said in a paused app, it is the app's",
+        "said to a parked one, which stays so",
+        "a refusal parks until the app's others have spoken",
         "tokens do not rotate: any holder may ask again",
         "within the grace: once more, at once",
         "single use: one last attempt before the access token's end",
@@ -285,10 +318,8 @@ def test_an_unpublishable_connection_keeps_its_grant(record: Connection, now: in
     assert after.history[-1] == HistoryEntry(at=now, event="connection.orphaned", generation=3, detail="gone")
 
 
-@pytest.mark.parametrize(
-    ("tried", "refused", "trips"),
-    [(20, 11, True), (20, 10, False), (19, 19, False), (0, 0, False), (1000, 501, True), (1000, 500, False)],
-)
-def test_the_breaker_trips_when_most_are_refused(tried: int, refused: int, *, trips: bool) -> None:
-    """It trips at 20 tried or more of which more than half were refused."""
-    assert breaker.trips(tried=tried, refused=refused) is trips
+def test_a_refusal_is_parked_from_the_first_on(fails: Callable[..., Connection], now: int) -> None:
+    """Asked again and refused again, it counts from its first refusal; a fault of its app is none."""
+    assert now == fails(REFUSED).parked_at
+    assert 7 == fails(REFUSED, parked_at=7, **PARKED).parked_at
+    assert now == fails(REFUSED, parked_at=7).parked_at

@@ -104,7 +104,7 @@ class RotationParts(_Shared):
         resumer = Resumer(ports, unsealer, concluder)
         restored_check = RestoredCheck(ports, resumer, self.publisher, committer, kept)
         gate = Gate(ports, unsealer, self.verifier, concluder, committer, self.end)
-        held = HeldRules(unsealer, committer)
+        held = HeldRules(ports, unsealer, committer)
         due = DueWork(ports, unsealer, gate, held, self.verifier, self.pusher, self.end, restored_check, committer)
         return Worker(
             ports=ports,

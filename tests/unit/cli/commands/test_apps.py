@@ -9,6 +9,7 @@ import pytest
 
 from fakes.world import APP, NAME
 from tokensync.domain.app import App
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
@@ -69,14 +70,16 @@ def test_a_provider_that_the_sandbox_cannot_be(desk: Any) -> None:
 
 def test_list_tells_what_runs(desk: Any) -> None:
     """Each app with its provider, its redirect URL and why it is paused."""
-    desk.world.apps.pause(APP, why="invalid_client", now=5)
+    desk.world.apps.pause(APP, kind=PauseKind.CONFIGURATION, why="invalid_client", now=5)
 
     assert [
         {
             "app": APP,
             "provider": "tiktok_shop",
             "paused": "invalid_client",
+            "paused_kind": "configuration",
             "paused_at": 5,
+            "probe_at": 65,
             "redirect_url": f"https://connect.example/callback/{APP}",
         }
     ] == desk.json("app", "list")
@@ -112,7 +115,7 @@ def test_resume_asks_once_for_each_parked_connection(desk: Any) -> None:
     parked = replace(desk.world.connected(), status=Status.HELD, reason=Reason.REFUSED)
     desk.world.connections.seed(parked)
     desk.world.connected(ConnectionName(APP, "2"), refresh_token="R-2")
-    desk.world.apps.pause(APP, why="too many refused", now=1)
+    desk.world.apps.pause(APP, kind=PauseKind.REFUSED, why="too many refused", now=1)
 
     result = desk.run("app", "resume", APP)
 
@@ -127,8 +130,10 @@ def test_resume_stops_when_the_app_is_paused_again(desk: Any) -> None:
     for account in ("1", "2"):
         record = desk.world.connected(ConnectionName(APP, account), refresh_token=f"R-{account}")
         desk.world.connections.seed(replace(record, status=Status.HELD, reason=Reason.REFUSED))
-    desk.world.apps.pause(APP, why="too many refused", now=1)
-    desk.world.connections.before_next("request_refresh", lambda: desk.world.apps.pause(APP, why="again", now=2))
+    desk.world.apps.pause(APP, kind=PauseKind.REFUSED, why="too many refused", now=1)
+    desk.world.connections.before_next(
+        "request_refresh", lambda: desk.world.apps.pause(APP, kind=PauseKind.OPERATOR, why="again", now=2)
+    )
 
     told = desk.json("app", "resume", APP)
 
@@ -183,10 +188,13 @@ def test_show_never_shows_the_secret(desk: Any) -> None:
 
     assert ("29a39d" in shown.stdout, "e59af819cc" in shown.output, "client_secret" in told) == (True, False, False)
     assert (None, None, False) == (told["paused"], told["paused_at"], told["sandboxed"])
-    desk.world.apps.pause(APP, why="invalid_client", now=desk.world.clock.now())
+    desk.world.apps.pause(APP, kind=PauseKind.CONFIGURATION, why="invalid_client", now=desk.world.clock.now())
     shown = desk.run("app", "show", APP)
-    assert "invalid_client (now)" in shown.stdout
-    assert f"Next: tokensync app resume {APP}" in shown.stderr
+    assert "the provider refuses its own credentials: invalid_client (now)" in shown.stdout
+    assert "in 1 min" in shown.stdout
+    assert f"runs again by itself once that succeeds. Next: tokensync app rotate-secret {APP}" in shown.stderr
+    told = desk.json("app", "show", APP)
+    assert ("configuration", told["paused_at"] + 60) == (told["paused_kind"], told["probe_at"])
 
 
 def test_remove_leaves_connections_as_they_are(desk: Any) -> None:

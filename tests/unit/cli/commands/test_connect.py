@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from fakes.world import ACCOUNT, APP, NAME
 from field_rows import field
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.errors import AlreadyConsumed
 
 
@@ -141,8 +142,16 @@ def test_a_code_is_pasted_once(desk: Any) -> None:
 
 def test_an_invite_of_a_paused_app_warns(desk: Any) -> None:
     """The link is good, but not yet: people read it on stderr, programs in the result."""
-    desk.world.apps.pause(APP, why="invalid_client", now=1)
+    desk.world.apps.pause(APP, kind=PauseKind.CONFIGURATION, why="invalid_client", now=1)
     result, as_json = desk.run("invite", APP), desk.run("invite", APP, "--json")
 
-    assert (0, True) == (result.exit_code, f"{APP} is paused (invalid_client)" in result.stderr)
+    why = "the provider refuses its own credentials: invalid_client"
+    assert (0, True) == (result.exit_code, f"{APP} is paused: {why}." in result.stderr)
     assert ("invalid_client", "") == (json.loads(as_json.stdout)["paused"], as_json.stderr)
+
+
+def test_an_invite_of_an_app_whose_connections_are_refused_works(desk: Any) -> None:
+    """A new authorization is what may end that."""
+    desk.world.apps.pause(APP, kind=PauseKind.REFUSED, why="refused", now=1)
+
+    assert "is paused" not in desk.run("invite", APP).stderr

@@ -10,6 +10,7 @@ import pytest
 from fakes.scripted import ScriptedServer
 from fakes.world import ACCOUNT, APP, NAME
 from tokensync.domain.app import App
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
@@ -109,10 +110,13 @@ def test_an_error_nobody_foresaw_stops_no_other_row(desk: Any) -> None:
 
 
 def test_an_app_that_is_paused_on_the_way_ends_it(desk: Any) -> None:
-    """The provider refuses the app itself: the rows behind are not tried, and nothing is lost."""
-    invalid = desk.world.shop.answer({"code": 1, "message": "invalid client_key", "data": None})
-    desk.world.shop.script += [lambda _honest: invalid] * 40
-    code, told = many(desk, rows(*(f"a{index},T{index}," for index in range(40))))
+    """The rows behind are not tried, and nothing is lost."""
+
+    def pause() -> None:
+        desk.world.apps.pause(APP, kind=PauseKind.OPERATOR, why="paused by an operator", now=1)
+
+    desk.world.connections.before_next("take_over", pause)
+    code, told = many(desk, rows(*(f"a{index},T{index}," for index in range(200))))
 
     assert 1 == code
     assert "not_tried" == told[-1]["result"]

@@ -101,7 +101,7 @@ class GrantReader:
         """Return what the provider says of the account; nothing where there is no access token to ask with."""
         if not grant.access_token or session.provider.account_call is None:
             return AccountAnswer()
-        return _NOT_NOW if session.state.paused else self.accounts.ask(grant, session, seconds=seconds)
+        return _NOT_NOW if not session.state.takes_sellers else self.accounts.ask(grant, session, seconds=seconds)
 
     def _earlier_label(self, name: ConnectionName) -> str:
         """Return the label that this account has had: a link without a label removes none."""

@@ -151,11 +151,11 @@ def check_consent(session: Session) -> None:
 
 
 def check_runs(session: Session) -> None:
-    """Refuse an app that is paused.
+    """Refuse an app that is paused by an operator, or as its provider refuses its own credentials.
 
     Raises:
         InvalidApp: it is.
         UnknownApp, StoreUnavailable: as the ports.
     """
-    if session.state.paused:
+    if not session.state.takes_sellers:
         raise InvalidApp(f"app {session.name} is paused")

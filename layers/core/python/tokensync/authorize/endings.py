@@ -10,6 +10,7 @@ from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
 from tokensync.domain.connection import LastError
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.work import Work
+from tokensync.refresh.breaker import credentials_refused
 
 if TYPE_CHECKING:
     from tokensync.domain.authorization import Authorization
@@ -63,7 +64,7 @@ class Endings:
             "authorization.failed", app=session.name, failure=failure.kind, code=failure.code, trace_id=failure.trace_id
         )
         if failure.kind is FailureClass.CONFIGURATION:
-            self.concluder.pause(session, failure)
+            credentials_refused(session, self.ports, failure)
         error = LastError.of(failure, at=self.ports.clock.now())
         alert_exchange_refused(authorization, error, session, self.ports)
         unparsed = failure.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN)
@@ -90,7 +91,7 @@ class Endings:
         if waited > _LONGEST_NAMING:
             return None
         if failure.kind is FailureClass.CONFIGURATION:
-            self.concluder.pause(session, failure)
+            credentials_refused(session, self.ports, failure)
         self.ports.log.warning("authorization.unnamed", app=session.name, failure=failure.kind, code=failure.code)
         # Each wait half as long as all before it together: a minute at first, never more than an hour.
         return now + max(60, min(waited // 2, 3600), failure.retry_after or 0)

@@ -31,11 +31,9 @@ def alert_exchange_refused(authorization: Authorization, error: LastError, sessi
     """Alert that an invited account gave its consent, and the provider gave no token for a reason of the app's.
 
     Nobody is alerted of a code that is refused: it may be old. Nor of an install, whose callback anybody can send. Of
-    an app that is paused an alert says so, with the same words.
+    the app's own credentials `app.credentials_refused` speaks, once.
     """
-    if not authorization.invite_id or error.failure not in (FailureClass.CONFIGURATION, FailureClass.UNKNOWN):
-        return
-    if session.state.paused:
+    if not authorization.invite_id or error.failure != FailureClass.UNKNOWN:
         return
     why = " ".join(filter(None, (error.code, error.message, error.trace_id)))
     ports.alerts.tell(

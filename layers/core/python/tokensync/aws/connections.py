@@ -20,6 +20,7 @@ from tokensync.aws.items import (
 )
 from tokensync.domain.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase, Status
 from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
+from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import DueKey
 
@@ -39,7 +40,8 @@ _NOT_BROUGHT = frozenset({
 _BROUGHT_OR_REMOVED = (
     "sealed_grant", "refresh_at", "renew_at", "warn_at", "next_at", "obtained_at", "access_expires_at",
     "refresh_expires_at", "parked_at", "verify_at", "push_at", "verified_at", "removed_at", "deauthorized_at",
-    "ttl", "handed_over_at", "table", "alerted", "brought", "claim", "checked_at", "check_failed",
+    "ttl", "handed_over_at", "table", "alerted", "brought", "claim", "checked_at", "check_failed", "unproved",
+    "faulted_at",
 )  # fmt: skip
 
 
@@ -254,8 +256,22 @@ class DynamoConnections:
         item = self._table.get(lookup_key(app, key))
         return None if item is None else ConnectionName(app, item["account"])
 
-    def fewer_than(self, app: str, count: int) -> bool:
-        return self._table.count(partition(app), "connection#", without="removed_at", at_most=count) < count
+    def fewer_than(self, app: str, count: int, *, since: int) -> bool:
+        found = self._table.count(
+            partition(app),
+            "connection#",
+            where="attribute_not_exists(#removed_at) AND attribute_not_exists(#handed_over_at)"
+            " AND #status IN (:active, :held) AND (attribute_exists(#renew_at) OR attribute_exists(#verify_at))"
+            " AND (attribute_not_exists(#last_error) OR #last_error.#failure <> :fault OR #last_error.#at < :since)",
+            values={
+                "active": Status.ACTIVE,
+                "held": Status.HELD,
+                "fault": FailureClass.CONFIGURATION,
+                "since": since,
+            },
+            at_most=count,
+        )
+        return found < count
 
     def due(self, *, now: int) -> Iterator[DueKey]:
         for item in self._table.due(now=now, page=_PAGE):

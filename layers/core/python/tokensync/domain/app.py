@@ -1,4 +1,4 @@
-"""An app: your registration with a provider. One secret holds it; the table holds its running state."""
+"""An app: your registration with a provider. One secret holds it; `app_state` is what the table holds of it."""
 
 from __future__ import annotations
 
@@ -144,20 +144,3 @@ class App:
             settings={key: str(value) for key, value in settings.items()},
             **more,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class AppState:
-    """An app's running state, read once per batch.
-
-    `paused` holds the reason, or is empty. The counters cover one breaker window that began at `window_started`.
-    """
-
-    name: str
-    provider: str
-    paused: str = ""
-    paused_at: int | None = None
-    resumed_at: int | None = None
-    window_started: int = 0
-    tried: int = 0
-    refused: int = 0

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     AMBIGUOUS = "ambiguous"
     LAST_ATTEMPT_AMBIGUOUS = "last_attempt_ambiguous"
     REFUSED = "refused"
+    CONFIGURATION = "configuration"
     OTHER_ACCOUNT = "other_account"
     DEAUTHORIZED = "deauthorized"
     REVOKED = "revoked"
@@ -64,6 +65,7 @@ class Exemption(StrEnum):
     GRACE = "grace"
     LAST_ATTEMPT = "last_attempt"
     OPERATOR = "operator"
+    PROBE = "probe"
     NOT_PROCESSED = "not_processed"
 
 
@@ -137,13 +139,14 @@ class AuthorizedBy:
     """The authorization that the grant came from: an older one, or the same one again, never replaces it.
 
     `deauthorized_at` is when the provider said that the account ended its authorization: the next holder concludes it.
-    `missing_scopes` were asked for and not granted.
+    `missing_scopes` were asked for and not granted. `unproved` is true for what was imported and never refreshed here.
     """
 
     authorized_at: int | None = None
     authorized_by: str = ""
     deauthorized_at: int | None = None
     missing_scopes: tuple[str, ...] = ()
+    unproved: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +174,7 @@ class _AuthorizedBy(TypedDict, total=False):
     authorized_by: str
     deauthorized_at: int | None
     missing_scopes: tuple[str, ...]
+    unproved: bool | None
 
 
 class _ConsumerCopy(TypedDict, total=False):
@@ -193,11 +197,12 @@ class Connection:
     `unpublished` says why the last write of the secret failed, empty if it did not: until one succeeds, at
     `compare_at`, nothing is presented to the provider.
 
-    `parked_at` is when a refusal was set apart until the breaker's window closes. `verified_at` is when the access
-    token was last seen to work. `removed_at` is when an operator removed the connection, and `ttl` when DynamoDB may
-    delete what is left of it. `table` is the id of the restored table in which the record was compared with its secret,
-    None in a table that was never restored. `alerted` holds the causes that operators were alerted of and that still
-    last, see `tokensync.refresh.alerting`. `brought` says that the grant holds facts which no response says.
+    `parked_at` is when its token was first refused since its last success, `faulted_at` when its app was first said to
+    be at fault since then: both are weighed against the app's other connections. `verified_at` is when the access token
+    was last seen to work. `removed_at` is when an operator removed the connection, and `ttl` when DynamoDB may delete
+    what is left of it. `table` is the id of the restored table in which the record was compared with its secret, None
+    in a table that was never restored. `alerted` holds the causes that operators were alerted of and that still last,
+    see `tokensync.refresh.alerting`. `brought` says that the grant holds facts which no response says.
     """
 
     name: ConnectionName
@@ -224,6 +229,7 @@ class Connection:
     access_expires_at: int | None = None
     refresh_expires_at: int | None = None
     parked_at: int | None = None
+    faulted_at: int | None = None
     verified_at: int | None = None
     removed_at: int | None = None
     ttl: int | None = None

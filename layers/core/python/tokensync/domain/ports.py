@@ -10,7 +10,7 @@ from tokensync.domain.runtime import Cadence, Limits
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from tokensync.domain.app import App, AppState
+    from tokensync.domain.apps import Apps
     from tokensync.domain.authorization import Authorization, AuthorizationKey
     from tokensync.domain.connection import Connection
     from tokensync.domain.export import Export
@@ -112,8 +112,12 @@ class Connections(Protocol):
     def find(self, app: str, key: str) -> ConnectionName | None:
         """Return the connection that was noted under a key, or None."""
 
-    def fewer_than(self, app: str, count: int) -> bool:
-        """Return whether an app has fewer than `count` connections, without those that were removed."""
+    def fewer_than(self, app: str, count: int, *, since: int) -> bool:
+        """Return whether an app has fewer than `count` connections whose tokens are presented.
+
+        Those are active or held and have a presentation due some day. A connection does not count if the last answer
+        to it was, at `since` or later, that the app itself is at fault.
+        """
 
     def due(self, *, now: int) -> Iterator[DueKey]:
         """Yield the keys whose `next_at` <= now, oldest first; pages are fetched as they are consumed."""
@@ -200,32 +204,6 @@ class WebhookEvents(Protocol):
 
     def note(self, app: str, webhook_event: str, *, now: int) -> None:
         """Note that an event had its effect."""
-
-
-class Apps(Protocol):
-    """The registered apps. Each method may raise StoreUnavailable, and UnknownApp if the app is not registered."""
-
-    def names(self) -> Iterable[str]:
-        """Return the names of all registered apps."""
-
-    def get(self, name: str, *, fresh: bool = False) -> App:
-        """Return an app with its client secret; `fresh` asks for it as it is now, past any copy.
-
-        Raises:
-            InvalidApp: its secret cannot be used as it is.
-        """
-
-    def state(self, name: str) -> AppState:
-        """Return the running state."""
-
-    def pause(self, name: str, *, why: str, now: int) -> bool:
-        """Pause an app; return whether it ran until now, so that its owner is alerted once."""
-
-    def resume(self, name: str, *, now: int) -> bool:
-        """Let an app run again, with a new window for the breaker; return whether it was paused."""
-
-    def count(self, name: str, *, tried: int, refused: int, now: int, window: int) -> AppState:
-        """Add to the counters of the breaker's window, or begin a new window if the last is over; return them."""
 
 
 class TokenSecrets(Protocol):

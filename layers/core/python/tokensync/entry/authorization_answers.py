@@ -48,17 +48,17 @@ _TRANSIENT: Mapping[str, str] = {
 }
 
 
-def of_first_token(app: str, authorization: Authorization, *, paused: bool, hint: str = "") -> dict[str, Any]:
+def of_first_token(app: str, authorization: Authorization, *, is_app: bool, hint: str = "") -> dict[str, Any]:
     """Return what is answered of the first token of an app that acts for itself. No seller can mend a failure.
 
-    `paused` means that this attempt paused the app: its provider refuses its own credentials. `hint` is as above.
+    `is_app` means that its provider refuses the app's own credentials. `hint` is as above.
     """
     state, detail = authorization.state, in_brackets(_words(authorization))
     if state is not AuthorizationState.FAILED:
         return of_authorization(app, authorization)
-    if paused:
-        message = f"the provider refuses the app's credentials{detail}, and {app} is paused now{followed(hint)}"
-        answer = refused("app_paused", message, f"tokensync app rotate-secret {app}", FAILED)
+    if is_app:
+        message = f"the provider refuses the credentials of {app}{detail}; nothing was changed{followed(hint)}"
+        answer = refused("credentials_refused", message, f"tokensync app rotate-secret {app}", FAILED)
     elif authorization.detail in _TRANSIENT:
         message = f"{_TRANSIENT[authorization.detail]}{detail}; nothing was changed"
         answer = refused(state.value, message, f"tokensync connect {app}", LATER)

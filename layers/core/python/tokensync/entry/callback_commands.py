@@ -77,9 +77,10 @@ class CallbackCommands:
         label = str(event.get("label") or "")
         session = self._session(app)
         authorization = self.code_exchange.mint(session, self.signer(), budget, label=label)
-        paused = authorization.state is AuthorizationState.FAILED and bool(self.ports.apps.state(app).paused)
+        failed = authorization.state is AuthorizationState.FAILED
+        is_app = failed and self.ports.apps.state(app).credentials_refused == authorization.detail
         hint = hint_for(session.provider, authorization.last_error)
-        return of_first_token(app, authorization, paused=paused, hint=hint)
+        return of_first_token(app, authorization, is_app=is_app, hint=hint)
 
     def _session(self, app: str) -> Session:
         return Session(app, self.ports, fresh=True)

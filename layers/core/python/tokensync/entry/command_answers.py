@@ -83,7 +83,7 @@ _GENERAL: Words = {
     Result.TAKEN_OVER: Wording(LATER, "the seller authorized again meanwhile", "tokensync show {name}"),
     Result.NO_TIME: Wording(LATER, _NO_TIME, "tokensync refresh {name}"),
     Result.KEPT: Wording(LATER, "the answer is kept; the table did not take it", "tokensync show {name}"),
-    Result.PAUSED: Wording(FAILED, "the app is paused", "tokensync app show {app}"),
+    Result.PAUSED: Wording(FAILED, "its app is paused", "tokensync app show {app}"),
     **_BY_CONDITION,
 }
 

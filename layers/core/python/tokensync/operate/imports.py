@@ -27,10 +27,11 @@ from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.operate.import_facts import check_facts
 from tokensync.operate.on_demand import unrefreshable
+from tokensync.operate.pauses import pause_of
 from tokensync.refresh import decisions, transitions
 from tokensync.refresh.account import facts_of
 from tokensync.refresh.alerting import Notice, judged, send
-from tokensync.refresh.breaker import count_attempts
+from tokensync.refresh.breaker import note_outcomes
 from tokensync.refresh.decisions import GrantSource
 from tokensync.refresh.publish import kept_facts
 from tokensync.refresh.result import Result, WorkResult
@@ -117,7 +118,9 @@ class Importer:
         if unproved:
             grant = _with_published_token(grant, old, existing)
         verified = bool(answer.facts or answer.found)
-        source = GrantSource(at=now, by=mark, life=life, event=IMPORTED, verified=verified, unproved=unproved)
+        source = GrantSource(
+            at=now, by=mark, life=life, event=IMPORTED, verified=verified, imported=True, unproved=unproved
+        )
         over = None if replace else 0 if existing is None else existing.fence
         if not self._established(name, grant, source, session, budget, over=over, existing=existing):
             if not replace:
@@ -145,7 +148,7 @@ class Importer:
 
         if grant.refresh_token is None and existing is not None and decisions.carries_over(existing, session.provider):
             merged = self.merger.merge(name, grant, source, session, budget, marks=marks)
-            count_attempts(session, self.ports)
+            note_outcomes(session, self.ports)
             if merged.later:
                 raise StoreUnavailable(f"{name} is held by another worker; nothing was changed")
             if not merged.absent:
@@ -197,9 +200,9 @@ class Importer:
                 f"{provider.title} gives {app.name} tokens for itself: there is nothing to import",
                 next_command=f"tokensync connect {app.name}",
             )
-        paused = session.state.paused
-        if paused:
-            raise AppPaused(f"{app.name} is paused ({paused}); nothing was imported")
+        paused = pause_of(session.state)
+        if paused is not None:
+            raise AppPaused(f"{app.name} is paused: {paused.why}; nothing was imported")
         if fields.expires_at is not None and fields.expires_at <= now:
             raise BadRequest("the access_token has expired: leave it and expires_at out, and a new one is fetched")
         if fields.refresh_expires_at is not None and fields.refresh_expires_at <= now:

@@ -88,8 +88,8 @@ class Revoker:
                 stale.append(record)
             else:
                 failures.append(failure)
-            if failure.kind is FailureClass.CONFIGURATION and not grant.has_own_client:
-                self.concluder.pause(session, failure)
+            if failure.kind is FailureClass.CONFIGURATION:
+                self.concluder.note_fault(record, failure, grant, session)
             return self.committer.end_lease(record, record, Result.POSTPONED)
 
         result = self.on_demand.under_lease(name, budget, act, session=session, even_quarantined=True)
@@ -103,7 +103,7 @@ class Revoker:
     def _renewed(self, seen: Connection, session: Session, budget: Budget) -> RevocationResult:
         """Revoke with a new access token, where access tokens are presented: a dead one would end nothing."""
         result = self.on_demand.refresh(seen.name, budget, generation=seen.generation)
-        if result.result not in (Result.REFRESHED, Result.REAUTHORIZE):
+        if result.result not in (Result.REFRESHED, Result.REAUTHORIZE) and not _is_refused(result, session):
             return RevocationResult(work=result)
         return self._revoked(seen.name, session, budget, local=False, is_renewed=True)
 
@@ -129,4 +129,14 @@ def _presents_access_token(session: Session) -> bool:
 
 def _lives_on(record: Connection, grant: Grant, session: Session) -> bool:
     """Return whether a refresh token may still work behind an access token that the provider calls invalid."""
-    return _presents_access_token(session) and grant.refresh_token is not None and schedule.is_renewed(record)
+    if grant.refresh_token is None or not schedule.is_renewed(record) or record.reason == Reason.REFUSED:
+        return False
+    return _presents_access_token(session)
+
+
+def _is_refused(result: WorkResult, session: Session) -> bool:
+    """Return whether the refresh token is refused as well, and nothing says that the provider refuses everybody."""
+    record = result.record
+    if record is None or result.result is not Result.HELD or record.reason != Reason.REFUSED:
+        return False
+    return not session.is_troubled(record.name.account)

@@ -104,7 +104,8 @@ class Verifier:
         answer = self.accounts.ask(grant, session)
         if isinstance(answer, Failure):
             return self._not_verified(record, answer, grant, session)
-        session.tally.add(refused=False)
+        if not session.provider.renews(grant):  # of refresh tokens it says nothing
+            session.tally.success(record.name.account, at=self.ports.clock.now())
         is_another, facts = self.names_another(answer, grant, session), facts_of(answer, session)
         noticed = alerted_once(
             record, [_changed(record)] if is_another else [], kinds=("account.changed",), alerts=self.ports.alerts
@@ -165,11 +166,12 @@ class Verifier:
             self.ports.log.warning("lookups.failed", connection=str(name), error=str(error))
 
     def _not_verified(self, record: Connection, failure: Failure, grant: Grant, session: Session) -> WorkResult:
-        if failure.kind is FailureClass.REFUSED and not session.provider.renews(grant):
-            # Nothing can renew it: this refusal is as authoritative as that of a refresh token.
+        is_verdict = failure.kind in (FailureClass.REFUSED, FailureClass.CONFIGURATION)
+        if is_verdict and not session.provider.renews(grant):
+            # Nothing can renew it: this answer is as authoritative as that to a refresh token.
             return self.concluder.settle(record, failure, grant, session, previous=None)
-        if failure.kind is FailureClass.CONFIGURATION and not grant.has_own_client:
-            self.concluder.pause(session, failure)
+        if failure.kind is FailureClass.CONFIGURATION:
+            self.concluder.note_fault(record, failure, grant, session)
         if failure.code == REFUSED and (record.last_error is None or record.last_error.code != REFUSED):
             self.concluder.alert_not_made(record.name, failure)
         after = transitions.unverified(

@@ -6,14 +6,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import LastError, Phase, Reason, Status
+from tokensync.domain.connection import Phase, Reason, Status
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
-from tokensync.oauth.hints import followed, hint_for
 from tokensync.oauth.params import REFUSED, renewed
 from tokensync.oauth.token_response import read_token_response
 from tokensync.providers import CONSUMERS
-from tokensync.refresh import breaker, decisions, schedule, transitions
+from tokensync.refresh import breaker, decisions, parked, schedule, transitions
 from tokensync.refresh.alerting import Notice, alerted_once
 from tokensync.refresh.result import Conclusion, LeaseEnded, Result, WorkResult
 
@@ -58,7 +57,8 @@ class Concluder:
             if read.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN):
                 self.kept_answers.set_aside(record, "unparsed")
             raise LeaseEnded(self.settle(record, read, grant, session, previous=None))
-        session.tally.add(refused=False)
+        if not _is_trial(record):  # which proves the new secret, and not the one that the app has
+            session.tally.success(record.name.account, at=response.received_at)
         self.note(record.name, read)
         noticed = alerted_once(record, self.odd(record.name, read), kinds=_JUDGED, alerts=self.ports.alerts)
         if names_another(read, grant, session):
@@ -115,7 +115,13 @@ class Concluder:
         now = self.ports.clock.now()
         fraction = self.ports.randomness.fraction()
         after = transitions.failed(
-            noticed or record, failure, previous=previous, provider=session.provider, now=now, fraction=fraction
+            noticed or record,
+            failure,
+            previous=previous,
+            provider=session.provider,
+            now=now,
+            fraction=fraction,
+            app_is_paused=failure.kind is FailureClass.CONFIGURATION and bool(session.state.paused),
         )
         self.ports.log.warning(
             "refresh.failed",
@@ -124,12 +130,10 @@ class Concluder:
             code=failure.code,
             trace_id=failure.trace_id,
         )
-        if failure.kind is FailureClass.CONFIGURATION and not grant.has_own_client:
-            self.pause(session, failure)
-        if failure.kind is FailureClass.REFUSED:
-            session.tally.add(refused=True)
-            if not breaker.can_trip(record.name.app, self.ports):
-                return self.committer.reauthorize(record, after, grant)
+        if failure.kind is FailureClass.CONFIGURATION:
+            self.note_fault(record, failure, grant, session)
+        if failure.kind is FailureClass.REFUSED and parked.counts_at_once(record, session, self.ports):
+            return self.committer.reauthorize(record, after, grant)
         self._alert_first(record, failure, grant)
         if failure.kind is FailureClass.UNKNOWN and after.status is not Status.HELD:
             unexplained = [_unexplained(record.name, failure)]
@@ -138,6 +142,11 @@ class Concluder:
             return self.end.commit(record, after, grant, session)
         if after.reason == Reason.LAST_ATTEMPT_AMBIGUOUS:
             after = alerted_once(after, [_rests(record.name)], kinds=(_HELD,), alerts=self.ports.alerts)
+        is_odd_one = after.reason == Reason.CONFIGURATION != record.reason and not record.authorized.unproved
+        if is_odd_one and not grant.has_own_client:
+            after = alerted_once(
+                after, [_refused_alone(record.name, failure)], kinds=(_HELD,), alerts=self.ports.alerts
+            )
         result = Result.HELD if after.status is Status.HELD else Result.POSTPONED
         if after.publishing_is_due():
             return self.committer.publish_and_commit(record, after, grant, result)
@@ -163,8 +172,8 @@ class Concluder:
         self, record: Connection, failure: Failure, grant: Grant, session: Session, *, previous: Connection | None
     ) -> WorkResult:
         """COMMIT that a quarantined connection, asked for by an operator, gave no new token: it and its secret stay."""
-        if failure.kind is FailureClass.CONFIGURATION and not grant.has_own_client:
-            self.pause(session, failure)
+        if failure.kind is FailureClass.CONFIGURATION:
+            self.note_fault(record, failure, grant, session)
         refused = failure.kind is FailureClass.REFUSED
         after = decisions.unaccepted(
             record,
@@ -219,17 +228,17 @@ class Concluder:
         after = transitions.other_account(record, now=self.ports.clock.now())
         return Conclusion(before=record, after=after, grant=grant, result=Result.HELD)
 
-    def pause(self, session: Session, failure: Failure) -> None:
-        """Pause an app whose own credentials the provider refuses, and alert its owner once."""
-        why = f"{failure.code} {failure.message}".strip()
-        if session.pause(why, now=self.ports.clock.now()):
-            self.ports.alerts.tell(
-                "app.paused",
-                session.name,
-                detail=f"the provider refuses the app's own credentials ({why}); no connection was changed"
-                + followed(hint_for(session.provider, LastError.of(failure, at=self.ports.clock.now()))),
-                next_command=f"tokensync app show {session.name}",
-            )
+    def note_fault(self, record: Connection, failure: Failure, grant: Grant, session: Session) -> None:
+        """Note that the provider says that the app is at fault: one voice among those of its connections.
+
+        What was never proved has none, nor what has a client of its own, nor what said so before and was contradicted
+        by another's success.
+        """
+        account, since = record.name.account, record.faulted_at
+        if record.authorized.unproved or grant.has_own_client:
+            return
+        if since is None or not session.succeeded_beside(account, since=since):
+            session.tally.fault(account, breaker.in_words(failure))
 
     def _alert_not_extended(self, name: ConnectionName) -> None:
         """Alert that an access token came back with the end that it had: warnings of that end follow, as it nears."""
@@ -324,6 +333,16 @@ def _unexplained(name: ConnectionName, failure: Failure) -> Notice:
         cause=failure.code,
         detail=f"the provider answered with {failure.code}, which nothing explains; it is tried again until its access "
         "token ends",
+        next_command=f"tokensync show {name}",
+    )
+
+
+def _refused_alone(name: ConnectionName, failure: Failure) -> Notice:
+    return Notice(
+        kind=_HELD,
+        cause=failure.code,
+        detail=f"the provider refuses the app's credentials for this connection ({breaker.in_words(failure)}), and not "
+        "for the app's others: its token may belong to another client. It is asked again by itself",
         next_command=f"tokensync show {name}",
     )
 

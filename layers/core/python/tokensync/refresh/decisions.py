@@ -32,7 +32,8 @@ class GrantSource:
     """Where a new grant comes from. `at` (Unix seconds) and `by` decide between two: only a later one replaces another.
 
     `life` is the seconds that the access token has left, None where it has no stated end. `event` and `detail` go into
-    the history. `unproved` asks for a refresh at once, although there is an access token.
+    the history. `unproved` asks for a refresh at once, although there is an access token. What is `imported` says
+    nothing of its app until a refresh succeeded.
     """
 
     at: int
@@ -40,6 +41,7 @@ class GrantSource:
     life: int | None
     status: Status = Status.ACTIVE
     verified: bool = False
+    imported: bool = False
     unproved: bool = False
     missing_scopes: tuple[str, ...] = ()
     event: str = "connection.authorized"
@@ -89,7 +91,12 @@ def established(
             push_at=now if has_token and pushes else None,
             warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
         ),
-        authorized=AuthorizedBy(missing_scopes=source.missing_scopes, authorized_at=source.at, authorized_by=source.by),
+        authorized=AuthorizedBy(
+            missing_scopes=source.missing_scopes,
+            authorized_at=source.at,
+            authorized_by=source.by,
+            unproved=True if source.imported else None,
+        ),
         table=table,
         alerted=alerted,
         brought=True if grant.brought else None,
@@ -164,6 +171,12 @@ def reauthorization_needed(record: Connection, *, now: int) -> Connection:
     return released(noted(after, "connection.reauthorization_needed", now=now))
 
 
+def acquitted(record: Connection, *, again: int, now: int) -> Connection:
+    """Return the record, active again and due at `again`, of a connection whose fault was its app's."""
+    after = replace(record.with_due(renew_at=again), status=Status.ACTIVE, reason="")
+    return released(noted(after, "refresh.acquitted", now=now))
+
+
 def ended(record: Connection, *, now: int) -> Connection:
     """Return the record of a connection whose access token has ended before it was renewed.
 
@@ -202,6 +215,7 @@ def disconnected(record: Connection, *, reason: str, now: int) -> Connection:
         attempt=None,
         exemption=None,
         parked_at=None,
+        faulted_at=None,
     )
     return released(noted(after, f"connection.{reason}", now=now))
 
@@ -258,6 +272,7 @@ def set_apart(record: Connection, *, now: int) -> Connection:
         attempt=None,
         exemption=None,
         parked_at=None,
+        faulted_at=None,
         unpublished="",
     )
     return released(noted(after, "connection.quarantined", now=now, detail=Reason.RESTORED_TABLE))

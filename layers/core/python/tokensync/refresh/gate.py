@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from tokensync.domain.connection import Exemption, Status
 from tokensync.domain.errors import ParamRefused
@@ -12,8 +12,8 @@ from tokensync.domain.runtime import Moment
 from tokensync.oauth.params import not_made
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
-from tokensync.refresh import schedule
-from tokensync.refresh.held import is_parked
+from tokensync.refresh import breaker
+from tokensync.refresh.parked import is_parked
 from tokensync.refresh.result import LeaseEnded, Result, WorkResult
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _NOT_THE_ACCOUNTS = Failure(
     message="the app mints tokens for itself, and this account's came from its consent: remove the app (its "
     "connections are kept), and add it again under its name with the grant that it had",
 )
+_CLAIMS = 3  # another worker may claim the probe, and the app run again
 _PRESENTED_BEFORE = Failure(kind=FailureClass.AMBIGUOUS, code="presented_before")
 
 
@@ -72,11 +73,13 @@ class Gate:
             FenceLost, SealingUnavailable, StoreUnavailable: nothing was spent.
         """
         session = job.session
-        if not job.force:
-            self._app_runs(record, session)
+        if not job.force and not self._may_ask(record, session):
+            self._rest(record, session)
         self.time_is_left(record, session, job.budget)
         grant = self.unsealer.grant(record)
         if not session.provider.renews(grant):
+            if not job.force and not self.app_answers(record, session):
+                self._rest(record, session)
             raise LeaseEnded(self.verifier.verify_or_wait(record, grant, session))
         self._provider_is_free(record)
         self._in_its_time(record, grant, session)
@@ -93,6 +96,9 @@ class Gate:
         if record.attempt is not None and exemption is None:
             raise LeaseEnded(self.concluder.settle(record, _PRESENTED_BEFORE, grant, session, previous=None))
         _ = session.key  # in hand now: sealing the response needs no call later
+        # Last of all: a probe that is claimed and not made keeps every other connection waiting.
+        if not job.force and not self.app_answers(record, session):
+            self._rest(record, session)
         return Ready(record, grant, request, exemption)
 
     def time_is_left(self, record: Connection, session: Session, budget: Budget) -> None:
@@ -123,10 +129,26 @@ class Gate:
             later = renewal.opens_at(obtained_at=grant.obtained_at, ends_at=ends_at)
             raise LeaseEnded(self.committer.release(record, Result.TOO_EARLY, renew_at=later))
 
-    def _app_runs(self, record: Connection, session: Session) -> None:
-        if session.state.paused:
-            again = self.ports.clock.now() + schedule.PAUSED_RECHECK
-            raise LeaseEnded(self.committer.release(record, Result.PAUSED, renew_at=again))
+    def app_answers(self, record: Connection, session: Session) -> bool:
+        """Return whether the app runs, or this connection is the one that probes a paused one now."""
+        now = self.ports.clock.now()
+        for _ in range(_CLAIMS):
+            if not session.state.paused:
+                return True
+            if not self._may_ask(record, session):
+                return False
+            if session.claim_probe(now=now):
+                return True
+        return False
+
+    def _may_ask(self, record: Connection, session: Session) -> bool:
+        """Return whether the app runs, or this connection may claim the next probe of a paused one."""
+        state = session.state
+        return not state.paused or breaker.may_probe(record, state, self.ports.clock.now())
+
+    def _rest(self, record: Connection, session: Session) -> NoReturn:
+        again = breaker.rests_until(record, session.state, self.ports.clock.now())
+        raise LeaseEnded(self.committer.release(record, Result.PAUSED, renew_at=again))
 
     def _provider_is_free(self, record: Connection) -> None:
         """Pass a connection whose provider did not say that it is busy, whoever asks, and however much."""
@@ -141,9 +163,10 @@ class Gate:
         exemption, attempt = record.exemption, record.attempt
         if attempt is None:
             return exemption
-        if force or is_parked(record):
-            # Forced by an operator, or parked in an app that an operator resumed.
+        if force:
             return Exemption.OPERATOR
+        if is_parked(record):
+            return Exemption.PROBE  # it is asked once more
         grace_is_over = attempt.at + session.provider.grace_seconds < self.ports.clock.now()
         return None if exemption is Exemption.GRACE and grace_is_over else exemption
 

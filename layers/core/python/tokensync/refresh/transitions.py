@@ -14,7 +14,8 @@ from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.oauth.token_response import ASSUMED_LIFE
-from tokensync.refresh import breaker, schedule
+from tokensync.refresh import schedule
+from tokensync.refresh.parked import LOOK_FIRST, is_refused
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -26,6 +27,7 @@ GRACE_RETRY = 1  # seconds
 _SAME_END = 60  # seconds: an end that moved by less is the same, counted from another response
 IMPORTED, AUTHORIZED, REFRESHED = "connection.imported", "connection.authorized", "token.refreshed"
 _BRING_TOKENS = frozenset({IMPORTED, AUTHORIZED, REFRESHED})
+CONFIGURATION_RECHECK = 120  # seconds in which the app's other connections may say the same
 
 
 def released(record: Connection) -> Connection:
@@ -150,7 +152,8 @@ def renewed(
             compare_at=still_to_come(record.due.compare_at, now),
             verify_at=now if is_first and provider.account_call is not None else record.due.verify_at,
         )
-        .with_consumer(handed_over_at=None),
+        .with_consumer(handed_over_at=None)
+        .with_authorized(unproved=None),
         generation=record.allocated,
         sealed_grant=sealed,
         label=grant.label,
@@ -158,6 +161,7 @@ def renewed(
         access_expires_at=grant.access_expires_at,
         refresh_expires_at=grant.refresh_expires_at,
         parked_at=None,
+        faulted_at=None,
     )
     if not provider.renews(grant):
         after = after.with_due(renew_at=None)
@@ -170,12 +174,20 @@ def renewed(
 
 
 def failed(
-    record: Connection, failure: Failure, *, previous: Connection | None, provider: Provider, now: int, fraction: float
+    record: Connection,
+    failure: Failure,
+    *,
+    previous: Connection | None,
+    provider: Provider,
+    now: int,
+    fraction: float,
+    app_is_paused: bool = False,
 ) -> Connection:
     """Return the record after a failure, by the failure's class alone.
 
     `previous` is the record before its attempt was marked as sent, None where another process made the attempt.
-    A refusal is parked; `decisions.reauthorization_needed` follows when it counts.
+    A refusal is parked; `decisions.reauthorization_needed` follows when it counts. Answered that its app is at fault, a
+    connection stays as it is until that is said again, and what is said in a paused app is the app's alone.
     """
     record = with_failure(record, failure, now=now)
     again = schedule.retry_at(
@@ -198,14 +210,14 @@ def failed(
             after = replace(waits, exemption=under or Exemption.NOT_PROCESSED)
             event = "refresh.postponed"
         case FailureClass.CONFIGURATION:
-            after = replace(record.with_due(renew_at=now + schedule.PAUSED_RECHECK), exemption=Exemption.OPERATOR)
+            after = _misconfigured(record, now=now, again=again, app_is_paused=app_is_paused)
             event = "refresh.stopped"
         case FailureClass.REFUSED:
             after = replace(
-                record.with_due(renew_at=breaker.decides_at(now), verify_at=None),
+                record.with_due(renew_at=now + LOOK_FIRST, verify_at=None),
                 status=Status.HELD,
                 reason=Reason.REFUSED,
-                parked_at=now,
+                parked_at=record.parked_at if is_refused(record) and record.parked_at is not None else now,
                 exemption=None,
             )
             event = "refresh.refused"
@@ -246,6 +258,20 @@ def not_proven(record: Connection, failure: Failure, *, now: int) -> Connection:
     """Return the record after a refusal under a client secret that is not proven: due as it was, nothing spent."""
     after = replace(record, exemption=Exemption.NOT_PROCESSED)
     return released(noted(after, "secret.not_proven", now=now, detail=failure.code))
+
+
+def _misconfigured(record: Connection, *, now: int, again: int, app_is_paused: bool) -> Connection:
+    """Set a connection apart that was answered a second time, and not by the way, that its app is at fault."""
+    # An explicit error issued nothing, RFC 6749 §5.2: the token may be presented again, under the exemption it had.
+    under = record.attempt.exemption if record.attempt is not None else None
+    after = replace(
+        record.with_due(renew_at=max(again, now + CONFIGURATION_RECHECK)),
+        exemption=under or Exemption.NOT_PROCESSED,
+        faulted_at=now if record.faulted_at is None else record.faulted_at,
+    )
+    if record.faulted_at is None or record.status is not Status.ACTIVE or app_is_paused:
+        return after
+    return replace(after.with_due(verify_at=None), status=Status.HELD, reason=Reason.CONFIGURATION)
 
 
 def _unexplained(record: Connection, *, provider: Provider, again: int) -> Connection:
@@ -305,7 +331,8 @@ def verified(record: Connection, *, provider: Provider, grant: Grant, now: int, 
     again = None if provider.renews(grant) else schedule.verify_at(record.name, now=now, cadence=cadence)
     after = replace(record.with_due(verify_at=again), verified_at=now, failures=0, last_error=None)
     if not provider.renews(grant):
-        after = replace(after.with_due(renew_at=None), status=Status.ACTIVE, reason="", parked_at=None, attempt=None)
+        after = replace(after.with_due(renew_at=None), status=Status.ACTIVE, reason="", attempt=None)
+        after = replace(after, parked_at=None, faulted_at=None)
     return after
 
 
