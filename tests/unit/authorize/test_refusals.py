@@ -138,14 +138,16 @@ def test_what_anybody_can_cause_is_no_alert(body: Mapping[str, Any], *, invited:
     assert [] == world.alerted()
 
 
-def test_an_app_that_is_paused_by_it_is_alerted_once() -> None:
-    """The alert of the pause has the hint; a second one would say the same."""
+def test_a_refusal_of_the_apps_own_credentials_is_alerted_once() -> None:
+    """With the hint and the trace id; the next seller who meets it is no news."""
     world = World()
-    says(world, {"code": 36009033, "message": "Access denied.", "request_id": "t-9"})
-    Browser(world).authorize()
+    for _ in range(2):
+        says(world, {"code": 36009033, "message": "Access denied.", "request_id": "t-9"})
+        Browser(world).authorize()
 
     (alert,) = world.alerts.told
-    assert ("app.paused", True) == (alert.kind, LISTED in alert.detail)
+    assert ("app.credentials_refused", True) == (alert.kind, LISTED in alert.detail)
+    assert "t-9" in alert.detail
 
 
 @pytest.mark.parametrize(
@@ -169,16 +171,16 @@ def test_a_request_that_is_refused_has_a_hint(error: str, hint: str | None) -> N
 
 
 def test_minting_says_what_may_be_behind_it() -> None:
-    """The operator waits: words and hint are in the answer, with the pause as without."""
+    """The operator waits: words and hint are in the answer, whatever was refused."""
     stage = Staged.of(replace(OIDC, settings={"grant": "client_credentials"}))
     stage.server.says("/token", {"error": "unsupported_thing", "error_description": "Not enabled."})
     answer = stage.command("mint")["error"]["message"]
     assert answer.startswith("the provider gave no token (unsupported_thing Not enabled.); ")
     assert APPROVED in answer
     stage.server.says("/token", {"error": "invalid_client"})
-    paused = stage.command("mint")["error"]["message"]
-    assert "paused" in paused
-    assert "may be wrong" in paused
+    refused = stage.command("mint")["error"]["message"]
+    assert "refuses the credentials" in refused
+    assert "may be wrong" in refused
 
 
 def test_the_authorization_keeps_the_providers_words() -> None:

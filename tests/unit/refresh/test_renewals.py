@@ -167,12 +167,12 @@ def test_a_short_lived_token_is_never_kept_as_one_that_lasts() -> None:
 
 @field("B self-extending")
 def test_a_refused_exchange_asks_the_seller_back() -> None:
-    """A refusal of the short-lived token is as authoritative as that of a refresh token."""
+    """A refusal of the short-lived token is as authoritative as that of a refresh token: nobody beside it, asked twice."""
     one, name = instagram(one_error("invalid_grant"))
     one.world.drain()
     one.world.settle(ticks=30)
 
-    assert (Status.REAUTHORIZE, 1) == (one.world.stored(name).status, one.server.times(UPGRADE))
+    assert (Status.REAUTHORIZE, 2) == (one.world.stored(name).status, one.server.times(UPGRADE))
 
 
 def one_error(code: str) -> dict[str, str]:

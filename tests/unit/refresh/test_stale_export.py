@@ -110,7 +110,7 @@ def test_the_same_token_again_is_not_stale(world: World) -> None:
     assert ("A0", "R1") == (world.published(), world.grant().refresh_token.reveal())  # type: ignore[union-attr]
     world.shop.alive.clear()
     world.clock.advance(600)
-    world.run()
+    world.settle(ticks=30)
 
     assert Status.REAUTHORIZE is world.stored().status
     assert [] == copies(world)

@@ -116,7 +116,8 @@ def carries_over(record: Connection, provider: Provider) -> bool:
         case Status.DISCONNECTED:
             return False
         case Status.HELD | Status.REAUTHORIZE:
-            return record.reason not in (Reason.REFUSED, Reason.OTHER_ACCOUNT)
+            # One that was refused and whose access token ended while that was weighed says `ended`.
+            return record.parked_at is None and record.reason not in (Reason.REFUSED, Reason.OTHER_ACCOUNT)
         case Status.QUARANTINED:
             return record.reason != Reason.RESTORED_TABLE or provider.refresh_reuse is RefreshReuse.SAFE
         case _:
