@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,25 @@ if TYPE_CHECKING:
     from tokensync.domain.app import App
     from tokensync.domain.runtime import Moment
     from tokensync.domain.secret import Secret
-    from tokensync.oauth.shapes import AssertionShape
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 §2.2
 ALGORITHMS = ("RS256", "PS256", "ES256")  # RFC 7518 §3.1
 _LIFE = 300  # seconds; a provider may refuse a life that it finds unreasonably long, RFC 7523 §3(4)
 _SHORTEST_RSA = 2048  # bits, RFC 7518 §3.3
 _P256 = 32  # bytes of a coordinate, RFC 7518 §3.4
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssertionShape:
+    """The assertion by which a client authenticates, RFC 7523 §3.
+
+    An empty `audience` is the token endpoint's URL; an empty `algorithm` (RFC 7518 §3.1) is the one that fits the key;
+    `key_id` is the key's name with the provider, RFC 7515 §4.1.4, empty where it has one key alone.
+    """
+
+    audience: str = ""
+    algorithm: str = ""
+    key_id: str = ""
 
 
 def client_assertion(app: App, shape: AssertionShape, *, audience: str, moment: Moment) -> str:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.messages import AccountReply, FailureClass
+from tokensync.oauth.client_assertion import AssertionShape
 from tokensync.oauth.error_words import error_words
 
 if TYPE_CHECKING:
@@ -114,19 +115,6 @@ class CallbackShape:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AssertionShape:
-    """The assertion by which a client authenticates, RFC 7523 §3.
-
-    An empty `audience` is the token endpoint's URL; an empty `algorithm` (RFC 7518 §3.1) is the one that fits the key;
-    `key_id` is the key's name with the provider, RFC 7515 §4.1.4, empty where it has one key alone.
-    """
-
-    audience: str = ""
-    algorithm: str = ""
-    key_id: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class TokenShape:
     """The token request, RFC 6749 §4.1.3, §4.4.2 and §6: the names of its parameters and how they travel.
 
@@ -158,7 +146,7 @@ class TokenShape:
     names: Mapping[str, str] = field(default_factory=dict)
     raw_basic: bool = False
     sends_client_id: bool = False
-    assertion: AssertionShape = AssertionShape()
+    assertion: AssertionShape = field(default_factory=AssertionShape)
     sign: SignsRequest | None = None
 
     def name(self, parameter: str) -> str:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.errors import InvalidApp
 from tokensync.domain.messages import FailureClass
-from tokensync.oauth.client_assertion import ALGORITHMS
+from tokensync.oauth.client_assertion import ALGORITHMS, AssertionShape
 from tokensync.oauth.paths import found
 from tokensync.oauth.provider import GrantType, RefreshReuse
-from tokensync.oauth.shapes import OAUTH_FAILURES, AssertionShape, ClientAuthentication, Encoding, ErrorReply, Pkce
+from tokensync.oauth.shapes import OAUTH_FAILURES, ClientAuthentication, Encoding, ErrorReply, Pkce
 from tokensync.providers import oauth2_params, oauth2_renewal
 
 if TYPE_CHECKING:
