@@ -90,6 +90,17 @@ def test_an_older_authorization_finished_late_does_not_replace_a_newer(empty: Wo
     assert empty.stored().generation == empty.document()["generation"]
 
 
+def test_two_authorizations_in_one_second_both_count(empty: World) -> None:
+    """One account consents in two windows at once: the one that is finished last is published and refreshed."""
+    at = empty.clock.now()
+    assert 303 == authorize(empty)
+    empty.clock.set_wall_clock(at)
+    assert 303 == authorize(empty, "code-2", "two")
+    empty.on_demand.refresh(NAME, empty.budget())
+
+    assert (Status.ACTIVE, "A3", ["code-1", "code-2", "R2"]) == state(empty)
+
+
 @pytest.mark.parametrize(
     ("times", "status", "told"), [(3, 303, []), (10_000, 503, ["answer.lost"])], ids=["a while", "for good"]
 )
@@ -196,6 +207,19 @@ def test_a_planned_comparison_outlives_the_leases_before_it(world: World) -> Non
     world.settle(ticks=3)
 
     assert world.grant().access_token.reveal() == world.document()["access_token"]
+
+
+def test_a_planned_comparison_outlives_an_earlier_look(world: World) -> None:
+    """Somebody asks for a comparison before an old lease ends: what that lease publishes late is found all the same."""
+    world.run()
+    planned = world.clock.now() + 300
+    world.change(compare_at=planned)
+    assert Result.NOTHING_DUE is world.run(compare=True).result
+    assert planned == world.stored().due.compare_at == world.stored().due.next_at
+    spoil(world)
+    world.settle(ticks=8)
+
+    assert ("A1", None) == (world.document()["access_token"], world.stored().due.compare_at)
 
 
 # --- the breaker, force, and batches
