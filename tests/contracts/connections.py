@@ -25,6 +25,7 @@ from tokensync.domain.connection import (
 )
 from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
 from tokensync.domain.names import ConnectionName
+from tokensync.domain.work import AnswerAside
 
 if TYPE_CHECKING:
     from contracts.world import Key, World
@@ -516,6 +517,25 @@ class ConnectionsContract:
         world.connections.set_aside(idle.name, fence=1, why=why, sealed=b"raw", now=NOW)
         assert world.connections.aside(idle.name, fence=1) is None
         assert why == world.attribute((f"app#{world.app}", f"aside#{idle.name.account}#1"), "why")
+
+    def test_listing_what_was_set_aside(self, world: World) -> None:
+        """All of an app's, or of one account's, in the order of their keys; an account's name may hold anything."""
+        kept = [("a", 1, "unparsed"), ("a#1", 1, "unusable"), ("a", 12, "superseded"), ("a", 2, "unplaced")]
+        kept += [("é/b", 3, "restored_table")]
+        for account, fence, why in reversed(kept):
+            world.connections.set_aside(
+                ConnectionName(world.app, account), fence=fence, why=why, sealed=b"\x00" + why.encode(), now=NOW + fence
+            )
+        world.connections.take_over(fresh(ConnectionName(world.app, "a")), until=SOON)
+        expected = [
+            AnswerAside(ConnectionName(world.app, account), fence, why, NOW + fence, b"\x00" + why.encode())
+            for account, fence, why in kept
+        ]
+        assert expected == list(world.connections.list_aside(world.app))
+        assert [*expected[:1], *expected[2:4]] == list(world.connections.list_aside(world.app, account="a"))
+        assert expected[1:2] == list(world.connections.list_aside(world.app, account="a#1"))
+        assert [] == list(world.connections.list_aside(world.app, account="b"))
+        assert [] == list(world.connections.list_aside(f"{world.app}-2"))
 
     # ------------------------------------------------------------------------------------------------ notices
 

@@ -74,6 +74,7 @@ def asked(clients: Clients) -> Iterator[Asked]:
         "connections": lambda asked: list(asked.connections.list("demo")),
         "counted connections": lambda asked: asked.connections.fewer_than("demo", 20),
         "answer aside": lambda asked: asked.connections.aside(NAME, fence=1),
+        "answers aside": lambda asked: list(asked.connections.list_aside("demo")),
         "look-up": lambda asked: asked.connections.find("demo", "shop"),
         "authorization": lambda asked: asked.authorizations.get(KEY),
         "authorization to consume": lambda asked: asked.authorizations.consume(KEY, now=NOW, lease_until=NOW, code=""),

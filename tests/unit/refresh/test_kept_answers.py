@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fakes.troubles import alerts, answers, ask, carted, dropped, fleet, kill, state, unplaced, work_on
+from fakes.troubles import alerts, answers, ask, carted, dropped, fleet, kill, state, unplaced, vanished, work_on
 from fakes.visitors import Browser
 from fakes.world import ACCOUNT, APP, NAME, WEEK, World
 from fault_rows import fault
@@ -93,6 +93,19 @@ def test_an_answer_that_meets_a_holder_who_did_not_see_it_comes_again(world: Wor
     world.run()
     assert (Status.HELD, True) == (world.stored().status, met[0].again)
     world.worker.run(message, world.session(), world.budget())
+
+    assert REFRESHED == state(world)
+
+
+def test_an_answer_to_the_first_presentation_still_counts_after_many_more(world: World) -> None:
+    """Held, and forced again and again without an answer: only the first presentation can have brought a pair."""
+    message = unplaced(world)
+    for _ in range(6):
+        world.shop.script.append(vanished)
+        world.run(force=True)
+        world.clock.advance(60)
+    assert (3, message.fence) == (len(world.stored().attempt.earlier), world.stored().attempt.earlier[-1])  # type: ignore[union-attr]
+    work_on(world, message)
 
     assert REFRESHED == state(world)
 

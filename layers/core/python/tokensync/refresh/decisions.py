@@ -96,6 +96,21 @@ def established(
     return noted(record, source.event, now=now, detail=source.detail)
 
 
+def is_overtaken(record: Connection, *, obtained_at: int) -> bool:
+    """Return whether tokens of `obtained_at` are history: the connection has newer ones, or its account ended it since.
+
+    A connection that waits for its seller has nothing to lose by older ones.
+    """
+    if record.status is Status.REAUTHORIZE:
+        return False
+    if record.removed_at is not None:
+        return record.removed_at >= obtained_at
+    if record.status is Status.DISCONNECTED:
+        ends = (entry.at for entry in record.history if entry.event == f"connection.{record.reason}")
+        return max(ends, default=obtained_at) >= obtained_at
+    return (record.obtained_at or 0) > obtained_at
+
+
 def reauthorization_needed(record: Connection, *, now: int, reason: str = Reason.REFUSED) -> Connection:
     """Return the record of a connection whose seller has to authorize again."""
     after = replace(unscheduled(record), status=Status.REAUTHORIZE, reason=reason, exemption=None)
