@@ -456,26 +456,41 @@ class ConnectionsContract:
         """A claim moves the next time on once; who saw the old time comes too late."""
         (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
         assert idle.name == due.work().connection
-        assert world.connections.claim(due, until=NOW + 720)
-        assert not world.connections.claim(due, until=NOW + 720)
+        assert world.connections.claim(due, now=NOW, seconds=720)
+        assert not world.connections.claim(due, now=NOW, seconds=720)
         assert [] == self._due(world, NOW)
         assert [(f"connection#{idle.name.account}", NOW + 720)] == self._due(world, NOW + 720)
         claimed = world.connections.get(idle.name)
         assert idle.with_due(next_at=NOW + 720) == claimed
 
+    @pytest.mark.parametrize(("own", "seconds"), [(True, 90), (False, 720)])
+    def test_claiming_for_as_long_as_a_record_can_wait(
+        self, world: World, idle: Connection, *, own: bool, seconds: int
+    ) -> None:
+        """A record says itself for how long it may be claimed, where that is asked for; a new grant says it anew."""
+        world.connections.write(idle, idle.with_due(claim=90))
+        (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
+        assert world.connections.claim(due, now=NOW, seconds=720, own=own)
+        assert [(f"connection#{idle.name.account}", NOW + seconds)] == self._due(world, NOW + 720)
+        assert idle.with_due(claim=90, next_at=NOW + seconds) == world.connections.get(idle.name)
+        assert None is world.connections.take_over(fresh(idle.name), until=SOON)[0].due.claim
+        stored = world.connections.get(idle.name)
+        assert stored is not None
+        assert None is stored.due.claim
+
     def test_a_claim_outlives_a_write_that_does_not_move_it(self, world: World, idle: Connection) -> None:
         """A holder that read the next time before a claim, and leaves it as it was, does not undo the claim."""
         leased = world.connections.lease(idle.name, now=NOW, until=SOON)
         (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
-        world.connections.claim(due, until=NOW + 720)
+        world.connections.claim(due, now=NOW, seconds=720)
         assert NOW + 720 == world.connections.write(leased, replace(leased, phase=Phase.SENT)).due.next_at
 
     def test_one_of_many_claims(self, world: World, idle: Connection) -> None:
         """Of many that claim one key at once, one does; a claim of what is gone does nothing."""
         (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
-        assert [True] == [won for won in at_once(lambda n: world.connections.claim(due, until=NOW + n + 1)) if won]
+        assert [True] == [won for won in at_once(lambda n: world.connections.claim(due, now=NOW, seconds=n + 1)) if won]
         world.erase(key(idle.name))
-        assert not world.connections.claim(due, until=NOW + 720)
+        assert not world.connections.claim(due, now=NOW, seconds=720)
         assert world.connections.get(idle.name) is None
 
     def test_pending_authorizations_stand_in_the_same_index(self, world: World) -> None:
@@ -488,7 +503,7 @@ class ConnectionsContract:
         world.authorizations.write(used, replace(used, sealed_answer=b"raw", received_at=NOW), next_at=NOW)
         (due,) = [due for due in world.connections.due(now=NOW) if due.partition_key == f"app#{world.app}"]
         assert authorization.key == due.work().authorization
-        assert world.connections.claim(due, until=NOW + 720)
+        assert world.connections.claim(due, now=NOW, seconds=720)
         assert [] == self._due(world, NOW)
 
     # ------------------------------------------------------------------------------------- requests and asides
@@ -503,6 +518,17 @@ class ConnectionsContract:
         assert world.connections.request_refresh(idle.name, generation=rested.generation, now=NOW)
         assert rested.with_due(refresh_at=NOW, renew_at=NOW, next_at=NOW) == world.connections.get(idle.name)
         assert [(f"connection#{idle.name.account}", NOW)] == self._due(world, NOW)
+
+    def test_a_busy_provider_outlives_a_request_and_a_takeover(self, world: World, idle: Connection) -> None:
+        """Until its time nothing is requested; who authorizes again finds the same provider."""
+        rests = idle.with_due(refresh_at=SOON, renew_at=SOON, next_at=SOON, not_before=SOON, ask_not_before=SOON + 1)
+        busy = world.connections.write(idle, rests)
+        assert not world.connections.request_refresh(idle.name, generation=busy.generation, now=SOON - 1)
+        assert busy == world.connections.get(idle.name)
+        assert world.connections.request_refresh(idle.name, generation=busy.generation, now=SOON)
+        taken, _ = world.connections.take_over(fresh(idle.name), until=SOON)
+        assert (SOON, SOON + 1) == (taken.due.not_before, taken.due.ask_not_before)
+        assert taken == world.connections.get(idle.name)
 
     def test_answers_set_aside(self, world: World, idle: Connection) -> None:
         """An answer without a place is kept under its fence for 30 days, beside those of other fences."""

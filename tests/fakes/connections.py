@@ -99,7 +99,9 @@ class InMemoryConnections(Failing):
                 fence = number = floor
             row.record = replace(
                 grant_holder.with_consumer(sealed_consumer=current.consumer.sealed_consumer).with_due(
-                    compare_at=(current.lease_until or 0) + 1
+                    compare_at=(current.lease_until or 0) + 1,
+                    not_before=current.due.not_before,
+                    ask_not_before=current.due.ask_not_before,
                 ),
                 schema=SCHEMA,
                 phase=Phase.IDLE,
@@ -135,7 +137,7 @@ class InMemoryConnections(Failing):
         """Make the refresh due now if the generation is still this one."""
         with self._attempt("request_refresh"), self.table.lock:
             row = self._known(name)
-            if _record(row).generation != generation:
+            if _record(row).generation != generation or (_record(row).due.not_before or 0) > now:
                 return False
             row.record = _record(row).with_due(refresh_at=now, renew_at=now, next_at=now)
             row.next_at = now
@@ -203,15 +205,16 @@ class InMemoryConnections(Failing):
             ]
         yield from sorted(keys, key=lambda key: key.next_at)
 
-    def claim(self, key: DueKey, *, until: int) -> bool:
+    def claim(self, key: DueKey, *, now: int, seconds: int, own: bool = True) -> bool:
         """Move a due key on if it is still what it was."""
         with self._attempt("claim"), self.table.lock:
             row = self.table.row(key.partition_key, key.sort_key)
             if row is None or row.next_at != key.next_at:
                 return False
-            row.next_at = until
+            is_own = own and isinstance(row.record, Connection) and row.record.due.claim is not None
+            row.next_at = now + (row.record.due.claim if is_own else seconds)
             if isinstance(row.record, Connection):
-                row.record = row.record.with_due(next_at=until)
+                row.record = row.record.with_due(next_at=row.next_at)
             return True
 
     def kept(self, name: ConnectionName, *, fence: int) -> str | None:

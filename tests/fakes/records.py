@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.domain.connection import AuthorizedBy, ConsumerCopy, DueTimes
+from tokensync.domain.connection import AuthorizedBy, ConsumerCopy
+from tokensync.domain.due_times import DueTimes
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection

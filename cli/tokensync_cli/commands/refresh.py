@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tokensync.entry.exit_codes import LATER
+from tokensync.domain.text import utc
 from tokensync_cli.commands.declare import Connection
 from tokensync_cli.commands.describe import found
 from tokensync_cli.commands.run import Run
@@ -12,11 +12,14 @@ from tokensync_cli.output.times import HOUR, moment, seconds_of
 from tokensync_cli.stack.invoke import FunctionRefused, ask_rotation
 from tokensync_cli.stack.target import Target
 
-_PAUSE_SECONDS = 2.0
+# Seconds between looks at a connection that another worker holds: each twice as long as the one before.
+_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 30.0
 # With these nothing was presented to the provider, so an operator's --force still holds.
-_NOTHING_SENT = frozenset({"leased_elsewhere", "no_time"})
+_NOTHING_SENT = frozenset({"leased_elsewhere", "no_time", "busy"})
+# Nothing that waiting mends, unless the answer says when.
+_RESTS = frozenset({"held"})
 
-Wait = Annotated[bool, typer.Option("--wait", help="Keep trying while it may work later.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait while it may work later, until it is due again.")]
 Timeout = Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long to keep trying: 90s, 10m.")]
 Force = Annotated[
     bool,
@@ -53,13 +56,40 @@ def tick(run: Run) -> None:
 
 
 def _asked(target: Target, payload: dict[str, Any], *, force: bool, seconds: int) -> dict[str, Any]:
-    """Ask until it is done, fails for good, or the time is up."""
-    until = target.clock.monotonic() + seconds
+    """Ask until it is done or fails for good; in between wait for what the record says is due, in `seconds` at most.
+
+    Raises:
+        FunctionRefused: it failed for good, or the time does not reach.
+    """
+    until, pause = target.clock.monotonic() + seconds, _FIRST_PAUSE
     while True:
         try:
             return ask_rotation(target, {**payload, "force": force})
         except FunctionRefused as refused:
-            if refused.exit_code != LATER or target.clock.monotonic() + _PAUSE_SECONDS > until:
+            if not seconds or not refused.is_later:
                 raise
+            now = target.clock.now()
+            if refused.due_at is not None and refused.due_at > now:
+                wait = float(refused.due_at - now)
+            elif refused.kind in _RESTS:
+                raise
+            else:
+                wait, pause = pause, min(2 * pause, _LONGEST_PAUSE)
+            if target.clock.monotonic() + wait > until:
+                raise _too_late(refused, now=now) from None
             force = force and refused.kind in _NOTHING_SENT
-        target.clock.sleep(_PAUSE_SECONDS)
+        target.clock.sleep(wait)
+
+
+def _too_late(refused: FunctionRefused, *, now: int) -> FunctionRefused:
+    """Return the failure that says when it is tried again, where --timeout ends before."""
+    if refused.due_at is None or refused.due_at <= now:
+        return refused
+    due = f"It is tried again {moment(refused.due_at, now=now)}, at {utc(refused.due_at)}: --timeout ends before that."
+    return FunctionRefused(
+        f"{refused.message} {due}",
+        next_command=refused.next_command,
+        exit_code=refused.exit_code,
+        kind=refused.kind,
+        due_at=refused.due_at,
+    )

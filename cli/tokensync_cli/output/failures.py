@@ -42,16 +42,24 @@ class CommandFailed(Exception):
         next_command: what repairs it, or what to look at.
         exit_code: see `tokensync.entry.exit_codes`.
         kind: a word by which programs distinguish failures.
+        due_at: when it is tried again by itself, Unix seconds; None where that is not known.
     """
 
     def __init__(
-        self, message: str, *, next_command: str, exit_code: int = FAILED, kind: str = "CommandFailed"
+        self,
+        message: str,
+        *,
+        next_command: str,
+        exit_code: int = FAILED,
+        kind: str = "CommandFailed",
+        due_at: int | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.next_command = next_command
         self.exit_code = exit_code
         self.kind = kind
+        self.due_at = due_at
 
 
 class UsageFailed(CommandFailed):
@@ -76,11 +84,13 @@ class Failure:
     message: str
     following: str
     exit_code: int
+    due_at: int | None = None
 
     def show(self, *, as_json: bool) -> None:
         """Say it on stderr."""
         if as_json:
-            error = {"class": self.kind, "message": self.message, "next": self.following}
+            due = {} if self.due_at is None else {"due_at": self.due_at}
+            error = {"class": self.kind, "message": self.message, "next": self.following, **due}
             print(json.dumps({"error": error}), file=sys.stderr)
             return
         print(f"Error: {shown(self.message)}", file=sys.stderr)
@@ -111,7 +121,7 @@ def _foreseen(error: Exception) -> Failure | None:
     """Return what the command line's own errors say."""
     match error:
         case CommandFailed():
-            return Failure(error.kind, error.message, error.next_command, error.exit_code)
+            return Failure(error.kind, error.message, error.next_command, error.exit_code, error.due_at)
         case EmbeddedStackError():
             log = "" if error.log is None else f" Its log: {error.log}"
             return Failure("EmbeddedStack", f"{error.message}{log}", error.next_command, FAILED)

@@ -14,6 +14,11 @@ _CODES = frozenset({FAILED, USAGE, NOT_FOUND, NEEDS_SELLER, LATER})
 class FunctionRefused(CommandFailed):
     """A function answered that it could not. `kind` is its own word for why."""
 
+    @property
+    def is_later(self) -> bool:
+        """Return whether the same may work later."""
+        return self.exit_code == LATER
+
 
 def ask_rotation(target: Target, payload: Mapping[str, Any]) -> dict[str, Any]:
     """Invoke the rotation function and return its answer.
@@ -56,6 +61,7 @@ def _answered(function: str, raw: bytes) -> dict[str, Any]:
         next_command=str(error.get("next") or "tokensync doctor"),
         exit_code=code if code in _CODES else FAILED,
         kind=str(error.get("class") or "FunctionRefused"),
+        due_at=due if isinstance(due := answer.get("due_at"), int) else None,
     )
 
 

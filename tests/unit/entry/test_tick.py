@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fakes.world import APP, NAME, World
 from tokensync.domain.work import DueKey, Work
 
@@ -49,9 +51,9 @@ def test_a_slow_table_leaves_nothing_claimed_that_is_not_queued() -> None:
     world.fleet(250)
     claim = world.connections.claim
 
-    def slowly(key: DueKey, *, until: int) -> bool:
+    def slowly(key: DueKey, **how: Any) -> bool:
         world.clock.advance(1)
-        return claim(key, until=until)
+        return claim(key, **how)
 
     world.connections.claim = slowly  # type: ignore[method-assign]
     ticked = world.ticker.tick(world.budget())

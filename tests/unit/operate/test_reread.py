@@ -221,7 +221,7 @@ def unexplained(world: World) -> None:
     """Let the refresh be answered with an error that nobody knows."""
     world.shop.script.append(answers(world, {"code": 99, "message": "no", "data": None, "request_id": "t"}))
     world.run()
-    assert Status.HELD is world.stored().status
+    assert "unparsed" == world.connections.kept(NAME, fence=4)
 
 
 def test_an_error_that_is_known_as_busy_now_spent_nothing(world: World, mend: Callable[..., None]) -> None:
@@ -251,7 +251,7 @@ def test_old_news_of_the_apps_own_credentials_pauses_no_app(world: World, mend: 
     mend(failures={**PROVIDERS["tiktok_shop"].failures, "99": FailureClass.CONFIGURATION})
 
     assert [("answer", str(NAME), "stays")] == found(reread(world))
-    assert ("", Status.HELD) == (world.apps.state(APP).paused, world.stored().status)
+    assert ("", Status.ACTIVE) == (world.apps.state(APP).paused, world.stored().status)
 
 
 def test_an_error_beside_an_earlier_presentation_decides_nothing(world: World, mend: Callable[..., None]) -> None:

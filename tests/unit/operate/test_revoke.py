@@ -71,7 +71,7 @@ def test_an_expired_access_token_is_renewed_to_be_revoked(world: World, login: L
 
     assert [("/v2/oauth/token/", "S0"), ("/v2/oauth/revoke/", "L1")][: 2 if renewed else 1] == login.asked
     assert (renewed, 0 if renewed else 5) == (answer["ok"], answer.get("exit", 0))
-    assert (Status.DISCONNECTED if renewed else Status.ACTIVE) is world.stored(LOGIN).status
+    assert (Status.DISCONNECTED if renewed else Status.REAUTHORIZE) is world.stored(LOGIN).status
 
 
 @pytest.mark.parametrize("error", [NoAnswer("nothing came back"), NotSent("no route")])

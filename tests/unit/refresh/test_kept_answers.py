@@ -120,7 +120,7 @@ def test_a_late_answer_without_tokens_says_nothing_of_a_later_attempt(world: Wor
     world.worker.run(message, world.session(), world.budget())
     world.settle(ticks=50, every=86_400)
 
-    assert (Status.HELD, "last_attempt_ambiguous") == (world.stored().status, world.stored().reason)
+    assert (Status.REAUTHORIZE, "ended") == (world.stored().status, world.stored().reason)
     assert ["R0"] == world.shop.ledger
 
 

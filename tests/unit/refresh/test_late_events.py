@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -278,10 +278,10 @@ def test_a_claim_that_fails_delays_nobody_else(world: World) -> None:
     fleet(world, 5)
     honest, claims = world.connections.claim, iter(range(100))
 
-    def claim(key: DueKey, *, until: int) -> bool:
+    def claim(key: DueKey, **how: Any) -> bool:
         if next(claims) == 3:
             raise StoreUnavailable("throttled")
-        return honest(key, until=until)
+        return honest(key, **how)
 
     world.connections.claim = claim  # type: ignore[method-assign]
     with pytest.raises(StoreUnavailable):

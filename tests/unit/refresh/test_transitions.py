@@ -133,10 +133,10 @@ def test_a_renewed_record_holds_the_new_pair(record: Connection, grant: Grant, i
 
 
 def test_what_cannot_be_refreshed_is_not_scheduled(record: Connection, grant: Grant, issued: Issued, now: int) -> None:
-    """Without a refresh token nothing is due but the warnings."""
+    """Without a refresh token nothing is due but the warnings and the access token's end."""
     due = renew(record, replace(grant, refresh_token=None), issued, now).due
 
-    assert (None, due.warn_at) == (due.renew_at, due.next_at)
+    assert (None, now + 7200) == (due.renew_at, due.next_at)
 
 
 @pytest.mark.parametrize("kind", FailureClass)
@@ -169,9 +169,11 @@ BUSY, CONFIGURATION, REFUSED, AMBIGUOUS, UNKNOWN = (
     FailureClass.AMBIGUOUS,
     FailureClass.UNKNOWN,
 )
+NOW = 1_700_000_000  # of the fixtures
 SAFE, GRACE, SINGLE_USE = RefreshReuse.SAFE, RefreshReuse.GRACE, RefreshReuse.SINGLE_USE
 LAST = (Status.HELD, Reason.AMBIGUOUS, Exemption.LAST_ATTEMPT, 7200 - 1800)
 RESTS = (Status.HELD, Reason.LAST_ATTEMPT_AMBIGUOUS, None, None)
+AGAIN = (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 30)
 
 
 @pytest.mark.parametrize(
@@ -181,10 +183,21 @@ RESTS = (Status.HELD, Reason.LAST_ATTEMPT_AMBIGUOUS, None, None)
         ([CONFIGURATION], {}, (Status.ACTIVE, "", Exemption.OPERATOR, PAUSED_RECHECK)),
         ([REFUSED], {}, (Status.HELD, Reason.REFUSED, None, BREAKER_WINDOW + 1)),
         ([AMBIGUOUS, UNKNOWN], {"reuse": SAFE}, (Status.ACTIVE, "", Exemption.SAFE, 30)),
-        ([AMBIGUOUS, UNKNOWN], {"reuse": GRACE, "grace": 60}, (Status.ACTIVE, "", Exemption.GRACE, 1)),
-        ([AMBIGUOUS, UNKNOWN], {"reuse": SINGLE_USE}, LAST),
-        ([AMBIGUOUS, UNKNOWN], {"reuse": SINGLE_USE, "exemption": Exemption.NOT_PROCESSED}, LAST),
-        ([AMBIGUOUS, UNKNOWN], {"reuse": GRACE, "grace": 5}, LAST),
+        ([AMBIGUOUS], {"reuse": GRACE, "grace": 60}, (Status.ACTIVE, "", Exemption.GRACE, 1)),
+        ([AMBIGUOUS], {"reuse": SINGLE_USE}, LAST),
+        ([AMBIGUOUS], {"reuse": SINGLE_USE, "exemption": Exemption.NOT_PROCESSED}, LAST),
+        ([AMBIGUOUS], {"reuse": GRACE, "grace": 5}, LAST),
+        ([UNKNOWN], {"reuse": GRACE, "grace": 60}, AGAIN),
+        ([UNKNOWN], {"reuse": SINGLE_USE}, AGAIN),
+        ([UNKNOWN], {"reuse": SINGLE_USE, "exemption": Exemption.NOT_PROCESSED}, AGAIN),
+        ([UNKNOWN], {"failures": 20}, (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 3600)),
+        (
+            [UNKNOWN],
+            {"failures": 20, "access_expires_at": NOW + 300},
+            (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 150),
+        ),
+        ([UNKNOWN], {"access_expires_at": NOW + 30}, (Status.ACTIVE, "", Exemption.NOT_PROCESSED, None)),
+        ([UNKNOWN], {"obtained_at": None, "access_expires_at": None}, AGAIN),
         ([AMBIGUOUS, UNKNOWN], {"reuse": GRACE, "grace": 60, "exemption": Exemption.GRACE}, LAST),
         ([AMBIGUOUS], {"access_expires_at": 1}, (Status.HELD, Reason.AMBIGUOUS, Exemption.LAST_ATTEMPT, 30)),
         ([AMBIGUOUS, UNKNOWN], {"exemption": Exemption.LAST_ATTEMPT, "status": Status.HELD}, RESTS),
@@ -199,6 +212,13 @@ RESTS = (Status.HELD, Reason.LAST_ATTEMPT_AMBIGUOUS, None, None)
         "single use: one last attempt before the access token's end",
         "not processed before",
         "the grace is over",
+        "an explicit error issued nothing, within a grace either",
+        "nor where a token works once",
+        "nor the second time",
+        "its retries become rare",
+        "its last retries come shortly before the end",
+        "after the end there is none",
+        "before the first token it is tried without end",
         "the grace is used up",
         "the access token has ended: never sooner than a retry",
         "the last attempt got no answer: nothing more is tried",
@@ -217,7 +237,8 @@ def test_what_becomes_of_a_failed_attempt(
     for kind in kinds:
         after = fails(kind, **circumstances)
         assert (status, reason, exemption) == (after.status, after.reason, after.exemption), kind
-        assert (None if wait is None else now + wait) == after.due.renew_at == after.due.next_at, kind
+        assert (None if wait is None else now + wait) == after.due.renew_at, kind
+        assert after.due.next_at == min(at for at in (after.due.renew_at, after.access_expires_at) if at is not None)
 
 
 def test_a_standing_refusal_asks_the_seller(record: Connection, now: int) -> None:

@@ -34,6 +34,7 @@ from tokensync.refresh.attempt import Attempts
 from tokensync.refresh.commit import Committer
 from tokensync.refresh.conclude import Concluder
 from tokensync.refresh.due import DueWork
+from tokensync.refresh.end import End
 from tokensync.refresh.gate import Gate
 from tokensync.refresh.held import HeldRules
 from tokensync.refresh.kept_answers import KeptAnswers
@@ -59,9 +60,10 @@ class _Shared:
         self.publisher = Publisher(ports.secrets, ports.clock)
         self.committer = Committer(ports, self.publisher, self.kept_answers)
         self.restored_table = RestoredTable(ports)
-        self.concluder = Concluder(ports, self.committer, self.kept_answers)
+        self.end = End(ports, self.committer)
+        self.concluder = Concluder(ports, self.committer, self.kept_answers, self.end)
         self.accounts = AccountReader(ports)
-        self.verifier = Verifier(ports, self.accounts, self.concluder, self.committer)
+        self.verifier = Verifier(ports, self.accounts, self.concluder, self.committer, self.end)
         self.establisher = Establisher(ports, self.committer, self.kept_answers, self.restored_table)
         self.redelivery = Redelivery(ports, self.restored_table)
         self.finisher = Finisher(
@@ -88,7 +90,7 @@ class RotationParts(_Shared):
         restored_check = RestoredCheck(ports, resumer, self.publisher, committer, kept)
         gate = Gate(ports, unsealer, self.verifier, concluder, committer)
         held = HeldRules(unsealer, committer)
-        due = DueWork(ports, unsealer, gate, held, self.verifier, self.pusher, restored_check, committer)
+        due = DueWork(ports, unsealer, gate, held, self.verifier, self.pusher, self.end, restored_check, committer)
         return Worker(
             ports=ports,
             kept_answers=kept,

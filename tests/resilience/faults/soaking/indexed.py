@@ -69,9 +69,9 @@ class IndexedConnections(InMemoryConnections):
         self._note(name)
         return is_due
 
-    def claim(self, key: DueKey, *, until: int) -> bool:
+    def claim(self, key: DueKey, **named: Any) -> bool:
         """Move a due key on if it is still what it was."""
-        is_claimed = super().claim(key, until=until)
+        is_claimed = super().claim(key, **named)
         self._index.note(key.partition_key, key.sort_key)
         return is_claimed
 

@@ -60,7 +60,7 @@ def test_list_says_why_a_connection_is_not_simply_active(desk: Any) -> None:
     (told,) = desk.json("list")
 
     assert "last attempt ambiguous" in result.stdout
-    assert f"{NAME}: held: its last attempt got no answer either" in result.stderr
+    assert f"{NAME}: held: its last attempt brought no token either" in result.stderr
     assert f"Next: tokensync refresh {NAME} --force" in result.stderr
     assert ("last_attempt_ambiguous", f"tokensync refresh {NAME} --force") == (told["reason"], told["next"])
     assert f"Next: tokensync refresh {NAME} --force\n" in desk.run("show", str(NAME)).stderr

@@ -5,15 +5,27 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from fakes.world import APP, NAME
+from field_rows import field
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NoAnswer
+from tokensync.domain.text import utc
 
 
-def refused(kind: str, code: int) -> bytes:
+def refused(kind: str, code: int, **more: int) -> bytes:
     """Return an answer by which a function says no."""
     error = {"class": kind, "message": "no", "next": "tokensync list"}
-    return json.dumps({"ok": False, "error": error, "exit": code}).encode()
+    return json.dumps({"ok": False, "error": error, "exit": code, **more}).encode()
+
+
+def throttled(desk: Any, *, seconds: int) -> None:
+    """Let the provider say once that it is busy."""
+    shop = desk.world.shop
+    shop.script.append(
+        lambda _honest: shop.ledger.append("busy") or shop.answer({}, status=429, retry_after=str(seconds))
+    )
 
 
 def test_a_refused_refresh_asks_for_the_seller(desk: Any) -> None:
@@ -42,12 +54,66 @@ def test_an_ambiguous_refresh_is_later(desk: Any) -> None:
 
 
 def test_wait_keeps_trying_until_it_works(desk: Any) -> None:
-    """What may work later is asked again, every two seconds."""
+    """A connection that another worker holds is looked at again, ever more rarely."""
     desk.world.connected()
-    desk.functions.script += [refused("postponed", 5), refused("leased_elsewhere", 5)]
+    desk.functions.script += [refused("leased_elsewhere", 5)] * 5
 
     assert "refreshed" == desk.json("refresh", str(NAME), "--wait")["result"]
-    assert [2.0, 2.0] == desk.world.clock.slept
+    assert [2.0, 4.0, 8.0, 16.0, 30.0] == desk.world.clock.slept
+
+
+@field("A15")
+def test_wait_presents_no_more_often_than_the_schedule(desk: Any) -> None:
+    """A provider that is busy for six minutes in all is asked when it said, and at no other time."""
+    desk.world.connected()
+    for seconds in (60, 90, 200):
+        throttled(desk, seconds=seconds)
+
+    assert "refreshed" == desk.json("refresh", str(NAME), "--wait", "--timeout", "10m")["result"]
+    assert [60.0, 90.0, 200.0] == desk.world.clock.slept
+    assert ["busy", "busy", "busy", "R0"] == desk.world.shop.ledger
+
+
+@field("A15")
+@pytest.mark.parametrize("force", [(), ("--force",)], ids=["", "--force"])
+def test_a_busy_provider_is_not_asked_again_by_hand(desk: Any, force: tuple[str, ...]) -> None:
+    """Whatever is asked, the answer says until when it is busy, and nothing is presented before that."""
+    desk.world.connected()
+    throttled(desk, seconds=600)
+    desk.error("refresh", str(NAME))
+    until = desk.world.clock.now() + 600
+
+    for _ in range(3):
+        code, error = desk.error("refresh", str(NAME), *force)
+        assert (5, "busy", until) == (code, error["class"], error["due_at"])
+        assert f"the provider is busy until {utc(until)}" in error["message"]
+    assert ["busy"] == desk.world.shop.ledger
+    desk.world.clock.advance(600)
+    assert "refreshed" == desk.json("refresh", str(NAME), *force)["result"]
+
+
+@field("A15")
+def test_a_wait_that_is_too_short_says_so_at_once(desk: Any) -> None:
+    """It sleeps for nothing, and names the time at which the schedule tries again."""
+    desk.world.connected()
+    throttled(desk, seconds=600)
+    code, error = desk.error("refresh", str(NAME), "--wait", "--timeout", "2m")
+
+    assert (5, desk.world.clock.now() + 600) == (code, error["due_at"])
+    assert error["message"].endswith(
+        f"It is tried again in 10 min, at {utc(error['due_at'])}: --timeout ends before that."
+    )
+    assert [] == desk.world.clock.slept
+
+
+@field("A15")
+def test_a_held_connection_is_not_waited_for_beyond_the_timeout(desk: Any) -> None:
+    """Its last attempt is days away, or was made: either is said at once."""
+    desk.world.connected()
+    desk.functions.script += [refused("held", 5)]
+
+    assert 5 == desk.error("refresh", str(NAME), "--wait")[0]
+    assert ([], 1) == (desk.world.clock.slept, len(desk.functions.asked))
 
 
 def test_wait_ends_with_its_timeout(desk: Any) -> None:
@@ -56,7 +122,7 @@ def test_wait_ends_with_its_timeout(desk: Any) -> None:
     desk.functions.script += [refused("postponed", 5)] * 20
 
     assert 5 == desk.error("refresh", str(NAME), "--wait", "--timeout", "10s")[0]
-    assert 6 == len(desk.functions.asked)
+    assert [2.0, 4.0] == desk.world.clock.slept
 
 
 def test_wait_does_not_repeat_what_no_time_mends(desk: Any) -> None:
@@ -71,11 +137,12 @@ def test_wait_does_not_repeat_what_no_time_mends(desk: Any) -> None:
 def test_force_presents_a_token_once(desk: Any) -> None:
     """It holds on while nothing was sent, and is dropped after the first presentation."""
     desk.world.connected()
-    desk.functions.script += [refused("leased_elsewhere", 5), refused("postponed", 5), refused("postponed", 4)]
+    desk.functions.script += [refused("leased_elsewhere", 5), refused("busy", 5), refused("postponed", 5)]
+    desk.functions.script += [refused("postponed", 4)]
 
     desk.error("refresh", str(NAME), "--wait", "--force")
 
-    assert [True, True, False] == [asked["force"] for asked in desk.functions.asked]
+    assert [True, True, True, False] == [asked["force"] for asked in desk.functions.asked]
 
 
 def test_tick_tells_what_it_queued(desk: Any) -> None:

@@ -34,12 +34,12 @@ _PAGE = 200  # keys of the due index fetched at once
 # What a takeover computes, keeps or clears by itself, whatever the new grant's record says.
 _NOT_BROUGHT = frozenset({
     "allocated", "attempt", "exemption", "failures", "fence", "generation", "history", "last_error", "lease_until",
-    "phase", "published", "schema", "sealed_answer", "compare_at", "sealed_consumer",
+    "phase", "published", "schema", "sealed_answer", "compare_at", "sealed_consumer", "not_before", "ask_not_before",
 })  # fmt: skip
 _BROUGHT_OR_REMOVED = (
     "sealed_grant", "refresh_at", "renew_at", "warn_at", "next_at", "obtained_at", "access_expires_at",
     "refresh_expires_at", "parked_at", "verify_at", "push_at", "verified_at", "removed_at", "deauthorized_at",
-    "ttl", "handed_over_at", "table",
+    "ttl", "handed_over_at", "table", "claim",
 )  # fmt: skip
 
 
@@ -172,7 +172,9 @@ class DynamoConnections:
         old = before or Connection(name=name, provider=grant_holder.provider)
         new = replace(
             grant_holder.with_consumer(sealed_consumer=old.consumer.sealed_consumer).with_due(
-                compare_at=(old.lease_until or 0) + 1
+                compare_at=(old.lease_until or 0) + 1,
+                not_before=old.due.not_before,
+                ask_not_before=old.due.ask_not_before,
             ),
             schema=SCHEMA,
             phase=Phase.IDLE,
@@ -208,9 +210,10 @@ class DynamoConnections:
 
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
         change = Change(
-            condition="attribute_exists(#pk) AND #schema <= :ours AND #generation = :generation",
+            condition="attribute_exists(#pk) AND #schema <= :ours AND #generation = :generation"
+            " AND (attribute_not_exists(#not_before) OR #not_before <= :now)",
             set={"refresh_at": now, "renew_at": now, "next_at": now, DUE: DUE},
-            values={"ours": SCHEMA, "generation": generation},
+            values={"ours": SCHEMA, "generation": generation, "now": now},
         )
         return self._met(name, change)
 
@@ -253,8 +256,13 @@ class DynamoConnections:
         for item in self._table.due(now=now, page=_PAGE):
             yield DueKey(item["pk"], item["sk"], item["next_at"])
 
-    def claim(self, key: DueKey, *, until: int) -> bool:
-        change = Change(condition="#next_at = :seen", set={"next_at": until}, values={"seen": key.next_at})
+    def claim(self, key: DueKey, *, now: int, seconds: int, own: bool = True) -> bool:
+        wait = "if_not_exists(#claim, :seconds)" if own else ":seconds"
+        change = Change(
+            condition="#next_at = :seen",
+            compute={"next_at": f"{wait} + :now"},
+            values={"seen": key.next_at, "now": now, "seconds": seconds},
+        )
         try:
             self._table.update((key.partition_key, key.sort_key), change)
         except ConditionFailed:

@@ -12,7 +12,6 @@ from tokensync.domain.connection import (
     AuthorizedBy,
     Connection,
     ConsumerCopy,
-    DueTimes,
     Exemption,
     HistoryEntry,
     LastError,
@@ -20,6 +19,7 @@ from tokensync.domain.connection import (
     Published,
     Status,
 )
+from tokensync.domain.due_times import DueTimes
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.runtime import DAY
 from tokensync.domain.work import AnswerAside

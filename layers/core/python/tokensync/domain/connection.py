@@ -6,7 +6,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from tokensync.domain.due_times import DueTimes
+
 if TYPE_CHECKING:
+    from tokensync.domain.due_times import DueTimesChange
     from tokensync.domain.messages import Failure
     from tokensync.domain.names import ConnectionName
 
@@ -129,25 +132,6 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DueTimes:
-    """When a connection has work to be done, Unix seconds; None means never.
-
-    `refresh_at` is when any work is due: the lease opens then. `renew_at` is when the token itself is to be refreshed,
-    `compare_at` when the published secret is to be compared with the grant, `warn_at` when the next warning about the
-    refresh token's end is due, `verify_at` when a token that never expires is to be verified, `push_at` when a consumer
-    is to be given the newest pair. `next_at` keys the due index.
-    """
-
-    refresh_at: int | None = None
-    renew_at: int | None = None
-    compare_at: int | None = None
-    warn_at: int | None = None
-    verify_at: int | None = None
-    push_at: int | None = None
-    next_at: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class AuthorizedBy:
     """The authorization that the grant came from: an older one, or the same one again, never replaces it.
 
@@ -174,16 +158,6 @@ class ConsumerCopy:
     push_failures: int = 0
     handed_over_at: int | None = None
     sealed_consumer: bytes | None = None
-
-
-class _DueTimes(TypedDict, total=False):
-    refresh_at: int | None
-    renew_at: int | None
-    compare_at: int | None
-    warn_at: int | None
-    verify_at: int | None
-    push_at: int | None
-    next_at: int | None
 
 
 class _AuthorizedBy(TypedDict, total=False):
@@ -248,7 +222,7 @@ class Connection:
     last_error: LastError | None = None
     history: tuple[HistoryEntry, ...] = field(default=())
 
-    def with_due(self, **times: Unpack[_DueTimes]) -> Connection:
+    def with_due(self, **times: Unpack[DueTimesChange]) -> Connection:
         """Return the record with other due times."""
         return replace(self, due=replace(self.due, **times))
 

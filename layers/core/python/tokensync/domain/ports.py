@@ -81,7 +81,7 @@ class Connections(Protocol):
         """
 
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
-        """Make the token's refresh due now if its generation is still `generation`; return whether it was."""
+        """Make the token's refresh due now, if its generation is `generation` and `not_before` has passed; or False."""
 
     def note_deauthorized(self, name: ConnectionName, *, at: int, now: int) -> bool:
         """Mark that the account ended its authorization at `at`, due now; return whether the record has the mark.
@@ -111,8 +111,8 @@ class Connections(Protocol):
     def due(self, *, now: int) -> Iterator[DueKey]:
         """Yield the keys whose `next_at` <= now, oldest first; pages are fetched as they are consumed."""
 
-    def claim(self, key: DueKey, *, until: int) -> bool:
-        """Move a due key's `next_at` on, if it is still what the key says; return whether it was."""
+    def claim(self, key: DueKey, *, now: int, seconds: int, own: bool = True) -> bool:
+        """Move a due key on by `seconds`, with `own` by its record's `claim`; return whether nobody did before."""
 
 
 class Authorizations(Protocol):

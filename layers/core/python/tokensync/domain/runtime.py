@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from tokensync.domain.app import App
 
 DAY = 86_400
-# Secrets Manager advises against writing one secret more often than every 10 minutes and keeps about 100 versions.
+# Secrets Manager advises against writing one secret more often than every 10 minutes at a sustained rate, as it makes
+# more versions then than it removes: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
 FLOOR = 900
+FLOOR_OF_SHORT_LIVES = 600  # where a token would not outlive a lost message otherwise
 SANDBOX_VERIFY = 30
 
 

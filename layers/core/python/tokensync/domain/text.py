@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import unicodedata
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
@@ -56,6 +57,11 @@ def _spelled(char: str) -> str:
     if char in '/"\\':
         spellings.append(re.escape(f"\\{char}"))
     return f"(?:{'|'.join(spellings)})"
+
+
+def utc(at: int) -> str:
+    """Return Unix seconds as a date and a time that say that they are UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 LABEL_LENGTH = 100

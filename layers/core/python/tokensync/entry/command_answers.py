@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tokensync.domain import errors
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.messages import FailureClass
+from tokensync.domain.text import utc
 from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE
-from tokensync.operate.summary import BY_STATUS, GIVEN_AWAY, INVITE, RETRIED, condition, filled, summary
+from tokensync.operate.summary import BY_STATUS, GIVEN_AWAY, INVITE, RETRIED, condition, due_again, filled, summary
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ _ERRORS: tuple[tuple[type[errors.TokensyncError], int, str], ...] = (
 
 _ELSEWHERE = "another worker is at this connection"
 _NO_TIME = "the function had too little time left"
+_BUSY = "the provider is busy"
+# Results after which the schedule tries again: the answer says when.
+_TRIED_AGAIN = (Result.POSTPONED, Result.BUSY, Result.HELD, Result.PAUSED)
 _NO_TOKEN_YET = Wording(LATER, "it has no access token yet", "tokensync refresh {name}")
 # Results that a connection's own condition explains. The words here are for a record that has none.
 _BY_CONDITION: Words = {
@@ -74,6 +78,7 @@ _BY_CONDITION: Words = {
 # Every result that is no success, as a refresh words it; a command may word some of them in its own way.
 _GENERAL: Words = {
     Result.POSTPONED: Wording(LATER, RETRIED.why, "tokensync show {name}"),
+    Result.BUSY: Wording(LATER, _BUSY, "tokensync refresh {name} --wait"),
     Result.LEASED_ELSEWHERE: Wording(LATER, _ELSEWHERE, "tokensync refresh {name}"),
     Result.TAKEN_OVER: Wording(LATER, "the seller authorized again meanwhile", "tokensync show {name}"),
     Result.NO_TIME: Wording(LATER, _NO_TIME, "tokensync refresh {name}"),
@@ -124,9 +129,12 @@ def of_work(name: ConnectionName, result: WorkResult, *, prefix: str, own: Words
     if words is None:
         return {"ok": True, **answer}
     error = result.record.last_error if result.record is not None else None
-    detail = result.withheld or ("" if error is None else _joined(error.failure, error.code, error.message))
-    message = f"{name}: {words.why}{in_brackets(detail)}"
-    return {**refused(result.result.value, message, filled(words.next, name), words.exit), **answer}
+    detail = result.withheld or ("" if error is None else joined(error.failure, error.code, error.message))
+    due = result.until or (due_again(result.record) if result.record and result.result in _TRIED_AGAIN else None)
+    until = f" until {utc(due)}" if due and result.result is Result.BUSY else ""
+    message = f"{name}: {words.why}{until}{in_brackets(detail)}"
+    told = refused(result.result.value, message, filled(words.next, name), words.exit)
+    return {**told, **answer, **({"due_at": due} if due else {})}
 
 
 def _worded(work: WorkResult, own: Words) -> Wording | None:
@@ -158,6 +166,7 @@ def to_repeat(again: str) -> Words:
     return {
         Result.LEASED_ELSEWHERE: Wording(LATER, _ELSEWHERE, again),
         Result.NO_TIME: Wording(LATER, _NO_TIME, again),
+        Result.BUSY: Wording(LATER, _BUSY, again),
         Result.TAKEN_OVER: _GENERAL[Result.TAKEN_OVER],
     }
 
@@ -235,7 +244,7 @@ def not_pushed(result: WorkResult, to: str) -> Words:
 def of_push_failure(name: ConnectionName, to: str, result: WorkResult, failure: Failure) -> dict[str, Any]:
     """Return what is answered where the consumer `to` did not take a pair, or did not say that it did."""
     again = filled(f"tokensync push {{name}} --to {to}", name)
-    detail = _joined(failure.kind, failure.code, failure.message)
+    detail = joined(failure.kind, failure.code, failure.message)
     record = result.record
     is_lost = failure.kind is FailureClass.AMBIGUOUS and record is not None and record.due.push_at is None
     if result.result is Result.HELD or is_lost:
@@ -258,7 +267,7 @@ def of_trial(app: str, result: WorkResult | None) -> dict[str, Any]:
     if result.result in (Result.REFRESHED, Result.VERIFIED):
         return {"ok": True, **answer}
     failure = result.failure
-    detail = "" if failure is None else in_brackets(_joined(failure.kind, failure.code, failure.message))
+    detail = "" if failure is None else in_brackets(joined(failure.kind, failure.code, failure.message))
     following = f"tokensync app rotate-secret {app}"
     if result.result is Result.SECRET_REFUSED:
         message = f"the provider refuses the new client secret{detail}"
@@ -267,29 +276,8 @@ def of_trial(app: str, result: WorkResult | None) -> dict[str, Any]:
     return {**refused("not_proven", message, following, LATER), **answer}
 
 
-_NOT_REVOKED: Mapping[FailureClass, Wording] = {
-    FailureClass.CONFIGURATION: Wording(
-        FAILED, "the provider refuses the app's own credentials", "tokensync app show {app}"
-    ),
-    FailureClass.REFUSED: Wording(
-        FAILED, "the provider refuses to revoke a token that it has just given", "tokensync revoke {name}"
-    ),
-    FailureClass.UNKNOWN: Wording(FAILED, "the provider gave an undocumented answer", "tokensync revoke {name}"),
-    FailureClass.AMBIGUOUS: Wording(
-        LATER, "it is not known whether the provider revoked; asking again does no harm", "tokensync revoke {name}"
-    ),
-}
-_NOT_ASKED = Wording(LATER, "the provider could not be asked now", "tokensync revoke {name}")
-
-
-def of_revocation_failure(name: ConnectionName, failure: Failure) -> dict[str, Any]:
-    """Return what is answered where the provider did not revoke; nothing was changed here."""
-    words = _NOT_REVOKED.get(failure.kind, _NOT_ASKED)
-    message = f"{name}: {words.why}; nothing was changed here ({_joined(failure.code, failure.message)})"
-    return refused(failure.kind.value, message, filled(words.next, name), words.exit)
-
-
-def _joined(*parts: str) -> str:
+def joined(*parts: str) -> str:
+    """Return the parts that are not empty, a space between them."""
     return " ".join(filter(None, parts))
 
 

@@ -9,6 +9,7 @@ from tokensync.domain.errors import BadRequest
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.entry import command_answers
 from tokensync.entry.exit_codes import LATER, USAGE
+from tokensync.entry.revocation_answers import of_revocation_failure
 from tokensync.operate.import_fields import FIELDS, ImportFields
 from tokensync.operate.summary import filled
 from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
@@ -112,7 +113,7 @@ class RotationCommands:
         name, local = _connection(event), event.get("local") is True
         done = self.revoker.revoke(name, budget, local=local)
         if done.failure is not None:
-            return command_answers.of_revocation_failure(name, done.failure)
+            return of_revocation_failure(name, done.failure)
         again = f"tokensync revoke {'--local ' if local else ''}{{name}}"
         return self._of_work(name, done.work, command_answers.to_repeat(again))
 

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from tokensync.domain.errors import BadRequest, InvalidName
+from tokensync.refresh.schedule import CLAIM_SHORTEST
 
 if TYPE_CHECKING:
     from tokensync.domain.ports import Ports
@@ -34,7 +35,8 @@ class Ticker:
     def tick(self, budget: Budget) -> TickResult:
         """Claim and queue everything due, until the budget ends.
 
-        A claim moves `next_at` on by the claim period: a slow queue is not filled twice, a lost message heals itself.
+        A claim moves `next_at` on: a slow queue is not filled twice, a lost message heals itself. A record whose token
+        ends soon says itself for how long it can wait, unless the claim period of this stack is shorter anyway.
 
         Raises:
             StoreUnavailable: the index could not be read; the next tick finds the same.
@@ -69,4 +71,5 @@ class Ticker:
         except (BadRequest, InvalidName, ValueError) as error:
             self.ports.log.warning("work.unknown", error=str(error))
             return None
-        return work if self.ports.connections.claim(key, until=now + self.claim) else None
+        own = self.claim > CLAIM_SHORTEST
+        return work if self.ports.connections.claim(key, now=now, seconds=self.claim, own=own) else None

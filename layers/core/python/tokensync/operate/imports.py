@@ -14,7 +14,7 @@ from tokensync.domain.sealing import Unsealer
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
-from tokensync.operate.on_demand import UNREFRESHABLE
+from tokensync.operate.on_demand import unrefreshable
 from tokensync.refresh.account import kept_facts
 from tokensync.refresh.decisions import GrantSource
 from tokensync.refresh.result import Result, WorkResult
@@ -167,8 +167,9 @@ class Importer:
 
     def _again(self, record: Connection, budget: Budget) -> WorkResult:
         """Go on with an import that came before: what it did not prove is proved now."""
-        if record.status not in _READ:
-            return WorkResult(UNREFRESHABLE[record.status], record)
+        refusal = unrefreshable(record)
+        if refusal is not None:
+            return WorkResult(refusal, record)
         if self._is_unproved(record):
             return self.on_demand.refresh(record.name, budget)
         return WorkResult(Result.NOTHING_DUE, record)
@@ -181,7 +182,7 @@ class Importer:
     def _proved(self, record: Connection, session: Session, budget: Budget, *, verified: bool) -> WorkResult:
         """Refresh where there is no access token, and verify one that no refresh will prove."""
         if record.status is not Status.ACTIVE:
-            return WorkResult(UNREFRESHABLE.get(record.status, Result.HELD), record)
+            return WorkResult(unrefreshable(record) or Result.HELD, record)
         if self._is_unproved(record):
             return self.on_demand.refresh(record.name, budget)
         if record.due.renew_at is None and session.provider.account_call is not None and not verified:

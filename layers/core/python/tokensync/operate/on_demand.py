@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import UnknownConnection
 from tokensync.domain.work import Work
+from tokensync.refresh import schedule
 from tokensync.refresh.breaker import count_attempts
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 # Connections that no refresh can help. `force` presents the stored token all the same, except where the connection is
 # quarantined or disconnected: a refresh must not be what accepts it.
-UNREFRESHABLE = {
+_UNREFRESHABLE = {
     Status.REAUTHORIZE: Result.REAUTHORIZE,
     Status.DISCONNECTED: Result.REAUTHORIZE,
     Status.QUARANTINED: Result.HELD,
@@ -35,6 +36,16 @@ UNREFRESHABLE = {
 }
 _POLL = 0.25  # seconds between looks at a connection that another worker holds
 _RESUMPTIONS = 2  # unfinished attempts that are concluded before a connection is left alone
+
+
+def is_retried(record: Connection) -> bool:
+    """Return whether the access token has ended, and its renewal is still tried by itself."""
+    return schedule.has_ended(record) and record.due.renew_at is not None
+
+
+def unrefreshable(record: Connection) -> Result | None:
+    """Return why no refresh helps a connection now, None where one may."""
+    return Result.POSTPONED if is_retried(record) else _UNREFRESHABLE.get(record.status)
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,8 @@ class OnDemand:
     ) -> WorkResult:
         """Refresh a connection now. `generation` is what the operator saw: if there is a newer one, it is returned.
 
+        BUSY: the provider asked for time, and is asked for nothing before that, `force` or not.
+
         Raises:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was spent.
         """
@@ -56,14 +69,16 @@ class OnDemand:
         wanted = seen.generation if generation is None else generation
         if seen.generation > wanted:
             return WorkResult(Result.REFRESHED, seen)
-        refusal = UNREFRESHABLE.get(seen.status)
+        refusal = None if is_retried(seen) else unrefreshable(seen)
         forced = force and seen.status in (Status.REAUTHORIZE, Status.ORPHANED)
         if seen.consumer.handed_over_at is not None:
             refusal, forced = Result.OWNED_BY_CONSUMER, False
         if refusal is not None and not forced:
             return WorkResult(refusal, seen)
         if not self.ports.connections.request_refresh(name, generation=wanted, now=self.ports.clock.now()):
-            return WorkResult(Result.REFRESHED, self._get(name))
+            now = self._get(name)
+            is_newer = now.generation > wanted
+            return WorkResult(Result.REFRESHED if is_newer else Result.BUSY, now, until=now.due.not_before)
         session = Session(name.app, self.ports)
         published_first = 0
         while True:
@@ -81,7 +96,7 @@ class OnDemand:
                 return WorkResult(result.result, now)
             self.ports.clock.sleep(_POLL)
         count_attempts(session, self.ports)
-        return WorkResult(result.result, result.record or self._get(name), withheld=result.withheld)
+        return replace(result, record=result.record or self._get(name))
 
     def under_lease(
         self,

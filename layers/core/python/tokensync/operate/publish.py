@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Status
-from tokensync.operate.on_demand import UNREFRESHABLE
+from tokensync.operate.on_demand import unrefreshable
 from tokensync.refresh import decisions, transitions
 from tokensync.refresh.result import Result, WorkResult
 
@@ -36,8 +36,9 @@ class Republisher:
             UnknownConnection, NewerSchema, StoreUnavailable: nothing was done.
         """
         seen = self.on_demand.existing(name)
-        if seen.status in UNREFRESHABLE and seen.status is not Status.ORPHANED:
-            return WorkResult(UNREFRESHABLE[seen.status], seen)
+        refusal = unrefreshable(seen)
+        if refusal is not None and seen.status is not Status.ORPHANED:
+            return WorkResult(refusal, seen)
         return self.on_demand.under_lease(name, budget, self._published)
 
     def _published(self, record: Connection, grant: Grant, session: Session) -> WorkResult:

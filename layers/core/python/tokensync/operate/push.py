@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
-from tokensync.operate.on_demand import UNREFRESHABLE
+from tokensync.operate.on_demand import unrefreshable
 from tokensync.providers import CONSUMERS
 from tokensync.refresh.result import Result, WorkResult
 
@@ -42,8 +41,9 @@ class Handover:
         seen = self.on_demand.existing(name)
         # Read now: its owner may just have said which side refreshes, or replaced its secret.
         consumer = _agreed(self.ports.apps.get(name.app, fresh=True), to)
-        if seen.status not in (Status.ACTIVE, Status.HELD):
-            return WorkResult(UNREFRESHABLE[seen.status], seen)
+        refusal = unrefreshable(seen)
+        if refusal is not None:
+            return WorkResult(refusal, seen)
         if seen.obtained_at is None:
             return WorkResult(Result.NOTHING_DUE, seen)
 

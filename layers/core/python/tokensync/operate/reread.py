@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from tokensync.authorize.finish import authorization_binding
 from tokensync.domain.authorization import AuthorizationState
-from tokensync.domain.connection import UNPLACED, Reason, Status
+from tokensync.domain.connection import UNPLACED, Reason
 from tokensync.domain.errors import FenceLost, TokensyncError
 from tokensync.domain.messages import Failure, FailureClass, ProviderResponse
 from tokensync.domain.work import Work
 from tokensync.oauth.token_response import read_token_response
 from tokensync.operate.dead_letters import RecoveryFinding
 from tokensync.operate.summary import filled
+from tokensync.refresh import schedule
 from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Rereader:
         response = self.unsealer.answer(aside.sealed, record)
         read = read_token_response(session.provider, response, secrets=[*known, *session.client_secrets])
         if isinstance(read, Failure):
-            may_decide = is_last and record.status in (Status.ACTIVE, Status.HELD)
+            may_decide = is_last and schedule.is_renewed(record)
             return "" if may_decide and read.kind in _DECIDES else _unreadable(read)
         if read.account is not None and read.account.id not in ("", grant.account_id):
             return "it names another account, and its tokens are published nowhere"

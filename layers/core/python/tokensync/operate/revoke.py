@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Reason, Status
+from tokensync.domain.connection import Reason
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.http import present
 from tokensync.oauth.token_request import revocation_request
 from tokensync.oauth.token_response import read_revocation
 from tokensync.operate.summary import filled
+from tokensync.refresh import schedule
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from tokensync.operate.on_demand import OnDemand
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder
-
-_RENEWED = (Status.ACTIVE, Status.HELD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +65,7 @@ class Revoker:
                     f"settings list connected apps; --local marks it here alone",
                     next_command=filled("tokensync revoke {name} --local", name),
                 )
-            if _presents_access_token(session) and self._has_ended(seen) and seen.status in _RENEWED:
+            if _presents_access_token(session) and self._has_ended(seen) and schedule.is_renewed(seen):
                 return self._renewed(seen, session, budget)
         return self._revoked(name, session, budget, local=local, is_renewed=local)
 
@@ -125,4 +124,4 @@ def _presents_access_token(session: Session) -> bool:
 
 def _lives_on(record: Connection, grant: Grant, session: Session) -> bool:
     """Return whether a refresh token may still work behind an access token that the provider calls invalid."""
-    return _presents_access_token(session) and grant.refresh_token is not None and record.status in _RENEWED
+    return _presents_access_token(session) and grant.refresh_token is not None and schedule.is_renewed(record)

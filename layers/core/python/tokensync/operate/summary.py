@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.connection import QUOTA, Reason, Status
+from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import token_secret_name
+from tokensync.refresh.schedule import has_ended
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +57,12 @@ def _last_error(error: LastError) -> dict[str, Any]:
     fields = asdict(error)
     fields["class"] = str(fields.pop("failure"))
     return fields
+
+
+def due_again(record: Connection) -> int | None:
+    """Return when a refresh is tried again by itself, Unix seconds; None where none is."""
+    due = record.due
+    return None if due.renew_at is None else max(due.renew_at, due.next_at or 0)
 
 
 INVITE = "tokensync invite {app} --for {name}"
@@ -113,7 +121,7 @@ _BY_REASON: Mapping[tuple[Status, str], Condition] = {
     ),
     (Status.HELD, Reason.LAST_ATTEMPT_AMBIGUOUS): Condition(
         "last_attempt_ambiguous",
-        "held: its last attempt got no answer either, and nothing more is tried by itself",
+        "held: its last attempt brought no token either; nothing more is tried by itself",
         "tokensync refresh {name} --force",
     ),
     (Status.QUARANTINED, Reason.RESTORED_TABLE): Condition(
@@ -121,9 +129,6 @@ _BY_REASON: Mapping[tuple[Status, str], Condition] = {
         "quarantined: it comes from a backup, its refresh token may have been spent since, and its secret was left as "
         "it was",
         INVITE,
-    ),
-    (Status.REAUTHORIZE, Reason.ENDED): Condition(
-        "ended", "its access token has ended, and nothing can renew it", INVITE
     ),
     (Status.DISCONNECTED, Reason.REVOKED): Condition("revoked", "its authorization was revoked here", INVITE),
 }
@@ -150,7 +155,15 @@ _NO_TOKEN = Condition(
 _POSTPONED = Condition(
     "postponed", "AWS or its app's own secret kept it waiting; it is tried again by itself", "tokensync show {name}"
 )
+_UNEXPLAINED = Condition(
+    "unexplained",
+    "the provider answers with an error that nothing explains; it is tried again until its access token ends",
+    "tokensync show {name}",
+)
 RETRIED = Condition("retried", "the provider gave no token now; it is tried again by itself", "tokensync show {name}")
+
+
+_OF_FAILURE: Mapping[str, Condition] = {FailureClass.UNKNOWN: _UNEXPLAINED}
 
 
 def condition(record: Connection, *, paused: str = "") -> Condition | None:
@@ -161,7 +174,20 @@ def condition(record: Connection, *, paused: str = "") -> Condition | None:
         return _HALF_REMOVED
     if record.status is Status.ACTIVE:
         return _of_active(record, paused=paused)
+    if has_ended(record):
+        return _of_ended(record)
     return _BY_REASON.get((record.status, record.reason)) or BY_STATUS[record.status]
+
+
+def _of_ended(record: Connection) -> Condition:
+    """Return why the access token ended, in the provider's own words where it said something."""
+    error = record.last_error
+    words = "" if error is None else " ".join(filter(None, (error.failure, error.code, error.message)))
+    last = f"; the last failure was: {words}" if words else ""
+    if record.due.renew_at is not None:
+        why = f"its access token has ended and could not be renewed yet; it is tried again by itself{last}"
+        return Condition("ended", why, "tokensync show {name}")
+    return Condition("ended", f"its access token has ended, and nothing can renew it{last}", INVITE)
 
 
 def _of_active(record: Connection, *, paused: str) -> Condition | None:
@@ -176,4 +202,4 @@ def _of_active(record: Connection, *, paused: str) -> Condition | None:
         return _NO_TOKEN
     if not record.failures:
         return None
-    return _POSTPONED if record.last_error is None else RETRIED
+    return _POSTPONED if record.last_error is None else _OF_FAILURE.get(record.last_error.failure, RETRIED)

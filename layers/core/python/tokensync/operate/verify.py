@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import FailureClass
-from tokensync.operate.on_demand import UNREFRESHABLE
+from tokensync.operate.on_demand import is_retried, unrefreshable
 from tokensync.operate.summary import filled
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
@@ -54,8 +53,11 @@ class Verification:
         """
         seen = self.on_demand.existing(name)
         session = Session(name.app, self.ports)
-        if seen.status not in (Status.ACTIVE, Status.HELD):
-            return VerificationResult(work=WorkResult(UNREFRESHABLE[seen.status], seen))
+        if is_retried(seen):  # nothing is left to verify: a refresh is what is due
+            return VerificationResult(work=self.on_demand.refresh(name, budget))
+        refusal = unrefreshable(seen)
+        if refusal is not None:
+            return VerificationResult(work=WorkResult(refusal, seen))
         if session.provider.account_call is None:
             raise NotOffered(
                 f"{session.provider.title} has no call that verifies an access token; a refresh proves the connection",

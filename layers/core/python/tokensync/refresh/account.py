@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Reason, noted
+from tokensync.domain.connection import noted
 from tokensync.domain.errors import PublishUnavailable, StoreUnavailable, WireError
 from tokensync.domain.messages import AccountReply, Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import cleaned_account, read_account
-from tokensync.refresh import schedule, transitions
+from tokensync.refresh import transitions
 from tokensync.refresh.publish import cut
 from tokensync.refresh.result import Result, WorkResult
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Ports
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder
+    from tokensync.refresh.end import End
     from tokensync.refresh.session import Session
 
 
@@ -132,6 +133,7 @@ class Verifier:
     accounts: AccountReader
     concluder: Concluder
     committer: Committer
+    end: End
 
     def verify(self, record: Connection, grant: Grant, session: Session) -> WorkResult:
         """Ask the provider with the access token; COMMIT what it says. This ends the caller's lease.
@@ -140,6 +142,10 @@ class Verifier:
             LeaseEnded: the secret is gone or not ours, and that is committed.
             FenceLost: the connection was taken over.
         """
+        later = record.due.ask_not_before
+        if later is not None and later > self.ports.clock.now():
+            waits = record if record.due.verify_at is None else record.with_due(verify_at=later)
+            return replace(self.committer.end_lease(record, waits, Result.BUSY), until=later)
         facts = self.accounts.facts(grant, session)
         if isinstance(facts, Failure):
             return self._not_verified(record, facts, grant, session)
@@ -176,10 +182,10 @@ class Verifier:
         """
         if session.provider.account_call is not None:
             return self.verify(record, grant, session)
-        ends = grant.access_expires_at
-        if schedule.is_due(ends, self.ports.clock.now()):
-            return self.committer.reauthorize(record, record, grant, reason=Reason.ENDED)
-        return self.committer.end_lease(record, record.with_due(renew_at=None, verify_at=ends), Result.NOTHING_DUE)
+        rests = record.with_due(renew_at=None, verify_at=None)
+        if self.end.has_come(record):
+            return self.end.commit(record, rests, grant, session)
+        return self.committer.end_lease(record, rests, Result.NOTHING_DUE)
 
     def _kept(self, record: Connection, after: Connection, grant: Grant) -> WorkResult:
         """COMMIT a verification that changed nothing, once it is seen that the secret is still as it was published.

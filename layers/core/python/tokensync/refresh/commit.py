@@ -12,8 +12,6 @@ from tokensync.refresh import decisions, schedule, transitions
 from tokensync.refresh.result import Conclusion, LeaseEnded, Result, WorkResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.ports import Ports
@@ -24,10 +22,6 @@ if TYPE_CHECKING:
 # Secrets Manager's recovery window, https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
 SHORTEST_RECOVERY, LONGEST_RECOVERY = 7, 30  # days
 _WITHHELD = 3  # failures, which make a wait of 3 to 5 minutes
-_WHY: Mapping[str, str] = {
-    Reason.REFUSED: "the provider refused its token",
-    Reason.ENDED: "its access token has ended, and nothing can renew it",
-}
 
 
 @dataclass(frozen=True)
@@ -103,7 +97,7 @@ class Committer:
     def _published(self, after: Connection, grant: Grant) -> Connection:
         """Write the secret, and return the record that says so; what had to wait for it is due again."""
         published = replace(after, published=self.publisher.publish(after, grant), unpublished="")
-        return schedule.scheduled(published) if after.unpublished else published
+        return transitions.undisturbed(schedule.scheduled(published) if after.unpublished else published)
 
     def _unpublished(self, after: Connection, error: PublishError) -> Connection:
         """Return the record of a connection whose secret could not be written, due when that is tried again."""
@@ -113,7 +107,7 @@ class Committer:
                 after = noted(after, "publishing.quota_reached", now=self.ports.clock.now())
             return schedule.scheduled(replace(after.with_due(compare_at=again), unpublished=QUOTA))
         # The write may have been made and only its acknowledgement lost: the next holder writes it all the same.
-        again = max(self.retry_at(after.failures), after.due.compare_at or 0)
+        again = max(self.retry_at(after, after.failures), after.due.compare_at or 0)
         return schedule.scheduled(replace(after.with_due(compare_at=again), unpublished=UNAVAILABLE))
 
     def release(self, record: Connection, result: Result, *, renew_at: int | None) -> WorkResult:
@@ -139,12 +133,11 @@ class Committer:
         `withheld` says that AWS is the cause, whose end is the same for all: the wait grows to minutes and no further.
         """
         self.ports.log.warning(event, connection=str(record.name), detail=detail)
-        at = self.retry_at(min(record.failures, _WITHHELD) if withheld else record.failures)
+        at = self.retry_at(record, min(record.failures, _WITHHELD) if withheld else record.failures)
         # The message that asked for it is gone: the record has to ask now.
         refresh_at = min(at, record.due.refresh_at or at)
-        after = replace(
-            record.with_due(next_at=at, refresh_at=refresh_at), lease_until=None, failures=record.failures + 1
-        )
+        due = schedule.due_at(record, at).with_due(refresh_at=refresh_at)
+        after = replace(due, lease_until=None, failures=record.failures + 1)
         if compare:
             after = after.with_due(compare_at=at)
         written = self.ports.connections.write(record, after)
@@ -166,17 +159,15 @@ class Committer:
         except (SecretGone, SecretNotOurs) as gone:
             raise LeaseEnded(self.orphaned(record, str(gone))) from gone
 
-    def reauthorize(
-        self, before: Connection, after: Connection, grant: Grant, *, reason: str = Reason.REFUSED
-    ) -> WorkResult:
-        """COMMIT that the seller has to authorize again, and alert the operator."""
-        after = decisions.reauthorization_needed(after, now=self.ports.clock.now(), reason=reason)
+    def reauthorize(self, before: Connection, after: Connection, grant: Grant) -> WorkResult:
+        """COMMIT that the provider's refusal counts: the seller has to authorize again. Alert the operator."""
+        after = decisions.reauthorization_needed(after, now=self.ports.clock.now())
         result = self.publish_and_commit(before, after, grant, Result.REAUTHORIZE)
         if result.result is Result.REAUTHORIZE:
             self.ports.alerts.tell(
                 "connection.reauthorize",
                 str(before.name),
-                detail=f"{_WHY[reason]}: the seller has to authorize again",
+                detail="the provider refused its token: the seller has to authorize again",
                 next_command=f"tokensync invite {before.name.app} --for {before.name}",
             )
         return result
@@ -218,10 +209,14 @@ class Committer:
         )
         return result
 
-    def retry_at(self, failures: int) -> int:
+    def retry_at(self, record: Connection, failures: int) -> int:
         """Return when to try again after so many failures in a row."""
         return schedule.retry_at(
-            now=self.ports.clock.now(), failures=failures, retry_after=None, fraction=self.ports.randomness.fraction()
+            now=self.ports.clock.now(),
+            failures=failures,
+            retry_after=None,
+            fraction=self.ports.randomness.fraction(),
+            ends_at=record.access_expires_at,
         )
 
     def finish_begun_removal(self, record: Connection) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Ports
     from tokensync.refresh.attempt import Received
     from tokensync.refresh.commit import Committer
+    from tokensync.refresh.end import End
     from tokensync.refresh.kept_answers import KeptAnswers
     from tokensync.refresh.session import Session
 
@@ -32,6 +33,7 @@ class Concluder:
     ports: Ports
     committer: Committer
     kept_answers: KeptAnswers
+    end: End
 
     def conclude(self, received: Received, session: Session) -> Conclusion:
         """Read a response that is durable, and return what is to be published and committed of it.
@@ -105,18 +107,22 @@ class Concluder:
             session.tally.add(refused=True)
             if not breaker.can_trip(record.name.app, self.ports):
                 return self.committer.reauthorize(record, after, grant)
-        if failure.kind is FailureClass.UNKNOWN and record.failures == 0:
+        if failure.kind is FailureClass.UNKNOWN and not _is_known(record, failure):
             self.ports.alerts.tell(
                 "refresh.unexplained",
                 str(record.name),
-                detail=f"the provider answered with {failure.code}, which its documentation does not explain",
+                detail=f"the provider answered with {failure.code}, which nothing explains; it is tried "
+                "again until its access token ends",
                 next_command=f"tokensync show {record.name}",
             )
+        if self.end.has_come(after) or schedule.has_ended(after):
+            return self.end.commit(record, after, grant, session)
         if after.reason == Reason.LAST_ATTEMPT_AMBIGUOUS:
             self.ports.alerts.tell(
                 "connection.held",
                 str(record.name),
-                detail="its last attempt got no answer either; nothing more is tried by itself",
+                detail="its last attempt brought no token either; nothing more is tried by itself, and its access "
+                "token ends soon",
                 next_command=f"tokensync refresh {record.name} --force",
             )
         result = Result.HELD if after.status is Status.HELD else Result.POSTPONED
@@ -155,10 +161,12 @@ class Concluder:
         self.kept_answers.set_aside(record, "unusable")
         odd = Failure(kind=FailureClass.UNKNOWN, code="unusable_answer", trace_id=issued.trace_id)
         if issued.refresh_token is None:
-            raise LeaseEnded(self.settle(record, odd, grant, session, previous=None))
+            # The provider answered with success: it may have spent the token.
+            silent = replace(odd, kind=FailureClass.AMBIGUOUS)
+            raise LeaseEnded(self.settle(record, silent, grant, session, previous=None))
         new = replace(grant, refresh_token=issued.refresh_token)
         sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
-        again = self.committer.retry_at(record.failures)
+        again = self.committer.retry_at(record, record.failures)
         after = transitions.unusable(record, odd, sealed=sealed, again=again, now=self.ports.clock.now())
         if record.status is Status.QUARANTINED:
             written = self.ports.connections.write(record, after)
@@ -216,6 +224,12 @@ class Concluder:
             detail=f"the provider's answer was not as documented: {oddities}",
             next_command=f"tokensync history {name}",
         )
+
+
+def _is_known(record: Connection, failure: Failure) -> bool:
+    """Return whether the connection's last refresh failed for this very cause, so that its alert was sent."""
+    error = record.last_error
+    return error is not None and (error.failure, error.code) == (failure.kind, failure.code)
 
 
 def _is_trial(record: Connection) -> bool:

@@ -1,5 +1,6 @@
-"""The other half of the state machine: what becomes of a connection by a decision of an operator or its account.
+"""The other half of the state machine: what becomes of a connection by a decision, or by its access token's end.
 
+Operators and accounts decide; the end of an access token decides for them.
 Pure functions, as in `transitions`: each returns a record that is ready to be committed.
 """
 
@@ -8,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import AuthorizedBy, Connection, DueTimes, Exemption, Reason, Status, noted
+from tokensync.domain.connection import AuthorizedBy, Connection, Exemption, Reason, Status, noted
+from tokensync.domain.due_times import DueTimes
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.runtime import DAY
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.refresh import schedule
-from tokensync.refresh.transitions import active, released, unscheduled, with_failure
+from tokensync.refresh.transitions import active, released, still_to_come, unscheduled, with_failure
 
 if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
@@ -69,8 +71,6 @@ def established(
             verify_at = schedule.retry_at(now=now, failures=0, retry_after=None, fraction=schedule.jitter(name))
     elif provider.account_call is not None:
         verify_at = schedule.verify_at(name, now=now, cadence=cadence)
-    else:
-        verify_at = grant.access_expires_at  # nothing else would show that it has ended
     record = Connection(
         name=name,
         provider=provider.name,
@@ -87,13 +87,11 @@ def established(
             verify_at=verify_at,
             push_at=now if has_token and pushes else None,
             warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-            refresh_at=until + 1,
-            next_at=until + 1,
         ),
         authorized=AuthorizedBy(missing_scopes=source.missing_scopes, authorized_at=source.at, authorized_by=source.by),
         table=table,
     )
-    return noted(record, source.event, now=now, detail=source.detail)
+    return noted(schedule.due_at(record, until + 1), source.event, now=now, detail=source.detail)
 
 
 def is_overtaken(record: Connection, *, obtained_at: int) -> bool:
@@ -111,10 +109,25 @@ def is_overtaken(record: Connection, *, obtained_at: int) -> bool:
     return (record.obtained_at or 0) > obtained_at
 
 
-def reauthorization_needed(record: Connection, *, now: int, reason: str = Reason.REFUSED) -> Connection:
-    """Return the record of a connection whose seller has to authorize again."""
-    after = replace(unscheduled(record), status=Status.REAUTHORIZE, reason=reason, exemption=None)
+def reauthorization_needed(record: Connection, *, now: int) -> Connection:
+    """Return the record of a connection whose seller has to authorize again, as the provider refused its token."""
+    after = replace(unscheduled(record), status=Status.REAUTHORIZE, reason=Reason.REFUSED, exemption=None)
     return released(noted(after, "connection.reauthorization_needed", now=now))
+
+
+def ended(record: Connection, *, now: int) -> Connection:
+    """Return the record of a connection whose access token has ended before it was renewed.
+
+    What may still be presented by itself stays due, under the exemption that it has: when that succeeds, it is active
+    again. Where nothing is due, its seller has to authorize again.
+    """
+    is_final = record.due.renew_at is None
+    event = "connection.reauthorization_needed" if is_final else "access_token.ended"
+    after = replace(record.with_due(verify_at=None, push_at=None), status=Status.REAUTHORIZE, reason=Reason.ENDED)
+    after = after.with_due(compare_at=still_to_come(record.due.compare_at, now))
+    if is_final:
+        after = replace(unscheduled(after), exemption=None)
+    return released(after if schedule.has_ended(record) and not is_final else noted(after, event, now=now))
 
 
 def unpublishable(record: Connection, *, reason: str, now: int) -> Connection:
@@ -173,9 +186,8 @@ def republished(record: Connection, grant: Grant, *, provider: Provider, now: in
     renew_at = verify_at = None
     if record.consumer.handed_over_at is None and provider.renews(grant):
         renew_at = now
-    elif record.consumer.handed_over_at is None:
-        daily = schedule.verify_at(record.name, now=now, cadence=cadence)
-        verify_at = grant.access_expires_at if provider.account_call is None else daily
+    elif record.consumer.handed_over_at is None and provider.account_call is not None:
+        verify_at = schedule.verify_at(record.name, now=now, cadence=cadence)
     warn_at = schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at)
     due = record.with_due(renew_at=renew_at, verify_at=verify_at, warn_at=warn_at)
     after = replace(due, status=Status.ACTIVE, reason="")
@@ -211,8 +223,6 @@ def accepted(record: Connection, grant: Grant, *, provider: Provider, now: int, 
         verify_at = now if provider.account_call is not None and record.verified_at is None else None
     elif provider.account_call is not None:
         verify_at = schedule.verify_at(record.name, now=now, cadence=cadence)
-    else:
-        verify_at = grant.access_expires_at
     warn_at = schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at)
     after = active(record).with_due(renew_at=renew_at, verify_at=verify_at, warn_at=warn_at)
     return released(noted(after, "connection.accepted", now=now))

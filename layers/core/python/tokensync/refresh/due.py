@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs
 from tokensync.domain.runtime import DAY
 from tokensync.refresh import schedule, transitions
+from tokensync.refresh.held import is_parked
 from tokensync.refresh.result import LeaseEnded, Result, WorkResult
 from tokensync.refresh.schedule import is_due
 
@@ -19,14 +20,13 @@ if TYPE_CHECKING:
     from tokensync.domain.sealing import Unsealer
     from tokensync.refresh.account import Verifier
     from tokensync.refresh.commit import Committer
+    from tokensync.refresh.end import End
     from tokensync.refresh.gate import Gate
     from tokensync.refresh.held import HeldRules
     from tokensync.refresh.job import Job
     from tokensync.refresh.push import Pusher
     from tokensync.refresh.restored_table import RestoredCheck
     from tokensync.refresh.session import Session
-
-_RENEWED = (Status.ACTIVE, Status.HELD)
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class DueWork:
     held: HeldRules
     verifier: Verifier
     pusher: Pusher
+    end: End
     restored_check: RestoredCheck
     committer: Committer
 
@@ -79,15 +80,18 @@ class DueWork:
             return True
         if not is_due(record.due.renew_at, now):
             return False
-        if record.status is Status.HELD:
+        if record.status is Status.HELD or (schedule.has_ended(record) and is_parked(record)):
             self.held.may_attempt(record, session, now)
-        return record.status in _RENEWED
+        return schedule.is_renewed(record)
 
     def _do_something_else(self, record: Connection, job: Job, now: int, *, compares: bool) -> NoReturn:
-        """Push, verify, or make the secret equal to the grant."""
+        """Push, say that the access token has ended, verify, or make the secret equal to the grant."""
         if (job.work.push or is_due(record.due.push_at, now)) and not job.work.compare:
             self.gate.time_is_left(record, job.session, job.budget)
             raise LeaseEnded(self.pusher.due(record, self.unsealer.grant(record), job.session))
+        if self.end.has_come(record):
+            ended = self.end.commit(record, record, self.unsealer.grant(record), job.session)
+            raise LeaseEnded(replace(ended, again=job.work.push))
         verifies = record.status is Status.ACTIVE and is_due(record.due.verify_at, now)
         if verifies and not compares and not record.waits_for_publishing():
             raise LeaseEnded(self._verified(record, job.session, now))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Exemption, Reason
+from tokensync.domain.connection import Exemption
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
 from tokensync.refresh import schedule
+from tokensync.refresh.held import is_parked
 from tokensync.refresh.result import LeaseEnded, Result, WorkResult
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Gate:
     committer: Committer
 
     def passed(self, record: Connection, job: Job) -> Ready:
-        """Return what is to be presented: there is time, the app runs, the token is unspent, a data key is in hand.
+        """Return what is to be presented: time, a running app, a free provider, an unspent token, a data key.
 
         A connection that nothing can renew is verified instead. An app whose tokens are minted gets them for itself:
         the connection of an account that consented is postponed.
@@ -72,6 +73,7 @@ class Gate:
         grant = self.unsealer.grant(record)
         if not session.provider.renews(grant):
             raise LeaseEnded(self.verifier.verify_or_wait(record, grant, session))
+        self._provider_is_free(record)
         if session.provider.grant_type is GrantType.CLIENT_CREDENTIALS and grant.account_id != session.app.client_id:
             raise LeaseEnded(self.concluder.settle(record, _NOT_THE_ACCOUNTS, grant, session, previous=None))
         request = renewal_request(session.provider, session.app, grant)
@@ -98,12 +100,20 @@ class Gate:
             again = self.ports.clock.now() + schedule.PAUSED_RECHECK
             raise LeaseEnded(self.committer.release(record, Result.PAUSED, renew_at=again))
 
+    def _provider_is_free(self, record: Connection) -> None:
+        """Pass a connection whose provider did not say that it is busy, whoever asks, and however much."""
+        due = record.due
+        if due.not_before is not None and due.not_before > self.ports.clock.now():
+            later = None if due.renew_at is None else max(due.renew_at, due.not_before)
+            released = self.committer.release(record, Result.BUSY, renew_at=later)
+            raise LeaseEnded(replace(released, until=due.not_before))
+
     def _exemption(self, record: Connection, session: Session, *, force: bool) -> Exemption | None:
         """Return why a token that may be spent is presented again; None where nothing allows it."""
         exemption, attempt = record.exemption, record.attempt
         if attempt is None:
             return exemption
-        if force or (record.reason == Reason.REFUSED and exemption is None):
+        if force or is_parked(record):
             # Forced by an operator, or parked in an app that an operator resumed.
             return Exemption.OPERATOR
         grace_is_over = attempt.at + session.provider.grace_seconds < self.ports.clock.now()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from tokensync.domain.connection import Exemption, Reason
+from tokensync.domain.connection import Exemption, Reason, Status
 from tokensync.refresh import breaker, schedule
 from tokensync.refresh.result import LeaseEnded, Result
 
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from tokensync.domain.sealing import Unsealer
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.session import Session
+
+
+def is_parked(record: Connection) -> bool:
+    """Return whether a refusal is still weighed, even after the end of the access token."""
+    is_refused = record.reason == Reason.REFUSED and record.status is Status.HELD
+    still = record.reason == Reason.ENDED and record.parked_at is not None
+    return record.exemption is None and (is_refused or still)
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class HeldRules:
         """
         if record.exemption is Exemption.LAST_ATTEMPT:
             self._one_last_attempt(record, now)
-        elif record.exemption is None and record.reason == Reason.REFUSED:
+        elif is_parked(record):
             self._parked_refusal(record, session, now)
         elif record.exemption is None:
             # A last attempt without an answer is an operator's to repeat.

@@ -72,7 +72,7 @@ class Pusher:
         """
         known = self._keys(record).get(consumer.name, ConsumerKey())
         if known.unanswered and not again:
-            return self._left(record, consumer)
+            return self._left(record, grant, consumer)
         if record.consumer.handed_over_at is not None and not known.unanswered:
             return self._rest(record, Result.OWNED_BY_CONSUMER)
         gives = session.app.gives_away and record.consumer.handed_over_at is None
@@ -179,14 +179,14 @@ class Pusher:
             next_command=following,
         )
 
-    def _left(self, record: Connection, consumer: Consumer) -> WorkResult:
-        """Leave a connection alone whose request got no answer; alert, if the process that made it could not."""
+    def _left(self, record: Connection, grant: Grant, consumer: Consumer) -> WorkResult:
+        """Leave a connection alone whose request got no answer; do what the process that made it could not do."""
         after = record.with_due(push_at=None)
         if not record.consumer.push_failures:
             after = noted(after, "push.failed", now=self.ports.clock.now(), detail=f"{consumer.name} {_NO_ANSWER.code}")
             after = after.with_consumer(push_failures=1)
             self._alert(str(record.name), _NO_ANSWER, consumer, is_lost=True)
-        return replace(self.committer.end_lease(record, after, Result.HELD), failure=_NO_ANSWER)
+        return replace(self._ended(record, after, grant, Result.HELD), failure=_NO_ANSWER)
 
     def _ended(self, before: Connection, after: Connection, grant: Grant, result: Result) -> WorkResult:
         """End the lease; publish where the owner changed."""

@@ -26,6 +26,7 @@ class Result(StrEnum):
     NOTHING_DUE = "nothing_due"
     LEASED_ELSEWHERE = "leased_elsewhere"
     POSTPONED = "postponed"
+    BUSY = "busy"
     HELD = "held"
     REAUTHORIZE = "reauthorize"
     DISCONNECTED = "disconnected"
@@ -42,7 +43,8 @@ class WorkResult:
 
     `again` asks for the message to come back; `backpressure` says that AWS throttles or fails, so that the batch
     takes no new work. `failure` says why a consumer or a new client secret did not do, where that was asked for;
-    `withheld` what AWS or the app's own secret did not give, where that alone was in the way.
+    `withheld` what AWS or the app's own secret did not give, where that alone was in the way. `until` is when a busy
+    provider may be asked again, Unix seconds.
     """
 
     result: Result
@@ -51,6 +53,7 @@ class WorkResult:
     backpressure: bool = False
     failure: Failure | None = None
     withheld: str = ""
+    until: int | None = None
 
 
 class LeaseEnded(Exception):

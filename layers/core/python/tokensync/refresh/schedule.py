@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from tokensync.domain.runtime import DAY
+from tokensync.domain.connection import Reason, Status
+from tokensync.domain.runtime import DAY, FLOOR, FLOOR_OF_SHORT_LIVES, Cadence
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.names import ConnectionName
-    from tokensync.domain.runtime import Cadence
 
 # Days before the refresh token's own end at which an operator is warned.
 WARNING_DAYS = (30, 14, 7, 1)
@@ -18,11 +18,14 @@ WARNING_DAYS = (30, 14, 7, 1)
 QUOTA_RECHECK = 3600
 # Seconds between looks at an app that is paused.
 PAUSED_RECHECK = 600
-# Three tries of a minute each must fit before the access token's end.
-TRIES = 3
 RETRY_FIRST = 30
 RETRY_LONGEST = 3600
-# A message that is lost comes again after a claim of 12 minutes, one that failed after 6: both must fit, and once more.
+# For so long a message that was queued is waited for. A worker that dies keeps its lease for its function's 60 seconds
+# and 5 more: before that nobody could go on. The longest is the production stack's own claim period.
+CLAIM_SHORTEST, CLAIM_LONGEST = 65, 720
+# The way of a message: the queue, a cold start, the provider's ten seconds, and storing.
+PRESENTATION = 30
+# Its last attempt leaves room for two messages that are lost in a row: each costs a claim of a third of it.
 LAST_ATTEMPT_LEAD = 1800
 
 
@@ -37,18 +40,37 @@ def jitter(name: ConnectionName) -> float:
     return int.from_bytes(digest[:4], "big") / 2**32
 
 
+def reserve(cadence: Cadence) -> int:
+    """Return the seconds in which a refresh that became due is made although its first message was lost.
+
+    A tick finds it, its message is lost or its worker dies, the claim passes, the next tick finds it again, and it is
+    presented.
+    """
+    return 2 * cadence.tick + CLAIM_SHORTEST + PRESENTATION
+
+
+def floor_of(life: int, cadence: Cadence) -> int:
+    """Return the seconds that pass at least before a token with such a life is refreshed."""
+    is_short = life - FLOOR < reserve(cadence)
+    return min(cadence.floor, FLOOR_OF_SHORT_LIVES) if is_short else cadence.floor
+
+
+def outlives_a_loss(life: int | None, cadence: Cadence) -> bool:
+    """Return whether a token with such a life is refreshed in time although one message is lost or one worker dies."""
+    return life is None or life - floor_of(life, cadence) >= reserve(cadence)
+
+
 def renew_at(name: ConnectionName, *, now: int, life: int | None, cadence: Cadence) -> int | None:
-    """Return when to refresh a token that has `life` seconds left: at 60 to 70 % of it, early enough for three tries.
+    """Return when to refresh a token that has `life` seconds left: at 60 to 70 % of it, early enough for one loss.
 
     Never sooner than the cadence's floor, even where the token ends before. None where the token never expires.
     """
     if life is None:
         return None
     share = int(life * (0.6 + 0.1 * jitter(name)))
-    early = life - TRIES * cadence.tick
-    # A tenth of the life is kept even where three tries do not fit: refreshing at once would never end.
-    wait = max(min(share, early), life // 10, 1)
-    return now + max(wait, cadence.floor)
+    # Half of a life of minutes passes at least: refreshing at once would never end.
+    early = life - min(reserve(cadence), life // 2)
+    return now + max(min(share, early), floor_of(life, cadence), 1)
 
 
 def verify_at(name: ConnectionName, *, now: int, cadence: Cadence) -> int:
@@ -56,10 +78,16 @@ def verify_at(name: ConnectionName, *, now: int, cadence: Cadence) -> int:
     return now + int(cadence.verify * (0.9 + 0.1 * jitter(name)))
 
 
-def retry_at(*, now: int, failures: int, retry_after: int | None, fraction: float) -> int:
-    """Return when to try again after `failures` in a row: doubling from half a minute to an hour, with jitter."""
+def retry_at(*, now: int, failures: int, retry_after: int | None, fraction: float, ends_at: int | None = None) -> int:
+    """Return when to try again after `failures` in a row: doubling from half a minute to an hour, with jitter.
+
+    A wait takes at most half of what an access token that ends at `ends_at` has left, so that the last tries come
+    shortly before its end. What the provider asked for is kept in any case.
+    """
     wait = min(RETRY_FIRST * 2 ** min(failures, 10), RETRY_LONGEST)
     wait = int(wait * (0.75 + 0.5 * fraction))
+    if ends_at is not None and ends_at > now:
+        wait = min(wait, max((ends_at - now) // 2, RETRY_FIRST))
     return now + max(wait, retry_after or 0)
 
 
@@ -68,7 +96,8 @@ def last_attempt_at(*, now: int, access_expires_at: int | None, obtained_at: int
     if access_expires_at is None:
         return now
     life = access_expires_at - (obtained_at if obtained_at is not None else now)
-    return max(now, access_expires_at - min(LAST_ATTEMPT_LEAD, max(life // 4, 1)))
+    lead = max(life // 4, min(reserve(Cadence()), life // 2), 1)
+    return max(now, access_expires_at - min(LAST_ATTEMPT_LEAD, lead))
 
 
 def warn_at(*, now: int, refresh_expires_at: int | None) -> int | None:
@@ -77,6 +106,32 @@ def warn_at(*, now: int, refresh_expires_at: int | None) -> int | None:
         return None
     times = (refresh_expires_at - days * DAY for days in WARNING_DAYS)
     return min((at for at in times if at > now), default=None)
+
+
+def ends_at(record: Connection) -> int | None:
+    """Return when a connection's access token ends, where something is to be said of that; else None.
+
+    Nothing is where workloads know it already, where a consumer refreshes it, or where there is no token yet. Where the
+    schedule itself comes later than the end, the floor forbids more writes, and nothing went wrong.
+    """
+    if record.status not in (Status.ACTIVE, Status.HELD) or record.consumer.handed_over_at is not None:
+        return None
+    if record.obtained_at is None or record.access_expires_at is None or record.removed_at is not None:
+        return None
+    by_floor = record.obtained_at + FLOOR_OF_SHORT_LIVES
+    if record.due.renew_at == by_floor > record.access_expires_at and not record.failures:
+        return None
+    return record.access_expires_at
+
+
+def has_ended(record: Connection) -> bool:
+    """Return whether workloads know that the access token ended before it was renewed."""
+    return record.status is Status.REAUTHORIZE and record.reason == Reason.ENDED
+
+
+def is_renewed(record: Connection) -> bool:
+    """Return whether a connection's refresh token is presented by itself, where anything is due of it."""
+    return record.status in (Status.ACTIVE, Status.HELD) or has_ended(record)
 
 
 def due_after_lease(record: Connection) -> Connection:
@@ -89,7 +144,20 @@ def due_after_lease(record: Connection) -> Connection:
     at = record.lease_until + 1
     if record.due.refresh_at is not None and record.due.refresh_at <= at:
         return record
-    return record.with_due(refresh_at=at, next_at=at if record.due.next_at is None else min(record.due.next_at, at))
+    return due_at(record, at, next_at=at if record.due.next_at is None else min(record.due.next_at, at))
+
+
+def due_at(record: Connection, at: int | None, *, next_at: int | None = None) -> Connection:
+    """Return the record due at this time, with the claim that it can afford then; queued at `next_at` if that is given.
+
+    A third of what is left of the access token: the claim may pass once in vain, and a tick before and after it.
+    """
+    ends, claim = ends_at(record), None
+    if at is not None and ends is not None:
+        claim = max(CLAIM_SHORTEST, min((ends - at) // 3, CLAIM_LONGEST))
+    return record.with_due(
+        refresh_at=at, next_at=at if next_at is None else next_at, claim=None if claim == CLAIM_LONGEST else claim
+    )
 
 
 def scheduled(record: Connection) -> Connection:
@@ -101,10 +169,10 @@ def scheduled(record: Connection) -> Connection:
     presents = () if waits else (record.due.renew_at, record.due.verify_at)
     times = (
         *presents,
+        ends_at(record),
         record.due.warn_at,
         record.due.compare_at,
         record.due.push_at,
         record.authorized.deauthorized_at,
     )
-    earliest = min((at for at in times if at is not None), default=None)
-    return record.with_due(refresh_at=earliest, next_at=earliest)
+    return due_at(record, min((at for at in times if at is not None), default=None))

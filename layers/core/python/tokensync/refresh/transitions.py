@@ -93,7 +93,7 @@ def renewed(
         .with_due(
             renew_at=schedule.renew_at(record.name, now=now, life=_life(grant, issued), cadence=cadence),
             warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
-            compare_at=_still_to_come(record.due.compare_at, now),
+            compare_at=still_to_come(record.due.compare_at, now),
             verify_at=now if is_first and provider.account_call is not None else record.due.verify_at,
         )
         .with_consumer(handed_over_at=None),
@@ -120,7 +120,13 @@ def failed(
     A refusal is parked; `decisions.reauthorization_needed` follows when it counts.
     """
     record = with_failure(record, failure, now=now)
-    again = schedule.retry_at(now=now, failures=record.failures - 1, retry_after=failure.retry_after, fraction=fraction)
+    again = schedule.retry_at(
+        now=now,
+        failures=record.failures - 1,
+        retry_after=failure.retry_after,
+        fraction=fraction,
+        ends_at=record.access_expires_at,
+    )
     match failure.kind:
         case FailureClass.NOT_SENT:
             # The mark is taken back: without that the next holder would see an ambiguity where there is none.
@@ -130,7 +136,8 @@ def failed(
         case FailureClass.BUSY:
             # What was not processed used nothing up: the next attempt may go under the same exemption.
             under = record.attempt.exemption if record.attempt is not None else None
-            after = replace(record.with_due(renew_at=again), exemption=under or Exemption.NOT_PROCESSED)
+            waits = record.with_due(renew_at=again, not_before=again)
+            after = replace(waits, exemption=under or Exemption.NOT_PROCESSED)
             event = "refresh.postponed"
         case FailureClass.CONFIGURATION:
             after = replace(record.with_due(renew_at=now + schedule.PAUSED_RECHECK), exemption=Exemption.OPERATOR)
@@ -144,6 +151,9 @@ def failed(
                 exemption=None,
             )
             event = "refresh.refused"
+        case FailureClass.UNKNOWN if not _may_be_spent(record):
+            after = _unexplained(record, provider=provider, again=again)
+            event = "refresh.unknown"
         case FailureClass.AMBIGUOUS | FailureClass.UNKNOWN:
             after = _ambiguous(record, provider=provider, now=now, again=again)
             event = f"refresh.{failure.kind}"
@@ -180,6 +190,34 @@ def not_proven(record: Connection, failure: Failure, *, now: int) -> Connection:
     return released(noted(after, "secret.not_proven", now=now, detail=failure.code))
 
 
+def _unexplained(record: Connection, *, provider: Provider, again: int) -> Connection:
+    """Try a token again while its access token lives: an error that nobody explains issued nothing (RFC 6749 §5.2)."""
+    is_safe = provider.refresh_reuse is RefreshReuse.SAFE
+    lives = record.access_expires_at is None or again < record.access_expires_at
+    return replace(
+        record.with_due(renew_at=again if lives else None),
+        exemption=Exemption.SAFE if is_safe else Exemption.NOT_PROCESSED,
+    )
+
+
+def _may_be_spent(record: Connection) -> bool:
+    """Return whether an earlier presentation of the token got no answer: what is said to a later one says little."""
+    exemption = record.attempt.exemption if record.attempt is not None else None
+    return exemption in (Exemption.GRACE, Exemption.LAST_ATTEMPT) or _was_last(record)
+
+
+def _was_last(record: Connection) -> bool:
+    """Return whether the attempt was the last of a connection that nobody knows the token of.
+
+    An operator who forced a held connection, or one whose access token has ended, had it. One who resumed an app did
+    not, and what was parked when it was is held for a refusal.
+    """
+    exemption = record.attempt.exemption if record.attempt is not None else None
+    is_forced = exemption is Exemption.OPERATOR and record.status in (Status.HELD, Status.REAUTHORIZE)
+    is_parked = record.reason == Reason.REFUSED or record.parked_at is not None
+    return exemption is Exemption.LAST_ATTEMPT or (is_forced and not is_parked)
+
+
 def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) -> Connection:
     """Follow the provider's declared `refresh_reuse`: the token may be spent, and the response lost."""
     attempt = record.attempt
@@ -189,11 +227,9 @@ def _ambiguous(record: Connection, *, provider: Provider, now: int, again: int) 
     in_grace = attempt is not None and now + GRACE_RETRY <= attempt.at + provider.grace_seconds
     if provider.refresh_reuse is RefreshReuse.GRACE and in_grace and exemption is not Exemption.GRACE:
         return replace(record.with_due(renew_at=now + GRACE_RETRY), exemption=Exemption.GRACE)
-    # An operator who forced a held connection had its last attempt; one who resumed an app did not, and what was parked
-    # when it was is held for a refusal.
-    was_last = record.status is Status.HELD and record.reason != Reason.REFUSED
-    record = record.with_due(verify_at=None)  # nothing is asked of a held one
-    if exemption is Exemption.LAST_ATTEMPT or (exemption is Exemption.OPERATOR and was_last):
+    was_last = _was_last(record)
+    record = replace(record.with_due(verify_at=None), parked_at=None)  # nothing is asked of a held one
+    if was_last:
         return replace(
             record.with_due(renew_at=None), status=Status.HELD, reason=Reason.LAST_ATTEMPT_AMBIGUOUS, exemption=None
         )
@@ -222,6 +258,8 @@ def unverified(record: Connection, failure: Failure, *, renews: bool, now: int, 
     """
     again = schedule.retry_at(now=now, failures=record.failures, retry_after=failure.retry_after, fraction=fraction)
     after = with_failure(record, failure, now=now)
+    if failure.kind is FailureClass.BUSY:
+        after = after.with_due(ask_not_before=again)
     if record.status is Status.HELD and not renews:
         after = after.with_due(renew_at=again)  # parked, and asked once more since its app was resumed
     elif not renews:
@@ -237,12 +275,13 @@ def unverified(record: Connection, failure: Failure, *, renews: bool, now: int, 
 def reconciled(record: Connection, *, now: int) -> Connection:
     """Return the record after its secret was held against its grant: only what its status allows stays due.
 
-    The refresh token is presented of active and held connections, by us alone; only an active one is verified.
+    The refresh token is presented of active and held connections, and of one whose access token has ended while it may
+    still be renewed, by us alone; only an active one is verified.
     """
-    presents = record.consumer.handed_over_at is None and record.status in (Status.ACTIVE, Status.HELD)
+    presents = record.consumer.handed_over_at is None and schedule.is_renewed(record)
     return released(
         record.with_due(
-            compare_at=_still_to_come(record.due.compare_at, now),
+            compare_at=still_to_come(record.due.compare_at, now),
             renew_at=record.due.renew_at if presents else None,
             verify_at=record.due.verify_at if record.status is Status.ACTIVE else None,
         )
@@ -254,5 +293,6 @@ def undisturbed(record: Connection) -> Connection:
     return replace(record, failures=0 if record.last_error is None else record.failures)
 
 
-def _still_to_come(at: int | None, now: int) -> int | None:
+def still_to_come(at: int | None, now: int) -> int | None:
+    """Return a due time that has not come, else None."""
     return None if schedule.is_due(at, now) else at

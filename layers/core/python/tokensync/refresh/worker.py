@@ -6,9 +6,11 @@ named exemptions. Recovery is the same worker that finds `sent` or `received` un
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tokensync.domain.connection import Phase
 from tokensync.domain.errors import FenceLost, InvalidApp, NotLeased, SealingUnavailable, UnknownApp
 from tokensync.refresh.job import Job
 from tokensync.refresh.result import LeaseEnded, Result, WorkResult
@@ -78,7 +80,7 @@ class Worker:
         except FenceLost:
             return WorkResult(Result.TAKEN_OVER)
         except (SealingUnavailable, UnknownApp, InvalidApp) as error:
-            return self._postponed(record, error, work)
+            return self._postponed(record, error, job)
 
     def _lease(self, job: Job) -> Connection | WorkResult:
         """LEASE: return the leased record, or that it is not to be had.
@@ -104,10 +106,17 @@ class Worker:
         self.ports.failpoints.reached("leased")
         return record
 
-    def _postponed(self, record: Connection, error: Exception, work: Work) -> WorkResult:
-        """Postpone a connection whose key or app cannot be read; nothing was spent, or the response is stored."""
+    def _postponed(self, record: Connection, error: Exception, job: Job) -> WorkResult:
+        """Postpone a connection whose key or app cannot be read; nothing was spent, or the response is stored.
+
+        That its access token has ended is said all the same, where a key is to be had.
+        """
+        work, session = job.work, job.session
         withheld = isinstance(error, SealingUnavailable)
         try:
+            if not withheld and record.phase is Phase.IDLE and self.due.end.has_come(record):
+                with suppress(SealingUnavailable):
+                    return self.due.end.commit(record, record, self.due.unsealer.grant(record), session)
             result = self.committer.postponed(
                 record, "connection.postponed", str(error), compare=work.compare, withheld=withheld
             )
