@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.mutants.operators import Mutant, mutants_of
+from bench.mutants.operators import Mutant, is_a_program, mutants_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,12 +129,12 @@ def reviewed(mutant: Mutant, entries: Sequence[dict[str, str]]) -> str:
 
 def sample(rooms: Sequence[str], size: int, seed: int) -> tuple[list[Mutant], int]:
     """Return a sample of the mutants of these rooms, in the order of the source, and how many there are."""
-    found: list[Mutant] = []
-    for room in rooms:
-        for path in sorted((ROOT / CORE / room).glob("*.py")):
-            found += mutants_of(str(path.relative_to(ROOT)), path.read_text())
-    chosen = random.Random(seed).sample(found, min(size, len(found)))  # noqa: S311 -- a sample is to be repeatable
-    return sorted(chosen, key=lambda one: (one.file, one.start)), len(found)
+    files = [path for room in rooms for path in sorted((ROOT / CORE / room).glob("*.py"))]
+    texts = {str(path.relative_to(ROOT)): path.read_text() for path in files}
+    found = [mutant for file, text in texts.items() for mutant in mutants_of(file, text)]
+    shuffled = random.Random(seed).sample(found, len(found))  # noqa: S311 -- a sample is to be repeatable
+    programs = (mutant for mutant in shuffled if is_a_program(mutant.apply(texts[mutant.file])))
+    return sorted(itertools.islice(programs, size), key=lambda one: (one.file, one.start)), len(found)
 
 
 def run(chosen: Sequence[Mutant], entries: Sequence[dict[str, str]], jobs: int, folder: Path) -> list[Verdict]:

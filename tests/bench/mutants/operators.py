@@ -82,7 +82,7 @@ class Mutant:
 
 
 def mutants_of(file: str, text: str) -> list[Mutant]:
-    """Return every mutant of a file that is another program."""
+    """Return every mutant of a file. A few are no programs at all: see `is_a_program`."""
     tree = ast.parse(text)
     spared = _spared(tree)
     lines = text.splitlines(keepends=True)
@@ -95,7 +95,7 @@ def mutants_of(file: str, text: str) -> list[Mutant]:
             old = text[start : _offset(lines, place.end_lineno, place.end_col_offset)]
             new = changed if isinstance(changed, str) else ast.unparse(ast.fix_missing_locations(changed))
             made = Mutant(file, place.lineno, lines[place.lineno - 1].strip(), start, old, new, kind)
-            if new != old and _is_a_program(made.apply(text)):
+            if new != old:
                 found.append(made)
     return sorted(found, key=lambda one: (one.start, one.kind, one.new))
 
@@ -106,7 +106,8 @@ def _offset(lines: list[str], number: int, column: int) -> int:
     return sum(map(len, lines[: number - 1])) + len(line)
 
 
-def _is_a_program(text: str) -> bool:
+def is_a_program(text: str) -> bool:
+    """Return whether a text can be parsed."""
     try:
         ast.parse(text)
     except SyntaxError:
