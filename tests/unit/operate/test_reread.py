@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fakes.scripted import OIDC, Staged, oidc_token
-from fakes.troubles import alerts, answers, ask, dropped, kill, patched, refresh_token, state
+from fakes.troubles import alerts, answers, ask, dropped, kill, patched, refresh_token, state, vanished
 from fakes.visitors import Browser
 from fakes.world import ACCOUNT, APP, NAME, WEEK, World
 from field_rows import field
@@ -114,6 +114,21 @@ def test_an_answer_that_can_be_read_now_brings_its_seller_back(world: World, men
 
 
 @field("A12")
+def test_an_answer_that_another_worker_could_not_read_is_found_by_its_attempt(
+    world: World, mend: Callable[..., None]
+) -> None:
+    """The worker that presented the token died with the answer on the record; the next one could not read it."""
+    world.shop.script.append(enveloped)
+    kill(world, "received")
+    world.run()
+    assert (Status.HELD, "unparsed") == (world.stored().status, world.connections.kept(NAME, fence=4))
+    mend(response=NEW_ENVELOPE)
+
+    assert [("answer", str(NAME), "brought_back")] == found(reread(world))
+    assert REFRESHED == state(world)
+
+
+@field("A12")
 def test_an_answer_whose_token_was_refused_since_brings_its_seller_back(
     world: World, mend: Callable[..., None]
 ) -> None:
@@ -137,10 +152,13 @@ def test_an_answer_that_waited_past_its_tokens_end_is_refreshed_at_once(
 ) -> None:
     """What is published then has life left within one batch, not within a tick."""
     unread(world)
-    world.change(reason=Reason.LAST_ATTEMPT_AMBIGUOUS, exemption=None, renew_at=None, refresh_at=None, next_at=None)
+    world.shop.script += [vanished] * 9
+    world.clock.advance(WEEK // 2 - 1000)
+    world.settle(ticks=60)
+    assert (Status.REAUTHORIZE, Reason.ENDED) == (world.stored().status, world.stored().reason)
     world.clock.advance(2 * WEEK)
     mend(response=NEW_ENVELOPE)
-    world.shop.script.append(enveloped)
+    world.shop.script[:] = [enveloped]
     reread(world)
     world.drain()
 
