@@ -12,6 +12,7 @@ in effect are listed with the reason in `reviewed.json`, by the text of their li
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -27,6 +28,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coverage import CoverageData
+
 from bench.mutants.operators import Mutant, is_a_program, mutants_of
 
 if TYPE_CHECKING:
@@ -38,8 +41,8 @@ REVIEWED = Path(__file__).with_name("reviewed.json")
 ROOMS = ("refresh", "authorize", "aws", "operate", "oauth")
 WANTED = 95  # per cent of those that are another program
 PATIENCE = 3  # times as long as without a mutant, and half a minute over it
-_UNIT = "tests/unit/{}"
-# For each room the tests that are run, in this order, until one fails.
+# For each room the tests that its mutants meet, in this order, until one fails. Of unit tests only those that run a
+# mutant's line are taken.
 LINES: dict[str, tuple[tuple[str, ...], ...]] = {
     "refresh": (("refresh",), ("authorize", "operate", "entry"), ("model",)),
     "authorize": (("authorize",), ("refresh", "operate", "entry", "providers"), ("model",)),
@@ -47,7 +50,9 @@ LINES: dict[str, tuple[tuple[str, ...], ...]] = {
     "oauth": (("oauth",), ("providers", "authorize", "refresh", "operate", "entry")),
     "aws": (("aws",), ("contracts",)),
 }
-PLACES = {"model": "tests/resilience/model/test_machine.py", "contracts": "tests/system/integration/contracts"}
+WHOLE = {"model": "tests/resilience/model/test_machine.py", "contracts": "tests/system/integration/contracts"}
+MANY = 300  # tests by name; more are run by their folders
+_UNIT = "tests/unit/{}"
 _SOURCES = ("layers/core/python", "cli")
 _one_at_a_time = threading.Lock()  # the contracts start an AWS on ports of their own
 
@@ -59,6 +64,27 @@ class Verdict:
     mutant: Mutant
     result: str
     why: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Some folders of tests: how long they take without a mutant, and by file and line which of them run it."""
+
+    places: tuple[str, ...]
+    seconds: float
+    running: dict[str, dict[int, list[str]]]
+
+    def tests_of(self, mutant: Mutant) -> list[str]:
+        """Return the tests to run for a mutant, none where no test here runs its line."""
+        if set(self.places) & set(WHOLE.values()):
+            return list(self.places)
+        lines = self.running.get(mutant.file, {})
+        span = range(mutant.statement, mutant.number + mutant.old.count("\n") + 1)
+        contexts = {context for number in span for context in lines.get(number, ())}
+        if "" in contexts or len(contexts) > MANY:
+            return list(self.places)  # run at import, or by very many
+        # `|run` and its kin say in which phase of the test it was.
+        return sorted({context.partition("|")[0] for context in contexts})
 
 
 class Copy:
@@ -77,17 +103,23 @@ class Copy:
         compiling = ["-m", "compileall", "-q", "--invalidation-mode", "checked-hash", *_SOURCES]
         subprocess.run([sys.executable, *compiling], cwd=folder, check=True)
 
-    def fails(self, places: Sequence[str], seconds: float | None) -> str:
-        """Run the tests; return "killed" or "timed out", empty where they pass.
+    def fails(self, tests: Sequence[str], seconds: float | None, *options: str) -> str:
+        """Run tests; return "killed" or "timed out", empty where they pass.
 
         Raises:
             RuntimeError: they could not be run.
         """
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *places]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider"]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(self.folder / path) for path in _SOURCES)}
         try:
             done = subprocess.run(
-                command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=seconds, check=False
+                [*command, *options, *tests],
+                cwd=self.folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             return "timed out"
@@ -95,19 +127,34 @@ class Copy:
             raise RuntimeError(f"pytest ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
         return "killed" if done.returncode else ""
 
-    def judge(self, mutant: Mutant, times: dict[str, float]) -> Verdict:
+    def measured(self, places: tuple[str, ...]) -> Line:
+        """Run tests without a mutant, and see which of them run which line."""
+        data = self.folder / "measured"
+        configuration = self.folder / "measured.ini"
+        configuration.write_text(f"[run]\nsource = {_SOURCES[0]}\ndata_file = {data}\nrelative_files = true\n")
+        options = ("--cov", f"--cov-config={configuration}", "--cov-context=test", "--cov-report=")
+        began = time.monotonic()
+        if self.fails(places, None, *(() if set(places) & set(WHOLE.values()) else options)):
+            raise SystemExit(f"these tests fail without any mutant: {' '.join(places)}")
+        seconds = time.monotonic() - began
+        running: dict[str, dict[int, list[str]]] = {}
+        if data.exists():
+            found = CoverageData(str(data))
+            found.read()
+            running = {str(Path(file)): found.contexts_by_lineno(file) for file in found.measured_files()}
+            data.unlink()
+        return Line(places, seconds, running)
+
+    def judge(self, mutant: Mutant, lines: dict[tuple[str, ...], Line]) -> Verdict:
         """Put a mutant into the copy, run its room's tests, and take it out again."""
         path = self.folder / mutant.file
         text = path.read_text()
         path.write_text(mutant.apply(text))
         try:
-            for places in lines_of(mutant.file):
-                seconds = PATIENCE * times[" ".join(places)] + 30
-                if PLACES["contracts"] in places:
-                    with _one_at_a_time:
-                        result = self.fails(places, seconds)
-                else:
-                    result = self.fails(places, seconds)
+            for line in (lines[places] for places in lines_of(mutant.file)):
+                tests, seconds = line.tests_of(mutant), PATIENCE * line.seconds + 30
+                with _one_at_a_time if WHOLE["contracts"] in tests else contextlib.nullcontext():
+                    result = self.fails(tests, seconds) if tests else ""
                 if result:
                     return Verdict(mutant, result)
         finally:
@@ -115,10 +162,10 @@ class Copy:
         return Verdict(mutant, "survived")
 
 
-def lines_of(file: str) -> list[list[str]]:
-    """Return the tests that a file's mutants meet, line by line."""
+def lines_of(file: str) -> list[tuple[str, ...]]:
+    """Return the folders of tests that a file's mutants meet, line by line."""
     room = Path(file).relative_to(CORE).parts[0]
-    return [[PLACES.get(name, _UNIT.format(name)) for name in line] for line in LINES[room]]
+    return [tuple(WHOLE.get(name, _UNIT.format(name)) for name in line) for line in LINES[room]]
 
 
 def reviewed(mutant: Mutant, entries: Sequence[dict[str, str]]) -> str:
@@ -140,7 +187,8 @@ def sample(rooms: Sequence[str], size: int, seed: int) -> tuple[list[Mutant], in
 def run(chosen: Sequence[Mutant], entries: Sequence[dict[str, str]], jobs: int, folder: Path) -> list[Verdict]:
     """Judge each mutant, `jobs` at once; say on stderr how far it is."""
     copies = [Copy(folder / str(number)) for number in range(jobs)]
-    times = _times(copies[0], chosen)
+    needed = {places: None for mutant in chosen for places in lines_of(mutant.file)}
+    lines = {places: copies[0].measured(places) for places in needed}
     free = list(copies)
     counted = itertools.count(1)
 
@@ -150,7 +198,7 @@ def run(chosen: Sequence[Mutant], entries: Sequence[dict[str, str]], jobs: int, 
             return Verdict(mutant, "equivalent", why)
         mine = free.pop()
         try:
-            verdict = mine.judge(mutant, times)
+            verdict = mine.judge(mutant, lines)
         finally:
             free.append(mine)
         sys.stderr.write(f"{next(counted):4}  {verdict.result:10} {mutant}\n")
@@ -158,18 +206,6 @@ def run(chosen: Sequence[Mutant], entries: Sequence[dict[str, str]], jobs: int, 
 
     with ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(judged, chosen))
-
-
-def _times(copy: Copy, chosen: Sequence[Mutant]) -> dict[str, float]:
-    """Return how long each line of tests takes without a mutant."""
-    times: dict[str, float] = {}
-    for places in itertools.chain.from_iterable(lines_of(mutant.file) for mutant in chosen):
-        if " ".join(places) not in times:
-            began = time.monotonic()
-            if copy.fails(places, None):
-                raise SystemExit(f"these tests fail without any mutant: {' '.join(places)}")
-            times[" ".join(places)] = time.monotonic() - began
-    return times
 
 
 def report(verdicts: Sequence[Verdict], of: int, arguments: argparse.Namespace) -> bool:

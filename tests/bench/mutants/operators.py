@@ -60,10 +60,14 @@ _TESTS = (
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change of one file: `old` at the offset `start` becomes `new`. `line` is the text of its first line."""
+    """One change of one file: `old` at the offset `start` becomes `new`. `line` is the text of its line, `number`.
+
+    `statement` is the first line of the statement that it is in.
+    """
 
     file: str
     number: int
+    statement: int
     line: str
     start: int
     old: str
@@ -86,6 +90,7 @@ def mutants_of(file: str, text: str) -> list[Mutant]:
     tree = ast.parse(text)
     spared = _spared(tree)
     lines = text.splitlines(keepends=True)
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     found = []
     for node in ast.walk(tree):
         if id(node) in spared:
@@ -94,10 +99,21 @@ def mutants_of(file: str, text: str) -> list[Mutant]:
             start = _offset(lines, place.lineno, place.col_offset)
             old = text[start : _offset(lines, place.end_lineno, place.end_col_offset)]
             new = changed if isinstance(changed, str) else ast.unparse(ast.fix_missing_locations(changed))
-            made = Mutant(file, place.lineno, lines[place.lineno - 1].strip(), start, old, new, kind)
+            line, statement = lines[place.lineno - 1].strip(), _statement(statements, place)
+            made = Mutant(file, place.lineno, statement, line, start, old, new, kind)
             if new != old:
                 found.append(made)
     return sorted(found, key=lambda one: (one.start, one.kind, one.new))
+
+
+def _statement(statements: list[ast.stmt], place: Any) -> int:
+    """Return the first line of the innermost statement around a place."""
+    around = (one.lineno for one in statements if one.lineno <= place.lineno and _end(one) >= place.end_lineno)
+    return max(around, default=place.lineno)
+
+
+def _end(statement: ast.stmt) -> int:
+    return statement.end_lineno or statement.lineno
 
 
 def _offset(lines: list[str], number: int, column: int) -> int:

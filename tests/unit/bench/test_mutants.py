@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.mutants.__main__ import CORE, LINES, PLACES, REVIEWED, ROOMS, lines_of, reviewed, sample
+from bench.mutants.__main__ import CORE, LINES, REVIEWED, ROOMS, WHOLE, Line, Mutant, lines_of, reviewed, sample
 from bench.mutants.operators import mutants_of
 
 ROOT = Path(__file__).parents[3]
@@ -82,6 +82,14 @@ def test_a_mutant_knows_its_place_in_any_alphabet() -> None:
     assert [("constant", 'Ä = "✓", 0'), ("constant", 'Ä = "✓", 2')] == sorted(changes(source))
 
 
+def test_a_mutant_knows_its_statement() -> None:
+    """A change in the middle of a statement is run with that statement; one in a body with its own."""
+    source = "def f():\n    if (\n        a and\n        b < c\n    ):\n        g(\n            1\n        )"
+    found = {(one.kind, one.number, one.statement) for one in mutants_of("m.py", source)}
+
+    assert {("comparison", 4, 2), ("constant", 7, 6), ("statement", 6, 6)} <= found
+
+
 def test_a_sample_is_the_same_for_its_seed() -> None:
     """Another seed draws other mutants out of the same."""
     one, of = sample(["authorize"], 20, 1)
@@ -97,7 +105,16 @@ def test_every_file_of_a_room_has_tests_to_meet() -> None:
     for room in ROOMS:
         for places in lines_of(str(CORE / room / "any.py")):
             assert [] == [place for place in places if not (ROOT / place).exists()]
-    assert all((ROOT / place).exists() for place in PLACES.values())
+    assert all((ROOT / place).exists() for place in WHOLE.values())
+
+
+def test_only_tests_that_run_a_line_are_run_for_it() -> None:
+    """By name where they are few, and all of a folder where a line is run at import."""
+    line = Line(("tests/unit/x",), 1.0, {"m.py": {3: ["t.py::b|run", "t.py::a|setup"], 4: [""], 5: ["t.py::c|run"]}})
+    expected = [["t.py::a", "t.py::b"], ["tests/unit/x"], ["t.py::c"], []]
+    mutants = [Mutant("m.py", number, number, "", 0, "", "", "") for number in (3, 4, 5, 6)]
+
+    assert expected == [line.tests_of(mutant) for mutant in mutants]
 
 
 def test_a_reviewed_mutant_is_known_by_its_text() -> None:

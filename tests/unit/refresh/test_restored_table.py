@@ -248,7 +248,7 @@ def test_a_stored_answer_does_not_come_over_a_newer_token(world: World) -> None:
     record = world.stored()
 
     assert (Result.HELD, Phase.IDLE, None) == (result.result, record.phase, record.sealed_answer)
-    assert Reason.RESTORED_TABLE == world.connections.kept(NAME, fence=record.fence)
+    assert Reason.RESTORED_TABLE == world.connections.kept(NAME, fence=4)
     world.settle(ticks=3)
     assert before == versions(world)
 
