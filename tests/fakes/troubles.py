@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fakes.cart import HOST, KEY, ScriptedCart
+from fakes.records import changed
 from fakes.world import APP, NAME, World, killed
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NoAnswer, NotSent, StoreUnavailable
 from tokensync.domain.messages import ProviderResponse
 from tokensync.domain.names import ConnectionName
+from tokensync.domain.sealing import grant_binding
 from tokensync.domain.secret import Secret
+from tokensync.refresh.schedule import scheduled
 
 if TYPE_CHECKING:
+    from tokensync.domain.connection import Connection
     from tokensync.domain.work import Work
 
 Honest = Callable[[], ProviderResponse]
@@ -150,6 +154,16 @@ def carted(world: World, **settings: str) -> ScriptedCart:
     world.shop.others[HOST] = cart
     settled(world, **settings)
     return cart
+
+
+def aged(world: World, name: ConnectionName = NAME, *, obtained_at: int, ends: int, **changes: Any) -> Connection:
+    """Give a connection's access token other times, on its record, in its grant and in its secret."""
+    old = world.grant(name)
+    grant = replace(old, obtained_at=obtained_at, access_expires_at=ends)
+    sealed = world.sealer.new_key(name.app).seal(grant.to_bytes(), binding=grant_binding(name))
+    times = {"obtained_at": obtained_at, "access_expires_at": ends, "sealed_grant": sealed, **changes}
+    record = changed(replace(world.stored(name), fence=world.stored(name).fence + 1), **times)
+    return world.connections.seed(scheduled(replace(record, published=world.publisher.publish(record, grant))))
 
 
 def alerts(world: World) -> list[str]:

@@ -63,6 +63,25 @@ LIVES: dict[str, list[Happening]] = {
     "the account authorizes again, and the old attempt is refused": [_refresh(Event("sent", "authorized")), _again()],
     "its answer cannot be read": [_refresh(mood="html, late")],
     "it is throttled, and the table takes no answer": [_refresh(Event("answered", "table writes"), mood="throttled")],
+    "its provider is down beyond the end of its access token": [
+        _refresh(mood="down"),
+        *(_happens for _ in range(8) for _happens in (_waited(400), _again(mood="down"))),
+    ],
+    "nothing is sent beyond the end of its access token": [
+        _refresh(mood="not sent"),
+        *(_happens for _ in range(8) for _happens in (_waited(400), _again(mood="not sent"))),
+    ],
+    "its error is one that nothing explains": [
+        _refresh(mood="unexplained"),
+        *(_happens for _ in range(8) for _happens in (_waited(400), _again(mood="unexplained"))),
+    ],
+    "it gets no answer twice": [
+        _refresh(mood="answer lost, late"),
+        *(_happens for _ in range(5) for _happens in (_waited(400), _again(mood="request lost"))),
+    ],
+    "its key is not to be had until its access token has ended": [
+        *(_happens for _ in range(5) for _happens in (_waited(400), _refresh(Event("leased", "keys")))),
+    ],
     "its answer comes after an operator forced another": [
         _refresh(Event("answered", "table")),
         _waited(_LEASE),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from model import people
 from model.stage import ALL, REST
 from tokensync.domain.connection import Connection, Phase, Reason, Status
+from tokensync.domain.messages import FailureClass
 from tokensync.domain.work import Work
 from tokensync.oauth.provider import RefreshReuse
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from model.server import Lineage
     from model.stage import Stage
     from tokensync.domain.names import ConnectionName
+
+
+# What may be left of a connection whose access token has ended when everything is well again.
+_SILENT = (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN)
 
 
 def check(stage: Stage) -> None:
@@ -57,7 +62,11 @@ def _check_comparison(stage: Stage, record: Connection) -> None:
 def _check_status(stage: Stage, record: Connection) -> None:
     """Assert that there is a cause for what a connection is."""
     name = record.name
-    if record.status is Status.REAUTHORIZE:
+    if record.status is Status.REAUTHORIZE and record.reason == Reason.ENDED:
+        assert name in stage.troubled, "ended although nothing went wrong"
+        ends = record.access_expires_at
+        assert stage.skewed or ends is None or ends <= stage.world.clock.now(), "ended before its access token did"
+    elif record.status is Status.REAUTHORIZE:
         assert stage.token(name) in stage.server(name).refused, "I6: sent back to consent without a refusal of it"
     elif record.status is Status.HELD:
         assert name in stage.troubled, f"held ({record.reason}) although nothing went wrong"
@@ -113,8 +122,10 @@ def _check_one(stage: Stage, record: Connection) -> None:
         assert record.due.next_at is not None
         assert record.due.refresh_at is not None, "liveness: queued for ever, and nothing is due"
         assert record.due.next_at > now - 2 * REST, "liveness: due, and not done"
-    elif record.status is Status.HELD:
-        assert record.reason == Reason.LAST_ATTEMPT_AMBIGUOUS, f"liveness: held ({record.reason}) for ever"
+    elif record.status is Status.REAUTHORIZE and record.reason == Reason.ENDED:
+        why = record.last_error.failure if record.last_error is not None else "nothing"
+        assert why in _SILENT, f"I6: its access token has ended because of {why}, and nothing is tried by itself"
+    assert record.status is not Status.HELD, f"liveness: held ({record.reason}) beyond the end of its access token"
 
 
 def _check_answers(stage: Stage, record: Connection, lineage: Lineage) -> None:

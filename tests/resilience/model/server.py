@@ -31,6 +31,7 @@ MOODS = (
     "broken, late",
     "refuses",
     "refuses the client",
+    "unexplained",
     "html, late",
     "cut, late",
     "no access token",
@@ -43,6 +44,7 @@ _EARLY: dict[str, tuple[int, dict[str, Any]]] = {
     "broken": (500, {}),
     "refuses": (400, {"error": "invalid_grant"}),
     "refuses the client": (401, {"error": "invalid_client"}),
+    "unexplained": (400, {"error": "bad_refresh_token"}),
 }
 
 

@@ -108,6 +108,12 @@ CUTS = {
         "refresh_at = min(at, record.due.refresh_at or at) if compare else record.due.refresh_at",
         ("liveness", "I1"),
     ),
+    "the_end": Cut(
+        CORE / "refresh/schedule.py",
+        "        ends_at(record),\n",
+        "",
+        ("liveness: held",),
+    ),
     "due_after_lease": Cut(
         REFRESH,
         "        marked = schedule.due_after_lease(marked)\n",

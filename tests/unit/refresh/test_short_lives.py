@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from dataclasses import field as made
 from typing import TYPE_CHECKING
 
 import pytest
 
+from fakes.troubles import aged
 from fakes.world import World
 from field_rows import field
-from tokensync.domain.grant import Grant
-from tokensync.domain.sealing import grant_binding
-from tokensync.refresh.schedule import renew_at, scheduled
+from tokensync.refresh.schedule import renew_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,17 +88,8 @@ def opened(life: int, *, size: int) -> tuple[World, list[ConnectionName]]:
     names = world.fleet(size)
     now = world.clock.now()
     for name in names:
-        record = world.stored(name)
-        assert record.sealed_grant is not None
-        old = Grant.from_bytes(world.sealer.open(record.sealed_grant, app=name.app, binding=grant_binding(name)))
-        grant = replace(old, obtained_at=now, access_expires_at=now + life)
-        sealed = world.sealer.new_key(name.app).seal(grant.to_bytes(), binding=grant_binding(name))
         due = renew_at(name, now=now, life=life, cadence=world.ports.cadence)
-        fresh = replace(
-            record.with_due(renew_at=due), sealed_grant=sealed, obtained_at=now, access_expires_at=now + life
-        )
-        published = world.publisher.publish(replace(fresh, fence=fresh.fence + 1), grant)
-        world.connections.seed(scheduled(replace(fresh, fence=fresh.fence + 1, published=published)))
+        aged(world, name, obtained_at=now, ends=now + life, renew_at=due)
     return world, names
 
 
@@ -127,3 +117,27 @@ def test_what_a_life_of_fifteen_minutes_costs() -> None:
 
     for name in names:
         assert len(world.secrets.secret(name).versions) - 2 <= 6 * 3600 // 600
+
+
+@field("A18")
+@pytest.mark.parametrize(("life", "told"), [(700, 1), (900, 0)])
+def test_a_life_that_no_schedule_serves_is_alerted_once(life: int, told: int) -> None:
+    """At the first refresh that shows it, with the figures; what is served is no news."""
+    world, _ = opened(3600, size=1)
+    world.shop.life = life
+    world.settle(ticks=120)
+
+    assert [f"its access token lives for {life} seconds"] * told == [
+        alert.detail.split(",")[0] for alert in world.alerts.told if alert.kind == "token.short_lived"
+    ]
+
+
+@field("A18")
+def test_the_floor_makes_no_news_of_every_end() -> None:
+    """A token that lives for less than the floor ends before each refresh: that is alerted once, and costs no write."""
+    world, (name,) = opened(300, size=1)
+    world.shop.life = 300
+    world.settle(ticks=120)
+
+    assert ["token.short_lived"] == [alert.kind for alert in world.alerts.told]
+    assert len(world.secrets.secret(name).versions) <= 2 + 120 * 60 // 600

@@ -184,10 +184,11 @@ def _of_ended(record: Connection) -> Condition:
     error = record.last_error
     words = "" if error is None else " ".join(filter(None, (error.failure, error.code, error.message)))
     last = f"; the last failure was: {words}" if words else ""
+    state = "it never had an access token" if record.obtained_at is None else "its access token has ended"
     if record.due.renew_at is not None:
-        why = f"its access token has ended and could not be renewed yet; it is tried again by itself{last}"
+        why = f"{state} and could not be renewed yet; it is tried again by itself{last}"
         return Condition("ended", why, "tokensync show {name}")
-    return Condition("ended", f"its access token has ended, and nothing can renew it{last}", INVITE)
+    return Condition("ended", f"{state}, and nothing can renew it{last}", INVITE)
 
 
 def _of_active(record: Connection, *, paused: str) -> Condition | None:

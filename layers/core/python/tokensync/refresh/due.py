@@ -62,9 +62,16 @@ class DueWork:
         # Before its token is presented: a record out of a backup may be due as well.
         self._may_be_touched(record, compares=compares, force=job.force)
         record = self._warned(record, now)
-        if self._is_refresh_due(record, job.session, now, force=job.force):
+        presents = job.force or not self._ends_first(record, job.session)
+        if presents and self._is_refresh_due(record, job.session, now, force=job.force):
             return record
         return self._do_something_else(record, job, now, compares=compares)
+
+    def _ends_first(self, record: Connection, session: Session) -> bool:
+        """Return whether it is to be said at once that the access token has ended, as nothing is presented now."""
+        if not self.end.has_come(record):
+            return False
+        return session.state.paused != "" or (record.status is Status.HELD and record.exemption is None)
 
     def _is_refresh_due(self, record: Connection, session: Session, now: int, *, force: bool) -> bool:
         """Return whether the refresh token is to be presented now.

@@ -68,18 +68,19 @@ class End:
 
     def _alert(self, record: Connection, cause: str, *, is_final: bool) -> None:
         name = record.name
+        state = "it never had an access token" if record.obtained_at is None else "its access token has ended"
         if is_final:
             self.ports.alerts.tell(
                 "connection.reauthorize",
                 str(name),
-                detail=f"its access token has ended, and {cause}: the seller has to authorize again",
+                detail=f"{state}, and {cause}: the seller has to authorize again",
                 next_command=f"tokensync invite {name.app} --for {name}",
             )
             return
         self.ports.alerts.tell(
             "connection.ended",
             str(name),
-            detail=f"its access token has ended and could not be renewed: {cause}; it is tried again by itself",
+            detail=f"{state} and could not be renewed: {cause}; it is tried again by itself",
             next_command=f"tokensync show {name}",
         )
 

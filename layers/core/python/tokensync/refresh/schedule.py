@@ -116,7 +116,9 @@ def ends_at(record: Connection) -> int | None:
     """
     if record.status not in (Status.ACTIVE, Status.HELD) or record.consumer.handed_over_at is not None:
         return None
-    if record.obtained_at is None or record.access_expires_at is None or record.removed_at is not None:
+    if record.obtained_at is None:  # imported, and its refresh token never brought one: nothing is left to wait for
+        return 0 if record.status is Status.HELD and record.due.renew_at is None else None
+    if record.access_expires_at is None or record.removed_at is not None:
         return None
     by_floor = record.obtained_at + FLOOR_OF_SHORT_LIVES
     if record.due.renew_at == by_floor > record.access_expires_at and not record.failures:
