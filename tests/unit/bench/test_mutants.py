@@ -101,8 +101,8 @@ def test_a_sample_is_the_same_for_its_seed() -> None:
 
 def test_every_file_of_a_room_has_tests_to_meet() -> None:
     """The tests of each room exist."""
-    assert sorted(ROOMS) == sorted(LINES)
-    for room in ROOMS:
+    assert set(ROOMS) <= LINES.keys()
+    for room in LINES:
         for places in lines_of(str(CORE / room / "any.py")):
             assert [] == [place for place in places if not (ROOT / place).exists()]
     assert all((ROOT / place).exists() for place in WHOLE.values())

@@ -116,10 +116,14 @@ def test_an_answered_code_is_kept_trying_until_the_function_ends(
 
 
 def test_a_message_that_brings_a_code_is_taken_up_when_the_callbacks_lease_ends(empty: World) -> None:
-    """Not a claim period later."""
+    """Not a claim period later: before its end nobody could take it up, and the claim would pass in vain."""
     refuse_the_end(empty, "answered")
     authorize(empty)
     empty.drain()
+    ((row, authorization),) = [
+        (row, row.record) for key, row in empty.table.rows.items() if key[1].startswith("pending#")
+    ]
+    assert authorization.lease_until + 1 == row.next_at
     empty.after_lease()
     empty.settle(ticks=2)
 
