@@ -1,6 +1,7 @@
 # make demo   all set-up, then the main job on the embedded stack
 # make test   all set-up, then every test
 # make faults every fault there is, at every place: half an hour; WORDS="kill grace" chooses cases of the matrix
+# make mutants  small faults in a copy of the code, and which of them no test notices; SAMPLE=300 SEED=7 ROOMS="aws"
 # make check  format, lint, types, imports, template: seconds
 
 SHELL := /bin/bash
@@ -15,7 +16,7 @@ VENV := .venv
 UV := $(VENV)/bin/uv
 RUN := $(VENV)/bin
 
-.PHONY: help setup demo down check format unit test faults clean
+.PHONY: help setup demo down check format unit test faults mutants clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -75,6 +76,9 @@ ifndef WORDS
 	@$(FAULTS) faults.soak --losses
 	@$(RUN)/pytest --thousands tests/unit/entry/test_queue.py tests/system/integration/oidc/test_stack.py
 endif
+
+mutants: setup
+	@PYTHONPATH=tests $(RUN)/python -m bench.mutants $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(if $(ROOMS),--rooms $(ROOMS)) $(if $(JSON),--json $(JSON))
 
 clean: down
 	@rm -rf $(VENV) .tokensync .aws-sam .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

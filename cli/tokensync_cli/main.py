@@ -67,7 +67,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("export", handover.export, f"tokensync export {_CONNECTION} --format env"),
     ("push", handover.push, f"tokensync push {_CONNECTION} --to api2cart"),
     ("doctor", doctor.doctor, "tokensync doctor"),
-    ("recover", recover.recover, "tokensync recover"),
+    ("recover", recover.recover, "tokensync recover --reread"),
 )
 _WITHOUT_A_STACK = frozenset({"up", "down", "provider list", "provider show"})
 _GROUPS = {

@@ -200,6 +200,18 @@ class AuthorizationsContract:
             )
             assert [1] == [won.fence for won in winners(results, AlreadyConsumed)]
 
+    def test_many_codes_under_one_authorization(self, world: World) -> None:
+        """Of many callbacks at once with codes of their own, one consumes it and marks its code; race after race."""
+        for race in range(RACES):
+            key = AuthorizationKey(world.app, "browser-1", f"codes-{race}")
+            world.authorizations.put(waiting(key))
+            results = at_once(
+                lambda number, key=key: world.authorizations.consume(  # type: ignore[misc]  # bound per race
+                    key, now=NOW, lease_until=SOON, code=f"{key.nonce}-{number}"
+                )
+            )
+            assert [1] == [won.fence for won in winners(results, AlreadyConsumed)]
+
     def test_one_code_under_many_authorizations(self, world: World) -> None:
         """Of many authorizations that present one code at once, one does, and only that one is consumed."""
         keys = [AuthorizationKey(world.app, "browser-1", f"nonce-{number}") for number in range(24)]

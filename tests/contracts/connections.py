@@ -26,6 +26,7 @@ from tokensync.domain.connection import (
 from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
 from tokensync.domain.export import Export
 from tokensync.domain.names import ConnectionName
+from tokensync.domain.work import AnswerAside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -382,12 +383,22 @@ class ConnectionsContract:
         _, stood = world.connections.take_over(fresh(name, authorized_at=NOW + 1, authorized_by="a"), until=SOON)
         assert gone == stood
 
+    def test_two_authorizations_in_one_second(self, world: World, name: ConnectionName) -> None:
+        """The one that is finished last counts, whichever it is; neither replaces itself."""
+        for by in ("b", "a", "c"):
+            brought = fresh(name, authorized_at=NOW, authorized_by=by)
+            taken, _ = world.connections.take_over(brought, until=SOON)
+            assert (by, NOW) == (taken.authorized.authorized_by, taken.authorized.authorized_at)
+            assert taken == world.connections.get(name)
+            refused(FenceLost, world.connections.take_over, brought, until=SOON)
+
     def test_taking_over_one_record_alone(self, world: World, name: ConnectionName) -> None:
         """If there may be no record, or only the one that was seen, any other that came in between is kept."""
         refused(FenceLost, world.connections.take_over, fresh(name), until=SOON, over=1)
         assert world.connections.get(name) is None
-        taken, _ = world.connections.take_over(fresh(name), until=SOON, over=0)
-        for other in (0, taken.fence + 1):
+        world.connections.take_over(fresh(name), until=SOON, over=0)
+        taken, _ = world.connections.take_over(fresh(name), until=SOON, over=1)
+        for other in (0, taken.fence - 1, taken.fence + 1):
             refused(FenceLost, world.connections.take_over, fresh(name), until=SOON, over=other)
         assert taken == world.connections.get(name)
         _, stood = world.connections.take_over(fresh(name), until=SOON, over=taken.fence)
@@ -586,6 +597,32 @@ class ConnectionsContract:
         world.connections.set_aside(idle.name, fence=2, why="unplaced", sealed=b"\xfftwo", now=NOW)
         assert [b"\x00one", b"\xfftwo", None] == [world.connections.aside(idle.name, fence=n) for n in (1, 2, 3)]
         assert NOW + 30 * DAY == world.attribute((f"app#{world.app}", f"aside#{idle.name.account}#1"), "ttl")
+
+    @pytest.mark.parametrize("why", ["unparsed", "unusable", "other_account", "restored_table", "of a newer version"])
+    def test_what_was_read_for_good_waits_for_nobody(self, world: World, idle: Connection, why: str) -> None:
+        """An answer under a final reason is kept, and no attempt is concluded from it."""
+        world.connections.set_aside(idle.name, fence=1, why=why, sealed=b"raw", now=NOW)
+        assert world.connections.aside(idle.name, fence=1) is None
+        assert why == world.attribute((f"app#{world.app}", f"aside#{idle.name.account}#1"), "why")
+
+    def test_listing_what_was_set_aside(self, world: World) -> None:
+        """All of an app's, or of one account's, in the order of their keys; an account's name may hold anything."""
+        kept = [("a", 1, "unparsed"), ("a#1", 1, "unusable"), ("a", 12, "superseded"), ("a", 2, "unplaced")]
+        kept += [("é/b", 3, "restored_table")]
+        for account, fence, why in reversed(kept):
+            world.connections.set_aside(
+                ConnectionName(world.app, account), fence=fence, why=why, sealed=b"\x00" + why.encode(), now=NOW + fence
+            )
+        world.connections.take_over(fresh(ConnectionName(world.app, "a")), until=SOON)
+        expected = [
+            AnswerAside(ConnectionName(world.app, account), fence, why, NOW + fence, b"\x00" + why.encode())
+            for account, fence, why in kept
+        ]
+        assert expected == list(world.connections.list_aside(world.app))
+        assert [*expected[:1], *expected[2:4]] == list(world.connections.list_aside(world.app, account="a"))
+        assert expected[1:2] == list(world.connections.list_aside(world.app, account="a#1"))
+        assert [] == list(world.connections.list_aside(world.app, account="b"))
+        assert [] == list(world.connections.list_aside(f"{world.app}-2"))
 
     # ------------------------------------------------------------------------------------------------ notices
 

@@ -11,13 +11,13 @@ from fakes.table import Row, Table
 from tokensync.domain.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase, Status
 from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
 from tokensync.domain.messages import FailureClass
-from tokensync.domain.work import DueKey
+from tokensync.domain.names import ConnectionName
+from tokensync.domain.work import AnswerAside, DueKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tokensync.domain.export import Export
-    from tokensync.domain.names import ConnectionName
 
 ASIDE_SECONDS = 30 * 86_400
 
@@ -180,6 +180,16 @@ class InMemoryConnections(Failing):
         with self._attempt("aside"):
             row = self.table.row(*_aside_key(name, fence))
             return None if row is None or row.record.why not in UNPLACED else row.record.sealed
+
+    def list_aside(self, app: str, *, account: str | None = None) -> Iterator[AnswerAside]:
+        """Yield what was set aside for an app, or for one of its accounts."""
+        with self._attempt("list_aside"), self.table.lock:
+            keys = [(row_key[1], row) for row_key, row in self.table.rows.items() if row_key[0] == f"app#{app}"]
+        asides = [(key, row.record) for key, row in keys if isinstance(row.record, Aside)]
+        for key, aside in sorted(asides, key=lambda pair: pair[0].encode("utf-8", "surrogatepass")):
+            of, _, fence = key.removeprefix("aside#").rpartition("#")
+            if account in (None, of):
+                yield AnswerAside(ConnectionName(app, of), int(fence), aside.why, aside.at, aside.sealed)
 
     def index(self, name: ConnectionName, keys: Iterable[str]) -> None:
         """Note by what else the provider's notices name this account."""

@@ -45,7 +45,7 @@ FAILURES = {
 WAYS = ("message", "comparison", "schedule", "refresh", "refresh --force")
 COMMANDS = (
     *("refresh", "refresh --force", "verify", "publish", "revoke", "revoke --local", "remove", "pause", "resume"),
-    *("accept", "accept --force", "recover"),
+    *("accept", "accept --force", "recover", "recover --reread"),
 )
 BETWEEN = ("a worker", "a comparison", "refresh", "refresh --force", "verify", "publish", "imported", "authorized")
 CONSENTS = ("invited", "once more", "imported", "on another's invite")

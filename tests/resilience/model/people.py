@@ -109,8 +109,8 @@ def command(stage: Stage, name: ConnectionName, command: str) -> None:
             world.commands.remover.remove(name, budget, days=7)
         case "accept" | "accept --force":
             _accept(stage, name, force=command.endswith("--force"))
-        case "recover":
-            recover(stage)
+        case "recover" | "recover --reread":
+            recover(stage, reread=command.endswith("--reread"))
         case "pause":
             world.apps.pause(name.app, kind=PauseKind.OPERATOR, why="an operator's wish", now=world.clock.now())
         case "resume":
@@ -129,11 +129,11 @@ def _accept(stage: Stage, name: ConnectionName, *, force: bool) -> None:
         stage.witness.broken.append(f"{name}: not accepted ({result.result}), and {after.status} all the same")
 
 
-def recover(stage: Stage) -> list[dict[str, Any]]:
-    """Let an operator recover to the end; return what was found."""
+def recover(stage: Stage, *, reread: bool = False) -> list[dict[str, Any]]:
+    """Let an operator recover, or read kept answers again, to the end; return what was found."""
     found, cursor = [], ""
     for _ in range(RECEIVES):
-        asked = {"tokensync": "recover", "cursor": cursor}
+        asked = {"tokensync": "recover", "cursor": cursor, "reread": reread}
         answer = stage.world.commands.answer(asked, stage.world.budget())
         if not answer["ok"]:
             break

@@ -86,8 +86,8 @@ CUTS = {
     ),
     "late_answer": Cut(
         REFRESH,
-        "    return (attempt.fence, *attempt.earlier)[:_EARLIER]\n",
-        "    return ()\n",
+        "    fences = (attempt.fence, *attempt.earlier)\n",
+        "    fences: tuple[int, ...] = ()\n",
         ("I1",),
     ),
     "placed_once": Cut(

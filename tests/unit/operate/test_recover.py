@@ -431,6 +431,16 @@ def test_an_authorization_that_was_given_up_is_asked_for_again(empty: World) -> 
     assert [] == recover(empty)["found"]
 
 
+def test_an_authorization_whose_invite_was_used_since_makes_no_second_connection(empty: World) -> None:
+    """One invite makes one connection: what was answered through it before stays sealed."""
+    ended = unnamed(empty)
+    empty.authorizations.use_invite(APP, ended.invite_id, now=empty.clock.now(), expires_at=0)
+    (one,) = recover(empty)["found"]
+
+    assert ("stays", f"tokensync invite {APP}") == (one["result"], one["next"])
+    assert ([ended], []) == ([empty.authorizations.get(ended.key)], empty.queue.works)
+
+
 def test_many_authorizations_take_several_runs() -> None:
     """A run that ends among them is followed by another, and each is asked for once."""
     world = World(seconds=20)

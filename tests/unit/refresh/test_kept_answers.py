@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fakes.troubles import alerts, answers, ask, carted, dropped, fleet, kill, state, unplaced, work_on
-from fakes.world import NAME, WEEK, World
+from fakes.troubles import alerts, answers, ask, carted, dropped, fleet, kill, state, unplaced, vanished, work_on
+from fakes.visitors import Browser
+from fakes.world import ACCOUNT, APP, NAME, WEEK, World
 from fault_rows import fault
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import StoreUnavailable
+from tokensync.domain.messages import ProviderResponse
+from tokensync.domain.sealing import answer_binding
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fakes.cart import ScriptedCart
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.work import Work
@@ -91,6 +97,19 @@ def test_an_answer_that_meets_a_holder_who_did_not_see_it_comes_again(world: Wor
     assert REFRESHED == state(world)
 
 
+def test_an_answer_to_the_first_presentation_still_counts_after_many_more(world: World) -> None:
+    """Held, and forced again and again without an answer: only the first presentation can have brought a pair."""
+    message = unplaced(world)
+    for _ in range(6):
+        world.shop.script.append(vanished)
+        world.run(force=True)
+        world.clock.advance(60)
+    assert (3, message.fence) == (len(world.stored().attempt.earlier), world.stored().attempt.earlier[-1])  # type: ignore[union-attr]
+    work_on(world, message)
+
+    assert REFRESHED == state(world)
+
+
 def test_a_late_answer_without_tokens_says_nothing_of_a_later_attempt(world: World) -> None:
     """The first attempt was throttled, the forced one's answer was lost: the late 429 allows no third."""
     world.shop.script.append(answers(world, {}, status=429))
@@ -103,6 +122,54 @@ def test_a_late_answer_without_tokens_says_nothing_of_a_later_attempt(world: Wor
 
     assert (Status.REAUTHORIZE, "ended") == (world.stored().status, world.stored().reason)
     assert ["R0"] == world.shop.ledger
+
+
+# --- superseded by a new grant
+
+
+def authorized_again(world: World) -> None:
+    """Let the seller authorize again, in the middle of whatever is going on."""
+    browser = Browser(world)
+    browser.connect()
+    browser.back("code=code-1")
+
+
+def authorized_and_killed(world: World) -> None:
+    """Let the callback die as soon as it has taken the connection over."""
+    with world.dies_at("exchange.taken_over"):
+        authorized_again(world)
+
+
+def killed_with_its_answer(world: World) -> None:
+    """Let a worker die with the answer on its record, and the seller authorize again."""
+    kill(world, "received")
+    authorized_again(world)
+
+
+@pytest.mark.parametrize(
+    ("place", "meanwhile"),
+    {
+        "before it has its place": ("answered", authorized_again),
+        "before it is committed": ("published", authorized_and_killed),
+        "on the record of a dead worker": (None, killed_with_its_answer),
+    }.values(),
+    ids=["receive", "commit", "establish"],
+)
+def test_a_superseded_answer_is_kept(world: World, place: str | None, meanwhile: Callable[[World], None]) -> None:
+    """A new grant came in between: the answer to the old attempt is kept as it arrived, and never published."""
+    if place is None:
+        meanwhile(world)
+    else:
+        world.failpoints.run_at(place, lambda: meanwhile(world))
+        assert Result.TAKEN_OVER is world.run().result
+    world.after_lease()
+    world.settle(ticks=5)
+
+    sealed = world.table.rows[f"app#{APP}", f"aside#{ACCOUNT}#4"].record.sealed
+    kept = ProviderResponse.from_bytes(world.sealer.open(sealed, app=APP, binding=answer_binding(NAME)))
+    assert "superseded" == world.connections.kept(NAME, fence=4)
+    assert ("A1", "R1") == tuple(json.loads(kept.body)["data"][token] for token in ("access_token", "refresh_token"))
+    assert ("A2", "A2") == (world.published(), world.grant().access_token.reveal())
 
 
 # --- after an end

@@ -90,6 +90,17 @@ def test_an_older_authorization_finished_late_does_not_replace_a_newer(empty: Wo
     assert empty.stored().generation == empty.document()["generation"]
 
 
+def test_two_authorizations_in_one_second_both_count(empty: World) -> None:
+    """One account consents in two windows at once: the one that is finished last is published and refreshed."""
+    at = empty.clock.now()
+    assert 303 == authorize(empty)
+    empty.clock.set_wall_clock(at)
+    assert 303 == authorize(empty, "code-2", "two")
+    empty.on_demand.refresh(NAME, empty.budget())
+
+    assert (Status.ACTIVE, "A3", ["code-1", "code-2", "R2"]) == state(empty)
+
+
 @pytest.mark.parametrize(
     ("times", "status", "told"), [(3, 303, []), (10_000, 503, ["answer.lost"])], ids=["a while", "for good"]
 )
@@ -105,10 +116,14 @@ def test_an_answered_code_is_kept_trying_until_the_function_ends(
 
 
 def test_a_message_that_brings_a_code_is_taken_up_when_the_callbacks_lease_ends(empty: World) -> None:
-    """Not a claim period later."""
+    """Not a claim period later: before its end nobody could take it up, and the claim would pass in vain."""
     refuse_the_end(empty, "answered")
     authorize(empty)
     empty.drain()
+    ((row, authorization),) = [
+        (row, row.record) for key, row in empty.table.rows.items() if key[1].startswith("pending#")
+    ]
+    assert authorization.lease_until + 1 == row.next_at
     empty.after_lease()
     empty.settle(ticks=2)
 
@@ -196,6 +211,19 @@ def test_a_planned_comparison_outlives_the_leases_before_it(world: World) -> Non
     world.settle(ticks=3)
 
     assert world.grant().access_token.reveal() == world.document()["access_token"]
+
+
+def test_a_planned_comparison_outlives_an_earlier_look(world: World) -> None:
+    """Somebody asks for a comparison before an old lease ends: what that lease publishes late is found all the same."""
+    world.run()
+    planned = world.clock.now() + 300
+    world.change(compare_at=planned)
+    assert Result.NOTHING_DUE is world.run(compare=True).result
+    assert planned == world.stored().due.compare_at == world.stored().due.next_at
+    spoil(world)
+    world.settle(ticks=8)
+
+    assert ("A1", None) == (world.document()["access_token"], world.stored().due.compare_at)
 
 
 # --- parked refusals, force, and batches

@@ -167,7 +167,7 @@ def test_a_short_lived_token_is_never_kept_as_one_that_lasts() -> None:
 
 @field("B self-extending")
 def test_a_refused_exchange_asks_the_seller_back() -> None:
-    """A refusal of the short-lived token is as authoritative as that of a refresh token: nobody beside it, asked twice."""
+    """A refusal of the short-lived token counts as that of a refresh token does: alone, it is asked twice."""
     one, name = instagram(one_error("invalid_grant"))
     one.world.drain()
     one.world.settle(ticks=30)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fakes.troubles import ask, at_its_time, kill, patched, state, vanished, versions
+from fakes.troubles import ask, at_its_time, kill, patched, state, unplaced, vanished, versions, work_on
 from fakes.visitors import Browser
 from fakes.world import APP, NAME, WEEK, World
 from fault_rows import fault
@@ -248,7 +248,7 @@ def test_a_stored_answer_does_not_come_over_a_newer_token(world: World) -> None:
     record = world.stored()
 
     assert (Result.HELD, Phase.IDLE, None) == (result.result, record.phase, record.sealed_answer)
-    assert Reason.RESTORED_TABLE == world.connections.kept(NAME, fence=record.fence)
+    assert Reason.RESTORED_TABLE == world.connections.kept(NAME, fence=4)
     world.settle(ticks=3)
     assert before == versions(world)
 
@@ -503,6 +503,25 @@ def test_an_account_that_left_is_marked_and_not_published(world: World) -> None:
     assert (Status.DISCONNECTED, before) == (world.stored().status, versions(world))
     world.run(compare=True)
     assert ("disconnected", True) == (world.document()["status"], seen < world.document()["generation"])
+
+
+@fault("F16")
+@pytest.mark.parametrize("way", ["queue", "dead letter"])
+def test_a_letter_of_before_the_backup_publishes_no_older_token(world: World, way: str) -> None:
+    """The backup holds an attempt whose answer waits in a message; the seller came since: the answer stays sealed."""
+    message = unplaced(world)
+    before = roll_back(world, lambda: visit(world))
+    assert Result.HELD is world.run().result
+    if way == "queue":
+        work_on(world, message)
+    else:
+        world.dead_letters.bury(message.to_json())
+        ask(world, "recover")
+    world.settle(ticks=5)
+
+    assert (Reason.RESTORED_TABLE, None) == (world.stored().reason, world.stored().attempt)
+    assert ("A2", before) == (world.published(), versions(world))
+    assert "unplaced" == world.connections.kept(NAME, fence=message.fence)
 
 
 # --- copied back into the same table

@@ -32,6 +32,7 @@ from tokensync.operate.publish import Republisher
 from tokensync.operate.push import Handover
 from tokensync.operate.recover import Recoverer
 from tokensync.operate.remove import Remover
+from tokensync.operate.reread import Rereader
 from tokensync.operate.revoke import Revoker
 from tokensync.operate.rotate_secret import SecretTrial
 from tokensync.operate.verify import Verification
@@ -123,6 +124,7 @@ class RotationParts(_Shared):
         ports, on_demand, accounts, committer = self.ports, self.on_demand, self.accounts, self.committer
         verification = Verification(ports, on_demand, self.verifier)
         redriver = Redriver(ports, dead_letters, self.kept_answers, self.redelivery)
+        recoverer = Recoverer(ports, on_demand, self.worker, redriver)
         return RotationCommands(
             on_demand=on_demand,
             ticker=self.ticker,
@@ -145,7 +147,8 @@ class RotationParts(_Shared):
             handover=Handover(ports, on_demand, self.pusher),
             exports=Exports(ports, on_demand),
             trial=SecretTrial(ports, on_demand, accounts),
-            recoverer=Recoverer(ports, on_demand, self.worker, redriver),
+            recoverer=recoverer,
+            rereader=Rereader(ports, Unsealer(ports.sealer), recoverer, self.finisher),
             prefix=prefix,
         )
 

@@ -14,6 +14,8 @@ from tokensync.domain.errors import QueueUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import Work
 
+COUNTS = ("compared", "read", "history")
+
 
 def buried_answer(desk: Any) -> None:
     """Let a sealed answer lie among the dead letters."""
@@ -95,6 +97,36 @@ def test_what_the_same_command_does_later(desk: Any) -> None:
     assert 5 == desk.run("recover").exit_code
     desk.world.dead_letters.fail_next("receive", QueueUnavailable)
     assert 5 == desk.error("recover")[0]
+
+
+def test_kept_answers_are_read_again(desk: Any) -> None:
+    """After what is out of its place: each that was read, and how many can change nothing any more."""
+    desk.world.shop.script.append(lambda _honest: desk.world.shop.answer(b"<html>"))
+    desk.world.connected()
+    desk.world.run()
+    desk.world.connections.set_aside(NAME, fence=1, why="superseded", sealed=b"old", now=desk.world.clock.now())
+    told = desk.run("recover", "--reread", str(NAME))
+
+    assert 1 == told.exit_code
+    assert f"answer  {NAME}  stays" in told.stdout
+    assert "1 answer read again; 1 answer can change nothing any more" in told.stdout
+    assert (1, 1, 1) == tuple(json.loads(desk.run("recover", "--reread", "--json").stdout)[key] for key in COUNTS)
+    assert [None, True] == [asked.get("reread") for asked in desk.functions.asked[-2:]]
+
+
+def test_both_walks_go_on_until_nothing_is_left(desk: Any) -> None:
+    """Each from where it ended itself."""
+    piece = {"ok": True, "found": [], "cursor": ""}
+    script = [
+        {**piece, "compared": 3, "more": True, "cursor": f"{APP}/2"},
+        {**piece, "compared": 2, "more": False},
+        {**piece, "read": 4, "history": 1, "more": True, "cursor": f"{APP}/2#7"},
+        {**piece, "read": 1, "history": 1, "more": False},
+    ]
+    desk.functions.script += [json.dumps(answer).encode() for answer in script]
+
+    assert {"found": [], "compared": 5, "read": 5, "history": 2} == desk.json("recover", "--reread")
+    assert [None, f"{APP}/2", None, f"{APP}/2#7"] == [asked.get("cursor") for asked in desk.functions.asked]
 
 
 def test_it_goes_on_until_nothing_is_left(desk: Any) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import FenceLost
+from tokensync.domain.runtime import DAY
 from tokensync.domain.sealing import grant_binding
 from tokensync.refresh import decisions, schedule
 from tokensync.refresh.result import Result, WorkResult
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tokensync.refresh.kept_answers import KeptAnswers
     from tokensync.refresh.restored_table import RestoredTable
     from tokensync.refresh.session import Session
+
+_LATE = DAY  # seconds: until then a consent is the last thing that its seller did, whatever was refreshed meanwhile
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,17 @@ class Establisher:
         record that may be replaced, see `Connections.take_over`. `alerted` is what operators know of this grant.
 
         Returns:
-            Whether the connection has this grant: false where a later authorization took its place.
+            Whether the connection has this grant: false where a later authorization took its place, or where it waited
+            sealed for more than a day and the connection has a newer token, or an end, since.
 
         Raises:
             NewerSchema, StoreUnavailable, SealingUnavailable: nothing was written.
         """
+        if self.ports.clock.now() - grant.obtained_at > _LATE:
+            current = self.ports.connections.get(name)
+            if current is not None and decisions.is_overtaken(current, obtained_at=grant.obtained_at):
+                return False
+            over = current.fence if current is not None else 0
         until = budget.lease_until(self.ports.limits)
         holder = self.holder(name, grant, source, session, until=until, alerted=alerted)
         floor = 0 if holder.table is None else self.ports.clock.now()

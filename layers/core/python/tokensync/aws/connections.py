@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from tokensync.aws.dynamodb import DUE, Change, ConditionFailed, DynamoTable, difference
 from tokensync.aws.items import (
     KEPT_ANSWER,
+    aside_from,
     aside_key,
+    aside_prefix,
     connection_attributes,
     connection_from,
     connection_key,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from tokensync.aws.dynamodb import Item
     from tokensync.domain.export import Export
+    from tokensync.domain.work import AnswerAside
 
 _PAGE = 200  # keys of the due index fetched at once
 # What a takeover computes, keeps or clears by itself, whatever the new grant's record says.
@@ -247,6 +250,11 @@ class DynamoConnections:
         if item is None or item["why"] not in UNPLACED:
             return None
         return bytes(item["sealed"])
+
+    def list_aside(self, app: str, *, account: str | None = None) -> Iterator[AnswerAside]:
+        for aside in map(aside_from, self._table.in_order(partition(app), aside_prefix(account))):
+            if account in (None, aside.name.account):  # another account's name may begin like this one's
+                yield aside
 
     def index(self, name: ConnectionName, keys: Iterable[str]) -> None:
         for key in keys:

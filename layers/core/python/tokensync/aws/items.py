@@ -23,6 +23,7 @@ from tokensync.domain.due_times import DueTimes
 from tokensync.domain.export import Export
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.runtime import DAY
+from tokensync.domain.work import AnswerAside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 KEPT_ANSWER = 30 * DAY  # answers that were superseded, or that nobody finished
 KEPT_WEBHOOK_EVENT = 7 * DAY  # a provider repeats a webhook for three days
 _CONNECTION_PREFIX = "connection#"
+_ASIDE_PREFIX = "aside#"
 _APP_PREFIX = "app#"
 _STATE = "outcome"  # an authorization's state under the name that it has in the table
 
@@ -48,7 +50,19 @@ def connection_key(name: ConnectionName) -> tuple[str, str]:
 
 def aside_key(name: ConnectionName, fence: int) -> tuple[str, str]:
     """Return the key of an answer that was set aside."""
-    return partition(name.app), f"aside#{name.account}#{fence}"
+    return partition(name.app), f"{_ASIDE_PREFIX}{name.account}#{fence}"
+
+
+def aside_prefix(account: str | None) -> str:
+    """Return how the sort keys begin of what was set aside for every account, or for one."""
+    return _ASIDE_PREFIX if account is None else f"{_ASIDE_PREFIX}{account}#"
+
+
+def aside_from(item: Item) -> AnswerAside:
+    """Read an answer that was set aside."""
+    account, _, fence = item["sk"].removeprefix(_ASIDE_PREFIX).rpartition("#")
+    name = ConnectionName(item["pk"].removeprefix(_APP_PREFIX), account)
+    return AnswerAside(name, int(fence), item["why"], item["at"], bytes(item["sealed"]))
 
 
 def lookup_key(app: str, key: str) -> tuple[str, str]:

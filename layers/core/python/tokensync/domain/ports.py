@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.domain.sealing import Sealer
-    from tokensync.domain.work import DeadLetter, DueKey, Work
+    from tokensync.domain.work import AnswerAside, DeadLetter, DueKey, Work
 
 
 class Connections(Protocol):
@@ -101,10 +101,10 @@ class Connections(Protocol):
         """Keep an answer that has no place on the record, for 30 days, under the fence of its attempt."""
 
     def aside(self, name: ConnectionName, *, fence: int) -> bytes | None:
-        """Return the answer of this fence's attempt that found no place on the record, or None.
+        """Return the answer of this fence's attempt that found no place and was not read for good yet, or None."""
 
-        Answers that were read and set aside for good are not among them.
-        """
+    def list_aside(self, app: str, *, account: str | None = None) -> Iterator[AnswerAside]:
+        """Yield all that is set aside for an app's accounts, or for one, in order of account#fence as text."""
 
     def index(self, name: ConnectionName, keys: Iterable[str]) -> None:
         """Note by what else, such as a shop's id, the provider's webhooks name this account; the last writer wins."""

@@ -36,6 +36,20 @@ class DueKey:
 
 
 @dataclass(frozen=True)
+class AnswerAside:
+    """A sealed answer that is kept beside its connection's record, under the fence of its attempt.
+
+    `why` is the reason and `at` the time, Unix seconds.
+    """
+
+    name: ConnectionName
+    fence: int
+    why: str
+    at: int
+    sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class DeadLetter:
     """A message that could not be worked on in five tries. `handle` deletes it."""
 

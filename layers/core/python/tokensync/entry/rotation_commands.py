@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tokensync.operate.push import Handover
     from tokensync.operate.recover import Recoverer
     from tokensync.operate.remove import Remover
+    from tokensync.operate.reread import Rereader
     from tokensync.operate.revoke import Revoker
     from tokensync.operate.rotate_secret import SecretTrial
     from tokensync.operate.verify import Verification
@@ -51,6 +52,7 @@ class RotationCommands:
     exports: Exports
     trial: SecretTrial
     recoverer: Recoverer
+    rereader: Rereader
     prefix: str
 
     def answer(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
@@ -162,15 +164,10 @@ class RotationCommands:
         return command_answers.of_trial(app, self.trial.prove(app, budget, connection=connection))
 
     def _recover(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
-        only = _connection(event) if event.get("connection") else None
-        done = self.recoverer.recover(budget, only=only, cursor=str(event.get("cursor") or ""))
-        return {
-            "ok": True,
-            "found": [asdict(found) for found in done.found],
-            "compared": done.compared,
-            "more": done.more,
-            "cursor": done.cursor,
-        }
+        only, cursor = _connection(event) if event.get("connection") else None, str(event.get("cursor") or "")
+        if event.get("reread") is True:
+            return {"ok": True, **asdict(self.rereader.reread(budget, only=only, cursor=cursor))}
+        return {"ok": True, **asdict(self.recoverer.recover(budget, only=only, cursor=cursor))}
 
     def _of_work(self, name: ConnectionName, result: WorkResult, own: Words | None = None) -> dict[str, Any]:
         return command_answers.of_work(name, result, prefix=self.prefix, own=own)

@@ -70,7 +70,7 @@ class Recoverer:
         """
         done = RecoveryResult(cursor=cursor)
         if not cursor:
-            done.found += self.redriver.redrive(budget, self._concluded, only=only)
+            done.found += self.redriver.redrive(budget, self.concluded, only=only)
             if only is None:
                 done.found += self._authorizations(budget)
             if not budget.allows(self.ports.limits.conclusion):
@@ -99,7 +99,7 @@ class Recoverer:
         """Conclude a connection's response, or return the work that compares its secret."""
         compares = [Work(connection=record.name, compare=True)]
         if self._may_be_answered(record):
-            found = self._concluded(record.name, budget)
+            found = self.concluded(record.name, budget)
             if found.result != _NOTHING:
                 done.found.append(found)
                 return [] if found.result == "brought_back" else compares
@@ -115,8 +115,8 @@ class Recoverer:
         """Return whether a response is kept that may count: to the last presentation, or to one before it."""
         return kept_answer(record, self.ports.connections, earlier=lambda _: True) is not None
 
-    def _concluded(self, name: ConnectionName, budget: Budget) -> RecoveryFinding:
-        """Conclude the response that a connection waits for: no provider is asked."""
+    def concluded(self, name: ConnectionName, budget: Budget) -> RecoveryFinding:
+        """Conclude the response that a connection waits for: no provider is asked. Never raises."""
         again = filled("tokensync recover {name}", name)
         session = Session(name.app, self.ports)
 
@@ -144,7 +144,9 @@ class Recoverer:
             for authorization in self.ports.authorizations.given_up(app):
                 if not budget.allows(self.ports.limits.conclusion):
                     return found
-                if authorization.detail == NO_ACCOUNT:
+                if self._is_used_up(authorization):
+                    others[app, "its invite made a connection since"] += 1
+                elif authorization.detail == NO_ACCOUNT:
                     found.append(self._reopened(authorization))
                 else:
                     others[app, authorization.detail] += 1
@@ -152,6 +154,11 @@ class Recoverer:
             why = f"{count} answered, kept sealed, and no connection can come of it: {detail}"
             found.append(RecoveryFinding("authorization", app, "stays", why, f"tokensync invite {app}"))
         return found
+
+    def _is_used_up(self, authorization: Authorization) -> bool:
+        """Return whether the invite of an authorization that gave it back has made a connection since."""
+        app, invite = authorization.key.app, authorization.invite_id
+        return bool(invite) and self.ports.authorizations.invite_is_used(app, invite)
 
     def _reopened(self, authorization: Authorization) -> RecoveryFinding:
         """Make an authorization due again, for another day: its tokens are real, and only a name is missing."""

@@ -121,4 +121,6 @@ def _unanswered(attempt: Attempt | None, exemption: Exemption | None) -> tuple[i
         Exemption.PROBE,
     ):  # it was answered, or nothing can be lost
         return attempt.earlier
-    return (attempt.fence, *attempt.earlier)[:_EARLIER]
+    fences = (attempt.fence, *attempt.earlier)
+    # The first is never forgotten: of a token that can be used once, no other presentation can have brought a pair.
+    return fences if len(fences) <= _EARLIER else (*fences[: _EARLIER - 1], fences[-1])

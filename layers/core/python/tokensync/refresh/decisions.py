@@ -153,6 +153,7 @@ def reauthorized(record: Connection, new: Connection, *, carried: bool) -> Conne
         access_expires_at=new.access_expires_at,
         refresh_expires_at=new.refresh_expires_at,
         parked_at=None,
+        faulted_at=None,
         verified_at=new.verified_at or record.verified_at,
         table=new.table,
         failures=0,
@@ -164,6 +165,21 @@ def reauthorized(record: Connection, new: Connection, *, carried: bool) -> Conne
     if owned:
         return after.with_due(renew_at=None, verify_at=None, push_at=None)
     return after.with_consumer(push_failures=0, handed_over_at=None)
+
+
+def is_overtaken(record: Connection, *, obtained_at: int) -> bool:
+    """Return whether tokens of `obtained_at` are history: the connection has newer ones, or its account ended it since.
+
+    A connection that waits for its seller has nothing to lose by older ones.
+    """
+    if record.status is Status.REAUTHORIZE:
+        return False
+    if record.removed_at is not None:
+        return record.removed_at >= obtained_at
+    if record.status is Status.DISCONNECTED:
+        ends = (entry.at for entry in record.history if entry.event == f"connection.{record.reason}")
+        return max(ends, default=obtained_at) >= obtained_at
+    return (record.obtained_at or 0) > obtained_at
 
 
 def reauthorization_needed(record: Connection, *, now: int) -> Connection:

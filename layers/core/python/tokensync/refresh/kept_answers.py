@@ -63,11 +63,13 @@ class KeptAnswers:
         self._store(name, fence, sealed, "superseded")
 
     def set_aside(self, record: Connection, why: str) -> None:
-        """Keep the answer that is on a record, before COMMIT drops it; log if that fails."""
+        """Keep the answer that is on a record under its attempt's fence, before COMMIT drops it; log if that fails."""
         if record.sealed_answer is None:
             return
+        # Its holder may be another than the one that presented: by the attempt it is found again.
+        fence = record.fence if record.attempt is None else record.attempt.fence
         try:
-            self._store(record.name, record.fence, record.sealed_answer, why)
+            self._store(record.name, fence, record.sealed_answer, why)
         except StoreUnavailable:
             self.ports.log.warning("answer.not_set_aside", connection=str(record.name), why=why)
 
