@@ -47,7 +47,7 @@ _EARLY: dict[str, tuple[int, dict[str, Any]]] = {
     "broken": (500, {}),
     "refuses": (400, {"error": "invalid_grant"}),
     "refuses the client": (401, {"error": "invalid_client"}),
-    "unexplained": (400, {"error": "bad_refresh_token"}),
+    "unexplained": (400, {"error": "account_state_unclear"}),
 }
 
 

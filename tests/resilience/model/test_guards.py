@@ -118,7 +118,7 @@ CUTS = {
         CORE / "authorize/connect.py",
         "        return record.status is not Status.ACTIVE or not is_endless\n",
         "        return False\n",
-        ("I1",),
+        ("I1", "ended although"),
     ),
     "carried_attempt": Cut(
         STATUSES,

@@ -254,13 +254,13 @@ def test_an_error_that_is_known_as_busy_now_spent_nothing(world: World, mend: Ca
 
 
 def test_an_error_that_is_known_as_a_refusal_now_counts_as_one(world: World, mend: Callable[..., None]) -> None:
-    """The seller is asked to authorize again, by the provider's own word."""
+    """It is weighed as any refusal is: with nobody beside it, it is asked once more before its seller is."""
     unexplained(world)
     mend(failures={**PROVIDERS["tiktok_shop"].failures, "99": FailureClass.REFUSED})
     (one,) = reread(world)["found"]
 
-    assert ("stays", f"{INVITE} --for {NAME}") == (one["result"], one["next"])
-    assert (Status.REAUTHORIZE, []) == (world.stored().status, world.shop.ledger)
+    assert ("stays", f"tokensync app show {NAME.app}") == (one["result"], one["next"])
+    assert (Status.HELD, []) == (world.stored().status, world.shop.ledger)
 
 
 def test_old_news_of_the_apps_own_credentials_pauses_no_app(world: World, mend: Callable[..., None]) -> None:
