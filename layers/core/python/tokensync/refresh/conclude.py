@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Phase, Reason, Status
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
-from tokensync.oauth.params import REFUSED, renewed
+from tokensync.oauth.params import renewed
 from tokensync.oauth.token_response import read_token_response
 from tokensync.providers import CONSUMERS
-from tokensync.refresh import breaker, decisions, schedule, transitions
+from tokensync.refresh import breaker, decisions, particulars, schedule, transitions
 from tokensync.refresh.alerting import Notice, alerted_once
 from tokensync.refresh.result import Conclusion, LeaseEnded, Result, WorkResult
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from tokensync.refresh.session import Session
 
 _ODD, _UNEXPLAINED, _HELD = "answer.odd", "refresh.unexplained", "connection.held"
-_JUDGED = (_ODD, _UNEXPLAINED, _HELD)  # what a response with tokens shows to be over, where it does not show it again
+# What a response with tokens shows to be over, where it does not show it again.
+_JUDGED = (_ODD, _UNEXPLAINED, _HELD, particulars.PARAM_REFUSED, particulars.CLIENT_REFUSED)
 _NUMBER = re.compile(r"[0-9]+")
 
 
@@ -68,8 +69,8 @@ class Concluder:
         new = replace(new, params=renewed(session.provider.params, grant.params, read.params))
         if session.provider.renewal.presents_access_token:
             new = transitions.extended(grant, new)
-            if new.refresh_expires_at is not None and grant.refresh_expires_at is None:
-                self._alert_not_extended(record.name)
+            notices = particulars.of_extension(record.name, new)
+            noticed = alerted_once(noticed, notices, kinds=(particulars.NOT_EXTENDED,), alerts=self.ports.alerts)
         sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
         after = transitions.renewed(
             noticed,
@@ -114,6 +115,9 @@ class Concluder:
         if failure.kind is FailureClass.UNKNOWN:
             unexplained = [_unexplained(record.name, failure)]
             noticed = alerted_once(noticed, unexplained, kinds=(_UNEXPLAINED,), alerts=self.ports.alerts)
+        own = particulars.of_failure(record.name, failure, grant)
+        if own:
+            noticed = alerted_once(noticed, own, kinds=(own[0].kind,), alerts=self.ports.alerts)
         after = transitions.failed(
             noticed, failure, previous=previous, provider=session.provider, now=now, fraction=fraction
         )
@@ -130,20 +134,12 @@ class Concluder:
             session.tally.add(refused=True)
             if not breaker.can_trip(record.name.app, self.ports):
                 return self.committer.reauthorize(record, after, grant)
-        self._alert_first(record, failure, grant)
         if after.reason == Reason.LAST_ATTEMPT_AMBIGUOUS:
             after = alerted_once(after, [_rests(record.name)], kinds=(_HELD,), alerts=self.ports.alerts)
         result = Result.HELD if after.status is Status.HELD else Result.POSTPONED
         if after.publishing_is_due():
             return self.committer.publish_and_commit(record, after, grant, result)
         return WorkResult(result, self.ports.connections.write(record, after))
-
-    def _alert_first(self, record: Connection, failure: Failure, grant: Grant) -> None:
-        """Alert of a failure that somebody has to look at, when it comes first."""
-        if failure.kind is FailureClass.CONFIGURATION and grant.has_own_client and record.failures == 0:
-            self._alert_own_client(record.name, failure)
-        if failure.code == REFUSED and (record.last_error is None or record.last_error.code != REFUSED):
-            self.alert_not_made(record.name, failure)
 
     def _not_proven(self, record: Connection, failure: Failure, session: Session) -> WorkResult:
         """COMMIT that a new client secret was presented and refused: that says nothing of the connection."""
@@ -217,33 +213,6 @@ class Concluder:
                 detail=f"the provider refuses the app's own credentials ({why}); no connection was changed",
                 next_command=f"tokensync app show {session.name}",
             )
-
-    def _alert_not_extended(self, name: ConnectionName) -> None:
-        """Alert that an access token came back with the end that it had: warnings of that end follow, as it nears."""
-        self.ports.alerts.tell(
-            "authorization.not_extended",
-            str(name),
-            detail="the provider renewed its access token and did not put off its end: the authorization ends with it",
-            next_command=f"tokensync invite {name.app} --for {name}",
-        )
-
-    def _alert_own_client(self, name: ConnectionName, failure: Failure) -> None:
-        """Alert that the provider refuses the client of one connection: that says nothing of the app's."""
-        self.ports.alerts.tell(
-            "connection.client_refused",
-            str(name),
-            detail=f"the provider refuses this connection's own client ({failure.code}); import it with the right one",
-            next_command=f"tokensync import {name.app} --account {name.account} --replace",
-        )
-
-    def alert_not_made(self, name: ConnectionName, failure: Failure) -> None:
-        """Alert that nothing is sent for a connection, as the parameters that lead to its host cannot be used."""
-        self.ports.alerts.tell(
-            "connection.param_refused",
-            str(name),
-            detail=f"nothing is sent to the provider for it: {failure.message}",
-            next_command=f"tokensync app show {name.app}",
-        )
 
     def _alert_taken_back(self, name: ConnectionName, session: Session) -> None:
         """Alert that a consumer holds a spent token: ours was answered after the pair was given away."""
