@@ -12,9 +12,9 @@ from tokensync.domain.connection import noted
 from tokensync.domain.errors import ParamRefused, PublishUnavailable, StoreUnavailable, WireError
 from tokensync.domain.messages import AccountAnswer, AccountReply, Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
-from tokensync.oauth.params import REFUSED, not_made
+from tokensync.oauth.params import not_made
 from tokensync.oauth.token_response import read_account_answer
-from tokensync.refresh import transitions
+from tokensync.refresh import notices, transitions
 from tokensync.refresh.alerting import Notice, alerted_once
 from tokensync.refresh.publish import kept_facts
 from tokensync.refresh.result import Result, WorkResult
@@ -172,10 +172,11 @@ class Verifier:
             return self.concluder.settle(record, failure, grant, session, previous=None)
         if failure.kind is FailureClass.CONFIGURATION:
             self.concluder.note_fault(record, failure, grant, session)
-        if failure.code == REFUSED and (record.last_error is None or record.last_error.code != REFUSED):
-            self.concluder.alert_not_made(record.name, failure)
+        own, noticed = notices.of_account(record.name, failure, grant), record
+        if own:
+            noticed = alerted_once(record, own, kinds=(own[0].kind,), alerts=self.ports.alerts)
         after = transitions.unverified(
-            record,
+            noticed,
             failure,
             renews=session.provider.renews(grant),
             now=self.ports.clock.now(),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Phase, Reason, Status
+from tokensync.domain.connection import Phase, Status
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
-from tokensync.oauth.params import REFUSED, renewed
+from tokensync.oauth.params import renewed
 from tokensync.oauth.token_response import read_token_response
 from tokensync.providers import CONSUMERS
-from tokensync.refresh import breaker, decisions, parked, schedule, transitions
+from tokensync.refresh import breaker, decisions, notices, parked, schedule, transitions
 from tokensync.refresh.alerting import Notice, alerted_once
 from tokensync.refresh.result import Conclusion, LeaseEnded, Result, WorkResult
 
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
     from tokensync.refresh.end import End
     from tokensync.refresh.kept_answers import KeptAnswers
     from tokensync.refresh.session import Session
-
-_ODD, _UNEXPLAINED, _HELD = "answer.odd", "refresh.unexplained", "connection.held"
-_JUDGED = (_ODD, _UNEXPLAINED, _HELD)  # what a response with tokens shows to be over, where it does not show it again
-_NUMBER = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ class Concluder:
         if not _is_trial(record):  # which proves the new secret, and not the one that the app has
             session.tally.success(record.name.account, at=response.received_at)
         self.note(record.name, read)
-        noticed = alerted_once(record, self.odd(record.name, read), kinds=_JUDGED, alerts=self.ports.alerts)
+        noticed = alerted_once(record, self.odd(record.name, read), kinds=notices.JUDGED, alerts=self.ports.alerts)
         if names_another(read, grant, session):
             return self._other_account(record, grant)
         if read.access_token is None:
@@ -71,8 +66,13 @@ class Concluder:
         new = replace(new, params=renewed(session.provider.params, grant.params, read.params))
         if session.provider.renewal.presents_access_token:
             new = transitions.extended(grant, new)
-            if new.refresh_expires_at is not None and grant.refresh_expires_at is None:
-                self._alert_not_extended(record.name)
+        cadence = self.ports.cadence.for_app(session.app)
+        noticed = alerted_once(
+            noticed,
+            notices.of_grant(record.name, new, session, cadence),
+            kinds=notices.OF_GRANTS,
+            alerts=self.ports.alerts,
+        )
         sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
         after = transitions.renewed(
             noticed,
@@ -81,13 +81,12 @@ class Concluder:
             provider=session.provider,
             sealed=sealed,
             now=now,
-            cadence=self.ports.cadence.for_app(session.app),
+            cadence=cadence,
         )
         if session.app.push:
             after = schedule.scheduled(after.with_due(push_at=self.ports.clock.now()))
         if record.consumer.handed_over_at is not None:
             self._alert_taken_back(record.name, session)
-        self._alert_short_life(record, new, session)
         return Conclusion(before=record, after=after, grant=new, result=Result.REFRESHED)
 
     def settle(
@@ -134,30 +133,14 @@ class Concluder:
             self.note_fault(record, failure, grant, session)
         if failure.kind is FailureClass.REFUSED and parked.counts_at_once(record, session, self.ports):
             return self.committer.reauthorize(record, after, grant)
-        self._alert_first(record, failure, grant)
-        if failure.kind is FailureClass.UNKNOWN and after.status is not Status.HELD:
-            unexplained = [_unexplained(record.name, failure)]
-            after = alerted_once(after, unexplained, kinds=(_UNEXPLAINED,), alerts=self.ports.alerts)
+        after = self._alerted(after, notices.of_failure(after, failure, grant))
         if self.end.has_come(after) or schedule.has_ended(after):
             return self.end.commit(record, after, grant, session)
-        if after.reason == Reason.LAST_ATTEMPT_AMBIGUOUS:
-            after = alerted_once(after, [_rests(record.name)], kinds=(_HELD,), alerts=self.ports.alerts)
-        is_odd_one = after.reason == Reason.CONFIGURATION != record.reason and not record.authorized.unproved
-        if is_odd_one and not grant.has_own_client:
-            after = alerted_once(
-                after, [_refused_alone(record.name, failure)], kinds=(_HELD,), alerts=self.ports.alerts
-            )
+        after = self._alerted(after, notices.of_holding(record, after, failure, grant))
         result = Result.HELD if after.status is Status.HELD else Result.POSTPONED
         if after.publishing_is_due():
             return self.committer.publish_and_commit(record, after, grant, result)
         return WorkResult(result, self.ports.connections.write(record, after))
-
-    def _alert_first(self, record: Connection, failure: Failure, grant: Grant) -> None:
-        """Alert of a failure that somebody has to look at, when it comes first."""
-        if failure.kind is FailureClass.CONFIGURATION and grant.has_own_client and record.failures == 0:
-            self._alert_own_client(record.name, failure)
-        if failure.code == REFUSED and (record.last_error is None or record.last_error.code != REFUSED):
-            self.alert_not_made(record.name, failure)
 
     def _not_proven(self, record: Connection, failure: Failure, session: Session) -> WorkResult:
         """COMMIT that a new client secret was presented and refused: that says nothing of the connection."""
@@ -240,50 +223,11 @@ class Concluder:
         if since is None or not session.succeeded_beside(account, since=since):
             session.tally.fault(account, breaker.in_words(failure))
 
-    def _alert_not_extended(self, name: ConnectionName) -> None:
-        """Alert that an access token came back with the end that it had: warnings of that end follow, as it nears."""
-        self.ports.alerts.tell(
-            "authorization.not_extended",
-            str(name),
-            detail="the provider renewed its access token and did not put off its end: the authorization ends with it",
-            next_command=f"tokensync invite {name.app} --for {name}",
-        )
-
-    def _alert_own_client(self, name: ConnectionName, failure: Failure) -> None:
-        """Alert that the provider refuses the client of one connection: that says nothing of the app's."""
-        self.ports.alerts.tell(
-            "connection.client_refused",
-            str(name),
-            detail=f"the provider refuses this connection's own client ({failure.code}); import it with the right one",
-            next_command=f"tokensync import {name.app} --account {name.account} --replace",
-        )
-
-    def alert_not_made(self, name: ConnectionName, failure: Failure) -> None:
-        """Alert that nothing is sent for a connection, as the parameters that lead to its host cannot be used."""
-        self.ports.alerts.tell(
-            "connection.param_refused",
-            str(name),
-            detail=f"nothing is sent to the provider for it: {failure.message}",
-            next_command=f"tokensync app show {name.app}",
-        )
-
-    def _alert_short_life(self, record: Connection, new: Grant, session: Session) -> None:
-        """Alert where a life is so short that one loss may end a token: at the first refresh that shows it."""
-        cadence = self.ports.cadence.for_app(session.app)
-        life = None if new.access_expires_at is None else new.access_expires_at - new.obtained_at
-        if session.app.is_sandboxed or schedule.outlives_a_loss(life, cadence):
-            return
-        is_first = not any(entry.event == "token.refreshed" for entry in record.history)
-        ended, began = record.access_expires_at, record.obtained_at
-        before = None if ended is None or began is None else ended - began
-        if is_first or schedule.outlives_a_loss(before, cadence):
-            self.ports.alerts.tell(
-                "token.short_lived",
-                str(record.name),
-                detail=f"its access token lives for {life} seconds, and its secret is written every "
-                f"{schedule.floor_of(life or 0, cadence)} seconds at most: one message that is lost ends a token",
-                next_command=f"tokensync show {record.name}",
-            )
+    def _alerted(self, record: Connection, found: list[Notice]) -> Connection:
+        """Alert of these, once each, and return the record that remembers it."""
+        if not found:
+            return record
+        return alerted_once(record, found, kinds=[one.kind for one in found], alerts=self.ports.alerts)
 
     def _alert_taken_back(self, name: ConnectionName, session: Session) -> None:
         """Alert that a consumer holds a spent token: ours was answered after the pair was given away."""
@@ -302,19 +246,11 @@ class Concluder:
             self.ports.log.info("answer.noted", connection=str(name), notes=", ".join(issued.notes))
 
     def odd(self, name: ConnectionName, issued: Issued) -> list[Notice]:
-        """Return what is to be alerted where a response was not as documented; what was usable of it is used."""
-        if not issued.oddities:
-            return []
-        oddities = ", ".join(issued.oddities)
-        self.ports.log.warning("answer.odd", connection=str(name), oddities=oddities)
-        notice = Notice(
-            kind=_ODD,
-            # Another number in the same place is no other cause.
-            cause=_NUMBER.sub("#", oddities),
-            detail=f"the provider's answer was not as documented: {oddities}",
-            next_command=f"tokensync history {name}",
-        )
-        return [notice]
+        """Log what was not as documented and matters, and return what is to be alerted of it."""
+        found = notices.of_response(name, issued)
+        if found:
+            self.ports.log.warning("answer.odd", connection=str(name), oddities=", ".join(issued.oddities))
+        return found
 
 
 def names_another(issued: Issued, grant: Grant, session: Session) -> bool:
@@ -325,36 +261,6 @@ def names_another(issued: Issued, grant: Grant, session: Session) -> bool:
     if naming is not None and naming.account is not None:
         return naming.contradicts(account.found, grant.account_id)
     return account.id not in ("", grant.account_id)
-
-
-def _unexplained(name: ConnectionName, failure: Failure) -> Notice:
-    return Notice(
-        kind=_UNEXPLAINED,
-        cause=failure.code,
-        detail=f"the provider answered with {failure.code}, which nothing explains; it is tried again until its access "
-        "token ends",
-        next_command=f"tokensync show {name}",
-    )
-
-
-def _refused_alone(name: ConnectionName, failure: Failure) -> Notice:
-    return Notice(
-        kind=_HELD,
-        cause=failure.code,
-        detail=f"the provider refuses the app's credentials for this connection ({breaker.in_words(failure)}), and not "
-        "for the app's others: its token may belong to another client. It is asked again by itself",
-        next_command=f"tokensync show {name}",
-    )
-
-
-def _rests(name: ConnectionName) -> Notice:
-    return Notice(
-        kind=_HELD,
-        cause=Reason.LAST_ATTEMPT_AMBIGUOUS,
-        detail="its last attempt brought no token either; nothing more is tried by itself, and its access token ends "
-        "soon",
-        next_command=f"tokensync refresh {name} --force",
-    )
 
 
 def _is_trial(record: Connection) -> bool:
