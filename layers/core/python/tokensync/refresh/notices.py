@@ -102,8 +102,8 @@ def of_holding(before: Connection, after: Connection, failure: Failure, grant: G
     is_new = after.reason == Reason.CONFIGURATION != before.reason and not before.authorized.unproved
     if is_new and not grant.has_own_client:
         detail = (
-            f"the provider refuses the app's credentials for this connection ({failure.code} {failure.message}), and not "
-            "for the app's others: its token may belong to another client. It is asked again by itself"
+            f"the provider refuses the app's credentials for this connection ({failure.code} {failure.message}), and "
+            "not for the app's others: its token may belong to another client. It is asked again by itself"
         )
         return [Notice(kind=HELD, cause=failure.code, detail=detail, next_command=f"tokensync show {name}")]
     return []
