@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from tokensync.domain.app import ENDPOINT_KEYS, App
 from tokensync.domain.errors import InvalidApp
 from tokensync.domain.names import app_name
-from tokensync.domain.runtime import FLOOR
+from tokensync.domain.runtime import Cadence
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import PROVIDERS, provider_named
+from tokensync.refresh.schedule import floor_of, outlives_a_loss
 from tokensync_cli.output.failures import UsageFailed
 from tokensync_cli.output.times import span
 from tokensync_cli.stack.addresses import check_endpoint, check_return_url, refused
@@ -110,12 +111,14 @@ def known_provider(name: str) -> Provider:
 
 
 def lifetime_warning(app: App, provider: Provider) -> str:
-    """Return a warning if tokens do not outlive the schedule's shortest interval, else an empty text."""
+    """Return a warning if one lost message, or one dead worker, may end a token, else an empty text."""
     life = provider.response.default_expires_in if provider.grant_type is not GrantType.CLIENT_CREDENTIALS else None
-    if app.is_sandboxed or life is None or life > FLOOR:
+    if app.is_sandboxed or life is None or outlives_a_loss(life, Cadence()):
         return ""
-    floor = span(FLOOR)
-    return f"its tokens live for {span(life)}, and the schedule refreshes no connection more often than every {floor}"
+    floor = floor_of(life, Cadence())
+    often = f"its tokens live for {span(life)}, and the schedule refreshes no connection more often than every "
+    ends = "so that each ends before" if life <= floor else "so that one lost message may end one"
+    return f"{often}{span(floor)}, {ends}"
 
 
 def first_command(app: App, provider: Provider) -> str:

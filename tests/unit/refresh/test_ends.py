@@ -392,3 +392,18 @@ def test_the_last_words_of_a_provider_are_shown(change: dict[str, Any], words: s
 
     assert seen is not None
     assert seen.why.endswith(words)
+
+
+@field("A6")
+def test_what_an_older_version_held_for_ever_is_found_by_recover() -> None:
+    """Its record is in no index: a comparison finds that its access token has ended."""
+    world = World()
+    world.connected()
+    ends = world.clock.now() - 86_400
+    record = aged(world, obtained_at=ends - 3600, ends=ends, status=Status.HELD, reason="last_attempt_ambiguous")
+    world.connections.seed(record.with_due(renew_at=None, refresh_at=None, next_at=None, claim=None))
+    world.ask("recover")
+    world.drain()
+
+    assert (Status.REAUTHORIZE, "reauthorize") == (world.stored().status, world.document()["status"])
+    assert ["connection.reauthorize"] == alerts(world)

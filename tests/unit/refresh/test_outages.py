@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fakes.troubles import answers, ask, at_its_time, carted, unplaced, work_on
+from fakes.troubles import answers, ask, at_its_time, carted, spoil, unplaced, work_on
 from fakes.world import NAME, World
 from fault_rows import fault
 from tokensync.domain.connection import Status
@@ -122,3 +122,14 @@ def test_a_comparison_that_succeeds_after_an_outage_ends_what_is_shown(world: Wo
     world.settle(ticks=5)
 
     assert (None, 0) == (word(world), world.stored().failures)
+
+
+def test_a_publication_after_an_outage_ends_what_is_shown(world: World) -> None:
+    """The comparison that failed found nothing; the next one writes the secret, and nothing is in the way any more."""
+    world.run()
+    world.secrets.fail_next("current_version", PublishUnavailable)
+    world.run(compare=True)
+    spoil(world)
+    world.settle(ticks=5)
+
+    assert ("A1", None, 0) == (world.document()["access_token"], word(world), world.stored().failures)

@@ -543,6 +543,7 @@ def test_a_hand_over_without_an_answer_stops_our_refreshing(world: World, owner:
     else:
         kill(world, "answered", lambda: push(world))
     world.settle(ticks=20)
+    assert "consumer" == world.document()["owner"]
     world.clock.advance(WEEK)
     world.settle(ticks=30)
 

@@ -117,3 +117,27 @@ def test_what_a_life_of_fifteen_minutes_costs() -> None:
 
     for name in names:
         assert len(world.secrets.secret(name).versions) - 2 <= 6 * 3600 // 600
+
+
+@field("A18")
+@pytest.mark.parametrize(("life", "told"), [(700, 1), (900, 0)])
+def test_a_life_that_no_schedule_serves_is_alerted_once(life: int, told: int) -> None:
+    """At the first refresh that shows it, with the figures; what is served is no news."""
+    world, _ = opened(3600, size=1)
+    world.shop.life = life
+    world.settle(ticks=120)
+
+    assert [f"its access token lives for {life} seconds"] * told == [
+        alert.detail.split(",")[0] for alert in world.alerts.told if alert.kind == "token.short_lived"
+    ]
+
+
+@field("A18")
+def test_the_floor_makes_no_news_of_every_end() -> None:
+    """A token that lives for less than the floor ends before each refresh: that is alerted once, and costs no write."""
+    world, (name,) = opened(300, size=1)
+    world.shop.life = 300
+    world.settle(ticks=120)
+
+    assert ["token.short_lived"] == [alert.kind for alert in world.alerts.told]
+    assert len(world.secrets.secret(name).versions) <= 2 + 120 * 60 // 600

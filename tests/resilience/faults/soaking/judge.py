@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
 AUTHORIZED = "authorized again"
 # What may become of a connection whose newest pair is lost, until its seller has come back.
-ENDS = frozenset({"held ambiguous", "held last_attempt_ambiguous", "held refused", "reauthorize refused", AUTHORIZED})
+ENDS = frozenset(
+    {
+        "held ambiguous",
+        "held last_attempt_ambiguous",
+        "held refused",
+        "reauthorize refused",
+        "reauthorize ended",
+        AUTHORIZED,
+    }
+)
 SETTLED = 3600  # seconds within which every new pair is published, whatever dies meanwhile
 
 
@@ -231,7 +240,8 @@ class Judge:
         account = self.server.accounts[name]
         self._resolved(account, f"{after.status} {after.reason}".strip())
         waits = account.exchanged_at > (after.authorized.authorized_at or 0)
-        if after.status is Status.REAUTHORIZE and account.lost_at is None and not waits:
+        is_asked = after.status is Status.REAUTHORIZE and after.due.renew_at is None  # else it is tried by itself
+        if is_asked and account.lost_at is None and not waits:
             self.violated(account, "asked to come back although nothing was lost")
 
     def _resolved(self, account: Account, how: str) -> None:

@@ -141,10 +141,16 @@ def test_scopes_and_service_ids_where_a_provider_takes_them() -> None:
 def test_lifetimes_that_the_schedule_cannot_serve() -> None:
     """Where they are known to be as short as the schedule's floor, it warns; sandbox apps have no floor."""
     shop = PROVIDERS["tiktok_shop"]
-    short = replace(shop, response=replace(shop.response, default_expires_in=600))
+    fair, tight, short = (
+        replace(shop, response=replace(shop.response, default_expires_in=life)) for life in (900, 700, 600)
+    )
 
-    assert "" == lifetime_warning(checked(), shop)
-    assert "10 min" in lifetime_warning(checked(), short)
+    assert ["", ""] == [lifetime_warning(checked(), provider) for provider in (shop, fair)]
+    often = "and the schedule refreshes no connection more often than every 10 min, so that"
+    assert (
+        lifetime_warning(checked(), tight) == f"its tokens live for 11 min 40 s, {often} one lost message may end one"
+    )
+    assert lifetime_warning(checked(), short) == f"its tokens live for 10 min, {often} each ends before"
     assert "" == lifetime_warning(replace(checked(), endpoints={"token": "http://localhost/"}), short)
 
 

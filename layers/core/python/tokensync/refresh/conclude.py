@@ -74,6 +74,7 @@ class Concluder:
             after = schedule.scheduled(after.with_due(push_at=self.ports.clock.now()))
         if record.consumer.handed_over_at is not None:
             self._alert_taken_back(record.name, session)
+        self._alert_short_life(record, new, session)
         return Conclusion(before=record, after=after, grant=new, result=Result.REFRESHED)
 
     def settle(
@@ -160,7 +161,12 @@ class Concluder:
             self.note_fault(record, failure, session)
         refused = failure.kind is FailureClass.REFUSED
         after = decisions.unaccepted(
-            record, failure, previous=previous, provider=session.provider, now=self.ports.clock.now()
+            record,
+            failure,
+            previous=previous,
+            provider=session.provider,
+            now=self.ports.clock.now(),
+            fraction=self.ports.randomness.fraction(),
         )
         written = self.ports.connections.write(record, after)
         return WorkResult(Result.REAUTHORIZE if refused else Result.POSTPONED, written, failure=failure)
@@ -215,6 +221,24 @@ class Concluder:
             return
         if since is None or not session.succeeded_beside(account, since=since):
             session.tally.fault(account, breaker.in_words(failure))
+
+    def _alert_short_life(self, record: Connection, new: Grant, session: Session) -> None:
+        """Alert where a life is so short that one loss may end a token: at the first refresh that shows it."""
+        cadence = self.ports.cadence.for_app(session.app)
+        life = None if new.access_expires_at is None else new.access_expires_at - new.obtained_at
+        if session.app.is_sandboxed or schedule.outlives_a_loss(life, cadence):
+            return
+        is_first = not any(entry.event == "token.refreshed" for entry in record.history)
+        ended, began = record.access_expires_at, record.obtained_at
+        before = None if ended is None or began is None else ended - began
+        if is_first or schedule.outlives_a_loss(before, cadence):
+            self.ports.alerts.tell(
+                "token.short_lived",
+                str(record.name),
+                detail=f"its access token lives for {life} seconds, and its secret is written every "
+                f"{schedule.floor_of(life or 0, cadence)} seconds at most: one message that is lost ends a token",
+                next_command=f"tokensync show {record.name}",
+            )
 
     def _alert_taken_back(self, name: ConnectionName, session: Session) -> None:
         """Alert that a consumer holds a spent token: ours was answered after the pair was given away."""

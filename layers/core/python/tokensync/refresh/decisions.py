@@ -229,7 +229,7 @@ def accepted(record: Connection, grant: Grant, *, provider: Provider, now: int, 
 
 
 def unaccepted(
-    record: Connection, failure: Failure, *, previous: Connection | None, provider: Provider, now: int
+    record: Connection, failure: Failure, *, previous: Connection | None, provider: Provider, now: int, fraction: float
 ) -> Connection:
     """Return the record of a quarantined connection whose token, presented by an operator's word, gave no new one.
 
@@ -242,6 +242,10 @@ def unaccepted(
             attempt, exemption = previous.attempt, previous.exemption
         case FailureClass.BUSY:
             exemption = (attempt.exemption if attempt is not None else None) or Exemption.NOT_PROCESSED
+            free = schedule.retry_at(
+                now=now, failures=record.failures, retry_after=failure.retry_after, fraction=fraction
+            )
+            record = record.with_due(not_before=free)
         case FailureClass.CONFIGURATION:
             exemption = Exemption.OPERATOR
         case FailureClass.AMBIGUOUS | FailureClass.UNKNOWN if provider.refresh_reuse is RefreshReuse.SAFE:

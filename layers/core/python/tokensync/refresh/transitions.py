@@ -49,7 +49,8 @@ def with_failure(record: Connection, failure: Failure, *, now: int) -> Connectio
 
 def active(record: Connection) -> Connection:
     """Return the leased record of an active connection, without a trace of failures or of an attempt."""
-    return replace(record, status=Status.ACTIVE, reason="", attempt=None, exemption=None, failures=0, last_error=None)
+    well = replace(record, status=Status.ACTIVE, reason="", attempt=None, exemption=None, failures=0, last_error=None)
+    return well.with_due(not_before=None)
 
 
 def merged(grant: Grant, issued: Issued, *, now: int) -> Grant:
