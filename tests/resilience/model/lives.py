@@ -96,6 +96,12 @@ LIVES: dict[str, list[Happening]] = {
     "its key is not to be had until its access token has ended": [
         *(_happens for _ in range(5) for _happens in (_waited(400), _refresh(Event("leased", "keys")))),
     ],
+    "it is refused once by mistake": [_refresh(mood="refuses"), _again(), _waited(700), _again()],
+    "it is refused twice": [_refresh(mood="refuses"), _waited(700), _again(mood="refuses")],
+    "its app's credentials are refused for a while": [
+        _refresh(mood="refuses the client"),
+        *(_happens for _ in range(4) for _happens in (_waited(400), _again(mood="refuses the client"))),
+    ],
     "its answer comes after an operator forced another": [
         _refresh(Event("answered", "table")),
         _waited(_LEASE),

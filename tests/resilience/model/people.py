@@ -167,10 +167,11 @@ def calm(stage: Stage) -> None:
     stage.forget()
     stage.set_clock_right()
     for name in NAMES:
-        command(stage, name, "resume")
-    for passed in range(2 * LIFE // REST):
+        if world.apps.state(name.app).paused_kind is PauseKind.OPERATOR:  # every other pause ends by itself
+            command(stage, name, "resume")
+    for passed in range(4 * LIFE // REST):
         stage.tick()
-        if passed == LIFE // REST:
+        if passed == 2 * LIFE // REST:
             if world.dead_letters.bodies:
                 recover(stage)
             for name in ALL:

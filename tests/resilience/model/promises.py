@@ -67,15 +67,18 @@ def _check_status(stage: Stage, record: Connection) -> None:
         ends = record.access_expires_at
         assert stage.skewed or ends is None or ends <= stage.world.clock.now(), "ended before its access token did"
     elif record.status is Status.REAUTHORIZE:
-        token = stage.token(name)
-        assert not token or token in stage.server(name).refused, "I6: sent back to consent without a refusal of it"
+        token, server = stage.token(name), stage.server(name)
+        assert not token or token in server.refused, "I6: sent back to consent without a refusal of it"
+        is_alone = bool(token) and len(stage.witness.marks[token]) < 2 and token not in server.beside
+        assert not is_alone or record.authorized.unproved, "one refusal, and nobody beside it, sent a seller back"
     elif record.status is Status.HELD:
         assert name in stage.troubled, f"held ({record.reason}) although nothing went wrong"
     elif record.status is Status.DISCONNECTED:
         assert name in stage.ended, f"disconnected ({record.reason}) by nobody's word"
     elif record.status is Status.ORPHANED:
         # After a restore a secret that we deleted ourselves is known for that no more.
-        assert name in stage.edited | stage.ended, "orphaned although nobody touched its secret"
+        touched = stage.edited | stage.ended | stage.rolled_back
+        assert name in touched, "orphaned although nobody touched its secret"
     elif record.status is Status.QUARANTINED:
         strays = any(consent.stray for consent in stage.authorized[name])
         assert strays or name in stage.rolled_back, "quarantined although its record was never restored"

@@ -68,8 +68,9 @@ class Server:
     """Takes codes and refresh tokens. `moods` holds what becomes of the next requests; without any it is honest.
 
     `ledger` counts every credential shown, `left` how often a refresh token was left standing, `refused` names those
-    refused by word, `silent` the codes that bring no refresh token, `bodies` gives the raw answer that brought a
-    refresh token or answered such a code, `delivered` all raw answers that left.
+    refused by word, and `beside` those of them since whose refusal another account's token was taken. `silent` are the
+    codes that bring no refresh token, `bodies` gives the raw answer that brought a refresh token or answered such a
+    code, `delivered` all raw answers that left.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Server:
     ledger: Counter[str] = field(default_factory=Counter)
     left: Counter[str] = field(default_factory=Counter)
     refused: set[str] = field(default_factory=set)
+    beside: set[str] = field(default_factory=set)
     lineages: dict[str, Lineage] = field(default_factory=dict)
     codes: dict[str, Lineage] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
@@ -143,6 +145,7 @@ class Server:
         body = self._committed(shown, rotates=mood != "no refresh token")
         if "error" in body:
             return self._left(self._told(body, status=400))
+        self.beside |= {token for token in self.refused if self._account(token) != body["account"]}
         if mood == "answer lost, late":
             raise NoAnswer("lost")
         return self._left(self._worded(shown, body, mood))
@@ -203,6 +206,10 @@ class Server:
             "refresh_token": lineage.current,
             "account": lineage.account,
         }
+
+    def _account(self, token: str) -> str:
+        lineage = self.lineages.get(token)
+        return "" if lineage is None else lineage.account
 
     def _rotate(self, lineage: Lineage) -> None:
         self.issued += 1

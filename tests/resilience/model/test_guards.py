@@ -126,6 +126,18 @@ CUTS = {
         "        attempt=None,\n",
         ("I2",),
     ),
+    "asked_once_more": Cut(
+        CORE / "refresh/parked.py",
+        "is_second = is_refused(record) and not session.state.paused",
+        "is_second = not session.state.paused",
+        ("one refusal, and nobody beside it",),
+    ),
+    "probe": Cut(
+        CORE / "refresh/gate.py",
+        "            if session.claim_probe(now=now):\n                return True\n",
+        "            break\n",
+        ("liveness", "I4", "I6"),
+    ),
     "due_after_lease": Cut(
         REFRESH,
         "        marked = schedule.due_after_lease(marked)\n",
