@@ -196,11 +196,21 @@ class AppsContract:
         claims = at_once(lambda _: world.apps.claim_probe(app.name, seen=seen, now=NOW + 60))
         (state,) = (claim for claim in claims if claim is not None)
         assert isinstance(state, AppState)
-        assert (NOW + 60, NOW + 180, 1) == (state.probed_at, state.probe_at, state.probes)
+        assert (NOW + 60, NOW + 180, 1, 120) == (state.probed_at, state.probe_at, state.probes, state.probe_every)
         assert state == world.apps.state(app.name)
         again = world.apps.claim_probe(app.name, seen=state, now=NOW + 180)
         assert again is not None
         assert (NOW + 180 + 240, 2) == (again.probe_at, again.probes)
+
+    def test_a_sandbox_is_probed_sooner(self, world: World, app: App) -> None:
+        """The first interval is the caller's; the others grow from it."""
+        world.apps.pause(app.name, kind=REFUSED, why="refused", now=NOW, probe_every=5)
+        seen = world.apps.state(app.name)
+        claimed = world.apps.claim_probe(app.name, seen=seen, now=NOW + 5)
+        assert claimed is not None
+        assert (NOW + 5, NOW + 15) == (seen.probe_at, claimed.probe_at)
+        world.apps.pause(app.name, kind=OPERATOR, why="paused by an operator", now=NOW)
+        assert PROBE_FIRST == world.apps.state(app.name).probe_every
 
     def test_nobody_probes_an_app_that_runs(self, world: World, app: App) -> None:
         """Whatever it was seen as."""

@@ -44,7 +44,7 @@ class InMemoryApps(Failing):
         with self._attempt("state"):
             return self._state(self._row(name))
 
-    def pause(self, name: str, *, kind: PauseKind, why: str, now: int) -> bool:
+    def pause(self, name: str, *, kind: PauseKind, why: str, now: int, probe_every: int = PROBE_FIRST) -> bool:
         """Pause an app; tell whether it ran until now."""
         with self._attempt("pause"), self.table.lock:
             row = self._row(name)
@@ -56,7 +56,8 @@ class InMemoryApps(Failing):
                 paused=why,
                 paused_kind=kind,
                 paused_at=now,
-                probe_at=None if own else now + PROBE_FIRST,
+                probe_at=None if own else now + probe_every,
+                probe_every=PROBE_FIRST if own else probe_every,
                 probed_at=None,
                 probes=0,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from playwright.sync_api import expect
 
 from browser.visitor import in_another_second, state_of, told
 from stack import eventually
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName
 
@@ -230,7 +232,7 @@ def test_an_invite_that_is_no_good_says_whom_to_ask(stack: Stack, visitor: Visit
 
 
 def test_a_paused_app_says_when_to_come_back(stack: Stack, visitor: Visitor) -> None:
-    """The app's own credentials are wrong: the first seller is not blamed, the next one is asked to wait."""
+    """The app's own credentials are wrong: the first seller is not blamed; once it is paused the next one waits."""
     broken = stack.add_app("browser-broken")
     changed = {"app_key": broken.app_key, "service_id": broken.service_id, "app_secret": "another"}
     broken.call("POST", "apps", provider="tiktok_shop", **changed)
@@ -238,6 +240,7 @@ def test_a_paused_app_says_when_to_come_back(stack: Stack, visitor: Visitor) -> 
     visitor.consent(tab, SELLERS["GB"])
     told(tab, FAILED)
 
+    stack.apps.pause("browser-broken", kind=PauseKind.CONFIGURATION, why="invalid app_secret", now=int(time.time()))
     told(visitor.open(stack.invite("browser-broken"), status=503), "Please try again in a minute")
 
 

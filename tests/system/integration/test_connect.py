@@ -272,8 +272,8 @@ def test_an_invite_expires_and_is_used_up(stack: Stack, sandbox: Sandbox, seller
     assert httpx.codes.FORBIDDEN == Browser(stack, APP, sandbox).get(stack.invite(APP, expires_in=-1)).status_code
 
 
-def test_a_wrong_client_secret_pauses_the_app(stack: Stack) -> None:
-    """The provider refuses the app's own credentials: the app is paused, no seller is to blame."""
+def test_a_wrong_client_secret_at_a_first_exchange_pauses_nothing(stack: Stack) -> None:
+    """The provider refuses the app's own credentials: its owner is alerted, and the next seller may try."""
     sandbox = stack.add_app("wrong-secret")
     sandbox.call(
         "POST",
@@ -287,9 +287,10 @@ def test_a_wrong_client_secret_pauses_the_app(stack: Stack) -> None:
     browser.connect(stack.invite("wrong-secret"))
     browser.get(browser.consent(sandbox.sellers(1)[0]))
 
-    assert stack.apps.state("wrong-secret").paused
+    state = stack.apps.state("wrong-secret")
+    assert ("", 1, True) == (state.paused, len(state.misconfigured), bool(state.credentials_refused))
     again = Browser(stack, "wrong-secret", sandbox).connect(stack.invite("wrong-secret"))
-    assert httpx.codes.SERVICE_UNAVAILABLE == again.status_code
+    assert again.is_redirect
 
 
 def test_no_secret_leaves_the_ciphertext(stack: Stack, sandbox: Sandbox, seller: str) -> None:

@@ -169,11 +169,12 @@ class Scenarios:
         return self.stack.table.get(aside_key(name, fence + 1)) is not None
 
     def refused(self) -> ConnectionName:
-        """Return a connection whose seller withdrew it: final at once in an app of few, which have to be counted."""
+        """Return a connection whose seller withdrew it: final the second time where no other is, which is counted."""
         sandbox = self.stack.add_app(app := f"small-{uuid.uuid4().hex[:8]}")
         name = self.stack.connect(app, sandbox, sandbox.sellers(1)[0])
         sandbox.call("POST", "revoke", provider="tiktok_shop", app=sandbox.app_key, account=name.account)
-        self.stack.refresh(name)
+        for force in (False, True):
+            self.stack.refresh(name, force=force)
         return name
 
     def asks_a_refused_seller_back(self) -> bool:

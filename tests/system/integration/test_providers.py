@@ -160,7 +160,8 @@ def test_an_ended_authorization_of_an_advertiser_is_noticed(
     who = account(sandbox, "tiktok_ads")
     one = connected(tokensync, sandbox, "ads-ended", who)
     sandbox.call("POST", "revoke", provider="tiktok_ads", app=sandbox.app_key, account=who)
-    tokensync("verify", one["connection"], code=4)
+    tokensync("verify", one["connection"], code=5)
+    tokensync("refresh", one["connection"], "--force", code=4)
     document = json.loads(stack.secrets.get_secret_value(SecretId=one["secret"])["SecretString"])
 
     assert "reauthorize" == document["status"]

@@ -134,14 +134,33 @@ def test_a_reauthorization_in_mid_refresh_wins(stack: Stack, sandbox: Sandbox) -
 
 
 def test_a_refused_token_asks_the_seller_to_come_back(stack: Stack, sandbox: Sandbox) -> None:
-    """The seller withdrew the permission: only this authoritative refusal ends in `reauthorize`, and exit code 4."""
-    seller = sandbox.sellers(1)[0]
-    name = stack.connect(APP, sandbox, seller)
+    """The seller withdrew the permission, and another one's token is taken: `reauthorize`, and exit code 4."""
+    seller, beside = sandbox.sellers(2)
+    name, other = stack.connect(APP, sandbox, seller), stack.connect(APP, sandbox, beside)
     sandbox.call("POST", "revoke", provider="tiktok_shop", app=sandbox.app_key, account=seller)
+    held = stack.refresh(name)
+    assert (False, 5, "held") == (held["ok"], held["exit"], stack.document(name)["status"])
+    assert stack.refresh(other)["ok"]
+    stack.soon(lambda: stack.document(name)["status"] == "reauthorize")
     answer = stack.refresh(name)
 
     assert (False, 4) == (answer["ok"], answer["exit"])
-    assert "reauthorize" == stack.document(name)["status"]
+    assert 1 == len(sandbox.entries(kind="refresh_token", account=seller))
+
+
+def test_an_app_whose_secret_is_wrong_for_a_while_runs_again_by_itself(stack: Stack) -> None:
+    """Three connections pause it, nothing of them changes, and a probe ends the pause once the secret is right."""
+    sandbox = stack.add_app("probed", access_token_seconds=3600)
+    names = [stack.connect("probed", sandbox, seller) for seller in sandbox.sellers(3)]
+    right = {"app_key": sandbox.app_key, "app_secret": sandbox.app_secret, "service_id": sandbox.service_id}
+    sandbox.call("POST", "apps", provider="tiktok_shop", **{**right, "app_secret": "another"})
+    for name in names:
+        assert not stack.refresh(name)["ok"]
+    assert "configuration" == stack.apps.state("probed").paused_kind
+    assert {"active"} == {stack.document(name)["status"] for name in names}
+    sandbox.call("POST", "apps", provider="tiktok_shop", **right)
+    stack.soon(lambda: not stack.apps.state("probed").paused)
+    stack.soon(lambda: all(stack.document(name)["generation"] > 1 for name in names))
 
 
 @pytest.mark.parametrize(

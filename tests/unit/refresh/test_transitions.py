@@ -13,16 +13,8 @@ from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.providers import PROVIDERS
 from tokensync.refresh.decisions import reauthorization_needed, unpublishable
-from tokensync.refresh.parked import LOOK_FIRST
 from tokensync.refresh.schedule import jitter
-from tokensync.refresh.transitions import (
-    CONFIGURATION_RECHECK,
-    failed,
-    last_life,
-    refreshed,
-    released,
-    renewed,
-)
+from tokensync.refresh.transitions import failed, last_life, refreshed, released, renewed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -215,28 +207,28 @@ AGAIN = (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 30)
     ("kinds", "circumstances", "expected"),
     [
         ([BUSY], {"retry_after": 600}, (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 600)),
-        ([CONFIGURATION], {}, (Status.ACTIVE, "", Exemption.NOT_PROCESSED, CONFIGURATION_RECHECK)),
+        ([CONFIGURATION], {}, (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 120)),
         (
             [CONFIGURATION],
             SAID_BEFORE,
-            (Status.HELD, Reason.CONFIGURATION, Exemption.NOT_PROCESSED, CONFIGURATION_RECHECK),
+            (Status.HELD, Reason.CONFIGURATION, Exemption.NOT_PROCESSED, 120),
         ),
         (
             [CONFIGURATION],
             {**SAID_BEFORE, "exemption": Exemption.PROBE},
-            (Status.HELD, Reason.CONFIGURATION, Exemption.PROBE, CONFIGURATION_RECHECK),
+            (Status.HELD, Reason.CONFIGURATION, Exemption.PROBE, 120),
         ),
         (
             [CONFIGURATION],
             {**SAID_BEFORE, "app_is_paused": True},
-            (Status.ACTIVE, "", Exemption.NOT_PROCESSED, CONFIGURATION_RECHECK),
+            (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 120),
         ),
         (
             [CONFIGURATION],
             {**SAID_BEFORE, **PARKED},
-            (Status.HELD, Reason.REFUSED, Exemption.NOT_PROCESSED, CONFIGURATION_RECHECK),
+            (Status.HELD, Reason.REFUSED, Exemption.NOT_PROCESSED, 120),
         ),
-        ([REFUSED], {}, (Status.HELD, Reason.REFUSED, None, LOOK_FIRST)),
+        ([REFUSED], {}, (Status.HELD, Reason.REFUSED, None, 90)),
         ([AMBIGUOUS, UNKNOWN], {"reuse": SAFE}, (Status.ACTIVE, "", Exemption.SAFE, 30)),
         ([AMBIGUOUS], {"reuse": GRACE, "grace": 60}, (Status.ACTIVE, "", Exemption.GRACE, 1)),
         ([AMBIGUOUS], {"reuse": SINGLE_USE}, LAST),

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 CACHE_SECONDS = 60.0
 _DIRECTORY = "apps"
 _PLAIN = (
-    "provider", "paused", "paused_at", "resumed_at", "credentials_refused", "probe_at", "probed_at", "probes",
+    "provider", "paused", "paused_at", "resumed_at", "credentials_refused",
+    "probe_at", "probed_at", "probes", "probe_every",
 )  # fmt: skip
 _SUCCESSES = (("success_by", "success_at"), ("other_by", "other_at"))
 _SAID = ("refusals", "misconfigured")  # since the last success
-_OF_A_PAUSE = ("paused", "paused_kind", "paused_at", "pause_mark", "probe_at", "probed_at", "probes")
+_OF_A_PAUSE = ("paused", "paused_kind", "paused_at", "pause_mark", "probe_at", "probed_at", "probes", "probe_every")
 _TRIES = 10  # updates on condition of a state that other workers change as well
 
 
@@ -65,7 +66,7 @@ class AwsApps:
     def state(self, name: str) -> AppState:
         return _state(name, self._table.get(_key(name)))
 
-    def pause(self, name: str, *, kind: PauseKind, why: str, now: int) -> bool:
+    def pause(self, name: str, *, kind: PauseKind, why: str, now: int, probe_every: int = PROBE_FIRST) -> bool:
         # boto3 repeats a request whose response was lost; by this mark the repetition knows that the first one paused.
         mark = secrets.token_hex(8)
         set_: dict[str, object] = {"paused": why, "paused_kind": kind, "paused_at": now, "pause_mark": mark}
@@ -73,8 +74,8 @@ class AwsApps:
         own = kind is PauseKind.OPERATOR
         change = Change(
             condition=f"attribute_exists(#pk) AND ({runs}{' OR #paused_kind <> :own' if own else ''})",
-            set=set_ if own else {**set_, "probe_at": now + PROBE_FIRST},
-            remove=("probe_at", "probed_at", "probes") if own else ("probed_at", "probes"),
+            set=set_ if own else {**set_, "probe_at": now + probe_every, "probe_every": probe_every},
+            remove=("probe_at", "probed_at", "probes", "probe_every") if own else ("probed_at", "probes"),
             values={"own": kind} if own else {},
         )
         try:
@@ -134,7 +135,12 @@ class AwsApps:
         unprobed = "#probes = :probes" if seen.probes else "attribute_not_exists(#probes)"
         change = Change(
             condition=f"{condition} AND {unprobed}",
-            set={"probes": after.probes, "probed_at": now, "probe_at": after.probe_at},
+            set={
+                "probes": after.probes,
+                "probe_every": after.probe_every,
+                "probed_at": now,
+                "probe_at": after.probe_at,
+            },
             values={**values, **({"probes": seen.probes} if seen.probes else {})},
         )
         try:

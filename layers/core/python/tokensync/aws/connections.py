@@ -6,6 +6,7 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tokensync.aws.conditions import IS_PRESENTED, gives_way
 from tokensync.aws.dynamodb import DUE, Change, ConditionFailed, DynamoTable, difference
 from tokensync.aws.items import (
     KEPT_ANSWER,
@@ -140,7 +141,7 @@ class DynamoConnections:
         number = ":floor" if floor else "if_not_exists(#allocated, :zero) + :one"
         fence = ":floor" if floor else "if_not_exists(#fence, :zero) + :one"
         change = Change(
-            condition=_gives_way(over=over, floor=floor),
+            condition=gives_way(over=over, floor=floor),
             set={**brought, "schema": SCHEMA, "phase": Phase.IDLE, "failures": 0, "lease_until": until},
             compute={
                 "fence": fence,
@@ -268,9 +269,7 @@ class DynamoConnections:
         found = self._table.count(
             partition(app),
             "connection#",
-            where="attribute_not_exists(#removed_at) AND attribute_not_exists(#handed_over_at)"
-            " AND #status IN (:active, :held) AND (attribute_exists(#renew_at) OR attribute_exists(#verify_at))"
-            " AND (attribute_not_exists(#last_error) OR #last_error.#failure <> :fault OR #last_error.#at < :since)",
+            where=IS_PRESENTED,
             values={
                 "active": Status.ACTIVE,
                 "held": Status.HELD,
@@ -314,18 +313,3 @@ class DynamoConnections:
         if schema_of(item) > SCHEMA:
             raise NewerSchema(f"a newer version wrote {name}")
         return item
-
-
-def _gives_way(*, over: int | None, floor: int) -> str:
-    """Return the condition under which the record of an account, if there is one, gives way to a new grant."""
-    later = "(#authorized_at <= :at AND #authorized_by <> :by)"
-    removed_before = "(#authorized_at < :at AND attribute_exists(#removed_at))"
-    conditions = [
-        "(attribute_not_exists(#schema) OR #schema <= :ours)",
-        f"(attribute_not_exists(#authorized_at) OR {later} OR {removed_before})",
-    ]
-    if over is not None:
-        conditions.append("#fence = :over" if over else "attribute_not_exists(#fence)")
-    if floor:
-        conditions.append("(attribute_not_exists(#fence) OR (#fence < :floor AND #allocated < :floor))")
-    return " AND ".join(conditions)

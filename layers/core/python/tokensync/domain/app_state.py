@@ -70,7 +70,7 @@ class AppState:
     `misconfigured` name the connections that were refused, or answered that the app is at fault, since the last
     success. `credentials_refused` is the cause that the owner was alerted of when a code could not be exchanged.
     `probe_at` is when the next connection may probe the paused app, `probed_at` when the last one did, `probes` how
-    many did in this pause.
+    many did in this pause, and `probe_every` the seconds between the last two times.
     """
 
     name: str
@@ -86,6 +86,7 @@ class AppState:
     probe_at: int | None = None
     probed_at: int | None = None
     probes: int = 0
+    probe_every: int = PROBE_FIRST
 
     @property
     def probes_itself(self) -> bool:
@@ -153,8 +154,8 @@ class AppState:
 
     def probed(self, *, now: int) -> AppState:
         """Return the state once a connection has claimed the probe: the next one comes twice as much later."""
-        wait = min(PROBE_FIRST * 2 ** min(self.probes + 1, 10), PROBE_LONGEST)
-        return replace(self, probes=self.probes + 1, probed_at=now, probe_at=now + wait)
+        wait = min(self.probe_every * 2, PROBE_LONGEST)
+        return replace(self, probes=self.probes + 1, probe_every=wait, probed_at=now, probe_at=now + wait)
 
 
 def _bounded(before: frozenset[str], more: frozenset[str]) -> frozenset[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from tokensync.domain.app_state import PROBE_FIRST
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -27,9 +29,10 @@ class Apps(Protocol):
     def state(self, name: str) -> AppState:
         """Return the running state."""
 
-    def pause(self, name: str, *, kind: PauseKind, why: str, now: int) -> bool:
+    def pause(self, name: str, *, kind: PauseKind, why: str, now: int, probe_every: int = PROBE_FIRST) -> bool:
         """Pause an app; return whether it ran until now, so that its owner is alerted once.
 
+        Where it is probed, that is first done `probe_every` seconds from now, and then in twice as much each time.
         An operator's pause takes the place of one by the app's own answers, which would end by itself.
         """
 

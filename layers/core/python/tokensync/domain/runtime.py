@@ -123,12 +123,23 @@ class Budget:
 
 @dataclass(frozen=True)
 class Cadence:
-    """How often the schedule looks, and how often one connection may be refreshed or verified, in seconds."""
+    """How often the schedule looks, and how often one connection may be refreshed or verified, in seconds.
+
+    `look` is how long after a refusal its app's other outcomes are looked at first, `alone` after how long a connection
+    without others is asked once more, `fault` after how long one is that was answered that its app is at fault, and
+    `probe` how long after it was paused an app is probed first.
+    """
 
     tick: int = 60
     floor: int = FLOOR
     verify: int = DAY
+    look: int = 90
+    alone: int = 600
+    fault: int = 120
+    probe: int = 60
 
     def for_app(self, app: App) -> Cadence:
-        """Return the cadence of an app: a sandbox's tokens may live for minutes, and so may its verifications."""
-        return replace(self, floor=0, verify=SANDBOX_VERIFY) if app.is_sandboxed else self
+        """Return the cadence of an app: a sandbox's tokens may live for minutes, and everything waits for as little."""
+        if not app.is_sandboxed:
+            return self
+        return replace(self, floor=0, verify=SANDBOX_VERIFY, look=5, alone=20, fault=10, probe=5)

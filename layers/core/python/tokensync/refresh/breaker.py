@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokensync.domain.app_state import PROBE_FIRST, PROBE_LONGEST, Outcomes, PauseKind, voice
+from tokensync.domain.app_state import PROBE_FIRST, Outcomes, PauseKind, voice
 from tokensync.domain.connection import Exemption, LastError
 from tokensync.domain.errors import TokensyncError
 from tokensync.oauth.hints import followed, hint_for
@@ -89,19 +89,20 @@ def _note(session: Session, ports: Ports, outcomes: Outcomes, *, why: str, now: 
                 next_command=f"tokensync list --app {name}",
             )
         if not state.paused:
-            _judge(state, outcomes, ports, why=why, now=now)
+            probe_every = ports.cadence.for_app(session.app).probe
+            _judge(state, outcomes, ports, why=why, now=now, probe_every=probe_every)
     except TokensyncError as error:
         ports.log.warning("outcomes.not_noted", app=name, error=str(error))
 
 
-def _judge(state: AppState, outcomes: Outcomes, ports: Ports, *, why: str, now: int) -> None:
+def _judge(state: AppState, outcomes: Outcomes, ports: Ports, *, why: str, now: int, probe_every: int) -> None:
     """Pause an app whose outcomes are enough for it, and alert its owner once."""
     name = state.name
     if outcomes.refused and len(state.refused) >= ENOUGH_REFUSED:
         why = f"the provider refused {len(state.refused)} connections one after the other, and none succeeded"
         if outcomes.is_mass_refusal:
             why = f"the provider refused {len(outcomes.refused)} connections at once, and most of those it was asked"
-        if ports.apps.pause(name, kind=PauseKind.REFUSED, why=why, now=now):
+        if ports.apps.pause(name, kind=PauseKind.REFUSED, why=why, now=now, probe_every=probe_every):
             ports.alerts.tell(
                 "app.breaker_tripped",
                 name,
@@ -112,7 +113,7 @@ def _judge(state: AppState, outcomes: Outcomes, ports: Ports, *, why: str, now: 
         return
     if not outcomes.misconfigured or not _is_quorum(state, ports):
         return
-    if ports.apps.pause(name, kind=PauseKind.CONFIGURATION, why=why, now=now):
+    if ports.apps.pause(name, kind=PauseKind.CONFIGURATION, why=why, now=now, probe_every=probe_every):
         ports.alerts.tell(
             "app.paused",
             name,
@@ -143,12 +144,11 @@ def rests_until(record: Connection, state: AppState, now: int) -> int:
 
     The one that probed last comes in time for the next probe, the others no sooner than in ten minutes.
     """
-    recheck = now + schedule.PAUSED_RECHECK
     if not state.probes_itself:
-        return recheck
+        return now + schedule.PAUSED_RECHECK
     is_prober = state.probed_at is None or (record.attempt is not None and record.attempt.at >= state.probed_at)
-    spread = int(schedule.jitter(record.name) * PROBE_FIRST)
-    until = max(_chance(record, state), now + 1 if is_prober else recheck) + spread
+    spread = int(schedule.jitter(record.name) * min(state.probe_every, PROBE_FIRST))
+    until = max(_chance(record, state), now + 1 if is_prober else _recheck(state, now)) + spread
     if _ends_before(record, state, now):
         until = min(until, max(_out_of_turn(state), now + 1))
     return until
@@ -161,7 +161,7 @@ def _failed_itself(record: Connection) -> bool:
 
 def _chance(record: Connection, state: AppState) -> int:
     """Return from when on a connection may probe: one that failed itself leaves others the precedence."""
-    wait = min(PROBE_FIRST * 2 ** min(state.probes, 10), PROBE_LONGEST, _PRECEDENCE)
+    wait = min(state.probe_every, _PRECEDENCE)
     return (state.probe_at or 0) + (wait if _failed_itself(record) else 0)
 
 
@@ -170,8 +170,12 @@ def _ends_before(record: Connection, state: AppState, now: int) -> bool:
     ends = record.access_expires_at
     if _failed_itself(record) or ends is None or ends <= now:
         return False
-    return ends <= max(_chance(record, state), now + schedule.PAUSED_RECHECK) + _OUT_OF_TURN
+    return ends <= max(_chance(record, state), _recheck(state, now)) + _OUT_OF_TURN
 
 
 def _out_of_turn(state: AppState) -> int:
-    return (state.probed_at or state.paused_at or 0) + _OUT_OF_TURN
+    return (state.probed_at or state.paused_at or 0) + min(_OUT_OF_TURN, 5 * state.probe_every)
+
+
+def _recheck(state: AppState, now: int) -> int:
+    return now + min(schedule.PAUSED_RECHECK, 10 * state.probe_every)

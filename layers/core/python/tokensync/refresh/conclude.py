@@ -120,6 +120,7 @@ class Concluder:
             provider=session.provider,
             now=now,
             fraction=fraction,
+            cadence=self.ports.cadence.for_app(session.app),
             app_is_paused=failure.kind is FailureClass.CONFIGURATION and bool(session.state.paused),
         )
         self.ports.log.warning(

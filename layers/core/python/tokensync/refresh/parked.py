@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from tokensync.domain.ports import Ports
     from tokensync.refresh.session import Session
 
-# Seconds between looks at a parked connection: the others of its batch, and of the next tick, have spoken by then.
-LOOK_FIRST, LOOK_LONGEST = 90, 600
-_ALONE = 600  # seconds after which a connection that is alone is asked once more
+# Seconds between looks at a parked connection, at most.
+_LOOK_LONGEST = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +66,7 @@ def next_step(record: Connection, session: Session, ports: Ports, now: int) -> N
         StoreUnavailable: this cannot be known now.
     """
     state, parked_at, error = session.state, record.parked_at or 0, record.last_error
+    cadence = ports.cadence.for_app(session.app)
     if error is None or error.failure != FailureClass.REFUSED:
         return NextStep(is_asked=True)  # it was asked again, and that brought no verdict
     stopped = state.was_stopped_since(parked_at)
@@ -77,9 +77,9 @@ def next_step(record: Connection, session: Session, ports: Ports, now: int) -> N
     if _decides_alone(record, session, ports):
         if error.at > parked_at:
             return NextStep(counts=True)
-        asked_at = parked_at + _patience(record, parked_at)
+        asked_at = parked_at + _patience(record, parked_at, cadence.alone)
         return NextStep(is_asked=True) if now >= asked_at else NextStep(until=asked_at)
-    return NextStep(until=now + max(LOOK_FIRST, min(now - error.at, LOOK_LONGEST)))
+    return NextStep(until=now + max(cadence.look, min(now - error.at, _LOOK_LONGEST)))
 
 
 def _decides_alone(record: Connection, session: Session, ports: Ports) -> bool:
@@ -93,10 +93,10 @@ def _decides_alone(record: Connection, session: Session, ports: Ports) -> bool:
     return ports.connections.fewer_than(record.name.app, 2, since=session.state.well_at)
 
 
-def _patience(record: Connection, parked_at: int) -> int:
-    """Return for how long a connection waits that is alone: ten minutes, or half of what its access token has left."""
+def _patience(record: Connection, parked_at: int, alone: int) -> int:
+    """Return for how long a connection waits that is alone, at most half of what its access token has left."""
     ends = record.access_expires_at
-    return _ALONE if ends is None else max(0, min(_ALONE, (ends - parked_at) // 2))
+    return alone if ends is None else max(0, min(alone, (ends - parked_at) // 2))
 
 
 def _explains_itself(record: Connection) -> bool:

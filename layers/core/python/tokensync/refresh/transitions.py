@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Exemption, LastError, Phase, Reason, Status, noted
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Failure, FailureClass
+from tokensync.domain.runtime import Cadence
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.refresh import schedule
-from tokensync.refresh.parked import LOOK_FIRST, is_refused
+from tokensync.refresh.parked import is_refused
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.messages import Issued
-    from tokensync.domain.runtime import Cadence
     from tokensync.oauth.provider import Provider
 
 GRACE_RETRY = 1  # seconds
 _SAME_END = 60  # seconds: an end that moved by less is the same, counted from another response
 IMPORTED, AUTHORIZED, REFRESHED = "connection.imported", "connection.authorized", "token.refreshed"
 _BRING_TOKENS = frozenset({IMPORTED, AUTHORIZED, REFRESHED})
-CONFIGURATION_RECHECK = 120  # seconds in which the app's other connections may say the same
+_USUAL = Cadence()
 
 
 def released(record: Connection) -> Connection:
@@ -181,6 +181,7 @@ def failed(
     provider: Provider,
     now: int,
     fraction: float,
+    cadence: Cadence = _USUAL,
     app_is_paused: bool = False,
 ) -> Connection:
     """Return the record after a failure, by the failure's class alone.
@@ -210,11 +211,11 @@ def failed(
             after = replace(waits, exemption=under or Exemption.NOT_PROCESSED)
             event = "refresh.postponed"
         case FailureClass.CONFIGURATION:
-            after = _misconfigured(record, now=now, again=again, app_is_paused=app_is_paused)
+            after = _misconfigured(record, now=now, again=max(again, now + cadence.fault), app_is_paused=app_is_paused)
             event = "refresh.stopped"
         case FailureClass.REFUSED:
             after = replace(
-                record.with_due(renew_at=now + LOOK_FIRST, verify_at=None),
+                record.with_due(renew_at=now + cadence.look, verify_at=None),
                 status=Status.HELD,
                 reason=Reason.REFUSED,
                 parked_at=record.parked_at if is_refused(record) and record.parked_at is not None else now,
@@ -265,7 +266,7 @@ def _misconfigured(record: Connection, *, now: int, again: int, app_is_paused: b
     # An explicit error issued nothing, RFC 6749 §5.2: the token may be presented again, under the exemption it had.
     under = record.attempt.exemption if record.attempt is not None else None
     after = replace(
-        record.with_due(renew_at=max(again, now + CONFIGURATION_RECHECK)),
+        record.with_due(renew_at=again),
         exemption=under or Exemption.NOT_PROCESSED,
         faulted_at=now if record.faulted_at is None else record.faulted_at,
     )
