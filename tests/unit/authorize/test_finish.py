@@ -163,6 +163,24 @@ def test_an_id_token_for_another_client_names_nobody(stage: Staged, aud: object)
     assert {"sub": "u-1"} == stage.world.document(stage.name("u-1"))["account"]
 
 
+@pytest.mark.parametrize(
+    ("waited", "next_wait"), [(0, 60), (121, 60), (600, 300), (7202, 3600), (86_400, 3600), (86_401, None)]
+)
+def test_whose_account_it_is_is_asked_for_a_day(stage: Staged, waited: int, next_wait: int | None) -> None:
+    """Each wait is half as long as all before it, a minute at least and an hour at most; then it is given up."""
+    stage.server.says("/token", oidc_token())
+    stage.server.says("/userinfo", 500)
+    stage.connect()
+    world, began = stage.world, authorization_of(stage.world)
+    assert (AuthorizationState.WORKING, None) == (began.state, began.lease_until)
+    world.clock.advance(waited)
+    world.finisher.take_up(Work(authorization=began.key), world.session(), world.budget())
+    row = next(row for key, row in world.table.rows.items() if key[1].startswith("pending#"))
+
+    state = AuthorizationState.FAILED if next_wait is None else AuthorizationState.WORKING
+    assert (state, next_wait and world.clock.now() + next_wait) == (row.record.state, row.next_at)
+
+
 def test_a_message_whose_answer_has_its_place_already_changes_nothing(stage: Staged) -> None:
     """It came twice, or of a holder that lost it."""
     stage.server.says("/token", oidc_token())

@@ -22,6 +22,7 @@ def test_a_call_ends_within_a_functions_life(clients: Clients) -> None:
         config: Any = client.meta.config  # the stubs know none of its options
         assert config.retries["mode"] == "standard"
         tries = config.retries["total_max_attempts"]
+        assert config.tcp_keepalive  # an idle connection is not cut off unnoticed
         # Standard mode waits at most 1, 2, 4, … seconds.
         waits = sum(2**number for number in range(tries - 1))
         assert tries * (config.connect_timeout + config.read_timeout) + waits < SHORTEST_LIFE

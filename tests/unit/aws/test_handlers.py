@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tokensync.aws.handlers import headers_of, raw_body
+from tokensync.aws.handlers import cookies_of, headers_of, raw_body
 from tokensync.domain.app import App
 from tokensync.domain.secret import Secret
 from tokensync.providers import PROVIDERS
@@ -51,6 +51,20 @@ def test_header_names_in_any_case() -> None:
     """AWS sends them in lower case, the embedded stack as they came."""
     assert {"authorization": "A", "x-b": "C"} == headers_of({"headers": {"Authorization": "A", "X-B": "C"}})
     assert {} == headers_of({}) == headers_of({"headers": None})
+
+
+@pytest.mark.parametrize(
+    ("event", "cookies"),
+    [
+        ({"cookies": ["a=1", "b=2"], "headers": {"cookie": "c=3"}}, ["a=1", "b=2"]),
+        ({"headers": {"cookie": "a=1;b=2 ; "}}, ["a=1", "b=2"]),
+        ({"cookies": None, "headers": None}, []),
+        ({}, []),
+    ],
+)
+def test_cookies_come_in_either_place(event: dict[str, Any], cookies: list[str]) -> None:
+    """AWS sends a list, the embedded stack leaves them in the header."""
+    assert cookies == cookies_of(event)
 
 
 UNDECODABLE = ("YQ", "no base64!", "é")

@@ -99,6 +99,8 @@ def test_two_authorizations_in_one_second_both_count(empty: World) -> None:
     empty.on_demand.refresh(NAME, empty.budget())
 
     assert (Status.ACTIVE, "A3", ["code-1", "code-2", "R2"]) == state(empty)
+    told = [(entry.event, entry.generation) for entry in empty.stored().history]
+    assert [("connection.authorized", 1), ("connection.authorized", 2), ("token.refreshed", 3)] == told
 
 
 @pytest.mark.parametrize(
