@@ -91,8 +91,8 @@ class Connector:
         """
         self.verifier.index(one.name, one.grant.account, one.session)
         # Finished once more, after a process that died perhaps before it alerted: twice is better than never.
-        is_new = record is None or record.authorized.authorized_by == source.by
-        known = () if record is None or is_new else record.alerted
+        is_known = record is not None and record.authorized.authorized_by != source.by
+        known = record.alerted if record is not None and is_known else ()
         marks, new = judged(known, self._notices(one, one.grant, source), kinds=_JUDGED)
         source = replace(source, missing_scopes=self._missing(one, one.grant))
         has_it = self.establisher.establish(one.name, one.grant, source, one.session, budget, over=over, alerted=marks)
