@@ -20,6 +20,10 @@ NOT_PASSED = frozenset({"connection", "content-length", "transfer-encoding", "ke
 PATIENCE = 20  # seconds
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # a batch of workers connects at once
+
+
 class Compressing:
     """Passes requests on to one origin, and its answers back in one coding after the other. `packed` counts them."""
 
@@ -53,7 +57,7 @@ class Compressing:
                 """Say nothing: a path may hold a token."""
 
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 

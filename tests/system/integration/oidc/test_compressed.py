@@ -50,7 +50,7 @@ def test_hundreds_of_refreshes_behind_a_proxy_that_compresses(stack: Stack, serv
             stack.tick()
             for one in names:
                 refreshed(stack, one, generation)
-                eventually(lambda one=one, past=generation: stack.stored(one).generation > past, seconds=60)
+                eventually(lambda one=one, past=generation: stack.stored(one).generation > past, seconds=180)
         verified, revoked = stack.ask("verify", names[0]), stack.ask("revoke", names[1])
         packed = dict(proxy.packed)
     shown = server.presentations(client)
