@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import boto3
@@ -181,7 +182,7 @@ def test_documented_commands_run(stack: Stack, example: ConnectionName, page: Pa
 
 def test_the_commands_of_moving_run(stack: Stack) -> None:
     """The operating page's block about moving in, handing over and leaving runs line by line, files and all."""
-    (script,) = [block for block in code(OPERATING, "console") if "tokensync import" in block]
+    (script,) = [block for block in code(OPERATING, "console") if "--dry-run" in block]
     url = stack.outputs.sandbox_url
     embedded = {"TOKENSYNC_STACK": ""}  # the sandbox is part of the embedded stack alone
     for app in ("eshopbox", "tiktok-ads"):
@@ -281,9 +282,12 @@ def test_every_status_is_explained(page: Path) -> None:
 def test_every_alert_is_explained() -> None:
     """The operating page has a row for each alert that the code raises and no other."""
     core = ROOT / "layers" / "core" / "python" / "tokensync"
-    raised = {
-        kind for file in core.rglob("*.py") for kind in re.findall(r'alerts\.tell\(\s*"([\w.]+)"', file.read_text())
-    }
+    told = re.compile(r'(?:alerts\.tell\(|Notice\()\s*(?:kind=)?("[\w.]+"|[A-Z_]+)')
+    raised = set()
+    for file in core.rglob("*.py"):
+        module = ".".join(file.relative_to(core.parent).with_suffix("").parts)
+        for kind in told.findall(file.read_text()):
+            raised.add(kind.strip('"') if kind[0] == '"' else getattr(import_module(module), kind))
     assert raised == set(re.findall(r"^\| `(\w+\.\w+)` \|", OPERATING.read_text(), re.MULTILINE))
 
 

@@ -133,10 +133,10 @@ def test_the_schedule_refreshes(world: World, acme: Acme) -> None:
 
 
 def test_a_spent_refresh_token_asks_the_merchant(world: World, acme: Acme) -> None:
-    """The documented refusal is one."""
+    """The documented refusal is one: with no other merchant beside it, the token is presented once more before."""
     acme.alive.clear()
     world.clock.advance(4 * HOURS * 7 // 10)
-    world.settle(ticks=3)
+    world.settle(ticks=20)
 
     assert world.stored(NAME).status is Status.REAUTHORIZE
 
