@@ -78,6 +78,7 @@ def _sandbox(target: Target) -> Iterator[Finding]:
 
 
 def _apps(target: Target) -> Iterator[Finding]:
+    now = target.clock.now()
     names = list(target.apps.names())
     if not names:
         following = "tokensync app add NAME --provider PROVIDER --client-id ID"
@@ -85,12 +86,15 @@ def _apps(target: Target) -> Iterator[Finding]:
     for name in names:
         try:
             provider_named(target.apps.get(name).provider)
-            paused = pause_of(target.apps.state(name))
+            state = target.apps.state(name)
         except TokensyncError as error:
             yield Finding("apps", ok=False, message=f"{name}: {error}", next=f"tokensync app remove {name}")
             continue
+        paused = pause_of(state)
         if paused is not None:
-            yield Finding("apps", ok=False, message=f"{name} is paused: {paused.why}", next=paused.command(name))
+            probed = f"; next probe {moment(state.probe_at, now=now, never='now')}" if state.probes_itself else ""
+            message = f"{name} is paused: {paused.why}{probed}"
+            yield Finding("apps", ok=False, message=message, next=paused.command(name))
         else:
             yield Finding("apps", ok=True, message=f"{name} runs")
 
