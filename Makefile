@@ -78,7 +78,7 @@ ifndef WORDS
 endif
 
 mutants: setup
-	@PYTHONPATH=tests $(RUN)/python -m bench.mutants $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(if $(ROOMS),--rooms $(ROOMS)) $(if $(JSON),--json $(JSON))
+	@PYTHONPATH=tests $(RUN)/python -m bench.mutants $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(if $(ROOMS),--rooms $(ROOMS)) $(if $(JSON),--json $(JSON)) $(if $(AGAIN),--again $(AGAIN))
 
 clean: down
 	@rm -rf $(VENV) .tokensync .aws-sam .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

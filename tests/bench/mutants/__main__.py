@@ -1,7 +1,8 @@
 """Puts a bounded sample of small faults into a copy of the project, one at a time, and counts which the tests notice.
 
     make mutants
-    make mutants SAMPLE=300 SEED=7 ROOMS="oauth operate"
+    make mutants SAMPLE=300 SEED=7 ROOMS="oauth operate" JSON=report.json
+    make mutants AGAIN=report.json
 
 A mutant is killed when a test fails, or when the tests take much longer than without it. Its room's unit tests run
 first; what survives them meets the tests of the rooms above, the quick lives of the model, and, for an adapter, the
@@ -26,7 +27,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from coverage import CoverageData
 
@@ -240,6 +241,10 @@ def report(verdicts: Sequence[Verdict], of: int, arguments: argparse.Namespace) 
     return score >= WANTED
 
 
+def _text_of(mutant: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(mutant[part] for part in ("file", "line", "old", "new"))
+
+
 def main() -> None:
     """Draw, judge and report; the exit code says whether enough of them died."""
     parser = argparse.ArgumentParser(prog="bench.mutants", description=__doc__.splitlines()[0])
@@ -247,11 +252,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rooms", nargs="+", choices=LINES, default=list(ROOMS))
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--only", default="", help="mutants whose printed line holds this text")
+    parser.add_argument("--only", default="", help="those of the sample whose printed line holds this text")
+    parser.add_argument("--again", type=Path, help="those alone that survived in this report, if they are still there")
     parser.add_argument("--json", type=Path, help="a file for the whole report")
     arguments = parser.parse_args()
     chosen, of = sample(arguments.rooms, arguments.sample, arguments.seed)
     chosen = [mutant for mutant in chosen if arguments.only in str(mutant)]
+    if arguments.again is not None:
+        earlier = json.loads(arguments.again.read_text())["mutants"]
+        survivors = {_text_of(one) for one in earlier if one["result"] == "survived"}
+        everything, _ = sample(arguments.rooms, sys.maxsize, arguments.seed)
+        chosen = [mutant for mutant in everything if _text_of(asdict(mutant)) in survivors]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         verdicts = run(chosen, json.loads(REVIEWED.read_text()), arguments.jobs, Path(folder))
     sys.exit(not report(verdicts, of, arguments))

@@ -85,6 +85,7 @@ def test_an_explicit_error_that_nothing_explains_is_retried_until_the_end(word: 
     assert (Status.REAUTHORIZE, Reason.ENDED, None) == (record.status, record.reason, record.due.next_at)
     assert asked == stage.server.times("/token")
     assert "frobnicated" in str(record.last_error)
+    assert "connection.reauthorization_needed" == record.history[-1].event
     told = world.alerts.told[-1]
     assert ("connection.reauthorize", f"tokensync invite {OIDC.name} --for {USER}") == (told.kind, told.next_command)
     assert "this token was frobnicated" in told.detail
@@ -157,6 +158,7 @@ def test_what_may_still_be_presented_comes_back_by_itself(trouble: str) -> None:
     record = world.stored(USER)
     assert (Status.REAUTHORIZE, Reason.ENDED) == (record.status, record.reason)
     assert ["connection.ended"] == alerts(world)
+    assert 1 == [entry.event for entry in record.history].count("access_token.ended")
     told = world.alerts.told[-1]
     assert f"its access token has ended and could not be renewed: {cause}; it is tried again by itself" == told.detail
     assert f"tokensync show {USER}" == told.next_command

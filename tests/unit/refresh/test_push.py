@@ -248,6 +248,7 @@ def test_an_app_without_a_key_says_so(world: World, cart: ScriptedCart) -> None:
     refresh(world)
 
     assert ([], f"tokensync app set-consumer-key {APP}") == (cart.requests, world.alerts.told[0].next_command)
+    assert "the app has no API2Cart key" in world.alerts.told[0].detail
 
 
 def test_killed_in_the_middle_of_an_addition(world: World, cart: ScriptedCart) -> None:

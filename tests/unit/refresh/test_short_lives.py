@@ -133,6 +133,17 @@ def test_a_life_that_no_schedule_serves_is_alerted_once(life: int, told: int) ->
 
 
 @field("A18")
+def test_a_life_that_became_short_is_alerted_where_the_last_token_had_no_end() -> None:
+    """Nothing can be said of the life before it: the first token that ends is the news."""
+    world, (name,) = opened(3600, size=1)
+    world.shop.life = 700
+    world.change(name, access_expires_at=None, renew_at=world.clock.now(), refresh_at=world.clock.now())
+    world.run(name)
+
+    assert ["token.short_lived"] == [alert.kind for alert in world.alerts.told]
+
+
+@field("A18")
 def test_the_floor_makes_no_news_of_every_end() -> None:
     """A token that lives for less than the floor ends before each refresh: that is alerted once, and costs no write."""
     world, (name,) = opened(300, size=1)

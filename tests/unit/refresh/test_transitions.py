@@ -125,6 +125,14 @@ def test_a_silent_answer_keeps_what_was(grant: Grant, issued: Issued, now: int) 
     )
 
 
+def test_only_a_token_that_can_be_refreshed_is_given_an_end(grant: Grant, issued: Issued, now: int) -> None:
+    """Where an answer states none, an hour is assumed, so that it is refreshed; nothing else would end the other."""
+    endless = replace(issued, refresh_token=None, access_expires_at=None)
+
+    assert now + 3600 == merged(grant, endless, now=now).access_expires_at
+    assert merged(replace(grant, refresh_token=None), endless, now=now).access_expires_at is None
+
+
 def test_no_scopes_granted_is_an_answer(grant: Grant, issued: Issued, now: int) -> None:
     """An empty list of scopes replaces the stored one: it was said, and not left out."""
     assert refreshed(grant, replace(issued, scopes=()), now=now).scopes == ()
@@ -234,6 +242,7 @@ AGAIN = (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 30)
         ([AMBIGUOUS], {"reuse": SINGLE_USE}, LAST),
         ([AMBIGUOUS], {"reuse": SINGLE_USE, "exemption": Exemption.NOT_PROCESSED}, LAST),
         ([AMBIGUOUS], {"reuse": GRACE, "grace": 5}, LAST),
+        ([AMBIGUOUS], {"reuse": SINGLE_USE, "grace": 60}, LAST),
         ([UNKNOWN], {"reuse": GRACE, "grace": 60}, AGAIN),
         ([UNKNOWN], {"reuse": SINGLE_USE}, AGAIN),
         ([UNKNOWN], {"reuse": SINGLE_USE, "exemption": Exemption.NOT_PROCESSED}, AGAIN),
@@ -263,6 +272,7 @@ AGAIN = (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 30)
         "single use: one last attempt before the access token's end",
         "not processed before",
         "the grace is over",
+        "seconds of a grace that nobody declared",
         "an explicit error issued nothing, within a grace either",
         "nor where a token works once",
         "nor the second time",
