@@ -129,8 +129,8 @@ def test_only_a_token_that_can_be_refreshed_is_given_an_end(grant: Grant, issued
     """Where an answer states none, an hour is assumed, so that it is refreshed; nothing else would end the other."""
     endless = replace(issued, refresh_token=None, access_expires_at=None)
 
-    assert now + 3600 == merged(grant, endless, now=now).access_expires_at
-    assert merged(replace(grant, refresh_token=None), endless, now=now).access_expires_at is None
+    assert now + 3600 == refreshed(grant, endless, now=now).access_expires_at
+    assert refreshed(replace(grant, refresh_token=None), endless, now=now).access_expires_at is None
 
 
 def test_no_scopes_granted_is_an_answer(grant: Grant, issued: Issued, now: int) -> None:
