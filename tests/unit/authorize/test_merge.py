@@ -16,8 +16,8 @@ from tokensync.domain.errors import SealingUnavailable, StoreUnavailable
 from tokensync.domain.grant import Grant
 from tokensync.domain.sealing import grant_binding
 from tokensync.domain.secret import Secret
-from tokensync.oauth.token_response import ASSUMED_LIFE
-from tokensync.refresh.transitions import merged
+from tokensync.oauth.issued import ASSUMED_LIFE
+from tokensync.refresh.merging import merged
 
 if TYPE_CHECKING:
     from tokensync.domain.authorization import Authorization

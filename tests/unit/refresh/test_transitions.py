@@ -13,8 +13,9 @@ from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.providers import PROVIDERS
 from tokensync.refresh.decisions import reauthorization_needed, unpublishable
+from tokensync.refresh.merging import last_life, refreshed
 from tokensync.refresh.schedule import jitter
-from tokensync.refresh.transitions import failed, last_life, refreshed, released, renewed
+from tokensync.refresh.transitions import failed, released, renewed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

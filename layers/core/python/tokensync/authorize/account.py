@@ -11,9 +11,9 @@ from tokensync.domain.grant import Grant
 from tokensync.domain.messages import AccountAnswer, AccountReply, Failure, FailureClass
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
+from tokensync.oauth.issued import cleaned_account
 from tokensync.oauth.params import REFUSED, agreed
 from tokensync.oauth.provider import GrantType
-from tokensync.oauth.token_response import cleaned_account
 from tokensync.refresh.account import facts_of
 from tokensync.refresh.publish import kept_facts
 

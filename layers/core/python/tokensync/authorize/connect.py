@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Status
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.scopes import missing_scopes
-from tokensync.refresh import decisions
+from tokensync.refresh import merging
 from tokensync.refresh.alerting import Notice, judged, send
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class Connector:
             return True
         if provider.renewal.presents_access_token:  # there is no refresh token that could be carried over
             return False
-        if one.grant.refresh_token is not None or not decisions.carries_over(record, provider):
+        if one.grant.refresh_token is not None or not merging.carries_over(record, provider):
             return False
         ends = (
             record.due.renew_at,

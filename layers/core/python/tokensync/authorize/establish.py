@@ -9,7 +9,7 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import FenceLost
 from tokensync.domain.runtime import DAY
 from tokensync.domain.sealing import grant_binding
-from tokensync.refresh import decisions, schedule
+from tokensync.refresh import decisions, merging, schedule
 from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Establisher:
         """
         if self.ports.clock.now() - grant.obtained_at > _LATE:
             current = self.ports.connections.get(name)
-            if current is not None and decisions.is_overtaken(current, obtained_at=grant.obtained_at):
+            if current is not None and merging.is_overtaken(current, obtained_at=grant.obtained_at):
                 return False
             over = current.fence if current is not None else 0
         until = budget.lease_until(self.ports.limits)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.errors import UnknownConnection
 from tokensync.domain.work import Work
+from tokensync.oauth.issued import ASSUMED_LIFE
 from tokensync.oauth.params import is_same_place
-from tokensync.oauth.token_response import ASSUMED_LIFE
-from tokensync.refresh import decisions, schedule, transitions
+from tokensync.refresh import decisions, merging, schedule, transitions
 from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Merger:
                 done.append(Merged(has_it=record.authorized.authorized_by == source.by))
                 written = self.ports.connections.write(record, transitions.released(record))
                 return WorkResult(Result.NOTHING_DUE, written)
-            carried = grant.refresh_token is None and decisions.carries_over(record, session.provider)
+            carried = grant.refresh_token is None and merging.carries_over(record, session.provider)
             if not _is_from_there(old, grant, session.provider):
                 old, carried = replace(old, params={}), False
             new = _merged(old, grant, carried=carried)
@@ -153,4 +153,4 @@ def _merged(old: Grant, new: Grant, *, carried: bool) -> Grant:
         # What is over, or has a successor, ends together with its own end.
         old = replace(old, refresh_token=None, refresh_expires_at=None)
     # A link that asks for no scopes, and a response that names none, leave those that were.
-    return transitions.merged(old, new, says_scopes=bool(new.scopes))
+    return merging.merged(old, new, says_scopes=bool(new.scopes))

@@ -6,25 +6,22 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.domain.errors import InvalidName
 from tokensync.domain.messages import (
     MAX_BODY,
     AccountAnswer,
-    AccountReply,
     Failure,
     FailureClass,
     Issued,
     ProviderResponse,
 )
-from tokensync.domain.names import account_id
-from tokensync.domain.secret import Secret, token_of
-from tokensync.domain.text import LABEL_LENGTH, masked, one_line
+from tokensync.domain.secret import Secret
+from tokensync.domain.text import masked, one_line
 from tokensync.oauth.body import Unreadable, read_object, unpacked
-from tokensync.oauth.expiry import Clocks, Lifetime, Remarks, access_lifetime, expiry
+from tokensync.oauth.expiry import Remarks
 from tokensync.oauth.failure import TRACE_ID_LENGTH, busy, explicit, unreadable
-from tokensync.oauth.params import of_response
+from tokensync.oauth.issued import issued_by, usable
 from tokensync.oauth.paths import found
-from tokensync.oauth.shapes import NO_NUMBER, OAUTH_FAILURES, ErrorReply
+from tokensync.oauth.shapes import NO_NUMBER, ErrorReply
 from tokensync.oauth.strict_json import NotStrictJson, parse_list
 
 if TYPE_CHECKING:
@@ -34,19 +31,8 @@ if TYPE_CHECKING:
     from tokensync.oauth.provider import AccountCall, Provider
     from tokensync.oauth.shapes import ResponseShape
 
-_MOST_SCOPES = 200  # the published secret has 64 KB in all
 # RFC 6750 §3: `error` among the parameters of a challenge.
 _CHALLENGE = re.compile(r'\berror="([\x21\x23-\x5b\x5d-\x7e]{1,60})"')
-# Where no documentation of the provider names the field: the names under which servers state a refresh token's end.
-REFRESH_ENDS = (
-    "refresh_token_expires_in",
-    "refresh_expires_in",
-    "x_refresh_token_expires_in",
-    "refresh_token_expires_at",
-)
-ASSUMED_LIFE = 3600  # seconds, where a refreshable token states no life: RFC 6749 §4.2.2's own example
-# What programs write where they have no token.
-_NO_TOKEN = frozenset({"", "null", "none", "undefined", "nil", "false", "n/a"})
 
 
 def read_token_response(
@@ -73,7 +59,7 @@ def read_token_response(
     remarks = Remarks()
     if error is not None:
         remarks.odd.append("an error beside a token")
-    issued = _issued(provider, response, reply, fields, remarks, last_life=last_life)
+    issued = issued_by(provider, response, reply, fields, remarks, last_life=last_life)
     given = _given(provider, fields, len(trace_id))
     return replace(issued, trace_id=_trace_id(provider, reply, (*secrets, *given)) if given else trace_id)
 
@@ -88,7 +74,7 @@ def _counts_less(
     """
     if fields is None:
         return False
-    access_token, refresh_token = (_usable(fields.get(name)) for name in (shape.access_token, shape.refresh_token))
+    access_token, refresh_token = (usable(fields.get(name)) for name in (shape.access_token, shape.refresh_token))
     if _is_success(response):
         return error.yields and access_token is not None
     return not error.declared and (access_token or refresh_token) is not None
@@ -242,101 +228,3 @@ def _given(provider: Provider, fields: Mapping[str, Any], longest: int) -> list[
     names = (provider.response.access_token, provider.response.refresh_token, "id_token")
     values = [fields.get(name) for name in names]
     return [Secret(value) for value in values if isinstance(value, str) and 0 < len(value) <= longest]
-
-
-def _issued(
-    provider: Provider,
-    response: ProviderResponse,
-    reply: Mapping[str, Any],
-    fields: Mapping[str, Any],
-    remarks: Remarks,
-    *,
-    last_life: int | None,
-) -> Issued:
-    shape, clocks = provider.response, Clocks.of(response)
-    access_token = _token(fields, shape.access_token, remarks)
-    refresh_token = _token(fields, shape.refresh_token, remarks, is_optional=True)
-    lifetime = access_lifetime(
-        fields, shape.expires_in, clocks, remarks, refreshable=refresh_token is not None, last_life=last_life
-    )
-    if lifetime is None and (shape.default_expires_in is not None or refresh_token is not None):
-        lifetime = Lifetime.of(shape.default_expires_in or ASSUMED_LIFE, clocks)
-    ends = REFRESH_ENDS if shape.refresh_expires_in is None else (shape.refresh_expires_in,)
-    end = next((name for name in ends if fields.get(name) is not None), ends[0])
-    refresh_lifetime = expiry(fields, end, clocks, remarks, may_be_endless=True)
-    token_type = fields.get(shape.token_type)
-    params = of_response(provider.params, fields, provider.in_hosts, remarks.odd)
-    return Issued(
-        access_token=access_token,
-        refresh_token=refresh_token,
-        token_type=one_line(token_type, length=20) if isinstance(token_type, str) else "Bearer",
-        scopes=_scopes(fields.get(shape.scope), shape.scope_separator),
-        access_expires_at=None if lifetime is None else lifetime.ends_at,
-        refresh_expires_at=None if refresh_lifetime is None else refresh_lifetime.ends_at,
-        life=None if lifetime is None else lifetime.seconds,
-        account=cleaned_account(_account(provider, reply, fields), remarks.odd),
-        trace_id="",
-        oddities=tuple(remarks.odd),
-        notes=tuple(remarks.notes),
-        params=params,
-        has_id_token=bool(fields.get("id_token") or reply.get("id_token")),
-    )
-
-
-def _account(provider: Provider, reply: Mapping[str, Any], fields: Mapping[str, Any]) -> AccountReply | None:
-    """Return what a token response says of the account, by the provider's function and by paths."""
-    account = provider.response.account(fields)
-    if provider.naming is None:
-        return account
-    # Paths begin at the top of the response, whatever object of it holds the tokens.
-    values = provider.naming.in_answer(reply, fields.get("id_token") or reply.get("id_token"))
-    return provider.naming.reply(values, other=account)
-
-
-def _token(fields: Mapping[str, Any], name: str, remarks: Remarks, *, is_optional: bool = False) -> Secret | None:
-    """Return a token that can be used. One that cannot is remarked; an optional one that is absent is none."""
-    value = fields.get(name)
-    if is_optional:
-        if value is None:
-            return None
-        if isinstance(value, str) and value.strip().lower() in _NO_TOKEN:
-            remarks.notes.append(f"{name} empty")
-            return None
-    token = _usable(value)
-    if token is None:
-        remarks.odd.append(f"{name} malformed")
-    return token
-
-
-def _usable(value: object) -> Secret | None:
-    """Return a token, None where a word stands in its place: an error's, or one that says that there is none."""
-    token = token_of(value)
-    if token is None:
-        return None
-    text = token.reveal().lower()
-    return None if text in _NO_TOKEN or text in OAUTH_FAILURES or text.startswith(("error:", "error=")) else token
-
-
-def _scopes(value: object, separator: str) -> tuple[str, ...] | None:
-    """Return the granted scopes from a separated string or an array of strings or numbers."""
-    parts: list[Any]
-    if isinstance(value, str):
-        parts = value.replace(",", " ").split() if separator in (",", " ") else value.split(separator)
-    elif isinstance(value, list):
-        parts = [part for part in value if isinstance(part, str | int)]
-    else:
-        return None
-    return tuple(one_line(str(part), length=LABEL_LENGTH) for part in parts[:_MOST_SCOPES])
-
-
-def cleaned_account(account: AccountReply | None, oddities: list[str]) -> AccountReply | None:
-    """Return an account as a record can hold it, or None where its id cannot be held, which is noted as odd."""
-    if account is None:
-        return None
-    try:
-        if account.id:  # empty where a provider gives facts of the account and no name
-            account_id(account.id)
-    except InvalidName:
-        oddities.append("account id malformed")
-        return None
-    return replace(account, label=one_line(account.label, length=LABEL_LENGTH), kind=one_line(account.kind, length=40))

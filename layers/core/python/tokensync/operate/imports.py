@@ -22,21 +22,21 @@ from tokensync.domain.messages import AccountAnswer, Failure
 from tokensync.domain.sealing import Unsealer
 from tokensync.domain.secret import Secret
 from tokensync.oauth.app_check import check_settings
+from tokensync.oauth.issued import ASSUMED_LIFE
 from tokensync.oauth.params import of_import
 from tokensync.oauth.provider import GrantType
-from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.operate.import_facts import check_facts
 from tokensync.operate.on_demand import unrefreshable
 from tokensync.operate.pauses import pause_of
-from tokensync.refresh import decisions, transitions
+from tokensync.refresh import merging
 from tokensync.refresh.account import facts_of
 from tokensync.refresh.alerting import Notice, judged, send
 from tokensync.refresh.breaker import note_outcomes
 from tokensync.refresh.decisions import GrantSource
+from tokensync.refresh.merging import IMPORTED
 from tokensync.refresh.publish import kept_facts
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
-from tokensync.refresh.transitions import IMPORTED
 
 if TYPE_CHECKING:
     from typing import Any
@@ -114,7 +114,7 @@ class Importer:
         if old is not None:
             # A new refresh token has an end of its own.
             spent = changed(old, refresh_token=None, refresh_expires_at=None)
-            grant = transitions.merged(spent, grant, says_scopes=bool(grant.scopes))
+            grant = merging.merged(spent, grant, says_scopes=bool(grant.scopes))
         if unproved:
             grant = _with_published_token(grant, old, existing)
         verified = bool(answer.facts or answer.found)
@@ -146,7 +146,7 @@ class Importer:
             send(new, name, self.ports.alerts)
             return after
 
-        if grant.refresh_token is None and existing is not None and decisions.carries_over(existing, session.provider):
+        if grant.refresh_token is None and existing is not None and merging.carries_over(existing, session.provider):
             merged = self.merger.merge(name, grant, source, session, budget, marks=marks)
             note_outcomes(session, self.ports)
             if merged.later:

@@ -11,7 +11,7 @@ from tokensync.domain.sealing import grant_binding
 from tokensync.oauth.params import renewed
 from tokensync.oauth.token_response import read_token_response
 from tokensync.providers import CONSUMERS
-from tokensync.refresh import breaker, decisions, notices, parked, schedule, transitions
+from tokensync.refresh import breaker, decisions, merging, notices, parked, schedule, transitions
 from tokensync.refresh.alerting import Notice, alerted_once
 from tokensync.refresh.result import Conclusion, LeaseEnded, Result, WorkResult
 
@@ -46,7 +46,7 @@ class Concluder:
         """
         record, response, grant = received.record, received.response, received.grant
         session = session.of(grant)
-        shown, last_life = [*grant.secrets, *session.client_secrets], transitions.last_life(record, grant)
+        shown, last_life = [*grant.secrets, *session.client_secrets], merging.last_life(record, grant)
         read = read_token_response(session.provider, response, secrets=shown, last_life=last_life)
         if isinstance(read, Failure):
             if read.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN):
@@ -62,10 +62,10 @@ class Concluder:
             return self._unusable(record, noticed, read, grant, session)
         # Everything counts from the response's arrival: it may have waited sealed for a long time.
         now = response.received_at
-        new = transitions.refreshed(grant, read, now=now)
+        new = merging.refreshed(grant, read, now=now)
         new = replace(new, params=renewed(session.provider.params, grant.params, read.params))
         if session.provider.renewal.presents_access_token:
-            new = transitions.extended(grant, new)
+            new = merging.extended(grant, new)
         cadence = self.ports.cadence.for_app(session.app)
         noticed = alerted_once(
             noticed,

@@ -104,26 +104,6 @@ def established(
     return noted(schedule.due_at(record, until + 1), source.event, now=now, detail=source.detail)
 
 
-def carries_over(record: Connection, provider: Provider) -> bool:
-    """Return whether the refresh token of a record's grant may still live, so that a new grant without one keeps it.
-
-    It is over where the account or an operator ended the authorization, where the provider refused it or gave another
-    account's tokens for it. One from a backup may be spent, and is presented where that does no harm alone.
-    """
-    if record.sealed_grant is None or record.removed_at is not None or record.authorized.deauthorized_at is not None:
-        return False
-    match record.status:
-        case Status.DISCONNECTED:
-            return False
-        case Status.HELD | Status.REAUTHORIZE:
-            # One that was refused and whose access token ended while that was weighed says `ended`.
-            return record.parked_at is None and record.reason not in (Reason.REFUSED, Reason.OTHER_ACCOUNT)
-        case Status.QUARANTINED:
-            return record.reason != Reason.RESTORED_TABLE or provider.refresh_reuse is RefreshReuse.SAFE
-        case _:
-            return True
-
-
 def reauthorized(record: Connection, new: Connection, *, carried: bool) -> Connection:
     """Return the leased record of a connection whose new grant came under its lease, under the next number.
 
@@ -165,21 +145,6 @@ def reauthorized(record: Connection, new: Connection, *, carried: bool) -> Conne
     if owned:
         return after.with_due(renew_at=None, verify_at=None, push_at=None)
     return after.with_consumer(push_failures=0, handed_over_at=None)
-
-
-def is_overtaken(record: Connection, *, obtained_at: int) -> bool:
-    """Return whether tokens of `obtained_at` are history: the connection has newer ones, or its account ended it since.
-
-    A connection that waits for its seller has nothing to lose by older ones.
-    """
-    if record.status is Status.REAUTHORIZE:
-        return False
-    if record.removed_at is not None:
-        return record.removed_at >= obtained_at
-    if record.status is Status.DISCONNECTED:
-        ends = (entry.at for entry in record.history if entry.event == f"connection.{record.reason}")
-        return max(ends, default=obtained_at) >= obtained_at
-    return (record.obtained_at or 0) > obtained_at
 
 
 def reauthorization_needed(record: Connection, *, now: int) -> Connection:

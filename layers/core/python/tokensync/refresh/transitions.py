@@ -10,23 +10,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Exemption, LastError, Phase, Reason, Status, noted
-from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.runtime import Cadence
 from tokensync.oauth.provider import RefreshReuse
-from tokensync.oauth.token_response import ASSUMED_LIFE
 from tokensync.refresh import schedule
+from tokensync.refresh.merging import REFRESHED, life_of
 from tokensync.refresh.parked import is_refused
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
     from tokensync.domain.messages import Issued
     from tokensync.oauth.provider import Provider
 
 GRACE_RETRY = 1  # seconds
-_SAME_END = 60  # seconds: an end that moved by less is the same, counted from another response
-IMPORTED, AUTHORIZED, REFRESHED = "connection.imported", "connection.authorized", "token.refreshed"
-_BRING_TOKENS = frozenset({IMPORTED, AUTHORIZED, REFRESHED})
 _USUAL = Cadence()
 
 
@@ -56,81 +53,6 @@ def active(record: Connection) -> Connection:
     return well.with_due(not_before=None)
 
 
-def merged(old: Grant, new: Grant, *, says_scopes: bool) -> Grant:
-    """Return a new grant of the same account, with the old one's where the new is silent: the one rule for it.
-
-    A refresh, a second consent and an import all come through here. RFC 6749 §6: a new refresh token may come; where
-    none does, the stored one is still the only credential. §5.1: a scope may be left out; with `says_scopes` it was
-    said, even where none was granted. A response says nothing of the facts that it does not mention.
-    """
-    refresh_token = new.refresh_token or old.refresh_token
-    ends = new.access_expires_at
-    if ends is None and refresh_token is not None and new.access_token:
-        # One that can be refreshed and states no life gets the assumed one: otherwise it never would be.
-        ends = new.obtained_at + ASSUMED_LIFE
-    return replace(
-        new,
-        refresh_token=refresh_token,
-        scopes=new.scopes if says_scopes else old.scopes,
-        access_expires_at=ends,
-        refresh_expires_at=new.refresh_expires_at or old.refresh_expires_at,
-        label=new.label or old.label,
-        account={**old.account, **new.account},
-        params={**old.params, **new.params},
-        brought={**old.brought, **new.brought},
-        second=new.second or old.second,
-    )
-
-
-def refreshed(old: Grant, issued: Issued, *, now: int) -> Grant:
-    """Return the grant after a refresh."""
-    if issued.access_token is None:
-        raise ValueError("an answer without a usable access token is never merged")
-    account = issued.account
-    new = Grant(
-        account_id=old.account_id,
-        # The operator's label from the invite is kept; the provider's own name for the account is among the facts.
-        label=old.label or (account.label if account else ""),
-        access_token=issued.access_token,
-        refresh_token=issued.refresh_token,
-        token_type=issued.token_type,
-        scopes=issued.scopes or (),
-        obtained_at=now,
-        access_expires_at=issued.access_expires_at,
-        refresh_expires_at=issued.refresh_expires_at,
-        account=account.facts if account else {},
-        client_id=old.client_id,
-        client_secret=old.client_secret,
-    )
-    return merged(old, new, says_scopes=issued.scopes is not None)
-
-
-def extended(before: Grant, after: Grant) -> Grant:
-    """Return the grant after its access token extended itself.
-
-    Where its end did not move, that is the end of the authorization: no renewal puts it off.
-    """
-    was, ends = before.access_expires_at, after.access_expires_at
-    moved = ends is None or was is None or ends > was + _SAME_END
-    return replace(after, refresh_expires_at=None if moved else ends)
-
-
-def _life(grant: Grant, issued: Issued) -> int | None:
-    """Return the access token's life; where a token that can be refreshed states none, the assumed one."""
-    return ASSUMED_LIFE if issued.life is None and grant.refresh_token is not None else issued.life
-
-
-def last_life(record: Connection, grant: Grant) -> int | None:
-    """Return the seconds that the present access token was given, None where a new one is not held against it.
-
-    An imported token had run for a while, and one that is no refresh token's may be another kind of token.
-    """
-    if grant.refresh_token is None or record.obtained_at is None or record.access_expires_at is None:
-        return None
-    came_by = next((entry.event for entry in reversed(record.history) if entry.event in _BRING_TOKENS), "")
-    return None if came_by == IMPORTED else record.access_expires_at - record.obtained_at
-
-
 def renewed(
     record: Connection, grant: Grant, issued: Issued, *, provider: Provider, sealed: bytes, now: int, cadence: Cadence
 ) -> Connection:
@@ -144,7 +66,7 @@ def renewed(
             renew_at=schedule.renew_at(
                 record.name,
                 now=now,
-                life=_life(grant, issued),
+                life=life_of(grant, issued),
                 cadence=cadence,
                 opens_at=provider.renewal.opens_at(obtained_at=now, ends_at=grant.access_expires_at),
             ),
