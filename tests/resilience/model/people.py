@@ -114,6 +114,7 @@ def command(stage: Stage, name: ConnectionName, command: str) -> None:
         case "pause":
             world.apps.pause(name.app, kind=PauseKind.OPERATOR, why="an operator's wish", now=world.clock.now())
         case "resume":
+            stage.troubled.update(other for other in ALL if other.app == name.app)  # none of them was renewed till now
             world.apps.resume(name.app, now=world.clock.now())
 
 
