@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from model import people
 from model.stage import ALL, REST
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Connection, Phase, Reason, Status
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.work import Work
@@ -113,7 +114,7 @@ def _check_one(stage: Stage, record: Connection) -> None:
     now, name = stage.world.clock.now(), record.name
     assert record.phase is Phase.IDLE, "liveness: an attempt stays unfinished"
     assert record.lease_until is None or record.lease_until < now
-    if record.status is not Status.ACTIVE or record.removed_at is not None:
+    if (record.status is not Status.ACTIVE or record.removed_at is not None) and not _is_probed(stage, record):
         assert (record.due.next_at, record.due.refresh_at) == (None, None), (
             f"liveness: {record.status}, and queued for ever"
         )
@@ -133,10 +134,18 @@ def _check_one(stage: Stage, record: Connection) -> None:
         assert record.due.next_at is not None
         assert record.due.refresh_at is not None, "liveness: queued for ever, and nothing is due"
         assert record.due.next_at > now - 2 * REST, "liveness: due, and not done"
-    elif record.status is Status.REAUTHORIZE and record.reason == Reason.ENDED:
+    elif record.status is Status.REAUTHORIZE and record.reason == Reason.ENDED and not _is_probed(stage, record):
         why = record.last_error.failure if record.last_error is not None else "nothing"
         assert why in _SILENT, f"I6: its access token has ended because of {why}, and nothing is tried by itself"
     assert record.status is not Status.HELD, f"liveness: held ({record.reason}) beyond the end of its access token"
+
+
+def _is_probed(stage: Stage, record: Connection) -> bool:
+    """Return whether a dead token is what an app is probed with, all of whose sellers have left."""
+    paused = stage.world.apps.state(record.name.app).paused_kind
+    if paused is not PauseKind.REFUSED or record.reason != Reason.ENDED or record.removed_at is not None:
+        return False
+    return not stage.server(record.name).takes(stage.token(record.name))
 
 
 def _check_end_of_token(stage: Stage, name: ConnectionName) -> None:
