@@ -224,3 +224,25 @@ def test_another_workspace_than_invited_touches_neither(stage: Staged) -> None:
 
     assert "This is another account" in browser.result().body
     assert {"T1": "bot-1", "U1": "user-1", "T2": ""} == tokens(stage)
+
+
+@field("B second token", "A1")
+def test_the_seconds_unfinished_refresh_is_concluded_before_a_consent_merges_over_it(stage: Staged) -> None:
+    """Its answer has the tokens at the top; the consent is silent, so the refresh token is what that answer gave."""
+    stage.connect()
+    name = stage.name("U1")
+    new = {**USER, "access_token": "user-2", "refresh_token": "user-r2"}
+    stage.server.says("/token", {"ok": True, "team": {"id": "T1"}, **new})
+    stage.world.clock.advance(36_000 - 600)
+    with stage.world.dies_at("received"):
+        stage.world.run(name)
+    stage.world.after_lease()
+    again = says()
+    again["authed_user"] = {"id": "U1", "access_token": "user-3", "expires_in": 36_000}
+    stage.server.says("/token", again)
+    stage.browser.cookies = ()
+    stage.connect(code="code-2")
+    stage.world.drain()
+
+    assert (Secret("user-r2"), "user-3") == (stage.world.grant(name).refresh_token, stage.world.published(name))
+    assert (True, []) == (stage.world.grant(name).second, stage.alerts())

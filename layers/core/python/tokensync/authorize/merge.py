@@ -106,7 +106,8 @@ class Merger:
             )
             return self.establisher.conclude(written, written.with_due(compare_at=still), new)
 
-        return self._under_lease(name, session, budget, act, done)
+        # The unfinished attempt that is concluded first reads its answer as one to a refresh, not as one to a code.
+        return self._under_lease(name, session.whole, budget, act, done)
 
     def _under_lease(
         self,

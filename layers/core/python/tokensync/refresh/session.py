@@ -119,6 +119,7 @@ class Session:
         self._provider: Provider | None = None
         self._state: AppState | None = None
         self._key: DataKey | None = None
+        self._whole: Session | None = None
 
     @property
     def app(self) -> App:
@@ -175,12 +176,17 @@ class Session:
 
     def of(self, grant: Grant) -> Session:
         """Return the session as it is for one grant: the second token of a response is read in a way of its own."""
-        return self.of_second(refreshed=True) if grant.second else self
+        return self.of_second(refreshed=True) if grant.second else self.whole
+
+    @property
+    def whole(self) -> Session:
+        """Return the session that this one was made of for a second token: the app's, for any of its grants."""
+        return self._whole or self
 
     def of_second(self, *, refreshed: bool = False) -> Session:
         """Return the session as it is for the second token of a response, see `Provider.for_second`."""
-        own, provider = copy(self), self.provider.for_second(refreshed=refreshed)
-        own._provider = provider  # noqa: SLF001 - its own copy
+        own, provider = copy(self.whole), self.whole.provider.for_second(refreshed=refreshed)
+        own._provider, own._whole = provider, self.whole  # noqa: SLF001 - its own copy
         return own
 
     def claim_probe(self, *, now: int) -> bool:
