@@ -6,9 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Status
+from tokensync.domain.errors import ParamRefused
+from tokensync.domain.runtime import Moment
+from tokensync.oauth.params import not_made
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.scopes import missing_scopes
-from tokensync.refresh import merging
+from tokensync.oauth.token_request import renewal_request
+from tokensync.refresh import merging, notices
 from tokensync.refresh.alerting import Notice, judged, send
 
 if TYPE_CHECKING:
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     from tokensync.refresh.decisions import GrantSource
 
 CANNOT_REFRESH, SCOPES_MISSING = "connection.cannot_refresh", "authorization.scopes_missing"
-_JUDGED = ("answer.odd", CANNOT_REFRESH, SCOPES_MISSING)
+_JUDGED = (notices.ODD, notices.PARAM_REFUSED, CANNOT_REFRESH, SCOPES_MISSING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,18 +170,32 @@ class Connector:
             has_id_token=one.read.has_id_token,
         )
 
+    def _unsendable(self, one: NamedGrant, grant: Grant) -> list[Notice]:
+        """Return what is to be alerted where no refresh can be sent, as nothing said where the account's host is.
+
+        The tokens are real and kept: once the parameter is known, they are refreshed.
+        """
+        app, provider = one.session.app, one.session.provider
+        if not provider.params or not provider.renews(grant):
+            return []
+        try:
+            renewal_request(provider, app, grant, Moment.of(self.ports.clock, self.ports.randomness))
+        except ParamRefused as error:
+            return notices.of_account(one.name, not_made(error), grant)
+        return []
+
     def _notices(self, one: NamedGrant, grant: Grant, source: GrantSource) -> list[Notice]:
         """Return what operators are to know of a grant that was given."""
         name, provider = one.name, one.session.provider
         invite = f"tokensync invite {name.app} --for {name}"
-        notices = self.concluder.odd(name, one.read)
+        found = [*self.concluder.odd(name, one.read), *self._unsendable(one, grant)]
         if not provider.renews(grant) and one.read.life is not None:
             detail = "the provider gave no usable refresh token: the connection ends with its access token"
-            notices.append(Notice(kind=CANNOT_REFRESH, cause="", detail=detail, next_command=invite))
+            found.append(Notice(kind=CANNOT_REFRESH, cause="", detail=detail, next_command=invite))
         missing = self._missing(one, grant)
         if missing and source.status is not Status.QUARANTINED:
             minted = provider.grant_type is GrantType.CLIENT_CREDENTIALS
-            notices.append(
+            found.append(
                 Notice(
                     kind=SCOPES_MISSING,
                     cause=" ".join(sorted(missing)),
@@ -185,4 +203,4 @@ class Connector:
                     next_command=f"tokensync app show {name.app}" if minted else invite,
                 )
             )
-        return notices
+        return found

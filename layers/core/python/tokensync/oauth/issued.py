@@ -55,7 +55,7 @@ def issued_by(
     end = next((name for name in ends if fields.get(name) is not None), ends[0])
     refresh_lifetime = expiry(fields, end, clocks, remarks, may_be_endless=True)
     token_type = fields.get(shape.token_type)
-    params = of_response(provider.params, fields, provider.in_hosts, remarks.odd)
+    params = of_response(provider.params, fields, reply, provider.in_hosts, remarks.odd)
     return Issued(
         access_token=access_token,
         refresh_token=refresh_token,
