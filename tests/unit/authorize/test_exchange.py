@@ -608,6 +608,18 @@ def test_another_account_than_invited_is_quarantined(world: World, browser: Brow
     assert ["connection.quarantined"] == world.alerted()
 
 
+def test_the_pair_of_another_account_is_given_to_no_consumer(world: World, browser: Browser) -> None:
+    """Nothing of what is quarantined is due, a hand-over no more than a refresh."""
+    world.apps.update(replace(world.app, settings={"push": "api2cart"}))
+    browser.authorize(world.invite(for_account="old-account"))
+
+    assert (Status.QUARANTINED, None, None) == (
+        world.stored().status,
+        world.stored().due.push_at,
+        world.stored().due.next_at,
+    )
+
+
 def test_a_stray_authorization_of_a_known_connection_changes_nothing(world: World, browser: Browser) -> None:
     """The wrong account is one that is connected already."""
     record = world.connected()

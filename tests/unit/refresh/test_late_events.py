@@ -215,6 +215,18 @@ def test_a_planned_comparison_outlives_the_leases_before_it(world: World) -> Non
     assert world.grant().access_token.reveal() == world.document()["access_token"]
 
 
+def test_a_planned_comparison_outlives_a_secret_that_cannot_be_written(world: World) -> None:
+    """The secret is written again when the old lease has ended, and not before: its holder might overwrite that."""
+    planned = world.clock.now() + 65
+    world.change(compare_at=planned)
+    world.secrets.fail_next("put", PublishUnavailable)
+    world.run()
+
+    assert ("unavailable", planned) == (world.stored().unpublished, world.stored().due.compare_at)
+    world.settle(ticks=4)
+    assert REFRESHED == state(world)
+
+
 def test_a_planned_comparison_outlives_an_earlier_look(world: World) -> None:
     """Somebody asks for a comparison before an old lease ends: what that lease publishes late is found all the same."""
     world.run()
