@@ -712,3 +712,14 @@ def test_the_result_while_the_seller_is_away(browser: Browser) -> None:
     browser.connect()
 
     assert "Not finished yet" in browser.result().body
+
+
+def test_a_signed_state_vouches_for_an_app_that_was_just_added(world: World) -> None:
+    """The names were looked up before it was there: its callback is judged by the state, and not by that memory."""
+    browser = Browser(world)
+    assert 404 == browser.arrive("code=code-1", app="nobody").status
+    world.apps.register(replace(world.app, name="other-shop"))
+    browser.connect()
+
+    assert 404 == browser.arrive("code=code-1", app="other-shop").status
+    assert (400, []) == (browser.back(app="other-shop").status, world.shop.ledger)
