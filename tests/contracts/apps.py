@@ -65,6 +65,8 @@ class AppsContract:
             lambda: world.apps.note(missing.name, said(refused="a"), seen=unseen, now=NOW),
             lambda: world.apps.note(missing.name, said(succeeded={"a": NOW}), seen=unseen, now=NOW),
             lambda: world.apps.note_credentials_refused(missing.name, cause="invalid_client"),
+            lambda: world.apps.note_consent_refused(missing.name, cause="access_denied"),
+            lambda: world.apps.note_consent_refused(missing.name, cause=""),
             lambda: world.apps.claim_probe(missing.name, seen=unseen, now=NOW),
             lambda: world.apps.update(missing),
             lambda: world.apps.remove(missing.name),
@@ -242,3 +244,13 @@ class AppsContract:
         assert [True, False, True] == news
         world.apps.note(app.name, said(succeeded={"a": NOW}), seen=world.apps.state(app.name), now=NOW)
         assert world.apps.note_credentials_refused(app.name, cause="unauthorized_client")
+
+    def test_a_consent_that_comes_to_nothing_is_news_once(self, world: World, app: App) -> None:
+        """Whatever refreshes succeed, until a consent comes to something or the registration is another one."""
+        causes = ("invalid_scope", "invalid_scope", "unauthorized_client", "", "", "unauthorized_client")
+        news = [world.apps.note_consent_refused(app.name, cause=cause) for cause in causes]
+        assert [True, False, True, True, False, True] == news
+        world.apps.note(app.name, said(succeeded={"a": NOW}), seen=world.apps.state(app.name), now=NOW)
+        assert "unauthorized_client" == world.apps.state(app.name).consent_refused
+        world.apps.update(app)
+        assert "" == world.apps.state(app.name).consent_refused

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.authorize.account import NamedGrant, NotNamed
+from tokensync.authorize.refusals import note_consent
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotLeased
@@ -213,6 +214,7 @@ class Finisher:
                 now=self.ports.clock.now(),
                 expires_at=authorization.invite_expires_at,
             )
+        note_consent(session, self.ports)
         wanted = [one for one in connected if one.name.account == authorization.for_account]
         shown = (*wanted, *connected)[0]
         return self.endings.ended(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CACHE_SECONDS = 60.0
 _DIRECTORY = "apps"
 _PLAIN = (
-    "provider", "paused", "paused_at", "resumed_at", "credentials_refused",
+    "provider", "paused", "paused_at", "resumed_at", "credentials_refused", "consent_refused",
     "probe_at", "probed_at", "probes", "probe_every",
 )  # fmt: skip
 _SUCCESSES = (("success_by", "success_at"), ("other_by", "other_at"))
@@ -114,10 +114,26 @@ class AwsApps:
         raise StoreUnavailable(f"the state of app {name} could not be agreed on")
 
     def note_credentials_refused(self, name: str, *, cause: str) -> bool:
+        return self._is_news(name, "credentials_refused", cause)
+
+    def note_consent_refused(self, name: str, *, cause: str) -> bool:
+        if cause:
+            return self._is_news(name, "consent_refused", cause)
         change = Change(
-            condition="attribute_exists(#pk)"
-            " AND (attribute_not_exists(#credentials_refused) OR #credentials_refused <> :cause)",
-            set={"credentials_refused": cause},
+            condition="attribute_exists(#pk) AND attribute_exists(#consent_refused)", remove=("consent_refused",)
+        )
+        try:
+            self._table.update(_key(name), change)
+        except ConditionFailed as failed:
+            _state(name, failed.item)
+            return False
+        return True
+
+    def _is_news(self, name: str, field: str, cause: str) -> bool:
+        """Write a cause into a field of an app; return whether another one was there, or none."""
+        change = Change(
+            condition=f"attribute_exists(#pk) AND (attribute_not_exists(#{field}) OR #{field} <> :cause)",
+            set={field: cause},
             values={"cause": cause},
         )
         try:
@@ -167,12 +183,12 @@ class AwsApps:
         self._forget(app.name)
 
     def update(self, app: App) -> None:
-        """Replace an app's registration; its running state stays.
+        """Replace an app's registration; its running state stays, but for why its consents came to nothing.
 
         Raises:
             UnknownApp: not registered.
         """
-        change = Change(condition="attribute_exists(#pk)", set={"provider": app.provider})
+        change = Change(condition="attribute_exists(#pk)", set={"provider": app.provider}, remove=("consent_refused",))
         self.state(app.name)
         self._secrets.write(app)
         try:

@@ -68,7 +68,8 @@ class AppState:
     `paused` holds the reason in words, or is empty; `paused_kind` says who paused it. `successes` are the last ones of
     two different connections, the later first: so each connection's own can be told from another's. `refused` and
     `misconfigured` name the connections that were refused, or answered that the app is at fault, since the last
-    success. `credentials_refused` is the cause that the owner was alerted of when a code could not be exchanged.
+    success. `credentials_refused` is the cause that the owner was alerted of when a code could not be exchanged, and
+    `consent_refused` the one for which no consent came to anything; a consent that does clears the latter.
     `probe_at` is when the next connection may probe the paused app, `probed_at` when the last one did, `probes` how
     many did in this pause, and `probe_every` the seconds between the last two times.
     """
@@ -83,6 +84,7 @@ class AppState:
     refused: frozenset[str] = frozenset()
     misconfigured: frozenset[str] = frozenset()
     credentials_refused: str = ""
+    consent_refused: str = ""
     probe_at: int | None = None
     probed_at: int | None = None
     probes: int = 0
@@ -127,6 +129,7 @@ class AppState:
             resumed_at=now,
             successes=self.successes,
             credentials_refused=self.credentials_refused,
+            consent_refused=self.consent_refused,
         )
 
     def after(self, outcomes: Outcomes, *, now: int) -> AppState:

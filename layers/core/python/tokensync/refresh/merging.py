@@ -25,7 +25,7 @@ def merged(old: Grant, new: Grant, *, says_scopes: bool) -> Grant:
 
     A refresh, a second consent and an import all come through here. RFC 6749 §6: a new refresh token may come; where
     none does, the stored one is still the only credential. §5.1: a scope may be left out; with `says_scopes` it was
-    said, even where none was granted. A response says nothing of the facts that it does not mention.
+    said. A response says nothing of the facts that it does not mention.
     """
     refresh_token = new.refresh_token or old.refresh_token
     ends = new.access_expires_at
