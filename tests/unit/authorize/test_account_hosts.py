@@ -305,6 +305,10 @@ def test_a_grant_that_no_longer_fits_is_sent_nowhere() -> None:
     verified = one.world.ask("verify", connection=str(name))
     revoked = one.world.ask("revoke", connection=str(name))
     assert (False, False, []) == (verified["ok"], revoked["ok"], one.hosts(since))
+    one.world.clock.advance(max(0, (record.access_expires_at or 0) - one.world.clock.now()))
+    one.world.run(name)
+    assert ["connection.param_refused", "connection.ended"] == one.alerts()
+    assert "no request can be made for this account (param_refused" in one.world.alerts.told[-1].detail
     one.world.apps.update(SHOPS)
     one.server.says(TOKEN, shop_token("acme", 2))
     assert Result.REFRESHED is refresh(one, name).result

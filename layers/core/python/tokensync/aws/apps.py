@@ -265,6 +265,8 @@ def _noting(seen: AppState, outcomes: Outcomes, *, now: int, mark: str) -> Chang
         set_ |= {by: success.by, at: success.at}
     if after.refused:
         set_["refusals"] = after.refused
+    if after.misconfigured:
+        set_["misconfigured"] = after.misconfigured
     removed = [name for name in _SAID if name not in set_]
     if seen.paused and not after.paused:
         set_ |= {"resumed_at": now, "resume_mark": mark}
@@ -274,4 +276,6 @@ def _noting(seen: AppState, outcomes: Outcomes, *, now: int, mark: str) -> Chang
         latest = seen.successes[0].by if seen.successes else None
         condition += " AND " + ("attribute_not_exists(#success_by)" if latest is None else "#success_by = :latest")
         values = values if latest is None else {**values, "latest": latest}
-    return Change(condition=condition, set=set_, remove=(*removed, "credentials_refused"), values=values)
+    if not after.credentials_refused:
+        removed.append("credentials_refused")
+    return Change(condition=condition, set=set_, remove=tuple(removed), values=values)

@@ -44,6 +44,8 @@ def is_parked(record: Connection) -> bool:
 def counts_at_once(record: Connection, session: Session, ports: Ports) -> bool:
     """Note a refusal of this leased connection's token; return whether its seller has to authorize again.
 
+    What was imported and never worked says nothing of its app, however often it is refused.
+
     Raises:
         StoreUnavailable: this cannot be known now.
     """
@@ -55,7 +57,8 @@ def counts_at_once(record: Connection, session: Session, ports: Ports) -> bool:
         return True
     if is_second and _decides_alone(record, session, ports):
         return True
-    session.tally.refusal(account)
+    if not record.authorized.unproved:
+        session.tally.refusal(account)
     return False
 
 
