@@ -440,3 +440,21 @@ def test_outcomes_that_cannot_be_noted_mark_nobody(world: World, provider: Moody
 
     assert {WELL: 2, ("held", "refused"): 1} == statuses(world, names)
     assert "outcomes.not_noted" in world.log.events()
+
+
+def test_the_refusal_of_a_token_that_was_replaced_says_nothing(world: World, provider: Moody) -> None:
+    """Two sellers authorize again while their old tokens are refused: no voice, no pause, no mark."""
+    names = world.fleet(2)
+
+    def replaced(account: str) -> dict[str, Any]:
+        name = ConnectionName(APP, account)
+        held = world.stored(name)
+        again = replace(held, authorized=replace(held.authorized, authorized_at=world.clock.now(), authorized_by="new"))
+        world.connections.take_over(again, until=world.clock.now() + MINUTE)
+        return REFUSED
+
+    provider.says = replaced
+    world.settle(ticks=1)
+
+    assert (frozenset(), "", []) == (world.apps.state(APP).refused, world.apps.state(APP).paused, alerts(world))
+    assert {WELL: 2} == statuses(world, names)

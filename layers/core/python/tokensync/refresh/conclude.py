@@ -111,10 +111,35 @@ class Concluder:
             return self._not_proven(record, failure, session)
         if record.status is Status.QUARANTINED:
             return self._not_accepted(record, failure, grant, session, previous=previous)
+        settled = self._settled(record, noticed or record, failure, grant, session, previous=previous)
+        if settled.result is not Result.TAKEN_OVER:  # what is said to a token that was replaced says nothing of the app
+            self._note(record, failure, grant, session, settled.result)
+        return settled
+
+    def _note(self, record: Connection, failure: Failure, grant: Grant, session: Session, result: Result) -> None:
+        """Note what a failure says of the app, where it does not count against the connection alone."""
+        if failure.kind is FailureClass.CONFIGURATION:
+            self.note_fault(record, failure, grant, session)
+        # What was imported and never worked says nothing of its app, however often it is refused.
+        is_its_own = result is Result.REAUTHORIZE or parked.explains_itself(record) or record.authorized.unproved
+        if failure.kind is FailureClass.REFUSED and not is_its_own:
+            session.tally.refusal(record.name.account)
+
+    def _settled(
+        self,
+        record: Connection,
+        noticed: Connection,
+        failure: Failure,
+        grant: Grant,
+        session: Session,
+        *,
+        previous: Connection | None,
+    ) -> WorkResult:
+        """COMMIT a failure of a connection that is presented by itself."""
         now = self.ports.clock.now()
         fraction = self.ports.randomness.fraction()
         after = transitions.failed(
-            noticed or record,
+            noticed,
             failure,
             previous=previous,
             provider=session.provider,
@@ -130,8 +155,6 @@ class Concluder:
             code=failure.code,
             trace_id=failure.trace_id,
         )
-        if failure.kind is FailureClass.CONFIGURATION:
-            self.note_fault(record, failure, grant, session)
         if failure.kind is FailureClass.REFUSED and parked.counts_at_once(record, session, self.ports):
             return self.committer.reauthorize(record, after, grant)
         after = self._alerted(after, notices.of_failure(after, failure, grant))

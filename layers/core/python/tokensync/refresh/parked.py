@@ -42,24 +42,28 @@ def is_parked(record: Connection) -> bool:
 
 
 def counts_at_once(record: Connection, session: Session, ports: Ports) -> bool:
-    """Note a refusal of this leased connection's token; return whether its seller has to authorize again.
-
-    What was imported and never worked says nothing of its app, however often it is refused.
+    """Return whether the seller has to authorize again, now that this leased connection's token is refused.
 
     Raises:
         StoreUnavailable: this cannot be known now.
     """
     account = record.name.account
-    if _explains_itself(record):
+    if explains_itself(record):
         return not session.is_troubled(account)
     is_second = is_refused(record) and not session.state.paused
     if is_second and session.succeeded_beside(account, since=record.parked_at or 0):
         return True
-    if is_second and _decides_alone(record, session, ports):
-        return True
-    if not record.authorized.unproved:
-        session.tally.refusal(account)
-    return False
+    return is_second and _decides_alone(record, session, ports)
+
+
+def explains_itself(record: Connection) -> bool:
+    """Return whether a first refusal of its token needs no cause at the provider, and so says nothing of the app.
+
+    It was imported and never worked, or a presentation without an answer may have spent it.
+    """
+    if is_refused(record):
+        return False
+    return bool(record.authorized.unproved) or (record.attempt is not None and bool(record.attempt.earlier))
 
 
 def next_step(record: Connection, session: Session, ports: Ports, now: int) -> NextStep:
@@ -100,13 +104,3 @@ def _patience(record: Connection, parked_at: int, alone: int) -> int:
     """Return for how long a connection waits that is alone, at most half of what its access token has left."""
     ends = record.access_expires_at
     return alone if ends is None else max(0, min(alone, (ends - parked_at) // 2))
-
-
-def _explains_itself(record: Connection) -> bool:
-    """Return whether a first refusal of its token needs no cause at the provider, and so says nothing of the app.
-
-    It was imported and never worked, or a presentation without an answer may have spent it.
-    """
-    if is_refused(record):
-        return False
-    return record.authorized.unproved or (record.attempt is not None and bool(record.attempt.earlier))
