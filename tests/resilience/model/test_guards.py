@@ -122,7 +122,7 @@ CUTS = {
     ),
     "carried_attempt": Cut(
         STATUSES,
-        "        attempt=record.attempt if carried else None,\n",
+        "        attempt=attempt if carried else None,\n",
         "        attempt=None,\n",
         ("I2",),
     ),

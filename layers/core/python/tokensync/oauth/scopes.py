@@ -30,7 +30,7 @@ def missing_scopes(
     """Return the scopes that were asked for and are not among those granted, in the order in which they were asked for.
 
     Nothing is missing where the server says nothing of scopes, as by an empty `scope`. What comes as a token of its own
-    is proved by that. Their case is no difference: Entra ID answers `User.Read` to `user.read`.
+    is proved by that. Their case is no difference: Entra ID answers "User.Read" to "user.read".
     """
     came = {piece for text in granted or () for piece in _pieces(text)}
     if not came:
