@@ -172,6 +172,28 @@ def test_a_held_connection_with_a_new_refresh_token_is_active_again(world: World
     assert (Status.ACTIVE, "A2", ["R0", "R1"]) == state(world)
 
 
+def test_an_unusable_answer_with_a_new_refresh_token_explains_itself(world: World) -> None:
+    """The connection is simply active, and its last error says what came."""
+    world.shop.script += [vanished, patched(access_token="with\nnewline")]
+    world.run()
+    world.run(force=True)
+    record = world.stored()
+
+    assert (Status.ACTIVE, "") == (record.status, record.reason)
+    assert record.last_error is not None
+    assert "unusable_answer" == record.last_error.code
+
+
+def test_a_dead_worker_is_what_its_last_error_says(world: World) -> None:
+    """Nobody knows what was answered: operators see why."""
+    kill(world, "answered")
+    world.run()
+    error = world.stored().last_error
+
+    assert error is not None
+    assert ("ambiguous", "no_answer", "the attempt's process ended") == (error.failure, error.code, error.message)
+
+
 def test_an_answer_that_waited_sealed_is_scheduled_from_its_arrival(world: World) -> None:
     """KMS was down for 50 minutes of a 2 hour token: it is refreshed before it ends, not after."""
     world.shop.life = 7200
