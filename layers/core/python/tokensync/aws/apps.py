@@ -119,8 +119,11 @@ class AwsApps:
     def note_consent_refused(self, name: str, *, cause: str) -> bool:
         if cause:
             return self._is_news(name, "consent_refused", cause)
+        # Written empty, not removed: DynamoDB takes no update without a value.
         change = Change(
-            condition="attribute_exists(#pk) AND attribute_exists(#consent_refused)", remove=("consent_refused",)
+            condition="attribute_exists(#pk) AND attribute_exists(#consent_refused) AND #consent_refused <> :none",
+            set={"consent_refused": ""},
+            values={"none": ""},
         )
         try:
             self._table.update(_key(name), change)
