@@ -98,6 +98,10 @@ LIVES: dict[str, list[Happening]] = {
     ],
     "it is refused once by mistake": [_refresh(mood="refuses"), _again(), _waited(700), _again()],
     "it is refused twice": [_refresh(mood="refuses"), _waited(700), _again(mood="refuses")],
+    "its refusal is read by two": [
+        _asked("refresh", Event("leased", "paused")),
+        _again(Event("received", "refresh", late=True), way="message", mood="refuses"),
+    ],
     "its app's credentials are refused for a while": [
         _refresh(mood="refuses the client"),
         *(_happens for _ in range(4) for _happens in (_waited(400), _again(mood="refuses the client"))),

@@ -64,7 +64,8 @@ def _check_status(stage: Stage, record: Connection) -> None:
     name = record.name
     if record.status is Status.REAUTHORIZE and record.reason == Reason.ENDED:
         is_paused = bool(stage.world.apps.state(name.app).paused)
-        assert name in stage.troubled or is_paused, "ended although nothing went wrong"
+        is_refused = stage.token(name) in stage.server(name).refused
+        assert name in stage.troubled or is_paused or is_refused, "ended although nothing went wrong"
         ends = record.access_expires_at
         assert stage.skewed or ends is None or ends <= stage.world.clock.now(), "ended before its access token did"
     elif record.status is Status.REAUTHORIZE:
@@ -72,6 +73,8 @@ def _check_status(stage: Stage, record: Connection) -> None:
         assert not token or token in server.refused, "I6: sent back to consent without a refusal of it"
         is_alone = bool(token) and len(stage.witness.marks[token]) < 2 and token not in server.beside
         assert not is_alone or record.authorized.unproved, "one refusal, and nobody beside it, sent a seller back"
+    elif record.status is Status.HELD and record.reason == Reason.REFUSED:
+        assert stage.token(name) in stage.server(name).refused, "I6: held as refused without a refusal of it"
     elif record.status is Status.HELD:
         assert name in stage.troubled, f"held ({record.reason}) although nothing went wrong"
     elif record.status is Status.DISCONNECTED:

@@ -458,3 +458,21 @@ def test_the_refusal_of_a_token_that_was_replaced_says_nothing(world: World, pro
 
     assert (frozenset(), "", []) == (world.apps.state(APP).refused, world.apps.state(APP).paused, alerts(world))
     assert {WELL: 2} == statuses(world, names)
+
+
+def test_one_answer_that_is_read_twice_is_one_refusal(world: World, provider: Moody) -> None:
+    """The refusal is concluded by the next holder, and once more where its first holder had kept it."""
+    (name,) = world.fleet(1)
+    provider.says = lambda _account: REFUSED if provider.times() < 2 else None
+
+    def overtaken() -> None:
+        world.after_lease()
+        world.run(name)
+
+    world.failpoints.run_at("answered", overtaken)
+    world.run(name)
+    lasting(world, 5 * MINUTE)
+    assert (Status.HELD, 1) == (world.stored(name).status, provider.times())
+    lasting(world, 2 * HOUR)
+
+    assert Status.REAUTHORIZE is not world.stored(name).status

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Reason, Status
+from tokensync.domain.connection import Exemption, Reason, Status
 from tokensync.domain.messages import FailureClass
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def counts_at_once(record: Connection, session: Session, ports: Ports) -> bool:
     account = record.name.account
     if explains_itself(record):
         return not session.is_troubled(account)
-    is_second = is_refused(record) and not session.state.paused
+    is_second = _was_asked_again(record) and not session.state.paused
     if is_second and session.succeeded_beside(account, since=record.parked_at or 0):
         return True
     return is_second and _decides_alone(record, session, ports)
@@ -76,17 +76,27 @@ def next_step(record: Connection, session: Session, ports: Ports, now: int) -> N
     cadence = ports.cadence.for_app(session.app)
     if error is None or error.failure != FailureClass.REFUSED:
         return NextStep(is_asked=True)  # it was asked again, and that brought no verdict
-    stopped = state.was_stopped_since(parked_at)
-    if stopped and error.at < (state.resumed_at or 0):
+    asked_at = error.at if record.attempt is None else record.attempt.at
+    if state.was_stopped_since(parked_at) and asked_at < (state.resumed_at or 0):
         return NextStep(is_asked=True)
     if state.succeeded_beside(record.name.account, since=parked_at):
         return NextStep(counts=True)
     if _decides_alone(record, session, ports):
-        if error.at > parked_at:
+        if _was_asked_again(record) and error.at > parked_at:
             return NextStep(counts=True)
-        asked_at = parked_at + _patience(record, parked_at, cadence.alone)
-        return NextStep(is_asked=True) if now >= asked_at else NextStep(until=asked_at)
+        patient_until = parked_at + _patience(record, parked_at, cadence.alone)
+        return NextStep(is_asked=True) if now >= patient_until else NextStep(until=patient_until)
     return NextStep(until=now + max(cadence.look, min(now - error.at, _LOOK_LONGEST)))
+
+
+def _was_asked_again(record: Connection) -> bool:
+    """Return whether a refused connection was asked once more since: one answer may be read twice, and says it once."""
+    if not is_refused(record):
+        return False
+    attempt, parked_at = record.attempt, record.parked_at or 0
+    if attempt is None:  # it is verified, and an answer to that is never kept
+        return True
+    return attempt.exemption in (Exemption.PROBE, Exemption.OPERATOR) and attempt.at >= parked_at
 
 
 def _decides_alone(record: Connection, session: Session, ports: Ports) -> bool:
