@@ -38,6 +38,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("down", stack.down, "tokensync down"),
     ("outputs", stack.outputs, "tokensync outputs --json"),
     ("provider list", provider.list_providers, "tokensync provider list"),
+    ("provider show", provider.show_provider, "tokensync provider show oauth2"),
     ("app add", apps.add, "tokensync app add shop --provider tiktok_shop --client-id 29a39d --service-id 7172"),
     ("app list", apps.list_apps, "tokensync app list"),
     ("app show", apps.show, "tokensync app show tiktok-shop"),
@@ -46,6 +47,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("app resume", app_running.resume, "tokensync app resume tiktok-shop"),
     ("app set", app_secrets.set_settings, "tokensync app set tiktok-shop push=api2cart"),
     ("app set-consumer-key", app_secrets.set_consumer_key, "tokensync app set-consumer-key tiktok-shop"),
+    ("app set-private-key", app_secrets.set_private_key, "tokensync app set-private-key bank --private-key-file k.pem"),
     ("app rotate-secret", app_secrets.rotate_secret, "tokensync app rotate-secret tiktok-shop"),
     ("invite", connect.invite, 'tokensync invite tiktok-shop --label "Acme GmbH" --expires 7d'),
     ("connect", connect.connect, "tokensync connect tiktok-shop"),
@@ -67,7 +69,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("doctor", doctor.doctor, "tokensync doctor"),
     ("recover", recover.recover, "tokensync recover --reread"),
 )
-_WITHOUT_A_STACK = frozenset({"up", "down", "provider list"})
+_WITHOUT_A_STACK = frozenset({"up", "down", "provider list", "provider show"})
 _GROUPS = {
     "provider": "The authorization servers that tokensync knows.",
     "app": "Your registrations with providers.",

@@ -10,6 +10,7 @@ import pytest
 
 from contracts.world import DAY, NOW, at_once, refused, winners
 from tokensync.domain.authorization import Authorization, AuthorizationKey, AuthorizationState
+from tokensync.domain.connection import LastError
 from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class AuthorizationsContract:
             connection=f"{world.app}/702",
             missing_scopes=("read", "write"),
             table="table-2",
+            last_error=LastError(failure="unknown", code="40001", message="No permission", trace_id="t-1", at=NOW + 1),
+            callback={"realmId": "123", "shop": "✓"},
         )
         world.authorizations.put(full)
         world.authorizations.put(replace(full, label="a repetition"))
@@ -114,6 +117,17 @@ class AuthorizationsContract:
         assert expected == used
         assert expected == world.authorizations.get(key)
         assert NOW + DAY == world.attribute((f"app#{world.app}", "code#code-1"), "ttl")
+
+    def test_consuming_keeps_what_names_the_account(self, world: World, key: AuthorizationKey) -> None:
+        """The parameters of the callback come back with it."""
+        world.authorizations.put(waiting(key))
+        used = world.authorizations.consume(key, now=NOW, lease_until=SOON, code="code-1", callback={"realmId": "1"})
+        assert {"realmId": "1"} == used.callback
+        assert used == world.authorizations.get(key)
+        other = AuthorizationKey(world.app, "browser-1", "nonce-2")
+        world.authorizations.put(waiting(other))
+        world.authorizations.consume(other, now=NOW, lease_until=SOON, code="code-2")
+        assert not world.attribute(place(other), "callback")
 
     def test_consuming_without_an_exchange(self, world: World, key: AuthorizationKey) -> None:
         """A seller who declined uses the authorization up without a lease and without a code."""

@@ -24,10 +24,13 @@ from tokensync.domain.connection import (
     Status,
 )
 from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
+from tokensync.domain.export import Export
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import AnswerAside
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from contracts.world import Key, World
 
 SOON = NOW + 60
@@ -45,6 +48,11 @@ def fresh(name: ConnectionName, **fields: object) -> Connection:
         due=DueTimes(refresh_at=NOW, renew_at=NOW, next_at=NOW),
     )
     return changed(standing, **fields)
+
+
+def fewer(world: World, count: int) -> bool:
+    """Return whether fewer connections than that are presented, by what was said since NOW."""
+    return world.connections.fewer_than(world.app, count, since=NOW)
 
 
 def key(name: ConnectionName) -> Key:
@@ -85,13 +93,19 @@ class ConnectionsContract:
             published=Published(arn="arn:x", version_id="v", generation=3, status=Status.ACTIVE, at=NOW),
             label="Ünïcode ✓",
             obtained_at=NOW + 5,
+            parked_at=NOW + 8,
+            faulted_at=NOW + 9,
+            authorized=replace(idle.authorized, unproved=True),
             access_expires_at=NOW + 6,
             refresh_expires_at=NOW + 7,
             table="table-2",
+            brought=True,
             failures=8,
             last_error=LastError("ambiguous", "timeout", "no answer", "t1", NOW),
             history=(HistoryEntry(NOW, "one", 1), HistoryEntry(NOW, "two", 2, "detail")),
         )
+        copy = Export(2, "0a1b", "owox", NOW)
+        full = full.with_consumer(exported=copy, checked_at=NOW + 8, check_failed="112 Store not found")
         written = world.connections.write(idle, full)
         assert full == written
         assert full == world.connections.get(idle.name)
@@ -110,15 +124,29 @@ class ConnectionsContract:
         for account in ("a", "b", "c"):
             world.connections.take_over(fresh(ConnectionName(world.app, account)), until=SOON)
         world.connections.set_aside(ConnectionName(world.app, "a"), fence=1, why="superseded", sealed=b"x", now=NOW)
-        assert [False, False, True] == [world.connections.fewer_than(world.app, count) for count in (2, 3, 4)]
+        assert [False, False, True] == [fewer(world, count) for count in (2, 3, 4)]
 
-    def test_fewer_than_passes_over_what_was_removed(self, world: World) -> None:
-        """What is left of a removed connection is no connection, however many of them come first."""
-        for account in ("a", "b", "c", "d", "e", "f"):
-            taken, _ = world.connections.take_over(fresh(ConnectionName(world.app, account)), until=SOON)
-            if account not in ("c", "f"):
-                world.connections.write(taken, replace(taken, removed_at=NOW, lease_until=None))
-        assert [False, False, True] == [world.connections.fewer_than(world.app, count) for count in (1, 2, 3)]
+    def test_fewer_than_passes_over_what_is_not_presented(self, world: World) -> None:
+        """Removed, ended, handed over, never due, or answered that its app is at fault: however many come first."""
+        fault = LastError(failure="configuration", code="invalid_client", message="", trace_id="", at=NOW)
+        passed_over: list[Callable[[Connection], Connection]] = [
+            lambda record: replace(record, removed_at=NOW),
+            lambda record: replace(record, status=Status.REAUTHORIZE),
+            lambda record: replace(record, status=Status.QUARANTINED),
+            lambda record: record.with_consumer(handed_over_at=NOW),
+            lambda record: record.with_due(renew_at=None, verify_at=None),
+            lambda record: replace(record, last_error=fault),
+        ]
+        counted: list[Callable[[Connection], Connection]] = [
+            lambda record: replace(record, status=Status.HELD),
+            lambda record: record.with_due(renew_at=None, verify_at=NOW),
+            lambda record: replace(record, last_error=replace(fault, at=NOW - 1)),
+            lambda record: replace(record, last_error=replace(fault, failure="refused")),
+        ]
+        for index, change in enumerate((*passed_over * 3, *counted)):
+            taken, _ = world.connections.take_over(fresh(ConnectionName(world.app, f"{index:02}")), until=SOON)
+            world.connections.write(taken, replace(change(taken), lease_until=None))
+        assert [False, False, True] == [fewer(world, count) for count in (3, 4, 5)]
 
     # -------------------------------------------------------------------------------------------------- lease
 
@@ -272,6 +300,16 @@ class ConnectionsContract:
         assert world.attribute(key(idle.name), "colour") == "blue"
         refused(FenceLost, world.connections.write, held, replace(held, label="late"))
 
+    def test_a_takeover_brings_what_was_alerted(self, world: World, idle: Connection) -> None:
+        """Of the new grant, and of no grant before it."""
+        assert not world.attribute(key(idle.name), "alerted")
+        for marks in (("answer.odd 1", "b 2"), ("answer.odd 1",), ()):
+            world.connections.take_over(fresh(idle.name, alerted=marks), until=SOON)
+            known = world.connections.get(idle.name)
+            assert known is not None
+            assert known.alerted == marks
+        assert not world.attribute(key(idle.name), "alerted")
+
     def test_a_takeover_of_what_was_removed(self, world: World, idle: Connection) -> None:
         """Who comes back is no longer removed, and is not deleted with time; the old secret is still known."""
         published = Published(arn="arn:x", version_id="v", generation=1, status=Status.ACTIVE, at=NOW, removed=True)
@@ -284,11 +322,20 @@ class ConnectionsContract:
 
     def test_a_takeover_of_what_was_given_away(self, world: World, idle: Connection) -> None:
         """A new grant is ours again; what its consumer knows it by stays, and the consumer has nothing of the new."""
-        given = idle.with_consumer(handed_over_at=NOW, sealed_consumer=b"keys", pushed=1, push_failures=2).with_due(
-            push_at=NOW
-        )
-        world.connections.write(idle, given)
+        copy = Export(1, "0a1b", "owox", NOW)
+        given = idle.with_consumer(
+            handed_over_at=NOW,
+            sealed_consumer=b"keys",
+            pushed=1,
+            push_failures=2,
+            exported=copy,
+            checked_at=NOW,
+            check_failed="112",
+        ).with_due(push_at=NOW)
+        world.connections.write(idle, replace(given, brought=True))
         taken, _ = world.connections.take_over(fresh(idle.name), until=SOON)
+        assert (copy, None) == (taken.consumer.exported, taken.brought)
+        assert (None, None) == (taken.consumer.checked_at, taken.consumer.check_failed)
         assert (None, b"keys", 0, 0, None) == (
             taken.consumer.handed_over_at,
             taken.consumer.sealed_consumer,
@@ -518,6 +565,20 @@ class ConnectionsContract:
         assert world.connections.request_refresh(idle.name, generation=rested.generation, now=NOW)
         assert rested.with_due(refresh_at=NOW, renew_at=NOW, next_at=NOW) == world.connections.get(idle.name)
         assert [(f"connection#{idle.name.account}", NOW)] == self._due(world, NOW)
+
+    def test_noting_an_export(self, world: World, idle: Connection) -> None:
+        """A copy is noted while another holds the lease, if its generation still is the record's."""
+        leased = world.connections.lease(idle.name, now=NOW, until=SOON)
+        assert not world.connections.note_exported(idle.name, Export(idle.generation + 1, "0a", "owox", NOW))
+        assert leased == world.connections.get(idle.name)
+        for form in ("env", "owox"):
+            copy = Export(idle.generation, "0a", form, NOW)
+            assert world.connections.note_exported(idle.name, copy)
+            assert leased.with_consumer(exported=copy) == world.connections.get(idle.name)
+        # A holder's write leaves it.
+        written = world.connections.write(leased, replace(leased, lease_until=None))
+        assert copy == written.consumer.exported
+        refused(UnknownConnection, world.connections.note_exported, ConnectionName(world.app, "nobody"), copy)
 
     def test_a_busy_provider_outlives_a_request_and_a_takeover(self, world: World, idle: Connection) -> None:
         """Until its time nothing is requested; who authorizes again finds the same provider."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pytest
 
-from tokensync.domain import ports
+from tokensync.domain import apps, ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ Key = tuple[str, str]
 _T = TypeVar("_T")
 
 
-class Registry(ports.Apps, Protocol):
+class Registry(apps.Apps, Protocol):
     """The apps with what the command line does to them."""
 
     def register(self, app: App) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from fakes.failing import Failing
 from fakes.table import Row, Table
-from tokensync.domain.app import App, AppState
+from tokensync.domain.app_state import PROBE_FIRST, AppState, Outcomes, PauseKind
 from tokensync.domain.errors import InvalidApp, UnknownApp
+
+if TYPE_CHECKING:
+    from tokensync.domain.app import App
 
 _DIRECTORY = "apps"
 
 
 class InMemoryApps(Failing):
-    """See `tokensync.domain.ports.Apps`; beside it what the command line does: register, update, resume, remove."""
+    """See `tokensync.domain.apps.Apps`; beside it what the command line does: register, update, resume, remove."""
 
     def __init__(self, *apps: App, table: Table | None = None) -> None:
         super().__init__()
@@ -40,35 +44,59 @@ class InMemoryApps(Failing):
         with self._attempt("state"):
             return self._state(self._row(name))
 
-    def pause(self, name: str, *, why: str, now: int) -> bool:
+    def pause(self, name: str, *, kind: PauseKind, why: str, now: int) -> bool:
         """Pause an app; tell whether it ran until now."""
         with self._attempt("pause"), self.table.lock:
             row = self._row(name)
-            if self._state(row).paused:
+            state, own = self._state(row), kind is PauseKind.OPERATOR
+            if state.paused and (not own or state.paused_kind is PauseKind.OPERATOR):
                 return False
-            row.record = replace(self._state(row), paused=why, paused_at=now)
-            return True
+            row.record = replace(
+                state,
+                paused=why,
+                paused_kind=kind,
+                paused_at=now,
+                probe_at=None if own else now + PROBE_FIRST,
+                probed_at=None,
+                probes=0,
+            )
+            return not state.paused
 
     def resume(self, name: str, *, now: int) -> bool:
-        """Let an app run again, with a new window for the breaker; tell whether it was paused."""
+        """Let an app run again; tell whether it was paused."""
         with self._attempt("resume"), self.table.lock:
             row = self._row(name)
             if not self._state(row).paused:
                 return False
-            row.record = replace(
-                self._state(row), paused="", paused_at=None, resumed_at=now, window_started=now, tried=0, refused=0
-            )
+            row.record = self._state(row).resumed(now=now)
             return True
 
-    def count(self, name: str, *, tried: int, refused: int, now: int, window: int) -> AppState:
-        """Add to the breaker's window, or begin a new one."""
-        with self._attempt("count"), self.table.lock:
+    def note(self, name: str, outcomes: Outcomes, *, seen: AppState, now: int) -> tuple[AppState, bool]:
+        """Note what a batch learned; tell whether it let the app run again."""
+        del seen
+        with self._attempt("note"), self.table.lock:
+            row = self._row(name)
+            before = self._state(row)
+            row.record = after = before.after(outcomes, now=now)
+            return after, bool(before.paused) and not after.paused
+
+    def note_credentials_refused(self, name: str, *, cause: str) -> bool:
+        """Note why a code could not be exchanged; tell whether that is news."""
+        with self._attempt("note_credentials_refused"), self.table.lock:
             row = self._row(name)
             state = self._state(row)
-            if state.window_started > now - window:
-                row.record = replace(state, tried=state.tried + tried, refused=state.refused + refused)
-            else:
-                row.record = replace(state, window_started=now, tried=tried, refused=refused)
+            row.record = replace(state, credentials_refused=cause)
+            return state.credentials_refused != cause
+
+    def claim_probe(self, name: str, *, seen: AppState, now: int) -> AppState | None:
+        """Claim the next probe of a paused app."""
+        with self._attempt("claim_probe"), self.table.lock:
+            row = self._row(name)
+            state = self._state(row)
+            same = (state.paused_at, state.probes) == (seen.paused_at, seen.probes)
+            if not state.probes_itself or not same:
+                return None
+            row.record = state.probed(now=now)
             return self._state(row)
 
     def register(self, app: App) -> None:

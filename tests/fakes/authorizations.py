@@ -12,7 +12,7 @@ from tokensync.domain.connection import SCHEMA
 from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 DAY = 86_400
 ANSWER_DAYS = 30
@@ -49,7 +49,14 @@ class InMemoryAuthorizations(Failing):
             )
 
     def consume(
-        self, key: AuthorizationKey, *, now: int, lease_until: int | None, code: str, table: str | None = None
+        self,
+        key: AuthorizationKey,
+        *,
+        now: int,
+        lease_until: int | None,
+        code: str,
+        table: str | None = None,
+        callback: Mapping[str, str] | None = None,
     ) -> Authorization:
         """Use it up, and mark the code as presented."""
         with self._attempt("consume"), self.table.lock:
@@ -75,6 +82,7 @@ class InMemoryAuthorizations(Failing):
                 lease_until=lease_until,
                 state=AuthorizationState.WORKING,
                 fence=authorization.fence + 1,
+                callback=dict(callback or {}),
             )
             return _record(row)
 

@@ -24,7 +24,7 @@ class ScriptedCart:
     """`stores` holds each store's parameters by its key, `handed` every access token in the order it came.
 
     `script` holds steps for the next calls: a function from the honest answer to another, or one that raises. The
-    honest answer is made only when a step asks for it.
+    honest answer is made only when a step asks for it. `dead` are access tokens that the shop accepts no more.
     """
 
     clock: FakeClock
@@ -32,6 +32,7 @@ class ScriptedCart:
     handed: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     script: list[Callable[[Callable[[], ProviderResponse]], ProviderResponse]] = field(default_factory=list)
+    dead: set[str] = field(default_factory=set)
 
     def __call__(self, request: Request) -> ProviderResponse:
         """Answer one request."""
@@ -61,6 +62,9 @@ class ScriptedCart:
         store = self.stores.get(request.headers.get("x-store-key", ""))
         if store is None:
             return self.answer(112, "Store not found")
+        if urlsplit(request.url).path.endswith("/cart.validate.json"):
+            is_dead = store["tiktokshop_access_token"] in self.dead
+            return self.answer(4711, f"dead {store['tiktokshop_access_token']}") if is_dead else self.answer(0)
         told = {name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()}
         store.update(told)
         self.handed.append(told["tiktokshop_access_token"])

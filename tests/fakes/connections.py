@@ -10,11 +10,14 @@ from fakes.records import changed, flat
 from fakes.table import Row, Table
 from tokensync.domain.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase, Status
 from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
+from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import AnswerAside, DueKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from tokensync.domain.export import Export
 
 ASIDE_SECONDS = 30 * 86_400
 
@@ -98,7 +101,9 @@ class InMemoryConnections(Failing):
             if max(current.fence, current.allocated) < floor:
                 fence = number = floor
             row.record = replace(
-                grant_holder.with_consumer(sealed_consumer=current.consumer.sealed_consumer).with_due(
+                grant_holder.with_consumer(
+                    sealed_consumer=current.consumer.sealed_consumer, exported=current.consumer.exported
+                ).with_due(
                     compare_at=(current.lease_until or 0) + 1,
                     not_before=current.due.not_before,
                     ask_not_before=current.due.ask_not_before,
@@ -131,6 +136,15 @@ class InMemoryConnections(Failing):
             if _record(row).consumer.sealed_consumer != seen:
                 return _record(row).consumer.sealed_consumer == sealed
             row.record = _record(row).with_consumer(sealed_consumer=sealed)
+            return True
+
+    def note_exported(self, name: ConnectionName, exported: Export) -> bool:
+        """Note a copy of the token if the generation is still the copy's."""
+        with self._attempt("note_exported"), self.table.lock:
+            row = self._known(name)
+            if _record(row).generation != exported.generation:
+                return False
+            row.record = _record(row).with_consumer(exported=exported)
             return True
 
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
@@ -189,11 +203,11 @@ class InMemoryConnections(Failing):
             row = self.table.row(f"app#{app}", f"lookup#{key}")
             return None if row is None else row.record
 
-    def fewer_than(self, app: str, count: int) -> bool:
-        """Return whether an app has fewer connections than that."""
+    def fewer_than(self, app: str, count: int, *, since: int) -> bool:
+        """Return whether an app presents tokens of fewer connections than that."""
         with self._attempt("fewer_than"):
             rows = self.table.in_order(f"app#{app}", "connection#")
-            return sum(_record(row).removed_at is None for row in rows) < count
+            return sum(_is_presented(_record(row), since) for row in rows) < count
 
     def due(self, *, now: int) -> Iterator[DueKey]:
         """Yield the due keys, oldest first, as the index before when the first was asked for."""
@@ -246,6 +260,18 @@ class InMemoryConnections(Failing):
 
 def _key(name: ConnectionName) -> tuple[str, str]:
     return f"app#{name.app}", f"connection#{name.account}"
+
+
+def _is_presented(record: Connection, since: int) -> bool:
+    """Return whether a token of this connection is presented some day, and its app's fault is not its last answer."""
+    if record.removed_at is not None or record.consumer.handed_over_at is not None:
+        return False
+    if record.status not in (Status.ACTIVE, Status.HELD):
+        return False
+    if record.due.renew_at is None and record.due.verify_at is None:
+        return False
+    error = record.last_error
+    return error is None or error.failure != FailureClass.CONFIGURATION or error.at < since
 
 
 def _check_authorization(before: Connection, new: Connection) -> None:

@@ -127,7 +127,7 @@ def fleet(world: World, size: int) -> list[ConnectionName]:
 
 
 def parked(world: World) -> None:
-    """Let the connection be refused in an app large enough for a breaker."""
+    """Let the connection be refused in an app of several, whose other outcomes decide about it."""
     fleet(world, 20)
     world.shop.alive.discard("R0")
     world.run()

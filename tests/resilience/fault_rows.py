@@ -47,7 +47,11 @@ ROWS: Mapping[str, str] = {
     },
     **{
         f"200 {value}": "ambiguous, raw bytes kept"
-        for value in ("HTML", "empty body", "truncated JSON", "BOM", "UTF-16", "duplicate keys")
+        for value in ("HTML", "empty body", "truncated JSON", "UTF-16", "duplicate keys that differ")
+    },
+    **{
+        f"200 {value}": "read: it harms no token"
+        for value in ("BOM", "equal duplicates", "undecodable bytes", "compressed body", "form-encoded body")
     },
     **{
         f"huge {value}": "bounded memory, no crash, the next connection proceeds"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fault_rows import ROWS, fault
-from field_rows import field
+from field_rows import FIELD_ROWS, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 TESTS = Path(__file__).parents[1]
 COLLECTED = ("test_*.py", "contracts/*.py")  # the classes of the latter are run by the adapters' tests
@@ -35,12 +35,13 @@ def rows(node: ast.expr, mark: str) -> Iterator[str]:
         yield from (argument.value for argument in node.args if isinstance(argument, ast.Constant))
 
 
-def test_every_row_is_held() -> None:
+@pytest.mark.parametrize(("mark", "register"), [("fault", ROWS), ("field", FIELD_ROWS)], ids=["faults", "field"])
+def test_every_row_is_held(mark: str, register: Mapping[str, str]) -> None:
     """Some test of some layer names each row: it is read from the files, as no run collects every layer."""
     files = [file for files in COLLECTED for file in TESTS.rglob(files)]
-    held = {name for file in files for name in named(file.read_text())}
+    held = {name for file in files for name in named(file.read_text(), mark)}
 
-    assert sorted(ROWS.keys() - held) == []
+    assert [] == sorted(register.keys() - held)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
-from tokensync.domain.connection import Reason, Status
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.names import app_name
+from tokensync.refresh.parked import is_refused
 from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.console import Say
@@ -15,7 +16,9 @@ from tokensync_cli.stack.target import Target
 def pause(run: Run, name: AppName) -> None:
     """Pause an app: no refresh and no new connection until it is resumed."""
     target = run.target()
-    changed = target.apps.pause(app_name(name), why="paused by an operator", now=target.clock.now())
+    changed = target.apps.pause(
+        app_name(name), kind=PauseKind.OPERATOR, why="paused by an operator", now=target.clock.now()
+    )
     _print_state(run, name, paused=True, changed=changed)
 
 
@@ -34,7 +37,7 @@ def resume(run: Run, name: AppName) -> None:
 def _parked_asked(target: Target, name: str, say: Say) -> Iterator[str]:
     """Present each parked connection's token once more, until the app is paused again."""
     for record in target.connections.list(name):
-        if record.status is not Status.HELD or record.reason != Reason.REFUSED:
+        if record.removed_at is not None or not is_refused(record):
             continue
         if target.apps.state(name).paused:
             return

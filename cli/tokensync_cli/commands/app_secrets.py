@@ -9,7 +9,10 @@ import typer
 from tokensync.domain.app import App
 from tokensync.domain.connection import Status
 from tokensync.domain.secret import Secret
-from tokensync.providers import CONSUMERS
+from tokensync.oauth.shapes import ClientAuthentication
+from tokensync.operate.pauses import pause_of
+from tokensync.providers import CONSUMERS, provider_named
+from tokensync_cli.commands.credentials import private_key
 from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.describe import named, registered
 from tokensync_cli.commands.run import Run
@@ -26,13 +29,14 @@ SecretStdin = Annotated[
 With = Annotated[
     str, typer.Option("--connection", metavar="CONNECTION", help="Prove it with this one.", show_default=False)
 ]
+PrivateKey = Annotated[
+    str,
+    typer.Option("--private-key-file", metavar="FILE", help="A private key in PEM; - is stdin.", show_default=False),
+]
 WithoutProof = Annotated[bool, typer.Option("--without-proof", help="Replace the current secret at once.")]
 Finish = Annotated[bool, typer.Option("--finish", help="Replace the old secret by the stored new one, unproven.")]
 Abort = Annotated[bool, typer.Option("--abort", help="Forget the stored new secret.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Keep the new secret beside the old even if it is refused.")]
-
-# The words of pauses that a proven secret does not end.
-_OTHER_PAUSES = ("paused by an operator", "refreshes refused within")
 
 
 def set_settings(run: Run, name: AppName, pairs: Pairs) -> None:
@@ -40,6 +44,7 @@ def set_settings(run: Run, name: AppName, pairs: Pairs) -> None:
     target = run.target()
     app = registered(target, name, fresh=True)
     changed = registration.with_settings(app, pairs, is_embedded=target.is_embedded)
+    registration.check_has_credentials(changed)
     _check_fixed(target, app, changed)
     target.apps.update(changed)
     run.out.fields({"app": name, **changed.settings}, {"app": name, "settings": changed.settings})
@@ -94,6 +99,27 @@ def set_consumer_key(run: Run, name: AppName, *, key_stdin: Key = False) -> None
     )
 
 
+def set_private_key(run: Run, name: AppName, *, private_key_file: PrivateKey) -> None:
+    """Store the private key by which an app authenticates, instead of the one that it had."""
+    target = run.target()
+    app = registered(target, name, fresh=True)
+    way = ClientAuthentication.PRIVATE_KEY_JWT
+    if way not in provider_named(app.provider).settings.get("client_auth", ()):
+        raise CommandFailed(
+            f"{app.provider} takes no private keys.", next_command=f"tokensync app show {name}", kind="WrongProvider"
+        )
+    changed = replace(app, private_key=private_key(private_key_file))
+    # Whether it can sign is checked as if the app used it already.
+    registration.check_has_credentials(replace(changed, settings={**app.settings, "client_auth": way.value}))
+    target.apps.update(changed)
+    uses_it = app.settings.get("client_auth") == way
+    run.out.result(
+        {"app": name, "stored": True},
+        f"{name} has a private key.",
+        following="" if uses_it else f"tokensync app set {name} client_auth={way}",
+    )
+
+
 def rotate_secret(
     run: Run,
     name: AppName,
@@ -116,6 +142,16 @@ def rotate_secret(
     if abort or finish:
         _end_rotation(run, target, app, finish=finish)
         return
+    way = provider_named(app.provider).for_app(app).token.authentication
+    if not way.needs_secret and not without_proof:
+        # Under client_auth=private_key_jwt or none nothing presents a secret, and nothing could prove a new one.
+        raise CommandFailed(
+            f"{name} authenticates by {way} and presents no client secret.",
+            next_command=f"tokensync app set-private-key {name} --private-key-file FILE"
+            if way is ClientAuthentication.PRIVATE_KEY_JWT
+            else f"tokensync app show {name}",
+            kind="NoClientSecret",
+        )
     app = _with_candidate(run, target, app, from_stdin=client_secret_stdin)
     proven_by = None if without_proof else _proven(run, target, app, connection=connection, keep=keep)
     _promote(run, target, app, proven_by=proven_by)
@@ -199,8 +235,8 @@ def _promote(run: Run, target: Target, app: App, *, proven_by: str | None) -> No
             kind="Changed",
         )
     target.apps.update(replace(current, client_secret=app.new_client_secret, new_client_secret=None))
-    why = target.apps.state(app.name).paused
-    resumed = bool(why) and not any(other in why for other in _OTHER_PAUSES)
+    state = target.apps.state(app.name)
+    pause, resumed = pause_of(state), state.is_misconfigured
     if resumed:
         target.apps.resume(app.name, now=target.clock.now())
     if current.push:
@@ -209,8 +245,8 @@ def _promote(run: Run, target: Target, app: App, *, proven_by: str | None) -> No
     _show(run, app, f"{app.name} has a new client secret, {proof}.", rotated=True, proven_by=proven_by, resumed=resumed)
     if resumed:
         run.out.note(f"{app.name} was paused as its old secret was refused, and runs again.")
-    elif why:
-        run.out.note(f"{app.name} is still paused ({why}). Next: tokensync app resume {app.name}")
+    elif pause is not None:
+        run.out.note(f"{app.name} is still paused: {pause.why}. Next: {pause.command(app.name)}")
 
 
 def _push_all(run: Run, target: Target, app: App) -> None:

@@ -1,23 +1,28 @@
 """`app …`: registrations with providers."""
 
+import shlex
 from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from tokensync.domain.app import App, AppState
+from tokensync.domain.app import App
+from tokensync.domain.app_state import AppState
 from tokensync.domain.errors import TokensyncError
 from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import GrantType
+from tokensync.oauth.shapes import ClientAuthentication
+from tokensync.operate.pauses import pause_of
 from tokensync.providers import provider_named
+from tokensync_cli.commands.credentials import private_key
 from tokensync_cli.commands.declare import AppName, Yes
 from tokensync_cli.commands.describe import registered
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed
 from tokensync_cli.output.times import moment
-from tokensync_cli.stack import addresses, registration
+from tokensync_cli.stack import addresses, mixed_up, registration
 from tokensync_cli.stack.invoke import FunctionRefused, ask_callback
 from tokensync_cli.stack.registration import Wanted
 from tokensync_cli.stack.seeding import sandboxed
@@ -29,6 +34,12 @@ Provider = Annotated[str, typer.Option("--provider", metavar="P", help="Its prov
 ClientId = Annotated[str, typer.Option("--client-id", metavar="ID", help="The provider calls it app key at times.")]
 SecretStdin = Annotated[
     bool, typer.Option("--client-secret-stdin", help="Read the client secret from stdin, instead of asking for it.")
+]
+PrivateKey = Annotated[
+    str,
+    typer.Option(
+        "--private-key-file", metavar="FILE", help="A private key in PEM, for client_auth=private_key_jwt; - is stdin."
+    ),
 ]
 ServiceId = Annotated[str, typer.Option("--service-id", metavar="ID", help="The id in the authorization link.")]
 AppRegion = Annotated[str, typer.Option("--region", metavar="R", help="The provider's region (not AWS's).")]
@@ -54,6 +65,7 @@ def add(
     provider: Provider,
     client_id: ClientId = "",
     client_secret_stdin: SecretStdin = False,
+    private_key_file: PrivateKey = "",
     service_id: ServiceId = "",
     region: AppRegion = "",
     scope: Scopes = None,
@@ -74,7 +86,8 @@ def add(
         endpoints=endpoint or (),
         settings=setting or (),
     )
-    if sandbox and (client_id or client_secret_stdin or service_id or endpoint or region or discover):
+    made_up = (client_id, client_secret_stdin, private_key_file, service_id, endpoint, region, discover)
+    if sandbox and any(made_up):
         raise UsageFailed(
             "--sandbox makes up everything but the name, the provider, scopes and settings.",
             next_command=f"tokensync app add {name} --provider {provider} --sandbox",
@@ -94,7 +107,7 @@ def add(
     else:
         if discover:
             wanted = _discovered(run, target, wanted, discover)
-        app = _with_secret(run, target, wanted, yes=yes, from_stdin=client_secret_stdin)
+        app = _with_secret(run, target, wanted, yes=yes, from_stdin=client_secret_stdin, key_file=private_key_file)
     target.apps.register(app)
     _print_added(run, target, app)
 
@@ -123,23 +136,61 @@ def _discovered(run: Run, target: Target, wanted: Wanted, issuer: str) -> Wanted
     return wanted.completed(endpoints=found["endpoints"], settings=found["settings"])
 
 
-def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_stdin: bool) -> App:
+def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_stdin: bool, key_file: str) -> App:
+    """Return the app with what it authenticates with: a client secret, a private key, or nothing."""
     app = wanted.checked(is_embedded=target.is_embedded)
-    if not from_stdin and not run.is_interactive():
-        raise UsageFailed(
-            "The client secret is asked for on a terminal, and this is no terminal.",
-            next_command=f"{wanted.command()} --client-secret-stdin",
-        )
+    way = provider_named(app.provider).for_app(app).token.authentication
+    option = _credential_option(way, from_stdin=from_stdin, key_file=key_file)
+    _check_credential(run, wanted, way, from_stdin=from_stdin, key_file=key_file)
     hosts = addresses.live_hosts(app)
     if target.is_embedded and hosts:
         run.confirm(
             f"{app.name} speaks to {', '.join(hosts)}, and the embedded stack keeps its tokens in plain files under "
             ".tokensync/. Register it here?",
             yes=yes,
-            otherwise=f"{wanted.command()}{' --client-secret-stdin' if from_stdin else ''} --yes",
+            otherwise=f"{wanted.command()}{option} --yes",
         )
-    secret = run.read_text("Client secret", hidden=True, at_most=registration.LONGEST_SECRET)
-    return replace(app, client_secret=Secret(secret))
+    if way is ClientAuthentication.PRIVATE_KEY_JWT:
+        app = replace(app, private_key=private_key(key_file))
+    elif way.needs_secret:
+        secret = run.read_text("Client secret", hidden=True, at_most=registration.LONGEST_SECRET)
+        app = replace(app, client_secret=Secret(secret))
+    registration.check_has_credentials(app, following=f"{wanted.command()}{option}")
+    return app
+
+
+def _credential_option(way: ClientAuthentication, *, from_stdin: bool, key_file: str) -> str:
+    """Return the option that brought the credential, as a command repeats it."""
+    if way is ClientAuthentication.PRIVATE_KEY_JWT:
+        return f" --private-key-file {shlex.quote(key_file)}"
+    return " --client-secret-stdin" if from_stdin else ""
+
+
+def _check_credential(run: Run, wanted: Wanted, way: ClientAuthentication, *, from_stdin: bool, key_file: str) -> None:
+    """Refuse a credential that the app does not use, or the lack of the one that it does, before any is read.
+
+    Raises:
+        UsageFailed: the message names the option.
+    """
+    again = wanted.command()
+    if from_stdin and not way.needs_secret:
+        raise UsageFailed(
+            f"client_auth={way} has no client secret: --client-secret-stdin is for none.", next_command=again
+        )
+    if key_file and way is not ClientAuthentication.PRIVATE_KEY_JWT:
+        raise UsageFailed(
+            f"--private-key-file is for client_auth={ClientAuthentication.PRIVATE_KEY_JWT}, and this app has {way}.",
+            next_command=f"{again} --set client_auth={ClientAuthentication.PRIVATE_KEY_JWT} --private-key-file FILE",
+        )
+    if way is ClientAuthentication.PRIVATE_KEY_JWT and not key_file:
+        raise UsageFailed(
+            f"client_auth={way} needs --private-key-file.", next_command=f"{again} --private-key-file FILE"
+        )
+    if way.needs_secret and not from_stdin and not run.is_interactive():
+        raise UsageFailed(
+            "The client secret is asked for on a terminal, and this is no terminal.",
+            next_command=f"{again} --client-secret-stdin",
+        )
 
 
 def _print_added(run: Run, target: Target, app: App) -> None:
@@ -155,7 +206,9 @@ def _print_added(run: Run, target: Target, app: App) -> None:
     if provider.webhook is not None:
         shown["webhook URL"] = f"{target.outputs.webhook_url}/{app.name}"
     whole = registration.as_json(app, redirect_url=redirect_url)
-    run.out.fields(shown, {**whole, "next": following, "warning": warning or None})
+    hints = mixed_up.hints(app)
+    run.out.fields(shown, {**whole, "next": following, "warning": warning or None, **_as_json(hints)})
+    _warn_of(run, hints)
     if not app.is_sandboxed and provider.grant_type is GrantType.AUTHORIZATION_CODE:
         run.out.note("Register that redirect URL with the provider, letter by letter.")
     if app.push:
@@ -163,26 +216,40 @@ def _print_added(run: Run, target: Target, app: App) -> None:
     run.out.note(f"Next: {following}")
 
 
+def _warn_of(run: Run, hints: list[str]) -> None:
+    """Warn of what looks mixed up: it may be right all the same."""
+    for hint in hints:
+        run.out.warn(hint)
+
+
+def _as_json(hints: list[str]) -> dict[str, object]:
+    return {"hints": hints} if hints else {}
+
+
 def list_apps(run: Run) -> None:
     """List the registered apps, and whether they run."""
     target = run.target()
+    states = [target.apps.state(name) for name in target.apps.names()]
+    whys = [None if (pause := pause_of(state)) is None else pause.why for state in states]
     listed = [
         {
             "app": state.name,
             "provider": state.provider,
             "paused": state.paused or None,
+            "paused_kind": state.paused_kind,
             "paused_at": state.paused_at,
+            "probe_at": state.probe_at,
             "redirect_url": _redirect_url(target, state),
         }
-        for state in map(target.apps.state, target.apps.names())
+        for state in states
     ]
     if not listed:
         following = "tokensync app add NAME --provider PROVIDER --client-id ID"
         run.out.result([], "No app is registered.", following=following)
         return
     rows = [
-        (one["app"], one["provider"], "paused" if one["paused"] else "running", one["paused"], one["redirect_url"])
-        for one in listed
+        (one["app"], one["provider"], "running" if why is None else "paused", why, one["redirect_url"])
+        for one, why in zip(listed, whys, strict=True)
     ]
     run.out.table(("APP", "PROVIDER", "STATE", "WHY", "REDIRECT URL"), rows, listed)
 
@@ -204,14 +271,28 @@ def show(run: Run, name: AppName) -> None:
     app = registered(target, name)
     state = target.apps.state(name)
     shown = registration.as_json(app, redirect_url=target.outputs.redirect_url(name))
+    shown = {**shown, "effective": registration.effective(app)}
     now = target.clock.now()
-    paused = f"{state.paused} ({moment(state.paused_at, now=now)})" if state.paused else "no"
+    pause = pause_of(state)
+    in_words = {"paused": "no" if pause is None else f"{pause.why} ({moment(state.paused_at, now=now)})"}
+    if state.probes_itself:
+        in_words["next probe"] = moment(state.probe_at, now=now, never="now")
+    stored = "stored, never shown" if app.client_secret else "none"
+    hints = mixed_up.hints(app)
     run.out.fields(
-        {**shown, "client_secret": "stored, never shown", "paused": paused},
-        {**shown, "paused": state.paused or None, "paused_at": state.paused_at},
+        {**shown, "client_secret": stored, **in_words},
+        {
+            **shown,
+            "paused": state.paused or None,
+            "paused_kind": state.paused_kind,
+            "paused_at": state.paused_at,
+            "probe_at": state.probe_at,
+            **_as_json(hints),
+        },
     )
-    if state.paused:
-        run.out.note(f"Next: tokensync app resume {name}")
+    _warn_of(run, hints)
+    if pause is not None:
+        run.out.note(f"{pause.meanwhile} Next: {pause.command(name)}")
 
 
 def remove(run: Run, name: AppName, *, yes: Yes = False) -> None:

@@ -12,9 +12,12 @@ from tokensync.domain.errors import BadRequest
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.text import LABEL_LENGTH, one_line
 from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND
+from tokensync.oauth.app_check import settings_problem
 from tokensync.oauth.callback import Query
 from tokensync.oauth.provider import GrantType, Provider
+from tokensync.operate.pauses import pause_of
 from tokensync.providers import provider_named
+from tokensync_cli.commands.account_params import Params, named_params
 from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.describe import check_runs, first_connection, found, named, registered, summarized, word
 from tokensync_cli.commands.run import Run
@@ -48,16 +51,25 @@ Timeout = Annotated[str, typer.Option("--timeout", metavar="TIME", help="How lon
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Print the link and wait, without opening it.")]
 
 
-def invite(run: Run, name: AppName, *, label: Label = "", expires: Expires = "7d", connection: For = None) -> None:
+def invite(
+    run: Run,
+    name: AppName,
+    *,
+    label: Label = "",
+    expires: Expires = "7d",
+    connection: For = None,
+    param: Params = None,
+) -> None:
     """Print a link that lets one seller authorize an app."""
     seconds = seconds_of(expires, option="--expires", at_most=_LONGEST_INVITE)
     target = run.target()
-    made = _invite(target, name, label=label, seconds=seconds, connection=connection)
+    made = _invite(target, name, label=label, seconds=seconds, connection=connection, param=param)
     url = invite_url(target.outputs.base_url, target.signer(), made)
-    paused = target.apps.state(name).paused
-    if paused:
-        run.out.warn(f"{name} is paused ({paused}): the link works once it runs again.")
-    run.out.result({"url": url, "expires_at": made.expires_at, "paused": paused or None}, url)
+    state = target.apps.state(name)
+    paused = pause_of(state)
+    if paused is not None and not state.takes_sellers:
+        run.out.warn(f"{name} is paused: {paused.why}. The link works once it runs again.")
+    run.out.result({"url": url, "expires_at": made.expires_at, "paused": state.paused or None}, url)
     run.out.note(f"It works for one connection and expires {moment(made.expires_at, now=target.clock.now())}.")
 
 
@@ -67,6 +79,7 @@ def connect(
     *,
     label: Label = "",
     connection: For = None,
+    param: Params = None,
     no_browser: NoBrowser = False,
     timeout: Timeout = "10m",
 ) -> None:
@@ -74,10 +87,11 @@ def connect(
     seconds = seconds_of(timeout, option="--timeout", at_most=HOUR)
     target = run.target()
     if _provider(target, name).grant_type is GrantType.CLIENT_CREDENTIALS:
+        named_params(_provider(target, name), param, command=f"connect {name}")
         _mint(run, target, name, label=label)
         return
-    made = _invite(target, name, label=label, seconds=HOUR, connection=connection)
-    check_runs(target, name)
+    made = _invite(target, name, label=label, seconds=HOUR, connection=connection, param=param)
+    check_runs(target, name, by_consent=True)
     url = invite_url(target.outputs.base_url, target.signer(), made)
     before = {record.name: _authorized_at(record) for record in target.connections.list(name)}
     is_open = not no_browser and run.browse(url)
@@ -110,18 +124,23 @@ def _provider(target: Target, name: str) -> Provider:
     return provider_named(app.provider).for_app(app)
 
 
-def paste(run: Run, name: AppName, *, begin: Begin = False, label: Label = "") -> None:
+def paste(run: Run, name: AppName, *, begin: Begin = False, label: Label = "", param: Params = None) -> None:
     """Exchange a redirect URL or a bare code from stdin, where no callback reaches the stack."""
     target = run.target()
     provider = _provider(target, name)
     if begin:
+        again = f"paste {name} --begin"
+        params = named_params(provider, param, command=again, complete=True)
         begun = ask_callback(
-            target, {"tokensync": "begin", "app": name, "label": _checked(label, f"paste {name} --begin")}
+            target, {"tokensync": "begin", "app": name, "label": _checked(label, again), "params": params}
         )
         run.out.note("Open this link, and paste the address that the browser is sent to afterwards:")
         run.out.say(str(begun["url"]))
-    elif label:
-        raise UsageFailed("--label goes with --begin.", next_command=f"tokensync paste {name} --begin --label L")
+    elif label or param:
+        option = "--label L" if label else "--param NAME=VALUE"
+        raise UsageFailed(
+            f"{option.partition(' ')[0]} goes with --begin.", next_command=f"tokensync paste {name} --begin {option}"
+        )
     text = run.read_text("Redirect URL or code", hidden=False, at_most=_LONGEST_PASTED)
     _check_pasted(name, text, codes=provider.callback.code)
     with run.out.progress("Exchanging the code"):
@@ -144,6 +163,8 @@ def _check_pasted(name: str, text: str, *, codes: Sequence[str]) -> None:
         return  # a bare code
     try:
         query = Query.of_url(text)
+        has_code = any(query.value(code) for code in codes)
+        _ = query.denied, query.state
     except BadRequest:
         return  # the function says what is wrong with it
     if query.denied and not query.state:
@@ -154,7 +175,7 @@ def _check_pasted(name: str, text: str, *, codes: Sequence[str]) -> None:
             exit_code=FAILED if query.is_our_mistake else NEEDS_SELLER,
             kind="cancelled",
         )
-    if not query.denied and not any(query.parameters.get(code) for code in codes):
+    if not query.denied and not has_code:
         and_state = "" if query.state else " and no state"
         raise UsageFailed(
             f"This address holds no code{and_state}: paste the one that the browser is sent to after the consent.",
@@ -162,8 +183,19 @@ def _check_pasted(name: str, text: str, *, codes: Sequence[str]) -> None:
         )
 
 
-def _invite(target: Target, name: str, *, label: str, seconds: int, connection: str | None) -> Invite:
-    grant_type = _provider(target, name).grant_type
+def _invite(
+    target: Target, name: str, *, label: str, seconds: int, connection: str | None, param: Sequence[str] | None
+) -> Invite:
+    app = registered(target, name)
+    provider = _provider(target, name)
+    grant_type = provider.grant_type
+    problem = settings_problem(app, provider_named(app.provider))
+    if problem:
+        raise CommandFailed(
+            f"No account can be connected through {name}: {problem}.",
+            next_command=f"tokensync app set {name} KEY=",
+            kind="InvalidApp",
+        )
     if grant_type is not GrantType.AUTHORIZATION_CODE:
         raise CommandFailed(
             f"{name} has no consent page: {_INSTEAD[grant_type]}.",
@@ -176,6 +208,8 @@ def _invite(target: Target, name: str, *, label: str, seconds: int, connection: 
         expires_at=target.clock.now() + seconds,
         label=_checked(label, f"invite {name}"),
         for_account="" if connection is None else _account(target, name, connection),
+        # The seller's page asks for those that are missing.
+        params=named_params(provider, param, command=f"invite {name}"),
     )
 
 

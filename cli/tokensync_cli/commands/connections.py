@@ -49,8 +49,8 @@ def list_connections(run: Run, *, status: OfStatus = None, app: OfApp = None, re
         for record in target.connections.list(name)
         if (record.removed_at is not None) is removed and (status is None or record.status is status)
     ]
-    paused = {name: paused_for(target, name) for name in names}
-    summaries = [summarized(target, record, paused=paused[record.name.app]) for record in records]
+    pauses = {name: paused_for(target, name) for name in names}
+    summaries = [summarized(target, record, pauses=pauses) for record in records]
     if not records:
         line = "No connection." if status is None else f"No connection is {status.value}."
         run.out.result([], line, following=_first(target, names) if status is None and not removed else "")

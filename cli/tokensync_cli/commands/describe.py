@@ -1,6 +1,7 @@
 """What is printed of a connection. No secret is part of it."""
 
 import shlex
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -8,6 +9,7 @@ from tokensync.domain.app import App
 from tokensync.domain.connection import Connection
 from tokensync.domain.errors import InvalidName, UnknownApp, UnknownConnection
 from tokensync.domain.names import ConnectionName, app_name
+from tokensync.operate.pauses import Pause, pause_of
 from tokensync.operate.summary import summary
 from tokensync.providers import provider_named
 from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
@@ -54,18 +56,17 @@ def registered(target: Target, text: str, *, fresh: bool = False) -> App:
         ) from None
 
 
-def check_runs(target: Target, name: str) -> None:
-    """Refuse to begin something for an app that is paused.
+def check_runs(target: Target, name: str, *, by_consent: bool = False) -> None:
+    """Refuse to begin something for an app that is paused; `by_consent` asks for what a seller may do all the same.
 
     Raises:
         UnknownApp: none of that name is registered.
         CommandFailed: it is paused.
     """
-    paused = target.apps.state(name).paused
-    if paused:
-        raise CommandFailed(
-            f"{name} is paused: {paused}.", next_command=f"tokensync app resume {name}", kind="AppPaused"
-        )
+    state = target.apps.state(name)
+    paused = pause_of(state)
+    if paused is not None and not (by_consent and state.takes_sellers):
+        raise CommandFailed(f"{name} is paused: {paused.why}.", next_command=paused.command(name), kind="AppPaused")
 
 
 def first_connection(target: Target, name: str) -> str:
@@ -94,18 +95,20 @@ def found(target: Target, text: str, *, even_removed: bool = False) -> Connectio
     return record
 
 
-def summarized(target: Target, record: Connection, *, paused: str | None = None) -> dict[str, Any]:
-    """Return what `list` and `show` print for programs. `paused` is why its app is paused, looked up if None."""
-    if paused is None:
-        paused = paused_for(target, record.name.app)
+def summarized(
+    target: Target, record: Connection, *, pauses: Mapping[str, Pause | None] | None = None
+) -> dict[str, Any]:
+    """Return what `list` and `show` print for programs. `pauses` is why apps are paused, looked up if None."""
+    app = record.name.app
+    paused = paused_for(target, app) if pauses is None else pauses[app]
     return summary(record, prefix=target.outputs.secret_prefix, paused=paused)
 
 
-def paused_for(target: Target, app: str) -> str:
-    """Return why an app is paused, empty if it runs or is registered no more."""
+def paused_for(target: Target, app: str) -> Pause | None:
+    """Return why an app is paused, None if it runs or is registered no more."""
     with suppress(UnknownApp):
-        return target.apps.state(app).paused
-    return ""
+        return pause_of(target.apps.state(app))
+    return None
 
 
 def row(record: Connection, *, now: int, reason: str = "") -> tuple[object, ...]:
@@ -130,7 +133,8 @@ def fields(target: Target, record: Connection) -> dict[str, object]:
     pairs = summarized(target, record)
     error = pairs["last_error"]
     if error is not None:
-        parts = (error["class"], error["code"], error["message"], error["trace_id"], moment(error["at"], now=now))
+        parts = [error["class"], error["code"], error["message"], error["trace_id"], moment(error["at"], now=now)]
+        parts.append(error.get("hint"))
         pairs["last_error"] = " · ".join(str(part) for part in parts if part)
     for time in ("access_expires_at", "refresh_expires_at"):
         pairs[time] = moment(pairs[time], now=now)
@@ -138,6 +142,9 @@ def fields(target: Target, record: Connection) -> dict[str, object]:
         pairs["access_expires_at"] = "no token yet"
     del pairs["removed_at"]  # a connection that is shown was not removed
     del pairs["next"]  # it is printed beneath
+    if "store_checked_at" in pairs:
+        pairs["store_checked_at"] = moment(record.consumer.checked_at, now=now)
+        pairs["store_refused"] = record.consumer.check_failed or "no"
     pairs["verified_at"] = moment(record.verified_at, now=now, never="-")
     pairs["due_at"] = moment(record.due.next_at, now=now, never="-")
     published = record.published

@@ -9,6 +9,7 @@ from tokensync.domain.authorization import NO_ACCOUNT
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import InvalidApp, TokensyncError, UnknownApp
 from tokensync.entry.exit_codes import FAILED
+from tokensync.operate.pauses import pause_of
 from tokensync.operate.summary import condition
 from tokensync.providers import provider_named
 from tokensync.refresh.kept_answers import kept_answer
@@ -84,12 +85,12 @@ def _apps(target: Target) -> Iterator[Finding]:
     for name in names:
         try:
             provider_named(target.apps.get(name).provider)
-            paused = target.apps.state(name).paused
+            paused = pause_of(target.apps.state(name))
         except TokensyncError as error:
             yield Finding("apps", ok=False, message=f"{name}: {error}", next=f"tokensync app remove {name}")
             continue
-        if paused:
-            yield Finding("apps", ok=False, message=f"{name} is paused: {paused}", next=f"tokensync app resume {name}")
+        if paused is not None:
+            yield Finding("apps", ok=False, message=f"{name} is paused: {paused.why}", next=paused.command(name))
         else:
             yield Finding("apps", ok=True, message=f"{name} runs")
 
@@ -130,8 +131,8 @@ def _trouble(record: Connection, *, now: int, hands_on: bool) -> tuple[str, str]
         return f"is {record.status.value}{reason}", need.command(record.name)
     if need is not None and (record.unpublished or record.obtained_at is None):
         return f": {need.why}", need.command(record.name)
-    if record.consumer.push_failures and hands_on:
-        return "was not handed to its consumer", f"tokensync push {name} --to api2cart"
+    if hands_on and (record.consumer.push_failures or record.consumer.check_failed is not None):
+        return _of_consumer(record)
     # A connection that was handed over is refreshed by its consumer, which reports nothing here.
     ends, due = (
         (record.access_expires_at, record.due.next_at) if record.consumer.handed_over_at is None else (None, None)
@@ -141,6 +142,14 @@ def _trouble(record: Connection, *, now: int, hands_on: bool) -> tuple[str, str]
     if due is not None and due < now - _OVERDUE:
         return f"has been due for {span(now - due)}: the schedule does not run", "tokensync tick"
     return "", ""
+
+
+def _of_consumer(record: Connection) -> tuple[str, str]:
+    """Return what is wrong with what a consumer has of a connection."""
+    push = f"tokensync push {word(record.name)} --to api2cart"
+    if record.consumer.push_failures:
+        return "was not handed to its consumer", push
+    return f"is not accepted by its consumer ({record.consumer.check_failed})", f"{push} --check"
 
 
 def _dead_letters(target: Target) -> Iterator[Finding]:

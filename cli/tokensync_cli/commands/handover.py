@@ -8,12 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from tokensync.domain.export import token_digest
 from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
 from tokensync_cli.commands.declare import Connection
 from tokensync_cli.commands.describe import found, named, registered, word
 from tokensync_cli.commands.published import published
 from tokensync_cli.commands.run import Run
-from tokensync_cli.output.failures import CommandFailed
+from tokensync_cli.output.failures import CommandFailed, UsageFailed, failure_of
 from tokensync_cli.stack.invoke import ask_rotation
 from tokensync_cli.stack.target import Target
 
@@ -38,15 +40,48 @@ As = Annotated[
     Format, typer.Option("--format", help="env: lines for a shell; json: the published secret; owox: OWOX Data Marts.")
 ]
 To = Annotated[Consumer, typer.Option("--to", help="Which service gets the pair.", show_default=False)]
+WithoutSecret = Annotated[
+    bool, typer.Option("--without-secret", help="owox: leave AppSecret out, where its environment has it already.")
+]
+Alert = Annotated[
+    bool | None,
+    typer.Option(
+        "--alert/--no-alert",
+        help="Alert once when a newer token replaces this copy; with owox unless you say no, else if you say so.",
+        show_default=False,
+    ),
+]
+StoreUrl = Annotated[
+    str,
+    typer.Option("--store-url", metavar="URL", help="The address of the store where the service does not know it yet."),
+]
+Check = Annotated[bool, typer.Option("--check", help="Hand nothing over: ask whether the service accepts the store.")]
 Again = Annotated[
     bool, typer.Option("--again", help="Hand it over although an earlier attempt got no answer: it may be there twice.")
 ]
 
 
-def export(run: Run, name: Connection, *, as_: As = Format.ENV) -> None:
+def export(
+    run: Run,
+    name: Connection,
+    *,
+    as_: As = Format.ENV,
+    without_secret: WithoutSecret = False,
+    alert: Alert = None,
+) -> None:
     """Print a connection's token in the form that another program takes."""
+    if without_secret and as_ is not Format.OWOX:
+        raise UsageFailed(
+            f"--without-secret goes with --format owox: {as_.value} holds no secret of the app.",
+            next_command=f"tokensync export {word(name)} --format {as_.value}",
+        )
     target, wanted = run.target(), named(name)
-    document = _FORMATS[as_](target, wanted, published(run, target, wanted))
+    current = published(run, target, wanted)
+    document = _FORMATS[as_](target, wanted, current)
+    if without_secret:
+        del document["AuthType"]["oauth2"]["AppSecret"]
+    if alert or (alert is None and as_ is Format.OWOX):
+        _note(run, target, wanted, current, form=f"{as_.value}{' --without-secret' if without_secret else ''}")
     if sys.stdout.isatty():
         run.out.warn("what follows are secrets, and this is a terminal; pipe them to where they belong.")
     if as_ is Format.ENV and not run.out.as_json:
@@ -56,11 +91,23 @@ def export(run: Run, name: Connection, *, as_: As = Format.ENV) -> None:
         print(json.dumps(document, indent=2))
 
 
-def push(run: Run, name: Connection, *, to: To, again: Again = False) -> None:
+def push(
+    run: Run, name: Connection, *, to: To, again: Again = False, store_url: StoreUrl = "", check: Check = False
+) -> None:
     """Hand a connection's newest pair to a consumer, once its app says who refreshes it."""
+    if check and (again or store_url):
+        raise UsageFailed(
+            "--check hands nothing over: it goes without the others.",
+            next_command=f"tokensync push {word(name)} --to {to.value} --check",
+        )
     target = run.target()
     record = found(target, name)
     payload = {"tokensync": "push", "connection": str(record.name), "to": to.value, "again": again}
+    if check:
+        _check(run, target, record.name, to)
+        return
+    if store_url:
+        payload["store_url"] = store_url
     with run.out.progress(f"Pushing {record.name} to {to.value}"):
         answer = ask_rotation(target, payload)
     owner, generation = answer.get("owner"), answer.get("pushed")
@@ -70,6 +117,26 @@ def push(run: Run, name: Connection, *, to: To, again: Again = False) -> None:
     )
     if owner == "consumer":
         run.out.note(f"{to.value} refreshes it from now on; nothing here presents its refresh token any more.")
+
+
+def _check(run: Run, target: Target, name: ConnectionName, to: Consumer) -> None:
+    payload = {"tokensync": "push", "connection": str(name), "to": to.value, "check": True}
+    with run.out.progress(f"Asking {to.value} about {name}"):
+        answer = ask_rotation(target, payload)
+    run.out.result({"result": answer.get("result"), "accepted": True}, f"{name}: {to.value} accepts its store.")
+
+
+def _note(run: Run, target: Target, name: ConnectionName, document: Mapping[str, Any], *, form: str) -> None:
+    """Have it noted which token was copied; a copy is no worse if that fails, and its operator is warned."""
+    token = token_digest(Secret(str(document["access_token"])))
+    payload = {"connection": str(name), "generation": document.get("generation"), "token": token, "form": form}
+    try:
+        is_noted = ask_rotation(target, {"tokensync": "exported", **payload}).get("noted") is True
+    except Exception as error:  # noqa: BLE001 - whatever it is: what was asked for is the copy
+        run.out.warn(f"nobody will be alerted when this copy is stale: {failure_of(error).message}")
+        return
+    if not is_noted:
+        run.out.warn(f"a newer token replaced this one just now; again: tokensync export {word(name)} --format {form}")
 
 
 def _quoted(text: str) -> str:

@@ -6,8 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tokensync.domain.connection import Status
+from tokensync.domain.errors import BadRequest
 from tokensync.domain.names import ConnectionName
 from tokensync.entry.exit_codes import LATER
+from tokensync.operate.import_facts import check_facts
+from tokensync.operate.import_fields import ImportFields
+from tokensync.providers import provider_named
 from tokensync_cli.commands.import_rows import Row
 from tokensync_cli.output.failures import CommandFailed, failure_of, sentence
 from tokensync_cli.stack.invoke import ask_rotation
@@ -48,6 +52,11 @@ def foresee(target: Target, app: str, row: Row, *, replace: bool) -> Done:
     """Return what an import of the row would do, as far as that is known without doing it."""
     if row.problem:
         return _failed(app, row, "BadRow", sentence(row.problem))
+    try:
+        fields = ImportFields.read(row.fields)
+        check_facts(fields.facts, provider_named(target.apps.get(app).provider))
+    except BadRequest as error:
+        return _failed(app, row, "BadRow", sentence(str(error)))
     name = ConnectionName(app, row.account)
     existing = target.connections.get(name)
     if existing is None or existing.removed_at is not None or existing.status is Status.QUARANTINED:

@@ -9,14 +9,16 @@ from typing import Any
 
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName
-from tokensync.operate.import_fields import FIELDS, ImportFields
+from tokensync.operate.import_fields import FACT, FIELDS, PARAM, ImportFields, is_field
 from tokensync_cli.output.failures import UsageFailed, sentence
 
 ACCOUNT = "account"
-COLUMNS = (ACCOUNT, *FIELDS)
+COLUMNS = (ACCOUNT, *FIELDS, f"{PARAM}NAME")
 _LONGEST_NAME = 32  # characters of a field that is named in an error
 LARGEST_FILE = 10_000_000  # bytes
-_ASKED_FOR = f"The first row names the columns: {ACCOUNT}, refresh_token; others may be {', '.join(COLUMNS[2:])}."
+_ASKED_FOR = (
+    f"The first row names the columns: {ACCOUNT}, refresh_token; others may be {', '.join(COLUMNS[2:])}, {FACT}NAME."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +79,10 @@ def _of_csv(lines: list[tuple[int, str]]) -> Iterator[Row]:
     unknown = unknown_fields(set(header) - {ACCOUNT})
     if unknown and {ACCOUNT, "refresh_token"} <= set(header):
         raise _unreadable(sentence(unknown))
-    if ACCOUNT not in header or len(set(header)) < len(header) or not set(header) <= set(COLUMNS):
+    if ACCOUNT not in header or len(set(header)) < len(header) or unknown:
         # The line is not repeated: a file without a header begins with a token.
         raise _unreadable(_ASKED_FOR)
-    if not {"refresh_token", "access_token"} & set(header):
+    if not {"refresh_token", "access_token", "client_secret"} & set(header):
         raise _unreadable(_ASKED_FOR)
     for number, line in rest:
         cells = _cells(line)
@@ -118,12 +120,12 @@ def _checked(row: Row, app: str) -> Row:
 
 def unknown_fields(names: Iterable[str]) -> str:
     """Say which fields are unknown, empty if none is. A long name is not repeated: it may be a token."""
-    unknown = sorted(set(names) - set(FIELDS))
+    unknown = sorted(name for name in names if not is_field(name))
     short = [name for name in unknown if name.isidentifier() and len(name) <= _LONGEST_NAME]
     if not unknown:
         return ""
     which = f"field {', '.join(short)}" if short else "field that nobody knows"
-    return f"there is no {which}; those known are {', '.join(FIELDS)}" if short else f"there is a {which}"
+    return f"there is no {which}; those known are {', '.join(FIELDS)}, {FACT}NAME" if short else f"there is a {which}"
 
 
 def _without_doubles(rows: list[Row]) -> list[Row]:

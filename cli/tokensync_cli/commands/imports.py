@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,15 +10,18 @@ import typer
 
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName, app_name
-from tokensync.operate.import_fields import ImportFields
+from tokensync.operate.import_fields import FACT, PARAM, ImportFields
+from tokensync.providers import provider_named
+from tokensync_cli.commands.account_params import Params, imported_params
 from tokensync_cli.commands.declare import AppName
-from tokensync_cli.commands.describe import check_runs, word
+from tokensync_cli.commands.describe import check_runs, registered, word
 from tokensync_cli.commands.import_many import NOT_REACHED, Done, after, bring_all, foresee
 from tokensync_cli.commands.import_rows import LARGEST_FILE, read_rows, unknown_fields
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.invoke import ask_rotation
+from tokensync_cli.stack.target import Target
 
 _LONGEST_INPUT = 65_536  # characters: two tokens of the longest kind as JSON
 _STDIN = "-"
@@ -26,6 +30,17 @@ Account = Annotated[
     str | None, typer.Option("--account", metavar="ID", help="The account's id with the provider.", show_default=False)
 ]
 Label = Annotated[str, typer.Option("--label", metavar="L", help="Whose account it is.")]
+ClientId = Annotated[
+    str, typer.Option("--client-id", metavar="ID", help="The client of this account's own, in the place of the app's.")
+]
+SecretStdin = Annotated[
+    bool,
+    typer.Option("--client-secret-stdin", help="stdin holds the secret of --client-id alone: it mints its tokens."),
+]
+Facts = Annotated[
+    list[str] | None,
+    typer.Option("--fact", metavar="NAME=VALUE", help="What API calls need and no response says; repeat it."),
+]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace the connection of this account if there is one.")]
 File = Annotated[
     str | None,
@@ -45,22 +60,37 @@ def import_(
     *,
     account: Account = None,
     label: Label = "",
+    fact: Facts = None,
     replace: Replace = False,
     file: File = None,
     dry_run: DryRun = False,
+    param: Params = None,
+    client_id: ClientId = "",
+    secret_stdin: SecretStdin = False,
 ) -> None:
     """Make a connection of a refresh token from stdin, or many from a file.
 
     stdin holds the refresh token alone, or a JSON object with refresh_token, access_token, expires_at,
-    refresh_token_expires_at, scopes and label. Times are Unix seconds.
+    refresh_token_expires_at, scopes, label, fact.NAME, and client_id and client_secret where the tokens were given to
+    a client of the account's own. Times are Unix seconds. With --client-secret-stdin it holds that client's secret
+    alone.
     """
-    if file is None and account is not None and not dry_run:
-        _one(run, _named(name, account), label=label, replace=replace)
-    elif file is not None and account is None and not label:
+    if file is None and account is not None and not dry_run and (client_id or not secret_stdin):
+        given = {"label": label, "client_id": client_id}
+        _one(
+            run,
+            _named(name, account),
+            given={**{key: value for key, value in given.items() if value}, **_facts(fact or ())},
+            replace=replace,
+            param=param,
+            secret_alone=secret_stdin,
+        )
+    elif file is not None and account is None and not (label or param or fact or client_id or secret_stdin):
         _many(run, name, file, replace=replace, dry_run=dry_run)
     else:
         raise UsageFailed(
-            "import takes --account ID for one account, or --file PATH for many; --dry-run goes with --file.",
+            "import takes --account ID for one account, or --file PATH for many; --dry-run goes with --file, "
+            "--client-secret-stdin with --client-id, and all others with --account.",
             next_command=f"tokensync import {name} --account ID",
         )
 
@@ -72,12 +102,39 @@ def _named(app: str, account: str) -> ConnectionName:
         raise UsageFailed(sentence(str(error)), next_command="tokensync import --help") from None
 
 
-def _one(run: Run, name: ConnectionName, *, label: str, replace: bool) -> None:
+def _facts(texts: Sequence[str]) -> dict[str, str]:
+    """Return the fields that NAME=VALUE texts mean.
+
+    Raises:
+        UsageFailed: one of them is of another form, or names the same fact again.
+    """
+    fields: dict[str, str] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if not name or not value or FACT + name in fields:
+            raise UsageFailed("--fact takes NAME=VALUE, each name once.", next_command="tokensync import --help")
+        fields[FACT + name] = value
+    return fields
+
+
+def _one(
+    run: Run,
+    name: ConnectionName,
+    *,
+    given: Mapping[str, str],
+    replace: bool,
+    param: Sequence[str] | None,
+    secret_alone: bool,
+) -> None:
     target = run.target()
     check_runs(target, name.app)
-    fields = _fields(run.read_text("Refresh token", hidden=True, at_most=_LONGEST_INPUT))
-    if label:
-        fields["label"] = label
+    app = registered(target, name.app)
+    provider = provider_named(app.provider).for_app(app)
+    params = imported_params(provider, param, command=f"import {name.app} --account {name.account}")
+    prompt = "Client secret" if secret_alone else "Refresh token"
+    text = run.read_text(prompt, hidden=True, at_most=_LONGEST_INPUT)
+    fields = {"client_secret": text} if secret_alone else _fields(text)
+    fields |= {**given, **{f"{PARAM}{key}": value for key, value in params.items()}}
     unknown = unknown_fields(fields)
     if unknown:
         raise UsageFailed(sentence(unknown), next_command="tokensync import --help")
@@ -96,6 +153,16 @@ def _one(run: Run, name: ConnectionName, *, label: str, replace: bool) -> None:
     expires = moment(summary.get("access_expires_at") if isinstance(summary, dict) else None, now=target.clock.now())
     line = f"{name} is imported: {answer.get('result')}, expires {expires}."
     run.out.result(shown, line, following=f"tokensync token {word(name)}")
+    _note_wanted(run, target, name, fields)
+
+
+def _note_wanted(run: Run, target: Target, name: ConnectionName, fields: Mapping[str, Any]) -> None:
+    """Say which facts API calls need that were not brought."""
+    provider = provider_named(target.apps.get(name.app).provider)
+    for fact, meaning in provider.wanted_facts.items():
+        if FACT + fact not in fields:
+            again = f"tokensync import {name.app} --account {word(name.account)} --fact {fact}=VALUE"
+            run.out.note(f"{provider.title}: {fact} is {meaning}. Unless it was brought before: {again}")
 
 
 def _fields(text: str) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from tokensync_cli.output.failures import UsageFailed
 _HTTPS_PORTS = (None, 443)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _PUSH = "push"  # the endpoint that is a consumer's and not the provider's
+# Paths are put after these. The others are endpoints of RFC 6749 §3.1 and §3.2, which may have a query.
+_BASES = frozenset({"api", _PUSH})
 
 
 def refused(message: str) -> UsageFailed:
@@ -34,8 +36,8 @@ def live_hosts(app: App) -> list[str]:
     """Return the hosts beyond this machine that an app would speak to, in order."""
     provider = provider_named(app.provider)
     provider = provider.for_app(app)
-    urls = (provider.endpoint(app, key) for key in {*provider.endpoints, *app.endpoints})
-    hosts = (urlsplit(url).hostname or "" for url in urls)
+    urls = (provider.template(app, key) for key in {*provider.endpoints, *app.endpoints})
+    hosts = (urlsplit(url).hostname or url.partition("/")[0] for url in urls)
     return sorted({host for host in hosts if host not in _LOOPBACK})
 
 
@@ -45,10 +47,14 @@ def check_endpoint(key: str, url: str, provider: Provider, *, is_embedded: bool)
     Raises:
         UsageFailed: the message says what it may be.
     """
-    parts = _parts(url)
     where = f"--endpoint {key}"
-    if parts is None or parts.username or parts.password or parts.fragment or parts.query:
-        raise refused(f"{where} is an https URL without user, query or fragment.")
+    if url.startswith("{") and provider.hosts is None and key != _PUSH:
+        return  # a whole base: its parameter's pattern says where it leads
+    parts = _parts(url)
+    if parts is None or parts.username or parts.password or "#" in url:
+        raise refused(f"{where} is an https URL without user or fragment.")
+    if "?" in url and (provider.hosts is not None or key in _BASES):
+        raise refused(f"{where} is an https URL without query.")
     if _is_loopback(parts):
         if not is_embedded:
             raise refused(f"{where} is on this machine, which only the embedded stack can reach.")

@@ -10,6 +10,7 @@ from tokensync.domain.errors import InvalidApp
 from tokensync.domain.names import app_name
 from tokensync.domain.runtime import Cadence
 from tokensync.domain.secret import Secret
+from tokensync.oauth.app_check import check_credentials, settings_problem
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import PROVIDERS, provider_named
 from tokensync.refresh.schedule import floor_of, outlives_a_loss
@@ -18,9 +19,11 @@ from tokensync_cli.output.times import span
 from tokensync_cli.stack.addresses import check_endpoint, check_return_url, refused
 
 LONGEST_SECRET = 2048  # characters
+LONGEST_KEY = 16_384  # characters: an RSA key of 8192 bits in PEM has about 6400
 _LONGEST_TEXT = 512
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
-_FIXED = ("grant", "account_field", "issuer")  # settings that no app with connections may change
+# Settings that no app with connections may change: they say whose its tokens are.
+_FIXED = ("grant", "account_field", "account", "second_token", "second_account", "issuer")
 _RETURN_URL = "return_url"  # a setting that every app may have
 
 
@@ -64,12 +67,14 @@ class Wanted:
             client_id=_text(self.client_id, "--client-id"),
             client_secret=Secret(""),
             region=_region(self.region, generic),
+            scopes=_scopes(self.scopes),
             endpoints=_endpoints(self.endpoints, generic, is_embedded=is_embedded),
-            settings=_settings(self.settings, generic),
+            settings=_pairs(self.settings, "--set"),
         )
+        _check_settings(app, generic)
         # What it still needs, and what it may not have, depends on its settings.
         provider = generic.for_app(app)
-        app = replace(app, service_id=_service_id(self.service_id, generic, provider), scopes=_scopes(self.scopes))
+        app = replace(app, service_id=_service_id(self.service_id, generic, provider))
         _check_complete(app, provider, again=self.command())
         if _RETURN_URL in app.settings:
             check_return_url(app, is_embedded=is_embedded)
@@ -162,11 +167,11 @@ def _scopes(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
-def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+def _pairs(texts: Sequence[str], option: str, *, removing: bool = False) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for text in texts:
         key, sign, value = text.partition("=")
-        if not sign or not key or not value:
+        if not sign or not key or not (value or removing):
             raise refused(f"{option} takes KEY=VALUE.")
         if key in pairs:
             raise refused(f"{option} {key} is given twice.")
@@ -184,16 +189,36 @@ def _endpoints(texts: Sequence[str], provider: Provider, *, is_embedded: bool) -
 
 
 def with_settings(app: App, texts: Sequence[str], *, is_embedded: bool) -> App:
-    """Return the app with these KEY=VALUE settings changed.
+    """Return the app with these KEY=VALUE settings changed; one without a value is removed.
 
     Raises:
-        UsageFailed: one of them does not fit.
+        UsageFailed: one of them does not fit, or one that the app had.
     """
-    provider = provider_named(app.provider)
-    changed = replace(app, settings={**app.settings, **_settings(texts, provider)})
+    pairs = _pairs(texts, "app set", removing=True)
+    unknown = next((key for key, value in pairs.items() if not value and key not in app.settings), "")
+    if unknown:
+        raise refused(f"{app.name} has no setting {unknown!r} to remove.")
+    settings = {key: value for key, value in {**app.settings, **pairs}.items() if value}
+    changed = replace(app, settings=settings)
+    _check_settings(changed, provider_named(app.provider))
     if _RETURN_URL in changed.settings:
         check_return_url(changed, is_embedded=is_embedded)
     return changed
+
+
+def check_has_credentials(app: App, *, following: str = "") -> None:
+    """Refuse an app that has nothing to authenticate with, or a private key that cannot sign.
+
+    Raises:
+        UsageFailed: the message names what is missing; the next command is `following`, or stores a private key.
+    """
+    try:
+        check_credentials(app, provider_named(app.provider).for_app(app))
+    except InvalidApp as error:
+        raise UsageFailed(
+            f"{str(error)[0].upper()}{str(error)[1:]}.",
+            next_command=following or f"tokensync app set-private-key {app.name} --private-key-file FILE",
+        ) from None
 
 
 def first_fixed(app: App, changed: App) -> str:
@@ -202,28 +227,11 @@ def first_fixed(app: App, changed: App) -> str:
     return next((key for key in _FIXED if provider.setting(app, key) != provider.setting(changed, key)), "")
 
 
-def _settings(texts: Sequence[str], provider: Provider) -> dict[str, str]:
-    settings = _pairs(texts, "--set")
-    for key, value in settings.items():
-        if key == _RETURN_URL:
-            continue
-        allowed = _allowed(key, provider)
-        if allowed is None:
-            known = ", ".join(
-                (*(f"{name}NAME" if name.endswith(".") else name for name in provider.settings), _RETURN_URL)
-            )
-            raise refused(f"{provider.title} has no setting {key!r}; it has {known}.")
-        if allowed and value not in allowed:
-            raise refused(f"--set {key} is one of {', '.join(allowed)}.")
-    return settings
-
-
-def _allowed(key: str, provider: Provider) -> tuple[str, ...] | None:
-    """Return the values that a setting may have, empty if any text will do; None if there is no such setting."""
-    if key in provider.settings and not key.endswith("."):
-        return provider.settings[key]
-    prefix, dot, name = key.partition(".")
-    return provider.settings.get(f"{prefix}{dot}") if dot and name else None
+def _check_settings(app: App, provider: Provider) -> None:
+    problem = settings_problem(app, provider)
+    if problem:
+        is_name = problem.partition(" ")[0] in app.settings  # which is shown as it is written
+        raise refused(f"{problem if is_name else problem[0].upper() + problem[1:]}.")
 
 
 def _check_complete(app: App, provider: Provider, *, again: str) -> None:
@@ -243,6 +251,13 @@ def _check_complete(app: App, provider: Provider, *, again: str) -> None:
         )
 
 
+def effective(app: App) -> dict[str, str]:
+    """Return every setting that an app has, its own and the defaults."""
+    provider = provider_named(app.provider)
+    defaults = {key: provider.setting(app, key) for key in provider.settings if not key.endswith(".")}
+    return {key: value for key, value in {**defaults, **app.settings}.items() if value}
+
+
 def as_json(app: App, *, redirect_url: str) -> Mapping[str, object]:
     """Return a registration as operators see it, without its client secret."""
     return {
@@ -256,6 +271,7 @@ def as_json(app: App, *, redirect_url: str) -> Mapping[str, object]:
         "settings": app.settings,
         "redirect_url": redirect_url,
         "sandboxed": app.is_sandboxed,
+        **({"private_key": "stored, never shown"} if app.private_key else {}),
         **({"new_client_secret": "stored, not proven yet"} if app.new_client_secret else {}),
         **({"api2cart_key": "stored, never shown"} if app.api2cart_key else {}),
     }

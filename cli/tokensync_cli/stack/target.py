@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tokensync.authorize.links import Signer
 from tokensync.domain.app import App
-from tokensync.domain.ports import Apps, Authorizations, Connections
+from tokensync.domain.apps import Apps
+from tokensync.domain.ports import Authorizations, Connections
 from tokensync.domain.runtime import Clock
 from tokensync_cli.output.failures import CommandFailed
 

@@ -61,6 +61,20 @@ LIVES: dict[str, list[Happening]] = {
         ),
     ],
     "the account authorizes again, and the old attempt is refused": [_refresh(Event("sent", "authorized")), _again()],
+    "the account consents once more, and nothing is lost": [_authorized(way="once more"), _refresh()],
+    "the account consents once more after its worker died with its token": [
+        _refresh(Event("answered", "killed")),
+        _authorized(way="once more"),
+        _waited(_LEASE),
+        _refresh(way="schedule"),
+    ],
+    "the account consents once more while it is refreshed, and who merges dies": [
+        _refresh(Event("received", "killed")),
+        _waited(_LEASE),
+        _authorized(Event("exchange.merged", "killed"), way="once more"),
+        _waited(_LEASE),
+        _refresh(way="schedule"),
+    ],
     "its answer cannot be read": [_refresh(mood="html, late")],
     "it is throttled, and the table takes no answer": [_refresh(Event("answered", "table writes"), mood="throttled")],
     "its provider is down beyond the end of its access token": [
@@ -81,6 +95,12 @@ LIVES: dict[str, list[Happening]] = {
     ],
     "its key is not to be had until its access token has ended": [
         *(_happens for _ in range(5) for _happens in (_waited(400), _refresh(Event("leased", "keys")))),
+    ],
+    "it is refused once by mistake": [_refresh(mood="refuses"), _again(), _waited(700), _again()],
+    "it is refused twice": [_refresh(mood="refuses"), _waited(700), _again(mood="refuses")],
+    "its app's credentials are refused for a while": [
+        _refresh(mood="refuses the client"),
+        *(_happens for _ in range(4) for _happens in (_waited(400), _again(mood="refuses the client"))),
     ],
     "its answer comes after an operator forced another": [
         _refresh(Event("answered", "table")),

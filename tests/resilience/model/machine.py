@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
 
 PLACES = ("leased", "sent", "answered", "received", "published", "committed")
-EXCHANGE = ("exchange.sent", "answered", "exchange.received", "exchange.taken_over", "published", "committed")
+EXCHANGE = (
+    *("exchange.sent", "answered", "exchange.received", "exchange.taken_over", "exchange.merged", "published"),
+    *("committed", "leased"),
+)
 # What fails: the port, its methods, and how.
 FAILURES = {
     "table writes": ("connections", ("write",), StoreUnavailable),
@@ -45,7 +48,7 @@ COMMANDS = (
     *("accept", "accept --force", "recover", "recover --reread"),
 )
 BETWEEN = ("a worker", "a comparison", "refresh", "refresh --force", "verify", "publish", "imported", "authorized")
-CONSENTS = ("invited", "invited", "imported", "on another's invite")
+CONSENTS = ("invited", "once more", "imported", "on another's invite")
 WITHIN, PAST = 30, 100  # seconds within a function's life, and past its lease
 DUE = 2600  # seconds after which every refresh is due
 
@@ -99,7 +102,10 @@ class Refreshing(RuleBasedStateMachine):
         events: list[Event],
         moods: list[str],
     ) -> None:
-        """The account authorizes, on its own invite or on another's, or its tokens are brought from elsewhere."""
+        """The account authorizes, on its own invite or another's, once more, or its tokens come from elsewhere."""
+        if way == "once more":
+            self._happen(lambda: people.consent_once_more(self.stage, name), [name], events, moods)
+            return
         by_import, stray = way == "imported", way == "on another's invite"
         self._happen(
             lambda: people.authorize(self.stage, name, by_import=by_import, withdraws=withdraws, stray=stray),

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from model.server import LIFE
 from model.stage import ALL, NAMES, RECEIVES, REST, Consent, Stage
 from tokensync.authorize.links import Invite
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import WebhookEvent, WebhookEventKind
@@ -29,6 +30,21 @@ def opened() -> Stage:
         authorize(stage, name, by_import=False, withdraws=False)
     stage.back_up()
     return stage
+
+
+def consent_once_more(stage: Stage, name: ConnectionName) -> None:
+    """Let the account consent again to what stands: the server gives no second refresh token."""
+    record, server = stage.record(name), stage.server(name)
+    lineage = None if record is None or record.sealed_grant is None else server.lineages.get(stage.token(name))
+    consents = stage.authorized[name]
+    if lineage is None or not lineage.alive or not consents or consents[-1].lineage is not lineage:
+        authorize(stage, name, by_import=False, withdraws=False)
+        return
+    world = stage.world
+    code = server.authorize(name.account, once_more=lineage)
+    consents.append(Consent(world.clock.now(), lineage, silent=code))
+    world.code_exchange.take_paste(code, world.session(name.app), world.signer, world.budget(), redirect_uri=_BACK)
+    stage.tick()  # the rotation function is asked at once
 
 
 def authorize(stage: Stage, name: ConnectionName, *, by_import: bool, withdraws: bool, stray: bool = False) -> None:
@@ -96,7 +112,7 @@ def command(stage: Stage, name: ConnectionName, command: str) -> None:
         case "recover" | "recover --reread":
             recover(stage, reread=command.endswith("--reread"))
         case "pause":
-            world.apps.pause(name.app, why="an operator's wish", now=world.clock.now())
+            world.apps.pause(name.app, kind=PauseKind.OPERATOR, why="an operator's wish", now=world.clock.now())
         case "resume":
             world.apps.resume(name.app, now=world.clock.now())
 
@@ -151,10 +167,11 @@ def calm(stage: Stage) -> None:
     stage.forget()
     stage.set_clock_right()
     for name in NAMES:
-        command(stage, name, "resume")
-    for passed in range(2 * LIFE // REST):
+        if world.apps.state(name.app).paused_kind is PauseKind.OPERATOR:  # every other pause ends by itself
+            command(stage, name, "resume")
+    for passed in range(4 * LIFE // REST):
         stage.tick()
-        if passed == LIFE // REST:
+        if passed == 2 * LIFE // REST:
             if world.dead_letters.bodies:
                 recover(stage)
             for name in ALL:

@@ -67,14 +67,18 @@ def _check_status(stage: Stage, record: Connection) -> None:
         ends = record.access_expires_at
         assert stage.skewed or ends is None or ends <= stage.world.clock.now(), "ended before its access token did"
     elif record.status is Status.REAUTHORIZE:
-        assert stage.token(name) in stage.server(name).refused, "I6: sent back to consent without a refusal of it"
+        token, server = stage.token(name), stage.server(name)
+        assert not token or token in server.refused, "I6: sent back to consent without a refusal of it"
+        is_alone = bool(token) and len(stage.witness.marks[token]) < 2 and token not in server.beside
+        assert not is_alone or record.authorized.unproved, "one refusal, and nobody beside it, sent a seller back"
     elif record.status is Status.HELD:
         assert name in stage.troubled, f"held ({record.reason}) although nothing went wrong"
     elif record.status is Status.DISCONNECTED:
         assert name in stage.ended, f"disconnected ({record.reason}) by nobody's word"
     elif record.status is Status.ORPHANED:
         # After a restore a secret that we deleted ourselves is known for that no more.
-        assert name in stage.edited | stage.ended, "orphaned although nobody touched its secret"
+        touched = stage.edited | stage.ended | stage.rolled_back
+        assert name in touched, "orphaned although nobody touched its secret"
     elif record.status is Status.QUARANTINED:
         strays = any(consent.stray for consent in stage.authorized[name])
         assert strays or name in stage.rolled_back, "quarantined although its record was never restored"
@@ -88,7 +92,7 @@ def check_at_rest(stage: Stage) -> None:
     for name in ALL:
         record = stage.record(name)
         if record is None:
-            durable = [one for one in stage.authorized[name] if stage.is_durable(name, one.lineage.first)]
+            durable = [one for one in stage.authorized[name] if stage.is_durable(name, one.brought)]
             assert durable == [], "I1: the answer to a code is lost"
         else:
             _check_one(stage, record)
@@ -112,6 +116,9 @@ def _check_one(stage: Stage, record: Connection) -> None:
     if record.removed_at is not None:
         assert stage.world.secrets.document(name) is None
         return
+    if not stage.token(name):
+        _check_end_of_token(stage, name)
+        return
     lineage = stage.server(name).lineages[stage.token(name)]
     _check_answers(stage, record, lineage)
     _check_authorization(stage, name, lineage)
@@ -126,6 +133,14 @@ def _check_one(stage: Stage, record: Connection) -> None:
         why = record.last_error.failure if record.last_error is not None else "nothing"
         assert why in _SILENT, f"I6: its access token has ended because of {why}, and nothing is tried by itself"
     assert record.status is not Status.HELD, f"liveness: held ({record.reason}) beyond the end of its access token"
+
+
+def _check_end_of_token(stage: Stage, name: ConnectionName) -> None:
+    """Assert that a grant without a refresh token lost it by a word of the server, an operator or the account."""
+    server = stage.server(name)
+    lineages = {id(one.lineage) for one in stage.authorized[name] if one.silent}
+    refused = any(token in server.refused for token, one in server.lineages.items() if id(one) in lineages)
+    assert refused or name in stage.ended | stage.rolled_back, "I1: a living refresh token was thrown away"
 
 
 def _check_answers(stage: Stage, record: Connection, lineage: Lineage) -> None:
@@ -145,7 +160,7 @@ def _check_answers(stage: Stage, record: Connection, lineage: Lineage) -> None:
 
 def _check_authorization(stage: Stage, name: ConnectionName, lineage: Lineage) -> None:
     """Assert that the newest authorization stands of which a store has the tokens."""
-    durable = [one for one in stage.authorized[name] if stage.is_durable(name, one.lineage.first)]
+    durable = [one for one in stage.authorized[name] if stage.is_durable(name, one.brought)]
     wanted = [one for one in durable if not one.stray]
     if not wanted or stage.skewed:
         return

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -29,6 +30,8 @@ MOODS = (
     "down",
     "broken",
     "broken, late",
+    "gateway, late",
+    "packed",
     "refuses",
     "refuses the client",
     "unexplained",
@@ -40,11 +43,11 @@ MOODS = (
 _NEVER_THERE: dict[str, type[TokensyncError]] = {"not sent": NotSent, "request lost": NoAnswer}
 _EARLY: dict[str, tuple[int, dict[str, Any]]] = {
     "throttled": (429, {}),
-    "down": (503, {}),
+    "down": (503, {"error": "temporarily_unavailable"}),
     "broken": (500, {}),
     "refuses": (400, {"error": "invalid_grant"}),
     "refuses the client": (401, {"error": "invalid_client"}),
-    "unexplained": (400, {"error": "bad_refresh_token"}),
+    "unexplained": (400, {"error": "account_state_unclear"}),
 }
 
 
@@ -65,7 +68,9 @@ class Server:
     """Takes codes and refresh tokens. `moods` holds what becomes of the next requests; without any it is honest.
 
     `ledger` counts every credential shown, `left` how often a refresh token was left standing, `refused` names those
-    refused by word, `bodies` gives the raw answer that brought a refresh token, `delivered` all raw answers that left.
+    refused by word, and `beside` those of them since whose refusal another account's token was taken. `silent` are the
+    codes that bring no refresh token, `bodies` gives the raw answer that brought a refresh token or answered such a
+    code, `delivered` all raw answers that left.
     """
 
     name: str
@@ -75,19 +80,23 @@ class Server:
     ledger: Counter[str] = field(default_factory=Counter)
     left: Counter[str] = field(default_factory=Counter)
     refused: set[str] = field(default_factory=set)
+    beside: set[str] = field(default_factory=set)
     lineages: dict[str, Lineage] = field(default_factory=dict)
     codes: dict[str, Lineage] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)
     bodies: dict[str, bytes] = field(default_factory=dict)
     delivered: list[bytes] = field(default_factory=list)
     issued: int = 0
     told: int = 0
     shown: Callable[[str], None] = lambda _token: None
 
-    def authorize(self, account: str) -> str:
-        """Let an account consent; return the code."""
+    def authorize(self, account: str, *, once_more: Lineage | None = None) -> str:
+        """Let an account consent; return the code. `once_more` brings no refresh token: that lineage has one."""
         self.issued += 1
         code = f"code-{self.name}-{self.issued}"
-        self.codes[code] = Lineage(account)
+        self.codes[code] = once_more or Lineage(account)
+        if once_more is not None:
+            self.silent.add(code)
         return code
 
     def mint(self, account: str) -> tuple[str, str]:
@@ -136,6 +145,7 @@ class Server:
         body = self._committed(shown, rotates=mood != "no refresh token")
         if "error" in body:
             return self._left(self._told(body, status=400))
+        self.beside |= {token for token in self.refused if self._account(token) != body["account"]}
         if mood == "answer lost, late":
             raise NoAnswer("lost")
         return self._left(self._worded(shown, body, mood))
@@ -144,6 +154,8 @@ class Server:
         """Return the answer to what is committed, in this mood."""
         if mood == "broken, late":
             return self._told({}, status=500)
+        if mood == "gateway, late":
+            return self._told({"message": "Service Unavailable"}, status=503)
         if mood == "html, late":
             return self._told(b"<html>")
         if mood == "cut, late":
@@ -154,8 +166,10 @@ class Server:
             self.left[shown] += 1
             del body["refresh_token"]
         answer = self._told(body)
-        if "refresh_token" in body:
-            self.bodies[body["refresh_token"]] = answer.body
+        if mood == "packed":
+            answer = replace(answer, body=gzip.compress(answer.body))
+        if shown in self.silent or "refresh_token" in body:
+            self.bodies[body.get("refresh_token", shown)] = answer.body
         return answer
 
     def _committed(self, shown: str, *, rotates: bool) -> dict[str, Any]:
@@ -173,6 +187,10 @@ class Server:
         ):
             self.refused.add(shown)
             return {"error": "invalid_grant"}
+        if shown in self.silent:
+            self.issued += 1
+            access = f"canary-at-{self.name}-{self.issued}"
+            return {"access_token": access, "expires_in": LIFE, "account": lineage.account}
         if shown == lineage.earlier:
             lineage.earlier = ""  # its grace is used up
             self._rotate(lineage)
@@ -188,6 +206,10 @@ class Server:
             "refresh_token": lineage.current,
             "account": lineage.account,
         }
+
+    def _account(self, token: str) -> str:
+        lineage = self.lineages.get(token)
+        return "" if lineage is None else lineage.account
 
     def _rotate(self, lineage: Lineage) -> None:
         self.issued += 1

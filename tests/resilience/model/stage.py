@@ -39,17 +39,31 @@ def registration(name: ConnectionName, reuse: RefreshReuse) -> App:
         client_id=f"client-{name.app}",
         client_secret=Secret(f"canary-cs-{name.app}"),
         endpoints={key: f"{host}/{path}" for key, path in _PATHS.items()},
-        settings={"refresh_reuse": reuse.value, "grace_seconds": "300", "pkce": "none", "account_field": "account"},
+        settings={
+            "refresh_reuse": reuse.value,
+            "pkce": "none",
+            "account_field": "account",
+            **({"grace_seconds": "300"} if reuse is RefreshReuse.GRACE else {}),
+        },
     )
 
 
 @dataclass(frozen=True)
 class Consent:
-    """An authorization that an account gave: when, and whether on an invite that was meant for another account."""
+    """An authorization that an account gave: when, and whether on an invite that was meant for another account.
+
+    `silent` is the code of one whose response has no refresh token: it goes on with the lineage that there was.
+    """
 
     at: int
     lineage: Lineage
     stray: bool = False
+    silent: str = ""
+
+    @property
+    def brought(self) -> str:
+        """Return the credential by which the server knows the response that brought its tokens."""
+        return self.silent or self.lineage.first
 
 
 class Stage:
@@ -145,7 +159,7 @@ class Stage:
 
     def _first(self, name: ConnectionName, consent: Consent) -> bytes:
         """Return the answer that brought an authorization's first tokens."""
-        return self.server(name).bodies.get(consent.lineage.first, b"")
+        return self.server(name).bodies.get(consent.brought, b"")
 
     def set_clock_right(self) -> None:
         """Take back whatever the clock was set to."""
@@ -191,10 +205,9 @@ class Stage:
             server.moods.clear()
 
     def token(self, name: ConnectionName) -> str:
-        """Return the refresh token of the stored grant."""
+        """Return the refresh token of the stored grant, empty where it has none."""
         token = self.world.grant(name).refresh_token
-        assert token is not None
-        return token.reveal()
+        return "" if token is None else token.reveal()
 
     def is_durable(self, name: ConnectionName, token: str) -> bool:
         """Return whether some store acknowledged this refresh token, since the table was restored last."""

@@ -114,6 +114,30 @@ CUTS = {
         "",
         ("liveness: held",),
     ),
+    "carried_token": Cut(
+        CORE / "authorize/connect.py",
+        "        return record.status is not Status.ACTIVE or not is_endless\n",
+        "        return False\n",
+        ("I1", "ended although"),
+    ),
+    "carried_attempt": Cut(
+        STATUSES,
+        "        attempt=record.attempt if carried else None,\n",
+        "        attempt=None,\n",
+        ("I2",),
+    ),
+    "asked_once_more": Cut(
+        CORE / "refresh/parked.py",
+        "is_second = is_refused(record) and not session.state.paused",
+        "is_second = not session.state.paused",
+        ("one refusal, and nobody beside it",),
+    ),
+    "probe": Cut(
+        CORE / "refresh/gate.py",
+        "            if session.claim_probe(now=now):\n                return True\n",
+        "            break\n",
+        ("liveness", "I4", "I6"),
+    ),
     "due_after_lease": Cut(
         REFRESH,
         "        marked = schedule.due_after_lease(marked)\n",

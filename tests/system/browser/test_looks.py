@@ -54,7 +54,9 @@ FOCUSED = """() => {
 
 def shown(visitor: Visitor, name: str, label: str = LABEL) -> Page:
     """Open one of the pages with everything on it that it can hold, as the callback function would send it."""
-    made = page(name, 200, label=label, provider="TikTok Shop", again=AGAIN, return_url=RETURN, missing="orders.write")
+    values = {"label": label, "provider": "Acme", "again": AGAIN, "return_url": RETURN, "missing": "orders.write"}
+    asked = {"shop": label} if name == "which_account" else {}
+    made = page(name, 200, asked=asked, action="/connect/shop", invite="x.y", wrong="yes", **values)
 
     def answer(route: Route) -> None:
         headers = made.all_headers()

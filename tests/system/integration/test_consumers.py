@@ -65,8 +65,8 @@ def prove(stack: Stack, app: str) -> dict[str, Any]:
 
 
 def test_every_new_pair_reaches_api2cart(stack: Stack) -> None:
-    """At connect a store is made, after each refresh it is updated, without anybody asking."""
-    sandbox = add(stack, APP, push="api2cart")
+    """At connect a store is made, after each refresh it is updated, without anybody asking; it can be checked."""
+    sandbox = add(stack, APP, push="api2cart", api2cart_store_url="https://shops.example/{account}")
     name = stack.connect(APP, sandbox, sandbox.sellers(1)[0])
     eventually(lambda: shows(stack, sandbox, name))
     first = stack.document(name)["access_token"]
@@ -78,7 +78,15 @@ def test_every_new_pair_reaches_api2cart(stack: Stack) -> None:
     store = store_of(sandbox, name)
     assert store is not None
     assert (1, 0) == (store["updates"], store["refreshes"])
+    assert f"https://shops.example/{name.account}" == store["store_url"]
     assert [] == sandbox.doubles()
+
+    # Once the account has left, the store is accepted no more: nothing was handed over for that.
+    assert push(stack, name, check=True)["ok"]
+    sandbox.call("POST", "revoke", provider="tiktok_shop", app=sandbox.app_key, account=name.account)
+    assert "store_refused" == push(stack, name, check=True)["error"]["class"]
+    assert stack.stored(name).consumer.check_failed
+    assert 1 == told(sandbox)["stores"][0]["updates"]
 
 
 def test_a_push_whose_app_has_not_decided_is_refused(stack: Stack) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from canary import leaked
+from field_rows import field
 from stack import Sandbox, Stack
 from tokensync_cli.demo.browser import Seller
 
@@ -108,13 +109,15 @@ def test_eshopbox_is_imported_and_keeps_its_refresh_token(
     sandbox = marked("whole-eshopbox", "eshopbox")
     who = account(sandbox, "eshopbox")
     given = sandbox.call("POST", "credentials", provider="eshopbox", app=sandbox.app_key, account=who)
-    tokensync("import", "whole-eshopbox", "--account", who, stdin=given["refresh_token"])
+    tokensync("import", "whole-eshopbox", "--account", who, "--fact", "workspace=acme", stdin=given["refresh_token"])
     name = f"whole-eshopbox/{who}"
     first = tokensync("show", name)
     for _ in range(2):
         tokensync("refresh", name)
     shown = sandbox.entries(kind="refresh_token")
 
+    published = json.loads(stack.secrets.get_secret_value(SecretId=first["secret"])["SecretString"])
+    assert {"workspace": "acme"} == published["account"]
     assert first["generation"] + 2 == tokensync("show", name)["generation"]
     assert (3, {"issued"}) == (len(shown), {entry["outcome"] for entry in shown})
     assert 1 == len({entry["presented"] for entry in shown})
@@ -123,6 +126,30 @@ def test_eshopbox_is_imported_and_keeps_its_refresh_token(
         url = f"{stack.outputs.connect_url}/whole-eshopbox".replace("/connect/", f"/{page}/")
         # 404 while a warm function has not heard of the app: it looks again after half a minute at most.
         assert httpx.get(f"{url}?code=c&state=x.y&invite=x.y").status_code in (400, 403, 404)
+
+
+@field("A13")
+def test_an_advertisers_refresh_token_works_once_at_its_own_endpoint(
+    tokensync: Callable[..., Any], marked: Callable[..., Sandbox]
+) -> None:
+    """Undocumented, and honoured where it appears: the pair rotates, its end is kept; a copy for OWOX becomes stale."""
+    ends = {"access_token_seconds": 3_600, "refresh_token_seconds": 86_400}
+    sandbox = marked("ads-refreshed", "tiktok_ads", refreshable=True, **ends)
+    name = connected(tokensync, sandbox, "ads-refreshed", account(sandbox, "tiktok_ads"))["connection"]
+    assert "AppSecret" not in tokensync("export", name, "--format", "owox", "--without-secret")["AuthType"]["oauth2"]
+    first = tokensync("show", name)
+    for generation in (2, 3):
+        assert generation == tokensync("refresh", name)["connection"]["generation"]
+
+    last = tokensync("show", name)
+    assert (1, "exported" in last) == (first["exported"], False)
+    assert None not in (first["refresh_expires_at"], last["access_expires_at"])
+    assert abs(first["refresh_expires_at"] - last["refresh_expires_at"]) <= 2  # the sandbox counts down, in seconds
+    shown = [entry for entry in sandbox.entries(kind="refresh_token") if entry["endpoint"] == "refresh"]
+    assert (2, []) == (len({entry["presented"] for entry in shown}), sandbox.doubles())
+    assert ["export.stale"] == [
+        entry["event"] for entry in tokensync("history", name) if entry["event"].startswith("export")
+    ]
 
 
 def test_an_ended_authorization_of_an_advertiser_is_noticed(

@@ -148,10 +148,12 @@ def test_a_refused_token_asks_the_seller_to_come_back(stack: Stack, sandbox: San
     ("fault", "status"),
     [
         ({"fault": "throttle", "headers": {"Retry-After": "5"}}, Status.ACTIVE),
-        ({"fault": "status", "status": 503}, Status.ACTIVE),
+        ({"fault": "status", "status": 503, "headers": {"Retry-After": "5"}}, Status.ACTIVE),
+        ({"fault": "status", "status": 503, "body": "upstream connect error"}, Status.HELD),
         ({"fault": "drop_after_commit"}, Status.HELD),
         pytest.param({"fault": "drip", "seconds": 0.4}, Status.HELD, marks=fault("F21")),
         ({"fault": "mangle", "how": "html"}, Status.HELD),
+        ({"fault": "mangle", "how": "gzip"}, Status.ACTIVE),
         ({"fault": "mangle", "how": "gzip_bomb"}, Status.HELD),
         ({"fault": "mangle", "how": "deep"}, Status.HELD),
         ({"fault": "redirect", "location": "/tiktok_shop/api/v2/token/refresh"}, Status.HELD),

@@ -19,6 +19,7 @@ from readme.documented import PROVIDERS_PAGE, ROOT, code, commands_in_blocks
 from tokensync.domain.app import ENDPOINT_KEYS, App
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import AccountCall, GrantType, Provider, WebhookShape
+from tokensync.oauth.renewal import RenewalShape
 from tokensync.oauth.shapes import AuthorizeShape, CallbackShape, ResponseShape, RevocationShape, TokenShape
 from tokensync.providers import PROVIDERS
 from tokensync_cli.main import app as command_line
@@ -42,6 +43,7 @@ SHAPES = {
     "callback": CallbackShape,
     "token": TokenShape,
     "response": ResponseShape,
+    "renewal": RenewalShape,
     "account_call": AccountCall,
     "revocation": RevocationShape,
     "webhook": WebhookShape,
@@ -169,8 +171,8 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("copied")
     for part in COPIED:
         shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
-    (root / "tests/system/readme").mkdir(parents=True)
-    for file_name in ("pyproject.toml", "tests/system/readme/worked_example.py"):
+    for file_name in ("pyproject.toml", "tests/system/readme/worked_example.py", "tests/resilience/field_rows.py"):
+        (root / file_name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file_name, root / file_name)
     _, line, sample = example()
     registry = root / PACKAGE / "__init__.py"

@@ -109,25 +109,24 @@ def test_wrong_credentials_pause_the_app() -> None:
     """`invalid_client` is the operator's to mend; the connection stays as it is."""
     stage = minted(GENERIC, answer(), {"error": "invalid_client"})
     stage.command("mint")
-    refresh(stage)
+    stage.world.on_demand.refresh(stage.name("client-1"), stage.world.budget())
 
     assert stage.world.apps.state("oidc").paused
     assert (Status.ACTIVE, ["app.paused"]) == (stage.world.stored(stage.name("client-1")).status, stage.alerts())
 
 
-def test_wrong_credentials_at_the_first_minting_pause_the_app_too() -> None:
-    """Nothing is made, and the operator reads what the provider said."""
+def test_wrong_credentials_at_the_first_minting_pause_nothing() -> None:
+    """Nothing is made, and the operator reads what the provider said; one alert says it too."""
     stage = minted(GENERIC, {"error": "invalid_client", "error_description": "unknown client"})
     result = stage.command("mint")
 
     assert (False, "failed", None) == (result["ok"], result["outcome"], result["connection"])
     assert "invalid_client" in result["error"]["message"]
     assert (1, "tokensync app rotate-secret oidc") == (result["exit"], result["error"]["next"])
-    assert "oidc is paused now" in result["error"]["message"]
-    assert stage.world.apps.state("oidc").paused
+    assert "nothing was changed" in result["error"]["message"]
     again = stage.command("mint")
-    assert ("InvalidApp", "tokensync app show oidc") == (again["error"]["class"], again["error"]["next"])
-    assert 1 == stage.server.times("/token")
+    assert ("credentials_refused", 2) == (again["error"]["class"], stage.server.times("/token"))
+    assert ("", ["app.credentials_refused"]) == (stage.world.apps.state("oidc").paused, stage.alerts())
 
 
 @pytest.mark.parametrize("word", [NoAnswer("slow"), 500, 429, {"error": "invalid_scope"}, {"token_type": "x"}], ids=str)
@@ -155,7 +154,7 @@ def test_minted_anew_it_is_the_same_connection() -> None:
     ("first", "settings"),
     [
         (answer(), {}),
-        (answer(sub="service-1"), {"account_field": "sub"}),
+        (answer(sub="service-1"), {"issuer": "https://id.example"}),
         ({"access_token": "clt.1", "token_type": "Bearer"}, {}),
         (answer(refresh_token="R"), {}),
     ],

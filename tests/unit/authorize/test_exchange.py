@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ import pytest
 from fakes.visitors import Browser
 from fakes.world import ACCOUNT, APP, NAME, SHOPS, WEEK, World, lost, unreachable
 from fault_rows import fault
+from field_rows import field
+from tokensync.authorize.finish import authorization_binding
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.authorization import LIFETIME
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NoAnswer, PublishUnavailable, StoreUnavailable
@@ -51,6 +55,28 @@ def shops(world: World, answer: Callable[[int], ProviderResponse | None]) -> lis
 
     world.shop.send = send  # type: ignore[method-assign]  # the scripted shop is a test's own
     return asked
+
+
+def changing(**fields: object) -> Callable[[Callable[[], ProviderResponse]], ProviderResponse]:
+    """Return a step that changes fields beside the tokens of an honest response."""
+
+    def step(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
+        response = honest()
+        return replace(response, body=json.dumps({**json.loads(response.body), **fields}).encode())
+
+    return step
+
+
+def reseal(world: World) -> None:
+    """Store the response to a code as the versions did that kept nothing of what was presented."""
+    (row,) = [row for key, row in world.table.rows.items() if key[1].startswith("pending#")]
+    key = row.record.key
+    binding = authorization_binding(key)
+    opened = world.sealer.open(row.record.sealed_answer, app=key.app, binding=binding)
+    bare = json.loads(opened)
+    del bare["shown"]
+    sealed = world.sealer.new_key(key.app).seal(json.dumps(bare).encode(), binding=binding)
+    row.record = replace(row.record, sealed_answer=sealed)
 
 
 # ---------------------------------------------------------------------------------------------------- the way through
@@ -183,6 +209,51 @@ def test_a_callback_that_no_provider_sends_is_refused(world: World, browser: Bro
     assert 303 == browser.back().status
 
 
+JUNK = "&shop_name=100%&scope=a&scope=b&name=M%fcller&x%zz=1&error_description=a%0d%0ab&error_description=c&y=%00"
+
+
+@field("A3")
+@pytest.mark.parametrize("query", [f"code=code-1{JUNK}", f"{JUNK[1:]}&code=code-1"])
+def test_what_nobody_reads_in_a_callback_stops_nobody(world: World, browser: Browser, query: str) -> None:
+    """RFC 6749 §4.1.2: bad escapes, Latin-1, control characters and doubled parameters that are unknown are ignored."""
+    assert (303, ["code-1"]) == (browser.authorize(back=query).status, world.shop.ledger)
+    assert CONNECTED in browser.result().body
+
+
+@field("A3")
+def test_a_denial_with_a_text_of_many_lines_is_one(world: World, browser: Browser) -> None:
+    """As Entra words each of its denials; operators find the text in one clean line."""
+    told = "error=access_denied&error_description=AADSTS65004%3a+User+declined.%0d%0aTrace+ID%3a+0f%e2%80%ae"
+    browser.authorize(back=f"{told}&error_uri=https%3a%2f%2flogin.example%2ferror%3fcode%3d65004&admin_consent=100%")
+    (line,) = [line for line in world.log.lines if line.event == "authorization.cancelled"]
+
+    assert "You did not connect your account" in browser.result().body
+    assert ("access_denied", "AADSTS65004: User declined.  Trace ID: 0f") == (
+        line.fields["error"],
+        line.fields["description"],
+    )
+
+
+@field("A3")
+def test_a_refused_request_is_explained_to_operators(world: World, browser: Browser) -> None:
+    """The alert holds the provider's words, without a secret that they repeat."""
+    secret = world.app.client_secret.reveal()
+    browser.authorize(back=f"error=invalid_scope&error_description=unknown+scope+for%0a{secret}")
+    (alert,) = world.alerts.told
+
+    assert "authorization.refused" == alert.kind
+    assert alert.detail.endswith(": invalid_scope (unknown scope for ***)")
+
+
+@field("A3")
+def test_an_invites_link_may_carry_more(world: World, browser: Browser) -> None:
+    """Mail programs and campaigns add parameters to links; the invite itself is there once and clean."""
+    invite = world.invite()
+
+    assert 302 == browser.connect(f"utm_source=100%&{invite}&utm_source=b&fbclid=%ff").status
+    assert 400 == browser.connect(f"{invite}&{invite}").status
+
+
 @pytest.mark.parametrize("app", ["nobody", "../admin", "UPPER", ""])
 def test_an_unknown_app_is_not_found_without_a_call(world: World, browser: Browser, app: str) -> None:
     """The answer is made from what the cold start read."""
@@ -236,7 +307,7 @@ def test_an_invite_is_used_up_by_a_connection_alone(world: World, browser: Brows
 
 def test_a_paused_app_takes_nobody_in(world: World, browser: Browser) -> None:
     """No seller is sent to a consent page in vain."""
-    world.apps.pause(APP, why="36009033", now=world.clock.now())
+    world.apps.pause(APP, kind=PauseKind.CONFIGURATION, why="36009033", now=world.clock.now())
 
     assert 503 == browser.connect().status
 
@@ -280,7 +351,7 @@ def test_a_code_that_arrives_percent_encoded_is_decoded_once(world: World, brows
 
 @pytest.mark.parametrize("status", [None, 429, 500, 503])
 def test_a_code_is_presented_once_whatever_comes_back(world: World, browser: Browser, status: int | None) -> None:
-    """Without a response, and with a 429 or 503, the seller starts again."""
+    """Without a response, and with one that is no pair, the seller starts again."""
     world.shop.script.append(
         lost if status is None else lambda honest: (honest(), world.shop.answer({}, status=status))[1]
     )
@@ -332,13 +403,22 @@ def test_an_app_changed_on_the_way_sends_its_code_to_nobody(world: World, browse
     assert FAILED in browser.result().body
 
 
-def test_wrong_credentials_at_the_exchange_pause_the_app(world: World, browser: Browser) -> None:
-    """A refused client secret is the operator's to mend."""
-    world.shop.script.append(lambda _h: world.shop.answer({"code": 7, "message": "invalid app_key x", "data": None}))
-    browser.authorize()
+@field("A4")
+def test_wrong_credentials_at_the_exchange_are_no_verdict(world: World, browser: Browser) -> None:
+    """A refused client secret is the operator's to mend, who is alerted once for each cause."""
+    world.connected()
+    wrong = {"code": 7, "message": "invalid app_key x", "data": None}
+    for number in range(5):
+        world.shop.script.append(lambda _h: world.shop.answer(wrong))
+        browser.authorize(world.invite(id=f"invite-{number}"), back=f"code=wrong-{number}")
+    state = world.apps.state(APP)
 
-    assert world.apps.state(APP).paused
+    assert ("", 1, ["app.credentials_refused"]) == (state.paused, len(state.misconfigured), world.alerted())
     assert FAILED in browser.result().body
+    world.on_demand.refresh(NAME, world.budget())
+    world.shop.script.append(lambda _h: world.shop.answer(wrong))
+    browser.authorize(world.invite(id="invite-9"), back="code=wrong-9")
+    assert 2 == world.alerted().count("app.credentials_refused")
 
 
 # ------------------------------------------------------------------------------------------------ crashes and outages
@@ -365,6 +445,52 @@ def test_killed_anywhere_the_rotation_finishes_what_was_stored(world: World, bro
         assert CONNECTED in browser.result().body
         assert ("A1", world.stored().generation) == (world.published(), world.document()["generation"])
         assert world.stored().lease_until is None
+
+
+@pytest.mark.parametrize("place", ["", "exchange.received", "exchange.taken_over"])
+def test_the_history_has_the_exchanges_trace_id(world: World, browser: Browser, place: str) -> None:
+    """As a refresh's: the provider's support asks for it. The rotation function finishes with the same words."""
+    if place:
+        with world.dies_at(place):
+            browser.authorize()
+        world.clock.advance(120)
+        world.settle(ticks=15)
+    else:
+        browser.authorize()
+
+    assert [("connection.authorized", "trace-1")] == [
+        (entry.event, entry.detail) for entry in world.stored().history if entry.event.startswith("connection.")
+    ]
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("repeated", ["code-1", "A1", "R1", "e59af819cc"])
+def test_a_trace_id_that_repeats_a_secret_is_masked(
+    world: World, browser: Browser, repeated: str, *, late: bool
+) -> None:
+    """What was presented and what was given are masked in it, by whoever finishes; the rest is one short line."""
+    world.shop.script.append(changing(request_id=f"t-\u202e{repeated}-{'x' * 100}"))
+    if late:
+        with world.dies_at("exchange.received"):
+            browser.authorize()
+        world.clock.advance(120)
+        world.settle(ticks=15)
+    else:
+        browser.authorize()
+
+    (entry,) = [entry for entry in world.stored().history if entry.event == "connection.authorized"]
+    assert f"t-***-{'x' * 73}…" == entry.detail
+
+
+def test_an_answer_that_an_earlier_version_stored_gives_no_trace_id(world: World, browser: Browser) -> None:
+    """Nobody knows the code any more that it might repeat; the connection is made all the same."""
+    with world.dies_at("exchange.received"):
+        browser.authorize()
+    reseal(world)
+    world.clock.advance(120)
+    world.settle(ticks=15)
+
+    assert (["code-1"], "A1", "") == (world.shop.ledger, world.published(), world.stored().history[0].detail)
 
 
 def test_an_answer_that_the_table_did_not_take_comes_back_by_message(world: World, browser: Browser) -> None:

@@ -11,6 +11,7 @@ import pytest
 from fakes.visitors import Browser
 from fakes.world import ACCOUNT, APP, World, lost
 from tokensync.authorize.links import Signer
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.authorization import LIFETIME
 from tokensync.domain.errors import SealingUnavailable
 from tokensync.domain.secret import Secret
@@ -169,7 +170,7 @@ def test_the_cookie_is_not_to_be_guessed() -> None:
 def test_what_cannot_go_on_now_spends_no_code(world: World, browser: Browser, wrong: str) -> None:
     """The same link works when the key is back, or when the app runs again."""
     if wrong == "paused":
-        world.apps.pause(APP, why="36009033", now=world.clock.now())
+        world.apps.pause(APP, kind=PauseKind.CONFIGURATION, why="36009033", now=world.clock.now())
     else:
         world.sealer.fail_next("new_key", SealingUnavailable)
     assert (503, []) == (browser.arrive(ARRIVAL).status, world.shop.ledger)

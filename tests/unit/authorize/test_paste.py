@@ -12,7 +12,9 @@ import pytest
 from fakes.scripted import OIDC, Staged, oidc_token
 from fakes.visitors import Browser
 from fakes.world import ACCOUNT, APP, World
+from field_rows import field
 from tokensync.authorize.links import Signer
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.secret import Secret
 
 LOOPBACK = "http://localhost:7777/done"
@@ -63,6 +65,18 @@ def test_what_was_begun_by_hand_is_finished_by_hand_once(stage: Staged) -> None:
     assert (LOOPBACK, LOOPBACK) == (link["redirect_uri"], form["redirect_uri"])
     assert "Ada" == stage.world.document(stage.name("u-1"))["label"]
     assert "https://connect.example/callback/oidc" == begun(stage)["redirect_uri"]
+
+
+@field("A3")
+def test_a_pasted_address_may_hold_what_nobody_reads(stage: Staged) -> None:
+    """It is the address that the browser shows, with all that the server added; what is read is there once."""
+    link = begun(stage)
+    junk = "&session_state=100%&scope=a&scope=b&name=M%fcller&error_description=%0d%0a"
+    doubled = stage.command("paste", text=redirected(link["state"], f"code=code-1&code=code-2{junk}"))
+    result = stage.command("paste", text=redirected(link["state"], f"code=code-1{junk}"))
+
+    assert ("BadRequest", "a parameter stands twice") == (doubled["error"]["class"], doubled["error"]["message"])
+    assert (True, "oidc/u-1") == (result["ok"], result["connection"])
 
 
 def test_two_that_were_begun_have_verifiers_of_their_own(stage: Staged) -> None:
@@ -157,7 +171,7 @@ def test_the_issuer_is_checked_in_what_is_pasted() -> None:
 
 def test_a_paused_app_begins_nothing(stage: Staged) -> None:
     """It would end in vain."""
-    stage.world.apps.pause("oidc", why="invalid_client", now=1)
+    stage.world.apps.pause("oidc", kind=PauseKind.CONFIGURATION, why="invalid_client", now=1)
 
     assert "InvalidApp" == stage.command("begin")["error"]["class"]
 

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fakes import FakeClock
 from tokensync.aws.app_secrets import AppSecrets
 from tokensync.aws.apps import CACHE_SECONDS, AwsApps
-from tokensync.aws.dynamodb import DynamoTable
+from tokensync.aws.dynamodb import Change, ConditionFailed, DynamoTable, in_notation
 from tokensync.domain.app import App
+from tokensync.domain.app_state import AppState, Outcomes, PauseKind
 from tokensync.domain.errors import InvalidApp, StoreUnavailable, UnknownApp
 from tokensync.domain.secret import Secret
 
@@ -113,10 +114,47 @@ def test_a_removal_that_ended_halfway(apps: AwsApps, secrets: Stubber, dynamodb:
         apps.remove("demo")
 
 
-def test_counters_that_are_never_agreed_on(apps: AwsApps, dynamodb: Stubber) -> None:
-    """Counting gives up after a few rounds of beginning and joining a window."""
-    item = {"pk": {"S": "apps"}, "sk": {"S": "demo"}, "provider": {"S": "p"}}
-    for _ in range(6):
-        dynamodb.add_client_error("update_item", "ConditionalCheckFailedException", modeled_fields={"Item": item})
+def item(**attributes: object) -> dict[str, Any]:
+    """Return the app's item as DynamoDB shows it."""
+    return in_notation({"pk": "apps", "sk": "demo", "provider": "p", **attributes})
+
+
+def test_a_state_that_is_never_agreed_on(apps: AwsApps, dynamodb: Stubber) -> None:
+    """Noting gives up where others change the state each time before it does."""
+    for number in range(10):
+        changing = item(**({"paused": "x", "paused_at": number} if number % 2 else {}))
+        dynamodb.add_client_error("update_item", "ConditionalCheckFailedException", modeled_fields={"Item": changing})
     with pytest.raises(StoreUnavailable):
-        apps.count("demo", tried=1, refused=0, now=1, window=600)
+        apps.note("demo", Outcomes(refused=frozenset("a")), seen=AppState(name="demo", provider="p"), now=1)
+
+
+@pytest.mark.parametrize(
+    ("why", "kind"),
+    [
+        ("paused by an operator", PauseKind.OPERATOR),
+        ("12 of 20 refreshes refused within 10 minutes", PauseKind.REFUSED),
+        ("invalid_client", PauseKind.CONFIGURATION),
+    ],
+)
+def test_the_item_of_an_earlier_version_is_read(apps: AwsApps, dynamodb: Stubber, *, why: str, kind: PauseKind) -> None:
+    """Its counters are left alone, and its pause is known by its words."""
+    stored = item(schema=1, window_started=5, tried=20, refused=12, paused=why, paused_at=7, pause_mark="m")
+    dynamodb.add_response("get_item", {"Item": stored})
+
+    expected = AppState(name="demo", provider="p", paused=why, paused_kind=kind, paused_at=7)
+    assert expected == apps.state("demo")
+
+
+def test_a_resumption_whose_response_was_lost(apps: AwsApps) -> None:
+    """boto3 asks again, and finds its own mark: the owner is still alerted."""
+    seen = AppState(name="demo", provider="p", paused="x", paused_kind=PauseKind.REFUSED, paused_at=1)
+    marks: list[str] = []
+
+    def lost(_key: tuple[str, str], change: Change) -> Any:
+        marks.append(str(change.set["resume_mark"]))
+        raise ConditionFailed({"pk": "apps", "sk": "demo", "provider": "p", "resumed_at": 5, "resume_mark": marks[-1]})
+
+    apps._table.update = lost  # type: ignore[method-assign]
+    state, runs_again = apps.note("demo", Outcomes(succeeded={"a": 5}), seen=seen, now=5)
+
+    assert (True, "", 1) == (runs_again, state.paused, len(marks))

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fakes.records import flat
 from tokensync.aws.dynamodb import from_notation, in_notation
-from tokensync.aws.items import connection_attributes, connection_from, plain, schema_of
+from tokensync.aws.items import authorization_attributes, connection_attributes, connection_from, plain, schema_of
+from tokensync.domain.authorization import Authorization, AuthorizationKey
 from tokensync.domain.connection import Attempt, Connection, Exemption, HistoryEntry, Status
 from tokensync.domain.names import ConnectionName
 
@@ -72,7 +75,7 @@ def test_what_is_absent_is_the_default() -> None:
     record = connection_from({**KEY, "provider": "p"})
     assert Connection(name=NAME, provider="p") == record
     absent = flat(record).keys() - connection_attributes(record).keys()
-    assert absent == {"name"} | {name for name, value in flat(record).items() if value is None}
+    assert absent == {"name", "alerted"} | {name for name, value in flat(record).items() if value is None}
 
 
 def test_an_attempt_of_an_older_version_was_no_trial() -> None:
@@ -82,3 +85,22 @@ def test_an_attempt_of_an_older_version_was_no_trial() -> None:
     assert Attempt("a", 3, 5, Exemption.GRACE) == connection_from({**base, "attempt": old}).attempt
     trial = Attempt("a", 3, 5, trial=True, earlier=(1, 2))
     assert trial == connection_from({**base, "attempt": plain(trial)}).attempt
+
+
+def test_what_most_records_have_nothing_of_is_no_attribute_of_them() -> None:
+    """What an operator was alerted of and what a callback said are stored where there is any."""
+    record = Connection(name=NAME, provider="p", alerted=("answer.odd 1",))
+    assert ["answer.odd 1"] == connection_attributes(record)["alerted"]
+    assert "alerted" not in connection_attributes(replace(record, alerted=()))
+    assert record.alerted == connection_from({**KEY, **connection_attributes(record)}).alerted
+    begun = Authorization(
+        key=AuthorizationKey("demo", "b", "n"),
+        provider="p",
+        token_endpoint="",
+        redirect_uri="",
+        invite_id="",
+        created_at=1,
+        expires_at=2,
+    )
+    assert "callback" not in authorization_attributes(begun)
+    assert {"shop": "a"} == authorization_attributes(replace(begun, callback={"shop": "a"}))["callback"]

@@ -72,7 +72,7 @@ def asked(clients: Clients) -> Iterator[Asked]:
     {
         "connection": lambda asked: asked.connections.get(NAME),
         "connections": lambda asked: list(asked.connections.list("demo")),
-        "counted connections": lambda asked: asked.connections.fewer_than("demo", 20),
+        "counted connections": lambda asked: asked.connections.fewer_than("demo", 20, since=0),
         "answer aside": lambda asked: asked.connections.aside(NAME, fence=1),
         "answers aside": lambda asked: list(asked.connections.list_aside("demo")),
         "look-up": lambda asked: asked.connections.find("demo", "shop"),
@@ -99,7 +99,11 @@ def test_every_read_but_the_index_is_strongly_consistent(
 
 
 @pytest.mark.parametrize(
-    "read", [lambda asked: list(asked.connections.list("demo")), lambda asked: asked.connections.fewer_than("demo", 9)]
+    "read",
+    [
+        lambda asked: list(asked.connections.list("demo")),
+        lambda asked: asked.connections.fewer_than("demo", 9, since=0),
+    ],
 )
 def test_later_pages_are_as_consistent_as_the_first(asked: Asked, read: Callable[[Asked], object]) -> None:
     """Each page is asked for in the same way, from where the last one ended."""

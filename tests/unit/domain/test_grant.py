@@ -19,8 +19,10 @@ TIMES = st.none() | st.integers(0, 2**40)
 def test_a_grant_reads_back_the_same(grant: Grant) -> None:
     """What is sealed is all there is; a grant without refresh token and expiries keeps being without them."""
     endless = replace(grant, refresh_token=None, access_expires_at=None, refresh_expires_at=None, scopes=(), account={})
+    told = replace(grant, brought={"workspace": "acme"})
 
-    assert [grant, endless] == [Grant.from_bytes(one.to_bytes()) for one in (grant, endless)]
+    assert [grant, endless, told] == [Grant.from_bytes(one.to_bytes()) for one in (grant, endless, told)]
+    assert b"brought" not in grant.to_bytes()
 
 
 @settings(max_examples=50, deadline=None)

@@ -11,7 +11,7 @@ import pytest
 from tokensync.domain import errors
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.names import ConnectionName
-from tokensync.entry import command_answers
+from tokensync.entry import command_answers, push_answers
 from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE
 from tokensync.refresh.result import Result, WorkResult
 
@@ -43,7 +43,7 @@ def test_every_failure_has_words_and_a_command(result: Result, own: command_answ
 def test_a_push_can_be_repeated_whatever_the_account_is_called(record: Connection) -> None:
     """Braces in a name are no places to fill."""
     result = WorkResult(Result.LEASED_ELSEWHERE, replace(record, name=ODD))
-    own = command_answers.not_pushed(result, "api2cart")
+    own = push_answers.not_pushed(result, "api2cart")
     answer = command_answers.of_work(ODD, result, prefix="p", own=own)
 
     assert ["tokensync", "push", str(ODD), "--to", "api2cart"] == shlex.split(answer["error"]["next"])

@@ -17,6 +17,7 @@ HOSTILE = (
     "<script>alert(1)</script>\"' onload=alert(1) &amp; {{ 6 * 7 }}"
     "\r\nX: y\N{RIGHT-TO-LEFT OVERRIDE}\N{ZERO WIDTH SPACE}\x00"
 )
+ASKS = "which_account"  # the one page with a form
 RETURN = "https://app.example/done?a=1&b=2"
 AGAIN = "https://api.example/connect/shop?invite=x.y"
 TEMPLATES = sorted(
@@ -41,7 +42,7 @@ class Seen(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note a tag."""
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "link", "br"):
+        if tag not in ("meta", "link", "br", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -59,7 +60,10 @@ class Seen(HTMLParser):
 
 def filled(name: str, *, label: str = "Acme", provider: str = "TikTok Shop", again: str = "", back: str = "") -> Page:
     """Return a page with all that a page may show."""
-    return page(name, 200, label=label, provider=provider, again=again, return_url=back, missing="orders.write")
+    values = {"label": label, "provider": provider, "again": again, "return_url": back, "missing": "orders.write"}
+    if name != ASKS:
+        return page(name, 200, **values)
+    return page(name, 200, asked={"shop": label}, action="/connect/shop", invite=again, wrong=back, **values)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -81,13 +85,17 @@ def test_every_page_is_whole(name: str) -> None:
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_nothing_comes_from_anybody_else(name: str) -> None:
-    """No page loads a script, a style, an image or a frame, has an event handler, or holds a form."""
+    """No page loads a script, a style, an image or a frame, or has an event handler; one alone holds a form."""
     seen = Seen(filled(name, again=AGAIN, back=RETURN).body)
 
+    form = {"form", "label", "input", "button"} if name == ASKS else set()
     assert {tag for tag, _ in seen.tags} <= {
-        "html", "head", "meta", "title", "style", "body", "main", "p", "h1", "a", "strong",
+        "html", "head", "meta", "title", "style", "body", "main", "p", "h1", "a", "strong", *form,
     }  # fmt: skip
     allowed = {"lang", "charset", "name", "content", "http-equiv", "class", "aria-hidden", "id", "href", "rel"}
+    if name == ASKS:
+        allowed |= {"method", "action", "type", "value", "for", "maxlength", "required"}
+        allowed |= {"autocomplete", "autocapitalize", "spellcheck"}
     assert {attribute for _, attributes in seen.tags for attribute in attributes} <= allowed
 
 
@@ -155,10 +163,11 @@ def test_the_policy_allows_exactly_the_pages_own_style(name: str) -> None:
 
     policy = made.all_headers()["content-security-policy"]
 
+    form_action = "'self' https: http://localhost:* http://127.0.0.1:*" if name == ASKS else "'none'"
     assert sorted(policy.split("; ")) == [
         "base-uri 'none'",
         "default-src 'none'",
-        "form-action 'none'",
+        f"form-action {form_action}",
         "frame-ancestors 'none'",
         f"style-src 'sha256-{digest}'",
     ]

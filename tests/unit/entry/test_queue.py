@@ -135,7 +135,7 @@ def test_the_app_and_its_key_are_fetched_once_per_batch(world: World) -> None:
     run(world, bodies(NAME, *names))
 
     assert (1, 1, 1) == (world.apps.calls["get"], world.apps.calls["state"], world.keys.calls["generate"])
-    assert 1 == world.apps.calls["count"]
+    assert 1 == world.apps.calls["note"]
 
 
 def test_an_unknown_app_postpones_its_connections(world: World) -> None:

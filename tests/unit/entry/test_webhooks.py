@@ -419,6 +419,14 @@ def test_both_secrets_count_while_one_replaces_the_other(world: World) -> None:
     assert [200, 200, 401] == answers
 
 
+def test_an_empty_secret_signs_nothing(world: World) -> None:
+    """Anybody can sign with it: an app whose secret was emptied takes no event."""
+    world.apps.register(replace(world.app, name="bare", client_secret=Secret("")))
+    body = shop_event(world)
+
+    assert 401 == post(world, body, shop_signature(body, secret=""), app="bare").status
+
+
 @pytest.mark.parametrize("app", ["nobody", "ads", "UPPER", "", "../admin", "a" * 41])
 def test_where_no_webhook_is(world: World, app: str) -> None:
     """An app that is not registered, cannot be, or whose provider sends no events: the last alone is guarded."""

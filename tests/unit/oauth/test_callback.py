@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from field_rows import field
 from tokensync.domain.errors import BadRequest
 from tokensync.domain.secret import Secret
 from tokensync.oauth.callback import Query, checked_code
@@ -37,20 +38,21 @@ if TYPE_CHECKING:
         ("name=ü", {"name": "ü"}),
         ("co%64e=a", {"code": "a"}),
         ("a;b=c", {"a;b": "c"}),
+        ("shop_name=100%&code=a", {"code": "a"}),
+        ("x=1&x=2&code=a&%zz=1&a%09=b&%ff=c", {"code": "a"}),
     ],
 )
 def test_a_query_is_decoded_exactly_once(raw: str, parameters: dict[str, str]) -> None:
-    """Each parameter is decoded once, a plus is a space, and only & parts them."""
+    """Each parameter is decoded once, a plus is a space, only & parts them; what is not clean or not one is none."""
     assert Query.parse(raw).parameters == parameters
 
 
-REFUSED = {
-    "a parameter twice": "code=a&code=b",
-    "a parameter twice, escaped": "code=a&co%64e=a",
-    "an unknown one twice": "x=1&x=1",
+UNCLEAN = {
+    "twice": "code=a&code=b",
+    "twice the same": "code=a&code=a",
+    "twice, escaped": "code=a&co%64e=a",
     "a NUL": "code=a%00b",
-    "CR LF": "state=a%0d%0aset-cookie:x",
-    "a tab": "a%09=b",
+    "CR LF": "code=a%0d%0aset-cookie:x",
     "a raw control character": "code=a\x01",
     "DEL": "code=%7f",
     "no UTF-8": "code=%ff",
@@ -60,15 +62,59 @@ REFUSED = {
     "a percent alone": "code=100%",
     "no hex digits": "code=%zz",
     "a cut escape": "code=%2",
-    "too long": "state=" + "a" * 8187,
 }
+READ = CallbackShape(code=("code", "auth_code"), client_id="app_key", read=("realm",))
 
 
-@pytest.mark.parametrize("raw", REFUSED.values(), ids=REFUSED.keys())
-def test_a_bad_query_is_refused(raw: str) -> None:
-    """Repeated parameters, control characters, what is no UTF-8 and what is too long are refused."""
+@field("A3")
+@pytest.mark.parametrize("name", ["state", "iss", "error", "code", "auth_code", "app_key", "realm"])
+@pytest.mark.parametrize("raw", UNCLEAN.values(), ids=UNCLEAN.keys())
+def test_what_is_read_is_there_once_and_clean(provider: Provider, app: App, name: str, raw: str) -> None:
+    """Each parameter that a provider's callbacks are read for, also beside a code that would do."""
+    junk = raw.replace("code=", f"{name}=").replace("co%64e=", f"%{ord(name[0]):x}{name[1:]}=")
+
     with pytest.raises(BadRequest):
-        Query.parse(raw)
+        Query.parse(f"{junk}&x=1").code(replace(provider, callback=READ), app)
+    with pytest.raises(BadRequest):
+        Query.parse(junk).value(name)
+
+
+IGNORED = ["error_description", "shop_name", "scope", "session_state", "code[]", "auth_code", "app_key", "", "Code"]
+
+
+@field("A3")
+@pytest.mark.parametrize("name", IGNORED)
+@pytest.mark.parametrize("raw", UNCLEAN.values(), ids=UNCLEAN.keys())
+def test_what_nobody_reads_is_ignored(provider: Provider, app: App, name: str, raw: str) -> None:
+    """RFC 6749 §4.1.2: an unknown parameter changes nothing, whatever it holds, also one that other providers have."""
+    junk = raw.replace("code=", f"{name}=").replace("co%64e=", f"{name}=")
+    query = Query.parse(f"{junk}&state=s&code=c")
+
+    assert (Secret("c"), "s", "") == (query.code(provider, app), query.state, query.denied)
+    assert Query.parse(f"{junk}&error=access_denied").code(provider, app) is None
+
+
+def test_a_query_that_is_too_long_is_refused() -> None:
+    """Nothing of it is looked at."""
+    with pytest.raises(BadRequest):
+        Query.parse("state=" + "a" * 8187)
+
+
+@field("A3")
+@pytest.mark.parametrize(
+    ("raw", "described"),
+    [
+        ("error_description=AADSTS65004%3a+declined.%0d%0aTrace+ID%3a+x", "AADSTS65004: declined.  Trace ID: x"),
+        ("error_description=100%&error_description=b", "100%"),
+        ("error_description=M%fcller%00", "M\N{REPLACEMENT CHARACTER}ller"),
+        ("error_description=%E2%80%AE<b>secret-1", "<b>***"),
+        ("error_description=" + "x" * 5000, "x" * 199 + "…"),
+        ("code=a", ""),
+    ],
+)
+def test_a_description_is_for_operators(raw: str, described: str) -> None:
+    """It is one clean line, cut, without the secrets; nothing in it refuses a callback."""
+    assert described == Query.parse(raw).description([Secret("secret-1")])
 
 
 @pytest.mark.parametrize(("raw", "state"), [("state=" + "a" * 8186, "a" * 8186), ("code=a", "")])
@@ -85,10 +131,12 @@ def test_no_query_raises_anything_else(raw: str) -> None:
     """Whatever stands behind the question mark, it is read or refused as bad."""
     try:
         query = Query.parse(raw)
+        assert query.description().isprintable()
+        assert all(query.value(name) == value for name, value in query.parameters.items())
+        assert len(query.denied) <= 60
+        assert query.denied.isprintable()
     except BadRequest:
         return
-    assert len(query.denied) <= 60
-    assert all(char.isprintable() or char.isspace() for char in query.denied)
 
 
 @settings(max_examples=100, deadline=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from fakes import FakeClock
 from fakes.scripted import ISSUER, ScriptedServer
+from field_rows import field
 from tokensync.domain.errors import BadMetadata, NoAnswer, NotSent
 from tokensync.oauth.discovery import discover
 
@@ -91,6 +94,16 @@ def test_the_documents_name_stands_before_or_after_the_issuers_path(
     assert {("GET", b"")} == {(request.method, request.body) for request in server.asked}
 
 
+@field("A2", "A12")
+@pytest.mark.parametrize("coding", ["gzip", "", "identity"])
+def test_a_packed_document_is_read(server: ScriptedServer, coding: str) -> None:
+    """As any answer: packed though nobody asked for it, with a mark before it, and with or without a word of it."""
+    body = gzip.compress(b"\xef\xbb\xbf" + json.dumps(metadata()).encode())
+    server.says(OAUTH, server.answer(body, content_encoding=coding))
+
+    assert f"{ISSUER}/token" == discover(ISSUER, server).endpoints["token"]
+
+
 def test_the_first_document_will_do(server: ScriptedServer) -> None:
     """OpenID's is asked for only where the other is not, or names no UserInfo endpoint."""
     server.says(OAUTH, metadata(userinfo_endpoint=f"{ISSUER}/me"))
@@ -132,6 +145,7 @@ NOTHING: dict[str, int | bytes] = {
     "list": b"[]",
     "deep": b"[" * 100_000,
     "twice": b'{"issuer": "a", "issuer": "b"}',
+    "torn": gzip.compress(b'{"issuer": "a"}')[:-1],
     "utf-16": '{"issuer": "x"}'.encode("utf-16"),
 }
 
@@ -155,7 +169,7 @@ def test_what_is_no_document_is_passed_over(server: ScriptedServer, nothing: str
 
 @pytest.mark.parametrize(
     "named",
-    [None, "", "https://evil.example", f"{ISSUER}/", f"{ISSUER}/tenant", "HTTPS://id.example", 7, [ISSUER]],
+    [None, "", "https://evil.example", f"{ISSUER}//", f"{ISSUER}/tenant", "HTTPS://id.example", 7, [ISSUER]],
     ids=str,
 )
 def test_a_document_that_names_another_issuer_is_refused(server: ScriptedServer, named: object) -> None:
@@ -168,13 +182,46 @@ def test_a_document_that_names_another_issuer_is_refused(server: ScriptedServer,
     assert 1 == len(server.asked)
 
 
-def test_a_slash_of_the_issuers_own_counts(server: ScriptedServer) -> None:
-    """The issuer is what the server says; who leaves out its slash is told."""
-    server.says(OAUTH, metadata(f"{ISSUER}/"))
-    with pytest.raises(BadMetadata, match="names another issuer"):
-        discover(ISSUER, server)
+@field("A14")
+@pytest.mark.parametrize("given", [ISSUER, f"{ISSUER}/", f"{ISSUER}{OPENID}", f"{ISSUER}{OAUTH}"])
+@pytest.mark.parametrize("named", [ISSUER, f"{ISSUER}/"])
+@pytest.mark.parametrize("place", [OAUTH, OPENID])
+def test_the_issuer_is_what_its_document_says(server: ScriptedServer, given: str, named: str, place: str) -> None:
+    """With its last slash or without it, or the document's whole URL: the server's own spelling is compared later."""
+    server.says(place, metadata(named, userinfo_endpoint=f"{ISSUER}/me"))
 
-    assert f"{ISSUER}/" == discover(f"{ISSUER}/", server).settings["issuer"]
+    assert named == discover(given, server).settings["issuer"]
+
+
+@field("A14")
+@pytest.mark.parametrize(
+    "given",
+    [f"{ISSUER}/tenant{OPENID}", f"{ISSUER}{OAUTH}/tenant", f"{ISSUER}{OPENID}/tenant", f"{ISSUER}{OAUTH}/tenant/"],
+)
+def test_a_documents_own_url_is_asked_first(server: ScriptedServer, given: str) -> None:
+    """What an operator copied is tried as it is; the document's name is no part of the issuer's."""
+    server.says(given.removeprefix(ISSUER), metadata(f"{ISSUER}/tenant", userinfo_endpoint=f"{ISSUER}/me"))
+
+    assert f"{ISSUER}/tenant" == discover(given, server).settings["issuer"]
+    assert [given] == [request.url for request in server.asked]
+
+
+def test_a_document_behind_a_last_slash_is_found(server: ScriptedServer) -> None:
+    """Some servers take only the URL that an issuer with a slash would have."""
+    server.says(f"{OAUTH}/tenant/", metadata(f"{ISSUER}/tenant/"))
+
+    assert f"{ISSUER}/tenant/" == discover(f"{ISSUER}/tenant", server).settings["issuer"]
+
+
+@field("A14")
+def test_another_issuer_is_named_with_the_command(server: ScriptedServer) -> None:
+    """The message holds both names, and what to type where the other one is meant; nothing in it moves a terminal."""
+    server.says(OAUTH, metadata("https://id.example/other\x1b[2J; rm"))
+
+    with pytest.raises(BadMetadata) as refused:
+        discover(ISSUER, server)
+    assert f"the metadata of {ISSUER} names another issuer, https://id.example/other[2J; rm; " in str(refused.value)
+    assert "--discover 'https://id.example/other[2J; rm'" in str(refused.value)
 
 
 @pytest.mark.parametrize("endpoint", [None, 7, [], {}])
@@ -188,7 +235,7 @@ def test_without_a_token_endpoint_nothing_works(server: ScriptedServer, endpoint
 
 NO_ENDPOINT = [
     *("", "/token", "//id.example/token", "https://", "ftp://id.example/token", "javascript:alert(1)"),
-    *(f"{ISSUER}/token{end}" for end in ("?tenant=1", "?", "#top", "#")),
+    *(f"{ISSUER}/token{end}" for end in ("?tenant=1#top", "#top", "#")),
     *(f"https://{user}@id.example/token" for user in ("user", "user:password", ":password")),
     *(f"{ISSUER}/t{char}ken" for char in "ø \n\t\0"),
     *(f"https://{host}/token" for host in ("\u0131d.example", "id.example:99999", "id.example:port", "[::1")),
@@ -199,11 +246,20 @@ NO_ENDPOINT = [
 @pytest.mark.parametrize("url", NO_ENDPOINT)
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "revocation_endpoint"])
 def test_an_endpoint_is_a_plain_url(server: ScriptedServer, name: str, url: str) -> None:
-    """No query, no fragment, nobody's password, nothing that two readers read differently."""
+    """No fragment, nobody's password, nothing that two readers read differently."""
     server.says(OAUTH, metadata(**{name: url}))
 
     with pytest.raises(BadMetadata, match=name):
         discover(ISSUER, server)
+
+
+@field("A14")
+def test_an_endpoint_may_have_a_query(server: ScriptedServer) -> None:
+    """RFC 6749 §3.1 and §3.2 allow it; RFC 8414 §2 allows it an issuer not."""
+    urls = {name: f"{ISSUER}/{name}?tenant=a&x=" for name in ("authorization", "token", "revocation", "userinfo")}
+    server.says(OAUTH, metadata(**{f"{name}_endpoint": url for name, url in urls.items()}))
+
+    assert list(urls.values()) == list(discover(ISSUER, server).endpoints.values())
 
 
 @pytest.mark.parametrize(
@@ -230,6 +286,8 @@ def test_http_is_for_whoever_registers_to_judge(server: ScriptedServer) -> None:
         (["client_secret_post", "client_secret_basic"], "client_secret_basic"),
         (["client_secret_basic"], "client_secret_basic"),
         (["none", "client_secret_post", 7, None], "client_secret_post"),
+        (["none", "private_key_jwt", "tls_client_auth"], "private_key_jwt"),
+        (["none", "client_secret_jwt"], "none"),
     ],
 )
 def test_the_way_to_prove_oneself(server: ScriptedServer, methods: list[object], chosen: str) -> None:
@@ -239,12 +297,12 @@ def test_the_way_to_prove_oneself(server: ScriptedServer, methods: list[object],
     assert chosen == discover(ISSUER, server).settings["client_auth"]
 
 
-@pytest.mark.parametrize("methods", [[], ["private_key_jwt", "none"], "client_secret_basic", {}, 7])
+@pytest.mark.parametrize("methods", [[], ["client_secret_jwt", "tls_client_auth"], "client_secret_basic", {}, 7])
 def test_no_way_to_prove_oneself(server: ScriptedServer, methods: object) -> None:
-    """A client with a secret can do nothing there."""
+    """None of the ways that a client has here works there."""
     server.says(OAUTH, metadata(token_endpoint_auth_methods_supported=methods))
 
-    with pytest.raises(BadMetadata, match="takes neither"):
+    with pytest.raises(BadMetadata, match="takes no client authentication"):
         discover(ISSUER, server)
 
 

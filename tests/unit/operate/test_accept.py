@@ -11,6 +11,7 @@ from fakes.scripted import ADS, ADS_LIST, ADS_TOKEN, OIDC, Staged, ads_token, ad
 from fakes.visitors import Browser
 from fakes.world import APP, NAME, WEEK, World, lost, unreachable
 from tokensync.domain.app import App
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Exemption, Phase, Reason, Status
 from tokensync.domain.errors import NoAnswer, PublishUnavailable
 from tokensync.domain.names import ConnectionName
@@ -78,11 +79,11 @@ def ended(world: World) -> World:
 
 
 def test_a_strange_account_names_itself(world: World) -> None:
-    """Its record says why it is quarantined and for whom the invite was, under its own label."""
+    """Its record says for whom the invite was, with the trace id of the exchange, under its own label."""
     record = world.stored()
 
     assert (Status.QUARANTINED, Reason.NOT_INVITED, "Acme GmbH") == (record.status, record.reason, record.label)
-    assert ["the invite was for old-account"] == [entry.detail for entry in record.history]
+    assert ["the invite was for old-account, trace-1"] == [entry.detail for entry in record.history]
     assert [AGAIN] == [alert.next_command for alert in world.alerts.told]
 
 
@@ -148,7 +149,7 @@ def test_no_answer_for_an_ended_one(ended: World) -> None:
 def test_an_ended_one_whose_token_was_not_used_up(ended: World, wrong: str) -> None:
     """Nothing is published, and the same command presents the token again."""
     answers = {
-        "busy": lambda _honest: ended.shop.answer(b"", status=503),
+        "busy": lambda _honest: ended.shop.answer(b"", status=429),
         "unreachable": unreachable,
         "misconfigured": lambda _honest: ended.shop.answer({"code": 36009004, "message": "invalid client_key"}),
     }
@@ -312,7 +313,7 @@ def test_a_refused_token_stays_quarantined(shop: World) -> None:
 
     assert (False, 4, INVITE) == refusal(accept(shop, force=True))
     assert (Status.QUARANTINED, Reason.RESTORED_TABLE, None) == state(shop)
-    assert (before, 0) == (current(shop), shop.apps.state(APP).refused)
+    assert (before, frozenset()) == (current(shop), shop.apps.state(APP).refused)
 
 
 @pytest.mark.parametrize("fails", [lost, unreachable])
@@ -366,7 +367,7 @@ def test_an_answer_that_says_nothing_of_the_token_changes_nothing(shop: World, w
 
 def test_a_paused_app_asks_nothing(shop: World) -> None:
     """An operator's acceptance presents nothing either."""
-    shop.apps.pause(APP, why="invalid_client", now=shop.clock.now())
+    shop.apps.pause(APP, kind=PauseKind.CONFIGURATION, why="invalid_client", now=shop.clock.now())
 
     assert (False, 1, f"tokensync app show {APP}") == refusal(accept(shop, force=True))
     assert (["R0"], Status.QUARANTINED) == (shop.shop.ledger, shop.stored().status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,20 @@ from fakes.scripted import ADS as ADS_APP
 from fakes.scripted import ADS_LIST, OIDC, Staged, advertisers
 from fakes.visitors import Browser
 from fakes.world import APP, NAME, SHOPS, WEEK, World, lost
+from field_rows import field
 from tokensync.domain.app import App
-from tokensync.domain.connection import Status
+from tokensync.domain.app_state import PauseKind
+from tokensync.domain.connection import Reason, Status
 from tokensync.domain.errors import BadRequest, PublishUnavailable, SealingUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.operate.import_fields import ImportFields
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tokensync.domain.connection import Connection
+    from tokensync.domain.messages import ProviderResponse
 
 ADS = ConnectionName("ads", "7000000000000000001")
 ACC = ConnectionName("acc", "o")
@@ -79,6 +85,17 @@ def test_a_pair_is_published_and_not_refreshed(world: World) -> None:
     assert (now, None) == (record.verified_at, record.due.verify_at)
 
 
+@field("A9")
+def test_what_an_imported_token_had_left_is_no_life(world: World) -> None:
+    """A token that came with a short rest is followed by a whole life, which is believed."""
+    bring(world, refresh_token=TOKEN, access_token="A-9", expires_at=world.clock.now() + 700)
+    world.settle(ticks=30)
+    record = world.stored()
+
+    assert [TOKEN] == world.shop.ledger
+    assert WEEK == (record.access_expires_at or 0) - (record.obtained_at or 0)
+
+
 def test_a_pair_without_an_end_is_renewed_soon(world: World) -> None:
     """Nobody says how long the access token lives, so an hour is assumed."""
     bring(world, refresh_token=TOKEN, access_token="A-9")
@@ -118,12 +135,15 @@ def test_a_refused_token_is_kept(world: World) -> None:
     assert (Status.REAUTHORIZE, "dead", None) == (world.stored().status, refresh_token(world), world.published())
 
 
-def test_a_refused_token_of_a_large_fleet_is_parked(world: World) -> None:
-    """Where the breaker weighs a refusal, the connection is held, and the operator hears the same."""
-    world.fleet(20)
+def test_a_refused_token_of_a_troubled_app_is_parked(world: World) -> None:
+    """Another was refused and none succeeded since: it is held, and the operator hears the same."""
+    world.fleet(3)
+    world.shop.alive.clear()
+    world.on_demand.refresh(ConnectionName(APP, "seller-0001"), world.budget())
     answer = bring(world, refresh_token="dead")
 
     assert (4, Status.HELD, "refused") == (answer["exit"], world.stored().status, world.stored().reason)
+    assert 1 == len(world.apps.state(APP).refused)
 
 
 def test_a_token_of_another_account_reaches_nobody(world: World) -> None:
@@ -303,7 +323,7 @@ def test_what_cannot_begin_writes_nothing(world: World) -> None:
     """KMS gives no data key, or the app is paused."""
     world.sealer.fail_next("new_key", SealingUnavailable("no key"))
     assert 5 == bring(world, refresh_token=TOKEN)["exit"]
-    world.apps.pause(APP, why="no", now=1)
+    world.apps.pause(APP, kind=PauseKind.OPERATOR, why="no", now=1)
     answer = bring(world, refresh_token=TOKEN)
 
     assert (1, "AppPaused") == (answer["exit"], answer["error"]["class"])
@@ -353,6 +373,12 @@ def test_an_account_that_is_none(world: World, account: str) -> None:
         {"refresh_token": TOKEN, "scopes": {"CANARY": 1}},
         {"refresh_token": TOKEN, "scopes": ["CANARY\u202e"]},
         {"refresh_token": TOKEN, "scopes": ["s"] * 201},
+        {"refresh_token": TOKEN, "fact.x": "CANARY\nx"},
+        {"refresh_token": TOKEN, "fact.x": "C" * 201},
+        {"refresh_token": TOKEN, "fact.x": 7},
+        {"refresh_token": TOKEN, "fact.x": {"CANARY": "x"}},
+        *({"refresh_token": TOKEN, f"fact.{name}": "x"} for name in ("", "CANARY", "1x", "_x", "a-b", "a.b", "x" * 41)),
+        {"refresh_token": TOKEN, **{f"fact.f{number}": "x" for number in range(21)}},
     ],
 )
 def test_what_cannot_be_used_is_named_without_its_value(world: World, fields: dict[str, object]) -> None:
@@ -461,3 +487,200 @@ def test_a_token_that_ends_and_that_nothing_asks_about(world: World) -> None:
     assert (Status.ACTIVE, Status.REAUTHORIZE, "ended") == (before, record.status, record.reason)
     assert ("reauthorize", None) == (world.document(ACC)["status"], record.due.next_at)
     assert ["connection.cannot_refresh", "connection.reauthorize"] == world.alerted()
+
+
+# ------------------------------------------------------------------------------------- what an import is silent about
+
+
+@field("A1")
+def test_an_access_token_alone_keeps_the_refresh_token_that_is_there(world: World) -> None:
+    """Only what it brings is replaced: label, scopes and facts stay as well, and the schedule goes on."""
+    world.connected()
+    answer = bring(world, access_token="A-9", expires_at=world.clock.now() + WEEK, replace=True)
+
+    grant, document = world.grant(), world.document()
+    assert (True, "A-9", TOKEN) == (answer["ok"], document["access_token"], refresh_token(world))
+    assert ("Acme GmbH", ["seller.authorization.info"]) == (document["label"], document["scopes"])
+    assert ("Acme GmbH", SHOPS) == (grant.account["seller_name"], document["account"]["shops"])
+    assert ([], True) == (world.alerted(), world.stored().due.renew_at is not None)
+    world.clock.advance(WEEK)
+    world.settle(ticks=2)
+    assert ([TOKEN], "A1") == (world.shop.ledger, world.published())
+
+
+@field("A1")
+def test_a_replacing_pair_leaves_what_it_does_not_say(world: World) -> None:
+    """A new refresh token has an end of its own; facts, label and scopes stay where the shops cannot be asked for."""
+    world.connected()
+    world.shop.alive.add("R9")
+    honest = world.shop.send
+
+    def send(request: Any, *, seconds: float) -> Any:
+        return world.shop.answer({}, status=500) if "/shops" in request.url else honest(request, seconds=seconds)
+
+    world.shop.send = send  # type: ignore[method-assign]  # the scripted shop is a test's own
+    bring(world, refresh_token="R9", access_token="A-9", expires_at=world.clock.now() + WEEK, replace=True)
+
+    document = world.document()
+    assert ("A-9", "R9", None) == (document["access_token"], refresh_token(world), document["refresh_token_expires_at"])
+    assert ("Acme GmbH", ["seller.authorization.info"]) == (document["label"], document["scopes"])
+    assert SHOPS == document["account"]["shops"]
+
+
+@field("A1")
+def test_a_refused_refresh_token_is_not_kept_by_an_import(world: World) -> None:
+    """The connection ends with the access token that was brought, and the operator hears it."""
+    world.connected()
+    world.change(status=Status.REAUTHORIZE, reason=Reason.REFUSED, renew_at=None)
+    bring(world, access_token="A-9", expires_at=world.clock.now() + WEEK, replace=True)
+
+    assert (None, "A-9", ["connection.cannot_refresh"]) == (refresh_token(world), world.published(), world.alerted())
+
+
+@field("A1")
+def test_an_import_waits_for_the_refresh_in_flight(world: World) -> None:
+    """The token that it would keep is being spent: what comes of it is kept."""
+    world.connected()
+    with world.dies_at("received"):
+        world.run()
+    world.after_lease()
+    bring(world, access_token="A-9", expires_at=world.clock.now() + WEEK, replace=True)
+
+    assert ("A-9", "R1", [TOKEN]) == (world.published(), refresh_token(world), world.shop.ledger)
+
+
+@field("A1")
+def test_an_import_beside_a_long_holder_changes_nothing(world: World) -> None:
+    """It says so, and the same command works later."""
+    world.connected()
+    world.connections.lease(NAME, now=world.clock.now(), until=world.clock.now() + 500, even_if_not_due=True)
+    answer = bring(world, access_token="A-9", expires_at=world.clock.now() + WEEK, replace=True)
+    assert (False, "A0") == (answer["ok"], world.published())
+    world.clock.advance(501)
+
+    assert bring(world, access_token="A-9", expires_at=world.clock.now() + WEEK, replace=True)["ok"]
+    assert ("A-9", TOKEN) == (world.published(), refresh_token(world))
+
+
+# ------------------------------------------------------------------------------------ facts that no response says
+
+BOX_APP = App(name="box", provider="eshopbox", client_id="c", client_secret=Secret("s"))
+BOX = ConnectionName("box", "acme-warehouse")
+MINT = "/api/v1/generateToken"
+MINTED = {"access_token": "EA", "id_token": "i", "scope": "openid", "expires_in": 86_400, "token_type": "Bearer"}
+
+
+@pytest.fixture
+def box() -> Staged:
+    """An app of Eshopbox, which says nothing of an account."""
+    made = Staged.of(BOX_APP)
+    made.server.says(MINT, MINTED)
+    return made
+
+
+def facts_of(stage: Staged) -> object:
+    """Return what workloads read of the account."""
+    return stage.world.document(BOX)["account"]
+
+
+def test_a_fact_is_published_and_outlives_refreshes(box: Staged) -> None:
+    """It is in the secret with the first token, and stays while the provider says nothing of it."""
+    bring(box.world, BOX, refresh_token="E-1", **{"fact.workspace": "acme", "fact.brand": "Zürich & Söhne"})
+    first = facts_of(box)
+    box.server.says(MINT, {**MINTED, "access_token": "EB"})
+    box.world.ask("refresh", connection=str(BOX))
+
+    assert {"workspace": "acme", "brand": "Zürich & Söhne"} == first == facts_of(box)
+    assert "EB" == box.world.published(BOX)
+
+
+@pytest.mark.parametrize(
+    ("fields", "facts"),
+    [
+        ({}, {"workspace": "acme", "brand": "one"}),
+        ({"fact.brand": "two"}, {"workspace": "acme", "brand": "two"}),
+        ({"fact.brand": ""}, {"workspace": "acme", "brand": "one"}),
+        ({"fact.region": "IN"}, {"workspace": "acme", "brand": "one", "region": "IN"}),
+    ],
+    ids=["none", "another value", "an empty one", "one more"],
+)
+@pytest.mark.parametrize("token", ["E-1", "E-2"])
+def test_an_import_that_does_not_name_a_fact_leaves_it(
+    box: Staged, token: str, fields: dict[str, str], facts: dict[str, str]
+) -> None:
+    """With the same token, where nothing else is done, as with another one that replaces it."""
+    bring(box.world, BOX, refresh_token="E-1", **{"fact.workspace": "acme", "fact.brand": "one"})
+    answer = bring(box.world, BOX, refresh_token=token, replace=True, **fields)
+
+    assert (True, facts) == (answer["ok"], facts_of(box))
+    again = token == "E-1"
+    assert (1 if again else 2, again) == (box.server.times(MINT), answer["again"])
+    changed = again and facts != {"workspace": "acme", "brand": "one"}
+    assert ("published" if changed else "nothing_due" if again else "refreshed") == answer["result"]
+    assert changed == ("account.changed" in box.events(BOX.account))
+
+
+@pytest.mark.parametrize("name", ["shops", "seller_name", "user_type", "open_id", "region", "truncated"])
+def test_what_the_provider_says_cannot_be_brought(world: World, name: str) -> None:
+    """It would be ignored: the import is refused by the fact's name, and nothing is presented."""
+    answer = bring(world, refresh_token=TOKEN, **{f"fact.{name}": "CANARY"})
+
+    assert (2, "BadRequest", True) == (answer["exit"], answer["error"]["class"], name in answer["error"]["message"])
+    assert ("CANARY" in str(answer), world.shop.ledger, world.connections.get(NAME)) == (False, [], None)
+
+
+def test_what_the_provider_says_later_goes_before_what_was_brought() -> None:
+    """A server says anything it likes, and an operator's word is never published over it."""
+    stage = Staged.of(OIDC)
+    stage.server.says("/userinfo", {"sub": "alice"})
+    name = stage.name("alice")
+    bring(stage.world, name, access_token="A-9", **{"fact.team": "blue", "fact.plan": "free"})
+    grant = stage.world.grant(name)
+    said = replace(grant, account={**grant.account, "plan": "gold"})
+
+    assert {"sub": "alice", "team": "blue", "plan": "free"} == stage.world.document(name)["account"]
+    assert {"sub": "alice", "team": "blue", "plan": "gold"} == said.facts
+
+
+def test_facts_that_cannot_be_read_hinder_no_import(box: Staged) -> None:
+    """A grant whose key is lost is replaced all the same."""
+    bring(box.world, BOX, refresh_token="E-1", **{"fact.workspace": "acme"})
+    box.world.change(BOX, sealed_grant=b"of another key", status=Status.REAUTHORIZE)
+    answer = bring(box.world, BOX, refresh_token="E-2", replace=True, **{"fact.brand": "one"})
+
+    assert (True, {"brand": "one"}) == (answer["ok"], facts_of(box))
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_facts_outlive_another_authorization(world: World, *, silent: bool) -> None:
+    """The callback cannot open the grant that holds them: the rotation function merges, whatever the answer says."""
+    bring(world, refresh_token=TOKEN, **{"fact.team": "blue"})
+    browser = Browser(world)
+    if silent:
+        world.shop.script.append(without("refresh_token", "refresh_token_expire_in"))
+    browser.authorize(world.invite(for_account=NAME.account))
+    world.settle(ticks=3)
+
+    record, document = world.stored(), world.document()
+    assert ("blue", "A2", True) == (document["account"]["team"], document["access_token"], record.brought)
+    assert "Your account is connected" in browser.result().body
+    bring(
+        world,
+        refresh_token="R1" if silent else "R2",
+        replace=True,
+        access_token="A-9",
+        expires_at=world.clock.now() + WEEK,
+    )
+    assert ("blue", "A-9") == (world.document()["account"]["team"], world.published())
+
+
+def without(*names: str) -> Callable[[Callable[[], ProviderResponse]], ProviderResponse]:
+    """Return a step that leaves fields out of an honest response."""
+
+    def step(honest: Callable[[], ProviderResponse]) -> ProviderResponse:
+        response = honest()
+        body = json.loads(response.body)
+        data = {name: value for name, value in body["data"].items() if name not in names}
+        return replace(response, body=json.dumps({**body, "data": data}).encode())
+
+    return step

@@ -7,6 +7,7 @@ import pytest
 from fakes.login_kit import LOGIN, Login, ask
 from fakes.world import APP, NAME, World
 from fault_rows import fault
+from tokensync.domain.app_state import voice
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.errors import SealingUnavailable
 from tokensync.refresh.result import Result
@@ -106,9 +107,9 @@ def test_a_connection_that_no_refresh_helps_is_not_touched(world: World, status:
     assert record == world.stored()
 
 
-def test_refusals_on_demand_count_for_the_breaker(world: World) -> None:
-    """An operator's refresh counts like the schedule's."""
+def test_refusals_on_demand_are_weighed_too(world: World) -> None:
+    """An operator's refresh is noted like the schedule's."""
     world.shop.alive.clear()
     world.on_demand.refresh(NAME, world.budget())
 
-    assert (1, 1) == (world.apps.state(APP).tried, world.apps.state(APP).refused)
+    assert {voice(NAME.account)} == world.apps.state(APP).refused

@@ -10,6 +10,7 @@ import pytest
 from fakes.visitors import Browser
 from fakes.world import ACCOUNT, APP, NAME, World
 from fault_rows import fault
+from tokensync.domain.app_state import voice
 from tokensync.domain.authorization import Authorization, AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import Attempt, Reason, Status
 from tokensync.domain.errors import QueueUnavailable, StoreUnavailable
@@ -251,14 +252,14 @@ def test_an_answer_set_aside_whose_connection_is_not_due(world: World) -> None:
 
 
 def test_an_answer_that_is_a_refusal_says_so(world: World) -> None:
-    """What was kept is no token: its connection's next command is named."""
+    """What was kept is no token: its connection's next command is named, and the app notes it."""
     world.shop.alive.clear()
     answer_set_aside(world)
     world.after_lease()
     (one,) = recover(world)["found"]
 
-    assert ("answer", "stays", f"tokensync invite {APP} --for {NAME}") == (one["what"], one["result"], one["next"])
-    assert (1, 1) == (world.apps.state(APP).tried, world.apps.state(APP).refused)
+    assert ("answer", "stays", f"tokensync app show {APP}") == (one["what"], one["result"], one["next"])
+    assert {voice(NAME.account)} == world.apps.state(APP).refused
 
 
 def test_an_earlier_refusal_that_is_kept_is_nothing(world: World) -> None:

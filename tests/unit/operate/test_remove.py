@@ -132,13 +132,14 @@ def test_a_removal_that_died_is_finished_by_the_schedule(world: World, *, thrott
     assert world.secrets.secret(NAME).deleted
 
 
-def test_removed_connections_do_not_feed_the_breaker(world: World) -> None:
-    """One connection is left of a large fleet: its refusal is its own, and waits for no other's."""
+def test_removed_connections_say_nothing_of_the_app(world: World) -> None:
+    """One connection is left of a fleet: its refusal is its own, and waits for no other's outcome."""
     for name in world.fleet(25):
         ask(world, "remove", name)
     world.shop.alive.discard("R0")
 
-    assert Result.REAUTHORIZE is world.run().result
+    world.settle(ticks=20)
+    assert (Status.REAUTHORIZE, 2) == (world.stored().status, world.shop.ledger.count("R0"))
 
 
 def reconnect(world: World) -> None:

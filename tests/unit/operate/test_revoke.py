@@ -56,7 +56,7 @@ def test_a_newest_access_token_that_is_refused_ends_nothing(world: World, login:
 def test_a_refused_revocation_whose_renewal_fails_changes_nothing(world: World, login: Login) -> None:
     """Nobody knows whether the refresh token lives: the connection is not called revoked."""
     login.scripted["/v2/oauth/revoke/"] = login.refused
-    login.scripted["/v2/oauth/token/"] = lambda: world.shop.answer(b"", status=503)
+    login.scripted["/v2/oauth/token/"] = lambda: world.shop.answer({"error": "temporarily_unavailable"}, status=503)
 
     assert (5, Status.ACTIVE) == (ask(world, "revoke")["exit"], world.stored(LOGIN).status)
 
@@ -66,7 +66,7 @@ def test_an_expired_access_token_is_renewed_to_be_revoked(world: World, login: L
     """A dead one would leave the refresh token alive; if it cannot be renewed now, nothing is presented."""
     world.change(LOGIN, access_expires_at=world.clock.now())
     if not renewed:
-        login.scripted["/v2/oauth/token/"] = lambda: world.shop.answer(b"", status=503)
+        login.scripted["/v2/oauth/token/"] = lambda: world.shop.answer({"error": "temporarily_unavailable"}, status=503)
     answer = ask(world, "revoke")
 
     assert [("/v2/oauth/token/", "S0"), ("/v2/oauth/revoke/", "L1")][: 2 if renewed else 1] == login.asked
@@ -91,15 +91,16 @@ def test_a_revocation_without_an_answer_changes_nothing(world: World, login: Log
     assert record.lease_until is None
 
 
-@pytest.mark.parametrize(("error", "status", "paused"), [("invalid_client", 401, True), ("odd", 400, False)])
+@pytest.mark.parametrize(("error", "status", "voices"), [("invalid_client", 401, 1), ("odd", 400, 0)])
 def test_an_error_that_is_not_the_tokens_revokes_nothing(
-    world: World, login: Login, error: str, status: int, *, paused: bool
+    world: World, login: Login, error: str, status: int, *, voices: int
 ) -> None:
-    """Wrong credentials pause the app; what nobody documents concludes nothing."""
+    """That the app is at fault is one voice, and pauses nothing; what nobody documents concludes nothing."""
     login.scripted["/v2/oauth/revoke/"] = lambda: login.answer({"error": error}, status=status)
 
     assert (1, Status.ACTIVE) == (ask(world, "revoke")["exit"], world.stored(LOGIN).status)
-    assert paused == bool(world.apps.state("login").paused)
+    state = world.apps.state("login")
+    assert ("", voices) == (state.paused, len(state.misconfigured))
 
 
 def test_revoke_where_the_provider_has_no_call(world: World) -> None:

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fakes.scripted import ADS_HOST, ISSUER, OIDC, Staged, id_token, oidc_token
 from fakes.world import APP, NAME, World, lost
 from tokensync.domain.app import App
+from tokensync.domain.app_state import voice
 from tokensync.domain.connection import Attempt, Exemption, Status
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync.providers import PROVIDERS
+from tokensync.refresh.breaker import note_outcomes
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
 
     from tokensync.domain.messages import ProviderResponse, Request
 
+KEY = ec.generate_private_key(ec.SECP256R1())
+PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
 CANDIDATE = "canary-new-secret"
 WRONG_CLIENT, DEAD_TOKEN = (36009004, "invalid client_key"), (36004005, "can not find related auth record")
 
@@ -94,7 +100,7 @@ def test_a_refused_secret_costs_the_connection_nothing(world: World) -> None:
 def test_a_paused_app_can_prove_its_new_secret(world: World) -> None:
     """The old secret may have died at once, and that is when the new one is needed."""
     refuse(world, *WRONG_CLIENT)
-    world.run()
+    world.on_demand.refresh(NAME, world.budget())
     assert world.apps.state(APP).paused
 
     assert ("refreshed", ["R0"]) == (verdict(prove(world)), world.shop.ledger)
@@ -167,16 +173,17 @@ def test_a_trial_does_not_take_over_the_old_secrets_refusal(world: World) -> Non
     """What was refused under the old secret is concluded as ever, whichever worker reads it."""
     killed_under_the_old_secret(world, *DEAD_TOKEN)
 
-    assert ("not_proven", Status.REAUTHORIZE) == (verdict(prove(world)), world.stored().status)
+    assert ("not_proven", Status.HELD) == (verdict(prove(world)), world.stored().status)
     assert "secret.not_proven" not in [entry.event for entry in world.stored().history]
     assert [] == world.shop.ledger
 
 
-def test_a_trial_that_reads_of_the_old_secrets_end_pauses_the_app_and_goes_on(world: World) -> None:
-    """The operator hears that the old secret is dead; a pause does not stop the proof of the new one."""
+def test_a_trial_that_reads_of_the_old_secrets_end_goes_on(world: World) -> None:
+    """What was said of the old secret is noted; the proof of the new one is made all the same, and clears nothing."""
     killed_under_the_old_secret(world, 36009004, "invalid client_key e59af819cc")
 
-    assert ("refreshed", ["app.paused"], ["R0"]) == (verdict(prove(world)), world.alerted(), world.shop.ledger)
+    assert ("refreshed", [], ["R0"]) == (verdict(prove(world)), world.alerted(), world.shop.ledger)
+    assert {voice(NAME.account)} == world.apps.state(APP).misconfigured
     assert "e59af819cc" not in repr((world.alerts.told, world.log.lines, world.apps.state(APP)))
 
 
@@ -201,6 +208,19 @@ def test_an_app_without_a_new_secret(world: World) -> None:
     answer = prove(world)
 
     assert ("NotOffered", f"tokensync app rotate-secret {APP}") == (verdict(answer), answer["error"]["next"])
+
+
+@pytest.mark.parametrize("way", ["private_key_jwt", "none"])
+def test_a_client_that_presents_no_secret_proves_none(way: str) -> None:
+    """Its refresh would succeed whatever the new secret is."""
+    settings = {"client_auth": way}
+    app = replace(OIDC, settings=settings, private_key=Secret(PEM), new_client_secret=Secret(CANDIDATE))
+    stage = Staged.of(app)
+    stage.world.connected(stage.name("u-1"))
+    answer = prove(stage.world)
+
+    assert ("NotOffered", []) == (verdict(answer), stage.server.asked)
+    assert "presents no client secret" in answer["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -331,9 +351,15 @@ def test_a_secret_that_was_replaced_meanwhile_pauses_nothing(world: World) -> No
     assert session.app.client_secret == Secret("e59af819cc")
     world.apps.update(replace(world.app, client_secret=Secret(CANDIDATE)))
 
-    assert not session.pause("refused", now=world.clock.now())
-    assert "" == world.apps.state(APP).paused
-    assert world.session().pause("refused", now=world.clock.now())
+    of_key = world.session()
+    assert of_key.app.private_key is None
+    world.apps.update(replace(world.app, client_secret=Secret(CANDIDATE), private_key=Secret("another key")))
+    for one in (session, of_key, world.session()):
+        assert "" == world.apps.state(APP).paused
+        for account in "abc":
+            one.tally.fault(account, "invalid_client")
+        note_outcomes(one, world.ports)
+    assert world.apps.state(APP).paused
 
 
 def test_the_new_secret_is_shown_nowhere(world: World) -> None:

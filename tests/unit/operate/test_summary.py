@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fakes.records import changed
+from tokensync.domain.app_state import AppState, PauseKind
 from tokensync.domain.connection import QUOTA, UNAVAILABLE, LastError, Reason, Status
 from tokensync.domain.names import ConnectionName
+from tokensync.operate.pauses import pause_of
 from tokensync.operate.summary import condition, summary
 
 if TYPE_CHECKING:
@@ -47,6 +49,19 @@ def test_a_summary_tells_names_times_and_states(record: Connection, now: int) ->
         "last_error": None,
         "secret": "stack/tokens/shop/account-1",
     }
+
+
+def test_a_refusal_of_the_app_has_a_hint(record: Connection) -> None:
+    """Where an operator can mend it: by the provider's own file, and not where a seller's token was refused."""
+    error = LastError(failure="configuration", code="40101", message="no match", trace_id="t-1", at=9)
+    ads = replace(record, provider="tiktok_ads")
+
+    def hint(of: Connection, **changed: str) -> object:
+        shown = summary(replace(of, last_error=replace(error, **changed)), prefix="stack")["last_error"]
+        return shown.get("hint")
+
+    assert "the app id and the secret do not belong together" == hint(ads)
+    assert (None, None) == (hint(ads, failure="refused"), hint(replace(record, provider="unknown_here")))
 
 
 def test_a_summary_tells_the_last_error(record: Connection) -> None:
@@ -106,11 +121,13 @@ def test_every_state_has_its_command(record: Connection, change: dict[str, Any],
 
 def test_a_paused_app_is_named_with_its_active_connections(record: Connection) -> None:
     """What is worse comes first."""
-    paused = condition(record, paused="invalid_client")
-    held = condition(replace(record, status=Status.HELD, reason="ambiguous"), paused="invalid_client")
+    state = AppState(name="shop", provider="p", paused="invalid_client", paused_kind=PauseKind.CONFIGURATION)
+    pause = pause_of(state)
+    paused = condition(record, paused=pause)
+    held = condition(replace(record, status=Status.HELD, reason="ambiguous"), paused=pause)
 
     assert paused is not None
-    assert ("app_paused", "tokensync app resume shop") == (paused.word, paused.command(record.name))
+    assert ("app_paused", "tokensync app rotate-secret shop") == (paused.word, paused.command(record.name))
     assert "invalid_client" in paused.why
     assert held is not None
     assert "ambiguous" == held.word

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fakes.login_kit import LOGIN, Login, ask, lost
 from tokensync.domain.app import App
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
@@ -40,11 +41,12 @@ def test_a_refused_token_is_renewed_at_once(world: World, login: Login) -> None:
 
 
 def test_a_refused_pair_asks_for_the_seller(world: World, login: Login) -> None:
-    """Where the refresh token is dead too, the seller has to come back."""
+    """Where the refresh token is dead too, the seller has to come back once that counts."""
     login.scripted = {"/v2/user/info/": login.dead, "/v2/oauth/token/": login.refused}
     answer = ask(world, "verify")
 
-    assert (False, 4, "reauthorize", True) == (answer["ok"], answer["exit"], answer["result"], answer["refused"])
+    assert (False, 5, "held", True) == (answer["ok"], answer["exit"], answer["result"], answer["refused"])
+    assert "reauthorize" == ask(world, "refresh", force=True)["result"]
 
 
 def test_a_verification_without_an_answer(world: World, login: Login) -> None:
@@ -70,7 +72,7 @@ def test_verify_where_the_provider_has_no_call(world: World) -> None:
 
 def test_verify_where_nothing_is_asked(world: World, login: Login) -> None:
     """A connection that needs its seller, and a provider that refuses the app, are not asked."""
-    world.apps.pause("login", why="no", now=world.clock.now())
+    world.apps.pause("login", kind=PauseKind.OPERATOR, why="no", now=world.clock.now())
     assert "paused" == ask(world, "verify")["result"]
     world.apps.resume("login", now=world.clock.now())
     world.change(LOGIN, status=Status.REAUTHORIZE)

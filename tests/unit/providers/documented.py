@@ -69,7 +69,12 @@ def _shop() -> Sample:
                 id="7010736057180325637",
                 label="Jjj test shop",
                 kind="seller",
-                facts={"seller_name": "Jjj test shop", "region": "ID"},
+                facts={
+                    "open_id": "7010736057180325637",
+                    "seller_name": "Jjj test shop",
+                    "region": "ID",
+                    "user_type": "seller",
+                },
             ),
             trace_id="2022080809462301024509910319695C45",
         ),
@@ -162,11 +167,8 @@ def _ads() -> Sample:
             f"{base}/oauth2/access_token/",
             {**credentials, "auth_code": "canary-code*!+/=", "return_advertiser_ids": False},
         ),
-        # No refresh token is documented: one that appears is presented where codes are.
-        refresh=json_request(
-            f"{base}/oauth2/access_token/",
-            {**credentials, "refresh_token": "canary-refresh&=", "grant_type": "refresh_token"},
-        ),
+        # No refresh token is documented: one that appears has an endpoint of its own (NangoHQ/nango#6213).
+        refresh=json_request(f"{base}/oauth2/refresh_token/", {**credentials, "refresh_token": "canary-refresh&="}),
         revocation=json_request(
             f"{base}/oauth2/revoke_token/",
             {**credentials, "access_token": "canary-access"},
@@ -282,6 +284,7 @@ def _eshopbox() -> Sample:
             life=86_400,
             account=None,
             trace_id="",
+            has_id_token=True,
         ),
         unknown={"error": "invalid_grant", "message": "Unknown or invalid refresh token."},
     )

@@ -115,7 +115,7 @@ ELSEWHERE: Mapping[str, str] = {
         "unit/authorize/test_exchange.py::test_a_code_is_presented_once_whatever_comes_back"
     ),
     "8 20 refresh tokens that die early": (
-        "unit/refresh/test_worker.py::test_a_refusal_in_a_small_app_asks_the_seller_at_once"
+        "unit/refresh/test_outcomes.py::test_who_is_refused_beside_successes_is_asked_to_come_back"
     ),
 }
 

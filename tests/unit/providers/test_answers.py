@@ -71,11 +71,9 @@ def test_a_bad_account_loses_no_token(name: str, value: object) -> None:
     )
 
 
-ODD_EXPIRIES = ["0", "-1", '"3600"', "3600.0", "1e400", "NaN", "true", f"{NOW + 3600}000", "[]", "9" * 4000]
+ODD_EXPIRIES = ["0", "-1", "1e400", "NaN", "true", f"{NOW + 3600}000", "[]", "9" * 4000]
 EXPIRIES = [
-    ("null", False),
-    (str(NOW + 3600), False),
-    ("1000000000000", True),
+    *((text, False) for text in ("null", str(NOW + 3600), '"3600"', "3600.0", '"never"', "1000000000000")),
     *((text, True) for text in ODD_EXPIRIES),
 ]
 
@@ -87,7 +85,7 @@ EXPIRIES = [
 def test_mangled_expiries_keep_the_pair(sample: Sample, which: str, text: str, odd: object) -> None:
     """Whatever an expiry is, the pair is kept, due within its documented order of magnitude, oddness noted.
 
-    A far end of the authorization itself is how some providers say that it has none: that is nothing odd.
+    Numbers as text or with a point, and an end so far away that it means none, are nothing odd.
     """
     name = getattr(sample.provider.response, which)
     read = issued(sample, written(sample, name, text))
@@ -95,11 +93,12 @@ def test_mangled_expiries_keep_the_pair(sample: Sample, which: str, text: str, o
     assert (sample.issued.access_token, sample.issued.refresh_token) == (read.access_token, read.refresh_token)
     assert read.life is not None
     assert 3600 <= read.life <= 10 * 365 * 86_400
-    odd = odd and (which, text) != ("refresh_expires_in", "1000000000000")
     assert odd is any(oddity.startswith(name) for oddity in read.oddities)
 
 
-@pytest.mark.parametrize("text", ['""', "5", "[]", '"' + "x" * 65_536 + '"', '"a\\nb"', '"\\ud800"'])
+@pytest.mark.parametrize(
+    "text", ["5", "[]", "false", '"a b"', '"error: expired"', '"' + "x" * 65_536 + '"', '"a\\nb"', '"\\ud800"']
+)
 @pytest.mark.parametrize("which", ["access_token", "refresh_token"])
 @SHAPES
 def test_a_mangled_token_is_none(sample: Sample, which: str, text: str) -> None:
@@ -129,7 +128,6 @@ MANGLED: dict[str, Callable[[Sample], bytes]] = {
     "empty": lambda _: b"",
     "truncated": lambda sample: _whole(sample)[: len(_whole(sample)) // 2],
     "truncated by a byte": lambda sample: _whole(sample)[:-1],
-    "BOM": lambda sample: b"\xef\xbb\xbf" + _whole(sample),
     "UTF-16": lambda sample: _whole(sample).decode().encode("utf-16"),
     "duplicate keys": lambda sample: b'{"x":{"a":1,"a":2},' + _whole(sample)[1:],
     "a token twice": lambda sample: _whole(sample).replace(
@@ -167,7 +165,7 @@ def test_what_is_odd_around_a_success(sample: Sample) -> None:
         body = b'{"padding":' + padding + b"," + _whole(sample)[1:]
         assert issued(sample, body).access_token == sample.issued.access_token
     for status in (301, 302, 307, 308):
-        assert failure(sample, sample.success, status).kind is FailureClass.UNKNOWN
+        assert failure(sample, sample.success, status).kind is FailureClass.AMBIGUOUS
 
 
 VALUES = st.recursive(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,36 @@ def test_an_update_is_a_put_with_everything_in_the_query(grant: Grant) -> None:
     ) == request.url
     assert {"x-api-key": "key-1", "x-store-key": "store-1"} == request.headers
     assert b"" == request.body
+
+
+def test_a_store_is_validated_by_a_get_with_both_keys() -> None:
+    """Nothing but the two headers says what is asked about."""
+    request = CART.validate(SHOP, CART.endpoint(SHOP), "store-1")
+
+    assert ("GET", "https://api.api2cart.com/v1.1/cart.validate.json") == (request.method, request.url)
+    assert ({"x-api-key": "key-1", "x-store-key": "store-1"}, b"") == (request.headers, request.body)
+
+
+def test_an_address_and_a_trial_are_sent_where_they_are_wanted(grant: Grant) -> None:
+    """The address lies before the other options; `verify` is true unless the app's setting says otherwise."""
+    app = replace(SHOP, settings={**SHOP.settings, "api2cart_verify": "false"})
+    for one, verify in ((SHOP, True), (app, False)):
+        sent = json.loads(CART.add(one, CART.endpoint(one), grant, NAME, store_url="https://a.example").body)
+        assert ("https://a.example", verify, "shop/account-1") == (
+            sent["store_url"],
+            sent["verify"],
+            sent["custom_label"],
+        )
+    odd = replace(SHOP, settings={"api2cart_store_url": "https://a.example/{account}"})
+    assert CART.store_url(odd, ConnectionName("shop", "a b/c")) == "https://a.example/a%20b%2Fc"
+    assert CART.store_url(SHOP, NAME) == ""
+
+
+def test_each_documented_code_has_its_mend() -> None:
+    """What it means, and the command where that is another than the same again."""
+    assert {"2", "5", "7", "112", "no_key"} == CART.mends.keys()
+    assert {"2", "5", "7", "112"} == CART.failures.keys()
+    assert {code for code, mend in CART.mends.items() if "set-consumer-key" in mend.command} == {"2", "no_key"}
 
 
 def test_a_request_prints_as_its_address(grant: Grant) -> None:
@@ -117,12 +148,12 @@ def test_what_is_no_zero_in_a_200_is_no_success(code: object, status: int, kind:
     [
         (answer(b"<html>"), FailureClass.AMBIGUOUS),
         (answer(b"", 502), FailureClass.AMBIGUOUS),
-        (answer(b"nothing", 404), FailureClass.UNKNOWN),
+        (answer(b"nothing", 404), FailureClass.AMBIGUOUS),
         (replace(answer({"return_code": 0}), complete=False), FailureClass.AMBIGUOUS),
     ],
 )
 def test_what_cannot_be_read_may_have_been_done(response: ProviderResponse, kind: FailureClass) -> None:
-    """A success or a server's error without a readable body leaves open what was done."""
+    """Without a readable body it is open what was done, whatever the status."""
     read = read_consumer(CART, response)
 
     assert isinstance(read, Failure)
@@ -147,6 +178,14 @@ def test_a_key_that_is_none_is_empty(result: object) -> None:
 
 def test_standings_read_back_the_same() -> None:
     """What is sealed of consumers survives."""
-    standings = {"api2cart": ConsumerKey(key=Secret("s1")), "other": ConsumerKey(unanswered=True)}
+    standings = {
+        "api2cart": ConsumerKey(key=Secret("s1")),
+        "other": ConsumerKey(unanswered=True),
+        "third": ConsumerKey(store_url="https://a.example"),
+    }
 
     assert standings == from_bytes(to_bytes(standings))
+    # As the versions before stored it.
+    assert {"api2cart": ConsumerKey(key=Secret("s1"))} == from_bytes(
+        b'{"api2cart": {"key": "s1", "unanswered": false}}'
+    )

@@ -6,7 +6,7 @@ import ast
 import re
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -88,6 +88,31 @@ def test_a_providers_data_is_in_order(provider: Provider) -> None:
     assert all(len(values) == len(set(values)) for values in provider.settings.values())
     assert (provider.refresh_reuse is RefreshReuse.GRACE) == (provider.grace_seconds > 0)
 
+
+def test_every_fact_has_a_meaning(sample: Sample) -> None:
+    """What a provider's documented responses say of an account is named in its data, with what it means."""
+    facts, call, name = sample.provider.facts, sample.provider.account_call, sample.app.provider
+    said = dict(sample.issued.account.facts) if sample.issued.account else {}
+    if call is not None and name in CALLED:
+        read = call.read(CALLED[name], 200)
+        assert isinstance(read, dict)
+        said |= read
+
+    assert said.keys() <= facts.keys()
+    assert said.keys() == facts.keys() or (call is not None and name not in CALLED)
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) and meaning == meaning.strip() for name, meaning in facts.items())
+
+
+# What each account call answers, from the vendors' samples.
+CALLED: dict[str, dict[str, Any]] = {
+    "tiktok_shop": {"code": 0, "data": {"shops": [{"id": "7000714532876273420", "name": "Maomao beauty shop"}]}},
+    "tiktok_login": {
+        "data": {"user": {"open_id": "o", "union_id": "u", "avatar_url": "https://p.example", "display_name": "n"}},
+        "error": {"code": "ok"},
+    },
+    "tiktok_ads": {"code": 0, "data": {"list": [{"advertiser_id": "1", "advertiser_name": "Acme"}]}},
+    "oauth2": {"sub": "s", "name": "n", "preferred_username": "p", "email": "e", "zoneinfo": "z", "locale": "l"},
+}
 
 HOSTS = {
     "tiktok_login": {"www.tiktok.com", "open.tiktokapis.com"},

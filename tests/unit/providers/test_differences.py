@@ -60,7 +60,7 @@ def client_id(one: Sample) -> tuple[str, str | None]:
 def grant_types(one: Sample) -> tuple[str | None, ...]:
     """Return which grant each documented call says that it presents."""
     sent = [] if one.exchange is None else [exchange(one).get("grant_type")]
-    sent += [] if one.refresh is None else [carried(refresh(one))["grant_type"]]
+    sent += [] if one.refresh is None else [carried(refresh(one)).get("grant_type")]
     if one.minting is not None:
         sent.append(carried(client_credentials_request(one.provider, one.minting))["grant_type"])
     return tuple(sent)
@@ -158,7 +158,7 @@ TABLE: list[tuple[str, Callable[[Sample], Any], tuple[Any, ...], tuple[str, ...]
         (
             ("authorized_code", "refresh_token"),
             ("authorization_code", "refresh_token", "client_credentials"),
-            (None, "refresh_token"),
+            (None, None),
             ("authorization_code", "refresh_token"),
             ("refresh_token",),
         ),

@@ -221,7 +221,7 @@ def test_a_token_that_only_the_account_gives_has_no_assumed_end() -> None:
                 ("999999", 999_999),
                 ("-1", 0),
                 ("soon", 0),
-                ("9999999", 0),
+                ("999999999", 0),
                 ("\N{ARABIC-INDIC DIGIT FIVE}", 0),
             )
         ),
@@ -246,10 +246,8 @@ def test_what_is_revoked() -> None:
         *((body, 200, None) for body in (b"", b"{}", b"OK", b"<html>", b'{"error":"invalid_token"}', b"\xff")),
         ({"error": "unsupported_token_type"}, 400, FailureClass.UNKNOWN),
         ({"error": "invalid_client"}, 401, FailureClass.CONFIGURATION),
-        (b"", 503, FailureClass.BUSY),
-        (b"", 500, FailureClass.AMBIGUOUS),
-        (b"", 404, FailureClass.UNKNOWN),
-        (b"", 302, FailureClass.UNKNOWN),
+        ({"error": "temporarily_unavailable"}, 503, FailureClass.BUSY),
+        *((b"", status, FailureClass.AMBIGUOUS) for status in (503, 500, 404, 302)),
     ],
 )
 def test_the_status_alone_tells_of_a_revocation(body: object, status: int, kind: FailureClass | None) -> None:
@@ -299,7 +297,7 @@ def test_the_subject_names_the_account(audience: object) -> None:
     "token",
     [
         *(id_token(aud=audience) for audience in ("other", ["other"], ..., None)),
-        *(id_token(sub=subject) for subject in (..., "", 7)),
+        *(id_token(sub=subject) for subject in (..., "", True, 7.5, [7])),
         *(id_token(iss=issuer) for issuer in ("https://evil.example", ...)),
         "",
         "a.b",
@@ -327,7 +325,8 @@ def test_a_field_of_the_answer_may_name_the_account(value: object, account: str 
     one = sample(account_field="team_id")
     read = issued(one, varied(SAMPLE, team_id=value, id_token=id_token()))
 
-    assert (account and AccountReply(id=account)) == read.account
+    assert read.account is not None
+    assert (account or "") == read.account.id
     assert one.provider.account_call is not None
     assert one.provider.account_call.account({"sub": "user-1"}, "") is None
 
@@ -341,7 +340,7 @@ def test_user_info_names_the_account() -> None:
 
     assert facts == {"sub": "user-1", "preferred_username": "ada"}
     assert AccountReply(id="user-1", label="ada") == call.account(facts, "")
-    assert [None, None] == [call.account({"sub": subject}, "") for subject in (5, "")]
+    assert [None, None] == [call.account({"sub": subject}, "") for subject in (True, "")]
     assert OAUTH2.for_app(without("verify")).account_call is None
 
 

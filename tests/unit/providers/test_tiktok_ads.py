@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from documented import SAMPLES
 from rows import row
-from samples import NOW, answer, issued, varied
+from samples import GRANT, NOW, answer, issued, varied
 
+from fakes.scripted import ADS, ADS_LIST, ADS_TOKEN, Staged, ads_token, advertisers
+from field_rows import field
 from tokensync.domain.messages import AccountReply, Failure
 from tokensync.domain.secret import Secret
 from tokensync.oauth.callback import Query
 from tokensync.oauth.token_response import read_account
 from tokensync.providers import PROVIDERS
 
+REFRESH = "/open_api/v1.3/oauth2/refresh_token/"
 SAMPLE = SAMPLES["tiktok_ads"]
 PROVIDER = PROVIDERS["tiktok_ads"]
 assert PROVIDER.account_call is not None
@@ -41,11 +46,62 @@ def test_auth_code_is_preferred(raw: str, code: str | None) -> None:
 
 
 @row("4.1 expires_in honoured", "4.1 refresh_token honoured")
+@field("A13")
 def test_what_appears_is_honoured() -> None:
     """If the vendor ever states an end, or gives a refresh token, it is kept; its request is a documented sample."""
     assert issued(SAMPLE, varied(SAMPLE, expires_in=86_400)).access_expires_at == NOW + 86_400
     read = issued(SAMPLE, varied(SAMPLE, refresh_token="r"))
-    assert (Secret("r"), 3600) == (read.refresh_token, read.life)
+    assert (Secret("r"), 3600, None) == (read.refresh_token, read.life, read.refresh_expires_at)
+    read = issued(SAMPLE, varied(SAMPLE, refresh_token="r", expires_in=86_400, refresh_token_expires_in=2_592_000))
+    assert (86_400, NOW + 2_592_000) == (read.life, read.refresh_expires_at)
+
+
+@field("A13")
+@pytest.mark.parametrize(
+    ("pair", "token", "end"),
+    [
+        ({"refresh_token": "r-2", "refresh_token_expires_in": 900_000}, "r-2", 900_000),
+        ({"refresh_token": "r-2"}, "r-2", 2_592_000),
+        ({}, "r-1", 2_592_000),
+    ],
+    ids=["both", "no end", "silence"],
+)
+def test_a_refresh_token_goes_to_its_own_endpoint(pair: dict[str, Any], token: str, end: int) -> None:
+    """A connection whose answer had a refresh token is refreshed there, once; what the answer leaves out stays."""
+    stage = Staged.of(ADS)
+    first = {"refresh_token": "r-1", "expires_in": 86_400, "refresh_token_expires_in": 2_592_000}
+    stage.server.says(ADS_TOKEN, ads_token(**first))
+    stage.server.says(REFRESH, ads_token(access_token="AB", expires_in=86_400, **pair))
+    stage.server.says(ADS_LIST, advertisers("7000000000000000001"))
+    stage.connect()
+    began, name = stage.world.clock.now(), stage.name("7000000000000000001")
+    stage.world.clock.advance(100)
+    assert stage.world.ask("refresh", connection=str(name))["ok"]
+
+    asked = [json.loads(request.body) for request in stage.server.of(REFRESH)]
+    assert [{"app_id": "7001", "secret": "canary-ads-secret", "refresh_token": "r-1"}] == asked
+    assert 1 == stage.server.times(ADS_TOKEN)
+    grant, record = stage.world.grant(name), stage.world.stored(name)
+    ends = stage.world.clock.now() + end if "refresh_token_expires_in" in pair else began + end
+    assert (Secret("AB"), Secret(token), ends) == (grant.access_token, grant.refresh_token, grant.refresh_expires_at)
+    assert (ends, ends) == (record.refresh_expires_at, stage.world.document(name)["refresh_token_expires_at"])
+    assert ["7000000000000000001"] == grant.account["advertiser_ids"]
+
+
+def test_without_a_refresh_token_nothing_is_presented() -> None:
+    """The documented token never expires: it is verified, and nothing ever goes to the refresh endpoint."""
+    bare = replace(GRANT, refresh_token=None)
+    assert (False, None) == (PROVIDER.renews(bare), issued(SAMPLE, SAMPLE.success).refresh_expires_at)
+    stage = Staged.of(ADS)
+    stage.server.says(ADS_TOKEN, ads_token())
+    stage.server.says(ADS_LIST, advertisers("7000000000000000001"))
+    stage.connect()
+    stage.world.clock.advance(2 * 86_400)
+    stage.world.settle(ticks=3)
+
+    record = stage.world.stored(stage.name("7000000000000000001"))
+    assert (None, None) == (record.access_expires_at, record.due.renew_at)
+    assert (0, 2) == (stage.server.times(REFRESH), stage.server.times(ADS_LIST))
 
 
 @row("4.1 advertiser_ids taken where they come", "4.1 ids are strings", "8 17 ids beyond 2^53")

@@ -19,10 +19,10 @@ from tokensync.domain.messages import AccountReply, Failure, FailureClass, Issue
 from tokensync.domain.secret import Secret
 from tokensync.oauth.callback import Query
 from tokensync.oauth.provider import RefreshReuse, WebhookEvent, WebhookEventKind
+from tokensync.oauth.scopes import missing_scopes
 from tokensync.oauth.token_request import authorize_url, code_request, refresh_request
 from tokensync.oauth.token_response import read_account, read_token_response
 from tokensync.providers.tiktok_shop import PROVIDER, sign
-from tokensync.refresh.account import missing_scopes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -168,7 +168,8 @@ def test_the_kind_of_account_is_told(user_type: object, kind: str) -> None:
     for name in (None, ..., 5):
         body = varied(SAMPLE, user_type=user_type, seller_name=name, seller_base_region=..., granted_scopes=...)
         read = issued(SAMPLE, body)
-        expected = AccountReply(id="7010736057180325637", label="", kind=kind, facts={})
+        facts = {"open_id": "7010736057180325637", **({"user_type": kind} if kind else {})}
+        expected = AccountReply(id="7010736057180325637", label="", kind=kind, facts=facts)
         assert (expected, None) == (read.account, read.scopes)
 
 
@@ -177,7 +178,8 @@ def test_a_creator_may_grant_part_of_the_scopes() -> None:
     """What was asked for and not granted is missing; where no scopes come, nobody knows of any that lack."""
     app = replace(APP, scopes=("a.read", "b.write"))
     for scopes, missing in ((["a.read"], ("b.write",)), (..., ()), ("a.read,b.write", ())):
-        assert missing == missing_scopes(app, issued(SAMPLE, varied(SAMPLE, user_type=1, granted_scopes=scopes)))
+        read = issued(SAMPLE, varied(SAMPLE, user_type=1, granted_scopes=scopes))
+        assert missing == missing_scopes(app.scopes, read.scopes, has_refresh_token=True, has_id_token=False)
 
 
 @row("2 open_id is opaque", "8 17 ids beyond 2^53")
@@ -200,12 +202,12 @@ def test_configuration_is_known_by_its_text(code: object) -> None:
 
 @row("2 code is compared, never message")
 def test_only_the_number_zero_is_success() -> None:
-    """Anything else is an undocumented error, "success" beside it or not; a 0 without data may have committed."""
+    """Anything else beside tokens may have committed, "success" or not; so may a 0 without data."""
     data = dict(SAMPLE.success["data"])
     for code in (..., None, "0", "", True, False, 0.0, [0], {}):
         body = {"message": "success", "data": data, "code": code}
         body = {key: value for key, value in body.items() if value is not ...}
-        assert failure(SAMPLE, body).kind is FailureClass.UNKNOWN
+        assert failure(SAMPLE, body).kind is FailureClass.AMBIGUOUS
     assert failure(SAMPLE, {"code": 36004005, "message": "success", "data": data}).kind is FailureClass.REFUSED
     assert issued(SAMPLE, {"code": 0, "message": "error", "data": data}).access_token
     for nothing in (..., None, {}, [], "x", 5):

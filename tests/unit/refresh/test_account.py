@@ -24,6 +24,7 @@ from fakes.scripted import (
 from fakes.troubles import alerts
 from fakes.visitors import Browser
 from fakes.world import NAME, World
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.authorization import AuthorizationState
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NoAnswer, StoreUnavailable
@@ -181,7 +182,7 @@ def test_a_busy_provider_is_asked_when_it_says_and_not_while_the_app_rests() -> 
     stage.connect()
     before = stage.server.times(ADS_LIST)
     stage.world.settle(ticks=50)
-    stage.world.apps.pause(ADS.name, why="resting", now=stage.world.clock.now())
+    stage.world.apps.pause(ADS.name, kind=PauseKind.OPERATOR, why="resting", now=stage.world.clock.now())
     stage.world.settle(ticks=60)
 
     assert before == stage.server.times(ADS_LIST)

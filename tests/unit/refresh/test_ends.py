@@ -13,6 +13,7 @@ from fakes.scripted import OIDC, Staged
 from fakes.troubles import aged, alerts, at_its_time, dropped, events, patched
 from fakes.world import APP, NAME, World
 from field_rows import field
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Exemption, LastError, Reason, Status
 from tokensync.domain.errors import NoAnswer, NotSent, PublishUnavailable, UnknownApp
 from tokensync.domain.names import ConnectionName
@@ -288,7 +289,7 @@ def test_a_paused_app_keeps_no_secret_active_and_asks_no_seller() -> None:
     """The alert names the app; once it runs again, the connection is renewed by itself."""
     stage = staged()
     world = stage.world
-    world.apps.pause(OIDC.name, why="an operator's wish", now=world.clock.now())
+    world.apps.pause(OIDC.name, kind=PauseKind.OPERATOR, why="an operator's wish", now=world.clock.now())
     said = lived(world, USER, minutes=60)
     assert 1 == said.count("active")
     assert ["connection.ended"] == alerts(world)

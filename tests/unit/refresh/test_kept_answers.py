@@ -46,7 +46,7 @@ def test_an_answer_without_tokens_that_was_kept_is_concluded_once(world: World, 
 
 
 def test_a_refusal_that_was_kept_is_parked_once(world: World) -> None:
-    """In an app large enough for a breaker the refusal counts when the window has closed, and not never."""
+    """In an app of several the refusal counts once another has succeeded, and not never."""
     fleet(world, 20)
     world.shop.alive.discard("R0")
     kept_aside(world)

@@ -23,10 +23,10 @@ from fakes.troubles import (
 from fakes.visitors import Browser
 from fakes.world import ACCOUNT, APP, NAME, WEEK, World
 from fault_rows import fault
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Exemption, Status
 from tokensync.domain.errors import FenceLost, PublishUnavailable, StoreUnavailable
 from tokensync.domain.work import Work
-from tokensync.refresh.breaker import BREAKER_WINDOW
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
@@ -262,11 +262,11 @@ def test_a_planned_comparison_outlives_an_earlier_look(world: World) -> None:
     assert ("A1", None) == (world.document()["access_token"], world.stored().due.compare_at)
 
 
-# --- the breaker, force, and batches
+# --- parked refusals, force, and batches
 
 
 def test_an_operators_refresh_does_not_end_the_parking_early(world: World) -> None:
-    """Within the breaker's window a refusal stays set apart, even where an operator asks."""
+    """Until the app's others have spoken a refusal stays set apart, even where an operator asks."""
     parked(world)
     world.clock.advance(30)
     world.on_demand.refresh(NAME, world.budget())
@@ -275,10 +275,10 @@ def test_an_operators_refresh_does_not_end_the_parking_early(world: World) -> No
 
 
 def resumed(world: World) -> None:
-    """Let a parked connection's app be paused past the window, and resumed; its token is alive."""
+    """Let a parked connection's app be paused for a while, and resumed; its token is alive."""
     parked(world)
-    world.apps.pause(APP, why="breaker", now=world.clock.now())
-    world.clock.advance(BREAKER_WINDOW + 10)
+    world.apps.pause(APP, kind=PauseKind.OPERATOR, why="paused by an operator", now=world.clock.now())
+    world.clock.advance(610)
     world.run()
     assert world.stored().due.next_at is not None
     world.apps.resume(APP, now=world.clock.now())

@@ -106,7 +106,7 @@ def test_a_refresh_that_aws_kept_from_being_made_says_so(world: World) -> None:
 
 def test_the_providers_failure_is_shown_as_such(world: World) -> None:
     """A 503 is the provider's, whatever AWS withholds beside it."""
-    world.shop.script.append(answers(world, b"busy", status=503))
+    world.shop.script.append(answers(world, b"busy", status=503, retry_after="5"))
     failing(world, times=1)
     world.keys.enabled = False
     world.run()

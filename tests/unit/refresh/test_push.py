@@ -27,6 +27,8 @@ from fakes.troubles import (
 from fakes.world import APP, NAME, WEEK, World
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import FenceLost, PublishUnavailable, SealingUnavailable
+from tokensync.oauth.app_check import settings_problem
+from tokensync.providers import PROVIDERS
 from tokensync.refresh.result import Result
 from tokensync.refresh.schedule import scheduled
 
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tokensync.domain.messages import ProviderResponse
+
+
+PUSH = f"tokensync push {NAME} --to api2cart"
 
 
 @pytest.fixture
@@ -134,7 +139,7 @@ def test_too_little_time_pushes_nothing(world: World, cart: ScriptedCart) -> Non
 
 @pytest.mark.parametrize(
     ("code", "following"),
-    [(2, "tokensync app set-consumer-key"), (5, "tokensync app set-consumer-key"), (7, "push"), (4711, "push")],
+    [(2, f"tokensync app set-consumer-key {APP}"), (5, PUSH), (7, PUSH), (4711, PUSH)],
 )
 def test_a_refusal_is_told_once_and_tried_again(world: World, cart: ScriptedCart, code: int, following: str) -> None:
     """The connection stays as it is, and its refreshes go on."""
@@ -147,7 +152,7 @@ def test_a_refusal_is_told_once_and_tried_again(world: World, cart: ScriptedCart
     assert ("active", 2, 0) == (stood.status, stood.generation, stood.failures)
     assert (stood.due.push_at or 0) > world.clock.now() - 240
     assert (["push.failed"], 1) == (alerts(world), events(world).count("push.failed"))
-    assert following in world.alerts.told[0].next_command
+    assert following == world.alerts.told[0].next_command
     world.settle(ticks=10)
     assert (["A1"], 0) == (cart.handed, world.stored().consumer.push_failures)
     assert "push.recovered" in events(world)
@@ -599,3 +604,169 @@ def test_no_token_and_no_key_leaves_but_to_the_consumer(
     shown += repr(world.stored()) + repr(cart.requests)
     assert [] == [secret for secret in secrets if f'{secret}"' in shown or f" {secret} " in shown]
     assert not [secret for secret in (KEY, "e59af819cc") if secret in shown]
+
+
+# --- the address of a store, and whether it is accepted
+
+URL = "https://shop.example/acme"
+
+
+def sent(cart: ScriptedCart, index: int = -1) -> dict[str, Any]:
+    """Return the parameters of a request that adds a store."""
+    return dict(json.loads(cart.requests[index].body))
+
+
+def test_a_new_store_gets_the_address_of_the_setting(world: World) -> None:
+    """With the account's id in it where the setting has a place; without one none is sent."""
+    cart = carted(world, push="api2cart", api2cart_store_url="https://shop.example/{account}?x={account}")
+    refresh(world)
+    assert f"https://shop.example/{NAME.account}?x={NAME.account}" == sent(cart)["store_url"]
+    assert True is sent(cart)["verify"]
+    plain = World()
+    plain.connected()
+    bare = carted(plain, push="api2cart", api2cart_verify="false")
+    refresh(plain)
+    assert ("store_url" in sent(bare), sent(bare)["verify"], sent(bare)["custom_label"]) == (False, False, str(NAME))
+
+
+@pytest.mark.parametrize("trouble", [7, 5, "unsent"])
+def test_an_address_of_ones_own_outlives_a_failure(world: World, trouble: int | str) -> None:
+    """What is tried again by itself is tried with it, and so is a store that has to be made anew."""
+    cart = carted(world, push="api2cart", api2cart_store_url="https://other.example")
+    if isinstance(trouble, int):
+        cart.refuse(trouble)
+    else:
+        cart.script += [unsent] * 20
+    assert not push(world, store_url=URL)["ok"]
+    cart.script.clear()
+    world.settle(ticks=10)
+    assert (URL, ["store-1"]) == (sent(cart)["store_url"], list(cart.stores))
+    cart.stores.clear()
+    refresh_again(world)
+    assert ("POST", URL) == (cart.requests[-1].method, sent(cart)["store_url"])
+
+
+def test_an_address_comes_too_late_for_a_store_that_is_there(world: World, cart: ScriptedCart) -> None:
+    """It would be ignored: nothing is sent, nothing changes, and the same address is no matter."""
+    assert push(world, store_url=URL)["ok"]
+    before = len(cart.requests)
+    answer = push(world, store_url="https://other.example")
+
+    assert ("push_failed", 1, before) == (answer["error"]["class"], answer["exit"], len(cart.requests))
+    assert "store_exists" in answer["error"]["message"]
+    assert ([], 0) == (alerts(world), world.stored().consumer.push_failures)
+    assert push(world, store_url=URL)["ok"]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://shop.example", "shop.example", "https://", "https://a@b.example", "https://a b", "x" * 301]
+)
+def test_what_is_no_address_is_refused(world: World, cart: ScriptedCart, url: str) -> None:
+    """Before anything is sent, and by the setting's name where an app has it."""
+    assert 2 == push(world, store_url=url)["exit"]
+    assert [] == cart.requests
+    settled(world, push="api2cart", api2cart_store_url=url)
+    app = world.apps.get(APP)
+    assert "api2cart_store_url" in settings_problem(app, PROVIDERS["tiktok_shop"])
+
+
+@pytest.mark.parametrize("setting", ["api2cart_store_url", "api2cart_verify"])
+def test_a_setting_that_nobody_hears_of_is_refused(world: World, setting: str) -> None:
+    """Without a consumer it would be ignored."""
+    value = {"api2cart_store_url": URL, "api2cart_verify": "false"}[setting]
+    for others, problem in (({}, setting), ({"push": "api2cart"}, ""), ({"owner": "consumer"}, "")):
+        app = replace(world.app, settings={**others, setting: value})
+        assert problem in settings_problem(app, PROVIDERS["tiktok_shop"])
+        assert bool(problem) == bool(settings_problem(app, PROVIDERS["tiktok_shop"]))
+
+
+def check(world: World) -> dict[str, Any]:
+    """Check as the command line does."""
+    return push(world, check=True)
+
+
+def test_a_store_that_is_accepted(world: World, cart: ScriptedCart) -> None:
+    """Both keys are in the headers of a GET; nothing is handed over, and the record knows when it was asked."""
+    push(world)
+    handed = list(cart.handed)
+    answer = check(world)
+    request = cart.requests[-1]
+
+    assert (True, "verified", handed) == (answer["ok"], answer["result"], cart.handed)
+    assert ("GET", "https://api.api2cart.com/v1.1/cart.validate.json", b"") == (
+        request.method,
+        request.url,
+        request.body,
+    )
+    assert {"x-api-key": KEY, "x-store-key": "store-1"} == request.headers
+    shown = answer["connection"]
+    assert (world.clock.now(), None) == (shown["store_checked_at"], shown["store_refused"])
+
+
+def test_a_store_that_is_not_accepted(world: World, cart: ScriptedCart) -> None:
+    """The connection stays as it is; a token in API2Cart's words is nowhere, and the next pair makes it good."""
+    push(world)
+    cart.dead.add("A0")
+    answer = check(world)
+    record = world.stored()
+
+    assert ("store_refused", 1, PUSH) == (answer["error"]["class"], answer["exit"], answer["error"]["next"])
+    assert ("4711 dead ***", Status.ACTIVE, 0) == (record.consumer.check_failed, record.status, record.failures)
+    assert "store.refused" in events(world)
+    refresh(world)
+    assert (None, None) == (world.stored().consumer.checked_at, world.stored().consumer.check_failed)
+    assert check(world)["ok"]
+
+
+def test_a_store_of_a_consumer_that_owns_it(world: World, owner: ScriptedCart) -> None:
+    """What was given away is not handed over twice: only its seller brings another pair."""
+    push(world)
+    owner.dead.add("A0")
+
+    assert f"tokensync invite {APP} --for {NAME}" == check(world)["error"]["next"]
+    assert ["A0"] == owner.handed
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "is_known"),
+    [
+        (2, ("store_refused", f"tokensync app set-consumer-key {APP}", 1), False),
+        (5, ("store_refused", PUSH, 1), False),
+        (7, ("not_checked", f"{PUSH} --check", 5), False),
+        (112, ("store_refused", PUSH, 1), True),
+        (4711, ("store_refused", PUSH, 1), True),
+    ],
+)
+def test_each_return_code_of_a_check(
+    world: World, cart: ScriptedCart, code: int, said: tuple[str, str, int], *, is_known: bool
+) -> None:
+    """Each has the command that mends it; only what is about the store itself is remembered of the store."""
+    push(world)
+    cart.refuse(code)
+    answer = check(world)
+
+    assert said == (answer["error"]["class"], answer["error"]["next"], answer["exit"])
+    assert is_known == (world.stored().consumer.check_failed is not None)
+    assert [] == alerts(world)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(2, (f"tokensync app set-consumer-key {APP}", 1)), (5, (PUSH, 1)), (7, (PUSH, 5)), (4711, (PUSH, 1))],
+)
+def test_each_return_code_of_a_push(world: World, cart: ScriptedCart, code: int, said: tuple[str, int]) -> None:
+    """112 makes a new store by itself; each other one has its command."""
+    cart.refuse(code)
+    answer = push(world)
+    assert ("push_failed", *said) == (answer["error"]["class"], answer["error"]["next"], answer["exit"])
+
+
+def test_what_cannot_be_checked(world: World, cart: ScriptedCart) -> None:
+    """There is no store yet, no answer comes, the app has no key, or nobody takes its connections."""
+    assert "no_store" in check(world)["error"]["message"]
+    push(world)
+    cart.script.append(vanished)
+    assert ("not_checked", None) == (check(world)["error"]["class"], world.stored().consumer.checked_at)
+    world.apps.update(replace(world.apps.get(APP), api2cart_key=None))
+    assert f"tokensync app set-consumer-key {APP}" == check(world)["error"]["next"]
+    assert "NotOffered" == push(world, to="nobody", check=True)["error"]["class"]

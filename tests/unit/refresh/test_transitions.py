@@ -1,25 +1,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from field_rows import field
 from tokensync.domain.connection import Attempt, Exemption, HistoryEntry, LastError, Phase, Reason, Status
 from tokensync.domain.messages import AccountReply, Failure, FailureClass, Issued
 from tokensync.domain.runtime import DAY, Cadence
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.providers import PROVIDERS
-from tokensync.refresh import breaker
-from tokensync.refresh.breaker import BREAKER_WINDOW
 from tokensync.refresh.decisions import reauthorization_needed, unaccepted, unpublishable
-from tokensync.refresh.schedule import PAUSED_RECHECK, jitter
-from tokensync.refresh.transitions import failed, merged, released, renewed
+from tokensync.refresh.parked import LOOK_FIRST
+from tokensync.refresh.schedule import jitter
+from tokensync.refresh.transitions import (
+    CONFIGURATION_RECHECK,
+    failed,
+    last_life,
+    refreshed,
+    released,
+    renewed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
@@ -54,6 +60,7 @@ def fails(record: Connection, provider: Provider, now: int) -> Callable[..., Con
         exemption: Exemption | None = None,
         previous: Connection | None = None,
         retry_after: int | None = None,
+        app_is_paused: bool = False,
         **changes: Any,
     ) -> Connection:
         assert record.attempt is not None
@@ -64,6 +71,7 @@ def fails(record: Connection, provider: Provider, now: int) -> Callable[..., Con
             provider=replace(provider, refresh_reuse=reuse, grace_seconds=grace),
             now=now,
             fraction=0.5,
+            app_is_paused=app_is_paused,
         )
 
     return fails
@@ -78,7 +86,7 @@ def test_released_ends_the_attempt(record: Connection) -> None:
 
 def test_a_refresh_brings_a_new_grant(grant: Grant, issued: Issued, now: int) -> None:
     """What the answer brings replaces all but an operator's label."""
-    assert merged(grant, issued, now=now) == replace(
+    assert refreshed(grant, issued, now=now) == replace(
         grant,
         access_token=Secret("access-2"),
         refresh_token=Secret("refresh-2"),
@@ -88,14 +96,39 @@ def test_a_refresh_brings_a_new_grant(grant: Grant, issued: Issued, now: int) ->
         refresh_expires_at=now + 80 * DAY,
         account={"region": "GB", "seller_name": "Acme Ltd"},
     )
-    assert merged(replace(grant, label=""), issued, now=now).label == "Acme Ltd"
+    assert refreshed(replace(grant, label=""), issued, now=now).label == "Acme Ltd"
+
+
+IMPORTED = HistoryEntry(at=1, event="connection.imported", generation=0, detail="")
+REFRESHED = HistoryEntry(at=2, event="token.refreshed", generation=1, detail="")
+
+
+@field("A9")
+@pytest.mark.parametrize(
+    ("changes", "grants", "life"),
+    [
+        ({}, {}, 3600),
+        ({"history": (IMPORTED, REFRESHED)}, {}, 3600),
+        ({"history": (REFRESHED, IMPORTED)}, {}, None),
+        ({"obtained_at": None}, {}, None),
+        ({"access_expires_at": None}, {}, None),
+        ({}, {"refresh_token": None}, None),
+    ],
+)
+def test_the_life_that_the_last_token_was_given(
+    record: Connection, grant: Grant, changes: dict[str, Any], grants: dict[str, Any], life: int | None
+) -> None:
+    """An imported one had run for a while, and what no refresh token brought may be another kind of token."""
+    given = replace(record, **{"obtained_at": 1000, "access_expires_at": 4600, **changes})
+
+    assert life == last_life(given, replace(grant, **{"refresh_token": Secret("refresh-1"), **grants}))
 
 
 def test_a_silent_answer_keeps_what_was(grant: Grant, issued: Issued, now: int) -> None:
     """Where the answer has no refresh token, scopes, account or refresh expiry, the stored ones stay."""
     silent = replace(issued, refresh_token=None, scopes=None, refresh_expires_at=None, account=None)
 
-    assert merged(grant, silent, now=now) == replace(
+    assert refreshed(grant, silent, now=now) == replace(
         grant, access_token=Secret("access-2"), obtained_at=now, access_expires_at=now + 10_000
     )
 
@@ -104,8 +137,8 @@ def test_only_a_token_that_can_be_refreshed_is_given_an_end(grant: Grant, issued
     """Where an answer states none, an hour is assumed, so that it is refreshed; nothing else would end the other."""
     endless = replace(issued, refresh_token=None, access_expires_at=None)
 
-    assert now + 3600 == merged(grant, endless, now=now).access_expires_at
-    assert merged(replace(grant, refresh_token=None), endless, now=now).access_expires_at is None
+    assert now + 3600 == refreshed(grant, endless, now=now).access_expires_at
+    assert refreshed(replace(grant, refresh_token=None), endless, now=now).access_expires_at is None
 
 
 @pytest.mark.parametrize(
@@ -139,13 +172,13 @@ def test_what_the_next_acceptance_may_present(
 
 def test_no_scopes_granted_is_an_answer(grant: Grant, issued: Issued, now: int) -> None:
     """An empty list of scopes replaces the stored one: it was said, and not left out."""
-    assert merged(grant, replace(issued, scopes=()), now=now).scopes == ()
+    assert refreshed(grant, replace(issued, scopes=()), now=now).scopes == ()
 
 
 def test_an_unusable_access_token_is_never_merged(grant: Grant, issued: Issued, now: int) -> None:
     """Merging an answer without an access token is a mistake of the program."""
     with pytest.raises(ValueError, match="never merged"):
-        merged(grant, replace(issued, access_token=None), now=now)
+        refreshed(grant, replace(issued, access_token=None), now=now)
 
 
 def renew(record: Connection, grant: Grant, issued: Issued, now: int) -> Connection:
@@ -157,7 +190,7 @@ def renew(record: Connection, grant: Grant, issued: Issued, now: int) -> Connect
 def test_a_renewed_record_holds_the_new_pair(record: Connection, grant: Grant, issued: Issued, now: int) -> None:
     """The record takes the allocated number, the sealed grant and its times, and forgets attempt and failures."""
     held = replace(record, status=Status.HELD, reason=Reason.AMBIGUOUS, failures=4, exemption=Exemption.LAST_ATTEMPT)
-    after = renew(held, merged(grant, issued, now=now), issued, now)
+    after = renew(held, refreshed(grant, issued, now=now), issued, now)
 
     assert (after.status, after.reason, after.generation, after.sealed_grant) == (Status.ACTIVE, "", 4, b"new grant")
     assert (after.attempt, after.exemption, after.failures, after.last_error) == (None, None, 0, None)
@@ -208,6 +241,8 @@ BUSY, CONFIGURATION, REFUSED, AMBIGUOUS, UNKNOWN = (
 )
 NOW = 1_700_000_000  # of the fixtures
 SAFE, GRACE, SINGLE_USE = RefreshReuse.SAFE, RefreshReuse.GRACE, RefreshReuse.SINGLE_USE
+SAID_BEFORE: dict[str, Any] = {"faulted_at": 1}
+PARKED: dict[str, Any] = {"status": Status.HELD, "reason": Reason.REFUSED, "exemption": None}
 LAST = (Status.HELD, Reason.AMBIGUOUS, Exemption.LAST_ATTEMPT, 7200 - 1800)
 RESTS = (Status.HELD, Reason.LAST_ATTEMPT_AMBIGUOUS, None, None)
 AGAIN = (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 30)
@@ -217,8 +252,28 @@ AGAIN = (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 30)
     ("kinds", "circumstances", "expected"),
     [
         ([BUSY], {"retry_after": 600}, (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 600)),
-        ([CONFIGURATION], {}, (Status.ACTIVE, "", Exemption.OPERATOR, PAUSED_RECHECK)),
-        ([REFUSED], {}, (Status.HELD, Reason.REFUSED, None, BREAKER_WINDOW + 1)),
+        ([CONFIGURATION], {}, (Status.ACTIVE, "", Exemption.NOT_PROCESSED, CONFIGURATION_RECHECK)),
+        (
+            [CONFIGURATION],
+            SAID_BEFORE,
+            (Status.HELD, Reason.CONFIGURATION, Exemption.NOT_PROCESSED, CONFIGURATION_RECHECK),
+        ),
+        (
+            [CONFIGURATION],
+            {**SAID_BEFORE, "exemption": Exemption.PROBE},
+            (Status.HELD, Reason.CONFIGURATION, Exemption.PROBE, CONFIGURATION_RECHECK),
+        ),
+        (
+            [CONFIGURATION],
+            {**SAID_BEFORE, "app_is_paused": True},
+            (Status.ACTIVE, "", Exemption.NOT_PROCESSED, CONFIGURATION_RECHECK),
+        ),
+        (
+            [CONFIGURATION],
+            {**SAID_BEFORE, **PARKED},
+            (Status.HELD, Reason.REFUSED, Exemption.NOT_PROCESSED, CONFIGURATION_RECHECK),
+        ),
+        ([REFUSED], {}, (Status.HELD, Reason.REFUSED, None, LOOK_FIRST)),
         ([AMBIGUOUS, UNKNOWN], {"reuse": SAFE}, (Status.ACTIVE, "", Exemption.SAFE, 30)),
         ([AMBIGUOUS], {"reuse": GRACE, "grace": 60}, (Status.ACTIVE, "", Exemption.GRACE, 1)),
         ([AMBIGUOUS], {"reuse": SINGLE_USE}, LAST),
@@ -243,8 +298,12 @@ AGAIN = (Status.ACTIVE, "", Exemption.NOT_PROCESSED, 30)
     ],
     ids=[
         "busy waits as asked",
-        "the app is at fault: the connection is looked at again later",
-        "a refusal parks until the breaker's window is over",
+        "the app may be at fault: the connection stays as it is until that is said again",
+        "said again, the connection is held for it",
+        "said again, under the exemption that it had",
+        "said in a paused app, it is the app's",
+        "said to a parked one, which stays so",
+        "a refusal parks until the app's others have spoken",
         "tokens do not rotate: any holder may ask again",
         "within the grace: once more, at once",
         "single use: one last attempt before the access token's end",
@@ -298,10 +357,8 @@ def test_an_unpublishable_connection_keeps_its_grant(record: Connection, now: in
     assert after.history[-1] == HistoryEntry(at=now, event="connection.orphaned", generation=3, detail="gone")
 
 
-@pytest.mark.parametrize(
-    ("tried", "refused", "trips"),
-    [(20, 11, True), (20, 10, False), (19, 19, False), (0, 0, False), (1000, 501, True), (1000, 500, False)],
-)
-def test_the_breaker_trips_when_most_are_refused(tried: int, refused: int, *, trips: bool) -> None:
-    """It trips at 20 tried or more of which more than half were refused."""
-    assert breaker.trips(tried=tried, refused=refused) is trips
+def test_a_refusal_is_parked_from_the_first_on(fails: Callable[..., Connection], now: int) -> None:
+    """Asked again and refused again, it counts from its first refusal; a fault of its app is none."""
+    assert now == fails(REFUSED).parked_at
+    assert 7 == fails(REFUSED, parked_at=7, **PARKED).parked_at
+    assert now == fails(REFUSED, parked_at=7).parked_at

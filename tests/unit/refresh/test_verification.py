@@ -10,11 +10,14 @@ import pytest
 from fakes.scripted import ADS, ADS_LIST, ADS_TOKEN, OIDC, Staged, Word, ads_token, advertisers, oidc_token
 from fakes.troubles import alerts, at_its_time, events, kill
 from fakes.world import NAME, World
+from field_rows import field
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Exemption, Phase, Status
 from tokensync.domain.errors import NoAnswer, PublishUnavailable, SealingUnavailable, StoreUnavailable
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.runtime import DAY
 from tokensync.domain.work import Work
+from tokensync.refresh.breaker import note_outcomes
 from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
@@ -166,8 +169,9 @@ def test_what_says_nothing_about_the_token_is_asked_again_later(ads: Staged, wor
 
 
 def test_a_refusal_alone_asks_the_seller_to_come_back(ads: Staged) -> None:
-    """Nothing can renew it, so the no is as good as that to a refresh token."""
-    assert Result.REAUTHORIZE is verify(ads, REVOKED)
+    """Nothing can renew it, so the no is as good as that to a refresh token: said twice, it counts."""
+    assert Result.HELD is verify(ads, REVOKED)
+    ads.world.settle(ticks=15)
 
     record = stored(ads)
     assert (Status.REAUTHORIZE, None, None) == (record.status, record.due.next_at, record.due.verify_at)
@@ -177,50 +181,55 @@ def test_a_refusal_alone_asks_the_seller_to_come_back(ads: Staged) -> None:
 
 def refused_among_many(stage: Staged) -> None:
     """Let the connection be parked by a refusal in an app of many."""
-    idle = stored(stage).with_due(verify_at=None, refresh_at=None, next_at=None)
+    later = stage.world.clock.now() + 3 * DAY
+    idle = stored(stage).with_due(verify_at=later, refresh_at=later, next_at=later)
     for index in range(25):
         stage.world.connections.seed(replace(idle, name=stage.name(f"other-{index}")))
     assert Result.HELD is verify(stage, REVOKED)
 
 
-def test_a_refusal_among_many_parks_it_and_the_window_decides(ads: Staged) -> None:
-    """For ten minutes it is set apart, without being asked again or kept busy; then its seller is asked."""
+def test_a_refusal_among_many_parks_it_and_the_others_decide(ads: Staged) -> None:
+    """It is set apart without being asked again or kept busy; once another has succeeded its seller is asked."""
     refused_among_many(ads)
     record = stored(ads)
-    assert (Status.HELD, "refused", ads.world.clock.now() + 601) == (record.status, record.reason, record.due.next_at)
+    assert (Status.HELD, "refused", ads.world.clock.now() + 90) == (record.status, record.reason, record.due.next_at)
     before = asked(ads), ads.world.connections.calls["lease"]
-    ads.world.settle(ticks=10)
-    assert before == (asked(ads), ads.world.connections.calls["lease"])
-    ads.world.settle(ticks=3)
+    ads.world.settle(ticks=60)
+    assert before[0] == asked(ads)
+    assert 12 >= ads.world.connections.calls["lease"] - before[1]
+    session = ads.world.session()
+    session.tally.success("other-1", at=ads.world.clock.now())
+    note_outcomes(session, ads.world.ports)
+    ads.world.settle(ticks=12)
 
     assert (Status.REAUTHORIZE, before[0]) == (stored(ads).status, asked(ads))
 
 
 @pytest.fixture
 def resumed(ads: Staged) -> tuple[Staged, int]:
-    """A parked connection whose app was paused by its breaker and resumed after a while; and how often it was asked."""
+    """A parked connection whose app was paused and resumed after a while; and how often it was asked."""
     refused_among_many(ads)
-    ads.world.apps.pause("ads", why="20 of 30 refused", now=ads.world.clock.now())
+    ads.world.apps.pause("ads", kind=PauseKind.OPERATOR, why="paused by an operator", now=ads.world.clock.now())
     leases = ads.world.connections.calls["lease"]
     ads.world.settle(ticks=60)
     assert Status.HELD is stored(ads).status
-    assert 7 >= ads.world.connections.calls["lease"] - leases
+    assert 8 >= ads.world.connections.calls["lease"] - leases
     ads.world.apps.resume("ads", now=ads.world.clock.now())
     return ads, asked(ads)
 
 
 @pytest.mark.parametrize("well", [True, False])
 def test_a_resumed_app_asks_a_parked_connection_once(resumed: tuple[Staged, int], *, well: bool) -> None:
-    """It is active and verified daily as before; or a second no parks it anew, and its seller has to come back."""
+    """It is active and verified daily as before; or a second no leaves it parked, until another has succeeded."""
     ads, before = resumed
     if well:
         ads.server.says(ADS_LIST, advertisers(ID))
     ads.world.settle(ticks=30)
     record = stored(ads)
 
-    status = Status.ACTIVE if well else Status.REAUTHORIZE
+    status = Status.ACTIVE if well else Status.HELD
     assert (before + 1, status, status.value) == (asked(ads), record.status, published(ads))
-    assert (None, well) == (record.due.renew_at, record.due.verify_at is not None)
+    assert well == (record.due.verify_at is not None)
     assert ("" if well else "refused", well) == (record.reason, record.parked_at is None)
 
 
@@ -237,24 +246,25 @@ def test_a_parked_connection_that_cannot_be_asked_waits_longer_each_time(resumed
     assert Status.ACTIVE is stored(ads).status
 
 
+@field("A4")
 def test_wrong_credentials_pause_the_app_and_change_no_connection(ads: Staged) -> None:
-    """The app's own fault: its owner is told once, and the connection stays active."""
-    assert Result.POSTPONED is verify(ads, MISMATCH)
-
-    assert ads.world.apps.state("ads").paused
-    assert (["app.paused"], Status.ACTIVE, "active") == (alerts(ads.world), stored(ads).status, published(ads))
-    before = asked(ads)
+    """The app's own fault, by its only connection: its owner is told once, it is probed, and runs again by itself."""
+    at_its_time(ads.world, ADS_NAME)
+    ads.server.says(ADS_LIST, MISMATCH)
     ads.world.settle(ticks=60)
-    assert before == asked(ads)
-    ads.world.apps.resume("ads", now=ads.world.clock.now())
+
+    assert "configuration" == ads.world.apps.state("ads").paused_kind
+    assert (["app.paused"], Status.ACTIVE, "active") == (alerts(ads.world), stored(ads).status, published(ads))
+    assert 2 <= asked(ads) - 1 <= 7
     ads.server.says(ADS_LIST, advertisers(ID))
-    ads.world.settle(ticks=15)
-    assert before + 1 == asked(ads)
+    ads.world.settle(ticks=70)
+    assert ("", "app.resumed") == (ads.world.apps.state("ads").paused, alerts(ads.world)[-1])
+    assert (None, True) == (stored(ads).due.renew_at, stored(ads).due.verify_at is not None)
 
 
 def test_a_paused_app_is_not_verified(ads: Staged) -> None:
     """It is looked at again in ten minutes."""
-    ads.world.apps.pause("ads", why="paused by an operator", now=1)
+    ads.world.apps.pause("ads", kind=PauseKind.OPERATOR, why="paused by an operator", now=1)
 
     assert (Result.PAUSED, 600, 1) == (verify(ads), wait(ads), asked(ads))
 

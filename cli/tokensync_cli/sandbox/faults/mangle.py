@@ -2,10 +2,12 @@
 
 import base64
 import functools
+import gzip
 import json
 import zlib
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -100,5 +102,17 @@ _SPOILERS: dict[str, Callable[[bytes, Fault], bytes]] = {
     "lone_surrogate": lambda plain, _: _with(plain, b'"\\ud800"'),
     "large": lambda plain, fault: _with(plain, b'"' + b"x" * (fault.size or 300 * 1024) + b'"'),
     "gzip_bomb": lambda plain, fault: _bomb(plain, fault.size or 100 * 1024 * 1024),
+    "gzip": lambda plain, _: gzip.compress(plain),
+    "deflate": lambda plain, _: zlib.compress(plain),
+    "latin_1": lambda plain, _: _with(plain, '"Müller"'.encode("latin-1")),
+    "equal_keys": lambda plain, _: plain[:-1] + b"," + plain[1:],
+    # Of a flat response alone: a form holds no object.
+    "form": lambda plain, _: urlencode(json.loads(plain)).encode("ascii"),
 }
-_HEADERS = {"html": {"content-type": "text/html"}, "gzip_bomb": {"content-encoding": "gzip"}}
+_HEADERS = {
+    "html": {"content-type": "text/html"},
+    "gzip_bomb": {"content-encoding": "gzip"},
+    "gzip": {"content-encoding": "gzip"},
+    "deflate": {"content-encoding": "deflate"},
+    "form": {"content-type": "application/x-www-form-urlencoded"},
+}

@@ -28,6 +28,11 @@ MangleHow = Literal[
     "lone_surrogate",
     "large",
     "gzip_bomb",
+    "gzip",
+    "deflate",
+    "latin_1",
+    "equal_keys",
+    "form",
 ]
 
 _COMMIT = {"drop_after_commit": True, "drip": True, "mangle": True, "hang": True}

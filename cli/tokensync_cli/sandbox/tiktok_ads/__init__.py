@@ -1,4 +1,8 @@
-"""TikTok for Business, Marketing API: one token that never expires, envelopes in HTTP 200."""
+"""TikTok for Business, Marketing API: one token that never expires, envelopes in HTTP 200.
+
+An app that is set `refreshable` gets what no page documents and one report shows: a token that ends, and a refresh
+token with an end of its own, which works once.
+"""
 
 from starlette.routing import BaseRoute, Route
 
@@ -15,6 +19,7 @@ def _routes(sandbox: Sandbox) -> list[BaseRoute]:
     return [
         Route("/portal/auth", Authorize(sandbox).user, methods=["GET", "POST"]),
         Route("/open_api/v1.3/oauth2/access_token/", tokens.exchange, methods=["POST"]),
+        Route("/open_api/v1.3/oauth2/refresh_token/", tokens.refresh, methods=["POST"]),
         Route("/open_api/v1.3/oauth2/revoke_token/", tokens.revoke, methods=["POST"]),
         Route("/open_api/v1.3/oauth2/advertiser/get/", api.advertisers, methods=["GET"]),
         Route("/open_api/v1.3/user/info/", api.user, methods=["GET"]),
@@ -24,7 +29,7 @@ def _routes(sandbox: Sandbox) -> list[BaseRoute]:
 TIKTOK_ADS = Provider(
     name=NAME,
     title="TikTok for Business",
-    endpoints=("token", "advertisers", "user_info", "revoke"),
+    endpoints=("token", "refresh", "advertisers", "user_info", "revoke"),
     # Two users, with two advertisers and with one, as the vendor lists them.
     seeds=(
         user(

@@ -12,7 +12,8 @@ from tokensync_cli.sandbox.tiktok_ads.envelope import NAME
 
 def approve(sandbox: Sandbox, given: Consent) -> str:
     """Record a consent and return the callback, which carries the code under two names."""
-    code = given.code(sandbox, refresh_expires_at=None)
+    ends_at = given.ends_at(sandbox) if given.app.settings.refreshable else None
+    code = given.code(sandbox, refresh_expires_at=ends_at)
     return consent.callback(given.app, (("auth_code", code), ("code", code), ("state", given.state)))
 
 

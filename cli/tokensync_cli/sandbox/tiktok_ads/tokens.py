@@ -1,4 +1,4 @@
-"""`access_token/` and `revoke_token/`: POSTs of JSON."""
+"""The exchange, the refresh and the revocation: POSTs of JSON."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tokensync_cli.sandbox.tiktok_ads.envelope import NAME, PARAMETERS, REVOKED,
 
 
 class TokenCalls(Endpoints):
-    """The two endpoints that change a token."""
+    """The endpoints that change a token."""
 
     provider = NAME
 
@@ -24,6 +24,12 @@ class TokenCalls(Endpoints):
         sent = json_object(await request.body())
         call = self.call("token", text_of(sent, "app_id"), text_of(sent, "auth_code"), "code")
         return await serve(self.sandbox, call, lambda: self._exchanged(sent, call.credential), self._refuse)
+
+    async def refresh(self, request: Request) -> Response:
+        """Give a new pair for a refresh token, to an app that gets such tokens."""
+        sent = json_object(await request.body())
+        call = self.call("refresh", text_of(sent, "app_id"), text_of(sent, "refresh_token"), "refresh_token")
+        return await serve(self.sandbox, call, lambda: self._refreshed(sent, call.credential), self._refuse)
 
     async def revoke(self, request: Request) -> Response:
         """End a token."""
@@ -58,6 +64,19 @@ class TokenCalls(Endpoints):
             return failure(sandbox, *(likely if app.settings.likely_codes else seen))
         return success(sandbox, self._data(pair, lists=lists), committed=True, issued=pair.issued)
 
+    def _refreshed(self, sent: dict[str, Any], refresh_token: str) -> ProviderResponse:
+        sandbox = self.sandbox
+        app, fits = self._app(sent)
+        if app is None or not fits:
+            return wrong_client(sandbox, app)
+        if not refresh_token:
+            return failure(sandbox, *PARAMETERS)
+        try:
+            pair = sandbox.grants.refresh(app, refresh_token, sandbox.clock.now())
+        except RefusedError:
+            return failure(sandbox, *REVOKED)
+        return success(sandbox, self._data(pair, lists=False), committed=True, issued=pair.issued)
+
     def _data(self, pair: Pair, *, lists: bool) -> dict[str, Any]:
         authorization = pair.authorization
         data: dict[str, Any] = {
@@ -67,11 +86,14 @@ class TokenCalls(Endpoints):
         if lists:
             account = self.sandbox.accounts.find(NAME, authorization.account)
             data["advertiser_ids"] = [each["advertiser_id"] for each in advertisers(account)] if account else []
-        # Neither is documented; an app that is set so shows whether a client honours them.
+        # None of these is documented; an app that is set so shows whether a client honours them.
+        now = int(self.sandbox.clock.now())
         if pair.access_expires_at is not None:
-            data["expires_in"] = pair.access_expires_at - int(self.sandbox.clock.now())
+            data["expires_in"] = pair.access_expires_at - now
         if pair.refresh_token is not None:
             data["refresh_token"] = pair.refresh_token
+            if authorization.refresh_expires_at is not None:
+                data["refresh_token_expires_in"] = authorization.refresh_expires_at - now
         return data
 
     def _revoked(self, sent: dict[str, Any], token: str, header: str) -> ProviderResponse:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tokensync.authorize.account import GrantReader
 from tokensync.authorize.begin import Consent
+from tokensync.authorize.connect import Connector
+from tokensync.authorize.endings import Endings
 from tokensync.authorize.establish import Establisher
 from tokensync.authorize.exchange import CodeExchange
 from tokensync.authorize.finish import Finisher
+from tokensync.authorize.merge import Merger
 from tokensync.authorize.redelivery import Redelivery
 from tokensync.domain.sealing import Unsealer
 from tokensync.entry.app_cache import KnownApps, KnownNames
@@ -19,6 +24,8 @@ from tokensync.entry.tick import Ticker
 from tokensync.entry.webhooks import Webhooks
 from tokensync.operate.accept import Accepter
 from tokensync.operate.dead_letters import Redriver
+from tokensync.operate.export import Exports
+from tokensync.operate.import_facts import BroughtFacts
 from tokensync.operate.imports import Importer
 from tokensync.operate.on_demand import OnDemand
 from tokensync.operate.publish import Republisher
@@ -66,8 +73,14 @@ class _Shared:
         self.verifier = Verifier(ports, self.accounts, self.concluder, self.committer, self.end)
         self.establisher = Establisher(ports, self.committer, self.kept_answers, self.restored_table)
         self.redelivery = Redelivery(ports, self.restored_table)
+        self.connector = Connector(ports, self.concluder, self.verifier, self.establisher)
         self.finisher = Finisher(
-            ports, self.concluder, self.accounts, self.establisher, self.verifier, self.restored_table, self.redelivery
+            ports,
+            GrantReader(ports, self.accounts),
+            self.connector,
+            Endings(ports, self.concluder),
+            self.restored_table,
+            self.redelivery,
         )
 
 
@@ -78,6 +91,9 @@ class RotationParts(_Shared):
         super().__init__(ports)
         self.pusher = Pusher(ports, self.committer)
         self.worker = self._worker()
+        # Only this function opens stored grants, so only here can a new one be merged into them.
+        merger = Merger(ports, self.establisher, self.worker)
+        self.merger, self.finisher = merger, replace(self.finisher, connector=replace(self.connector, merger=merger))
         self.ticker = Ticker(ports, claim=claim)
         self.batches = BatchRunner(ports, worker=self.worker, finisher=self.finisher)
         self.on_demand = OnDemand(ports, worker=self.worker)
@@ -88,8 +104,8 @@ class RotationParts(_Shared):
         unsealer = Unsealer(ports.sealer)
         resumer = Resumer(ports, unsealer, concluder)
         restored_check = RestoredCheck(ports, resumer, self.publisher, committer, kept)
-        gate = Gate(ports, unsealer, self.verifier, concluder, committer)
-        held = HeldRules(unsealer, committer)
+        gate = Gate(ports, unsealer, self.verifier, concluder, committer, self.end)
+        held = HeldRules(ports, unsealer, committer)
         due = DueWork(ports, unsealer, gate, held, self.verifier, self.pusher, self.end, restored_check, committer)
         return Worker(
             ports=ports,
@@ -113,7 +129,15 @@ class RotationParts(_Shared):
             on_demand=on_demand,
             ticker=self.ticker,
             importer=Importer(
-                ports, on_demand, self.establisher, verification, self.verifier, accounts, self.restored_table
+                ports,
+                on_demand,
+                self.establisher,
+                self.merger,
+                verification,
+                self.verifier,
+                accounts,
+                self.restored_table,
+                BroughtFacts(ports, on_demand, committer),
             ),
             verification=verification,
             revoker=Revoker(ports, on_demand, self.concluder, committer),
@@ -121,6 +145,7 @@ class RotationParts(_Shared):
             republisher=Republisher(ports, on_demand, committer),
             accepter=Accepter(ports, on_demand, committer),
             handover=Handover(ports, on_demand, self.pusher),
+            exports=Exports(ports, on_demand),
             trial=SecretTrial(ports, on_demand, accounts),
             recoverer=recoverer,
             rereader=Rereader(ports, Unsealer(ports.sealer), recoverer, self.finisher),

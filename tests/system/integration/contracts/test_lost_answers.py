@@ -13,6 +13,7 @@ from contracts.authorizations import waiting
 from contracts.connections import fresh
 from contracts.world import NOW
 from tokensync.domain.app import App
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.authorization import AuthorizationKey, AuthorizationState
 from tokensync.domain.errors import NotLeased
 from tokensync.domain.names import ConnectionName
@@ -136,5 +137,5 @@ def test_a_pause(world: AwsWorld) -> None:
     """Who paused an app and lost the answer is still the one to tell its owner."""
     world.apps.register(App(name=world.app, provider="p", client_id="i", client_secret=Secret("s")))
     with answer_lost(world, "UpdateItem"):
-        assert world.apps.pause(world.app, why="invalid_client", now=NOW)
-    assert not world.apps.pause(world.app, why="invalid_client", now=NOW)
+        assert world.apps.pause(world.app, kind=PauseKind.CONFIGURATION, why="invalid_client", now=NOW)
+    assert not world.apps.pause(world.app, kind=PauseKind.CONFIGURATION, why="invalid_client", now=NOW)

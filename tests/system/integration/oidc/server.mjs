@@ -31,10 +31,11 @@ function write(event, fields) {
   writeSync(log, `${JSON.stringify({ event, at: Date.now() / 1000, ...fields })}\n`);
 }
 
-/** Tell how a client authenticated: the server itself takes both ways from every client. */
+/** Tell how a client authenticated: with a secret the server itself takes both ways from every client. */
 function method(ctx, params) {
   if (ctx.headers.authorization !== undefined) return "client_secret_basic";
-  return params.client_secret === undefined ? null : "client_secret_post";
+  if (params.client_assertion !== undefined) return "private_key_jwt";
+  return params.client_secret === undefined ? "none" : "client_secret_post";
 }
 
 function writeGrant(event, ctx, error) {
@@ -63,7 +64,7 @@ const memory = new Memory((payload) => {
 const configuration = {
   adapter: (model) => memory.adapter(model),
   claims: { openid: ["sub"], profile: ["name"] },
-  clientAuthMethods: ["client_secret_basic", "client_secret_post"],
+  clientAuthMethods: ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
   clockTolerance: 0,
   cookies: { keys: [random()] },
   expiresWithSession: () => false,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import selectors
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from integration.oidc.packages import HERE, Unavailable, installed, node
 
@@ -21,17 +24,19 @@ if TYPE_CHECKING:
 PATIENCE = 20  # seconds until it has to print its issuer (it takes one), and to answer
 FAREWELL = 5  # seconds to end by itself
 STARTS = 2  # once in hundreds of starts Node 20 stands still before its first line
+KEY_ID = "key-1"
 LONGEST_WALK = 10  # redirects from the authorization endpoint to the callback
 
 
 @dataclass(frozen=True)
 class Client:
-    """A confidential client, registered for one redirect URI and one way to authenticate (RFC 7591)."""
+    """A client, registered for one redirect URI and one way to authenticate (RFC 7591); its secret may be empty."""
 
     client_id: str
     client_secret: str = field(repr=False)
     redirect_uri: str
     method: str
+    private_key: str = field(default="", repr=False)
 
 
 def fingerprint(token: str) -> str:
@@ -99,20 +104,24 @@ class OidcServer:
         return told
 
     def register(self, redirect_uri: str, method: str) -> Client:
-        """Register a client for `method`: client_secret_basic or client_secret_post. The log tells which one it used.
+        """Register a client for a `token_endpoint_auth_method`. The log tells which one it used.
 
-        Its id and secret hold characters that a client must form-encode (RFC 6749 section 2.3.1).
+        Its id and secret hold characters that a client must form-encode (RFC 6749 section 2.3.1). A client that signs
+        has a key of its own, of which the server learns the public part.
         """
+        key = ec.generate_private_key(ec.SECP256R1()) if method == "private_key_jwt" else None
+        grants = ["authorization_code", "refresh_token"]
         wanted = {
             "redirect_uris": [redirect_uri],
             "token_endpoint_auth_method": method,
-            "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+            "grant_types": grants if method == "none" else [*grants, "client_credentials"],
             "response_types": ["code"],
+            **({} if key is None else {"jwks": {"keys": [_jwk(key)]}}),
         }
         answer = httpx.post(self.metadata()["registration_endpoint"], json=wanted, timeout=PATIENCE)
         answer.raise_for_status()
         told = answer.json()
-        return Client(told["client_id"], told["client_secret"], redirect_uri, method)
+        return Client(told["client_id"], told.get("client_secret", ""), redirect_uri, method, _pem(key))
 
     def authorize(self, url: str, account: str | None) -> str:
         """Walk from an authorization request to the callback as a new browser, and return the callback's URL.
@@ -144,6 +153,19 @@ class OidcServer:
     def revoked(self, client: Client) -> set[str]:
         """Return the grants of a client that are dead: by the reuse of a token or a code, or by revocation."""
         return {event["grant"] for event in self.log(event="grant.revoked", client=client.client_id)}
+
+
+def _jwk(key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
+    """Return the public part of a key, RFC 7518 section 6.2.1."""
+    numbers = key.public_key().public_numbers()
+    x, y = (base64.urlsafe_b64encode(each.to_bytes(32)).rstrip(b"=").decode() for each in (numbers.x, numbers.y))
+    return {"kty": "EC", "crv": "P-256", "x": x, "y": y, "use": "sig", "alg": "ES256", "kid": KEY_ID}
+
+
+def _pem(key: ec.EllipticCurvePrivateKey | None) -> str:
+    if key is None:
+        return ""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
 
 
 def _first_line(process: subprocess.Popen[str]) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from integration.oidc.server import Client, OidcServer
+from field_rows import field
+from integration.oidc.server import KEY_ID, Client, OidcServer
 from stack import Browser, Sandbox, Stack, eventually
 from tokensync.domain.app import App
 from tokensync.domain.connection import Status
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROUNDS = 5  # refreshes of each connection
-METHODS = ("client_secret_basic", "client_secret_post")
+METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
 NO_SANDBOX = Sandbox("", "", "", "")
 
 
@@ -39,15 +40,17 @@ def registered(stack: Stack, server: OidcServer, method: str, **settings: str) -
     client = server.register(f"{stack.outputs.callback_url}/{name}", method)
     found = stack.invoke(stack.outputs.callback_function, {"tokensync": "discover", "issuer": server.issuer})
     assert found["ok"], found
+    signs = {"assertion_key_id": KEY_ID, "assertion_algorithm": "ES256"} if client.private_key else {}
     stack.apps.register(
         App(
             name=name,
             provider="oauth2",
             client_id=client.client_id,
             client_secret=Secret(client.client_secret),
+            private_key=Secret(client.private_key) if client.private_key else None,
             scopes=("openid", "offline_access", "profile"),
             endpoints=found["endpoints"],
-            settings={**found["settings"], "client_auth": method, **settings},
+            settings={**found["settings"], "client_auth": method, **signs, **settings},
         )
     )
     return name, client
@@ -69,9 +72,10 @@ def refreshed(stack: Stack, name: ConnectionName, generation: int) -> bool:
     return bool(stack.refresh(name, generation=generation)["ok"])
 
 
+@field("B public client", "B private_key_jwt")
 @pytest.mark.parametrize("method", METHODS)
 def test_connect_refresh_verify_revoke(stack: Stack, server: OidcServer, method: str) -> None:
-    """Discovery, PKCE, iss, either client authentication, UserInfo and RFC 7009 with a server of other authors."""
+    """Discovery, PKCE, iss, every client authentication, UserInfo and RFC 7009 with a server of other authors."""
     app, client = registered(stack, server, method)
     name = connected(stack, server, app, f"user-{method}")
     first = stack.document(name)
@@ -132,12 +136,15 @@ def test_client_credentials_are_minted_and_renewed(stack: Stack, server: OidcSer
     )
 
 
-def test_hundreds_of_refreshes_by_concurrent_workers(stack: Stack, server: OidcServer, hundred: int) -> None:
+@pytest.mark.parametrize("method", ["client_secret_basic", "private_key_jwt", "none"])
+def test_hundreds_of_refreshes_by_concurrent_workers(
+    stack: Stack, server: OidcServer, hundred: int, method: str
+) -> None:
     """Operators and the queue's workers at the same connections: each refresh token is presented once, all live on.
 
-    The server ends a whole authorization at the first refresh token that it sees twice.
+    The server ends a whole authorization at the first refresh token that it sees twice, and takes no assertion twice.
     """
-    app, client = registered(stack, server, METHODS[0])
+    app, client = registered(stack, server, method)
     with ThreadPoolExecutor(8) as pool:
         names = list(pool.map(lambda index: connected(stack, server, app, f"a{index}"), range(hundred // ROUNDS)))
         for generation in range(1, ROUNDS + 1):

@@ -135,7 +135,7 @@ def test_an_app_whose_old_secret_died_runs_again(desk: Any) -> None:
     """The provider ended the old secret at once: the proof is made under the pause, and lifts it."""
     desk.world.connected()
     refuse(desk)
-    desk.world.run()
+    desk.world.on_demand.refresh(NAME, desk.world.budget())
     assert desk.world.apps.state(APP).paused
 
     assert desk.json(*ROTATE, stdin=NEW)["resumed"]

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from fakes.world import APP, NAME
 from tokensync.domain.app import App
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 
 SECRET = "s3cr3t-canary"
+SANDBOX_TOKEN = "token=https://auth-sandbox.tiktok-shops.com/api/v2/token/get"
 ADD = ("app", "add", "shop", "--provider", "tiktok_shop", "--client-id", "29a39d", "--service-id", "7172")
 
 
@@ -66,14 +70,16 @@ def test_a_provider_that_the_sandbox_cannot_be(desk: Any) -> None:
 
 def test_list_tells_what_runs(desk: Any) -> None:
     """Each app with its provider, its redirect URL and why it is paused."""
-    desk.world.apps.pause(APP, why="invalid_client", now=5)
+    desk.world.apps.pause(APP, kind=PauseKind.CONFIGURATION, why="invalid_client", now=5)
 
     assert [
         {
             "app": APP,
             "provider": "tiktok_shop",
             "paused": "invalid_client",
+            "paused_kind": "configuration",
             "paused_at": 5,
+            "probe_at": 65,
             "redirect_url": f"https://connect.example/callback/{APP}",
         }
     ] == desk.json("app", "list")
@@ -109,7 +115,7 @@ def test_resume_asks_once_for_each_parked_connection(desk: Any) -> None:
     parked = replace(desk.world.connected(), status=Status.HELD, reason=Reason.REFUSED)
     desk.world.connections.seed(parked)
     desk.world.connected(ConnectionName(APP, "2"), refresh_token="R-2")
-    desk.world.apps.pause(APP, why="too many refused", now=1)
+    desk.world.apps.pause(APP, kind=PauseKind.REFUSED, why="too many refused", now=1)
 
     result = desk.run("app", "resume", APP)
 
@@ -124,8 +130,10 @@ def test_resume_stops_when_the_app_is_paused_again(desk: Any) -> None:
     for account in ("1", "2"):
         record = desk.world.connected(ConnectionName(APP, account), refresh_token=f"R-{account}")
         desk.world.connections.seed(replace(record, status=Status.HELD, reason=Reason.REFUSED))
-    desk.world.apps.pause(APP, why="too many refused", now=1)
-    desk.world.connections.before_next("request_refresh", lambda: desk.world.apps.pause(APP, why="again", now=2))
+    desk.world.apps.pause(APP, kind=PauseKind.REFUSED, why="too many refused", now=1)
+    desk.world.connections.before_next(
+        "request_refresh", lambda: desk.world.apps.pause(APP, kind=PauseKind.OPERATOR, why="again", now=2)
+    )
 
     told = desk.json("app", "resume", APP)
 
@@ -180,10 +188,13 @@ def test_show_never_shows_the_secret(desk: Any) -> None:
 
     assert ("29a39d" in shown.stdout, "e59af819cc" in shown.output, "client_secret" in told) == (True, False, False)
     assert (None, None, False) == (told["paused"], told["paused_at"], told["sandboxed"])
-    desk.world.apps.pause(APP, why="invalid_client", now=desk.world.clock.now())
+    desk.world.apps.pause(APP, kind=PauseKind.CONFIGURATION, why="invalid_client", now=desk.world.clock.now())
     shown = desk.run("app", "show", APP)
-    assert "invalid_client (now)" in shown.stdout
-    assert f"Next: tokensync app resume {APP}" in shown.stderr
+    assert "the provider refuses its own credentials: invalid_client (now)" in shown.stdout
+    assert "in 1 min" in shown.stdout
+    assert f"runs again by itself once that succeeds. Next: tokensync app rotate-secret {APP}" in shown.stderr
+    told = desk.json("app", "show", APP)
+    assert ("configuration", told["paused_at"] + 60) == (told["paused_kind"], told["probe_at"])
 
 
 def test_remove_leaves_connections_as_they_are(desk: Any) -> None:
@@ -201,3 +212,117 @@ def test_remove_leaves_connections_as_they_are(desk: Any) -> None:
     desk.world.apps.register(desk.world.app)
     result = desk.run("app", "remove", APP)
     assert (0, f"{APP} is removed.\n") == (result.exit_code, result.stdout)
+
+
+KEY, SERVICE, ADS_ID, SHOP_SECRET = "6a2b3c4d5e", "7172839405060708090", "7112233445566778899", "0123456789abcdef" * 2
+SHOP = ("--provider", "tiktok_shop")
+
+
+@pytest.mark.parametrize(
+    ("options", "secret", "hints", "mend"),
+    [
+        (
+            (*SHOP, "--client-id", SERVICE, "--service-id", KEY),
+            SECRET,
+            [
+                f"--client-id {SERVICE} is to be an app key, such as 29a39d, and looks like a service id",
+                f"--service-id {KEY} is to be a service id, such as 7172839405060708090, and looks like an app key",
+            ],
+            f"tokensync app add x --provider tiktok_shop --client-id {KEY} --service-id {SERVICE}",
+        ),
+        (
+            (*SHOP, "--client-id", KEY, "--service-id", SHOP_SECRET),
+            SECRET,
+            ["--service-id is to be a service id, such as 7172839405060708090, and looks like an app secret"],
+            "tokensync app add x --provider tiktok_shop --client-id ID --service-id ID",
+        ),
+        (
+            (*SHOP, "--client-id", SERVICE, "--set", "account_kind=creator"),
+            SECRET,
+            [f"--client-id {SERVICE} is to be an app key"],
+            "tokensync app add x --provider tiktok_shop --client-id ID --set account_kind=creator",
+        ),
+        (
+            (*SHOP, "--client-id", KEY, "--service-id", SERVICE),
+            SERVICE,
+            [
+                "the client secret is to be an app secret, and looks like a service id",
+                "--service-id and the client secret are the same",
+            ],
+            "--client-id ID --service-id ID",
+        ),
+        (
+            ("--provider", "tiktok_ads", "--client-id", "aw1b2c3d4e"),
+            SECRET,
+            ["--client-id aw1b2c3d4e is to be an app id of TikTok for Business, a number, and looks like the key"],
+            "tokensync app add x --provider tiktok_ads --client-id ID",
+        ),
+        (
+            ("--provider", "tiktok_accounts", "--client-id", SHOP_SECRET, "--scope", "a"),
+            SECRET,
+            ["--client-id is to be an app id of TikTok for Business, a number, and looks like a secret"],
+            "--client-id ID --scope a",
+        ),
+        (
+            ("--provider", "tiktok_login", "--client-id", ADS_ID, "--scope", "a"),
+            SECRET,
+            [f"--client-id {ADS_ID} is to be a client key, such as aw1b2c3d4e, and looks like an app id"],
+            "--client-id ID --scope a",
+        ),
+        (
+            ("--provider", "eshopbox", "--client-id", SECRET),
+            SECRET,
+            ["--client-id and the client secret are the same"],
+            "ID",
+        ),
+        (
+            (*SHOP, "--client-id", KEY, "--service-id", SERVICE, "--endpoint", SANDBOX_TOKEN),
+            SECRET,
+            ["codes go to auth-sandbox.tiktok-shops.com, and refresh tokens to auth.tiktok-shops.com"],
+            f"--endpoint {SANDBOX_TOKEN}",
+        ),
+    ],
+    ids=[
+        "swapped",
+        "secret as service id",
+        "creator",
+        "service id as secret",
+        "ads",
+        "accounts",
+        "login",
+        "same",
+        "parted",
+    ],
+)
+def test_what_looks_mixed_up_is_registered_with_a_hint(
+    desk: Any, options: tuple[str, ...], secret: str, hints: list[str], mend: str
+) -> None:
+    """It may be right, so nothing is refused; the hint names both, and the command that registers it otherwise."""
+    command = ("app", "add", "x", *options, "--client-secret-stdin")
+    told = desk.json(*command, stdin=secret)["hints"]
+
+    assert len(hints) == len(told)
+    assert all(hint in one and mend in one for hint, one in zip(hints, told, strict=True))
+    assert all("If they are mixed up: tokensync app remove x --yes && tokensync app add x " in one for one in told)
+    assert told == desk.json("app", "show", "x")["hints"]
+    shown = desk.run("app", "show", "x")
+    assert (0, True) == (shown.exit_code, all(hint in shown.stderr for hint in hints))
+    assert not any(text in one for one in told for text in (SECRET, SHOP_SECRET))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (*SHOP, "--client-id", KEY, "--service-id", SERVICE),
+        (*SHOP, "--client-id", "29a39d", "--service-id", "7172"),
+        (*SHOP, "--client-id", KEY, "--set", "account_kind=creator"),
+        ("--provider", "tiktok_ads", "--client-id", ADS_ID),
+        ("--provider", "tiktok_login", "--client-id", "aw1b2c3d4e", "--scope", "a"),
+        ("--provider", "tiktok_login", "--client-id", "SomethingElse", "--scope", "a"),
+        ("--provider", "eshopbox", "--client-id", ADS_ID),
+    ],
+    ids=" ".join,
+)
+def test_what_looks_right_or_like_nothing_known_is_no_hint(desk: Any, options: tuple[str, ...]) -> None:
+    """A form that no sample of the vendor has says nothing."""
+    assert "hints" not in desk.json("app", "add", "x", *options, "--client-secret-stdin", stdin=SECRET)

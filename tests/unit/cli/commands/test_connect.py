@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from fakes.world import ACCOUNT, APP, NAME
+from field_rows import field
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.errors import AlreadyConsumed
 
 
@@ -119,6 +121,15 @@ def test_paste_asks_on_a_terminal(desk: Any) -> None:
     assert ["code-1"] == desk.world.shop.ledger
 
 
+@field("A3")
+def test_a_pasted_address_may_hold_what_nobody_reads(desk: Any) -> None:
+    """The command line reads it as the function does."""
+    junk = "&shop_name=100%&scope=a&scope=b&error_description=%0d%0a"
+    url = f"https://connect.example/callback/{APP}?code=code-1{junk}"
+
+    assert "connected" == desk.json("paste", APP, stdin=f"{url}\n")["outcome"]
+
+
 def test_a_code_is_pasted_once(desk: Any) -> None:
     """The second time the seller has to come again, and nothing is presented."""
     desk.json("paste", APP, stdin="code-1")
@@ -131,8 +142,16 @@ def test_a_code_is_pasted_once(desk: Any) -> None:
 
 def test_an_invite_of_a_paused_app_warns(desk: Any) -> None:
     """The link is good, but not yet: people read it on stderr, programs in the result."""
-    desk.world.apps.pause(APP, why="invalid_client", now=1)
+    desk.world.apps.pause(APP, kind=PauseKind.CONFIGURATION, why="invalid_client", now=1)
     result, as_json = desk.run("invite", APP), desk.run("invite", APP, "--json")
 
-    assert (0, True) == (result.exit_code, f"{APP} is paused (invalid_client)" in result.stderr)
+    why = "the provider refuses its own credentials: invalid_client"
+    assert (0, True) == (result.exit_code, f"{APP} is paused: {why}." in result.stderr)
     assert ("invalid_client", "") == (json.loads(as_json.stdout)["paused"], as_json.stderr)
+
+
+def test_an_invite_of_an_app_whose_connections_are_refused_works(desk: Any) -> None:
+    """A new authorization is what may end that."""
+    desk.world.apps.pause(APP, kind=PauseKind.REFUSED, why="refused", now=1)
+
+    assert "is paused" not in desk.run("invite", APP).stderr

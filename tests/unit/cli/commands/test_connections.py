@@ -11,6 +11,7 @@ import pytest
 from fakes.records import changed
 from fakes.world import ACCOUNT, APP, NAME
 from tokensync.domain.app import App
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import LastError, Status
 from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync.domain.secret import Secret
@@ -78,11 +79,11 @@ def test_show_sends_nobody_back_to_itself(desk: Any) -> None:
 def test_list_tells_of_a_paused_app(desk: Any) -> None:
     """Its connections are active, and nothing renews them."""
     desk.world.connected()
-    desk.world.apps.pause(APP, why="invalid_client", now=1)
+    desk.world.apps.pause(APP, kind=PauseKind.CONFIGURATION, why="invalid_client", now=1)
 
     for told in (*desk.json("list"), desk.json("show", str(NAME))):
-        assert ("app_paused", f"tokensync app resume {APP}") == (told["reason"], told["next"])
-    assert "its app is paused: invalid_client" in desk.run("list").stderr
+        assert ("app_paused", f"tokensync app rotate-secret {APP}") == (told["reason"], told["next"])
+    assert "its app is paused: the provider refuses its own credentials: invalid_client" in desk.run("list").stderr
 
 
 def test_list_explains_a_few(desk: Any) -> None:

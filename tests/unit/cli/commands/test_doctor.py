@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fakes.world import APP, NAME
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.authorization import NO_ACCOUNT, Authorization, AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import QUOTA, Status
 from tokensync.domain.errors import InvalidApp, StoreUnavailable
@@ -75,9 +76,15 @@ def test_connections_that_time_has_passed_by(desk: Any) -> None:
 
 
 def test_apps_that_do_not_run(desk: Any) -> None:
-    """None at all, one that is paused, one that cannot be read."""
-    desk.world.apps.pause(APP, why="invalid_client", now=1)
-    assert [f"tokensync app resume {APP}"] == [finding["next"] for finding in wrong(desk)]
+    """None at all, one that is paused for each reason, one that cannot be read."""
+    for kind, following in (
+        (PauseKind.CONFIGURATION, f"tokensync app rotate-secret {APP}"),
+        (PauseKind.OPERATOR, f"tokensync app resume {APP}"),
+        (PauseKind.REFUSED, f"tokensync list --app {APP} --status held"),
+    ):
+        desk.world.apps.pause(APP, kind=kind, why="what was said", now=1)
+        assert [following] == [finding["next"] for finding in wrong(desk)]
+        desk.world.apps.resume(APP, now=2)
 
     desk.world.apps.fail_next("get", InvalidApp("the secret of app tiktok-shop is not JSON"))
     assert [f"tokensync app remove {APP}"] == [finding["next"] for finding in wrong(desk)]

@@ -12,6 +12,7 @@ from fakes.cart import HOST, KEY, ScriptedCart
 from fakes.scripted import OIDC
 from fakes.world import ACCOUNT, APP, NAME
 from tokensync.domain.app import App
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import QueueUnavailable, SealingUnavailable, StoreUnavailable, UnknownApp
 from tokensync.domain.secret import Secret
@@ -50,7 +51,7 @@ def status(value: Status, **change: Any) -> Callable[[Any], None]:
 
 def paused(desk: Any) -> None:
     """Let the app be paused."""
-    desk.world.apps.pause(APP, why="invalid_client", now=1)
+    desk.world.apps.pause(APP, kind=PauseKind.CONFIGURATION, why="invalid_client", now=1)
 
 
 def others(desk: Any) -> None:
@@ -247,8 +248,8 @@ CASES: list[tuple[Callable[[Any], None], str, str | bytes | None, int, str, str,
     (broken(CommandFailed("It broke.", next_command="tokensync doctor", kind="FunctionBroken")), "tick", None, 1,
         "FunctionBroken", "tokensync doctor", "It broke."),
     (lambda desk: desk.world.dead_letters.fail_next("receive", QueueUnavailable), "recover", None, 5, "", "", ""),
-    (paused, f"connect {APP}", None, 1, "", f"tokensync app resume {APP}", ""),
-    (paused, f"import {APP} --account {ACCOUNT}", None, 1, "AppPaused", f"tokensync app resume {APP}", ""),
+    (paused, f"connect {APP}", None, 1, "", f"tokensync app rotate-secret {APP}", ""),
+    (paused, f"import {APP} --account {ACCOUNT}", None, 1, "AppPaused", f"tokensync app rotate-secret {APP}", ""),
     (nothing, f"invite {APP} --for {APP}/nobody", None, 3, "UnknownConnection", "", ""),
     (nothing, f"invite {APP} --for other/1", None, 2, "Usage", "", "belongs to the app other"),
     (nothing, f"invite {APP} --for nonsense", None, 2, "Usage", "", ""),

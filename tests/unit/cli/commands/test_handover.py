@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 from dataclasses import replace
@@ -16,6 +17,7 @@ from fakes.world import APP, NAME
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync.domain.secret import Secret
+from tokensync_cli.output.failures import CommandFailed
 
 SECRET = token_secret_name("tokensync", NAME)
 ADVERTISERS = ["7000000000000000001", "7000000000000000002"]
@@ -87,6 +89,55 @@ def test_export_for_owox(desk: Any) -> None:
     } == json.loads(desk.run("export", str(NAME), "--format", "owox").stdout)
 
 
+def test_owox_without_the_apps_secret(desk: Any) -> None:
+    """Its environment has it already: nothing of the client secret is printed."""
+    ads(desk)
+    result = desk.run("export", str(NAME), "--format", "owox", "--without-secret")
+
+    assert {"AccessToken": "A0", "AppId": "29a39d"} == json.loads(result.stdout)["AuthType"]["oauth2"]
+    assert "e59af819cc" not in result.output
+    code, error = desk.error("export", str(NAME), "--format", "env", "--without-secret")
+    assert (2, f"tokensync export {NAME} --format env") == (code, error["next"])
+
+
+@pytest.mark.parametrize(
+    ("options", "form"),
+    [
+        (("--format", "owox"), "owox"),
+        (("--format", "owox", "--without-secret"), "owox --without-secret"),
+        (("--format", "owox", "--no-alert"), None),
+        (("--format", "json"), None),
+        (("--format", "env", "--alert"), "env"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_copy_that_lasts_is_noted(desk: Any, options: tuple[str, ...], form: str | None) -> None:
+    """What a shell reads is read anew each time; what another program keeps is replaced, and that is alerted once."""
+    ads(desk)
+    assert 0 == desk.run("export", str(NAME), *options).exit_code
+
+    copy = desk.world.stored().consumer.exported
+    assert form == (copy and copy.form)
+    assert (form and 1) == desk.json("show", str(NAME)).get("exported")
+    desk.world.run()
+    alerts = [alert.next_command for alert in desk.world.alerts.told]
+    assert ([] if form is None else [f"tokensync export {NAME} --format {form}"]) == alerts
+
+
+def test_a_copy_that_cannot_be_noted_is_a_copy_all_the_same(desk: Any) -> None:
+    """The operator reads that nobody will be alerted; a token that was replaced just now is said to be."""
+    ads(desk)
+    for error in (CommandFailed("Not yours.", next_command="-", kind="AccessDenied"), ValueError("CANARY")):
+        desk.functions.script.append(error)
+        result = desk.run("export", str(NAME), "--format", "owox")
+        assert (0, "A0") == (result.exit_code, json.loads(result.stdout)["AuthType"]["oauth2"]["AccessToken"])
+        assert "nobody will be alerted" in result.stderr
+        assert "CANARY" not in result.output
+    desk.world.change(generation=7)
+    result = desk.run("export", str(NAME), "--format", "owox")
+    assert f"again: tokensync export {NAME} --format owox" in result.stderr
+
+
 @pytest.mark.parametrize("account", [{"advertiser_ids": []}, {"advertiser_ids": None}, {"truncated": True}])
 def test_owox_needs_all_advertisers(desk: Any, account: dict[str, Any]) -> None:
     """A list that is cut or missing is not handed over as if it were whole."""
@@ -115,6 +166,25 @@ def test_push_hands_the_pair_over(desk: Any, cart: ScriptedCart) -> None:
     assert {"result": "pushed", "pushed": 1, "owner": "tokensync"} == desk.json("push", str(NAME), "--to", "api2cart")
     assert "api2cart has generation 1" in desk.run("push", str(NAME), "--to", "api2cart").stdout
     assert ["A0", "A0"] == cart.handed
+
+
+def test_push_with_an_address_and_a_check(desk: Any, cart: ScriptedCart) -> None:
+    """The store gets the address; the check hands nothing over, and `show` and `doctor` say what came of it."""
+    desk.run("app", "set", APP, "push=api2cart")
+    url = "https://shop.example/acme"
+    assert 0 == desk.run("push", str(NAME), "--to", "api2cart", "--store-url", url).exit_code
+    assert url == cart.stores["store-1"]["store_url"]
+    assert {"result": "verified", "accepted": True} == desk.json("push", str(NAME), "--to", "api2cart", "--check")
+    assert re.search(r"store[_ ]refused +no", desk.run("show", str(NAME)).stdout)
+    cart.dead.add("A0")
+    code, error = desk.error("push", str(NAME), "--to", "api2cart", "--check")
+    assert (1, "store_refused", f"tokensync push {NAME} --to api2cart") == (code, error["class"], error["next"])
+    assert "4711" in desk.run("show", str(NAME)).stdout
+    findings = json.loads(desk.run("doctor", "--json").stdout)
+    found = [one for one in findings if one["check"] == "connections" and not one["ok"]]
+    assert [f"tokensync push {NAME} --to api2cart --check"] == [one["next"] for one in found]
+    assert 2 == desk.error("push", str(NAME), "--to", "api2cart", "--check", "--again")[0]
+    assert ["A0"] == cart.handed
 
 
 def test_push_gives_away(desk: Any, cart: ScriptedCart) -> None:

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fakes.scripted import ScriptedServer
 from fakes.world import ACCOUNT, APP, NAME
+from tokensync.domain.app import App
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
 from tokensync_cli.commands.import_rows import COLUMNS, LARGEST_FILE
 from tokensync_cli.output.failures import CommandFailed
 
@@ -106,10 +110,13 @@ def test_an_error_nobody_foresaw_stops_no_other_row(desk: Any) -> None:
 
 
 def test_an_app_that_is_paused_on_the_way_ends_it(desk: Any) -> None:
-    """The provider refuses the app itself: the rows behind are not tried, and nothing is lost."""
-    invalid = desk.world.shop.answer({"code": 1, "message": "invalid client_key", "data": None})
-    desk.world.shop.script += [lambda _honest: invalid] * 40
-    code, told = many(desk, rows(*(f"a{index},T{index}," for index in range(40))))
+    """The rows behind are not tried, and nothing is lost."""
+
+    def pause() -> None:
+        desk.world.apps.pause(APP, kind=PauseKind.OPERATOR, why="paused by an operator", now=1)
+
+    desk.world.connections.before_next("take_over", pause)
+    code, told = many(desk, rows(*(f"a{index},T{index}," for index in range(200))))
 
     assert 1 == code
     assert "not_tried" == told[-1]["result"]
@@ -227,3 +234,72 @@ def test_an_interruption_finishes_what_is_in_flight(desk: Any) -> None:
     more = [f"b{index}" for index in range(30)]
     shown = desk.run("import", APP, "--file", "-", stdin=rows(*(f"{one},T-{one}," for one in more)))
     assert (130, True) == (shown.exit_code, shown.stdout.endswith("not tried.\n"))
+
+
+def test_facts_are_brought_by_option_object_and_column(desk: Any) -> None:
+    """Each way leads to the published secret; a row without a value brings none."""
+    alive(desk, "T-a", "T-b", "T-c")
+    header = "account,refresh_token,fact.team,fact.plan"
+    assert 0 == many(desk, rows("a,T-a,blue,free", "b,T-b,,gold", header=header))[0]
+    assert 0 == many(desk, '{"account": "c", "refresh_token": "T-c", "fact.team": "red"}\n')[0]
+    assert 0 == desk.run(*ONE, "--fact", "team=green=1", "--fact", "plan=x", stdin="R0").exit_code
+
+    said = [
+        {
+            name: value
+            for name, value in desk.world.document(ConnectionName(APP, account))["account"].items()
+            if name in ("team", "plan")
+        }
+        for account in ("a", "b", "c", ACCOUNT)
+    ]
+    assert [
+        {"team": "blue", "plan": "free"}, {"plan": "gold"}, {"team": "red"}, {"team": "green=1", "plan": "x"}
+    ] == said  # fmt: skip
+    told = desk.json(*ONE, "--fact", "team=yellow", stdin="R0")
+    assert ("published", True) == (told["result"], told["again"])
+    assert ("yellow", "x") == tuple(desk.world.document()["account"][name] for name in ("team", "plan"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--fact", "team"),
+        ("--fact", "=x"),
+        ("--fact", "team="),
+        ("--fact", "team=a", "--fact", "team=b"),
+        ("--fact", "Team=a"),
+        ("--fact", "team=a\nb"),
+        ("--fact", "shops=a"),
+    ],
+    ids=" ".join,
+)
+def test_a_fact_that_is_none(desk: Any, options: tuple[str, ...]) -> None:
+    """A usage error, and nothing is imported; a file takes its facts from its columns alone."""
+    code, error = desk.error(*ONE, *options, stdin="R0")
+
+    assert (2, "tokensync import --help") == (code, error["next"])
+    assert desk.world.connections.get(NAME) is None
+    assert 2 == desk.error("import", APP, "--file", "-", "--fact", "team=a", stdin=rows("a,T-a,"))[0]
+
+
+def test_a_dry_run_knows_what_the_provider_says(desk: Any) -> None:
+    """A column that every row would be refused for is found before anything is presented."""
+    code, told = many(desk, rows("a,T-a,x", header="account,refresh_token,fact.shops"), "--dry-run")
+
+    assert (1, "TikTok Shop itself says shops of an account: leave it out.") == (code, told[0]["error"]["message"])
+    assert [] == desk.functions.asked
+
+
+def test_a_fact_that_api_calls_need_is_asked_for(desk: Any) -> None:
+    """Eshopbox says nothing of the workspace: the import names the option where it was left out."""
+    desk.world.apps.register(App(name="box", provider="eshopbox", client_id="c", client_secret=Secret("s")))
+    server = ScriptedServer(desk.world.clock)
+    server.says("/api/v1/generateToken", {"access_token": "EA", "expires_in": 86_400})
+    desk.world.shop.others["auth.myeshopbox.com"] = server
+    command = ("import", "box", "--account", "acme", "--replace")
+
+    bare = desk.run(*command, stdin="E-1").stderr
+    full = desk.run(*command, "--fact", "workspace=acme", stdin="E-2").stderr
+    assert "tokensync import box --account acme --fact workspace=VALUE" in bare
+    assert "workspace=VALUE" not in full
+    assert {"workspace": "acme"} == desk.world.document(ConnectionName("box", "acme"))["account"]

@@ -29,11 +29,13 @@ def throttled(desk: Any, *, seconds: int) -> None:
 
 
 def test_a_refused_refresh_asks_for_the_seller(desk: Any) -> None:
-    """Exit code 4, with the invite to send."""
+    """Exit code 4, with the invite to send, once the refusal counts."""
     desk.world.connected()
     desk.world.shop.alive.clear()
 
     code, error = desk.error("refresh", str(NAME))
+    assert (5, "held") == (code, error["class"])
+    code, error = desk.error("refresh", str(NAME), "--force")
 
     assert (4, "reauthorize", f"tokensync invite {APP} --for {NAME}") == (code, error["class"], error["next"])
     assert Status.REAUTHORIZE is desk.world.stored().status

@@ -77,7 +77,7 @@ def test_connect_mints(desk: Any, server: ScriptedServer) -> None:
         (
             {"error": "invalid_client"},
             (1, "tokensync app rotate-secret own"),
-            "(invalid_client), and own is paused now",
+            "refuses the credentials of own (invalid_client)",
         ),
         ({"error": "temporarily_unavailable"}, (5, "tokensync connect own"), ""),
         (NotSent("dns"), (5, "tokensync connect own"), "cannot be reached"),

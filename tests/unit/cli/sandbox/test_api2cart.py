@@ -83,6 +83,19 @@ def test_a_store_is_added_and_updated_with_its_pair(cart: Cart, sha256: Any) -> 
     assert len(cart.stores) == 2
 
 
+def test_a_store_is_validated_with_its_token(cart: Cart) -> None:
+    """The core's request is accepted; once the shop has ended the token, the answer is no documented number."""
+    key = CART.read_key(cart.add(store_url="https://shop.example/acme"))
+    ask = lambda: cart.read(cart.shop.send(CART.validate(cart.app, BASE, key)))  # noqa: E731 - one closure
+    assert (0, "https://shop.example/acme") == (ask()["return_code"], cart.stores[0]["store_url"])
+    cart.box.control("revoke", cart.shop.named)
+    refused = ask()
+    assert (FailureClass.UNKNOWN, False) == (refused.kind, refused.code in KNOWN)
+    untried = replace(cart.app, settings={"push": "api2cart", "api2cart_verify": "false"})
+    assert CART.read_key(cart.read(cart.shop.send(CART.add(untried, BASE, cart.grant, NAME))))
+    assert (FailureClass.UNKNOWN, 2) == (cart.add().kind, len(cart.stores))
+
+
 def test_parameters_in_a_body_update_nothing(cart: Cart) -> None:
     """An update takes its query string alone."""
     key = CART.read_key(cart.add())

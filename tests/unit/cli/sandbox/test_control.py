@@ -61,7 +61,7 @@ def test_accounts_can_be_added_singly_and_in_bulk(shop: Any) -> None:
     assert len([account for account in listed if account["provider"] == "tiktok_shop"]) == 8
     shop.account = "x"
     issued = shop.exchange(shop.code())
-    assert issued.account.facts == {"seller_name": "<b>", "region": "US"}
+    assert issued.account.facts == {"open_id": "x", "seller_name": "<b>", "region": "US", "user_type": "seller"}
     (user,) = shop.box.control("accounts", {"provider": "tiktok_login", "label": "Zoë"})["accounts"]
     assert (user["user_type"], user["region"], user["shops"]) == ("user", None, [])
 

@@ -1,6 +1,7 @@
 import base64
 import gzip
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -43,6 +44,10 @@ def test_whole_bodies() -> None:
     assert body(how="big_number", size=4).startswith(b'{"padding":9999,')
     assert b'"\\ud800"' in body(how="lone_surrogate")
     assert len(body(how="large")) > 300 * 1024
+    assert gzip.decompress(body(how="gzip")) == zlib.decompress(body(how="deflate")) == plain
+    assert b'"M\xfcller"' in body(how="latin_1")
+    assert body(how="equal_keys").count(b'"access_token"') == 2
+    assert b"code=0&" in body(how="form")
 
 
 def test_gzip_bomb_unpacks_to_the_answer_and_its_padding() -> None:

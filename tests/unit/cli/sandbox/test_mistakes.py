@@ -313,7 +313,8 @@ def test_shops_are_a_sellers(party: Callable[..., Any]) -> None:
     one = party("tiktok_shop", user_types=["creator"], api_error_status=401)
     one.account = "7316620945501274118"
     issued = one.exchange(one.code())
-    assert ("creator", None, {}) == (issued.account.kind, issued.refresh_expires_at, issued.account.facts)
+    facts = {"open_id": one.account, "user_type": "creator"}
+    assert ("creator", None, facts) == (issued.account.kind, issued.refresh_expires_at, issued.account.facts)
     response = one.ask_account(replace(GRANT, access_token=issued.access_token))
     assert (401, 101000) == (response.status_code, response.json()["code"])
 
@@ -383,7 +384,7 @@ def test_what_nobody_documents_can_be_made_to_appear(party: Callable[..., Any]) 
     assert (True, FailureClass.UNKNOWN) == (new not in (None, old), eshopbox.refresh(old).kind)
     ads = party("tiktok_ads", access_token_seconds=7_200, refreshable=True)
     issued = ads.exchange(ads.code())
-    assert (7_200, True) == (issued.life, issued.refresh_token is not None)
+    assert (7_200, True, None) == (issued.life, issued.refresh_token is not None, issued.refresh_expires_at)
     login = party("tiktok_login", refresh_extends=True)
     grant = login.grant()
     login.box.control("clock", {"offset": 1_000})

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from field_rows import field
 from tokensync.domain.errors import InvalidName
 from tokensync.providers import PROVIDERS
 from tokensync_cli.output.failures import UsageFailed
@@ -79,6 +80,24 @@ def test_no_client_secret_goes_elsewhere(endpoint: str) -> None:
     for is_embedded in (False, True):
         with pytest.raises(UsageFailed):
             checked(endpoints=[endpoint], is_embedded=is_embedded)
+
+
+@field("A14")
+@pytest.mark.parametrize("key", ["authorize", "token", "refresh", "revoke", "verify"])
+def test_an_endpoint_of_any_server_may_have_a_query(key: str) -> None:
+    """RFC 6749 §3.1 and §3.2; a fragment it may not have, nor a query where paths are put after it."""
+    needed = ["authorize=https://id.example/a", "token=https://id.example/t"]
+    others = [pair for pair in needed if not pair.startswith(f"{key}=")]
+    own = f"{key}=https://id.example/o?tenant=a&x="
+
+    def app(endpoint: str) -> Any:
+        generic = {"provider": "oauth2", "service_id": "", "settings": [], "scopes": []}
+        return checked(**generic, endpoints=[*others, endpoint])
+
+    assert own.partition("=")[2] == app(own).endpoints[key]
+    for wrong in (f"{own}#top", f"{own}#", "api=https://id.example/?x=1"):
+        with pytest.raises(UsageFailed):
+            app(wrong)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 
 from tokensync.authorize.links import Invite, browser_of, verifier_of
 from tokensync.domain.authorization import LIFETIME, Authorization, AuthorizationKey, hashed
-from tokensync.domain.errors import InvalidApp, InviteRefused
+from tokensync.domain.errors import InvalidApp, InviteRefused, ParamRefused
+from tokensync.domain.runtime import Moment
 from tokensync.domain.secret import Secret
+from tokensync.oauth.app_check import check_settings
+from tokensync.oauth.params import agreed, asked_for, of_callback, of_invite
 from tokensync.oauth.provider import GrantType
+from tokensync.oauth.templates import known_so_far
 from tokensync.oauth.token_request import authorize_url
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tokensync.authorize.links import Signer
     from tokensync.domain.ports import Ports
     from tokensync.refresh.restored_table import RestoredTable
@@ -43,22 +49,26 @@ class Consent:
         Raises:
             InviteRefused: a connection exists through this invite already.
             InvalidApp: the app is paused, or its provider has no consent page.
+            ParamRefused: the invite's parameters lead to no consent page that may be used.
             UnknownApp, StoreUnavailable: as the ports.
         """
         if self.ports.authorizations.invite_is_used(invite.app, invite.id):
             raise InviteRefused("this invite was used", signed=True)
         check_runs(session)
         check_consent(session)
+        app = session.app.of_account(of_operator(session, invite.params))
+        _ = session.provider.endpoint(app, "authorize")  # before anything is stored
         cookie = cookie or Secret(self.ports.randomness.token())
         key = AuthorizationKey(session.name, browser_of(cookie), hashed(self.ports.randomness.token()))
         authorization = self.store(key, session, invite, redirect_uri=redirect_uri)
         self.ports.log.info("authorization.begun", app=session.name)
         url = authorize_url(
             session.provider,
-            session.app,
+            app,
             state=signer.state(key, expires_at=authorization.expires_at),
             redirect_uri=redirect_uri,
             verifier=verifier_of(key, cookie),
+            moment=Moment.of(self.ports.clock, self.ports.randomness),
         )
         return ConsentRedirect(url=url, cookie=cookie, expires_at=authorization.expires_at)
 
@@ -70,13 +80,15 @@ class Consent:
         Without an `invite` a provider, an operator or the app itself began it.
 
         Raises:
+            ParamRefused: a parameter is missing that leads to the account's host, or cannot be used.
             UnknownApp, InvalidApp, StoreUnavailable: as the ports.
         """
+        params = of_operator(session, {} if invite is None else invite.params)
         now, invite = self.ports.clock.now(), invite or Invite(id="", app=session.name, expires_at=0)
         authorization = Authorization(
             key=key,
             provider=session.provider.name,
-            token_endpoint=session.provider.endpoint(session.app, "token"),
+            token_endpoint=bound_endpoint(session, params),
             redirect_uri=redirect_uri,
             invite_id=invite.id,
             invite_expires_at=invite.expires_at,
@@ -85,18 +97,49 @@ class Consent:
             label=invite.label,
             for_account=invite.for_account,
             table=self.restored_table.id(),
+            params=params,
         )
         self.ports.authorizations.put(authorization)
         return authorization
+
+
+def of_operator(session: Session, given: Mapping[str, object]) -> dict[str, str]:
+    """Return the parameters of an account that an invite or an operator names, as the app has declared them.
+
+    Raises:
+        ParamRefused: one is not asked for, does not match its pattern, or is missing.
+    """
+    provider = session.provider
+    params = of_invite(provider.params, given, provider.in_hosts)
+    for name in asked_for(provider.params, params):
+        raise ParamRefused(name, "nobody named it")
+    return params
+
+
+def account_params(authorization: Authorization, session: Session) -> dict[str, str]:
+    """Return the parameters that lead to an authorization's account: those of the invite, and those of the callback.
+
+    Raises:
+        ParamRefused: one does not match its pattern, is missing, or contradicts the invite's.
+    """
+    provider = session.provider
+    named = of_callback(provider.params, authorization.callback, provider.in_hosts)
+    return agreed(authorization.params, named)
+
+
+def bound_endpoint(session: Session, params: Mapping[str, str]) -> str:
+    """Return the token endpoint that an authorization is bound to, filled as far as its parameters are known yet."""
+    return known_so_far(session.provider.template(session.app, "token"), params)
 
 
 def check_consent(session: Session) -> None:
     """Refuse an app whose accounts give no consent: it has no authorization link, and no callback.
 
     Raises:
-        InvalidApp: its tokens are imported or minted.
+        InvalidApp: its tokens are imported or minted, or a setting of it would be ignored.
     """
     provider, app = session.provider, session.app
+    check_settings(app, session.registered_provider)
     match provider.grant_type:
         case GrantType.REFRESH_TOKEN:
             raise InvalidApp(f"{provider.title} has no consent page and no callback: its connections are imported")
@@ -108,11 +151,11 @@ def check_consent(session: Session) -> None:
 
 
 def check_runs(session: Session) -> None:
-    """Refuse an app that is paused.
+    """Refuse an app that is paused by an operator, or as its provider refuses its own credentials.
 
     Raises:
         InvalidApp: it is.
         UnknownApp, StoreUnavailable: as the ports.
     """
-    if session.state.paused:
+    if not session.state.takes_sellers:
         raise InvalidApp(f"app {session.name} is paused")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from tokensync.domain.errors import FenceLost
 from tokensync.domain.runtime import DAY
 from tokensync.domain.sealing import grant_binding
 from tokensync.refresh import decisions, schedule
-from tokensync.refresh.result import Result
+from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -46,11 +45,12 @@ class Establisher:
         budget: Budget,
         *,
         over: int | None = None,
+        alerted: tuple[str, ...] = (),
     ) -> bool:
         """Take the connection over from the worker that holds it, then PUBLISH and COMMIT.
 
         A grant without an access token is not published: the first refresh does that. `over` is the fence of the one
-        record that may be replaced, see `Connections.take_over`.
+        record that may be replaced, see `Connections.take_over`. `alerted` is what operators know of this grant.
 
         Returns:
             Whether the connection has this grant: false where a later authorization took its place, or where it waited
@@ -59,26 +59,14 @@ class Establisher:
         Raises:
             NewerSchema, StoreUnavailable, SealingUnavailable: nothing was written.
         """
-        if self.ports.clock.now() - grant.obtained_at > _LATE:
+        if self._is_late(grant):
             current = self.ports.connections.get(name)
-            if current is not None and decisions.is_overtaken(current, obtained_at=grant.obtained_at):
-                return False
+            if current is not None and self.is_overtaken(current, grant):
+                return current.removed_at is None and current.authorized.authorized_by == source.by
             over = current.fence if current is not None else 0
         until = budget.lease_until(self.ports.limits)
-        table = self.restored_table.id()
-        holder = decisions.established(
-            name,
-            grant,
-            source,
-            provider=session.provider,
-            sealed=session.key.seal(grant.to_bytes(), binding=grant_binding(name)),
-            pushes=bool(session.app.push),
-            now=self.ports.clock.now(),
-            until=until,
-            cadence=self.ports.cadence.for_app(session.app),
-            table=table,
-        )
-        floor = 0 if table is None else self.ports.clock.now()
+        holder = self.holder(name, grant, source, session, until=until, alerted=alerted)
+        floor = 0 if holder.table is None else self.ports.clock.now()
         try:
             record, earlier = self.ports.connections.take_over(holder, until=until, over=over, floor=floor)
         except FenceLost:
@@ -90,17 +78,60 @@ class Establisher:
             self.kept_answers.superseded(earlier.name, earlier.fence, earlier.sealed_answer)
         # The table gives the generation, so the history's event gets it only now.
         history = (*record.history[:-1], replace(record.history[-1], generation=record.generation))
-        after = replace(
-            record.with_due(compare_at=_compare_at(earlier, self.ports.clock.now())), lease_until=None, history=history
+        after = replace(record, history=history)
+        self.conclude(record, after.with_due(compare_at=_compare_at(earlier, self.ports.clock.now())), grant)
+        return True
+
+    def is_overtaken(self, record: Connection, grant: Grant) -> bool:
+        """Return whether a grant waited sealed for more than a day, and its connection has a newer token or an end."""
+        return self._is_late(grant) and decisions.is_overtaken(record, obtained_at=grant.obtained_at)
+
+    def _is_late(self, grant: Grant) -> bool:
+        return self.ports.clock.now() - grant.obtained_at > _LATE
+
+    def holder(
+        self,
+        name: ConnectionName,
+        grant: Grant,
+        source: GrantSource,
+        session: Session,
+        *,
+        until: int,
+        alerted: tuple[str, ...] = (),
+    ) -> Connection:
+        """Return the record that a new grant brings, under a lease until `until`.
+
+        Raises:
+            StoreUnavailable, SealingUnavailable: as the ports.
+        """
+        return decisions.established(
+            name,
+            grant,
+            source,
+            provider=session.provider,
+            sealed=session.key.seal(grant.to_bytes(), binding=grant_binding(name)),
+            pushes=bool(session.app.push),
+            now=self.ports.clock.now(),
+            until=until,
+            cadence=self.ports.cadence.for_app(session.app),
+            table=self.restored_table.id(),
+            alerted=alerted,
         )
+
+    def conclude(self, record: Connection, after: Connection, grant: Grant) -> WorkResult:
+        """PUBLISH and COMMIT a leased record that holds a new grant; its lease ends.
+
+        One that is quarantined is not published, nor one without an access token.
+        """
+        after = replace(after, lease_until=None)
         if record.status is Status.QUARANTINED:
             after = after.with_due(renew_at=None, warn_at=None, verify_at=None, push_at=None, compare_at=None)
-        if record.status is Status.QUARANTINED or record.obtained_at is None:
-            with contextlib.suppress(FenceLost):
-                self.ports.connections.write(record, schedule.scheduled(after))
-        else:
-            self.committer.publish_and_commit(record, schedule.scheduled(after), grant, Result.PUBLISHED)
-        return True
+        if record.status is not Status.QUARANTINED and record.obtained_at is not None:
+            return self.committer.publish_and_commit(record, schedule.scheduled(after), grant, Result.PUBLISHED)
+        try:
+            return WorkResult(Result.PUBLISHED, self.ports.connections.write(record, schedule.scheduled(after)))
+        except FenceLost:
+            return WorkResult(Result.TAKEN_OVER)
 
 
 def _compare_at(earlier: Connection | None, now: int) -> int | None:

@@ -6,31 +6,41 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.authorize.begin import check_consent, check_runs
+from tokensync.authorize.begin import account_params, bound_endpoint, check_consent, check_runs
 from tokensync.authorize.finish import authorization_binding
 from tokensync.authorize.links import Invite, browser_of, verifier_of
+from tokensync.authorize.refusals import alert_request_refused
 from tokensync.domain.authorization import AuthorizationKey, AuthorizationState, hashed
+from tokensync.domain.connection import LastError
 from tokensync.domain.errors import (
     AlreadyConsumed,
     BadRequest,
     BeginFirst,
     InvalidApp,
+    ParamRefused,
     SealingUnavailable,
     StoreUnavailable,
 )
 from tokensync.domain.messages import Failure
+from tokensync.domain.runtime import Moment
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
-from tokensync.oauth.callback import Query, checked_code
+from tokensync.oauth.app_check import check_settings
+from tokensync.oauth.callback import Query
 from tokensync.oauth.http import present
+from tokensync.oauth.params import REFUSED, of_callback
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import client_credentials_request, code_request
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tokensync.authorize.begin import Consent
     from tokensync.authorize.finish import Finisher
     from tokensync.authorize.links import Signer
+    from tokensync.domain.app import App
     from tokensync.domain.authorization import Authorization
+    from tokensync.domain.messages import Request
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
     from tokensync.refresh.restored_table import RestoredTable
@@ -93,9 +103,10 @@ class CodeExchange:
         cookie = cookie or signer.installer(app.name, code)
         # One code, one authorization: fifty copies of the request find the same one.
         key = AuthorizationKey(app.name, browser_of(cookie), hashed(f"installed.{app.name}.{code.reveal()}"))
+        callback = _of_the_account(query, session)
         self.consent.store(key, session, redirect_uri=redirect_uri)
         with contextlib.suppress(AlreadyConsumed):
-            self._exchange(key, code, session, budget=budget, cookie=cookie)
+            self._exchange(key, code, session, budget=budget, cookie=cookie, callback=callback)
         return cookie
 
     def mint(self, session: Session, signer: Signer, budget: Budget, *, label: str) -> Authorization:
@@ -107,6 +118,7 @@ class CodeExchange:
         """
         if session.provider.grant_type is not GrantType.CLIENT_CREDENTIALS:
             raise InvalidApp(f"app {session.name} does not use client credentials")
+        check_settings(session.app, session.registered_provider)
         check_runs(session)
         cookie = signer.operator(session.name)
         nonce = Secret(self.ports.randomness.token())
@@ -126,7 +138,7 @@ class CodeExchange:
         check_consent(session)
         text = text.strip()
         operator = signer.operator(session.name)
-        query = Query.of_url(text) if "?" in text else Query({"code": checked_code(text).reveal()})
+        query = Query.of_url(text).read_as(session.provider.callback) if "?" in text else Query.of_code(text)
         browser, key = browser_of(operator), None
         if query.state:
             key = signer.read_state(query.state, app=session.name, now=self.ports.clock.now()).key
@@ -149,54 +161,68 @@ class CodeExchange:
         """Exchange the code of a callback, or note that there is none."""
         code = query.code(session.provider, session.app)
         if code is not None:
-            return self._exchange(key, code, session, budget=budget, cookie=cookie)
+            callback = _of_the_account(query, session)
+            return self._exchange(key, code, session, budget=budget, cookie=cookie, callback=callback)
         table = self.restored_table.id()
         authorization = self.ports.authorizations.consume(
             key, now=self.ports.clock.now(), lease_until=None, code="", table=table
         )
+        why = query.description([session.app.client_secret])
         if query.is_our_mistake:
-            self.ports.alerts.tell(
-                "authorization.refused",
-                key.app,
-                detail=f"the provider refused the authorization request itself, before any account was asked: "
-                f"{query.denied}",
-                next_command=f"tokensync app show {key.app}",
-            )
+            alert_request_refused(query.denied, why, session, self.ports)
             return self._failed(authorization, query.denied)
-        self.ports.log.info("authorization.cancelled", app=key.app, error=query.denied)
+        self.ports.log.info("authorization.cancelled", app=key.app, error=query.denied, description=why)
         return self._ended(authorization, AuthorizationState.CANCELLED, query.denied)
 
     def _exchange(
-        self, key: AuthorizationKey, code: Secret, session: Session, *, budget: Budget, cookie: Secret
+        self,
+        key: AuthorizationKey,
+        code: Secret,
+        session: Session,
+        *,
+        budget: Budget,
+        cookie: Secret,
+        callback: Mapping[str, str] | None = None,
     ) -> Authorization:
-        """Do LEASE and SENT in one write, then RECEIVED. A code is presented once, whatever comes back."""
+        """Do LEASE and SENT in one write, then RECEIVED. A code is presented once, whatever comes back.
+
+        `callback` holds what names the account; the rotation function needs it where this process dies.
+        """
         now = self.ports.clock.now()
         if not budget.allows(self.ports.limits.presentation):
             raise SealingUnavailable("not enough time is left to exchange the code")
-        provider, app = session.provider, session.app
         _ = session.key  # in hand now: sealing the response needs no call later
+        moment = Moment.of(self.ports.clock, self.ports.randomness)
         lease_until = budget.lease_until(self.ports.limits)
         # Bound to app and code: the same code under another state is the same code.
         mark = hashed(f"{key.app}.{code.reveal()}")
         table = self.restored_table.id()
-        authorization = self.ports.authorizations.consume(key, now=now, lease_until=lease_until, code=mark, table=table)
+        authorization = self.ports.authorizations.consume(
+            key, now=now, lease_until=lease_until, code=mark, table=table, callback=callback
+        )
         self.ports.failpoints.reached("exchange.sent")
-        if authorization.token_endpoint != provider.endpoint(app, "token"):
+        if authorization.token_endpoint != bound_endpoint(session, authorization.params):
             # The app was changed on the way: its code belongs to the old endpoint and goes to no other.
             return self._failed(authorization, "app_changed")
         verifier = verifier_of(key, cookie)
-        if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
-            request = client_credentials_request(provider, app)
-        else:
-            request = code_request(provider, app, code, redirect_uri=authorization.redirect_uri, verifier=verifier)
+        try:
+            params = account_params(authorization, session)
+            app = session.app.of_account(params)
+            request = _request(authorization, code, app, session, verifier=verifier, moment=moment)
+        except ParamRefused as error:
+            self.ports.log.warning("authorization.param_refused", app=key.app, error=str(error))
+            return self._failed(authorization, REFUSED)
         response = present(request, self.ports)
         if isinstance(response, Failure):
-            return self._failed(authorization, response.code)
+            refused = LastError.of(response, at=self.ports.clock.now())
+            return self._failed(authorization, response.code, refused)
+        # What finishes this later has neither: without them nobody could say what the provider's words repeat.
+        response = replace(response, shown=(code, verifier))
         sealed = session.key.seal(response.to_bytes(), binding=authorization_binding(key))
         received = replace(authorization, sealed_answer=sealed, received_at=self.ports.clock.now())
         received = self._received(authorization, received, budget)
         self.ports.failpoints.reached("exchange.received")
-        return self.finisher.finish(received, response, session, budget, shown=(code, verifier))
+        return self.finisher.finish(received, response, session, budget)
 
     def _received(self, authorization: Authorization, received: Authorization, budget: Budget) -> Authorization:
         """Make a response durable: on its authorization, else in a sealed message, until the function's life ends.
@@ -225,10 +251,43 @@ class CodeExchange:
                     raise
                 self.ports.clock.sleep(_PAUSE)
 
-    def _failed(self, authorization: Authorization, code: str) -> Authorization:
+    def _failed(self, authorization: Authorization, code: str, error: LastError | None = None) -> Authorization:
         self.ports.log.warning("authorization.failed", app=authorization.key.app, code=code)
-        return self._ended(authorization, AuthorizationState.FAILED, code)
+        return self._ended(authorization, AuthorizationState.FAILED, code, error)
 
-    def _ended(self, authorization: Authorization, state: AuthorizationState, detail: str) -> Authorization:
-        after = replace(authorization, state=state, detail=detail)
+    def _ended(
+        self, authorization: Authorization, state: AuthorizationState, detail: str, error: LastError | None = None
+    ) -> Authorization:
+        after = replace(authorization, state=state, detail=detail, last_error=error)
         return self.ports.authorizations.write(authorization, after, next_at=None)
+
+
+def _of_the_account(query: Query, session: Session) -> dict[str, str]:
+    """Return what a callback says of the account, before its code goes anywhere.
+
+    Raises:
+        BadRequest: a parameter that leads to the account's host is missing or does not match its pattern, or one that
+            names the account is not clean: the code goes nowhere, and nothing was consumed.
+    """
+    provider = session.provider
+    named = query.named(provider)
+    try:
+        of_callback(provider.params, named, provider.in_hosts)
+    except ParamRefused as error:
+        raise BadRequest(str(error), signed=True) from None
+    return named
+
+
+def _request(
+    authorization: Authorization, code: Secret, app: App, session: Session, *, verifier: Secret, moment: Moment
+) -> Request:
+    """Return the request for the first token.
+
+    Raises:
+        ParamRefused: the account's parameters lead to no URL that may be used.
+    """
+    if session.provider.grant_type is GrantType.CLIENT_CREDENTIALS:
+        return client_credentials_request(session.provider, app, moment)
+    return code_request(
+        session.provider, app, code, redirect_uri=authorization.redirect_uri, verifier=verifier, moment=moment
+    )

@@ -1,42 +1,39 @@
-"""Makes a connection of the response to a code: reads it, names the account, takes the connection over, publishes.
+"""Makes connections of the response to a code: reads it, names the account, takes the connection over, publishes.
 
-The callback does this at once; the rotation function does it for a callback that died in between.
+The callback does this at once. The rotation function does it for a callback that died in between, and where the grant
+of a connection that exists has to be opened: what the response is silent about stays.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tokensync.authorize.account import NamedGrant, NotNamed
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotLeased
-from tokensync.domain.grant import Grant
-from tokensync.domain.messages import Failure, FailureClass, Issued, ProviderResponse
-from tokensync.domain.names import ConnectionName
-from tokensync.domain.secret import Secret
-from tokensync.oauth.provider import GrantType
+from tokensync.domain.messages import Failure, ProviderResponse
+from tokensync.domain.work import Work
 from tokensync.oauth.token_response import read_token_response
-from tokensync.refresh.account import missing_scopes, named_account, wrong_kind
 from tokensync.refresh.decisions import GrantSource
 from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tokensync.authorize.establish import Establisher
+    from tokensync.authorize.account import GrantReader
+    from tokensync.authorize.connect import Connected, Connector
+    from tokensync.authorize.endings import Endings
     from tokensync.authorize.redelivery import Redelivery
     from tokensync.domain.authorization import Authorization, AuthorizationKey
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
-    from tokensync.domain.work import Work
-    from tokensync.refresh.account import AccountReader, Verifier
-    from tokensync.refresh.conclude import Concluder
+    from tokensync.domain.secret import Secret
     from tokensync.refresh.restored_table import RestoredTable
     from tokensync.refresh.session import Session
 
-_LONGEST_NAMING = 86_400  # seconds during which a provider is asked again whose account a token is
-_NOT_NOW = Failure(kind=FailureClass.BUSY, code="app_paused", retry_after=600)
+_SAME_ACCOUNT = "both tokens of the response name one account"
 
 
 def authorization_binding(key: AuthorizationKey) -> str:
@@ -49,15 +46,14 @@ class Finisher:
     """Finishes answered authorizations."""
 
     ports: Ports
-    concluder: Concluder
-    accounts: AccountReader
-    establisher: Establisher
-    verifier: Verifier
+    reader: GrantReader
+    connector: Connector
+    endings: Endings
     restored_table: RestoredTable
     redelivery: Redelivery
 
     def take_up(self, work: Work, session: Session, budget: Budget) -> WorkResult:
-        """Finish an authorization whose callback died after the response was stored.
+        """Finish an authorization whose callback died after the response was stored, or left it to this function.
 
         Raises:
             FenceLost, StoreUnavailable, SealingUnavailable, UnknownApp, InvalidApp: the same work succeeds later.
@@ -76,7 +72,7 @@ class Finisher:
             return WorkResult(Result.NOTHING_DUE)
         if self.restored_table.is_unchecked(authorization):
             # It may have been finished since the backup, and its tokens refreshed.
-            self._unusable(authorization, "restored_table", session)
+            self.endings.unusable(authorization, "restored_table", session)
             return WorkResult(Result.NOTHING_DUE)
         response = ProviderResponse.from_bytes(
             self.ports.sealer.open(authorization.sealed_answer, app=key.app, binding=authorization_binding(key))
@@ -92,77 +88,112 @@ class Finisher:
         session: Session,
         budget: Budget,
         *,
-        shown: Sequence[Secret] = (),
         seconds: float | None = None,
     ) -> Authorization:
-        """Make the connection that the response to a code allows, and note on the authorization how it ended.
+        """Make the connections that the response to a code allows, and note on the authorization how it ended.
 
-        `shown` is what was presented, where it is still in hand: it is masked in the provider's words. `seconds` is
-        how long the provider may take to say whose account it is.
+        `seconds` is how long the provider may take to say whose account it is.
 
         Raises:
             StoreUnavailable: the response is stored; the rotation function finishes later.
         """
-        read = read_token_response(session.provider, response, secrets=[session.app.client_secret, *shown])
-        if isinstance(read, Failure):
-            # Without the code in hand nothing can be masked in the provider's words, so they are left out.
-            return self._refused(authorization, read if shown else read.untold(), session)
-        # A good refresh token without a usable access token is like an imported one: its first refresh is due.
-        grant = _grant(read, read.access_token or Secret(""), authorization, session, at=response.received_at)
-        if not grant.access_token and not session.provider.renews(grant):
-            return self._unusable(authorization, "unusable_answer", session)
-        facts = self._facts(grant, session, seconds=seconds)
-        account = named_account(read.account, facts, session, wanted=authorization.for_account)
-        if account is None:
-            return self._unnamed(authorization, session, facts if isinstance(facts, Failure) else None)
-        problem = wrong_kind(account, session)
-        if problem:
-            return self._unusable(authorization, problem, session)
-        # The invite's label belongs to the wanted account, and to no other.
-        asked = "" if authorization.for_account not in ("", account.id) else authorization.label
-        label = asked or self._earlier_label(ConnectionName(session.name, account.id)) or account.label
-        grant = replace(grant, account_id=account.id, label=label, account=account.facts)
-        verified = bool(facts) and not isinstance(facts, Failure)
-        return self._connected(authorization, read, grant, session, budget, verified=verified)
+        secrets = [*session.client_secrets, *response.shown]
+        read = read_token_response(session.provider, response, secrets=secrets)
+        second = self._second(response, authorization, session, secrets)
+        if isinstance(read, Failure) and second is None:
+            # An earlier version stored no code: nothing can be masked in the provider's words, so they are left out.
+            return self.endings.refused(authorization, read if response.shown else read.untold(), session)
+        first: NamedGrant | NotNamed | None = None
+        if not isinstance(read, Failure):
+            read = read if response.shown else replace(read, trace_id="")  # as of a failure
+            first = self.reader.read(read, authorization, session, at=response.received_at, seconds=seconds)
+        named = [one for one in (first, second) if isinstance(one, NamedGrant)]
+        problems = [one for one in (first, second) if isinstance(one, NotNamed)]
+        if len({one.name for one in named}) < len(named):
+            problems.append(NotNamed(problem=_SAME_ACCOUNT))
+            named = named[:1]
+        return self._connected(authorization, named, problems, session, budget)
 
-    def _facts(self, grant: Grant, session: Session, *, seconds: float | None) -> dict[str, Any] | Failure:
-        """Return what the provider says of the account; nothing where there is no access token to ask with."""
-        if not grant.access_token:
-            return {}
-        return _NOT_NOW if session.state.paused else self.accounts.facts(grant, session, seconds=seconds)
+    def _second(
+        self, response: ProviderResponse, authorization: Authorization, session: Session, secrets: Sequence[Secret]
+    ) -> NamedGrant | NotNamed | None:
+        """Return the grant of the second token in a response; None where it holds none."""
+        if session.provider.second is None:
+            return None
+        own = session.of_second()
+        read = read_token_response(own.provider, response, secrets=secrets)
+        if isinstance(read, Failure):
+            return None
+        named = self.reader.read(read, authorization, own, at=response.received_at, seconds=None)
+        return replace(named, grant=replace(named.grant, second=True)) if isinstance(named, NamedGrant) else named
 
     def _connected(
         self,
         authorization: Authorization,
-        read: Issued,
-        grant: Grant,
+        named: Sequence[NamedGrant],
+        problems: Sequence[NotNamed],
         session: Session,
         budget: Budget,
-        *,
-        verified: bool,
     ) -> Authorization:
-        """Establish the connection of a named account; it is quarantined where the invite was for another account."""
-        name = ConnectionName(session.name, grant.account_id)
-        self._alert_oddities(name, grant, read, session)
-        strange = bool(authorization.for_account) and authorization.for_account != name.account
-        if strange and self._is_in_use(name):
-            self._alert_quarantine(authorization, name, following=f"tokensync show {name}")
-            return self._end(authorization, AuthorizationState.QUARANTINED, "another account", keep=True)
-        self.verifier.index(name, grant.account, session)
-        missing = missing_scopes(session.app, read)
+        """Establish the connections of named accounts; quarantine one where the invite was for another account."""
+        wanted = authorization.for_account
+        if named and wanted and wanted not in {one.name.account for one in named}:
+            return self._strange(authorization, named[0], budget)
+        connected = [self._one(authorization, one, budget) for one in named]
+        if any(one.later for one in connected):
+            if self.connector.can_merge:
+                return self.endings.left_for_soon(authorization)
+            return self.endings.handed_on(authorization)
+        waits = [problem.failure for problem in problems if problem.failure is not None]
+        again = self.endings.asked_again_at(authorization, waits[0], session) if waits else None
+        if again is not None:
+            return self.endings.left(authorization, at=again)
+        why = (NO_ACCOUNT if waits else problems[0].problem or NO_ACCOUNT) if problems else ""
+        if not connected:
+            return self.endings.unusable(authorization, why, session)
+        if why:
+            self.endings.alert_unusable(why, session)
+        return self._used(authorization, connected, session, keep=bool(problems))
+
+    def _one(self, authorization: Authorization, one: NamedGrant, budget: Budget) -> Connected:
+        source = GrantSource(
+            at=authorization.consumed_at or 0,
+            # The second token's connection has a key of its own, although nothing but its name parts the two.
+            by=f"{authorization.key.nonce}{'.second' if one.grant.second else ''}",
+            life=one.read.life,
+            verified=one.verified,
+            unproved=one.grant.to_be_upgraded,
+            detail=one.read.trace_id,
+        )
+        connected = self.connector.connect(one, source, budget)
+        if connected.has_it and one.grant.to_be_upgraded:
+            self.ports.queue.send([Work(connection=one.name)])  # its life is short: no tick is waited for
+        return connected
+
+    def _strange(self, authorization: Authorization, one: NamedGrant, budget: Budget) -> Authorization:
+        """Quarantine the grant of another account than the invite was for; a connection in use is not touched."""
+        record = self.ports.connections.get(one.name)
+        if record is not None and record.status is not Status.QUARANTINED:
+            self.endings.alert_quarantine(authorization, one.name, following=f"tokensync show {one.name}")
+            return self.endings.ended(authorization, AuthorizationState.QUARANTINED, "another account", keep=True)
         source = GrantSource(
             at=authorization.consumed_at or 0,
             by=authorization.key.nonce,
-            life=read.life,
-            status=Status.QUARANTINED if strange else Status.ACTIVE,
-            verified=verified,
-            missing_scopes=missing,
-            detail=f"the invite was for {authorization.for_account}" if strange else "",
+            life=one.read.life,
+            status=Status.QUARANTINED,
+            verified=one.verified,
+            detail=", ".join(filter(None, (f"the invite was for {authorization.for_account}", one.read.trace_id))),
         )
-        has_it = self.establisher.establish(name, grant, source, session, budget)
-        if strange:
-            self._alert_quarantine(authorization, name, following=f"tokensync accept {name}")
-            return self._end(authorization, AuthorizationState.QUARANTINED, "another account", connection=str(name))
+        self.connector.establish(one, source, budget, record)
+        self.endings.alert_quarantine(authorization, one.name, following=f"tokensync accept {one.name}")
+        return self.endings.ended(
+            authorization, AuthorizationState.QUARANTINED, "another account", connection=str(one.name)
+        )
+
+    def _used(
+        self, authorization: Authorization, connected: Sequence[Connected], session: Session, *, keep: bool
+    ) -> Authorization:
+        """End an authorization whose connections exist, and use its invite up."""
         if authorization.invite_id:
             # Before the end is written: finishing once more marks it once more, and it is used up in any case.
             self.ports.authorizations.use_invite(
@@ -171,123 +202,13 @@ class Finisher:
                 now=self.ports.clock.now(),
                 expires_at=authorization.invite_expires_at,
             )
-        if missing:
-            self._alert_missing_scopes(name, missing, session)
-        # A response is kept, and never published, where a later authorization of the same account took its place.
-        return self._end(
-            authorization, AuthorizationState.CONNECTED, connection=str(name), keep=not has_it, missing_scopes=missing
-        )
-
-    def _unusable(self, authorization: Authorization, problem: str, session: Session) -> Authorization:
-        """End an authorization whose response cannot become a connection; the response is kept."""
-        self.ports.alerts.tell(
-            "authorization.unusable",
-            session.name,
-            detail=f"an authorization could not be used: {problem}; the answer is kept sealed",
-            next_command="tokensync recover" if problem == NO_ACCOUNT else f"tokensync app show {session.name}",
-        )
-        return self._end(authorization, AuthorizationState.FAILED, problem, keep=True)
-
-    def _unnamed(self, authorization: Authorization, session: Session, failure: Failure | None) -> Authorization:
-        """Leave an answered authorization to the rotation function, as its account could not be named now.
-
-        The tokens are real and stored, and only the account's name is missing: nobody has to authorize again.
-        """
-        now = self.ports.clock.now()
-        if failure is None or now > (authorization.received_at or now) + _LONGEST_NAMING:
-            return self._unusable(authorization, NO_ACCOUNT, session)
-        if failure.kind is FailureClass.CONFIGURATION:
-            self.concluder.pause(session, failure)
-        self.ports.log.warning("authorization.unnamed", app=session.name, failure=failure.kind, code=failure.code)
-        waited = now - (authorization.received_at or now)
-        # Each wait half as long as all before it together: a minute at first, never more than an hour.
-        wait = max(60, min(waited // 2, 3600), failure.retry_after or 0)
-        return self.ports.authorizations.write(
-            authorization, replace(authorization, lease_until=None), next_at=now + wait
-        )
-
-    def _alert_oddities(self, name: ConnectionName, grant: Grant, read: Issued, session: Session) -> None:
-        if read.oddities:
-            self.concluder.alert_odd(name, read)
-        if not session.provider.renews(grant) and read.life is not None:
-            self.ports.alerts.tell(
-                "connection.cannot_refresh",
-                str(name),
-                detail="the provider gave no usable refresh token: the connection ends with its access token",
-                next_command=f"tokensync invite {name.app} --for {name}",
-            )
-
-    def _alert_missing_scopes(self, name: ConnectionName, missing: tuple[str, ...], session: Session) -> None:
-        minted = session.provider.grant_type is GrantType.CLIENT_CREDENTIALS
-        self.ports.alerts.tell(
-            "authorization.scopes_missing",
-            str(name),
-            detail=f"the account did not grant everything that was asked for: {', '.join(missing)}",
-            next_command=f"tokensync app show {name.app}" if minted else f"tokensync invite {name.app} --for {name}",
-        )
-
-    def _earlier_label(self, name: ConnectionName) -> str:
-        """Return the label that this account has had: a link without a label removes none."""
-        record = self.ports.connections.get(name)
-        return "" if record is None else record.label
-
-    def _is_in_use(self, name: ConnectionName) -> bool:
-        """Return whether a connection of this name is in use: an authorization of a wrong account must not touch it."""
-        record = self.ports.connections.get(name)
-        return record is not None and record.status is not Status.QUARANTINED
-
-    def _alert_quarantine(self, authorization: Authorization, name: ConnectionName, *, following: str) -> None:
-        self.ports.alerts.tell(
-            "connection.quarantined",
-            str(name),
-            detail=f"the invite was for {authorization.for_account}; the old connection stays as it was",
-            next_command=following,
-        )
-
-    def _refused(self, authorization: Authorization, failure: Failure, session: Session) -> Authorization:
-        self.ports.log.warning(
-            "authorization.failed", app=session.name, failure=failure.kind, code=failure.code, trace_id=failure.trace_id
-        )
-        if failure.kind is FailureClass.CONFIGURATION:
-            self.concluder.pause(session, failure)
-        unparsed = failure.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN)
-        return self._end(authorization, AuthorizationState.FAILED, failure.code, keep=unparsed)
-
-    def _end(
-        self,
-        authorization: Authorization,
-        state: AuthorizationState,
-        detail: str = "",
-        *,
-        connection: str = "",
-        keep: bool = False,
-        missing_scopes: tuple[str, ...] = (),
-    ) -> Authorization:
-        after = replace(
+        wanted = [one for one in connected if one.name.account == authorization.for_account]
+        shown = (*wanted, *connected)[0]
+        return self.endings.ended(
             authorization,
-            missing_scopes=missing_scopes,
-            state=state,
-            detail=detail,
-            connection=connection,
-            lease_until=None,
-            sealed_answer=authorization.sealed_answer if keep else None,
+            AuthorizationState.CONNECTED,
+            connection=str(shown.name),
+            # A response is kept, and never published, where a later authorization of the account took its place.
+            keep=keep or not all(one.has_it for one in connected),
+            missing_scopes=connected[0].missing_scopes,
         )
-        return self.ports.authorizations.write(authorization, after, next_at=None)
-
-
-def _grant(read: Issued, access_token: Secret, authorization: Authorization, session: Session, *, at: int) -> Grant:
-    """Return the grant of a response, its account still unnamed."""
-    scopes = read.scopes
-    if scopes is None:  # RFC 6749 §5.1: what the link asked for was granted
-        scopes = session.app.scopes if session.provider.authorize.scope_separator is not None else ()
-    return Grant(
-        account_id="",
-        label=authorization.label,
-        access_token=access_token,
-        refresh_token=read.refresh_token,
-        token_type=read.token_type,
-        scopes=scopes,
-        obtained_at=at,
-        access_expires_at=read.access_expires_at,
-        refresh_expires_at=read.refresh_expires_at,
-    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from itsdangerous import BadData, URLSafeSerializer
@@ -19,20 +19,25 @@ from tokensync.domain.errors import BadRequest, InviteRefused
 from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-_LONGEST = 4096  # characters of a signed text; ours have about 200, with the longest label and account id about 3200
+# Characters of a signed text: ours have about 200, with the longest label, account id and parameters about 5500.
+_LONGEST = 6144
 
 
 @dataclass(frozen=True, kw_only=True)
 class Invite:
-    """A link that an operator sends to a seller. `for_account` is set where it re-authorizes one connection."""
+    """A link that an operator sends to a seller. `for_account` is set where it re-authorizes one connection.
+
+    `params` lead to the account's own host; whoever opens the link cannot change them.
+    """
 
     id: str
     app: str
     expires_at: int
     label: str = ""
     for_account: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +86,7 @@ class Signer:
             "i": invite.id,
             "l": invite.label,
             "f": invite.for_account,
+            **({"p": dict(invite.params)} if invite.params else {}),
         })  # fmt: skip
 
     def read_invite(self, text: str, *, app: str, now: int) -> Invite:
@@ -90,7 +96,14 @@ class Signer:
             InviteRefused: one of them does not hold.
         """
         body = self._verified("invite", text, app=app, now=now, refused=InviteRefused)
-        return Invite(id=body["i"], app=app, expires_at=body["e"], label=body["l"], for_account=body["f"])
+        return Invite(
+            id=body["i"],
+            app=app,
+            expires_at=body["e"],
+            label=body["l"],
+            for_account=body["f"],
+            params=body.get("p", {}),
+        )
 
     def state(self, key: AuthorizationKey, *, expires_at: int) -> str:
         """Return the `state` of an authorization."""

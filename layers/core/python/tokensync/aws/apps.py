@@ -1,4 +1,4 @@
-"""The registered apps in Secrets Manager and DynamoDB, see `tokensync.domain.ports.Apps`."""
+"""The registered apps in Secrets Manager and DynamoDB, see `tokensync.domain.apps.Apps`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from tokensync.aws.dynamodb import Change, ConditionFailed, DynamoTable
-from tokensync.domain.app import App, AppState
+from tokensync.domain.app import App
+from tokensync.domain.app_state import PROBE_FIRST, AppState, PauseKind, Success
 from tokensync.domain.connection import SCHEMA
 from tokensync.domain.errors import InvalidApp, StoreUnavailable, UnknownApp
 
@@ -16,12 +17,19 @@ if TYPE_CHECKING:
 
     from tokensync.aws.app_secrets import AppSecrets
     from tokensync.aws.dynamodb import Item
+    from tokensync.domain.app_state import Outcomes
     from tokensync.domain.runtime import Clock
 
 # A registration is read again after so long: a batch costs one read, and a new client secret is seen soon.
 CACHE_SECONDS = 60.0
 _DIRECTORY = "apps"
-_WINDOW_TRIES = 3
+_PLAIN = (
+    "provider", "paused", "paused_at", "resumed_at", "credentials_refused", "probe_at", "probed_at", "probes",
+)  # fmt: skip
+_SUCCESSES = (("success_by", "success_at"), ("other_by", "other_at"))
+_SAID = ("refusals", "misconfigured")  # since the last success
+_OF_A_PAUSE = ("paused", "paused_kind", "paused_at", "pause_mark", "probe_at", "probed_at", "probes")
+_TRIES = 10  # updates on condition of a state that other workers change as well
 
 
 class AwsApps:
@@ -57,25 +65,30 @@ class AwsApps:
     def state(self, name: str) -> AppState:
         return _state(name, self._table.get(_key(name)))
 
-    def pause(self, name: str, *, why: str, now: int) -> bool:
+    def pause(self, name: str, *, kind: PauseKind, why: str, now: int) -> bool:
         # boto3 repeats a request whose response was lost; by this mark the repetition knows that the first one paused.
         mark = secrets.token_hex(8)
+        set_: dict[str, object] = {"paused": why, "paused_kind": kind, "paused_at": now, "pause_mark": mark}
+        runs = "attribute_not_exists(#paused)"
+        own = kind is PauseKind.OPERATOR
         change = Change(
-            condition="attribute_exists(#pk) AND attribute_not_exists(#paused)",
-            set={"paused": why, "paused_at": now, "pause_mark": mark},
+            condition=f"attribute_exists(#pk) AND ({runs}{' OR #paused_kind <> :own' if own else ''})",
+            set=set_ if own else {**set_, "probe_at": now + PROBE_FIRST},
+            remove=("probe_at", "probed_at", "probes") if own else ("probed_at", "probes"),
+            values={"own": kind} if own else {},
         )
         try:
-            self._table.update(_key(name), change)
+            was = self._table.update(_key(name), change, returning="ALL_OLD")
         except ConditionFailed as failed:
             _state(name, failed.item)
             return failed.item is not None and failed.item.get("pause_mark") == mark
-        return True
+        return "paused" not in was
 
     def resume(self, name: str, *, now: int) -> bool:
         change = Change(
             condition="attribute_exists(#pk) AND attribute_exists(#paused)",
-            set={"resumed_at": now, "window_started": now, "tried": 0, "refused": 0},
-            remove=("paused", "paused_at", "pause_mark"),
+            set={"resumed_at": now},
+            remove=(*_OF_A_PAUSE, *_SAID),
         )
         try:
             self._table.update(_key(name), change)
@@ -84,24 +97,51 @@ class AwsApps:
             return False
         return True
 
-    def count(self, name: str, *, tried: int, refused: int, now: int, window: int) -> AppState:
-        within = Change(
-            condition="attribute_exists(#pk) AND #window_started > :over",
-            compute={"tried": "#tried + :tried", "refused": "#refused + :refused"},
-            values={"over": now - window, "tried": tried, "refused": refused},
-        )
-        anew = Change(
-            condition="attribute_exists(#pk) AND #window_started <= :over",
-            set={"window_started": now, "tried": tried, "refused": refused},
-            values={"over": now - window},
-        )
-        # Another worker may begin the window between the two: then the first condition is true.
-        for change in (within, anew) * _WINDOW_TRIES:
+    def note(self, name: str, outcomes: Outcomes, *, seen: AppState, now: int) -> tuple[AppState, bool]:
+        mark = secrets.token_hex(8)
+        for _ in range(_TRIES):
+            change = _noting(seen, outcomes, now=now, mark=mark)
             try:
-                return _state(name, self._table.update(_key(name), change))
+                after = _state(name, self._table.update(_key(name), change))
             except ConditionFailed as failed:
-                _state(name, failed.item)
-        raise StoreUnavailable(f"the counters of app {name} could not be agreed on")
+                seen = _state(name, failed.item)
+                # boto3 repeats a request whose response was lost: the first one let the app run again.
+                if failed.item is not None and failed.item.get("resume_mark") == mark:
+                    return seen, True
+            else:
+                return after, bool(seen.paused) and not after.paused
+        raise StoreUnavailable(f"the state of app {name} could not be agreed on")
+
+    def note_credentials_refused(self, name: str, *, cause: str) -> bool:
+        change = Change(
+            condition="attribute_exists(#pk)"
+            " AND (attribute_not_exists(#credentials_refused) OR #credentials_refused <> :cause)",
+            set={"credentials_refused": cause},
+            values={"cause": cause},
+        )
+        try:
+            self._table.update(_key(name), change)
+        except ConditionFailed as failed:
+            _state(name, failed.item)
+            return False
+        return True
+
+    def claim_probe(self, name: str, *, seen: AppState, now: int) -> AppState | None:
+        if not seen.probes_itself:
+            return None
+        after = seen.probed(now=now)
+        condition, values = _same_pause(seen)
+        unprobed = "#probes = :probes" if seen.probes else "attribute_not_exists(#probes)"
+        change = Change(
+            condition=f"{condition} AND {unprobed}",
+            set={"probes": after.probes, "probed_at": now, "probe_at": after.probe_at},
+            values={**values, **({"probes": seen.probes} if seen.probes else {})},
+        )
+        try:
+            return _state(name, self._table.update(_key(name), change))
+        except ConditionFailed as failed:
+            _state(name, failed.item)
+            return None
 
     def register(self, app: App) -> None:
         """Register a new app: its secret first, so that every app that the directory names can be read.
@@ -114,9 +154,8 @@ class AwsApps:
         if self._table.get(_key(app.name)) is not None:
             raise InvalidApp(f"app {app.name} is registered already")
         self._secrets.create(app)
-        state = {"schema": SCHEMA, "provider": app.provider, "window_started": 0, "tried": 0, "refused": 0}
         try:
-            self._table.put(_key(app.name), state, only_new=True)
+            self._table.put(_key(app.name), {"schema": SCHEMA, "provider": app.provider}, only_new=True)
         except ConditionFailed:
             raise InvalidApp(f"app {app.name} was registered by somebody else just now") from None
         self._forget(app.name)
@@ -164,7 +203,53 @@ def _key(name: str) -> tuple[str, str]:
 
 
 def _state(name: str, item: Item | None) -> AppState:
+    """Return an item's state. What an earlier version counted under other names is left alone."""
     if item is None:
         raise UnknownApp(f"app {name} is not registered")
-    known = ("provider", "paused", "paused_at", "resumed_at", "window_started", "tried", "refused")
-    return AppState(name=name, **{key: item[key] for key in known if key in item})
+    paused = item.get("paused", "")
+    kind = item.get("paused_kind")
+    successes = ((item.get(by), item.get(at)) for by, at in _SUCCESSES)
+    return AppState(
+        name=name,
+        **{key: item[key] for key in _PLAIN if key in item},
+        paused_kind=PauseKind(kind) if kind else PauseKind.of(paused) if paused else None,
+        successes=tuple(Success(by, at) for by, at in successes if by is not None and at is not None),
+        refused=frozenset(item.get("refusals", ())),
+        misconfigured=frozenset(item.get("misconfigured", ())),
+    )
+
+
+def _same_pause(seen: AppState) -> tuple[str, dict[str, object]]:
+    """Return the condition that the app still is as it was seen: running, or paused by the same pause."""
+    if not seen.paused:
+        return "attribute_exists(#pk) AND attribute_not_exists(#paused)", {}
+    own = seen.paused_kind is PauseKind.OPERATOR
+    same = "#paused_kind = :operator" if own else "(attribute_not_exists(#paused_kind) OR #paused_kind <> :operator)"
+    condition = f"attribute_exists(#paused) AND #paused_at = :paused_at AND {same}"
+    return condition, {"paused_at": seen.paused_at or 0, "operator": PauseKind.OPERATOR}
+
+
+def _noting(seen: AppState, outcomes: Outcomes, *, now: int, mark: str) -> Change:
+    """Return the update that makes the state as it was seen the one after a batch."""
+    after = seen.after(outcomes, now=now)
+    condition, values = _same_pause(seen)
+    if not outcomes.succeeded:
+        more = {"refusals": after.refused - seen.refused, "misconfigured": after.misconfigured - seen.misconfigured}
+        add = {name: voices for name, voices in more.items() if voices}
+        # An update must change something, and the sets of a state that is full or knows them stay as they are.
+        return Change(condition=condition, add=add, set={} if add else {"provider": seen.provider}, values=values)
+    set_: dict[str, object] = {}
+    for (by, at), success in zip(_SUCCESSES, after.successes, strict=False):
+        set_ |= {by: success.by, at: success.at}
+    if after.refused:
+        set_["refusals"] = after.refused
+    removed = [name for name in _SAID if name not in set_]
+    if seen.paused and not after.paused:
+        set_ |= {"resumed_at": now, "resume_mark": mark}
+        removed += _OF_A_PAUSE
+    if len(outcomes.succeeded) == 1:
+        # Which two are the last depends on which they were; two new ones are the last whichever they were.
+        latest = seen.successes[0].by if seen.successes else None
+        condition += " AND " + ("attribute_not_exists(#success_by)" if latest is None else "#success_by = :latest")
+        values = values if latest is None else {**values, "latest": latest}
+    return Change(condition=condition, set=set_, remove=(*removed, "credentials_refused"), values=values)

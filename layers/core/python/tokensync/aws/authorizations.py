@@ -21,7 +21,7 @@ from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, Not
 from tokensync.domain.runtime import DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
@@ -60,7 +60,14 @@ class DynamoAuthorizations:
         )
 
     def consume(
-        self, key: AuthorizationKey, *, now: int, lease_until: int | None, code: str, table: str | None = None
+        self,
+        key: AuthorizationKey,
+        *,
+        now: int,
+        lease_until: int | None,
+        code: str,
+        table: str | None = None,
+        callback: Mapping[str, str] | None = None,
     ) -> Authorization:
         """Use it up in one write that also marks the code as presented.
 
@@ -81,6 +88,7 @@ class DynamoAuthorizations:
             lease_until=lease_until,
             state=AuthorizationState.WORKING,
             fence=authorization.fence + 1,
+            callback=dict(callback or {}),
         )
         changed, removed = difference(authorization_attributes(authorization), authorization_attributes(after))
         change = Change(

@@ -17,10 +17,12 @@ from tokensync.aws.items import (
     connection_key,
     lookup_key,
     partition,
+    plain,
     schema_of,
 )
 from tokensync.domain.connection import HISTORY_LENGTH, SCHEMA, UNPLACED, Connection, Phase, Status
 from tokensync.domain.errors import FenceLost, NewerSchema, NotLeased, UnknownConnection
+from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.work import DueKey
 
@@ -28,18 +30,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tokensync.aws.dynamodb import Item
+    from tokensync.domain.export import Export
     from tokensync.domain.work import AnswerAside
 
 _PAGE = 200  # keys of the due index fetched at once
 # What a takeover computes, keeps or clears by itself, whatever the new grant's record says.
 _NOT_BROUGHT = frozenset({
     "allocated", "attempt", "exemption", "failures", "fence", "generation", "history", "last_error", "lease_until",
-    "phase", "published", "schema", "sealed_answer", "compare_at", "sealed_consumer", "not_before", "ask_not_before",
+    "phase", "published", "schema", "sealed_answer", "compare_at", "sealed_consumer", "exported", "not_before",
+    "ask_not_before",
 })  # fmt: skip
 _BROUGHT_OR_REMOVED = (
     "sealed_grant", "refresh_at", "renew_at", "warn_at", "next_at", "obtained_at", "access_expires_at",
     "refresh_expires_at", "parked_at", "verify_at", "push_at", "verified_at", "removed_at", "deauthorized_at",
-    "ttl", "handed_over_at", "table", "claim",
+    "ttl", "handed_over_at", "table", "alerted", "brought", "claim", "checked_at", "check_failed", "unproved",
+    "faulted_at",
 )  # fmt: skip
 
 
@@ -171,7 +176,9 @@ class DynamoConnections:
         before = connection_from(item) if item else None
         old = before or Connection(name=name, provider=grant_holder.provider)
         new = replace(
-            grant_holder.with_consumer(sealed_consumer=old.consumer.sealed_consumer).with_due(
+            grant_holder.with_consumer(
+                sealed_consumer=old.consumer.sealed_consumer, exported=old.consumer.exported
+            ).with_due(
                 compare_at=(old.lease_until or 0) + 1,
                 not_before=old.due.not_before,
                 ask_not_before=old.due.ask_not_before,
@@ -207,6 +214,14 @@ class DynamoConnections:
             # boto3 repeats a request whose answer was lost: the first one has written it already.
             return connection_from(self._known(name, failed.item)).consumer.sealed_consumer == sealed
         return True
+
+    def note_exported(self, name: ConnectionName, exported: Export) -> bool:
+        change = Change(
+            condition="attribute_exists(#pk) AND #schema <= :ours AND #generation = :generation",
+            set={"exported": plain(exported)},
+            values={"ours": SCHEMA, "generation": exported.generation},
+        )
+        return self._met(name, change)
 
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
         change = Change(
@@ -249,8 +264,22 @@ class DynamoConnections:
         item = self._table.get(lookup_key(app, key))
         return None if item is None else ConnectionName(app, item["account"])
 
-    def fewer_than(self, app: str, count: int) -> bool:
-        return self._table.count(partition(app), "connection#", without="removed_at", at_most=count) < count
+    def fewer_than(self, app: str, count: int, *, since: int) -> bool:
+        found = self._table.count(
+            partition(app),
+            "connection#",
+            where="attribute_not_exists(#removed_at) AND attribute_not_exists(#handed_over_at)"
+            " AND #status IN (:active, :held) AND (attribute_exists(#renew_at) OR attribute_exists(#verify_at))"
+            " AND (attribute_not_exists(#last_error) OR #last_error.#failure <> :fault OR #last_error.#at < :since)",
+            values={
+                "active": Status.ACTIVE,
+                "held": Status.HELD,
+                "fault": FailureClass.CONFIGURATION,
+                "since": since,
+            },
+            at_most=count,
+        )
+        return found < count
 
     def due(self, *, now: int) -> Iterator[DueKey]:
         for item in self._table.due(now=now, page=_PAGE):

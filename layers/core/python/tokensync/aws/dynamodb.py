@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Item: TypeAlias = dict[str, Any]  # attributes by name, as plain values
 DUE = "due"  # the index's name, its hash key's name and that key's only value
+_COUNTED = 10  # items read at once where only those that meet a condition count
 _PLACEHOLDER = re.compile(r"#(\w+)")
 
 
@@ -72,13 +73,14 @@ class ConditionFailed(Exception):
 class Change:
     """One conditional update.
 
-    `set` holds plain values, `compute` expressions, both by attribute. Expressions and the condition write an
-    attribute as `#name` and a value of `values` as `:name`.
+    `set` holds plain values, `compute` expressions and `add` what joins a set of texts, all by attribute. Expressions
+    and the condition write an attribute as `#name` and a value of `values` as `:name`.
     """
 
     condition: str
     set: Mapping[str, object] = field(default_factory=dict)
     compute: Mapping[str, str] = field(default_factory=dict)
+    add: Mapping[str, frozenset[str]] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
     values: Mapping[str, object] = field(default_factory=dict)
 
@@ -91,8 +93,11 @@ class Change:
             parts.append("SET " + ", ".join(assignments))
         if self.remove:
             parts.append("REMOVE " + ", ".join(f"#{name}" for name in self.remove))
+        if self.add:
+            parts.append("ADD " + ", ".join(f"#{name} :more_{name}" for name in self.add))
         expression = " ".join(parts)
-        values = {f":to_{name}": value for name, value in self.set.items()}
+        values: dict[str, object] = {f":to_{name}": value for name, value in self.set.items()}
+        values |= {f":more_{name}": more for name, more in self.add.items()}
         values |= {f":{name}": value for name, value in self.values.items()}
         return {
             "UpdateExpression": expression,
@@ -200,9 +205,10 @@ class DynamoTable:
         values: dict[str, object] = {"pk": partition, **({"prefix": prefix} if prefix else {})}
         yield from self._pages(condition, values, ConsistentRead=True)
 
-    def count(self, partition: str, prefix: str, *, without: str, at_most: int) -> int:
-        """Return how many items have such a key and lack an attribute, counting no further than `at_most`."""
-        condition, lacks = "#pk = :pk AND begins_with(#sk, :prefix)", f"attribute_not_exists(#{without})"
+    def count(self, partition: str, prefix: str, *, where: str, values: Mapping[str, object], at_most: int) -> int:
+        """Return how many items have such a key and meet a condition, counting no further than `at_most`."""
+        condition = "#pk = :pk AND begins_with(#sk, :prefix)"
+        named = {f":{name}": value for name, value in values.items()}
         found = 0
         start: dict[str, Any] = {}
         while found < at_most:
@@ -210,12 +216,12 @@ class DynamoTable:
                 response = self._client.query(
                     TableName=self.name,
                     KeyConditionExpression=condition,
-                    FilterExpression=lacks,
-                    ExpressionAttributeNames=names_in(condition, lacks),
-                    ExpressionAttributeValues=in_notation({":pk": partition, ":prefix": prefix}),
+                    FilterExpression=where,
+                    ExpressionAttributeNames=names_in(condition, where),
+                    ExpressionAttributeValues=in_notation({":pk": partition, ":prefix": prefix, **named}),
                     ConsistentRead=True,
                     Select="COUNT",
-                    Limit=at_most - found,
+                    Limit=max(at_most - found, _COUNTED),
                     **start,
                 )
             found += response["Count"]

@@ -20,6 +20,7 @@ from tokensync.domain.connection import (
     Status,
 )
 from tokensync.domain.due_times import DueTimes
+from tokensync.domain.export import Export
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.runtime import DAY
 from tokensync.domain.work import AnswerAside
@@ -94,7 +95,12 @@ def connection_attributes(record: Connection) -> dict[str, Any]:
     del attributes["name"]
     for part in _PARTS:
         attributes |= attributes.pop(part)
-    return attributes
+    return _sparse(attributes)
+
+
+def _sparse(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what most records have nothing of."""
+    return {name: value for name, value in attributes.items() if value or name not in _SPARSE}
 
 
 def connection_from(item: Item) -> Connection:
@@ -107,9 +113,11 @@ def connection_from(item: Item) -> Connection:
 
 def authorization_attributes(record: Authorization) -> dict[str, Any]:
     """Return an authorization's attributes without its key."""
-    attributes = plain(record)
+    attributes = _sparse(plain(record))
     del attributes["key"]
     attributes[_STATE] = attributes.pop("state")
+    if not attributes["params"]:  # as versions without them wrote it
+        del attributes["params"]
     return {**attributes, "schema": SCHEMA, "ttl": authorization_ttl(record)}
 
 
@@ -143,6 +151,8 @@ def _known(kind: type[Any], item: Item) -> dict[str, Any]:
     return {name: _READ[name](item[name]) if name in _READ else item[name] for name in names & item.keys()}
 
 
+# Attributes that are absent where they are empty.
+_SPARSE = frozenset({"alerted", "callback"})
 # The parts of a connection whose fields are attributes of its item, under their own names.
 _PARTS: dict[str, type[Any]] = {"due": DueTimes, "authorized": AuthorizedBy, "consumer": ConsumerCopy}
 # What an attribute becomes if it is not text, a number or bytes; no name means two things.
@@ -154,7 +164,9 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "attempt": _nested(Attempt),
     "earlier": tuple,
     "published": _nested(Published),
+    "exported": _nested(Export),
     "last_error": _nested(LastError),
     "missing_scopes": tuple,
+    "alerted": tuple,
     "history": lambda entries: tuple(map(_nested(HistoryEntry), entries)),
 }

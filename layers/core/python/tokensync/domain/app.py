@@ -1,30 +1,37 @@
-"""An app: your registration with a provider. One secret holds it; the table holds its running state."""
+"""An app: your registration with a provider. One secret holds it; `app_state` is what the table holds of it."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tokensync.domain.errors import InvalidApp
 from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokensync.domain.grant import Grant
+
 APP_VERSION = 1
 _OPTIONAL: tuple[tuple[str, Any], ...] = (("scopes", []), ("endpoints", {}), ("settings", {}))
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-ENDPOINT_KEYS = ("authorize", "token", "refresh", "revoke", "verify", "api", "push")
+ENDPOINT_KEYS = ("authorize", "token", "refresh", "upgrade", "revoke", "verify", "api", "push")
 # Secrets that an app may have beside its client secret; absent in the JSON where there is none.
-_MORE_SECRETS = ("new_client_secret", "api2cart_key")
+_MORE_SECRETS = ("new_client_secret", "private_key", "api2cart_key")
 
 
 @dataclass(frozen=True, kw_only=True)
 class App:
     """One registration. `endpoints` overrides the provider's own; `settings` are the provider's named options.
 
-    `new_client_secret` is set beside the client secret while one replaces the other. `api2cart_key` is the key of the
-    operator's account with API2Cart.
+    `client_secret` is empty where the client has none: a public client, or one that signs with its `private_key` (PEM)
+    instead. `new_client_secret` is set beside the client secret while one replaces the other. `api2cart_key` is the key
+    of the operator's account with API2Cart. `params` are the values of one account, for requests about it; they are no
+    part of the registration.
     """
 
     name: str
@@ -37,7 +44,20 @@ class App:
     endpoints: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     new_client_secret: Secret | None = None
+    private_key: Secret | None = None
     api2cart_key: Secret | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, grant: Grant) -> App:
+        """Return the app as it asks for one account: with its parameters, and its own client where it has one."""
+        app = self.of_account(grant.params)
+        if grant.client_secret is None:
+            return app
+        return replace(app, client_id=grant.client_id, client_secret=grant.client_secret)
+
+    def of_account(self, params: Mapping[str, str]) -> App:
+        """Return the app as it asks for an account with these parameters."""
+        return replace(self, params=params) if params else self
 
     @property
     def push(self) -> str:
@@ -100,38 +120,27 @@ class App:
             raise InvalidApp(f"the secret of app {name} is not JSON") from None
         if not isinstance(stored, dict) or stored.get("version") != APP_VERSION:
             raise InvalidApp(f"the secret of app {name} is not version {APP_VERSION}")
-        for key in ("provider", "client_id", "client_secret"):
+        for key in ("provider", "client_id"):
             if not isinstance(stored.get(key), str) or not stored[key]:
                 raise InvalidApp(f"the secret of app {name} lacks {key}")
+        client_secret = stored.get("client_secret") or ""  # whether it needs one is its provider's to say
+        if not isinstance(client_secret, str):
+            raise InvalidApp(f"the secret of app {name} lacks client_secret")
         scopes, endpoints, settings = (stored.get(key) or empty for key, empty in _OPTIONAL)
         if not isinstance(scopes, list) or not isinstance(endpoints, dict) or not isinstance(settings, dict):
             raise InvalidApp(f"the secret of app {name} holds scopes, endpoints or settings of another shape")
+        more: dict[str, Any] = {
+            key: Secret(stored[key]) for key in _MORE_SECRETS if isinstance(stored.get(key), str) and stored[key]
+        }
         return cls(
             name=app_name(name),
             provider=stored["provider"],
             client_id=stored["client_id"],
-            client_secret=Secret(stored["client_secret"]),
+            client_secret=Secret(client_secret),
             service_id=str(stored.get("service_id") or ""),
             region=str(stored.get("region") or ""),
             scopes=tuple(map(str, scopes)),
             endpoints={key: str(url) for key, url in endpoints.items()},
             settings={key: str(value) for key, value in settings.items()},
-            **{key: Secret(stored[key]) for key in _MORE_SECRETS if isinstance(stored.get(key), str) and stored[key]},
+            **more,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class AppState:
-    """An app's running state, read once per batch.
-
-    `paused` holds the reason, or is empty. The counters cover one breaker window that began at `window_started`.
-    """
-
-    name: str
-    provider: str
-    paused: str = ""
-    paused_at: int | None = None
-    resumed_at: int | None = None
-    window_started: int = 0
-    tried: int = 0
-    refused: int = 0

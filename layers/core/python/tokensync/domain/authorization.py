@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokensync.domain.connection import LastError
 
 # Why an authorization was given up whose answer may yet become a connection.
 NO_ACCOUNT = "no_account"
@@ -55,7 +59,9 @@ class Authorization:
     It is bound to app, provider, token endpoint, redirect URI, invite and browser. `for_account` is set if an
     invite re-authorizes one connection. `sealed_answer` is what the token endpoint answered, before it was parsed.
     `missing_scopes` were asked for and not granted. `table` is the id of the restored table in which it was begun, None
-    in a table that was never restored.
+    in a table that was never restored. `params` lead to the account's own host, as the invite names them; the token
+    endpoint is the app's, filled with these. `callback` holds the parameters of the callback that name the account, or
+    lead to its host. `last_error` is why the provider gave no token, where it says so.
     """
 
     key: AuthorizationKey
@@ -78,6 +84,9 @@ class Authorization:
     connection: str = ""
     missing_scopes: tuple[str, ...] = ()
     table: str | None = None
+    params: dict[str, str] = field(default_factory=dict)
+    callback: dict[str, str] = field(default_factory=dict)
+    last_error: LastError | None = None
 
 
 def hashed(text: str) -> str:

@@ -10,6 +10,7 @@ from tokensync.domain.due_times import DueTimes
 
 if TYPE_CHECKING:
     from tokensync.domain.due_times import DueTimesChange
+    from tokensync.domain.export import Export
     from tokensync.domain.messages import Failure
     from tokensync.domain.names import ConnectionName
 
@@ -38,6 +39,7 @@ class Reason(StrEnum):
     AMBIGUOUS = "ambiguous"
     LAST_ATTEMPT_AMBIGUOUS = "last_attempt_ambiguous"
     REFUSED = "refused"
+    CONFIGURATION = "configuration"
     OTHER_ACCOUNT = "other_account"
     DEAUTHORIZED = "deauthorized"
     REVOKED = "revoked"
@@ -63,6 +65,7 @@ class Exemption(StrEnum):
     GRACE = "grace"
     LAST_ATTEMPT = "last_attempt"
     OPERATOR = "operator"
+    PROBE = "probe"
     NOT_PROCESSED = "not_processed"
 
 
@@ -136,13 +139,14 @@ class AuthorizedBy:
     """The authorization that the grant came from: an older one, or the same one again, never replaces it.
 
     `deauthorized_at` is when the provider said that the account ended its authorization: the next holder concludes it.
-    `missing_scopes` were asked for and not granted.
+    `missing_scopes` were asked for and not granted. `unproved` is true for what was imported and never refreshed here.
     """
 
     authorized_at: int | None = None
     authorized_by: str = ""
     deauthorized_at: int | None = None
     missing_scopes: tuple[str, ...] = ()
+    unproved: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,13 +155,18 @@ class ConsumerCopy:
 
     `pushed` is the generation that it got last, `push_failures` how often in a row that has failed since,
     `sealed_consumer` what it knows the connection by. `handed_over_at` is since when it owns the refreshing: nothing
-    here presents the refresh token any more.
+    here presents the refresh token any more. `exported` is the last copy of the token that operators want to hear of
+    when it is stale. `checked_at` is when the consumer was last asked whether it accepts what it has, and
+    `check_failed` why it does not.
     """
 
     pushed: int = 0
     push_failures: int = 0
     handed_over_at: int | None = None
     sealed_consumer: bytes | None = None
+    exported: Export | None = None
+    checked_at: int | None = None
+    check_failed: str | None = None
 
 
 class _AuthorizedBy(TypedDict, total=False):
@@ -165,6 +174,7 @@ class _AuthorizedBy(TypedDict, total=False):
     authorized_by: str
     deauthorized_at: int | None
     missing_scopes: tuple[str, ...]
+    unproved: bool | None
 
 
 class _ConsumerCopy(TypedDict, total=False):
@@ -172,6 +182,9 @@ class _ConsumerCopy(TypedDict, total=False):
     push_failures: int
     handed_over_at: int | None
     sealed_consumer: bytes | None
+    exported: Export | None
+    checked_at: int | None
+    check_failed: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,10 +197,12 @@ class Connection:
     `unpublished` says why the last write of the secret failed, empty if it did not: until one succeeds, at
     `compare_at`, nothing is presented to the provider.
 
-    `parked_at` is when a refusal was set apart until the breaker's window closes. `verified_at` is when the access
-    token was last seen to work. `removed_at` is when an operator removed the connection, and `ttl` when DynamoDB may
-    delete what is left of it. `table` is the id of the restored table in which the record was compared with its secret,
-    None in a table that was never restored.
+    `parked_at` is when its token was first refused since its last success, `faulted_at` when its app was first said to
+    be at fault since then: both are weighed against the app's other connections. `verified_at` is when the access token
+    was last seen to work. `removed_at` is when an operator removed the connection, and `ttl` when DynamoDB may delete
+    what is left of it. `table` is the id of the restored table in which the record was compared with its secret, None
+    in a table that was never restored. `alerted` holds the causes that operators were alerted of and that still last,
+    see `tokensync.refresh.alerting`. `brought` says that the grant holds facts which no response says.
     """
 
     name: ConnectionName
@@ -214,12 +229,15 @@ class Connection:
     access_expires_at: int | None = None
     refresh_expires_at: int | None = None
     parked_at: int | None = None
+    faulted_at: int | None = None
     verified_at: int | None = None
     removed_at: int | None = None
     ttl: int | None = None
     table: str | None = None
     failures: int = 0
     last_error: LastError | None = None
+    alerted: tuple[str, ...] = ()
+    brought: bool | None = None
     history: tuple[HistoryEntry, ...] = field(default=())
 
     def with_due(self, **times: Unpack[DueTimesChange]) -> Connection:

@@ -3,6 +3,7 @@
 TokensyncError
 ├── InvalidName            a name is outside its alphabet or length
 ├── InvalidApp             an app's secret cannot be used as it is
+│   └── ParamRefused       a parameter of one account, such as its host, may not be used as it is
 ├── Refused input
 │   ├── BadRequest         a callback or paste that must not reach a provider
 │   │   └── BeginFirst     a paste that only the one who began its authorization can finish
@@ -44,6 +45,18 @@ class InvalidName(TokensyncError):
 
 class InvalidApp(TokensyncError):
     """An app's secret cannot be used as it is."""
+
+
+class ParamRefused(InvalidApp):
+    """A parameter of one account, such as its shop's name, may not be used as it is: nothing was sent.
+
+    Attributes:
+        name: the parameter.
+    """
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"the parameter {name}: {why}")
+        self.name = name
 
 
 class _Refused(TokensyncError):

@@ -7,14 +7,10 @@ import json
 import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from tokensync.domain.secret import MASK, NeverPickled
-
-if TYPE_CHECKING:
-    from tokensync.domain.secret import Secret
-
+from tokensync.domain.secret import MASK, NeverPickled, Secret
 
 # A token of 64 KB has to come in whole, so that the one beside it can be kept.
 MAX_BODY = 131_072
@@ -47,7 +43,8 @@ _PLAIN_CODE = re.compile(r"[0-9]{1,9}|[a-z_]{1,40}|http_[0-9]{3}")
 class ProviderResponse(NeverPickled):
     """An HTTP response as it arrived, before any parsing. It is sealed and stored like this.
 
-    `headers` keeps the few that matter, lower-case. `complete` is false if the body was longer than we accept.
+    `headers` keeps the few that matter, lower-case. `complete` is false if the body was longer than we accept. `shown`
+    is what was presented and is stored nowhere else, such as a code: it is masked in the provider's words.
     """
 
     status: int
@@ -55,6 +52,7 @@ class ProviderResponse(NeverPickled):
     body: bytes = field(default=b"", repr=False)
     received_at: int
     complete: bool = True
+    shown: tuple[Secret, ...] = field(default=(), repr=False)
 
     def to_bytes(self) -> bytes:
         """Return the response as bytes: only ever for sealing."""
@@ -65,6 +63,7 @@ class ProviderResponse(NeverPickled):
                 "body": base64.b64encode(self.body).decode("ascii"),
                 "received_at": self.received_at,
                 "complete": self.complete,
+                **({"shown": [secret.reveal() for secret in self.shown]} if self.shown else {}),
             }
         ).encode("ascii")
 
@@ -78,6 +77,7 @@ class ProviderResponse(NeverPickled):
             body=base64.b64decode(stored["body"]),
             received_at=stored["received_at"],
             complete=stored["complete"],
+            shown=tuple(map(Secret, stored.get("shown", ()))),
         )
 
 
@@ -88,10 +88,10 @@ class FailureClass(StrEnum):
     """No byte left: try again, inside the deadline and later."""
 
     BUSY = "busy"
-    """429 or 503, not processed: later, as Retry-After says."""
+    """Not processed, by a 429 or in the provider's words: later, as Retry-After says."""
 
     AMBIGUOUS = "ambiguous"
-    """The provider may have committed: follow its declared `refresh_reuse`."""
+    """Silence, or what cannot be read: the provider may have committed, so follow its declared `refresh_reuse`."""
 
     CONFIGURATION = "configuration"
     """The app's credentials or allow list: pause the app and alert its owner; no connection changes."""
@@ -100,7 +100,7 @@ class FailureClass(StrEnum):
     """An authoritative no to this token or code: only this may ask a seller to come back."""
 
     UNKNOWN = "unknown"
-    """A number or body that no documentation explains: never marks a connection dead."""
+    """An error in the provider's words that no data explains. It issued nothing, and marks no connection dead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,13 +122,23 @@ class Failure:
 class AccountReply:
     """Who authorized, as the provider says it.
 
-    `id` is empty if the provider gives facts and no name. `kind` is its word for the type of account, or empty.
+    `id` is empty if the provider gives facts and no name. `kind` is its word for the type of account, or empty. `found`
+    holds the values of which paths make a name, by path.
     """
 
     id: str
     label: str = ""
     kind: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    found: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountAnswer:
+    """What the account call said: facts, and the values of which paths make a name, by path."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    found: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +146,9 @@ class Issued:
     """What a token endpoint gave. Absent fields are None.
 
     `access_token` is None where one was given that no client may publish. `life` is the seconds that the access token
-    has left by the provider's own clock; `oddities` names what was not as documented.
+    has left by the provider's own clock. `oddities` names what was not as documented and is worth an alert, `notes`
+    what does no harm and is worth a line in the log; the texts of both are the same for the same cause. `has_id_token`
+    says that one came as well. `params` are those of the account's parameters that the response names.
     """
 
     access_token: Secret | None
@@ -149,3 +161,6 @@ class Issued:
     account: AccountReply | None
     trace_id: str
     oddities: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    params: dict[str, str] = field(default_factory=dict)
+    has_id_token: bool = False

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 from tokensync.domain.runtime import Cadence, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from tokensync.domain.app import App, AppState
+    from tokensync.domain.apps import Apps
     from tokensync.domain.authorization import Authorization, AuthorizationKey
     from tokensync.domain.connection import Connection
+    from tokensync.domain.export import Export
     from tokensync.domain.messages import ProviderResponse, Request
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
@@ -24,7 +25,7 @@ class Connections(Protocol):
     """The connections' records. Every method but `get`, `list` and the due index's is one conditional write.
 
     Each method may raise StoreUnavailable. Each that writes to a record may raise NewerSchema, if its schema is newer
-    than ours; `lease`, `request_refresh` and `note_deauthorized` raise UnknownConnection if there is no such record.
+    than ours; `lease`, `request_refresh` and each `note_` method raise UnknownConnection if there is no such record.
     Nothing was written then.
     """
 
@@ -80,6 +81,12 @@ class Connections(Protocol):
         It belongs to no grant: a take-over leaves it, so the answer to a request made under a lost fence still counts.
         """
 
+    def note_exported(self, name: ConnectionName, exported: Export) -> bool:
+        """Note a copy of the token, although another may hold the lease, if the generation still is the copy's.
+
+        It belongs to no grant: a take-over leaves it. Returns whether it was noted.
+        """
+
     def request_refresh(self, name: ConnectionName, *, generation: int, now: int) -> bool:
         """Make the token's refresh due now, if its generation is `generation` and `not_before` has passed; or False."""
 
@@ -105,8 +112,12 @@ class Connections(Protocol):
     def find(self, app: str, key: str) -> ConnectionName | None:
         """Return the connection that was noted under a key, or None."""
 
-    def fewer_than(self, app: str, count: int) -> bool:
-        """Return whether an app has fewer than `count` connections, without those that were removed."""
+    def fewer_than(self, app: str, count: int, *, since: int) -> bool:
+        """Return whether an app has fewer than `count` connections whose tokens are presented.
+
+        Those are active or held and have a presentation due some day. A connection does not count if the last answer
+        to it was, at `since` or later, that the app itself is at fault.
+        """
 
     def due(self, *, now: int) -> Iterator[DueKey]:
         """Yield the keys whose `next_at` <= now, oldest first; pages are fetched as they are consumed."""
@@ -128,11 +139,19 @@ class Authorizations(Protocol):
         """Return all that one browser has with an app: those only begun first, then those consumed, the latest last."""
 
     def consume(
-        self, key: AuthorizationKey, *, now: int, lease_until: int | None, code: str, table: str | None = None
+        self,
+        key: AuthorizationKey,
+        *,
+        now: int,
+        lease_until: int | None,
+        code: str,
+        table: str | None = None,
+        callback: Mapping[str, str] | None = None,
     ) -> Authorization:
         """Use it up: one write that also marks the code's hash `code` as presented, unless `code` is empty.
 
-        `table` is the id of the restored table in which it must have been begun, None if none was restored.
+        `table` is the id of the restored table in which it must have been begun, None if none was restored. `callback`
+        holds parameters of the callback that it keeps.
 
         Raises:
             AlreadyConsumed: the authorization, its invite or the code was used before, or it expired, or it was begun
@@ -185,32 +204,6 @@ class WebhookEvents(Protocol):
 
     def note(self, app: str, webhook_event: str, *, now: int) -> None:
         """Note that an event had its effect."""
-
-
-class Apps(Protocol):
-    """The registered apps. Each method may raise StoreUnavailable, and UnknownApp if the app is not registered."""
-
-    def names(self) -> Iterable[str]:
-        """Return the names of all registered apps."""
-
-    def get(self, name: str, *, fresh: bool = False) -> App:
-        """Return an app with its client secret; `fresh` asks for it as it is now, past any copy.
-
-        Raises:
-            InvalidApp: its secret cannot be used as it is.
-        """
-
-    def state(self, name: str) -> AppState:
-        """Return the running state."""
-
-    def pause(self, name: str, *, why: str, now: int) -> bool:
-        """Pause an app; return whether it ran until now, so that its owner is alerted once."""
-
-    def resume(self, name: str, *, now: int) -> bool:
-        """Let an app run again, with a new window for the breaker; return whether it was paused."""
-
-    def count(self, name: str, *, tried: int, refused: int, now: int, window: int) -> AppState:
-        """Add to the counters of the breaker's window, or begin a new window if the last is over; return them."""
 
 
 class TokenSecrets(Protocol):

@@ -40,6 +40,19 @@ class Randomness(Protocol):
         """Return a number from 0 up to but not including 1, for jitter of retries."""
 
 
+@dataclass(frozen=True)
+class Moment:
+    """When a request is made, in Unix seconds, and 128 random bits as text that no other request has."""
+
+    now: int
+    unique: str
+
+    @classmethod
+    def of(cls, clock: Clock, randomness: Randomness) -> Moment:
+        """Return the moment that is now."""
+        return cls(clock.now(), randomness.token())
+
+
 class Failpoints(Protocol):
     """Named places of the protocol at which a test can make the world go wrong."""
 

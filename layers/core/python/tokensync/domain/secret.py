@@ -60,7 +60,11 @@ class Secret(NeverPickled):
 
 
 def token_of(value: object) -> Secret | None:
-    """Return a token if RFC 6749 §A.12 and §A.17 allow it (visible ASCII and space) and a header can carry it."""
-    if isinstance(value, str) and 0 < len(value) <= LONGEST_TOKEN and value.isascii() and value.isprintable():
+    """Return a token if a header can carry it: visible ASCII without spaces, RFC 6750 §2.1.
+
+    The RFC's own alphabet is narrower, and real tokens hold `^`, `#`, `|`, `!` or `*`. RFC 6749 §A.12 and §A.17 allow a
+    space, which no token holds: text with one is a sentence, such as an error's.
+    """
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_TOKEN and all("!" <= char <= "~" for char in value):
         return Secret(value)
     return None

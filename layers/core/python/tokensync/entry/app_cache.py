@@ -10,7 +10,7 @@ from tokensync.domain.errors import StoreUnavailable, UnknownApp
 
 if TYPE_CHECKING:
     from tokensync.domain.app import App
-    from tokensync.domain.ports import Apps
+    from tokensync.domain.apps import Apps
     from tokensync.domain.runtime import Clock
 
 # A flood of made-up names causes at most one look-up in this time.

@@ -11,6 +11,7 @@ from tokensync.domain.names import app_name
 from tokensync.entry.authorization_answers import of_authorization, of_first_token
 from tokensync.entry.command_answers import answered
 from tokensync.oauth.discovery import discover
+from tokensync.oauth.hints import hint_for
 from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
@@ -40,10 +41,11 @@ class CallbackCommands:
 
     def _paste(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         app = app_name(str(event["app"]))
+        session = self._session(app)
         authorization = self.code_exchange.take_paste(
-            str(event["text"]), self._session(app), self.signer(), budget, redirect_uri=self._redirect_uri(app, event)
+            str(event["text"]), session, self.signer(), budget, redirect_uri=self._redirect_uri(app, event)
         )
-        return of_authorization(app, authorization)
+        return of_authorization(app, authorization, hint=hint_for(session.provider, authorization.last_error))
 
     def _begin(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         """Begin an authorization that the operator finishes by pasting the redirect URL."""
@@ -51,7 +53,13 @@ class CallbackCommands:
         app, signer = app_name(str(event["app"])), self.signer()
         expires_at = self.ports.clock.now() + LIFETIME
         begun = self.consent.begin(
-            Invite(id="", app=app, expires_at=expires_at, label=str(event.get("label") or "")),
+            Invite(
+                id="",
+                app=app,
+                expires_at=expires_at,
+                label=str(event.get("label") or ""),
+                params=dict(event.get("params") or {}),
+            ),
             self._session(app),
             signer,
             cookie=signer.operator(app),
@@ -67,9 +75,12 @@ class CallbackCommands:
     def _mint(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         app = app_name(str(event["app"]))
         label = str(event.get("label") or "")
-        authorization = self.code_exchange.mint(self._session(app), self.signer(), budget, label=label)
-        paused = authorization.state is AuthorizationState.FAILED and bool(self.ports.apps.state(app).paused)
-        return of_first_token(app, authorization, paused=paused)
+        session = self._session(app)
+        authorization = self.code_exchange.mint(session, self.signer(), budget, label=label)
+        failed = authorization.state is AuthorizationState.FAILED
+        is_app = failed and self.ports.apps.state(app).credentials_refused == authorization.detail
+        hint = hint_for(session.provider, authorization.last_error)
+        return of_first_token(app, authorization, is_app=is_app, hint=hint)
 
     def _session(self, app: str) -> Session:
         return Session(app, self.ports, fresh=True)

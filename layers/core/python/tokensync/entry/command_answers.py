@@ -20,7 +20,6 @@ from tokensync.refresh.result import Result
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tokensync.domain.messages import Failure
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.runtime import Budget
     from tokensync.refresh.result import WorkResult
@@ -64,8 +63,8 @@ _ELSEWHERE = "another worker is at this connection"
 _NO_TIME = "the function had too little time left"
 _BUSY = "the provider is busy"
 # Results after which the schedule tries again: the answer says when.
-_TRIED_AGAIN = (Result.POSTPONED, Result.BUSY, Result.HELD, Result.PAUSED)
-_NO_TOKEN_YET = Wording(LATER, "it has no access token yet", "tokensync refresh {name}")
+_TRIED_AGAIN = (Result.POSTPONED, Result.TOO_EARLY, Result.BUSY, Result.HELD, Result.PAUSED)
+NO_TOKEN_YET = Wording(LATER, "it has no access token yet", "tokensync refresh {name}")
 # Results that a connection's own condition explains. The words here are for a record that has none.
 _BY_CONDITION: Words = {
     # Somebody who asked for a refresh can insist on it; elsewhere nothing helps but to wait.
@@ -78,12 +77,13 @@ _BY_CONDITION: Words = {
 # Every result that is no success, as a refresh words it; a command may word some of them in its own way.
 _GENERAL: Words = {
     Result.POSTPONED: Wording(LATER, RETRIED.why, "tokensync show {name}"),
+    Result.TOO_EARLY: Wording(LATER, "its provider does not renew it yet", "tokensync refresh {name}"),
     Result.BUSY: Wording(LATER, _BUSY, "tokensync refresh {name} --wait"),
     Result.LEASED_ELSEWHERE: Wording(LATER, _ELSEWHERE, "tokensync refresh {name}"),
     Result.TAKEN_OVER: Wording(LATER, "the seller authorized again meanwhile", "tokensync show {name}"),
     Result.NO_TIME: Wording(LATER, _NO_TIME, "tokensync refresh {name}"),
     Result.KEPT: Wording(LATER, "the answer is kept; the table did not take it", "tokensync show {name}"),
-    Result.PAUSED: Wording(FAILED, "the app is paused", "tokensync app show {app}"),
+    Result.PAUSED: Wording(FAILED, "its app is paused", "tokensync app show {app}"),
     **_BY_CONDITION,
 }
 
@@ -132,6 +132,8 @@ def of_work(name: ConnectionName, result: WorkResult, *, prefix: str, own: Words
     detail = result.withheld or ("" if error is None else joined(error.failure, error.code, error.message))
     due = result.until or (due_again(result.record) if result.record and result.result in _TRIED_AGAIN else None)
     until = f" until {utc(due)}" if due and result.result is Result.BUSY else ""
+    if due and result.result is Result.TOO_EARLY:
+        until, detail = f": not before {utc(due)}", ""
     message = f"{name}: {words.why}{until}{in_brackets(detail)}"
     told = refused(result.result.value, message, filled(words.next, name), words.exit)
     return {**told, **answer, **({"due_at": due} if due else {})}
@@ -177,7 +179,7 @@ NOT_VERIFIED: Words = {
     **to_repeat("tokensync verify {name}"),
 }
 NOT_PUBLISHED: Words = {
-    Result.NOTHING_DUE: _NO_TOKEN_YET,
+    Result.NOTHING_DUE: NO_TOKEN_YET,
     Result.ORPHANED: Wording(FAILED, "its secret is not ours, or is being deleted", "tokensync history {name}"),
     **to_repeat("tokensync publish {name}"),
 }
@@ -229,35 +231,6 @@ def not_accepted(result: WorkResult, *, force: bool) -> Words:
     }
 
 
-def not_pushed(result: WorkResult, to: str) -> Words:
-    """Word what kept a pair from being sent to the consumer `to`."""
-    words = {Result.NOTHING_DUE: _NO_TOKEN_YET, **to_repeat(f"tokensync push {{name}} --to {to}")}
-    record = result.record
-    if record is not None and record.status is not Status.QUARANTINED:
-        refresh = "tokensync refresh {name}" + (" --force" if record.status is Status.HELD else "")
-        words[Result.HELD] = Wording(
-            LATER, "its refresh token may be spent: a refresh has to settle that first", refresh
-        )
-    return words
-
-
-def of_push_failure(name: ConnectionName, to: str, result: WorkResult, failure: Failure) -> dict[str, Any]:
-    """Return what is answered where the consumer `to` did not take a pair, or did not say that it did."""
-    again = filled(f"tokensync push {{name}} --to {to}", name)
-    detail = joined(failure.kind, failure.code, failure.message)
-    record = result.record
-    is_lost = failure.kind is FailureClass.AMBIGUOUS and record is not None and record.due.push_at is None
-    if result.result is Result.HELD or is_lost:
-        message = (
-            f"{name}: {to} gave no answer, and it is not known whether the pair arrived: look there first ({detail})"
-        )
-        return refused("unanswered", message, f"{again} --again", FAILED)
-    following = f"tokensync app set-consumer-key {name.app}" if failure.kind is FailureClass.CONFIGURATION else again
-    transient = (FailureClass.BUSY, FailureClass.NOT_SENT, FailureClass.AMBIGUOUS)
-    message = f"{name}: {to} did not take the pair ({detail})"
-    return refused("push_failed", message, following, LATER if failure.kind in transient else FAILED)
-
-
 def of_trial(app: str, result: WorkResult | None) -> dict[str, Any]:
     """Return what is answered of the trial of a new client secret; None where no connection can prove it."""
     if result is None:
@@ -277,7 +250,7 @@ def of_trial(app: str, result: WorkResult | None) -> dict[str, Any]:
 
 
 def joined(*parts: str) -> str:
-    """Return the parts that are not empty, a space between them."""
+    """Return the parts that are not empty as one text."""
     return " ".join(filter(None, parts))
 
 

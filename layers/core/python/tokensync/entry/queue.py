@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.domain.errors import BadRequest, StoreUnavailable, TokensyncError, UnknownConnection
 from tokensync.domain.work import Work
-from tokensync.refresh.breaker import count_attempts
+from tokensync.refresh.breaker import note_outcomes
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Sessions
 
@@ -58,9 +58,9 @@ class BatchRunner:
                 results[result.result] += 1
                 if result.again:
                     again.append(message_id)
-        # A trip of the breaker is judged over the whole batch, for each app.
+        # What an app's outcomes say is judged over the whole batch.
         for session in sessions.all().values():
-            count_attempts(session, self.ports)
+            note_outcomes(session, self.ports)
         return BatchResult(tuple(again), results)
 
     def _one(self, body: str, sessions: Sessions, budget: Budget, stop: threading.Event) -> WorkResult:

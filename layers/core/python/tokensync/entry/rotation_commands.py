@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.errors import BadRequest
 from tokensync.domain.names import ConnectionName, app_name
-from tokensync.entry import command_answers
+from tokensync.entry import command_answers, push_answers
 from tokensync.entry.exit_codes import LATER, USAGE
 from tokensync.entry.revocation_answers import of_revocation_failure
-from tokensync.operate.import_fields import FIELDS, ImportFields
+from tokensync.operate.import_fields import ImportFields, is_field
 from tokensync.operate.summary import filled
 from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
 from tokensync.refresh.result import Result
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tokensync.entry.command_answers import Words
     from tokensync.entry.tick import Ticker
     from tokensync.operate.accept import Accepter
+    from tokensync.operate.export import Exports
     from tokensync.operate.imports import Importer
     from tokensync.operate.on_demand import OnDemand
     from tokensync.operate.publish import Republisher
@@ -48,6 +49,7 @@ class RotationCommands:
     republisher: Republisher
     accepter: Accepter
     handover: Handover
+    exports: Exports
     trial: SecretTrial
     recoverer: Recoverer
     rereader: Rereader
@@ -65,6 +67,7 @@ class RotationCommands:
             "remove": self._remove,
             "accept": self._accept,
             "push": self._push,
+            "exported": self._note_export,
             "prove": self._try_new_secret,
             "recover": self._recover,
         }
@@ -88,7 +91,7 @@ class RotationCommands:
     def _import(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name = ConnectionName(str(event["app"]), str(event["account"]))
         try:
-            fields = ImportFields.read({field: event[field] for field in FIELDS if field in event})
+            fields = ImportFields.read({field: value for field, value in event.items() if is_field(field)})
             done = self.importer.import_tokens(name, fields, budget, replace=event.get("replace") is True)
         except BadRequest as error:
             return command_answers.refused("BadRequest", f"{name}: {error}", "tokensync import --help", USAGE)
@@ -131,12 +134,29 @@ class RotationCommands:
 
     def _push(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name, to = _connection(event), str(event["to"])
-        result = self.handover.push(name, to, budget, again=event.get("again") is True)
+        if event.get("check") is True:
+            return self._check_store(name, to, budget)
+        store_url = str(event.get("store_url") or "")
+        result = self.handover.push(name, to, budget, again=event.get("again") is True, store_url=store_url)
         if result.failure is not None and result.result is not Result.PUSHED:
-            return command_answers.of_push_failure(name, to, result, result.failure)
-        answer = self._of_work(name, result, command_answers.not_pushed(result, to))
+            return push_answers.of_push_failure(name, to, result, result.failure)
+        answer = self._of_work(name, result, push_answers.not_pushed(result, to))
         record = result.record
         return answer if record is None else {**answer, "pushed": record.consumer.pushed, "owner": record.owner}
+
+    def _check_store(self, name: ConnectionName, to: str, budget: Budget) -> dict[str, Any]:
+        result = self.handover.check(name, to, budget)
+        return push_answers.of_check(name, to, result) or self._of_work(name, result)
+
+    def _note_export(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        del budget
+        generation, token, form = (event.get(field) for field in ("generation", "token", "form"))
+        if not isinstance(generation, int) or not isinstance(token, str) or not isinstance(form, str):
+            raise BadRequest("this is no export")
+        return {
+            "ok": True,
+            "noted": self.exports.note(_connection(event), generation=generation, token=token, form=form),
+        }
 
     def _try_new_secret(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         app = app_name(str(event["app"]))

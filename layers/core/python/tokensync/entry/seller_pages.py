@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.authorize.links import Invite, invite_url
@@ -15,6 +15,7 @@ from tokensync.domain.errors import (
     InvalidApp,
     InvalidName,
     InviteRefused,
+    ParamRefused,
     SealingUnavailable,
     StoreUnavailable,
     UnknownApp,
@@ -23,6 +24,8 @@ from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
 from tokensync.entry.pages import Page, page
 from tokensync.oauth.callback import Query
+from tokensync.oauth.params import asked_for, of_invite, of_the_invite
+from tokensync.providers import provider_named
 from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 _COOKIE = "__Host-tokensync"
 _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _COOKIE_LIFE = 86_400  # seconds
+PARAM = "param."  # and a parameter's name: what a seller enters
 
 # The page that tells a seller how an authorization ended.
 RESULT_PAGES = {
@@ -66,17 +70,21 @@ class SellerPages:
     def connect(self, name: str, raw_query: str, cookies: Sequence[str], *, base_url: str) -> Page:
         """Answer GET /connect/{app}: check the invite, bind the browser, and send it to the consent page."""
         try:
-            invite = self._invite(name, raw_query)
+            query = Query.parse(raw_query)
+            invite = self._invite(name, query)
             session = self._session(name)
+            complete = self._of_the_account(invite, query, session)
+            if isinstance(complete, Page):
+                return complete
             consent = self.consent.begin(
-                invite, session, self.signer(), cookie=_cookie(cookies), redirect_uri=f"{base_url}/callback/{name}"
+                complete, session, self.signer(), cookie=_cookie(cookies), redirect_uri=f"{base_url}/callback/{name}"
             )
             self.known.learn(name)
         except (InvalidName, UnknownApp):
             return page("not_found", 404)
         except BadRequest as error:
             return self._refused(name, "bad_request", 400, error)
-        except InviteRefused as error:
+        except (InviteRefused, ParamRefused) as error:
             return self._refused(name, "invite_refused", 403, error)
         except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
             self.ports.log.warning("connect.failed", app=name, error=str(error))
@@ -88,7 +96,7 @@ class SellerPages:
         cookie = _cookie(cookies)
         shown: tuple[str, ...] = ()
         try:
-            query = Query.parse(raw_query)
+            query = self._read(name, Query.parse(raw_query))
             if not query.state and self._may_be_installed(name, query):
                 installer = self.code_exchange.take_install(
                     query,
@@ -142,12 +150,12 @@ class SellerPages:
             200,
             label=authorization.label,
             provider=session.provider.title,
-            again=self._again(authorization, base_url) if state in _MAY_START_AGAIN else "",
+            again=self._again(authorization, session, base_url) if state in _MAY_START_AGAIN else "",
             return_url=session.app.return_url,
             missing=", ".join(authorization.missing_scopes),
         )
 
-    def _again(self, authorization: Authorization, base_url: str) -> str:
+    def _again(self, authorization: Authorization, session: Session, base_url: str) -> str:
         """Return the invite's own link once more, while it lasts."""
         if not authorization.invite_id or authorization.invite_expires_at <= self.ports.clock.now():
             return ""
@@ -157,17 +165,51 @@ class SellerPages:
             expires_at=authorization.invite_expires_at,
             label=authorization.label,
             for_account=authorization.for_account,
+            params=of_the_invite(session.provider.params, authorization.params),
         )
         return invite_url(base_url, self.signer(), invite)
 
-    def _invite(self, name: str, raw_query: str) -> Invite:
+    def _of_the_account(self, invite: Invite, query: Query, session: Session) -> Invite | Page:
+        """Return the invite with what leads to the account's own host, or the page that asks the seller for it.
+
+        The invite's own parameters are signed, and no query replaces them.
+        """
+        provider = session.provider
+        asked = {name: provider.params[name].title or name for name in asked_for(provider.params, invite.params)}
+        given = {name: query.parameters.get(f"{PARAM}{name}", "").strip() for name in asked}
+        try:
+            if all(given.values()):
+                named = of_invite(provider.params, given, provider.in_hosts)
+                return replace(invite, params={**named, **invite.params})
+            status = 200
+        except ParamRefused as error:
+            self.ports.log.info("request.refused", app=invite.app, why=str(error))
+            status = 400
+        return page(
+            "which_account",
+            status,
+            asked=asked,
+            provider=provider.title,
+            action=f"/connect/{invite.app}",
+            invite=query.parameters["invite"],
+            wrong="yes" if any(given.values()) else "",
+        )
+
+    def _invite(self, name: str, query: Query) -> Invite:
         app_name(name)
-        query = Query.parse(raw_query)
-        return self.signer().read_invite(query.parameters.get("invite", ""), app=name, now=self.ports.clock.now())
+        return self.signer().read_invite(query.value("invite") or "", app=name, now=self.ports.clock.now())
+
+    def _read(self, name: str, query: Query) -> Query:
+        """Return a callback's query with our state in its place: few providers bring it back under another name.
+
+        Nobody has signed anything yet, so the registration is looked up where requests may come from anybody.
+        """
+        app = self.registered.get(app_name(name))
+        return query.read_as(provider_named(app.provider).for_app(app).callback)
 
     def _may_be_installed(self, name: str, query: Query) -> bool:
         """Return whether a callback without state may be one that the provider itself began for this app."""
-        if not query.parameters.get("code"):
+        if not query.value("code"):
             return False
         app = self.registered.get(app_name(name))
         return app.settings.get("installs") == "provider"
@@ -176,9 +218,10 @@ class SellerPages:
         # Read now: a link with a client id that was just replaced would lead nowhere.
         return Session(app_name(name), self.ports, fresh=fresh)
 
-    def _refused(self, name: str, text: str, status: int, error: BadRequest | InviteRefused) -> Page:
+    def _refused(self, name: str, text: str, status: int, error: BadRequest | InviteRefused | ParamRefused) -> Page:
         """Refuse without a call to anyone: the apps' names are in hand since the cold start."""
-        if not error.signed and name not in self.known:
+        # What an app asks for is looked at when the invite's own signature has held.
+        if not (isinstance(error, ParamRefused) or error.signed) and name not in self.known:
             return page("not_found", 404)
         self.ports.log.info("request.refused", app=name, why=str(error))
         return page(text, status)

@@ -6,14 +6,17 @@ What is found becomes the app's own endpoints and settings. A document that chan
 from __future__ import annotations
 
 import contextlib
+import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from tokensync.domain.errors import BadMetadata, NoAnswer, NotSent
 from tokensync.domain.messages import Request
+from tokensync.domain.text import one_line
+from tokensync.oauth.body import Unreadable, read_object
 from tokensync.oauth.shapes import ClientAuthentication
-from tokensync.oauth.strict_json import NotStrictJson, parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +32,10 @@ _ENDPOINTS = {
     "verify": "userinfo_endpoint",
 }
 _SECONDS = 10.0
+_LONGEST_SHOWN = 200
+# The document's name within its URL, by RFC 8414 §3 before the issuer's path, by OpenID Connect Discovery §4 after it.
+_WELL_KNOWN = re.compile(r"/\.well-known/(?:oauth-authorization-server|openid-configuration)(?=/|$)")
+_AT_THE_ROOT = 2  # slashes in the document's path where the issuer has none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,20 +47,23 @@ class Metadata:
 
 
 def discover(issuer: str, wire: Wire) -> Metadata:
-    """Fetch and check a server's metadata.
+    """Fetch and check a server's metadata. `issuer` may be the whole URL of the document.
 
     Raises:
         BadMetadata: there is none, it names another issuer, or it cannot be used; the message says which.
     """
-    issuer = _url(issuer, "the issuer")
+    given = _url(issuer, "the issuer", query=False)
+    issuer = _WELL_KNOWN.sub("", given)
     oauth, openid = _places(issuer)
-    found = _fetched(oauth, wire)
-    if found is None:
-        found = _fetched(openid, wire)
-    elif found.get("issuer") == issuer and _ENDPOINTS["verify"] not in found:
-        found = {**_beside(openid, wire, issuer), **found}
-    if found is not None:
-        return _checked(found, issuer)
+    places = [oauth, openid, *([f"{oauth}/"] if urlsplit(oauth).path.count("/") > _AT_THE_ROOT else [])]
+    if issuer != given:
+        places.insert(0, given)
+    for place in dict.fromkeys(places):
+        found = _fetched(place, wire)
+        if found is not None:
+            named = _named(found, issuer)
+            has_all = place == openid or _ENDPOINTS["verify"] in found
+            return _checked(found if has_all else {**_beside(openid, wire, issuer), **found}, named)
     raise BadMetadata(
         f"{issuer} has no metadata, neither OAuth's (RFC 8414) nor OpenID's: give its endpoints one by one"
     )
@@ -72,9 +82,14 @@ def _beside(openid: str, wire: Wire, issuer: str) -> Mapping[str, Any]:
     """Return OpenID's document, empty without one: RFC 8414's need not name OpenID's endpoints."""
     with contextlib.suppress(BadMetadata):
         other = _fetched(openid, wire)
-        if other is not None and other.get("issuer") == issuer:
+        if other is not None and _is_issuer(other.get("issuer"), issuer):
             return other
     return {}
+
+
+def _is_issuer(named: object, issuer: str) -> bool:
+    """Return whether a document names this issuer; people leave out or add its last slash."""
+    return isinstance(named, str) and named.removesuffix("/") == issuer.removesuffix("/")
 
 
 def _fetched(url: str, wire: Wire) -> Mapping[str, Any] | None:
@@ -84,18 +99,33 @@ def _fetched(url: str, wire: Wire) -> Mapping[str, Any] | None:
         raise BadMetadata(f"{url} cannot be reached from the stack, or its address is not a public one") from None
     except NoAnswer:
         raise BadMetadata(f"{url} gave no whole answer in time") from None
-    if response.status != 200 or not response.complete:  # noqa: PLR2004 - RFC 8414 §3.2
+    if response.status != 200:  # noqa: PLR2004 - RFC 8414 §3.2
         return None
     try:
-        return parse_object(response.body)
-    except NotStrictJson:
+        return read_object(response)
+    except Unreadable:
         return None
+
+
+def _named(found: Mapping[str, Any], issuer: str) -> str:
+    """Return the issuer as its document spells it: what the server says of itself later is compared letter by letter.
+
+    Raises:
+        BadMetadata: it names another, so it is the document of another server, RFC 8414 §3.3.
+    """
+    named = found.get("issuer")
+    if isinstance(named, str) and _is_issuer(named, issuer):
+        return named
+    if not isinstance(named, str) or not named:
+        raise BadMetadata(f"the metadata of {issuer} names another issuer: it names none")
+    shown = one_line(named, length=_LONGEST_SHOWN)
+    raise BadMetadata(
+        f"the metadata of {issuer} names another issuer, {shown}; if that is the server that you mean, give its own "
+        f"name: --discover {shlex.quote(shown)}"
+    )
 
 
 def _checked(found: Mapping[str, Any], issuer: str) -> Metadata:
-    # RFC 8414 §3.3: the two must be identical, or this is the document of another server.
-    if found.get("issuer") != issuer:
-        raise BadMetadata(f"the metadata of {issuer} names another issuer")
     endpoints = {key: _url(found[name], name) for key, name in _ENDPOINTS.items() if isinstance(found.get(name), str)}
     if "token" not in endpoints:
         raise BadMetadata(f"the metadata of {issuer} names no token endpoint")
@@ -113,12 +143,15 @@ def _authentication(found: Mapping[str, Any], issuer: str) -> str:
     methods = found.get("token_endpoint_auth_methods_supported", [ClientAuthentication.BASIC.value])
     usable = [each.value for each in ClientAuthentication if isinstance(methods, list) and each.value in methods]
     if not usable:
-        raise BadMetadata(f"{issuer} takes neither client_secret_basic nor client_secret_post")
+        known = ", ".join(each.value for each in ClientAuthentication)
+        raise BadMetadata(f"{issuer} takes no client authentication of these: {known}")
     return ClientAuthentication.BASIC.value if ClientAuthentication.BASIC.value in usable else usable[0]
 
 
-def _url(text: str, what: str) -> str:
-    """Return a URL if an endpoint or an issuer may have it, RFC 8414 §2: no query, no fragment, no password.
+def _url(text: str, what: str, *, query: bool = True) -> str:
+    """Return a URL if an endpoint may have it: no fragment, no password; RFC 6749 §3.1 and §3.2 allow a query.
+
+    Without `query` it has none either, as an issuer, RFC 8414 §2.
 
     Raises:
         BadMetadata: it may not; the message begins with `what`.
@@ -132,11 +165,11 @@ def _url(text: str, what: str) -> str:
     if (
         not usable
         or "#" in text
-        or "?" in text
+        or ("?" in text and not query)
         or len(text) > _LONGEST_URL
         or not text.isascii()
         or not text.isprintable()
         or " " in text
     ):
-        raise BadMetadata(f"{what} is no https URL without query and fragment")
+        raise BadMetadata(f"{what} is no https URL without {'fragment' if query else 'query and fragment'}")
     return text

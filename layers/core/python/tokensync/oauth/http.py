@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _KEPT_HEADERS = frozenset({"content-type", "content-encoding", "date", "location", "retry-after", "www-authenticate"})
 _CLIENT_HEADERS = {
     "accept": "application/json",
-    "accept-encoding": "identity",  # a gzip body of 204 KB can become 200 MB
+    "accept-encoding": "identity",  # some compress all the same, see `body`
     "connection": "close",
     "user-agent": "tokensync",
 }
@@ -70,11 +70,14 @@ class HttpWire:
 
 
 def _kept(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    return {
-        name.decode("ascii").lower(): value.decode("latin-1")[:200]
-        for name, value in headers
-        if name.decode("ascii", "replace").lower() in _KEPT_HEADERS
-    }
+    kept: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name = raw_name.decode("ascii", "replace").lower()
+        if name in _KEPT_HEADERS:
+            # RFC 9110 §5.2: a list may come in several lines. Of the others the last one counts.
+            before = f"{kept[name]}," if name == "content-encoding" and name in kept else ""
+            kept[name] = f"{before}{raw_value.decode('latin-1')}"[:200]
+    return kept
 
 
 def present(request: Request, ports: Ports) -> ProviderResponse | Failure:

@@ -72,7 +72,7 @@ class Accepter:
             after = after.with_due(push_at=now)
         if grant.access_expires_at is None or grant.access_expires_at > now:
             return self.committer.publish_and_commit(record, transitions.released(after), grant, Result.PUBLISHED)
-        if not provider.renews(grant):
+        if not provider.renews(grant) or provider.renewal.presents_access_token:  # an ended one extends itself no more
             return self._left(record, Result.REAUTHORIZE)
         if record.attempt is not None and record.exemption is None:
             # An earlier acceptance presented it, and it may be spent.

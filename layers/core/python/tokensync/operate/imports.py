@@ -6,35 +6,53 @@ from dataclasses import dataclass
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Status
-from tokensync.domain.errors import AlreadyStands, AppPaused, BadRequest, NotOffered
+from tokensync.authorize.connect import CANNOT_REFRESH
+from tokensync.domain.connection import Connection, Status
+from tokensync.domain.errors import (
+    AlreadyStands,
+    AppPaused,
+    BadRequest,
+    NotOffered,
+    ParamRefused,
+    SealingUnavailable,
+    StoreUnavailable,
+)
 from tokensync.domain.grant import Grant
-from tokensync.domain.messages import Failure
+from tokensync.domain.messages import AccountAnswer, Failure
 from tokensync.domain.sealing import Unsealer
 from tokensync.domain.secret import Secret
+from tokensync.oauth.app_check import check_settings
+from tokensync.oauth.params import of_import
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_response import ASSUMED_LIFE
+from tokensync.operate.import_facts import check_facts
 from tokensync.operate.on_demand import unrefreshable
-from tokensync.refresh.account import kept_facts
+from tokensync.operate.pauses import pause_of
+from tokensync.refresh import decisions, transitions
+from tokensync.refresh.account import facts_of
+from tokensync.refresh.alerting import Notice, judged, send
+from tokensync.refresh.breaker import note_outcomes
 from tokensync.refresh.decisions import GrantSource
+from tokensync.refresh.publish import kept_facts
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
+from tokensync.refresh.transitions import IMPORTED
 
 if TYPE_CHECKING:
     from typing import Any
 
     from tokensync.authorize.establish import Establisher
-    from tokensync.domain.connection import Connection
+    from tokensync.authorize.merge import Merger
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
+    from tokensync.operate.import_facts import BroughtFacts
     from tokensync.operate.import_fields import ImportFields
     from tokensync.operate.on_demand import OnDemand
     from tokensync.operate.verify import Verification
     from tokensync.refresh.account import AccountReader, Verifier
     from tokensync.refresh.restored_table import RestoredTable
 
-EVENT = "connection.imported"
 _READ = (Status.ACTIVE, Status.HELD)  # whose access tokens workloads use
 
 
@@ -53,17 +71,20 @@ class Importer:
     ports: Ports
     on_demand: OnDemand
     establisher: Establisher
+    merger: Merger
     verification: Verification
     verifier: Verifier
     accounts: AccountReader
     restored_table: RestoredTable
+    brought_facts: BroughtFacts
 
     def import_tokens(
         self, name: ConnectionName, fields: ImportFields, budget: Budget, *, replace: bool = False
     ) -> ImportResult:
         """Make a connection of imported tokens; without an access token refresh at once, so that it is proved.
 
-        A token that the provider refuses is kept: the connection says so. `replace` replaces an existing connection.
+        A token that the provider refuses is kept: the connection says so. `replace` replaces an existing connection:
+        what the new tokens are silent about stays, as with every new grant of an account.
 
         Raises:
             AppPaused, AlreadyStands, NotOffered, BadRequest: nothing was done.
@@ -71,108 +92,144 @@ class Importer:
         """
         session = Session(name.app, self.ports)
         self._check(session, fields)
+        params = _params(session, fields)
         _ = session.key  # in hand before anything is written
         existing, mark = self.ports.connections.get(name), fields.mark(name.app)
         if existing is not None and existing.removed_at is None:
             if existing.authorized.authorized_by == mark:
-                return ImportResult(work=self._again(existing, budget), again=True)
+                return ImportResult(work=self._again(existing, fields, budget), again=True)
             if existing.status is not Status.QUARANTINED and not replace:
                 raise AlreadyStands(
                     f"the connection {name} exists already ({existing.status.value}); nothing was changed"
                 )
         now = self.ports.clock.now()
-        grant = _grant(name, fields, now)
+        grant = _grant(name, fields, params, now)
         life = None if grant.access_expires_at is None else grant.access_expires_at - now
-        facts: dict[str, Any] | Failure = {}
+        old, answer = self._opened(existing), AccountAnswer()
         unproved = fields.access_token is None
+        if not unproved:
+            answer, facts = self._asked(grant, session)
+            grant = changed(grant, account=kept_facts({}, facts))
+            self.verifier.index(name, facts, session)
+        if old is not None:
+            # A new refresh token has an end of its own.
+            spent = changed(old, refresh_token=None, refresh_expires_at=None)
+            grant = transitions.merged(spent, grant, says_scopes=bool(grant.scopes))
         if unproved:
-            grant = self._with_published_token(grant, existing)
-        else:
-            facts = self._facts(grant, session)
-            grant = _with_facts(grant, facts)
-            self.verifier.index(name, grant.account, session)
-        verified = bool(facts) and not isinstance(facts, Failure)
-        source = GrantSource(at=now, by=mark, life=life, event=EVENT, verified=verified, unproved=unproved)
+            grant = _with_published_token(grant, old, existing)
+        verified = bool(answer.facts or answer.found)
+        source = GrantSource(
+            at=now, by=mark, life=life, event=IMPORTED, verified=verified, imported=True, unproved=unproved
+        )
         over = None if replace else 0 if existing is None else existing.fence
-        if not self.establisher.establish(name, grant, source, session, budget, over=over):
+        if not self._established(name, grant, source, session, budget, over=over, existing=existing):
             if not replace:
                 raise AlreadyStands(f"the connection {name} was connected meanwhile; nothing was changed")
             return ImportResult(work=WorkResult(Result.TAKEN_OVER, self.ports.connections.get(name)))
-        self._alert_its_end(name, grant, session)
         return ImportResult(work=self._proved(self.on_demand.existing(name), session, budget, verified=verified))
 
-    def _with_published_token(self, grant: Grant, existing: Connection | None) -> Grant:
-        """Return the grant with the access token that workloads read now: if its refresh fails, the secret can say so.
+    def _established(
+        self,
+        name: ConnectionName,
+        grant: Grant,
+        source: GrantSource,
+        session: Session,
+        budget: Budget,
+        *,
+        over: int | None,
+        existing: Connection | None,
+    ) -> bool:
+        """Give the account the grant; an access token alone keeps the refresh token that the connection has."""
 
-        An access token that was never published, or is known to be dead, is not taken over.
+        def marks(grant: Grant, record: Connection) -> tuple[str, ...]:
+            after, new = judged(record.alerted, _its_end(name, grant, session), kinds=(CANNOT_REFRESH,))
+            send(new, name, self.ports.alerts)
+            return after
+
+        if grant.refresh_token is None and existing is not None and decisions.carries_over(existing, session.provider):
+            merged = self.merger.merge(name, grant, source, session, budget, marks=marks)
+            note_outcomes(session, self.ports)
+            if merged.later:
+                raise StoreUnavailable(f"{name} is held by another worker; nothing was changed")
+            if not merged.absent:
+                return merged.has_it
+        blank = Connection(name=name, provider=session.provider.name) if existing is None else existing
+        after, new = judged(blank.alerted, _its_end(name, grant, session), kinds=(CANNOT_REFRESH,))
+        has_it = self.establisher.establish(name, grant, source, session, budget, over=over, alerted=after)
+        if has_it:
+            send(new, name, self.ports.alerts)
+        return has_it
+
+    def _opened(self, existing: Connection | None) -> Grant | None:
+        """Return the grant of the connection that is replaced, None where it has none, or one that may be old.
+
+        Raises:
+            SealingUnavailable, StoreUnavailable: one that workloads use cannot be opened now.
         """
-        if existing is None or existing.status not in _READ:
-            return grant
-        if existing.sealed_grant is None or existing.obtained_at is None:
-            return grant
-        if self.restored_table.is_unchecked(existing):  # workloads may read a newer one
-            return grant
-        old = Unsealer(self.ports.sealer).grant(existing)
-        return changed(
-            old,
-            label=grant.label or old.label,
-            refresh_token=grant.refresh_token,
-            refresh_expires_at=grant.refresh_expires_at,
-            scopes=grant.scopes or old.scopes,
-        )
+        if existing is None or existing.sealed_grant is None or self.restored_table.is_unchecked(existing):
+            return None
+        try:
+            return Unsealer(self.ports.sealer).grant(existing)
+        except SealingUnavailable:
+            if existing.status in _READ:
+                raise
+            return None
 
-    def _facts(self, grant: Grant, session: Session) -> dict[str, Any] | Failure:
+    def _asked(self, grant: Grant, session: Session) -> tuple[AccountAnswer, dict[str, Any]]:
         """Ask whose the access token is before it is published; after a failure that is verified later.
 
         Raises:
             BadRequest: it belongs to another account.
         """
-        facts = self.accounts.facts(grant, session)
-        if not isinstance(facts, Failure) and self.verifier.names_another(facts, grant, session):
+        answer = self.accounts.ask(grant, session)
+        if isinstance(answer, Failure):
+            return AccountAnswer(), {}
+        if self.verifier.names_another(answer, grant, session):
             raise BadRequest("this token belongs to another account; nothing was imported")
-        return facts
-
-    def _alert_its_end(self, name: ConnectionName, grant: Grant, session: Session) -> None:
-        if session.provider.renews(grant) or grant.access_expires_at is None:
-            return
-        self.ports.alerts.tell(
-            "connection.cannot_refresh",
-            str(name),
-            detail="it was imported without a refresh token: the connection ends with its access token",
-            next_command=f"tokensync invite {name.app} --for {name}",
-        )
+        return answer, facts_of(answer, session)
 
     def _check(self, session: Session, fields: ImportFields) -> None:
         """Refuse what can never become a connection of this app."""
         app, provider, now = session.app, session.provider, self.ports.clock.now()
-        if provider.grant_type is GrantType.CLIENT_CREDENTIALS:
+        check_settings(app, session.registered_provider)
+        check_facts(fields.facts, provider)
+        minted = provider.grant_type is GrantType.CLIENT_CREDENTIALS
+        has_token = fields.refresh_token is not None or fields.access_token is not None
+        if minted and (fields.client_secret is None or has_token):
             raise NotOffered(
                 f"{provider.title} gives {app.name} tokens for itself: there is nothing to import",
                 next_command=f"tokensync connect {app.name}",
             )
-        paused = session.state.paused
-        if paused:
-            raise AppPaused(f"{app.name} is paused ({paused}); nothing was imported")
+        paused = pause_of(session.state)
+        if paused is not None:
+            raise AppPaused(f"{app.name} is paused: {paused.why}; nothing was imported")
         if fields.expires_at is not None and fields.expires_at <= now:
             raise BadRequest("the access_token has expired: leave it and expires_at out, and a new one is fetched")
         if fields.refresh_expires_at is not None and fields.refresh_expires_at <= now:
             raise BadRequest("the refresh_token has expired: the account has to authorize again")
-        if fields.refresh_token is not None:
+        if provider.renewal.presents_access_token and fields.access_token is None:
+            raise BadRequest("its access token extends itself: bring the access_token")
+        if minted or fields.refresh_token is not None:
             return
+        if not has_token:
+            raise BadRequest("there is neither a refresh_token nor an access_token")
         if provider.grant_type is GrantType.REFRESH_TOKEN:
             raise BadRequest(f"{provider.title} needs a refresh_token")
-        if fields.expires_at is None and provider.response.refresh_expires_in is not None:
-            # A provider that issues refresh tokens with a lifetime issues access tokens that end.
+        if fields.expires_at is None and provider.response.default_expires_in is not None:
+            # Where a token that states no life has one, none lives for ever.
             raise BadRequest(f"access tokens of {provider.title} expire: bring the refresh_token, or expires_at")
 
-    def _again(self, record: Connection, budget: Budget) -> WorkResult:
-        """Go on with an import that came before: what it did not prove is proved now."""
+    def _again(self, record: Connection, fields: ImportFields, budget: Budget) -> WorkResult:
+        """Go on with an import that came before: what it did not prove is proved now, new facts are published."""
         refusal = unrefreshable(record)
         if refusal is not None:
             return WorkResult(refusal, record)
+        done = WorkResult(Result.NOTHING_DUE, record)
+        if fields.facts:
+            done = self.brought_facts.add(record, fields.facts, budget)
         if self._is_unproved(record):
             return self.on_demand.refresh(record.name, budget)
-        return WorkResult(Result.NOTHING_DUE, record)
+        return done
 
     def _is_unproved(self, record: Connection) -> bool:
         return record.obtained_at is None or (
@@ -191,11 +248,52 @@ class Importer:
         return WorkResult(Result.POSTPONED if record.publishing_is_due() else done, record)
 
 
-def _with_facts(grant: Grant, facts: dict[str, Any] | Failure) -> Grant:
-    return grant if isinstance(facts, Failure) else changed(grant, account=kept_facts({}, facts))
+def _with_published_token(grant: Grant, old: Grant | None, existing: Connection | None) -> Grant:
+    """Return the grant with the access token that workloads read now: if its refresh fails, the secret can say so.
+
+    An access token that was never published, or is known to be dead, is not taken over.
+    """
+    if old is None or existing is None or existing.status not in _READ or existing.obtained_at is None:
+        return grant
+    if old.params != grant.params or (old.client_id, old.client_secret) != (grant.client_id, grant.client_secret):
+        return grant  # it came from elsewhere, and is shown to nobody else
+    return changed(
+        grant,
+        access_token=old.access_token,
+        token_type=old.token_type,
+        obtained_at=old.obtained_at,
+        access_expires_at=old.access_expires_at,
+    )
 
 
-def _grant(name: ConnectionName, fields: ImportFields, now: int) -> Grant:
+def _its_end(name: ConnectionName, grant: Grant, session: Session) -> list[Notice]:
+    if session.provider.renews(grant) or grant.access_expires_at is None:
+        return []
+    notice = Notice(
+        kind=CANNOT_REFRESH,
+        cause="",
+        detail="it was imported without a refresh token: the connection ends with its access token",
+        next_command=f"tokensync invite {name.app} --for {name}",
+    )
+    return [notice]
+
+
+def _params(session: Session, fields: ImportFields) -> dict[str, str]:
+    """Return the parameters of the imported account.
+
+    Raises:
+        BadRequest: one cannot be used, or one is missing that leads to its token endpoint.
+    """
+    provider = session.provider
+    try:
+        params = of_import(provider.params, fields.params, provider.in_hosts)
+        _ = provider.endpoint(session.app.of_account(params), "refresh")
+    except ParamRefused as error:
+        raise BadRequest(str(error)) from None
+    return params
+
+
+def _grant(name: ConnectionName, fields: ImportFields, params: dict[str, str], now: int) -> Grant:
     expires_at = fields.expires_at
     if expires_at is None and fields.access_token is not None and fields.refresh_token is not None:
         expires_at = now + ASSUMED_LIFE
@@ -209,4 +307,8 @@ def _grant(name: ConnectionName, fields: ImportFields, now: int) -> Grant:
         obtained_at=now,
         access_expires_at=expires_at,
         refresh_expires_at=fields.refresh_expires_at,
+        params=params,
+        client_id=fields.client_id,
+        client_secret=fields.client_secret,
+        brought=dict(fields.facts),
     )

@@ -12,7 +12,7 @@ from tokensync.domain.connection import Status
 from tokensync.domain.errors import UnknownConnection
 from tokensync.domain.work import Work
 from tokensync.refresh import schedule
-from tokensync.refresh.breaker import count_attempts
+from tokensync.refresh.breaker import note_outcomes
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import released
@@ -95,7 +95,7 @@ class OnDemand:
                 # Neither leased nor due any more: its holder has just ended without a new token.
                 return WorkResult(result.result, now)
             self.ports.clock.sleep(_POLL)
-        count_attempts(session, self.ports)
+        note_outcomes(session, self.ports)
         return replace(result, record=result.record or self._get(name))
 
     def under_lease(
@@ -141,7 +141,7 @@ class OnDemand:
             resumed += 1
             if resumed > _RESUMPTIONS:
                 break
-        count_attempts(session, self.ports)
+        note_outcomes(session, self.ports)
         return replace(result, record=result.record or self._get(name))
 
     def existing(self, name: ConnectionName) -> Connection:

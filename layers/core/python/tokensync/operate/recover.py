@@ -16,7 +16,7 @@ from tokensync.domain.errors import FenceLost, StoreUnavailable, TokensyncError
 from tokensync.domain.work import Work
 from tokensync.operate.dead_letters import RecoveryFinding
 from tokensync.operate.summary import condition, filled
-from tokensync.refresh.breaker import count_attempts
+from tokensync.refresh.breaker import note_outcomes
 from tokensync.refresh.kept_answers import kept_answer
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
@@ -130,7 +130,7 @@ class Recoverer:
             waits = result.result is Result.POSTPONED and after is not None and self._may_be_answered(after)
         except TokensyncError as error:
             return RecoveryFinding("answer", str(name), "stays", str(error), again, later=True)
-        count_attempts(session, self.ports)
+        note_outcomes(session, self.ports)
         if waits:
             why = "its answer is kept, and could not be brought back now"
             return RecoveryFinding("answer", str(name), "stays", why, again, later=True)

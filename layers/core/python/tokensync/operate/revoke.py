@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Reason
-from tokensync.domain.errors import NotOffered
+from tokensync.domain.errors import NotOffered, ParamRefused
 from tokensync.domain.messages import Failure, FailureClass
+from tokensync.domain.runtime import Moment
 from tokensync.oauth.http import present
+from tokensync.oauth.params import not_made
 from tokensync.oauth.token_request import revocation_request
 from tokensync.oauth.token_response import read_revocation
 from tokensync.operate.summary import filled
@@ -87,7 +89,7 @@ class Revoker:
             else:
                 failures.append(failure)
             if failure.kind is FailureClass.CONFIGURATION:
-                self.concluder.pause(session, failure)
+                self.concluder.note_fault(record, failure, grant, session)
             return self.committer.end_lease(record, record, Result.POSTPONED)
 
         result = self.on_demand.under_lease(name, budget, act, session=session, even_quarantined=True)
@@ -101,20 +103,23 @@ class Revoker:
     def _renewed(self, seen: Connection, session: Session, budget: Budget) -> RevocationResult:
         """Revoke with a new access token, where access tokens are presented: a dead one would end nothing."""
         result = self.on_demand.refresh(seen.name, budget, generation=seen.generation)
-        if result.result not in (Result.REFRESHED, Result.REAUTHORIZE):
+        if result.result not in (Result.REFRESHED, Result.REAUTHORIZE) and not _is_refused(result, session):
             return RevocationResult(work=result)
         return self._revoked(seen.name, session, budget, local=False, is_renewed=True)
 
     def _asked(self, grant: Grant, session: Session) -> Failure | None:
         """Return why the provider did not revoke, None where it did."""
-        request = revocation_request(session.provider, session.app, grant)
+        moment = Moment.of(self.ports.clock, self.ports.randomness)
+        try:
+            request = revocation_request(session.provider, session.app, grant, moment)
+        except ParamRefused as error:
+            return not_made(error)
         if request is None:
             raise ValueError("a provider without a revocation call is not asked")
         response = present(request, self.ports)
         if isinstance(response, Failure):
             return response
-        known = (grant.refresh_token, grant.access_token, session.app.client_secret)
-        return read_revocation(session.provider, response, secrets=[secret for secret in known if secret])
+        return read_revocation(session.provider, response, secrets=[*grant.secrets, *session.client_secrets])
 
 
 def _presents_access_token(session: Session) -> bool:
@@ -124,4 +129,14 @@ def _presents_access_token(session: Session) -> bool:
 
 def _lives_on(record: Connection, grant: Grant, session: Session) -> bool:
     """Return whether a refresh token may still work behind an access token that the provider calls invalid."""
-    return _presents_access_token(session) and grant.refresh_token is not None and schedule.is_renewed(record)
+    if grant.refresh_token is None or not schedule.is_renewed(record) or record.reason == Reason.REFUSED:
+        return False
+    return _presents_access_token(session)
+
+
+def _is_refused(result: WorkResult, session: Session) -> bool:
+    """Return whether the refresh token is refused as well, and nothing says that the provider refuses everybody."""
+    record = result.record
+    if record is None or result.result is not Result.HELD or record.reason != Reason.REFUSED:
+        return False
+    return not session.is_troubled(record.name.account)

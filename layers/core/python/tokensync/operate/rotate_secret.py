@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import Failure, FailureClass
-from tokensync.oauth.token_request import renewal_request
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session, Trial
 from tokensync.refresh.transitions import released
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
@@ -43,7 +44,7 @@ class SecretTrial:
             other result: nothing was learned of it.
 
         Raises:
-            NotOffered: the app has no new secret, or the connection is another app's.
+            NotOffered: the app has no new secret or presents none at all, or the connection is another app's.
             UnknownConnection, UnknownApp, InvalidApp, StoreUnavailable: nothing was sent.
         """
         if connection is not None and connection.app != app:
@@ -58,22 +59,35 @@ class SecretTrial:
                 f"app {app} has no new client secret to prove", next_command=f"tokensync app rotate-secret {app}"
             )
         session = Session(app, self.ports, trial=Trial(secret))
+        way = session.provider.token.authentication
+        if not way.needs_secret:
+            # Its success would say nothing of a secret that was never sent.
+            raise NotOffered(
+                f"app {app} authenticates by {way} and presents no client secret",
+                next_command=f"tokensync app show {app}",
+            )
         named = None if connection is None else self.on_demand.existing(connection)
-        record = self._chosen(session) if named is None else (named if self._is_able(named, session) else None)
-        if record is None:
-            return None
+        candidates = self.ports.connections.list(app) if named is None else iter([named])
+        others: set[ConnectionName] = set()
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult | Connection:
-            if renewal_request(session.provider, session.app, grant) is not None and _can_tell(record):
+            proves = session.provider.proves_secret(grant)
+            if grant.has_own_client or not (proves or _verification_tells(session)):
+                others.add(record.name)  # nothing that is said of it says anything of the app's secret
+            elif proves and session.provider.renews(grant) and _can_tell(record):
                 return record  # to be refreshed now
             return self._asked(record, grant, session)
 
-        return self.on_demand.under_lease(record.name, budget, act, session=session)
+        for record in self._in_order(candidates, session):
+            result = self.on_demand.under_lease(record.name, budget, act, session=session)
+            if record.name not in others:
+                return result
+        return None
 
-    def _chosen(self, session: Session) -> Connection | None:
-        """Return the connection to try it with, preferably one without any trouble."""
-        able = [record for record in self.ports.connections.list(session.name) if self._is_able(record, session)]
-        return min(able, key=lambda record: (record.attempt is not None, record.failures), default=None)
+    def _in_order(self, candidates: Iterable[Connection], session: Session) -> list[Connection]:
+        """Return the connections to try it with, those without any trouble first."""
+        able = [record for record in candidates if self._is_able(record, session)]
+        return sorted(able, key=lambda record: (record.attempt is not None, record.failures))
 
     @staticmethod
     def _is_able(record: Connection, session: Session) -> bool:
@@ -85,7 +99,8 @@ class SecretTrial:
         """Verify the access token, where that call presents the secret too. Nothing of the response is kept."""
         failure: Failure | None = None
         result = Result.VERIFIED
-        if not _verification_tells(session) or not _can_tell(record):
+        # An account's own client says nothing of the app's.
+        if grant.has_own_client or not _verification_tells(session) or not _can_tell(record):
             result = Result.NOTHING_DUE
         else:
             facts = self.accounts.facts(grant, session)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from tokensync.domain.connection import QUOTA, Reason, Status
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import token_secret_name
+from tokensync.oauth.hints import hint_for
+from tokensync.providers import PROVIDERS
 from tokensync.refresh.schedule import has_ended
 
 if TYPE_CHECKING:
@@ -20,13 +22,14 @@ if TYPE_CHECKING:
 
     from tokensync.domain.connection import Connection, LastError
     from tokensync.domain.names import ConnectionName
+    from tokensync.operate.pauses import Pause
 
 
-def summary(record: Connection, *, prefix: str, paused: str = "") -> dict[str, Any]:
+def summary(record: Connection, *, prefix: str, paused: Pause | None = None) -> dict[str, Any]:
     """Return what `tokensync list` and `show` print of a connection; times in Unix seconds or None.
 
-    `reason`, `why` and `next` say what keeps it from being simply active. `paused` is why its app is paused, empty
-    where it runs.
+    `reason`, `why` and `next` say what keeps it from being simply active. `paused` is why its app is paused, None where
+    it runs.
     """
     needs = condition(record, paused=paused)
     return {
@@ -46,16 +49,30 @@ def summary(record: Connection, *, prefix: str, paused: str = "") -> dict[str, A
         "verified_at": record.verified_at,
         "owner": record.owner,
         "pushed": record.consumer.pushed or None,
+        **_copies(record),
         "missing_scopes": list(record.authorized.missing_scopes),
         "removed_at": record.removed_at,
-        "last_error": None if record.last_error is None else _last_error(record.last_error),
+        "last_error": None if record.last_error is None else _last_error(record.last_error, record.provider),
         "secret": token_secret_name(prefix, record.name),
     }
 
 
-def _last_error(error: LastError) -> dict[str, Any]:
+def _copies(record: Connection) -> dict[str, Any]:
+    """Return what is known of copies of the token elsewhere, where there are any."""
+    consumer = record.consumer
+    exported = {} if consumer.exported is None else {"exported": consumer.exported.generation}
+    if consumer.checked_at is None:
+        return exported
+    return {**exported, "store_checked_at": consumer.checked_at, "store_refused": consumer.check_failed}
+
+
+def _last_error(error: LastError, provider: str) -> dict[str, Any]:
     fields = asdict(error)
     fields["class"] = str(fields.pop("failure"))
+    known = PROVIDERS.get(provider)
+    # A refused token needs its seller, and no hint: it is the app that an operator can mend.
+    if error.failure == FailureClass.CONFIGURATION and known is not None:
+        fields["hint"] = hint_for(known, error)
     return fields
 
 
@@ -119,6 +136,12 @@ _BY_REASON: Mapping[tuple[Status, str], Condition] = {
         "held: the provider refused its refresh token, and that is weighed against the app's other connections",
         "tokensync app show {app}",
     ),
+    (Status.HELD, Reason.CONFIGURATION): Condition(
+        "configuration",
+        "held: the provider refuses the app's credentials for this connection and not for the others, so its token may "
+        "belong to another client; it is asked again by itself",
+        INVITE,
+    ),
     (Status.HELD, Reason.LAST_ATTEMPT_AMBIGUOUS): Condition(
         "last_attempt_ambiguous",
         "held: its last attempt brought no token either; nothing more is tried by itself",
@@ -166,7 +189,7 @@ RETRIED = Condition("retried", "the provider gave no token now; it is tried agai
 _OF_FAILURE: Mapping[str, Condition] = {FailureClass.UNKNOWN: _UNEXPLAINED}
 
 
-def condition(record: Connection, *, paused: str = "") -> Condition | None:
+def condition(record: Connection, *, paused: Pause | None = None) -> Condition | None:
     """Return why a connection needs a look, None where it is simply active; `paused` as for `summary`."""
     if record.removed_at is not None:
         return _REMOVED
@@ -191,14 +214,14 @@ def _of_ended(record: Connection) -> Condition:
     return Condition("ended", f"{state}, and nothing can renew it{last}", INVITE)
 
 
-def _of_active(record: Connection, *, paused: str) -> Condition | None:
+def _of_active(record: Connection, *, paused: Pause | None) -> Condition | None:
     """Return why an active connection needs a look, None where it needs none."""
     if record.unpublished:
         return _FULL if record.unpublished == QUOTA else _UNPUBLISHED
     if record.consumer.handed_over_at is not None:
         return GIVEN_AWAY
-    if paused:
-        return Condition("app_paused", f"its app is paused: {paused}", "tokensync app resume {app}")
+    if paused is not None:
+        return Condition("app_paused", f"its app is paused: {paused.why}", paused.next_command)
     if record.obtained_at is None:
         return _NO_TOKEN
     if not record.failures:

@@ -6,57 +6,56 @@ RFC 9700 §4.14 (refresh token rotation), and of OpenID Connect Core 1.0 the ID 
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
+from tokensync.domain.errors import InvalidApp
 from tokensync.domain.messages import AccountReply, FailureClass, Request
+from tokensync.oauth.account_paths import NoPath
+from tokensync.oauth.id_token import app_claims
 from tokensync.oauth.provider import AccountCall, GrantType, Provider, RefreshReuse
-from tokensync.oauth.shapes import ClientAuthentication, ErrorReply, Pkce, RevocationShape, no_account
+from tokensync.oauth.shapes import ErrorReply, RevocationShape, id_text, no_account, oauth_error
+from tokensync.providers.oauth2_contradictions import contradiction
+from tokensync.providers.oauth2_naming import naming_of, second_of
+from tokensync.providers.oauth2_params import declared_params
+from tokensync.providers.oauth2_renewal import renewal_shape
+from tokensync.providers.oauth2_settings import (
+    MEANINGS,
+    SETTINGS,
+    Declared,
+    authorize_shape,
+    callback_shape,
+    failure_texts,
+    failures,
+    is_seconds,
+    response_shape,
+    token_shape,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tokensync.domain.app import App
     from tokensync.domain.grant import Grant
+    from tokensync.oauth.naming import Naming, SecondToken
+    from tokensync.oauth.shapes import CallbackShape
 
-_SEPARATORS = {"space": " ", "comma": ","}
 _MINTED_LIFE = 3600  # seconds; RFC 6749 §4.4.3's own example
 # Claims about the account that workloads may need; no other claim is kept.
 _CLAIMS = ("sub", "name", "preferred_username", "email", "zoneinfo", "locale")
 
 
-def _claims(id_token: object) -> Mapping[str, Any]:
-    """Return the claims of an ID token, empty where it is none.
-
-    Its signature is not checked: it comes straight from the token endpoint, OpenID Connect Core §3.1.3.7(6).
-    """
-    parts = id_token.split(".") if isinstance(id_token, str) else []
-    if len(parts) != 3:  # noqa: PLR2004 - RFC 7515 §3.1
-        return {}
-    try:
-        read = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (ValueError, RecursionError):
-        return {}
-    return read if isinstance(read, dict) else {}
-
-
-def _account(reply: Mapping[str, Any], *, field: str, issuer: str, client_id: str) -> AccountReply | None:
-    """Name the account by the field in the app's settings, else by the ID token's subject."""
-    if field:
-        value = reply.get(field)
-        # True is an int in Python, and no account's id.
-        usable = isinstance(value, str | int) and not isinstance(value, bool)
-        return AccountReply(id=str(value)) if usable and value != "" else None
-    claims = _claims(reply.get("id_token"))
-    audience = claims.get("aud")
-    ours = client_id in audience if isinstance(audience, list) else audience == client_id
-    subject = claims.get("sub")
-    if not ours or (issuer and claims.get("iss") != issuer) or not isinstance(subject, str) or not subject:
+def _account(
+    reply: Mapping[str, Any], *, claims: Callable[[object], Mapping[str, Any]], by_subject: bool
+) -> AccountReply | None:
+    """Return the account of the ID token, its name the subject; no name where that is found by other means."""
+    told = claims(reply.get("id_token"))
+    subject = id_text(told.get("sub"))
+    if not subject:
         return None
-    return AccountReply(id=subject, label=_label(claims), facts=_facts(claims))
+    return AccountReply(id=subject if by_subject else "", label=_label(told), facts=_facts(told))
 
 
 def _label(claims: Mapping[str, Any]) -> str:
@@ -65,7 +64,9 @@ def _label(claims: Mapping[str, Any]) -> str:
 
 
 def _facts(claims: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: claims[name] for name in _CLAIMS if isinstance(claims.get(name), str)}
+    subject = id_text(claims.get("sub"))
+    texts = {name: claims[name] for name in _CLAIMS if isinstance(claims.get(name), str)}
+    return {"sub": subject, **texts} if subject else texts
 
 
 def _userinfo_request(app: App, userinfo: str, grant: Grant, now: int) -> Request:
@@ -73,16 +74,37 @@ def _userinfo_request(app: App, userinfo: str, grant: Grant, now: int) -> Reques
     return Request(method="GET", url=userinfo, headers={"authorization": f"Bearer {grant.access_token.reveal()}"})
 
 
+def _account_request(
+    app: App, url: str, grant: Grant, now: int, *, headers: Mapping[str, str], query: Mapping[str, str]
+) -> Request:
+    """Return the account call as an app has it: the access token in a Bearer header, unless it is placed elsewhere."""
+    del now
+
+    def filled(text: str) -> str:
+        # The token last: what it holds is not looked at again.
+        return text.replace("{client_id}", app.client_id).replace("{access_token}", grant.access_token.reveal())
+
+    own = {name.lower(): filled(value) for name, value in headers.items()}
+    if not any("{access_token}" in value for value in (*headers.values(), *query.values())):
+        own = {"authorization": f"Bearer {grant.access_token.reveal()}", **own}
+    parameters = urlencode({name: filled(value) for name, value in query.items()})
+    joint = "" if not parameters else "&" if "?" in url else "?"
+    return Request(method="GET", url=f"{url}{joint}{parameters}", headers=own)
+
+
 def _read_userinfo(reply: Mapping[str, Any], status: int) -> dict[str, Any] | ErrorReply:
     if not 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 §15.3
+        # RFC 6750 §3: here the challenge has the word, and no body.
         return ErrorReply(code=f"http_{status}")
-    return _facts(reply)
+    facts, error = _facts(reply), oauth_error(reply, status)
+    # Some say no in a success: that verifies nothing.
+    return facts if error is None or "sub" in facts else error
 
 
 def _named(facts: Mapping[str, Any], wanted: str) -> AccountReply | None:
     del wanted
-    subject = facts.get("sub")
-    return AccountReply(id=subject, label=_label(facts)) if isinstance(subject, str) and subject else None
+    subject = id_text(facts.get("sub"))
+    return AccountReply(id=subject, label=_label(facts)) if subject else None
 
 
 _USERINFO = AccountCall(
@@ -97,54 +119,67 @@ _USERINFO = AccountCall(
 
 
 def _grace_seconds(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 0  # noqa: PLR2004 - 11 days
-
-
-def _extra(app: App, prefix: str) -> dict[str, str]:
-    return {key.removeprefix(prefix): value for key, value in app.settings.items() if key.startswith(prefix)}
+    return int(text) if is_seconds(text) else 0
 
 
 def _configured(provider: Provider, app: App) -> Provider:
-    def setting(key: str) -> str:
-        return provider.setting(app, key)
-
-    minted = setting("grant") == GrantType.CLIENT_CREDENTIALS
-    issuer = setting("issuer")
-    named_by_field = setting("account_field")
-    account = no_account  # a minted token's account is the app, whatever its response names
+    told = Declared(provider, app)
+    minted = told.text("grant") == GrantType.CLIENT_CREDENTIALS
+    callback = callback_shape(provider.callback, told)
+    account, naming, second = no_account, None, None  # a minted token's account is the app, whatever its response names
     if not minted:
-        account = partial(_account, field=named_by_field, issuer=issuer, client_id=app.client_id)
-    userinfo = None
+        naming, second = _naming(app, callback)
+        if not told.text("account_field"):
+            by_subject = naming is None or naming.account is None
+            account = partial(_account, claims=_claims_for(app), by_subject=by_subject)
+    account_call = None
     if "verify" in app.endpoints and not minted:
-        # One account has one name: where a field of the token response gives it, the UserInfo's subject does not.
-        userinfo = replace(_USERINFO, account=no_account) if named_by_field else _USERINFO
+        # One account has one name: where paths give it, the UserInfo's subject does not.
+        named = no_account if naming is not None and naming.account is not None else _USERINFO.account
+        headers, query = told.under("account_header."), told.under("account_query.")
+        request = partial(_account_request, headers=headers, query=query) if headers or query else _USERINFO.request
+        account_call = replace(_USERINFO, account=named, request=request)
+    response = response_shape(provider.response, told)
+    if minted and response.default_expires_in is None:
+        # Minting again costs nothing, so a minted token that states no life gets a short one.
+        response = replace(response, default_expires_in=_MINTED_LIFE)
+    renewal = renewal_shape(told)
+    is_safe = minted or renewal.presents_access_token  # neither is used up by being presented
     return replace(
         provider,
-        title=setting("title") or provider.title,
-        grant_type=GrantType(setting("grant")),
-        authorize=replace(
-            provider.authorize,
-            scope_separator=_SEPARATORS[setting("scope_separator")],
-            pkce=Pkce.S256 if setting("pkce") == "S256" else None,
-            parameters=_extra(app, "authorize."),
-        ),
-        callback=replace(provider.callback, issuer=issuer, issuer_announced=setting("iss") == "required"),
-        token=replace(
-            provider.token,
-            authentication=ClientAuthentication(setting("client_auth")),
-            parameters=_extra(app, "token."),
-        ),
-        response=replace(
-            provider.response,
-            account=account,
-            scope_separator=_SEPARATORS[setting("scope_separator")],
-            # Minting again costs nothing, so a minted token that states no life gets a short one.
-            default_expires_in=_MINTED_LIFE if minted else None,
-        ),
-        refresh_reuse=RefreshReuse.SAFE if minted else RefreshReuse(setting("refresh_reuse")),
-        grace_seconds=_grace_seconds(setting("grace_seconds")),
-        account_call=userinfo,
+        title=told.text("title") or provider.title,
+        params=declared_params(told),
+        grant_type=GrantType(told.text("grant")),
+        authorize=authorize_shape(provider.authorize, told),
+        callback=callback,
+        token=token_shape(provider.token, told),
+        response=replace(response, account=account),
+        failures=failures(told),
+        failure_texts=failure_texts(told),
+        refresh_reuse=RefreshReuse.SAFE if is_safe else RefreshReuse(told.text("refresh_reuse")),
+        renewal=renewal,
+        grace_seconds=_grace_seconds(told.text("grace_seconds")),
+        account_call=account_call,
+        naming=naming,
+        second=second,
     )
+
+
+def _claims_for(app: App) -> Callable[[object], Mapping[str, Any]]:
+    return partial(app_claims, client_id=app.client_id, issuer=app.settings.get("issuer", ""))
+
+
+def _naming(app: App, callback: CallbackShape) -> tuple[Naming | None, SecondToken | None]:
+    """Return what an app's settings say of its accounts' names.
+
+    Raises:
+        InvalidApp: one of them is no path, as it can only be by a hand in the app's secret.
+    """
+    claims = _claims_for(app)
+    try:
+        return naming_of(app.settings, callback, claims), second_of(app.settings, callback, claims)
+    except NoPath as error:
+        raise InvalidApp(f"app {app.name}: {error}") from None
 
 
 PROVIDER = Provider(
@@ -153,23 +188,16 @@ PROVIDER = Provider(
     docs="https://www.rfc-editor.org/rfc/rfc6749",
     endpoints={},
     hosts=None,
-    settings={
-        "title": (),
-        "issuer": (),
-        "iss": ("optional", "required"),
-        "grant": (
-            GrantType.AUTHORIZATION_CODE.value,
-            GrantType.CLIENT_CREDENTIALS.value,
-            GrantType.REFRESH_TOKEN.value,
-        ),
-        "client_auth": (ClientAuthentication.BASIC.value, ClientAuthentication.POST.value),
-        "pkce": ("S256", "none"),
-        "scope_separator": ("space", "comma"),
-        "refresh_reuse": (RefreshReuse.SINGLE_USE.value, RefreshReuse.GRACE.value, RefreshReuse.SAFE.value),
-        "grace_seconds": (),
-        "account_field": (),
-        "authorize.": (),
-        "token.": (),
+    settings=SETTINGS,
+    meanings=MEANINGS,
+    contradiction=contradiction,
+    facts={
+        "sub": "the account, from the ID token or the UserInfo; it is the account id too",
+        "name": "the account's full name",
+        "preferred_username": "the name that the account goes by",
+        "email": "the account's mail address",
+        "zoneinfo": "the account's time zone",
+        "locale": "the account's language",
     },
     revocation=RevocationShape(),
     configured=_configured,

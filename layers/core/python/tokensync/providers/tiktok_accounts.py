@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tokensync.domain.messages import AccountReply
 from tokensync.oauth.provider import Provider
 from tokensync.oauth.shapes import AuthorizeShape, Encoding, ResponseShape, RevocationShape, TokenShape, numbered_error
-from tokensync.providers.tiktok_business_codes import FAILURE_TEXTS, FAILURES
+from tokensync.providers.tiktok_business_codes import FAILURE_TEXTS, FAILURES, HINTS, ID_FORMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,7 @@ PROVIDER = Provider(
     },
     hosts=frozenset({"www.tiktok.com", "business-api.tiktok.com"}),
     required=("scopes",),
+    facts={"open_id": "the account, for this app alone; it is the account id too"},
     # The link names the client id `client_key`; the token calls name it `client_id`.
     authorize=AuthorizeShape(client_id="client_key", scope_separator=",", pkce=None),
     token=TokenShape(encoding=Encoding.JSON, code="auth_code"),
@@ -47,6 +48,8 @@ PROVIDER = Provider(
     ),
     failures=FAILURES,
     failure_texts=FAILURE_TEXTS,
+    hints=HINTS,
+    id_forms=ID_FORMS,
     revocation=RevocationShape(
         token="access_token",  # noqa: S106 - the parameter's name
         access_token=True,

@@ -1,12 +1,13 @@
 """TikTok for Business, Marketing API. Docs: https://business-api.tiktok.com/portal/docs?id=1738373164380162.
 
-Its access token never expires and has no refresh token. It dies when the advertiser cancels, so it is verified.
+Its access token never expires and has no refresh token. It dies when the advertiser cancels, so it is verified. Where
+a response has an end and a refresh token after all (NangoHQ/nango#6213, unproved), both are kept, and the refresh token
+goes to an endpoint of its own.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from tokensync.domain.messages import AccountReply, Request
 from tokensync.oauth.provider import AccountCall, Provider
@@ -20,7 +21,15 @@ from tokensync.oauth.shapes import (
     TokenShape,
     numbered_error,
 )
-from tokensync.providers.tiktok_business_codes import BUSY_TEXTS, CALL_FAILURES, FAILURE_TEXTS, FAILURES
+from tokensync.oauth.token_request import with_query
+from tokensync.providers.tiktok_business_codes import (
+    BUSY_TEXTS,
+    CALL_FAILURES,
+    FAILURE_TEXTS,
+    FAILURES,
+    HINTS,
+    ID_FORMS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,8 +52,8 @@ def _account(data: Mapping[str, Any]) -> AccountReply | None:
 
 def _advertisers_request(app: App, verify: str, grant: Grant, now: int) -> Request:
     del now
-    query = urlencode({"app_id": app.client_id, "secret": app.client_secret.reveal()})
-    return Request(method="GET", url=f"{verify}?{query}", headers={"access-token": grant.access_token.reveal()})
+    url = with_query(verify, {"app_id": app.client_id, "secret": app.client_secret.reveal()})
+    return Request(method="GET", url=url, headers={"access-token": grant.access_token.reveal()})
 
 
 def _read_advertisers(reply: Mapping[str, Any], status: int) -> dict[str, Any] | ErrorReply:
@@ -82,10 +91,15 @@ PROVIDER = Provider(
     endpoints={
         "authorize": "https://business-api.tiktok.com/portal/auth",
         "token": "https://business-api.tiktok.com/open_api/v1.3/oauth2/access_token/",
+        "refresh": "https://business-api.tiktok.com/open_api/v1.3/oauth2/refresh_token/",
         "revoke": "https://business-api.tiktok.com/open_api/v1.3/oauth2/revoke_token/",
         "verify": "https://business-api.tiktok.com/open_api/v1.3/oauth2/advertiser/get/",
     },
     hosts=frozenset({"business-api.tiktok.com", "sandbox-ads.tiktok.com"}),
+    facts={
+        "advertiser_ids": "the ids of all advertisers that the token reaches, as text",
+        "advertisers": "the same with their names: each has id and name",
+    },
     authorize=AuthorizeShape(client_id="app_id", response_type=None, scope_separator=None, pkce=None),
     callback=CallbackShape(code=("auth_code", "code")),
     token=TokenShape(
@@ -94,13 +108,22 @@ PROVIDER = Provider(
         client_secret="secret",  # noqa: S106 - the parameter's name
         code="auth_code",
         authorization_code=None,
+        refresh_grant=None,
         redirect_uri=False,
         # With thousands of advertisers the response can time out after the code is spent: they are listed afterwards.
         code_parameters={"return_advertiser_ids": False},
     ),
-    response=ResponseShape(envelope="data", error=numbered_error, trace_id="request_id", account=_account),
+    response=ResponseShape(
+        envelope="data",
+        error=numbered_error,
+        refresh_expires_in="refresh_token_expires_in",
+        trace_id="request_id",
+        account=_account,
+    ),
     failures=FAILURES,
     failure_texts=FAILURE_TEXTS,
+    hints=HINTS,
+    id_forms=ID_FORMS,
     account_call=AccountCall(
         request=_advertisers_request,
         read=_read_advertisers,

@@ -5,9 +5,11 @@ Docs: https://business-api.tiktok.com/portal/docs?id=1737172488964097. A number 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tokensync.domain.messages import FailureClass
+from tokensync.oauth.hints import IdForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,3 +35,20 @@ FAILURE_TEXTS: tuple[tuple[str, FailureClass], ...] = (
     ("auth_code expired or invalid", FailureClass.REFUSED),
     *BUSY_TEXTS,
 )
+_OLD_CODE = "a code works once and for minutes"
+HINTS: tuple[tuple[str, str], ...] = (
+    ("auth_code expired or invalid", _OLD_CODE),
+    ("40110", _OLD_CODE),
+    ("40001", "the app may not be approved yet for what it asks for, or not be live"),
+    (
+        "40002",
+        "the redirect URL may differ from the registered one: it is compared byte for byte; or the app id is none",
+    ),
+    ("40101", "the app id and the secret do not belong together"),
+)
+# A client key of TikTok for Developers or an app key of TikTok Shop is short, and has letters.
+ID_FORMS: Mapping[str, IdForm] = {
+    "client_id": IdForm(re.compile("[0-9]{15,20}"), "an app id of TikTok for Business, a number"),
+    "client_secret": IdForm(re.compile("[0-9a-f]{30,64}"), "a secret"),
+    "client_key": IdForm(re.compile("(?=[0-9]*[a-z])[0-9a-z]{4,20}"), "the key of another product of TikTok"),
+}

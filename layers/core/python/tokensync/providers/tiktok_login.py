@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.messages import AccountReply, FailureClass, Request
+from tokensync.oauth.hints import IdForm
 from tokensync.oauth.provider import (
     AccountCall,
     GrantType,
@@ -23,7 +24,17 @@ from tokensync.oauth.provider import (
     WebhookEventKind,
     WebhookShape,
 )
-from tokensync.oauth.shapes import AuthorizeShape, ErrorReply, Pkce, ResponseShape, RevocationShape, TokenShape
+from tokensync.oauth.shapes import (
+    RFC_FAILURES,
+    AuthorizeShape,
+    ErrorReply,
+    Pkce,
+    ResponseShape,
+    RevocationShape,
+    TokenShape,
+    oauth_error,
+    plain_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +53,12 @@ def _account(reply: Mapping[str, Any]) -> AccountReply | None:
     return AccountReply(id=open_id, facts={"open_id": open_id}) if isinstance(open_id, str) and open_id else None
 
 
+def _error(reply: Mapping[str, Any], status: int) -> ErrorReply | None:
+    """Return the error of a token response: a success has none, so a token beside one is not taken."""
+    found = oauth_error(reply, status)
+    return None if found is None else replace(found, yields=False)
+
+
 def _user_info_request(app: App, api: str, grant: Grant, now: int) -> Request:
     del app, now
     return Request(
@@ -55,7 +72,8 @@ def _read_user_info(reply: Mapping[str, Any], status: int) -> dict[str, Any] | E
     code = error.get("code") if isinstance(error, dict) else None
     if code != "ok":
         message, trace_id = (error.get("message"), error.get("log_id")) if isinstance(error, dict) else (None, None)
-        return ErrorReply(code=str(code or f"http_{status}"), message=str(message or ""), trace_id=str(trace_id or ""))
+        code = plain_text(code) or f"http_{status}"
+        return ErrorReply(code=code, message=plain_text(message), trace_id=plain_text(trace_id))
     user = data.get("user") if isinstance(data, dict) else None
     if not isinstance(user, dict):
         return ErrorReply(code="missing_user")
@@ -121,6 +139,14 @@ def _configured(provider: Provider, app: App) -> Provider:
     return replace(provider, authorize=replace(provider.authorize, pkce=pkce, parameters=parameters))
 
 
+def _contradiction(provider: Provider, app: App) -> str:
+    """Return a setting that an app which mints its tokens has for nothing, as there is no link."""
+    if provider.setting(app, "grant") != GrantType.CLIENT_CREDENTIALS:
+        return ""
+    key = next((key for key in ("pkce", "disable_auto_auth") if key in app.settings), "")
+    return f"{key} does nothing with grant={GrantType.CLIENT_CREDENTIALS}, where nobody is asked" if key else ""
+
+
 PROVIDER = Provider(
     name="tiktok_login",
     title="TikTok",
@@ -137,16 +163,30 @@ PROVIDER = Provider(
         "pkce": ("none", "S256"),  # for desktop and mobile apps, where it is required
         "disable_auto_auth": ("0", "1"),
     },
+    meanings={
+        "grant": "where the app's tokens come from: consent, or the app's own credentials",
+        "pkce": "whether codes are bound by PKCE: desktop and mobile apps need it",
+        "disable_auto_auth": "1 shows the consent page even to an account that agreed before",
+    },
+    contradiction=_contradiction,
     required=("scopes",),
+    facts={
+        "open_id": "the user, for this app alone; it is the account id too",
+        "union_id": "the user, the same for all apps of one developer",
+        "avatar_url": "the address of the user's picture, which ends after a while",
+        "display_name": "the user's name",
+    },
     authorize=AuthorizeShape(client_id="client_key", scope_separator=",", pkce=None),
     token=TokenShape(client_id="client_key"),
     response=ResponseShape(
+        error=_error,
         refresh_expires_in="refresh_expires_in",
         default_expires_in=7_200,  # two hours since November 2026, a day before
         scope_separator=",",
         trace_id="log_id",
         account=_account,
     ),
+    failures=RFC_FAILURES,
     account_call=AccountCall(
         request=_user_info_request,
         read=_read_user_info,
@@ -158,6 +198,11 @@ PROVIDER = Provider(
         },
         account=_named,
     ),
+    id_forms={
+        "client_id": IdForm(re.compile("(?=[0-9]*[a-z])[0-9a-z]{4,20}"), "a client key, such as aw1b2c3d4e"),
+        "client_secret": IdForm(re.compile("[0-9A-Za-z]{30,64}"), "a client secret"),
+        "app_id": IdForm(re.compile("[0-9]{15,20}"), "an app id of TikTok for Business, or an app id of the console"),
+    },
     revocation=RevocationShape(access_token=True, hint=False, status_decides=False),
     webhook=WebhookShape(signature=_signature, expected=webhook_signature, read=_webhook_event),
     configured=_configured,

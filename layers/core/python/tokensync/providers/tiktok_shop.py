@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from tokensync.domain.messages import AccountReply, FailureClass, Request
+from tokensync.oauth.hints import IdForm
 from tokensync.oauth.provider import AccountCall, Provider, WebhookEvent, WebhookEventKind, WebhookShape
 from tokensync.oauth.shapes import (
     AuthorizeShape,
@@ -24,6 +25,7 @@ from tokensync.oauth.shapes import (
     TokenShape,
     numbered_error,
 )
+from tokensync.providers.api2cart import STORE_URL, VERIFY, is_store_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +48,11 @@ _CREATOR_LINK = "https://shop.tiktok.com/alliance/creator/auth"
 # Types of webhooks: https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview
 _EVENT_KINDS = {6: WebhookEventKind.DEAUTHORIZED, 7: WebhookEventKind.EXPIRING}
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
+_ALLOW_LIST = (
+    "the app's IP allow list does not name this stack: leave it empty in Partner Center, or give the stack fixed "
+    "addresses (parameters SubnetIds and SecurityGroupIds)"
+)
+_KEYS = "the app key or the app secret may be wrong; the service id of the link is no app key"
 _EPOCH = re.compile(r"[0-9]{1,10}")  # expiration_time is epoch seconds in a string
 
 
@@ -67,9 +74,11 @@ def _account(data: Mapping[str, Any]) -> AccountReply | None:
     kind = "" if user_type is None else _KINDS.get(str(user_type), str(user_type))
     facts = {
         key: data[field]
-        for key, field in (("seller_name", "seller_name"), ("region", "seller_base_region"))
+        for key, field in (("open_id", "open_id"), ("seller_name", "seller_name"), ("region", "seller_base_region"))
         if isinstance(data.get(field), str)
     }
+    if isinstance(user_type, int | str) and not isinstance(user_type, bool):
+        facts["user_type"] = kind
     return AccountReply(id=open_id, label=facts.get("seller_name", ""), kind=kind, facts=facts)
 
 
@@ -130,6 +139,17 @@ def _webhook_event(body: Mapping[str, Any]) -> WebhookEvent:
     )
 
 
+def _contradiction(provider: Provider, app: App) -> str:
+    """Return what API2Cart would never hear of, or could not use."""
+    del provider
+    given = [name for name in (STORE_URL, VERIFY) if name in app.settings]
+    if given and not app.push and not app.gives_away:
+        return f"{given[0]} does nothing without push=api2cart or owner=consumer"
+    if STORE_URL in given and not is_store_url(app.settings[STORE_URL].replace("{account}", "1")):
+        return f"{STORE_URL} is an https URL without a name in it"
+    return ""
+
+
 def _configured(provider: Provider, app: App) -> Provider:
     """Return the provider for one app: a creators' app needs no service id, as its link has the app key."""
     if provider.setting(app, "account_kind") != "creator":
@@ -177,8 +197,26 @@ PROVIDER = Provider(
         "installs": ("none", "provider"),
         "owner": ("tokensync", "consumer"),
         "push": ("none", "api2cart"),
+        STORE_URL: (),
+        VERIFY: ("true", "false"),
+    },
+    contradiction=_contradiction,
+    meanings={
+        "account_kind": "the type of account that may be connected; another is refused",
+        "installs": "whether an authorization without state is taken, as the App Store of TikTok Shop begins it",
+        "owner": "who refreshes what was handed to a consumer",
+        "push": "the consumer that is given each new pair",
+        STORE_URL: "the address under which API2Cart adds a store: an https URL, `{account}` in it is the account id",
+        VERIFY: "whether API2Cart tries a pair when it adds its store",
     },
     required=("service_id",),
+    facts={
+        "open_id": "the account, opaque; it is the account id too",
+        "user_type": "seller, creator or partner; a number that no page explains is kept as its text",
+        "seller_name": "the seller's name",
+        "region": "the seller's base region",
+        "shops": "the shops of the authorization, each with id, cipher, name, region, code and seller_type",
+    },
     authorize=_SELLER_LINK,
     callback=CallbackShape(no_code=frozenset({"", "null"}), client_id="app_key"),
     token=TokenShape(
@@ -216,6 +254,20 @@ PROVIDER = Provider(
         ("invalid client_key", FailureClass.CONFIGURATION),
         ("invalid app_key", FailureClass.CONFIGURATION),
     ),
+    hints=(
+        ("ip allow list", _ALLOW_LIST),
+        ("36009033", _ALLOW_LIST),
+        ("invalid client_key", _KEYS),
+        ("invalid app_key", _KEYS),
+        ("36004004", "a code works once, for 30 minutes, and for the app that asked for it"),
+        ("98001005", "a code works once"),
+        ("98001004", f"{_KEYS}; or the app is not approved yet or not live"),
+    ),
+    id_forms={
+        "client_id": IdForm(re.compile("(?=[0-9]*[A-Za-z])[0-9A-Za-z]{4,14}"), "an app key, such as 29a39d"),
+        "service_id": IdForm(re.compile("[0-9]{15,20}"), "a service id, such as 7172839405060708090"),
+        "client_secret": IdForm(re.compile("[0-9a-f]{30,64}"), "an app secret"),
+    },
     account_call=AccountCall(
         request=_shops_request,
         read=_read_shops,

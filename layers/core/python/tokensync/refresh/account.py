@@ -9,23 +9,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import noted
-from tokensync.domain.errors import PublishUnavailable, StoreUnavailable, WireError
-from tokensync.domain.messages import AccountReply, Failure, FailureClass
+from tokensync.domain.errors import ParamRefused, PublishUnavailable, StoreUnavailable, WireError
+from tokensync.domain.messages import AccountAnswer, AccountReply, Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
-from tokensync.oauth.provider import GrantType
-from tokensync.oauth.token_response import cleaned_account, read_account
-from tokensync.refresh import transitions
-from tokensync.refresh.publish import cut
+from tokensync.oauth.params import not_made
+from tokensync.oauth.token_response import read_account_answer
+from tokensync.refresh import notices, transitions
+from tokensync.refresh.alerting import Notice, alerted_once
+from tokensync.refresh.publish import kept_facts
 from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
-    from tokensync.domain.app import App
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
-    from tokensync.domain.messages import Issued
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
     from tokensync.refresh.commit import Committer
@@ -45,6 +43,11 @@ class AccountReader:
     ports: Ports
 
     def facts(self, grant: Grant, session: Session, *, seconds: float | None = None) -> dict[str, Any] | Failure:
+        """Return the facts that the provider has of the grant's account, or the failure, as `ask`."""
+        answer = self.ask(grant, session, seconds=seconds)
+        return answer if isinstance(answer, Failure) else answer.facts
+
+    def ask(self, grant: Grant, session: Session, *, seconds: float | None = None) -> AccountAnswer | Failure:
         """Return what the provider says about the grant's account; empty if it has no such call.
 
         It may take `seconds`, or the limit for facts.
@@ -53,18 +56,20 @@ class AccountReader:
         """
         call = session.provider.account_call
         if call is None:
-            return {}
-        request = call.request(
-            session.app, session.provider.endpoint(session.app, call.endpoint), grant, self.ports.clock.now()
-        )
+            return AccountAnswer()
+        app = session.app.of(grant)
+        try:
+            request = call.request(app, session.provider.endpoint(app, call.endpoint), grant, self.ports.clock.now())
+        except ParamRefused as error:
+            return not_made(error)
         request = replace(request, largest=_LARGEST_FACTS)
         try:
             response = self.ports.wire.send(request, seconds=seconds or self.ports.limits.facts)
         except WireError as error:
             failure = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message=str(error))
         else:
-            shown = [grant.access_token, session.app.client_secret]
-            read = read_account(session.provider, call, response, secrets=shown)
+            shown = [*grant.secrets, *session.client_secrets]
+            read = read_account_answer(session.provider, call, response, secrets=shown, largest=_LARGEST_FACTS)
             if not isinstance(read, Failure):
                 return read
             failure = read
@@ -72,57 +77,6 @@ class AccountReader:
             "facts.failed", app=session.name, failure=failure.kind, code=failure.code, trace_id=failure.trace_id
         )
         return failure
-
-
-def named_account(
-    reply: AccountReply | None, facts: dict[str, Any] | Failure, session: Session, *, wanted: str
-) -> AccountReply | None:
-    """Return who authorized, with all that is known of the account; None if nothing says it.
-
-    What the token response says comes first. If the account call names another account, its facts are ignored.
-    `wanted` is the account that the authorization was for, empty if any will do.
-    """
-    if session.provider.grant_type is GrantType.CLIENT_CREDENTIALS:
-        return AccountReply(id=session.app.client_id)  # RFC 6749 §4.4: the app acts for itself
-    reply = reply or AccountReply(id="")
-    if isinstance(facts, Failure):
-        facts = {}
-    call = session.provider.account_call
-    named = None if call is None else cleaned_account(call.account({**reply.facts, **facts}, wanted), [])
-    if named is not None and reply.id not in ("", named.id):
-        named, facts = None, {}
-    known = replace(
-        reply,
-        id=reply.id or (named.id if named else ""),
-        label=reply.label or (named.label if named else ""),
-        facts=kept_facts(reply.facts, facts),
-    )
-    return known if known.id else None
-
-
-def kept_facts(before: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts that a grant keeps: the newer over the older, cut to what a secret can hold.
-
-    More would not fit into the record either: DynamoDB takes 400 KB.
-    """
-    # `cut` marks anew whether anything is cut.
-    return cut({key: value for key, value in {**before, **facts}.items() if key != "truncated"})
-
-
-def wrong_kind(account: AccountReply, session: Session) -> str:
-    """Return why an account is not of the type that the app expects, empty if it is, or if nothing says it."""
-    expected = session.provider.setting(session.app, "account_kind")
-    if not expected or account.kind in ("", expected):
-        return ""
-    return f"wrong_account_kind_{account.kind}"
-
-
-def missing_scopes(app: App, read: Issued) -> tuple[str, ...]:
-    """Return the scopes that the app asks for and the account did not grant, in the app's order."""
-    if read.scopes is None:
-        return ()
-    granted = set(read.scopes)
-    return tuple(scope for scope in app.scopes if scope not in granted)
 
 
 @dataclass(frozen=True)
@@ -142,25 +96,25 @@ class Verifier:
             LeaseEnded: the secret is gone or not ours, and that is committed.
             FenceLost: the connection was taken over.
         """
+        session = session.of(grant)
         later = record.due.ask_not_before
         if later is not None and later > self.ports.clock.now():
             waits = record if record.due.verify_at is None else record.with_due(verify_at=later)
             return replace(self.committer.end_lease(record, waits, Result.BUSY), until=later)
-        facts = self.accounts.facts(grant, session)
-        if isinstance(facts, Failure):
-            return self._not_verified(record, facts, grant, session)
-        session.tally.add(refused=False)
-        if self.names_another(facts, grant, session):
-            self.ports.alerts.tell(
-                "account.changed",
-                str(record.name),
-                detail="the provider no longer names this account for its token; the facts stay as they were",
-                next_command=f"tokensync history {record.name}",
-            )
+        answer = self.accounts.ask(grant, session)
+        if isinstance(answer, Failure):
+            return self._not_verified(record, answer, grant, session)
+        if not session.provider.renews(grant):  # of refresh tokens it says nothing
+            session.tally.success(record.name.account, at=self.ports.clock.now())
+        is_another, facts = self.names_another(answer, grant, session), facts_of(answer, session)
+        noticed = alerted_once(
+            record, [_changed(record)] if is_another else [], kinds=("account.changed",), alerts=self.ports.alerts
+        )
+        if is_another:
             facts = {}
         self.index(record.name, facts, session)
         after = transitions.verified(
-            record,
+            noticed,
             provider=session.provider,
             grant=grant,
             now=self.ports.clock.now(),
@@ -180,6 +134,7 @@ class Verifier:
         Raises:
             LeaseEnded, FenceLost: as `verify`.
         """
+        session = session.of(grant)
         if session.provider.account_call is not None:
             return self.verify(record, grant, session)
         rests = record.with_due(renew_at=None, verify_at=None)
@@ -211,13 +166,17 @@ class Verifier:
             self.ports.log.warning("lookups.failed", connection=str(name), error=str(error))
 
     def _not_verified(self, record: Connection, failure: Failure, grant: Grant, session: Session) -> WorkResult:
-        if failure.kind is FailureClass.REFUSED and not session.provider.renews(grant):
-            # Nothing can renew it: this refusal is as authoritative as that of a refresh token.
+        is_verdict = failure.kind in (FailureClass.REFUSED, FailureClass.CONFIGURATION)
+        if is_verdict and not session.provider.renews(grant):
+            # Nothing can renew it: this answer is as authoritative as that to a refresh token.
             return self.concluder.settle(record, failure, grant, session, previous=None)
         if failure.kind is FailureClass.CONFIGURATION:
-            self.concluder.pause(session, failure)
+            self.concluder.note_fault(record, failure, grant, session)
+        own, noticed = notices.of_account(record.name, failure, grant), record
+        if own:
+            noticed = alerted_once(record, own, kinds=(own[0].kind,), alerts=self.ports.alerts)
         after = transitions.unverified(
-            record,
+            noticed,
             failure,
             renews=session.provider.renews(grant),
             now=self.ports.clock.now(),
@@ -229,8 +188,27 @@ class Verifier:
         return WorkResult(Result.POSTPONED, self.ports.connections.write(record, after))
 
     @staticmethod
-    def names_another(facts: dict[str, Any], grant: Grant, session: Session) -> bool:
-        """Return whether the provider's facts are of another account than the grant's."""
-        call = session.provider.account_call
-        named = None if call is None else call.account(facts, grant.account_id)
+    def names_another(answer: AccountAnswer, grant: Grant, session: Session) -> bool:
+        """Return whether the provider's answer is of another account than the grant's."""
+        naming, call = session.provider.naming, session.provider.account_call
+        if naming is not None and naming.contradicts(answer.found, grant.account_id):
+            return True
+        named = None if call is None else call.account(answer.facts, grant.account_id)
         return named is not None and named.id != grant.account_id
+
+
+def facts_of(answer: AccountAnswer, session: Session) -> dict[str, Any]:
+    """Return the facts of an account call, those among them that paths lead to."""
+    naming = session.provider.naming
+    if naming is None:
+        return answer.facts
+    return naming.reply(answer.found, other=AccountReply(id="", facts=answer.facts)).facts
+
+
+def _changed(record: Connection) -> Notice:
+    return Notice(
+        kind="account.changed",
+        cause="",
+        detail="the provider no longer names this account for its token; the facts stay as they were",
+        next_command=f"tokensync history {record.name}",
+    )

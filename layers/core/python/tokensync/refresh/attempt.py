@@ -115,7 +115,11 @@ def _unanswered(attempt: Attempt | None, exemption: Exemption | None) -> tuple[i
     """Return the fences under which a response may still turn up that matters once its token is presented again."""
     if attempt is None:
         return ()
-    if exemption in (Exemption.NOT_PROCESSED, Exemption.SAFE):  # it was answered, or nothing can be lost
+    if exemption in (
+        Exemption.NOT_PROCESSED,
+        Exemption.SAFE,
+        Exemption.PROBE,
+    ):  # it was answered, or nothing can be lost
         return attempt.earlier
     fences = (attempt.fence, *attempt.earlier)
     # The first is never forgotten: of a token that can be used once, no other presentation can have brought a pair.

@@ -1,54 +1,177 @@
-"""The breaker: where most of an app's refreshes are refused at once, the cause is not its sellers."""
+"""What an app's outcomes say together: a provider that refuses everybody, or refuses the app, is no seller's fault.
+
+An app is paused by what its provider says to several connections while none succeeds. It is probed with one connection
+at growing intervals then, and the first success lets it run again. An operator's pause is never probed.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tokensync.domain.app_state import PROBE_FIRST, PROBE_LONGEST, Outcomes, PauseKind, voice
+from tokensync.domain.connection import Exemption, LastError
 from tokensync.domain.errors import TokensyncError
+from tokensync.oauth.hints import followed, hint_for
+from tokensync.refresh import schedule
 
 if TYPE_CHECKING:
+    from tokensync.domain.app_state import AppState
+    from tokensync.domain.connection import Connection
+    from tokensync.domain.messages import Failure
     from tokensync.domain.ports import Ports
     from tokensync.refresh.session import Session
 
-BREAKER_WINDOW = 600  # seconds
-BREAKER_TRIED = 20
+ENOUGH_REFUSED = 2
+ENOUGH_MISCONFIGURED = 3
+# Seconds for which those who failed before leave the probe to those who did not: these say more.
+_PRECEDENCE = 120
+# A token that would end before the next probe is presented out of turn, one in so many seconds at most.
+_OUT_OF_TURN = 300
+_NO_ACCOUNT = ""  # whoever authorizes with a code has no name yet
 
 
-def trips(*, tried: int, refused: int) -> bool:
-    """Return whether so many were refused that the cause is not the sellers: 20 tried, more than half refused."""
-    return tried >= BREAKER_TRIED and refused * 2 > tried
+def note_outcomes(session: Session, ports: Ports) -> None:
+    """Write what a session learned to its app's record, once; pause the app where that is enough, and alert its owner.
 
-
-def decides_at(parked_at: int) -> int:
-    """Return when a refusal that was parked at `parked_at` counts, unless the breaker trips before."""
-    return parked_at + BREAKER_WINDOW + 1
-
-
-def can_trip(app: str, ports: Ports) -> bool:
-    """Return whether an app has so many connections that the breaker can trip; else a refusal counts at once.
-
-    Raises:
-        StoreUnavailable: this cannot be known now.
+    What cannot be written is only a hint that is lost: it never marks a seller.
     """
-    return not ports.connections.fewer_than(app, BREAKER_TRIED)
+    now, why = ports.clock.now(), session.tally.why
+    outcomes = session.tally.taken(now=now)
+    if outcomes:
+        _note(session, ports, outcomes, why=why, now=now)
 
 
-def count_attempts(session: Session, ports: Ports) -> None:
-    """Count a session's answered attempts on its app's record; pause the app and alarm once when the breaker trips."""
-    name, tally, now = session.name, session.tally, ports.clock.now()
-    if not tally.tried:
-        return
+def credentials_refused(session: Session, ports: Ports, failure: Failure) -> None:
+    """Note that a code could not be exchanged as the provider refuses the app: a voice among others, and no verdict.
+
+    The app's owner is alerted once for each cause.
+    """
+    why = in_words(failure)
+    outcomes = Outcomes(misconfigured=frozenset({voice(_NO_ACCOUNT)}))
+    _note(session, ports, outcomes, why=why, now=ports.clock.now())
     try:
-        state = ports.apps.count(name, tried=tally.tried, refused=tally.refused, now=now, window=BREAKER_WINDOW)
-        if not trips(tried=state.tried, refused=state.refused):
+        is_news = not session.secret_was_replaced() and ports.apps.note_credentials_refused(
+            session.name, cause=failure.code
+        )
+    except TokensyncError as error:
+        ports.log.warning("outcomes.not_noted", app=session.name, error=str(error))
+        return
+    if is_news:
+        said = f"{why} {failure.trace_id}".strip()
+        ports.alerts.tell(
+            "app.credentials_refused",
+            session.name,
+            detail=f"the provider refused the app's own credentials when a code was exchanged ({said}); the app is not "
+            f"paused{followed(hint_for(session.provider, LastError.of(failure, at=ports.clock.now())))}",
+            next_command=f"tokensync app show {session.name}",
+        )
+
+
+def in_words(failure: Failure) -> str:
+    """Return the provider's word and sentence."""
+    return f"{failure.code} {failure.message}".strip()
+
+
+def _note(session: Session, ports: Ports, outcomes: Outcomes, *, why: str, now: int) -> None:
+    name = session.name
+    try:
+        if outcomes.misconfigured and session.secret_was_replaced():
+            outcomes = Outcomes(succeeded=outcomes.succeeded, refused=outcomes.refused)
+        if not outcomes:
             return
-        why = f"{state.refused} of {state.tried} refreshes refused within {BREAKER_WINDOW // 60} minutes"
-        if ports.apps.pause(name, why=why, now=now):
+        state, runs_again = ports.apps.note(name, outcomes, seen=session.state, now=now)
+        if runs_again:
+            ports.alerts.tell(
+                "app.resumed",
+                name,
+                detail="it recovered: a probe succeeded, and it runs again by itself; each connection that waited is "
+                "asked once",
+                next_command=f"tokensync list --app {name}",
+            )
+        if not state.paused:
+            _judge(state, outcomes, ports, why=why, now=now)
+    except TokensyncError as error:
+        ports.log.warning("outcomes.not_noted", app=name, error=str(error))
+
+
+def _judge(state: AppState, outcomes: Outcomes, ports: Ports, *, why: str, now: int) -> None:
+    """Pause an app whose outcomes are enough for it, and alert its owner once."""
+    name = state.name
+    if outcomes.refused and len(state.refused) >= ENOUGH_REFUSED:
+        why = f"the provider refused {len(state.refused)} connections one after the other, and none succeeded"
+        if outcomes.is_mass_refusal:
+            why = f"the provider refused {len(outcomes.refused)} connections at once, and most of those it was asked"
+        if ports.apps.pause(name, kind=PauseKind.REFUSED, why=why, now=now):
             ports.alerts.tell(
                 "app.breaker_tripped",
                 name,
-                detail=f"{why}; no seller was asked to come back, and the app is paused",
+                detail=f"{why}; no seller was asked to come back. One connection probes it at growing intervals, and "
+                "it runs again by itself",
                 next_command=f"tokensync app show {name}",
             )
-    except TokensyncError as error:
-        ports.log.warning("breaker.not_counted", app=name, error=str(error))
+        return
+    if not outcomes.misconfigured or not _is_quorum(state, ports):
+        return
+    if ports.apps.pause(name, kind=PauseKind.CONFIGURATION, why=why, now=now):
+        ports.alerts.tell(
+            "app.paused",
+            name,
+            detail=f"the provider refuses the app's own credentials ({why}); no connection was changed. One "
+            "connection probes it at growing intervals, and it runs again by itself",
+            next_command=f"tokensync app show {name}",
+        )
+
+
+def _is_quorum(state: AppState, ports: Ports) -> bool:
+    """Return whether it is the app that is at fault: three say so since the last success, or there is nobody else."""
+    if len(state.misconfigured) >= ENOUGH_MISCONFIGURED:
+        return True
+    connections = state.misconfigured - {voice(_NO_ACCOUNT)}
+    return bool(connections) and ports.connections.fewer_than(state.name, 1, since=state.well_at)
+
+
+def may_probe(record: Connection, state: AppState, now: int) -> bool:
+    """Return whether a connection may present its token to see whether a paused app's provider answers again."""
+    # A token that may be spent is refused whatever is wrong with the app.
+    if not state.probes_itself or record.exemption is Exemption.LAST_ATTEMPT:
+        return False
+    return now >= _chance(record, state) or (_ends_before(record, state, now) and now >= _out_of_turn(state))
+
+
+def rests_until(record: Connection, state: AppState, now: int) -> int:
+    """Return when a connection of a paused app comes again: at its next chance to probe, and spread by its name.
+
+    The one that probed last comes in time for the next probe, the others no sooner than in ten minutes.
+    """
+    recheck = now + schedule.PAUSED_RECHECK
+    if not state.probes_itself:
+        return recheck
+    is_prober = state.probed_at is None or (record.attempt is not None and record.attempt.at >= state.probed_at)
+    spread = int(schedule.jitter(record.name) * PROBE_FIRST)
+    until = max(_chance(record, state), now + 1 if is_prober else recheck) + spread
+    if _ends_before(record, state, now):
+        until = min(until, max(_out_of_turn(state), now + 1))
+    return until
+
+
+def _failed_itself(record: Connection) -> bool:
+    """Return whether the connection was refused, or its app said to be at fault, since its last success."""
+    return record.parked_at is not None or record.faulted_at is not None
+
+
+def _chance(record: Connection, state: AppState) -> int:
+    """Return from when on a connection may probe: one that failed itself leaves others the precedence."""
+    wait = min(PROBE_FIRST * 2 ** min(state.probes, 10), PROBE_LONGEST, _PRECEDENCE)
+    return (state.probe_at or 0) + (wait if _failed_itself(record) else 0)
+
+
+def _ends_before(record: Connection, state: AppState, now: int) -> bool:
+    """Return whether the access token of a connection that did not fail itself would end before its next chance."""
+    ends = record.access_expires_at
+    if _failed_itself(record) or ends is None or ends <= now:
+        return False
+    return ends <= max(_chance(record, state), now + schedule.PAUSED_RECHECK) + _OUT_OF_TURN
+
+
+def _out_of_turn(state: AppState) -> int:
+    return (state.probed_at or state.paused_at or 0) + _OUT_OF_TURN

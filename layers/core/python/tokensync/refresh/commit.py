@@ -6,9 +6,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import QUOTA, UNAVAILABLE, Reason, Status, noted
-from tokensync.domain.errors import FenceLost, PublishError, PublishUnavailable, QuotaReached, SecretGone, SecretNotOurs
+from tokensync.domain.errors import (
+    FenceLost,
+    PublishError,
+    PublishUnavailable,
+    QuotaReached,
+    SecretGone,
+    SecretNotOurs,
+    StoreError,
+)
 from tokensync.domain.work import Work
-from tokensync.refresh import decisions, schedule, transitions
+from tokensync.refresh import decisions, schedule, stale_export, transitions
 from tokensync.refresh.result import Conclusion, LeaseEnded, Result, WorkResult
 
 if TYPE_CHECKING:
@@ -70,9 +78,12 @@ class Committer:
 
     def commit(self, published: Conclusion) -> WorkResult:
         """COMMIT: write the record on condition of the fence, and with it release the lease. FenceLost is a result."""
-        before, result = published.before, published.result
+        before, after, result = published.before, published.after, published.result
+        stale = after.consumer.exported if stale_export.is_stale(after, published.grant) else None
+        if stale is not None:
+            after = stale_export.forgotten(after, now=self.ports.clock.now())
         try:
-            written = self.ports.connections.write(before, published.after)
+            written = self.ports.connections.write(before, after)
         except FenceLost:
             # Our late publication may have overwritten a newer one: the next holder compares.
             self.kept_answers.set_aside(before, "superseded")
@@ -82,6 +93,11 @@ class Committer:
         self.ports.log.info(
             "connection.committed", connection=str(written.name), result=result, generation=written.generation
         )
+        if stale is not None:
+            stale_export.alert(written, stale, self.ports)
+        elif stale_export.is_stale(written, published.grant):
+            # It was exported while this token was on its way.
+            written = self._without_export(written)
         if written.unpublished == QUOTA != before.unpublished:
             self.ports.alerts.tell(
                 "publishing.quota_reached",
@@ -93,6 +109,16 @@ class Committer:
         if schedule.is_due(written.due.push_at, self.ports.clock.now()):
             self.ports.queue.send([Work(connection=written.name)])
         return WorkResult(result, written, backpressure=published.backpressure)
+
+    def _without_export(self, record: Connection) -> Connection:
+        exported = record.consumer.exported
+        try:
+            after = self.ports.connections.write(record, stale_export.forgotten(record, now=self.ports.clock.now()))
+        except StoreError:  # the next COMMIT finds it
+            return record
+        if exported is not None:
+            stale_export.alert(record, exported, self.ports)
+        return after
 
     def _published(self, after: Connection, grant: Grant) -> Connection:
         """Write the secret, and return the record that says so; what had to wait for it is due again."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.connection import Phase, Reason, Status
+from tokensync.domain.connection import Phase, Status
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
+from tokensync.oauth.params import renewed
 from tokensync.oauth.token_response import read_token_response
 from tokensync.providers import CONSUMERS
-from tokensync.refresh import breaker, decisions, schedule, transitions
+from tokensync.refresh import breaker, decisions, notices, parked, schedule, transitions
+from tokensync.refresh.alerting import Notice, alerted_once
 from tokensync.refresh.result import Conclusion, LeaseEnded, Result, WorkResult
 
 if TYPE_CHECKING:
@@ -43,45 +45,64 @@ class Concluder:
             FenceLost: the connection was taken over before anything was published.
         """
         record, response, grant = received.record, received.response, received.grant
-        known = (grant.refresh_token, grant.access_token, *session.client_secrets)
-        read = read_token_response(session.provider, response, secrets=[secret for secret in known if secret])
+        session = session.of(grant)
+        shown, last_life = [*grant.secrets, *session.client_secrets], transitions.last_life(record, grant)
+        read = read_token_response(session.provider, response, secrets=shown, last_life=last_life)
         if isinstance(read, Failure):
             if read.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN):
                 self.kept_answers.set_aside(record, "unparsed")
             raise LeaseEnded(self.settle(record, read, grant, session, previous=None))
-        session.tally.add(refused=False)
-        if read.oddities:
-            self.alert_odd(record.name, read)
-        if read.account is not None and read.account.id not in ("", grant.account_id):
+        if not _is_trial(record):  # which proves the new secret, and not the one that the app has
+            session.tally.success(record.name.account, at=response.received_at)
+        self.note(record.name, read)
+        noticed = alerted_once(record, self.odd(record.name, read), kinds=notices.JUDGED, alerts=self.ports.alerts)
+        if names_another(read, grant, session):
             return self._other_account(record, grant)
         if read.access_token is None:
-            return self._unusable(record, read, grant, session)
+            return self._unusable(record, noticed, read, grant, session)
         # Everything counts from the response's arrival: it may have waited sealed for a long time.
         now = response.received_at
-        new = transitions.merged(grant, read, now=now)
+        new = transitions.refreshed(grant, read, now=now)
+        new = replace(new, params=renewed(session.provider.params, grant.params, read.params))
+        if session.provider.renewal.presents_access_token:
+            new = transitions.extended(grant, new)
+        cadence = self.ports.cadence.for_app(session.app)
+        noticed = alerted_once(
+            noticed,
+            notices.of_grant(record.name, new, session, cadence),
+            kinds=notices.OF_GRANTS,
+            alerts=self.ports.alerts,
+        )
         sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
         after = transitions.renewed(
-            record,
+            noticed,
             new,
             read,
             provider=session.provider,
             sealed=sealed,
             now=now,
-            cadence=self.ports.cadence.for_app(session.app),
+            cadence=cadence,
         )
         if session.app.push:
             after = schedule.scheduled(after.with_due(push_at=self.ports.clock.now()))
         if record.consumer.handed_over_at is not None:
             self._alert_taken_back(record.name, session)
-        self._alert_short_life(record, new, session)
         return Conclusion(before=record, after=after, grant=new, result=Result.REFRESHED)
 
     def settle(
-        self, record: Connection, failure: Failure, grant: Grant, session: Session, *, previous: Connection | None
+        self,
+        record: Connection,
+        failure: Failure,
+        grant: Grant,
+        session: Session,
+        *,
+        previous: Connection | None,
+        noticed: Connection | None = None,
     ) -> WorkResult:
         """COMMIT a failure by its class, and publish where the status changed.
 
         `previous` is the record before its attempt was marked as sent; None where another process made the attempt.
+        `noticed` is the record with what was alerted of the same response.
 
         Raises:
             FenceLost: the connection was taken over; the failure of an old attempt marks nothing.
@@ -89,11 +110,17 @@ class Concluder:
         if _is_trial(record) and failure.kind in (FailureClass.CONFIGURATION, FailureClass.REFUSED):
             return self._not_proven(record, failure, session)
         if record.status is Status.QUARANTINED:
-            return self._not_accepted(record, failure, session, previous=previous)
+            return self._not_accepted(record, failure, grant, session, previous=previous)
         now = self.ports.clock.now()
         fraction = self.ports.randomness.fraction()
         after = transitions.failed(
-            record, failure, previous=previous, provider=session.provider, now=now, fraction=fraction
+            noticed or record,
+            failure,
+            previous=previous,
+            provider=session.provider,
+            now=now,
+            fraction=fraction,
+            app_is_paused=failure.kind is FailureClass.CONFIGURATION and bool(session.state.paused),
         )
         self.ports.log.warning(
             "refresh.failed",
@@ -103,29 +130,13 @@ class Concluder:
             trace_id=failure.trace_id,
         )
         if failure.kind is FailureClass.CONFIGURATION:
-            self.pause(session, failure)
-        if failure.kind is FailureClass.REFUSED:
-            session.tally.add(refused=True)
-            if not breaker.can_trip(record.name.app, self.ports):
-                return self.committer.reauthorize(record, after, grant)
-        if failure.kind is FailureClass.UNKNOWN and after.status is not Status.HELD and not _is_known(record, failure):
-            self.ports.alerts.tell(
-                "refresh.unexplained",
-                str(record.name),
-                detail=f"the provider answered with {failure.code}, which nothing explains; it is tried "
-                "again until its access token ends",
-                next_command=f"tokensync show {record.name}",
-            )
+            self.note_fault(record, failure, grant, session)
+        if failure.kind is FailureClass.REFUSED and parked.counts_at_once(record, session, self.ports):
+            return self.committer.reauthorize(record, after, grant)
+        after = self._alerted(after, notices.of_failure(after, failure, grant))
         if self.end.has_come(after) or schedule.has_ended(after):
             return self.end.commit(record, after, grant, session)
-        if after.reason == Reason.LAST_ATTEMPT_AMBIGUOUS:
-            self.ports.alerts.tell(
-                "connection.held",
-                str(record.name),
-                detail="its last attempt brought no token either; nothing more is tried by itself, and its access "
-                "token ends soon",
-                next_command=f"tokensync refresh {record.name} --force",
-            )
+        after = self._alerted(after, notices.of_holding(record, after, failure, grant))
         result = Result.HELD if after.status is Status.HELD else Result.POSTPONED
         if after.publishing_is_due():
             return self.committer.publish_and_commit(record, after, grant, result)
@@ -141,11 +152,11 @@ class Concluder:
         return WorkResult(Result.SECRET_REFUSED if is_the_secret else Result.POSTPONED, written, failure=failure)
 
     def _not_accepted(
-        self, record: Connection, failure: Failure, session: Session, *, previous: Connection | None
+        self, record: Connection, failure: Failure, grant: Grant, session: Session, *, previous: Connection | None
     ) -> WorkResult:
         """COMMIT that a quarantined connection, asked for by an operator, gave no new token: it and its secret stay."""
         if failure.kind is FailureClass.CONFIGURATION:
-            self.pause(session, failure)
+            self.note_fault(record, failure, grant, session)
         refused = failure.kind is FailureClass.REFUSED
         after = decisions.unaccepted(
             record,
@@ -158,7 +169,9 @@ class Concluder:
         written = self.ports.connections.write(record, after)
         return WorkResult(Result.REAUTHORIZE if refused else Result.POSTPONED, written, failure=failure)
 
-    def _unusable(self, record: Connection, issued: Issued, grant: Grant, session: Session) -> Conclusion:
+    def _unusable(
+        self, record: Connection, noticed: Connection, issued: Issued, grant: Grant, session: Session
+    ) -> Conclusion:
         """Keep a response whose access token nobody may publish; a well-formed new refresh token becomes the grant's.
 
         Raises:
@@ -169,11 +182,11 @@ class Concluder:
         if issued.refresh_token is None:
             # The provider answered with success: it may have spent the token.
             silent = replace(odd, kind=FailureClass.AMBIGUOUS)
-            raise LeaseEnded(self.settle(record, silent, grant, session, previous=None))
+            raise LeaseEnded(self.settle(record, silent, grant, session, previous=None, noticed=noticed))
         new = replace(grant, refresh_token=issued.refresh_token)
         sealed = session.key.seal(new.to_bytes(), binding=grant_binding(record.name))
         again = self.committer.retry_at(record, record.failures)
-        after = transitions.unusable(record, odd, sealed=sealed, again=again, now=self.ports.clock.now())
+        after = transitions.unusable(noticed, odd, sealed=sealed, again=again, now=self.ports.clock.now())
         if record.status is Status.QUARANTINED:
             written = self.ports.connections.write(record, after)
             raise LeaseEnded(WorkResult(Result.POSTPONED, written, failure=odd))
@@ -198,34 +211,23 @@ class Concluder:
         after = transitions.other_account(record, now=self.ports.clock.now())
         return Conclusion(before=record, after=after, grant=grant, result=Result.HELD)
 
-    def pause(self, session: Session, failure: Failure) -> None:
-        """Pause an app whose own credentials the provider refuses, and alert its owner once."""
-        why = f"{failure.code} {failure.message}".strip()
-        if session.pause(why, now=self.ports.clock.now()):
-            self.ports.alerts.tell(
-                "app.paused",
-                session.name,
-                detail=f"the provider refuses the app's own credentials ({why}); no connection was changed",
-                next_command=f"tokensync app show {session.name}",
-            )
+    def note_fault(self, record: Connection, failure: Failure, grant: Grant, session: Session) -> None:
+        """Note that the provider says that the app is at fault: one voice among those of its connections.
 
-    def _alert_short_life(self, record: Connection, new: Grant, session: Session) -> None:
-        """Alert where a life is so short that one loss may end a token: at the first refresh that shows it."""
-        cadence = self.ports.cadence.for_app(session.app)
-        life = None if new.access_expires_at is None else new.access_expires_at - new.obtained_at
-        if session.app.is_sandboxed or schedule.outlives_a_loss(life, cadence):
+        What was never proved has none, nor what has a client of its own, nor what said so before and was contradicted
+        by another's success.
+        """
+        account, since = record.name.account, record.faulted_at
+        if record.authorized.unproved or grant.has_own_client:
             return
-        is_first = not any(entry.event == "token.refreshed" for entry in record.history)
-        ended, began = record.access_expires_at, record.obtained_at
-        before = None if ended is None or began is None else ended - began
-        if is_first or schedule.outlives_a_loss(before, cadence):
-            self.ports.alerts.tell(
-                "token.short_lived",
-                str(record.name),
-                detail=f"its access token lives for {life} seconds, and its secret is written every "
-                f"{schedule.floor_of(life or 0, cadence)} seconds at most: one message that is lost ends a token",
-                next_command=f"tokensync show {record.name}",
-            )
+        if since is None or not session.succeeded_beside(account, since=since):
+            session.tally.fault(account, breaker.in_words(failure))
+
+    def _alerted(self, record: Connection, found: list[Notice]) -> Connection:
+        """Alert of these, once each, and return the record that remembers it."""
+        if not found:
+            return record
+        return alerted_once(record, found, kinds=[one.kind for one in found], alerts=self.ports.alerts)
 
     def _alert_taken_back(self, name: ConnectionName, session: Session) -> None:
         """Alert that a consumer holds a spent token: ours was answered after the pair was given away."""
@@ -238,22 +240,27 @@ class Concluder:
             next_command=f"tokensync push {name} --to {session.app.push or next(takers, '')}",
         )
 
-    def alert_odd(self, name: ConnectionName, issued: Issued) -> None:
-        """Alert that a response was not as documented; what was usable of it is used."""
-        oddities = ", ".join(issued.oddities)
-        self.ports.log.warning("answer.odd", connection=str(name), oddities=oddities)
-        self.ports.alerts.tell(
-            "answer.odd",
-            str(name),
-            detail=f"the provider's answer was not as documented: {oddities}",
-            next_command=f"tokensync history {name}",
-        )
+    def note(self, name: ConnectionName, issued: Issued) -> None:
+        """Log what was not as documented and does no harm: nobody has to act on it."""
+        if issued.notes:
+            self.ports.log.info("answer.noted", connection=str(name), notes=", ".join(issued.notes))
+
+    def odd(self, name: ConnectionName, issued: Issued) -> list[Notice]:
+        """Log what was not as documented and matters, and return what is to be alerted of it."""
+        found = notices.of_response(name, issued)
+        if found:
+            self.ports.log.warning("answer.odd", connection=str(name), oddities=", ".join(issued.oddities))
+        return found
 
 
-def _is_known(record: Connection, failure: Failure) -> bool:
-    """Return whether the connection's last refresh failed for this very cause, so that its alert was sent."""
-    error = record.last_error
-    return error is not None and (error.failure, error.code) == (failure.kind, failure.code)
+def names_another(issued: Issued, grant: Grant, session: Session) -> bool:
+    """Return whether a response to a refresh names another account than the grant's; it may name none."""
+    naming, account = session.provider.naming, issued.account
+    if account is None:
+        return False
+    if naming is not None and naming.account is not None:
+        return naming.contradicts(account.found, grant.account_id)
+    return account.id not in ("", grant.account_id)
 
 
 def _is_trial(record: Connection) -> bool:

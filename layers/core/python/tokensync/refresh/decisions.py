@@ -32,7 +32,8 @@ class GrantSource:
     """Where a new grant comes from. `at` (Unix seconds) and `by` decide between two: only a later one replaces another.
 
     `life` is the seconds that the access token has left, None where it has no stated end. `event` and `detail` go into
-    the history. `unproved` asks for a refresh at once, although there is an access token.
+    the history. `unproved` asks for a refresh at once, although there is an access token. What is `imported` says
+    nothing of its app until a refresh succeeded.
     """
 
     at: int
@@ -40,6 +41,7 @@ class GrantSource:
     life: int | None
     status: Status = Status.ACTIVE
     verified: bool = False
+    imported: bool = False
     unproved: bool = False
     missing_scopes: tuple[str, ...] = ()
     event: str = "connection.authorized"
@@ -58,6 +60,7 @@ def established(
     until: int,
     cadence: Cadence,
     table: str | None,
+    alerted: tuple[str, ...] = (),
 ) -> Connection:
     """Return the record that a new grant brings, due as soon as the lease of its take-over ends, at `until`."""
     has_token = bool(grant.access_token.reveal())
@@ -65,7 +68,7 @@ def established(
     if source.unproved or not has_token:
         renew_at = now
     elif provider.renews(grant):
-        renew_at = schedule.renew_at(name, now=grant.obtained_at, life=source.life, cadence=cadence)
+        renew_at = _renew_at(name, grant, source.life, provider, cadence)
         if provider.account_call is not None and not source.verified:
             # The account's facts are still missing, and the keys by which webhook events name it.
             verify_at = schedule.retry_at(now=now, failures=0, retry_after=None, fraction=schedule.jitter(name))
@@ -88,10 +91,80 @@ def established(
             push_at=now if has_token and pushes else None,
             warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
         ),
-        authorized=AuthorizedBy(missing_scopes=source.missing_scopes, authorized_at=source.at, authorized_by=source.by),
+        authorized=AuthorizedBy(
+            missing_scopes=source.missing_scopes,
+            authorized_at=source.at,
+            authorized_by=source.by,
+            unproved=True if source.imported else None,
+        ),
         table=table,
+        alerted=alerted,
+        brought=True if grant.brought else None,
     )
     return noted(schedule.due_at(record, until + 1), source.event, now=now, detail=source.detail)
+
+
+def carries_over(record: Connection, provider: Provider) -> bool:
+    """Return whether the refresh token of a record's grant may still live, so that a new grant without one keeps it.
+
+    It is over where the account or an operator ended the authorization, where the provider refused it or gave another
+    account's tokens for it. One from a backup may be spent, and is presented where that does no harm alone.
+    """
+    if record.sealed_grant is None or record.removed_at is not None or record.authorized.deauthorized_at is not None:
+        return False
+    match record.status:
+        case Status.DISCONNECTED:
+            return False
+        case Status.HELD | Status.REAUTHORIZE:
+            # One that was refused and whose access token ended while that was weighed says `ended`.
+            return record.parked_at is None and record.reason not in (Reason.REFUSED, Reason.OTHER_ACCOUNT)
+        case Status.QUARANTINED:
+            return record.reason != Reason.RESTORED_TABLE or provider.refresh_reuse is RefreshReuse.SAFE
+        case _:
+            return True
+
+
+def reauthorized(record: Connection, new: Connection, *, carried: bool) -> Connection:
+    """Return the leased record of a connection whose new grant came under its lease, under the next number.
+
+    `new` is what `established` returned for it. A refresh token that was `carried` over was presented as often as
+    before: its attempt stays, and what may be spent waits again until shortly before the access token's end. One that
+    a consumer owns is still presented by that alone.
+    """
+    number = record.allocated + 1
+    entry = replace(new.history[-1], generation=number)
+    owned = carried and record.consumer.handed_over_at is not None
+    exemption = None if record.exemption is Exemption.LAST_ATTEMPT else record.exemption
+    after = replace(
+        record,
+        status=new.status,
+        reason=Reason.OWNED_BY_CONSUMER if owned else new.reason,
+        phase=new.phase,
+        attempt=record.attempt if carried else None,
+        exemption=exemption if carried else None,
+        generation=number,
+        allocated=number,
+        sealed_grant=new.sealed_grant,
+        unpublished="",
+        label=new.label,
+        due=replace(new.due, compare_at=record.due.compare_at),
+        authorized=new.authorized,
+        obtained_at=new.obtained_at,
+        access_expires_at=new.access_expires_at,
+        refresh_expires_at=new.refresh_expires_at,
+        parked_at=None,
+        faulted_at=None,
+        verified_at=new.verified_at or record.verified_at,
+        table=new.table,
+        failures=0,
+        last_error=None,
+        alerted=new.alerted,
+        brought=new.brought,
+        history=(*record.history, entry),
+    )
+    if owned:
+        return after.with_due(renew_at=None, verify_at=None, push_at=None)
+    return after.with_consumer(push_failures=0, handed_over_at=None)
 
 
 def is_overtaken(record: Connection, *, obtained_at: int) -> bool:
@@ -113,6 +186,12 @@ def reauthorization_needed(record: Connection, *, now: int) -> Connection:
     """Return the record of a connection whose seller has to authorize again, as the provider refused its token."""
     after = replace(unscheduled(record), status=Status.REAUTHORIZE, reason=Reason.REFUSED, exemption=None)
     return released(noted(after, "connection.reauthorization_needed", now=now))
+
+
+def acquitted(record: Connection, *, again: int, now: int) -> Connection:
+    """Return the record, active again and due at `again`, of a connection whose fault was its app's."""
+    after = replace(record.with_due(renew_at=again), status=Status.ACTIVE, reason="")
+    return released(noted(after, "refresh.acquitted", now=now))
 
 
 def ended(record: Connection, *, now: int) -> Connection:
@@ -153,6 +232,7 @@ def disconnected(record: Connection, *, reason: str, now: int) -> Connection:
         attempt=None,
         exemption=None,
         parked_at=None,
+        faulted_at=None,
     )
     return released(noted(after, f"connection.{reason}", now=now))
 
@@ -209,6 +289,7 @@ def set_apart(record: Connection, *, now: int) -> Connection:
         attempt=None,
         exemption=None,
         parked_at=None,
+        faulted_at=None,
         unpublished="",
     )
     return released(noted(after, "connection.quarantined", now=now, detail=Reason.RESTORED_TABLE))
@@ -219,7 +300,7 @@ def accepted(record: Connection, grant: Grant, *, provider: Provider, now: int, 
     renew_at = verify_at = None
     life = None if grant.access_expires_at is None else grant.access_expires_at - grant.obtained_at
     if provider.renews(grant):
-        renew_at = schedule.renew_at(record.name, now=grant.obtained_at, life=life, cadence=cadence)
+        renew_at = _renew_at(record.name, grant, life, provider, cadence)
         verify_at = now if provider.account_call is not None and record.verified_at is None else None
     elif provider.account_call is not None:
         verify_at = schedule.verify_at(record.name, now=now, cadence=cadence)
@@ -252,3 +333,8 @@ def unaccepted(
             exemption = Exemption.SAFE
     after = replace(with_failure(unscheduled(record), failure, now=now), attempt=attempt, exemption=exemption)
     return released(noted(after, "connection.not_accepted", now=now, detail=failure.code))
+
+
+def _renew_at(name: ConnectionName, grant: Grant, life: int | None, provider: Provider, cadence: Cadence) -> int | None:
+    opens_at = provider.renewal.opens_at(obtained_at=grant.obtained_at, ends_at=grant.access_expires_at)
+    return schedule.renew_at(name, now=grant.obtained_at, life=life, cadence=cadence, opens_at=opens_at)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NoReturn
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs
 from tokensync.domain.runtime import DAY
-from tokensync.refresh import schedule, transitions
-from tokensync.refresh.held import is_parked
+from tokensync.refresh import breaker, schedule, transitions
+from tokensync.refresh.parked import is_parked
 from tokensync.refresh.result import LeaseEnded, Result, WorkResult
 from tokensync.refresh.schedule import is_due
 
@@ -58,6 +58,7 @@ class DueWork:
         if record.authorized.deauthorized_at is not None:
             raise LeaseEnded(self.committer.deauthorized(record, self.unsealer.grant(record)))
         now = self.ports.clock.now()
+        self.held.back_to_active(record, job.session, now)
         compares = job.work.compare or is_due(record.due.compare_at, now)
         # Before its token is presented: a record out of a backup may be due as well.
         self._may_be_touched(record, compares=compares, force=job.force)
@@ -137,8 +138,8 @@ class DueWork:
 
     def _verified(self, record: Connection, session: Session, now: int) -> WorkResult:
         """Verify an access token that never expires, unless its app is paused."""
-        if session.state.paused:
-            later = record.with_due(verify_at=now + schedule.PAUSED_RECHECK)
+        if not self.gate.app_answers(record, session):
+            later = record.with_due(verify_at=breaker.rests_until(record, session.state, now))
             return self.committer.end_lease(record, later, Result.PAUSED)
         return self.verifier.verify_or_wait(record, self.unsealer.grant(record), session)
 

@@ -62,7 +62,7 @@ class End:
         else:
             done = WorkResult(result, self.ports.connections.write(before, after))
         is_news = not schedule.has_ended(before) or (is_final and before.due.renew_at is not None)
-        if done.result is result and is_news:
+        if done.result is result and is_news and (is_final or not _has_its_alarm(session)):
             self._alert(after, _cause(after, before, grant, session), is_final=is_final)
         return done
 
@@ -101,6 +101,14 @@ def _cause(record: Connection, before: Connection, grant: Grant, session: Sessio
     if record.failures:
         return "AWS or the app's own secret withheld what a refresh needs"
     return "nothing can renew it" if grant.refresh_token is None else "it was not refreshed in time"
+
+
+def _has_its_alarm(session: Session) -> bool:
+    """Return whether the app is paused by its provider's answers: its owner was alerted once for all of them."""
+    try:
+        return session.state.probes_itself
+    except TokensyncError:
+        return False
 
 
 def _paused(session: Session) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from tokensync.domain.connection import Exemption
+from tokensync.domain.connection import Exemption, Status
+from tokensync.domain.errors import ParamRefused
 from tokensync.domain.messages import Failure, FailureClass
+from tokensync.domain.runtime import Moment
+from tokensync.oauth.params import not_made
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
-from tokensync.refresh import schedule
-from tokensync.refresh.held import is_parked
+from tokensync.refresh import breaker
+from tokensync.refresh.parked import is_parked
 from tokensync.refresh.result import LeaseEnded, Result, WorkResult
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from tokensync.refresh.account import Verifier
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.conclude import Concluder
+    from tokensync.refresh.end import End
     from tokensync.refresh.job import Job
     from tokensync.refresh.session import Session
 
@@ -33,6 +37,7 @@ _NOT_THE_ACCOUNTS = Failure(
     message="the app mints tokens for itself, and this account's came from its consent: remove the app (its "
     "connections are kept), and add it again under its name with the grant that it had",
 )
+_CLAIMS = 3  # another worker may claim the probe, and the app run again
 _PRESENTED_BEFORE = Failure(kind=FailureClass.AMBIGUOUS, code="presented_before")
 
 
@@ -55,6 +60,7 @@ class Gate:
     verifier: Verifier
     concluder: Concluder
     committer: Committer
+    end: End
 
     def passed(self, record: Connection, job: Job) -> Ready:
         """Return what is to be presented: time, a running app, a free provider, an unspent token, a data key.
@@ -67,22 +73,32 @@ class Gate:
             FenceLost, SealingUnavailable, StoreUnavailable: nothing was spent.
         """
         session = job.session
-        if not job.force:
-            self._app_runs(record, session)
+        if not job.force and not self._may_ask(record, session):
+            self._rest(record, session)
         self.time_is_left(record, session, job.budget)
         grant = self.unsealer.grant(record)
         if not session.provider.renews(grant):
+            if not job.force and not self.app_answers(record, session):
+                self._rest(record, session)
             raise LeaseEnded(self.verifier.verify_or_wait(record, grant, session))
         self._provider_is_free(record)
-        if session.provider.grant_type is GrantType.CLIENT_CREDENTIALS and grant.account_id != session.app.client_id:
+        self._in_its_time(record, grant, session)
+        if _is_anothers(grant, session):
             raise LeaseEnded(self.concluder.settle(record, _NOT_THE_ACCOUNTS, grant, session, previous=None))
-        request = renewal_request(session.provider, session.app, grant)
+        moment = Moment.of(self.ports.clock, self.ports.randomness)
+        try:
+            request = renewal_request(session.provider, session.app, grant, moment)
+        except ParamRefused as error:
+            raise LeaseEnded(self.concluder.settle(record, not_made(error), grant, session, previous=None)) from error
         if request is None:
             raise ValueError("this grant cannot be renewed")
         exemption = self._exemption(record, session, force=job.force)
         if record.attempt is not None and exemption is None:
             raise LeaseEnded(self.concluder.settle(record, _PRESENTED_BEFORE, grant, session, previous=None))
         _ = session.key  # in hand now: sealing the response needs no call later
+        # Last of all: a probe that is claimed and not made keeps every other connection waiting.
+        if not job.force and not self.app_answers(record, session):
+            self._rest(record, session)
         return Ready(record, grant, request, exemption)
 
     def time_is_left(self, record: Connection, session: Session, budget: Budget) -> None:
@@ -95,10 +111,44 @@ class Gate:
             self.committer.release(record, Result.NO_TIME, renew_at=record.due.renew_at)
             raise LeaseEnded(WorkResult(Result.NO_TIME, again=True))
 
-    def _app_runs(self, record: Connection, session: Session) -> None:
-        if session.state.paused:
-            again = self.ports.clock.now() + schedule.PAUSED_RECHECK
-            raise LeaseEnded(self.committer.release(record, Result.PAUSED, renew_at=again))
+    def _in_its_time(self, record: Connection, grant: Grant, session: Session) -> None:
+        """Pass a token that its provider renews now: not too soon after the last time, and not after its end.
+
+        Raises:
+            LeaseEnded: it is too early, and due later; or the token has ended, and nothing but a consent helps.
+        """
+        renewal, now, ends_at = session.provider.renewal, self.ports.clock.now(), grant.access_expires_at
+        if renewal.presents_access_token and ends_at is not None and ends_at <= now:
+            if record.status is Status.QUARANTINED:
+                raise LeaseEnded(self.committer.end_lease(record, record, Result.REAUTHORIZE))
+            rests = record.with_due(renew_at=None, verify_at=None)
+            raise LeaseEnded(self.end.commit(record, rests, grant, session))
+        if not grant.access_token or grant.to_be_upgraded:
+            return
+        if now < renewal.not_before(obtained_at=grant.obtained_at, ends_at=ends_at):
+            later = renewal.opens_at(obtained_at=grant.obtained_at, ends_at=ends_at)
+            raise LeaseEnded(self.committer.release(record, Result.TOO_EARLY, renew_at=later))
+
+    def app_answers(self, record: Connection, session: Session) -> bool:
+        """Return whether the app runs, or this connection is the one that probes a paused one now."""
+        now = self.ports.clock.now()
+        for _ in range(_CLAIMS):
+            if not session.state.paused:
+                return True
+            if not self._may_ask(record, session):
+                return False
+            if session.claim_probe(now=now):
+                return True
+        return False
+
+    def _may_ask(self, record: Connection, session: Session) -> bool:
+        """Return whether the app runs, or this connection may claim the next probe of a paused one."""
+        state = session.state
+        return not state.paused or breaker.may_probe(record, state, self.ports.clock.now())
+
+    def _rest(self, record: Connection, session: Session) -> NoReturn:
+        again = breaker.rests_until(record, session.state, self.ports.clock.now())
+        raise LeaseEnded(self.committer.release(record, Result.PAUSED, renew_at=again))
 
     def _provider_is_free(self, record: Connection) -> None:
         """Pass a connection whose provider did not say that it is busy, whoever asks, and however much."""
@@ -113,8 +163,15 @@ class Gate:
         exemption, attempt = record.exemption, record.attempt
         if attempt is None:
             return exemption
-        if force or is_parked(record):
-            # Forced by an operator, or parked in an app that an operator resumed.
+        if force:
             return Exemption.OPERATOR
+        if is_parked(record):
+            return Exemption.PROBE  # it is asked once more
         grace_is_over = attempt.at + session.provider.grace_seconds < self.ports.clock.now()
         return None if exemption is Exemption.GRACE and grace_is_over else exemption
+
+
+def _is_anothers(grant: Grant, session: Session) -> bool:
+    """Return whether an app that mints tokens for itself would mint one for an account that consented."""
+    mints = session.provider.grant_type is GrantType.CLIENT_CREDENTIALS
+    return mints and not grant.has_own_client and grant.account_id != session.app.client_id

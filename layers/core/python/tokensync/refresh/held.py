@@ -1,6 +1,6 @@
 """The rules for a held connection whose time has come: it gets one last attempt, and a parked refusal one question.
 
-`transitions` grants the one exemption and `schedule` says when it may be used.
+`transitions` grants the one exemption, `schedule` says when it may be used, and `parked` when a refusal counts.
 """
 
 from __future__ import annotations
@@ -9,27 +9,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from tokensync.domain.connection import Exemption, Reason, Status
-from tokensync.refresh import breaker, schedule
+from tokensync.refresh import breaker, decisions, parked, schedule
 from tokensync.refresh.result import LeaseEnded, Result
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
+    from tokensync.domain.ports import Ports
     from tokensync.domain.sealing import Unsealer
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.session import Session
-
-
-def is_parked(record: Connection) -> bool:
-    """Return whether a refusal is still weighed, even after the end of the access token."""
-    is_refused = record.reason == Reason.REFUSED and record.status is Status.HELD
-    still = record.reason == Reason.ENDED and record.parked_at is not None
-    return record.exemption is None and (is_refused or still)
 
 
 @dataclass(frozen=True)
 class HeldRules:
     """Decides whether a held connection may present its refresh token."""
 
+    ports: Ports
     unsealer: Unsealer
     committer: Committer
 
@@ -41,7 +36,7 @@ class HeldRules:
         """
         if record.exemption is Exemption.LAST_ATTEMPT:
             self._one_last_attempt(record, now)
-        elif is_parked(record):
+        elif parked.is_parked(record):
             self._parked_refusal(record, session, now)
         elif record.exemption is None:
             # A last attempt without an answer is an operator's to repeat.
@@ -55,17 +50,28 @@ class HeldRules:
         if last > now:
             self._rest(record, until=last)
 
+    def back_to_active(self, record: Connection, session: Session, now: int) -> None:
+        """Give a connection its state back that was held as if it alone were at fault: its app is paused for that.
+
+        Raises:
+            LeaseEnded: that is committed.
+        """
+        is_held = record.status is Status.HELD and record.reason == Reason.CONFIGURATION
+        if is_held and session.state.is_misconfigured:
+            again = breaker.rests_until(record, session.state, now)
+            after = decisions.acquitted(record, again=again, now=now)
+            grant = self.unsealer.grant(record)
+            raise LeaseEnded(self.committer.publish_and_commit(record, after, grant, Result.PAUSED))
+
     def _parked_refusal(self, record: Connection, session: Session, now: int) -> None:
-        """Pass it once after an operator resumed its app; else the refusal counts when the breaker's window ends."""
-        parked_at, state = record.parked_at or 0, session.state
-        if state.paused:
-            self._rest(record, until=now + schedule.PAUSED_RECHECK)
-        if state.resumed_at is not None and state.resumed_at >= parked_at:
+        """Pass it where it is to be asked once more; the gate decides whether it may probe an app that is paused."""
+        if session.state.paused:
             return
-        decides_at = breaker.decides_at(parked_at)
-        if now < decides_at:
-            self._rest(record, until=decides_at)
-        raise LeaseEnded(self.committer.reauthorize(record, record, self.unsealer.grant(record)))
+        step = parked.next_step(record, session, self.ports, now)
+        if step.counts:
+            raise LeaseEnded(self.committer.reauthorize(record, record, self.unsealer.grant(record)))
+        if not step.is_asked:
+            self._rest(record, until=step.until)
 
     def _rest(self, record: Connection, *, until: int | None) -> NoReturn:
         raise LeaseEnded(self.committer.release(record, Result.HELD, renew_at=until))

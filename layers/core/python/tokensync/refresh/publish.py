@@ -14,6 +14,8 @@ from tokensync.domain.connection import Published
 from tokensync.domain.errors import SecretGone
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
     from tokensync.domain.names import ConnectionName
@@ -116,7 +118,10 @@ LARGEST_ACCOUNT = 49_152  # bytes of the account's facts, fewer where tokens and
 
 
 def document(record: Connection, grant: Grant) -> str:
-    """Return the value of a connection's secret, JSON of version 1. The refresh token is not in it."""
+    """Return the value of a connection's secret, JSON of version 1. The refresh token is not in it.
+
+    Among the account's facts are the parameters that lead to its own host.
+    """
     value = {
         "version": VERSION,
         "connection": str(record.name),
@@ -136,7 +141,7 @@ def document(record: Connection, grant: Grant) -> str:
         "owner": record.owner,
     }
     room = min(LARGEST_ACCOUNT, _LARGEST - _size(value))
-    return json.dumps({**value, "account": cut(grant.account, room)})
+    return json.dumps({**value, "account": cut({**grant.facts, **grant.params}, room)})
 
 
 def cut(facts: dict[str, Any], room: int = LARGEST_ACCOUNT) -> dict[str, Any]:
@@ -152,6 +157,15 @@ def cut(facts: dict[str, Any], room: int = LARGEST_ACCOUNT) -> dict[str, Any]:
         else:
             del cut[longest]
     return cut
+
+
+def kept_facts(before: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts that a grant keeps: the newer over the older, cut to what a secret can hold.
+
+    More would not fit into the record either: DynamoDB takes 400 KB.
+    """
+    # `cut` marks anew whether anything is cut.
+    return cut({key: value for key, value in {**before, **facts}.items() if key != "truncated"})
 
 
 def _size(value: object) -> int:

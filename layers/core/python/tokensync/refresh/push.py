@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from tokensync.refresh.commit import Committer
     from tokensync.refresh.session import Session
 
+_NO_STORE = Failure(kind=FailureClass.UNKNOWN, code="no_store", message="it was not handed over yet")
+_KNOWN_STORE = Failure(
+    kind=FailureClass.UNKNOWN,
+    code="store_exists",
+    message="its store is there already, under the address that it was added with: change that at the consumer",
+)
 _NO_ANSWER = Failure(kind=FailureClass.AMBIGUOUS, code="no_answer", message="an earlier request got no answer")
 
 
@@ -60,11 +66,19 @@ class Pusher:
         return self.push(record, grant, session, consumer)
 
     def push(
-        self, record: Connection, grant: Grant, session: Session, consumer: Consumer, *, again: bool = False
+        self,
+        record: Connection,
+        grant: Grant,
+        session: Session,
+        consumer: Consumer,
+        *,
+        again: bool = False,
+        store_url: str = "",
     ) -> WorkResult:
         """Hand the pair over and COMMIT what came of it. This ends the caller's lease.
 
-        `again` is an operator's: it repeats a request that got no answer.
+        `again` is an operator's: it repeats a request that got no answer. `store_url` is the address of a new store,
+        empty for the one that the app's settings name.
 
         Raises:
             FenceLost: the connection was taken over before anything was sent.
@@ -82,17 +96,24 @@ class Pusher:
         lacking, pair = _lacking(session.app, grant, consumer), _Pair(grant, session, consumer)
         if lacking is not None:
             return self._failed(record, record, lacking, pair)
-        return self._handed(record, pair, known.key)
+        if store_url and known.key is not None and store_url != known.store_url:
+            return replace(self.committer.end_lease(record, record, Result.NOTHING_DUE), failure=_KNOWN_STORE)
+        if store_url and known.key is None:
+            known = replace(known, store_url=store_url)
+            record = self._sealed(record, pair, known)  # what is tried again is tried with it
+        return self._handed(record, pair, known)
 
-    def _handed(self, record: Connection, pair: _Pair, key: Secret | None) -> WorkResult:
-        grant, consumer, app, marked = pair.grant, pair.consumer, pair.session.app, record
+    def _handed(self, record: Connection, pair: _Pair, known: ConsumerKey) -> WorkResult:
+        grant, consumer, marked, key = pair.grant, pair.consumer, record, known.key
+        app = pair.session.app.of(grant)
         base = consumer.endpoint(app)
         if key is None:
-            request = consumer.add(app, base, grant, record.name)
+            url = known.store_url or consumer.store_url(app, record.name)
+            request = consumer.add(app, base, grant, record.name, store_url=url)
         else:
             request = consumer.update(app, base, grant, key.reveal())
         if key is None or app.gives_away:
-            marked = self.ports.connections.write(record, self._marked(record, pair, key))
+            marked = self.ports.connections.write(record, self._marked(record, pair, known))
         self.ports.failpoints.reached("push.marked")
         response = present(request, self.ports)
         read: dict[str, Any] | Failure
@@ -104,18 +125,46 @@ class Pusher:
         if isinstance(read, Failure):
             if read.kind is FailureClass.REFUSED and key is not None:
                 # It no longer knows that key: the connection is new to it.
-                forgotten = self._sealed(record, pair, ConsumerKey())
-                return self._handed(self.ports.connections.write(marked, forgotten), pair, None)
+                gone = ConsumerKey(store_url=known.store_url)
+                forgotten = self._sealed(record, pair, gone)
+                return self._handed(self.ports.connections.write(marked, forgotten), pair, gone)
             return self._failed(record, marked, read, pair)
         given = key or Secret(consumer.read_key(read))
         if not given:
             odd = Failure(kind=FailureClass.AMBIGUOUS, code="missing_store_key")
             return self._failed(record, marked, odd, pair)
-        return self._done(marked, pair, given, is_new=key is None)
+        return self._done(marked, pair, replace(known, key=given, unanswered=False), is_new=key is None)
 
-    def _marked(self, record: Connection, pair: _Pair, key: Secret | None) -> Connection:
+    def check(self, record: Connection, grant: Grant, session: Session, consumer: Consumer) -> WorkResult:
+        """Ask the consumer whether it accepts the store that it has, and COMMIT what it says. This ends the lease.
+
+        Only an answer about the store changes what is known of it.
+        """
+        known, app = self._keys(record).get(consumer.name, ConsumerKey()), session.app
+        own = consumer.key(app)
+        if own is None or known.key is None:
+            failure = _no_key(consumer) if own is None else _NO_STORE
+            return replace(self.committer.end_lease(record, record, Result.POSTPONED), failure=failure)
+        response = present(consumer.validate(app, consumer.endpoint(app), known.key.reveal()), self.ports)
+        read: dict[str, Any] | Failure = response if isinstance(response, Failure) else {}
+        if not isinstance(response, Failure):
+            shown = (own, known.key, app.client_secret, grant.access_token, grant.refresh_token)
+            read = read_consumer(consumer, response, secrets=[secret for secret in shown if secret])
+        now = self.ports.clock.now()
+        if not isinstance(read, Failure):
+            return self.committer.end_lease(
+                record, record.with_consumer(checked_at=now, check_failed=None), Result.VERIFIED
+            )
+        after = record
+        if read.kind in (FailureClass.REFUSED, FailureClass.UNKNOWN):
+            why = " ".join(filter(None, (read.code, read.message)))
+            after = record.with_consumer(checked_at=now, check_failed=why)
+            after = noted(after, "store.refused", now=now, detail=f"{consumer.name} {read.code}")
+        return replace(self.committer.end_lease(record, after, Result.POSTPONED), failure=read)
+
+    def _marked(self, record: Connection, pair: _Pair, known: ConsumerKey) -> Connection:
         """Return the record before a request that must not be made twice."""
-        marked = self._sealed(record, pair, ConsumerKey(key=key, unanswered=True))
+        marked = self._sealed(record, pair, replace(known, unanswered=True))
         if pair.session.app.gives_away:
             # From here on it may be refreshed elsewhere, whether or not an answer comes.
             since = record.consumer.handed_over_at or self.ports.clock.now()
@@ -123,10 +172,10 @@ class Pusher:
         # If this process ends here, the next holder alerts of it.
         return schedule.scheduled(marked.with_due(push_at=(record.lease_until or self.ports.clock.now()) + 1))
 
-    def _done(self, marked: Connection, pair: _Pair, key: Secret, *, is_new: bool) -> WorkResult:
+    def _done(self, marked: Connection, pair: _Pair, known: ConsumerKey, *, is_new: bool) -> WorkResult:
         now, after, consumer = self.ports.clock.now(), marked, pair.consumer
         if is_new or pair.session.app.gives_away:
-            after = self._sealed(marked, pair, ConsumerKey(key=key))
+            after = self._sealed(marked, pair, known)
         if is_new:
             after = noted(after, "consumer.added", now=now, detail=consumer.name)
         if after.consumer.push_failures:
@@ -136,7 +185,9 @@ class Pusher:
         self.ports.log.info(
             "pair.pushed", connection=str(after.name), consumer=consumer.name, generation=after.generation
         )
-        after = after.with_consumer(pushed=after.generation, push_failures=0).with_due(push_at=None)
+        # An earlier check was of another pair.
+        after = after.with_consumer(pushed=after.generation, push_failures=0, checked_at=None, check_failed=None)
+        after = after.with_due(push_at=None)
         return self._ended(marked, after, pair.grant, Result.PUSHED)
 
     def _failed(self, record: Connection, marked: Connection, failure: Failure, pair: _Pair) -> WorkResult:
@@ -166,12 +217,13 @@ class Pusher:
 
     def _alert(self, name: str, failure: Failure, consumer: Consumer, *, is_lost: bool) -> None:
         why = " ".join(filter(None, (failure.code, failure.message)))
-        following = f"tokensync push {name} --to {consumer.name}"
+        following, mend = f"tokensync push {name} --to {consumer.name}", consumer.mends.get(failure.code)
         rest = "the connection itself is refreshed as before"
         if is_lost:
             following, rest = f"{following} --again", "nobody knows whether it arrived, so look there first"
-        elif failure.kind is FailureClass.CONFIGURATION:
-            following = f"tokensync app set-consumer-key {name.partition('/')[0]}"
+        elif mend is not None:
+            following = mend.command.format(app=name.partition("/")[0], name=name) or following
+            rest = f"{mend.why}; {rest}"
         self.ports.alerts.tell(
             "push.failed",
             name,
@@ -229,11 +281,14 @@ class Pusher:
         )
 
 
+def _no_key(consumer: Consumer) -> Failure:
+    return Failure(kind=FailureClass.CONFIGURATION, code="no_key", message=f"the app has no {consumer.title} key")
+
+
 def _lacking(app: App, grant: Grant, consumer: Consumer) -> Failure | None:
     """Return why nothing can be sent, None if nothing is missing."""
     if consumer.key(app) is None:
-        message = f"the app has no {consumer.title} key"
-        return Failure(kind=FailureClass.CONFIGURATION, code="no_key", message=message)
+        return _no_key(consumer)
     if grant.refresh_token is None or not grant.access_token.reveal():
         return Failure(kind=FailureClass.UNKNOWN, code="no_pair", message="there is no pair to hand over yet")
     return None

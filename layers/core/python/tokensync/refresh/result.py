@@ -26,6 +26,7 @@ class Result(StrEnum):
     NOTHING_DUE = "nothing_due"
     LEASED_ELSEWHERE = "leased_elsewhere"
     POSTPONED = "postponed"
+    TOO_EARLY = "too_early"
     BUSY = "busy"
     HELD = "held"
     REAUTHORIZE = "reauthorize"

@@ -72,7 +72,8 @@ class Resumer:
 
         def holds_tokens(sealed: bytes) -> bool:
             response = self.unsealer.answer(sealed, record)
-            read = read_token_response(session.provider, response, secrets=session.client_secrets)
+            own = session.of(self.unsealer.grant(record))
+            read = read_token_response(own.provider, response, secrets=session.client_secrets)
             return not isinstance(read, Failure)
 
         return kept_answer(record, self.ports.connections, earlier=holds_tokens)

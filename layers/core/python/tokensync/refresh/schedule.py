@@ -60,17 +60,18 @@ def outlives_a_loss(life: int | None, cadence: Cadence) -> bool:
     return life is None or life - floor_of(life, cadence) >= reserve(cadence)
 
 
-def renew_at(name: ConnectionName, *, now: int, life: int | None, cadence: Cadence) -> int | None:
+def renew_at(name: ConnectionName, *, now: int, life: int | None, cadence: Cadence, opens_at: int = 0) -> int | None:
     """Return when to refresh a token that has `life` seconds left: at 60 to 70 % of it, early enough for one loss.
 
-    Never sooner than the cadence's floor, even where the token ends before. None where the token never expires.
+    Never sooner than the cadence's floor, nor than `opens_at`, before which the provider takes no renewal, even where
+    the token ends before. None where the token never expires.
     """
     if life is None:
         return None
     share = int(life * (0.6 + 0.1 * jitter(name)))
     # Half of a life of minutes passes at least: refreshing at once would never end.
     early = life - min(reserve(cadence), life // 2)
-    return now + max(min(share, early), floor_of(life, cadence), 1)
+    return max(now + max(min(share, early), floor_of(life, cadence), 1), opens_at)
 
 
 def verify_at(name: ConnectionName, *, now: int, cadence: Cadence) -> int:

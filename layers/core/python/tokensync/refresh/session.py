@@ -3,34 +3,81 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tokensync.domain.app_state import Outcomes, voice
+from tokensync.oauth.app_check import check_credentials
 from tokensync.providers import provider_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tokensync.domain.app import App, AppState
+    from tokensync.domain.app import App
+    from tokensync.domain.app_state import AppState
+    from tokensync.domain.grant import Grant
     from tokensync.domain.ports import Ports
     from tokensync.domain.sealing import DataKey
     from tokensync.domain.secret import Secret
     from tokensync.oauth.provider import Provider
 
 
-@dataclass
+# Seconds after which a success says nothing of how the provider answers now: no batch lives longer than a minute.
+FRESH = 120
+
+
 class Tally:
-    """What a batch tried with one app and how often it was refused; written to the app's record once per batch."""
+    """What a batch learns of one app from its different connections; written to the app's record once per batch."""
 
-    tried: int = 0
-    refused: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._succeeded: dict[str, int] = {}
+        self._refused: set[str] = set()
+        self._misconfigured: dict[str, str] = {}
 
-    def add(self, *, refused: bool) -> None:
-        """Count one answered attempt."""
-        with self.lock:
-            self.tried += 1
-            self.refused += refused
+    def success(self, account: str, *, at: int) -> None:
+        """Note that the provider took a connection's token, by a response that came at `at`."""
+        with self._lock:
+            self._succeeded[voice(account)] = at
+
+    def refusal(self, account: str) -> None:
+        """Note that the provider refused a connection's token."""
+        with self._lock:
+            self._refused.add(voice(account))
+
+    def fault(self, account: str, why: str) -> None:
+        """Note that the provider answered that the app is at fault. Without an account it said so to a code."""
+        with self._lock:
+            self._misconfigured[voice(account)] = why
+
+    @property
+    def why(self) -> str:
+        """Return what the provider said of the app last."""
+        with self._lock:
+            return next(reversed(self._misconfigured.values()), "")
+
+    def succeeded_beside(self, account: str) -> bool:
+        """Return whether another connection succeeded in this batch."""
+        with self._lock:
+            return any(by != voice(account) for by in self._succeeded)
+
+    def refused_beside(self, account: str) -> bool:
+        """Return whether another connection was refused in this batch."""
+        with self._lock:
+            return bool(self._refused - {voice(account)})
+
+    def taken(self, *, now: int) -> Outcomes:
+        """Return what was learned, and begin anew. A success beside a refusal counts as its follower, in any order."""
+        with self._lock:
+            fresh = {by: at for by, at in self._succeeded.items() if at >= now - FRESH}
+            outcomes = Outcomes(
+                succeeded=dict.fromkeys(fresh, now) if self._refused else fresh,
+                refused=frozenset(self._refused),
+                misconfigured=frozenset(self._misconfigured),
+            )
+            self._succeeded, self._refused, self._misconfigured = {}, set(), {}
+        return outcomes
 
 
 @dataclass(frozen=True)
@@ -91,14 +138,21 @@ class Session:
         own = self.app.client_secret
         registered = self._registered or self.app
         others = (registered.client_secret, registered.new_client_secret)
-        return (own, *(secret for secret in others if secret is not None))
+        return tuple(secret for secret in (own, *others) if secret)
+
+    @property
+    def registered_provider(self) -> Provider:
+        """Return the app's provider as the registry has it: no app has configured it."""
+        return self._providers(self.app.provider)
 
     @property
     def provider(self) -> Provider:
-        """Return the app's provider as the app has configured it."""
+        """Return the app's provider as the app has configured it, one to which the app can authenticate."""
         with self._lock:
             if self._provider is None:
-                self._provider = self._providers(self.app.provider).for_app(self.app)
+                provider = self.registered_provider.for_app(self.app)
+                check_credentials(self.app, provider)
+                self._provider = provider
             return self._provider
 
     @property
@@ -108,7 +162,7 @@ class Session:
             if self._state is None:
                 self._state = self._ports.apps.state(self.name)
                 if self.trial is not None:
-                    self._state = replace(self._state, paused="")
+                    self._state = replace(self._state, paused="", paused_kind=None)
             return self._state
 
     @property
@@ -119,17 +173,39 @@ class Session:
                 self._key = self._ports.sealer.new_key(self.name)
             return self._key
 
-    def pause(self, why: str, *, now: int) -> bool:
-        """Pause the app, for the rest of this batch as well; return whether it ran until now.
+    def of(self, grant: Grant) -> Session:
+        """Return the session as it is for one grant: the second token of a response is read in a way of its own."""
+        return self.of_second(refreshed=True) if grant.second else self
 
-        An app whose client secret was replaced since it was read is not paused: the next session has the new one.
+    def of_second(self, *, refreshed: bool = False) -> Session:
+        """Return the session as it is for the second token of a response, see `Provider.for_second`."""
+        own, provider = copy(self), self.provider.for_second(refreshed=refreshed)
+        own._provider = provider  # noqa: SLF001 - its own copy
+        return own
+
+    def claim_probe(self, *, now: int) -> bool:
+        """Claim the next probe of the paused app for a connection of this batch; return whether it is ours.
+
+        If it is not, the state is read once more: another worker has claimed it, or the app runs again.
         """
-        registered = self._registered or self.app
-        if self._ports.apps.get(self.name, fresh=True).client_secret != registered.client_secret:
-            return False
         with self._lock:
-            self._state = None
-        return self._ports.apps.pause(self.name, why=why, now=now)
+            self._state = self._ports.apps.claim_probe(self.name, seen=self.state, now=now)
+            return self._state is not None
+
+    def succeeded_beside(self, account: str, *, since: int) -> bool:
+        """Return whether another connection than this account's has succeeded since then, in this batch or before."""
+        return self.tally.succeeded_beside(account) or self.state.succeeded_beside(account, since=since)
+
+    def is_troubled(self, account: str) -> bool:
+        """Return whether the app is paused, or another connection was refused since its last success."""
+        state = self.state
+        return bool(state.paused or state.refused - {voice(account)}) or self.tally.refused_beside(account)
+
+    def secret_was_replaced(self) -> bool:
+        """Return whether the app has another secret or key by now: what was said to the old one counts no more."""
+        registered, now_registered = self._registered or self.app, self._ports.apps.get(self.name, fresh=True)
+        before, after = ((app.client_secret, app.private_key) for app in (registered, now_registered))
+        return before != after
 
 
 class Sessions:

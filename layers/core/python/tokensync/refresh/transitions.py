@@ -10,19 +10,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Exemption, LastError, Phase, Reason, Status, noted
+from tokensync.domain.grant import Grant
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.oauth.token_response import ASSUMED_LIFE
-from tokensync.refresh import breaker, schedule
+from tokensync.refresh import schedule
+from tokensync.refresh.parked import LOOK_FIRST, is_refused
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
-    from tokensync.domain.grant import Grant
     from tokensync.domain.messages import Issued
     from tokensync.domain.runtime import Cadence
     from tokensync.oauth.provider import Provider
 
 GRACE_RETRY = 1  # seconds
+_SAME_END = 60  # seconds: an end that moved by less is the same, counted from another response
+IMPORTED, AUTHORIZED, REFRESHED = "connection.imported", "connection.authorized", "token.refreshed"
+_BRING_TOKENS = frozenset({IMPORTED, AUTHORIZED, REFRESHED})
+CONFIGURATION_RECHECK = 120  # seconds in which the app's other connections may say the same
 
 
 def released(record: Connection) -> Connection:
@@ -51,24 +56,63 @@ def active(record: Connection) -> Connection:
     return well.with_due(not_before=None)
 
 
-def merged(grant: Grant, issued: Issued, *, now: int) -> Grant:
-    """Return the grant after a refresh: what the response brought, and the old where it was silent."""
+def merged(old: Grant, new: Grant, *, says_scopes: bool) -> Grant:
+    """Return a new grant of the same account, with the old one's where the new is silent: the one rule for it.
+
+    A refresh, a second consent and an import all come through here. RFC 6749 §6: a new refresh token may come; where
+    none does, the stored one is still the only credential. §5.1: a scope may be left out; with `says_scopes` it was
+    said, even where none was granted. A response says nothing of the facts that it does not mention.
+    """
+    refresh_token = new.refresh_token or old.refresh_token
+    ends = new.access_expires_at
+    if ends is None and refresh_token is not None and new.access_token:
+        # One that can be refreshed and states no life gets the assumed one: otherwise it never would be.
+        ends = new.obtained_at + ASSUMED_LIFE
+    return replace(
+        new,
+        refresh_token=refresh_token,
+        scopes=new.scopes if says_scopes else old.scopes,
+        access_expires_at=ends,
+        refresh_expires_at=new.refresh_expires_at or old.refresh_expires_at,
+        label=new.label or old.label,
+        account={**old.account, **new.account},
+        params={**old.params, **new.params},
+        brought={**old.brought, **new.brought},
+        second=new.second or old.second,
+    )
+
+
+def refreshed(old: Grant, issued: Issued, *, now: int) -> Grant:
+    """Return the grant after a refresh."""
     if issued.access_token is None:
         raise ValueError("an answer without a usable access token is never merged")
-    return replace(
-        grant,
-        access_token=issued.access_token,
-        # RFC 6749 §6: a new refresh token may come. Where none does, the stored one is still the only credential.
-        refresh_token=issued.refresh_token or grant.refresh_token,
-        token_type=issued.token_type,
-        scopes=grant.scopes if issued.scopes is None else issued.scopes,
-        obtained_at=now,
-        access_expires_at=_access_end(grant, issued, now),
-        refresh_expires_at=issued.refresh_expires_at or grant.refresh_expires_at,
+    account = issued.account
+    new = Grant(
+        account_id=old.account_id,
         # The operator's label from the invite is kept; the provider's own name for the account is among the facts.
-        label=grant.label or (issued.account.label if issued.account else ""),
-        account={**grant.account, **(issued.account.facts if issued.account else {})},
+        label=old.label or (account.label if account else ""),
+        access_token=issued.access_token,
+        refresh_token=issued.refresh_token,
+        token_type=issued.token_type,
+        scopes=issued.scopes or (),
+        obtained_at=now,
+        access_expires_at=issued.access_expires_at,
+        refresh_expires_at=issued.refresh_expires_at,
+        account=account.facts if account else {},
+        client_id=old.client_id,
+        client_secret=old.client_secret,
     )
+    return merged(old, new, says_scopes=issued.scopes is not None)
+
+
+def extended(before: Grant, after: Grant) -> Grant:
+    """Return the grant after its access token extended itself.
+
+    Where its end did not move, that is the end of the authorization: no renewal puts it off.
+    """
+    was, ends = before.access_expires_at, after.access_expires_at
+    moved = ends is None or was is None or ends > was + _SAME_END
+    return replace(after, refresh_expires_at=None if moved else ends)
 
 
 def _life(grant: Grant, issued: Issued) -> int | None:
@@ -76,10 +120,15 @@ def _life(grant: Grant, issued: Issued) -> int | None:
     return ASSUMED_LIFE if issued.life is None and grant.refresh_token is not None else issued.life
 
 
-def _access_end(grant: Grant, issued: Issued, now: int) -> int | None:
-    if issued.access_expires_at is None and grant.refresh_token is not None:
-        return now + ASSUMED_LIFE
-    return issued.access_expires_at
+def last_life(record: Connection, grant: Grant) -> int | None:
+    """Return the seconds that the present access token was given, None where a new one is not held against it.
+
+    An imported token had run for a while, and one that is no refresh token's may be another kind of token.
+    """
+    if grant.refresh_token is None or record.obtained_at is None or record.access_expires_at is None:
+        return None
+    came_by = next((entry.event for entry in reversed(record.history) if entry.event in _BRING_TOKENS), "")
+    return None if came_by == IMPORTED else record.access_expires_at - record.obtained_at
 
 
 def renewed(
@@ -92,12 +141,19 @@ def renewed(
     after = replace(
         active(record)
         .with_due(
-            renew_at=schedule.renew_at(record.name, now=now, life=_life(grant, issued), cadence=cadence),
+            renew_at=schedule.renew_at(
+                record.name,
+                now=now,
+                life=_life(grant, issued),
+                cadence=cadence,
+                opens_at=provider.renewal.opens_at(obtained_at=now, ends_at=grant.access_expires_at),
+            ),
             warn_at=schedule.warn_at(now=now, refresh_expires_at=grant.refresh_expires_at),
             compare_at=still_to_come(record.due.compare_at, now),
             verify_at=now if is_first and provider.account_call is not None else record.due.verify_at,
         )
-        .with_consumer(handed_over_at=None),
+        .with_consumer(handed_over_at=None)
+        .with_authorized(unproved=None),
         generation=record.allocated,
         sealed_grant=sealed,
         label=grant.label,
@@ -105,20 +161,33 @@ def renewed(
         access_expires_at=grant.access_expires_at,
         refresh_expires_at=grant.refresh_expires_at,
         parked_at=None,
+        faulted_at=None,
     )
     if not provider.renews(grant):
         after = after.with_due(renew_at=None)
-    after = noted(after, "token.refreshed", now=now, detail=issued.trace_id)
+    if not provider.renews(grant) and provider.renewal.presents_access_token:
+        daily = schedule.verify_at(record.name, now=now, cadence=cadence)
+        ends = grant.access_expires_at if provider.account_call is None else daily
+        after = after.with_due(verify_at=ends)
+    after = noted(after, REFRESHED, now=now, detail=issued.trace_id)
     return released(noted(after, "connection.accepted", now=now) if accepts else after)
 
 
 def failed(
-    record: Connection, failure: Failure, *, previous: Connection | None, provider: Provider, now: int, fraction: float
+    record: Connection,
+    failure: Failure,
+    *,
+    previous: Connection | None,
+    provider: Provider,
+    now: int,
+    fraction: float,
+    app_is_paused: bool = False,
 ) -> Connection:
     """Return the record after a failure, by the failure's class alone.
 
     `previous` is the record before its attempt was marked as sent, None where another process made the attempt.
-    A refusal is parked; `decisions.reauthorization_needed` follows when it counts.
+    A refusal is parked; `decisions.reauthorization_needed` follows when it counts. Answered that its app is at fault, a
+    connection stays as it is until that is said again, and what is said in a paused app is the app's alone.
     """
     record = with_failure(record, failure, now=now)
     again = schedule.retry_at(
@@ -141,14 +210,14 @@ def failed(
             after = replace(waits, exemption=under or Exemption.NOT_PROCESSED)
             event = "refresh.postponed"
         case FailureClass.CONFIGURATION:
-            after = replace(record.with_due(renew_at=now + schedule.PAUSED_RECHECK), exemption=Exemption.OPERATOR)
+            after = _misconfigured(record, now=now, again=again, app_is_paused=app_is_paused)
             event = "refresh.stopped"
         case FailureClass.REFUSED:
             after = replace(
-                record.with_due(renew_at=breaker.decides_at(now), verify_at=None),
+                record.with_due(renew_at=now + LOOK_FIRST, verify_at=None),
                 status=Status.HELD,
                 reason=Reason.REFUSED,
-                parked_at=now,
+                parked_at=record.parked_at if is_refused(record) and record.parked_at is not None else now,
                 exemption=None,
             )
             event = "refresh.refused"
@@ -189,6 +258,20 @@ def not_proven(record: Connection, failure: Failure, *, now: int) -> Connection:
     """Return the record after a refusal under a client secret that is not proven: due as it was, nothing spent."""
     after = replace(record, exemption=Exemption.NOT_PROCESSED)
     return released(noted(after, "secret.not_proven", now=now, detail=failure.code))
+
+
+def _misconfigured(record: Connection, *, now: int, again: int, app_is_paused: bool) -> Connection:
+    """Set a connection apart that was answered a second time, and not by the way, that its app is at fault."""
+    # An explicit error issued nothing, RFC 6749 §5.2: the token may be presented again, under the exemption it had.
+    under = record.attempt.exemption if record.attempt is not None else None
+    after = replace(
+        record.with_due(renew_at=max(again, now + CONFIGURATION_RECHECK)),
+        exemption=under or Exemption.NOT_PROCESSED,
+        faulted_at=now if record.faulted_at is None else record.faulted_at,
+    )
+    if record.faulted_at is None or record.status is not Status.ACTIVE or app_is_paused:
+        return after
+    return replace(after.with_due(verify_at=None), status=Status.HELD, reason=Reason.CONFIGURATION)
 
 
 def _unexplained(record: Connection, *, provider: Provider, again: int) -> Connection:
@@ -248,7 +331,8 @@ def verified(record: Connection, *, provider: Provider, grant: Grant, now: int, 
     again = None if provider.renews(grant) else schedule.verify_at(record.name, now=now, cadence=cadence)
     after = replace(record.with_due(verify_at=again), verified_at=now, failures=0, last_error=None)
     if not provider.renews(grant):
-        after = replace(after.with_due(renew_at=None), status=Status.ACTIVE, reason="", parked_at=None, attempt=None)
+        after = replace(after.with_due(renew_at=None), status=Status.ACTIVE, reason="", attempt=None)
+        after = replace(after, parked_at=None, faulted_at=None)
     return after
 
 

@@ -1,0 +1,125 @@
+"""How an authorization ends that has no connection, or none yet: the seller's page shows it, an operator is alerted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tokensync.authorize.refusals import alert_exchange_refused
+from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
+from tokensync.domain.connection import LastError
+from tokensync.domain.messages import Failure, FailureClass
+from tokensync.domain.work import Work
+from tokensync.refresh.breaker import credentials_refused
+
+if TYPE_CHECKING:
+    from tokensync.domain.authorization import Authorization
+    from tokensync.domain.names import ConnectionName
+    from tokensync.domain.ports import Ports
+    from tokensync.refresh.conclude import Concluder
+    from tokensync.refresh.session import Session
+
+_LONGEST_NAMING = 86_400  # seconds during which a provider is asked again whose account a token is
+_SOON = 5  # seconds until a connection that another worker holds is looked at again
+
+
+@dataclass(frozen=True)
+class Endings:
+    """Ends authorizations, or leaves them for later."""
+
+    ports: Ports
+    concluder: Concluder
+
+    def ended(
+        self,
+        authorization: Authorization,
+        state: AuthorizationState,
+        detail: str = "",
+        *,
+        connection: str = "",
+        keep: bool = False,
+        missing_scopes: tuple[str, ...] = (),
+        error: LastError | None = None,
+    ) -> Authorization:
+        """Note how an authorization ended; `keep` keeps its sealed response, `error` is what the provider said.
+
+        Raises:
+            FenceLost, StoreUnavailable: as `Authorizations.write`.
+        """
+        after = replace(
+            authorization,
+            missing_scopes=missing_scopes,
+            state=state,
+            detail=detail,
+            connection=connection,
+            last_error=error,
+            lease_until=None,
+            sealed_answer=authorization.sealed_answer if keep else None,
+        )
+        return self.ports.authorizations.write(authorization, after, next_at=None)
+
+    def refused(self, authorization: Authorization, failure: Failure, session: Session) -> Authorization:
+        """End an authorization whose code brought no token; what cannot be read is kept."""
+        self.ports.log.warning(
+            "authorization.failed", app=session.name, failure=failure.kind, code=failure.code, trace_id=failure.trace_id
+        )
+        if failure.kind is FailureClass.CONFIGURATION:
+            credentials_refused(session, self.ports, failure)
+        error = LastError.of(failure, at=self.ports.clock.now())
+        alert_exchange_refused(authorization, error, session, self.ports)
+        unparsed = failure.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN)
+        return self.ended(authorization, AuthorizationState.FAILED, failure.code, keep=unparsed, error=error)
+
+    def unusable(self, authorization: Authorization, problem: str, session: Session) -> Authorization:
+        """End an authorization whose response cannot become a connection; the response is kept."""
+        self.alert_unusable(problem, session)
+        return self.ended(authorization, AuthorizationState.FAILED, problem, keep=True)
+
+    def alert_unusable(self, problem: str, session: Session) -> None:
+        """Alert that what a provider gave to a code cannot be used."""
+        self.ports.alerts.tell(
+            "authorization.unusable",
+            session.name,
+            detail=f"an authorization could not be used: {problem}; the answer is kept sealed",
+            next_command="tokensync recover" if problem == NO_ACCOUNT else f"tokensync app show {session.name}",
+        )
+
+    def asked_again_at(self, authorization: Authorization, failure: Failure, session: Session) -> int | None:
+        """Return when to ask the provider once more whose account it is; None once that was asked for a day."""
+        now = self.ports.clock.now()
+        waited = now - (authorization.received_at or now)
+        if waited > _LONGEST_NAMING:
+            return None
+        if failure.kind is FailureClass.CONFIGURATION:
+            credentials_refused(session, self.ports, failure)
+        self.ports.log.warning("authorization.unnamed", app=session.name, failure=failure.kind, code=failure.code)
+        # Each wait half as long as all before it together: a minute at first, never more than an hour.
+        return now + max(60, min(waited // 2, 3600), failure.retry_after or 0)
+
+    def left(self, authorization: Authorization, *, at: int) -> Authorization:
+        """Leave an answered authorization to the rotation function: its tokens are real and stored.
+
+        Raises:
+            FenceLost, StoreUnavailable: as `Authorizations.write`.
+        """
+        return self.ports.authorizations.write(authorization, replace(authorization, lease_until=None), next_at=at)
+
+    def handed_on(self, authorization: Authorization) -> Authorization:
+        """Leave it to the rotation function, which is asked at once: it alone can open the grant that is merged."""
+        left = self.left(authorization, at=self.ports.clock.now())
+        # If the queue refuses it, the due index still has it.
+        self.ports.queue.send([Work(authorization=authorization.key)])
+        return left
+
+    def left_for_soon(self, authorization: Authorization) -> Authorization:
+        """Leave it until the connection that it is for is free."""
+        return self.left(authorization, at=self.ports.clock.now() + _SOON)
+
+    def alert_quarantine(self, authorization: Authorization, name: ConnectionName, *, following: str) -> None:
+        """Alert that another account authorized than the one that was invited."""
+        self.ports.alerts.tell(
+            "connection.quarantined",
+            str(name),
+            detail=f"the invite was for {authorization.for_account}; the old connection stays as it was",
+            next_command=following,
+        )
