@@ -75,7 +75,7 @@ class Connector:
         if one.session.provider.grant_type is GrantType.CLIENT_CREDENTIALS:
             over = None
         has_it = self.establish(one, source, budget, record, over=over)
-        if not has_it and over is not None and self._may_come_later(one.name, source):
+        if not has_it and over is not None and self._may_come_later(one, source):
             return self._merged(one, source, budget)
         return self._done(one, has_it=has_it, grant=one.grant)
 
@@ -122,8 +122,12 @@ class Connector:
             record = self.ports.connections.get(one.name)
             over = 0 if record is None else record.fence
             has_it = self.establish(one, source, budget, record, over=over)
-            is_late = not has_it and self._may_come_later(one.name, source)
-            return Connected(name=one.name, later=True) if is_late else self._done(one, has_it=has_it, grant=one.grant)
+            is_for_later = not has_it and self._may_come_later(one, source)
+            return (
+                Connected(name=one.name, later=True)
+                if is_for_later
+                else self._done(one, has_it=has_it, grant=one.grant)
+            )
         return self._done(one, has_it=merged.has_it, grant=merged.grant or one.grant)
 
     def _done(self, one: NamedGrant, *, has_it: bool, grant: Grant) -> Connected:
@@ -153,10 +157,13 @@ class Connector:
         is_endless = one.read.life is None and all(at is None for at in ends)
         return record.status is not Status.ACTIVE or not is_endless
 
-    def _may_come_later(self, name: ConnectionName, source: GrantSource) -> bool:
-        """Return whether a grant that was not taken is none that gave way to a later authorization."""
-        record = self.ports.connections.get(name)
-        return record is None or (record.authorized.authorized_at or 0) <= source.at
+    def _may_come_later(self, one: NamedGrant, source: GrantSource) -> bool:
+        """Return whether a grant that was not taken is none that gave way to a later authorization, token or end."""
+        record = self.ports.connections.get(one.name)
+        if record is None:
+            return True
+        is_later = (record.authorized.authorized_at or 0) <= source.at
+        return is_later and not self.establisher.is_overtaken(record, one.grant)
 
     @staticmethod
     def _missing(one: NamedGrant, grant: Grant) -> tuple[str, ...]:

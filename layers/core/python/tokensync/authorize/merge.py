@@ -78,7 +78,7 @@ class Merger:
         done: list[Merged] = []
 
         def act(record: Connection, old: Grant, session: Session) -> WorkResult:
-            if not _comes_later(record, source):
+            if not _comes_later(record, source) or self.establisher.is_overtaken(record, grant):
                 done.append(Merged(has_it=record.authorized.authorized_by == source.by))
                 written = self.ports.connections.write(record, transitions.released(record))
                 return WorkResult(Result.NOTHING_DUE, written)
