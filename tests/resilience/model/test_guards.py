@@ -128,7 +128,7 @@ CUTS = {
     ),
     "asked_once_more": Cut(
         CORE / "refresh/parked.py",
-        "is_second = is_refused(record) and not session.state.paused",
+        "is_second = _was_asked_again(record) and not session.state.paused",
         "is_second = not session.state.paused",
         ("one refusal, and nobody beside it",),
     ),
