@@ -9,7 +9,7 @@ import pytest
 
 from contracts.world import NOW, at_once, refused
 from tokensync.domain.app import App
-from tokensync.domain.app_state import PROBE_FIRST, AppState, Outcomes, PauseKind, Success
+from tokensync.domain.app_state import PROBE_FIRST, AppState, Outcomes, PauseKind, Success, voice
 from tokensync.domain.errors import InvalidApp, UnknownApp
 from tokensync.domain.secret import Secret
 
@@ -65,6 +65,8 @@ class AppsContract:
             lambda: world.apps.note(missing.name, said(refused="a"), seen=unseen, now=NOW),
             lambda: world.apps.note(missing.name, said(succeeded={"a": NOW}), seen=unseen, now=NOW),
             lambda: world.apps.note_credentials_refused(missing.name, cause="invalid_client"),
+            lambda: world.apps.note_consent_refused(missing.name, cause="access_denied"),
+            lambda: world.apps.note_consent_refused(missing.name, cause=""),
             lambda: world.apps.claim_probe(missing.name, seen=unseen, now=NOW),
             lambda: world.apps.update(missing),
             lambda: world.apps.remove(missing.name),
@@ -152,6 +154,21 @@ class AppsContract:
             state.refused, state.misconfigured, state.successes, runs_again
         )  # fmt: skip
         assert state == world.apps.state(app.name)
+
+    def test_a_success_without_the_apps_client(self, world: World, app: App) -> None:
+        """It clears refusals, and ends a pause for these; of the app's credentials it says nothing."""
+        world.apps.note(app.name, said(refused="a", misconfigured="c"), seen=world.apps.state(app.name), now=NOW)
+        beside = voice("own", of_client=False)
+        for kind, runs in ((CONFIGURATION, False), (REFUSED, True)):
+            seen = world.apps.state(app.name)
+            state, _ = world.apps.note(app.name, said(succeeded={beside: NOW}, misconfigured="d"), seen=seen, now=NOW)
+            assert (frozenset(), "d" in state.misconfigured) == (state.refused, True)
+            world.apps.pause(app.name, kind=kind, why="x", now=NOW + 1)
+            seen = world.apps.state(app.name)
+            state, runs_again = world.apps.note(app.name, said(succeeded={beside: NOW + 2}), seen=seen, now=NOW + 2)
+            assert (runs, not runs) == (runs_again, bool(state.misconfigured))
+            assert state == world.apps.state(app.name)
+            world.apps.resume(app.name, now=NOW + 3)
 
     def test_a_mass_of_refusals_is_not_cleared_by_the_few(self, world: World, app: App) -> None:
         """Six refusals of ten stay, although four succeeded with them."""
@@ -242,3 +259,13 @@ class AppsContract:
         assert [True, False, True] == news
         world.apps.note(app.name, said(succeeded={"a": NOW}), seen=world.apps.state(app.name), now=NOW)
         assert world.apps.note_credentials_refused(app.name, cause="unauthorized_client")
+
+    def test_a_consent_that_comes_to_nothing_is_news_once(self, world: World, app: App) -> None:
+        """Whatever refreshes succeed, until a consent comes to something or the registration is another one."""
+        causes = ("invalid_scope", "invalid_scope", "unauthorized_client", "", "", "unauthorized_client")
+        news = [world.apps.note_consent_refused(app.name, cause=cause) for cause in causes]
+        assert [True, False, True, True, False, True] == news
+        world.apps.note(app.name, said(succeeded={"a": NOW}), seen=world.apps.state(app.name), now=NOW)
+        assert "unauthorized_client" == world.apps.state(app.name).consent_refused
+        world.apps.update(app)
+        assert "" == world.apps.state(app.name).consent_refused

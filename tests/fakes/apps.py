@@ -89,6 +89,14 @@ class InMemoryApps(Failing):
             row.record = replace(state, credentials_refused=cause)
             return state.credentials_refused != cause
 
+    def note_consent_refused(self, name: str, *, cause: str) -> bool:
+        """Note why a consent came to nothing; tell whether that is news."""
+        with self._attempt("note_consent_refused"), self.table.lock:
+            row = self._row(name)
+            state = self._state(row)
+            row.record = replace(state, consent_refused=cause)
+            return state.consent_refused != cause
+
     def claim_probe(self, name: str, *, seen: AppState, now: int) -> AppState | None:
         """Claim the next probe of a paused app."""
         with self._attempt("claim_probe"), self.table.lock:
@@ -113,7 +121,7 @@ class InMemoryApps(Failing):
         with self._attempt("update"), self.table.lock:
             row = self._row(app.name)
             self._secrets[app.name] = app
-            row.record = replace(self._state(row), provider=app.provider)
+            row.record = replace(self._state(row), provider=app.provider, consent_refused="")
 
     def remove(self, name: str) -> None:
         """Remove an app's registration."""

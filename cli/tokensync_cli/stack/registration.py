@@ -17,6 +17,7 @@ from tokensync.refresh.schedule import floor_of, outlives_a_loss
 from tokensync_cli.output.failures import UsageFailed
 from tokensync_cli.output.times import span
 from tokensync_cli.stack.addresses import check_endpoint, check_return_url, refused
+from tokensync_cli.stack.unused import called, check_used
 
 LONGEST_SECRET = 2048  # characters
 LONGEST_KEY = 16_384  # characters: an RSA key of 8192 bits in PEM has about 6400
@@ -76,6 +77,7 @@ class Wanted:
         provider = generic.for_app(app)
         app = replace(app, service_id=_service_id(self.service_id, generic, provider))
         _check_complete(app, provider, again=self.command())
+        check_used(app, provider)
         if _RETURN_URL in app.settings:
             check_return_url(app, is_embedded=is_embedded)
         return app
@@ -91,7 +93,12 @@ class Wanted:
 
     def completed(self, *, endpoints: Mapping[str, str], settings: Mapping[str, str]) -> "Wanted":
         """Return the registration with what its server says of itself, for all that was not given."""
-        return replace(self, endpoints=_under(endpoints, self.endpoints), settings=_under(settings, self.settings))
+        found = _under(settings, self.settings)
+        # A server has more endpoints than one app needs: those that nothing calls are left out.
+        needed = called(
+            known_provider(self.provider), endpoints, settings=dict(text.split("=", 1) for text in found if "=" in text)
+        )
+        return replace(self, endpoints=_under(needed, self.endpoints), settings=found)
 
 
 def _under(found: Mapping[str, str], given: Sequence[str]) -> list[str]:

@@ -122,13 +122,13 @@ CUTS = {
     ),
     "carried_attempt": Cut(
         STATUSES,
-        "        attempt=record.attempt if carried else None,\n",
+        "        attempt=attempt if carried else None,\n",
         "        attempt=None,\n",
         ("I2",),
     ),
     "asked_once_more": Cut(
         CORE / "refresh/parked.py",
-        "is_second = is_refused(record) and not session.state.paused",
+        "is_second = _was_asked_again(record) and not session.state.paused",
         "is_second = not session.state.paused",
         ("one refusal, and nobody beside it",),
     ),

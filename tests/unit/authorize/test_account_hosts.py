@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from fakes.any_host import AnyHost
-from fakes.scripted import OIDC, oidc_token
+from fakes.scripted import ISSUER, OIDC, oidc_token
 from field_rows import field
 from tokensync.authorize.links import Invite, browser_of
 from tokensync.domain.authorization import AuthorizationState
@@ -305,6 +305,10 @@ def test_a_grant_that_no_longer_fits_is_sent_nowhere() -> None:
     verified = one.world.ask("verify", connection=str(name))
     revoked = one.world.ask("revoke", connection=str(name))
     assert (False, False, []) == (verified["ok"], revoked["ok"], one.hosts(since))
+    one.world.clock.advance(max(0, (record.access_expires_at or 0) - one.world.clock.now()))
+    one.world.run(name)
+    assert ["connection.param_refused", "connection.ended"] == one.alerts()
+    assert "no request can be made for this account (param_refused" in one.world.alerts.told[-1].detail
     one.world.apps.update(SHOPS)
     one.server.says(TOKEN, shop_token("acme", 2))
     assert Result.REFRESHED is refresh(one, name).result
@@ -429,3 +433,96 @@ def test_a_response_that_only_a_message_kept_leads_to_its_host() -> None:
     one.world.settle(ticks=3)
 
     assert {"accounts_server": "https://accounts.zoho.jp"} == one.world.grant(one.name("o-1")).params
+
+
+INSTANCE = "https://na1.example-instances.com"
+NAMED_LATER = replace(
+    OIDC,
+    endpoints={"authorize": f"{ISSUER}/authorize", "token": f"{ISSUER}/token", "refresh": "{instance}/token"},
+    settings={
+        "account": "token.user",
+        "param.instance": r"https://[a-z0-9]+\.example-instances\.com",
+        "param_source.instance": "token.instance_url",
+    },
+)
+ENVELOPE = {"response.envelope": "data"}
+SECOND = {"second_token": "own", "second_account": "token.own.id"}
+
+
+@field("B host", "B second token")
+@pytest.mark.parametrize(
+    ("settings", "response", "hosts"),
+    [
+        (ENVELOPE, {"user": "u", "instance_url": INSTANCE, "data": oidc_token()}, {"u": INSTANCE}),
+        (ENVELOPE, {"user": "u", "data": oidc_token(instance_url=INSTANCE)}, {"u": INSTANCE}),
+        (
+            {**ENVELOPE, "param_source.instance": "token.data.instance_url"},
+            {"user": "u", "data": oidc_token(instance_url=INSTANCE)},
+            {"u": INSTANCE},
+        ),
+        (
+            SECOND,
+            oidc_token(user="u", instance_url=INSTANCE, own={"id": "v", **oidc_token()}),
+            {"u": INSTANCE, "v": INSTANCE},
+        ),
+        (
+            SECOND,
+            oidc_token(
+                user="u",
+                instance_url=INSTANCE,
+                own={"id": "v", **oidc_token(instance_url="https://na2.example-instances.com")},
+            ),
+            {"u": INSTANCE, "v": "https://na2.example-instances.com"},
+        ),
+    ],
+    ids=["beside the envelope", "in it", "in it by the whole path", "for both tokens", "one for each token"],
+)
+def test_a_host_is_named_in_the_object_of_the_tokens_or_beside_it(
+    settings: dict[str, str], response: dict[str, Any], hosts: dict[str, str]
+) -> None:
+    """Each token is refreshed at the host that its own object names, else at the one that the response names."""
+    one = stage(replace(NAMED_LATER, settings={**NAMED_LATER.settings, **settings}))
+    one.server.says("/token", response)
+    one.connect()
+
+    assert {name: {"instance": host} for name, host in hosts.items()} == {
+        account: one.world.grant(one.name(account)).params for account in hosts
+    }
+    for account, host in hosts.items():
+        since = len(one.server.asked)
+        assert Result.REFRESHED is refresh(one, one.name(account)).result
+        assert [urlsplit(host).netloc] == one.hosts(since)
+    assert [] == one.alerts()
+
+
+@field("B host", "A11")
+@pytest.mark.parametrize(
+    ("named", "alerts"),
+    [
+        ({}, ["connection.param_refused"]),
+        ({"instance_url": "https://evil.example"}, ["answer.odd", "connection.param_refused"]),
+    ],
+    ids=["none", "a wrong one"],
+)
+def test_a_consent_after_which_nothing_can_be_refreshed_is_alerted_once(
+    named: dict[str, str], alerts: list[str]
+) -> None:
+    """Its tokens are real: they are published and kept, and refreshed once a consent names the host."""
+    one = stage(NAMED_LATER)
+    one.server.says("/token", oidc_token(user="u", **named))
+    one.connect()
+    name = one.name("u")
+
+    assert (Status.ACTIVE, alerts) == (one.world.stored(name).status, one.alerts())
+    since = len(one.server.asked)
+    assert Result.POSTPONED is refresh(one, name).result
+    assert ([], alerts) == (one.hosts(since), one.alerts())
+    silent = {key: value for key, value in oidc_token(user="u", instance_url=INSTANCE).items() if key[:7] != "refresh"}
+    one.server.says("/token", silent)
+    one.browser.cookies = ()
+    one.connect(code="code-2")
+    one.world.drain()
+    one.server.says("/token", oidc_token(user="u"))
+    since = len(one.server.asked)
+    assert Result.REFRESHED is refresh(one, name).result
+    assert ([urlsplit(INSTANCE).netloc], alerts) == (one.hosts(since), one.alerts())

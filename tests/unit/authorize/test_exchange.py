@@ -608,6 +608,18 @@ def test_another_account_than_invited_is_quarantined(world: World, browser: Brow
     assert ["connection.quarantined"] == world.alerted()
 
 
+def test_the_pair_of_another_account_is_given_to_no_consumer(world: World, browser: Browser) -> None:
+    """Nothing of what is quarantined is due, a hand-over no more than a refresh."""
+    world.apps.update(replace(world.app, settings={"push": "api2cart"}))
+    browser.authorize(world.invite(for_account="old-account"))
+
+    assert (Status.QUARANTINED, None, None) == (
+        world.stored().status,
+        world.stored().due.push_at,
+        world.stored().due.next_at,
+    )
+
+
 def test_a_stray_authorization_of_a_known_connection_changes_nothing(world: World, browser: Browser) -> None:
     """The wrong account is one that is connected already."""
     record = world.connected()
@@ -700,3 +712,14 @@ def test_the_result_while_the_seller_is_away(browser: Browser) -> None:
     browser.connect()
 
     assert "Not finished yet" in browser.result().body
+
+
+def test_a_signed_state_vouches_for_an_app_that_was_just_added(world: World) -> None:
+    """The names were looked up before it was there: its callback is judged by the state, and not by that memory."""
+    browser = Browser(world)
+    assert 404 == browser.arrive("code=code-1", app="nobody").status
+    world.apps.register(replace(world.app, name="other-shop"))
+    browser.connect()
+
+    assert 404 == browser.arrive("code=code-1", app="other-shop").status
+    assert (400, []) == (browser.back(app="other-shop").status, world.shop.ledger)

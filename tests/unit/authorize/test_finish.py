@@ -16,6 +16,7 @@ from fakes.visitors import Browser
 from fakes.world import APP, World
 from fault_rows import fault
 from field_rows import field
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.authorization import Authorization, AuthorizationState
 from tokensync.domain.connection import Attempt, Exemption, Reason, Status
 from tokensync.domain.errors import InvalidApp, StoreUnavailable
@@ -175,10 +176,59 @@ def test_whose_account_it_is_is_asked_for_a_day(stage: Staged, waited: int, next
     assert (AuthorizationState.WORKING, None) == (began.state, began.lease_until)
     world.clock.advance(waited)
     world.finisher.take_up(Work(authorization=began.key), world.session(), world.budget())
-    row = next(row for key, row in world.table.rows.items() if key[1].startswith("pending#"))
+    row = row_of(world)
 
     state = AuthorizationState.FAILED if next_wait is None else AuthorizationState.WORKING
     assert (state, next_wait and world.clock.now() + next_wait) == (row.record.state, row.next_at)
+
+
+def row_of(world: World) -> Any:
+    """Return the row of the only authorization."""
+    (row,) = [row for key, row in world.table.rows.items() if key[1].startswith("pending#")]
+    return row
+
+
+def test_an_answer_is_due_when_its_callbacks_lease_ends(stage: Staged) -> None:
+    """Before that nobody could take it up, and the tick's claim would pass in vain."""
+    stage.server.says("/token", oidc_token())
+    with stage.world.dies_at("exchange.received"):
+        stage.connect()
+
+    assert row_of(stage.world).record.lease_until + 1 == row_of(stage.world).next_at
+
+
+def test_a_paused_app_asks_for_no_account(stage: Staged) -> None:
+    """Its answered authorization waits, ten minutes at a time."""
+    stage.server.says("/token", oidc_token())
+    with stage.world.dies_at("exchange.received"):
+        stage.connect()
+    world = stage.world
+    world.after_lease()
+    world.apps.pause(world.app.name, kind=PauseKind.OPERATOR, why="an operator's wish", now=world.clock.now())
+    world.finisher.take_up(Work(authorization=row_of(world).record.key), world.session(), world.budget())
+
+    assert (AuthorizationState.WORKING, world.clock.now() + 600) == (row_of(world).record.state, row_of(world).next_at)
+    assert 0 == stage.server.times("/userinfo")
+
+
+@pytest.mark.parametrize(
+    ("word", "kept"),
+    [
+        ({"error": "frobnicated"}, True),
+        ({"hello": "world"}, True),
+        (500, True),
+        ({"error": "invalid_grant"}, False),
+        (429, False),
+    ],
+    ids=["unexplained", "no token", "ambiguous", "refused", "busy"],
+)
+def test_an_answer_to_a_code_is_kept_where_it_may_hold_more(stage: Staged, word: Any, *, kept: bool) -> None:
+    """What nobody understands may be understood some day; what says no holds nothing."""
+    stage.server.says("/token", word)
+    stage.connect()
+
+    assert AuthorizationState.FAILED is row_of(stage.world).record.state
+    assert kept == (row_of(stage.world).record.sealed_answer is not None)
 
 
 def test_a_message_whose_answer_has_its_place_already_changes_nothing(stage: Staged) -> None:

@@ -7,9 +7,11 @@ from urllib.parse import quote
 
 import pytest
 
-from fakes.scripted import ISSUER, OIDC, Staged, oidc_token
+from fakes.scripted import ISSUER, OIDC, Staged, id_token, oidc_token
+from field_rows import field
 
 REQUIRED = {"issuer": ISSUER, "iss": "required"}
+NO_CALL = {name: url for name, url in OIDC.endpoints.items() if name != "verify"}
 OURS = f"iss={quote(ISSUER, safe='')}"
 
 
@@ -70,3 +72,37 @@ def test_where_it_comes_unannounced_it_is_held_to_what_is_known() -> None:
 
     assert 303 == made.browser.back(f"code=code-1&{OURS}").status
     assert [1] == [made.server.times("/token")]
+
+
+@field("A14")
+@pytest.mark.parametrize(
+    ("setting", "claimed"), [(ISSUER, f"{ISSUER}/"), (f"{ISSUER}/", ISSUER), (f"{ISSUER}/", f"{ISSUER}/")]
+)
+def test_an_id_token_is_read_with_and_without_the_issuers_last_slash(setting: str, claimed: str) -> None:
+    """Its issuer names the account's server in both spellings; nothing but that slash may differ."""
+    made = Staged.of(replace(OIDC, endpoints=NO_CALL, settings={"issuer": setting}))
+    for number, iss in enumerate((claimed, f"{ISSUER}//", f"{ISSUER}/other", "https://evil.example")):
+        made.server.says("/token", oidc_token(id_token=id_token(iss=iss, aud="client-1", sub=f"u-{number}")))
+        made.browser.cookies = ()
+        made.browser.authorize(back=f"code=code-{number}")
+
+    assert ["u-0"] == [record.name.account for record in made.world.connections.list("oidc")]
+
+
+@field("A14")
+@pytest.mark.parametrize(
+    ("said", "command"),
+    [
+        (f"{ISSUER}/", f"tokensync app set oidc issuer={ISSUER}/"),
+        ("https://evil.example/;rm", "tokensync app show oidc"),
+    ],
+)
+def test_a_refused_issuer_is_alerted_once_with_both_names(said: str, command: str) -> None:
+    """RFC 9207 compares letter by letter; the operator reads both, and no command holds what a stranger wrote."""
+    made = stage(REQUIRED)
+    for _ in range(3):
+        assert 400 == made.browser.back(f"code=code-1&iss={quote(said, safe='')}").status
+
+    (alert,) = made.world.alerts.told
+    assert ("authorization.refused", command) == (alert.kind, alert.next_command)
+    assert f"issuer {said}, and the app says issuer={ISSUER}:" in alert.detail

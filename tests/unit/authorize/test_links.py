@@ -116,10 +116,12 @@ def test_signature_comes_first_then_expiry_then_app() -> None:
     """Of several faults the first in this order is reported; a text is for one app."""
     stale = SIGNER.invite(replace(INVITE, expires_at=NOW - 1))
     for text, fault in ((stale[:-2], "signature"), (stale, "expired"), (SIGNER.invite(INVITE), "another app")):
-        with pytest.raises(InviteRefused, match=fault):
+        with pytest.raises(InviteRefused, match=fault) as raised:
             SIGNER.read_invite(text, app="shop-2", now=NOW)
-    with pytest.raises(BadRequest, match="another app"):
+        assert (fault != "signature") == raised.value.signed  # only a text of ours says which app is meant
+    with pytest.raises(BadRequest, match="another app") as other:
         SIGNER.read_state(SIGNER.state(KEY, expires_at=NOW + 60), app="shop-2", now=NOW)
+    assert other.value.signed
 
 
 def test_a_state_is_no_invite() -> None:

@@ -11,8 +11,8 @@ from fakes.scripted import OIDC, Staged, oidc_token
 from fakes.visitors import Browser
 from field_rows import field
 from tokensync.domain.authorization import AuthorizationState
-from tokensync.domain.connection import Attempt, Phase, Reason, Status
-from tokensync.domain.errors import SealingUnavailable, StoreUnavailable
+from tokensync.domain.connection import Attempt, Exemption, Phase, Reason, Status
+from tokensync.domain.errors import NoAnswer, SealingUnavailable, StoreUnavailable
 from tokensync.domain.grant import Grant
 from tokensync.domain.sealing import grant_binding
 from tokensync.domain.secret import Secret
@@ -240,6 +240,27 @@ def test_a_token_that_may_be_spent_is_no_fresher_after_a_consent(reuse: str) -> 
     assert (1 if reuse == "safe" else 0) == early
     stage.world.settle(ticks=90)
     assert "OA3" == document_of(stage)["access_token"]
+
+
+@field("A1")
+def test_a_last_attempt_that_was_put_off_is_made_after_a_consent() -> None:
+    """The provider was busy then: the token waits as long as it asked, and is presented before the new end."""
+    stage = google(refresh_reuse="single_use")
+    stage.connect()
+    name = stage.name("u-1")
+    for word in (NoAnswer("lost"), stage.server.answer(b"", status=429, retry_after="300")):
+        stage.server.says("/token", word)
+        stage.world.clock.advance(max(0, (record_of(stage).due.renew_at or 0) - stage.world.clock.now()))
+        stage.world.run(name)
+    assert Exemption.LAST_ATTEMPT is record_of(stage).exemption
+    not_before = record_of(stage).due.not_before
+    stage.server.says("/token", silent())
+    again(stage)
+
+    assert (Status.ACTIVE, not_before) == (record_of(stage).status, record_of(stage).due.not_before)
+    stage.server.says("/token", oidc_token(access_token="OA3", refresh_token="OR3"))
+    stage.world.settle(ticks=59)
+    assert ("OA3", "active") == (document_of(stage)["access_token"], document_of(stage)["status"])
 
 
 @field("A1")

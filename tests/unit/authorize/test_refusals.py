@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fakes.scripted import ADS, ADS_TOKEN, OIDC, Staged
+from fakes.scripted import ADS, ADS_TOKEN, OIDC, Staged, oidc_token
 from fakes.visitors import Browser
 from fakes.world import APP, World
 from tokensync.authorize.links import Invite
@@ -194,3 +195,40 @@ def test_the_authorization_keeps_the_providers_words() -> None:
     now = stage.world.clock.now()
     error = LastError(failure="unknown", code="40001", message="No permission", trace_id="t-3", at=now)
     assert (error, "40001") == (refused(stage).last_error, refused(stage).detail)
+
+
+@pytest.mark.parametrize("kind", ["authorization.refused", "authorization.failed"])
+def test_sellers_who_meet_one_cause_are_one_alert(kind: str) -> None:
+    """Until it changes, a consent comes to something or the app is set anew; a refresh says nothing of consents."""
+    world = (stage := Staged.of(OIDC)).world
+    stage.server.says("/userinfo", {"sub": "u-1"})
+    numbers = count()
+
+    def seller(back: str) -> None:
+        """Let another seller come back with this."""
+        stage.browser.cookies = ()
+        stage.browser.connect(world.invite(id=f"invite-{next(numbers)}"))
+        stage.browser.back(back)
+
+    def refused(*words: str) -> int:
+        """Return how many alerts there are of sellers whom the provider refuses, each with one of these words."""
+        before = world.alerted().count(kind)
+        for word in words:
+            stage.server.says("/token", stage.server.answer({"error": word}, status=400))
+            seller(f"error={word}" if kind == "authorization.refused" else f"code=code-{next(numbers)}")
+        return world.alerted().count(kind) - before
+
+    causes = ("invalid_scope", "invalid_request")
+    assert [1, 1] == [refused(*[causes[0]] * 5), refused(*[causes[1]] * 3)]
+
+    stage.server.says("/token", oidc_token())
+    seller("code=good")
+    assert 1 == refused(causes[1], causes[1])
+
+    world.clock.advance(3000)
+    stage.server.says("/token", oidc_token(access_token="A2"))
+    world.settle(ticks=3)
+    assert 0 == refused(causes[1])
+
+    world.apps.update(OIDC)
+    assert 1 == refused(causes[1])

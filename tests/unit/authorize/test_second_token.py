@@ -10,9 +10,12 @@ import pytest
 from fakes.scripted import ISSUER, OIDC, Staged
 from fakes.visitors import Browser
 from field_rows import field
+from tokensync.authorize import finish
 from tokensync.domain.authorization import AuthorizationState
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.secret import Secret
+from tokensync.oauth.failure import unreadable
+from tokensync.refresh import conclude
 from tokensync.refresh.result import Result
 
 CONNECTED = "Your account is connected"
@@ -214,7 +217,7 @@ def test_a_re_authorization_may_be_for_either(stage: Staged, wanted: str) -> Non
 
 @field("B second token")
 def test_another_workspace_than_invited_touches_neither(stage: Staged) -> None:
-    """The wrong one is quarantined, and the user's token in its response is not published."""
+    """Both are quarantined and neither is published; each is accepted by its own name, and refreshed from there on."""
     stage.connect()
     stage.world.clock.advance(60)
     stage.server.says("/token", says(team="T2", who="U2", access_token="bot-2"))
@@ -223,4 +226,106 @@ def test_another_workspace_than_invited_touches_neither(stage: Staged) -> None:
     browser.back("code=code-2")
 
     assert "This is another account" in browser.result().body
-    assert {"T1": "bot-1", "U1": "user-1", "T2": ""} == tokens(stage)
+    assert {"T1": "bot-1", "U1": "user-1", "T2": "", "U2": ""} == tokens(stage)
+    assert (["connection.quarantined"] * 2, None) == (stage.alerts(), authorization(stage).sealed_answer)
+    for account in ("T2", "U2"):
+        assert stage.world.ask("accept", connection=f"oidc/{account}")["ok"]
+    assert {"T1": "bot-1", "U1": "user-1", "T2": "bot-2", "U2": "user-1"} == tokens(stage)
+    assert stage.world.grant(stage.name("U2")).second
+
+
+@field("B second token")
+@pytest.mark.parametrize(
+    ("response", "quarantined"),
+    [
+        (says(team="T1", who="U2"), {"U2"}),
+        (says(team="T2", authed_user={**USER}), {"T2"}),
+    ],
+    ids=["one has a connection", "one has no name"],
+)
+def test_what_cannot_be_quarantined_of_a_stranger_is_kept(response: dict[str, Any], quarantined: set[str]) -> None:
+    """The connection in use stays as it was, and the response stays sealed on its authorization."""
+    stage = Staged.of(SLACK)
+    stage.server.says("/token", says())
+    stage.connect()
+    stage.world.clock.advance(60)
+    stage.server.says("/token", response)
+    browser = Browser(stage.world)
+    browser.connect(stage.world.invite(id="2", for_account="T9"))
+    browser.back("code=code-2")
+
+    held = {one.name.account for one in stage.world.connections.list("oidc") if one.status is Status.QUARANTINED}
+    assert (quarantined, "bot-1") == (held, tokens(stage)["T1"])
+    assert (AuthorizationState.QUARANTINED, True) == (
+        authorization(stage).state,
+        authorization(stage).sealed_answer is not None,
+    )
+
+
+@field("B second token", "A1")
+def test_the_seconds_unfinished_refresh_is_concluded_before_a_consent_merges_over_it(stage: Staged) -> None:
+    """Its answer has the tokens at the top; the consent is silent, so the refresh token is what that answer gave."""
+    stage.connect()
+    name = stage.name("U1")
+    new = {**USER, "access_token": "user-2", "refresh_token": "user-r2"}
+    stage.server.says("/token", {"ok": True, "team": {"id": "T1"}, **new})
+    stage.world.clock.advance(36_000 - 600)
+    with stage.world.dies_at("received"):
+        stage.world.run(name)
+    stage.world.after_lease()
+    again = says()
+    again["authed_user"] = {"id": "U1", "access_token": "user-3", "expires_in": 36_000}
+    stage.server.says("/token", again)
+    stage.browser.cookies = ()
+    stage.connect(code="code-2")
+    stage.world.drain()
+
+    assert (Secret("user-r2"), "user-3") == (stage.world.grant(name).refresh_token, stage.world.published(name))
+    assert (True, []) == (stage.world.grant(name).second, stage.alerts())
+
+
+def cannot_read(monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
+    """Let a module understand no token response, as a version before a mended parser would."""
+    monkeypatch.setattr(module, "read_token_response", lambda _, response, **__: unreadable(response))
+
+
+@field("B second token", "A12")
+@pytest.mark.parametrize("nested", [True, False])
+def test_a_kept_answer_to_a_refresh_of_the_second_is_read_again(
+    stage: Staged, monkeypatch: pytest.MonkeyPatch, *, nested: bool
+) -> None:
+    """It is read where the second one's tokens may be, and the team beside them is nobody else."""
+    stage.connect()
+    name = stage.name("U1")
+    new = {**USER, "access_token": "user-2", "refresh_token": "user-r2"}
+    place = {"authed_user": {"id": "U1", **new}} if nested else new
+    stage.server.says("/token", {"ok": True, "team": {"id": "T1"}, **place})
+    stage.world.clock.advance(stage.world.stored(name).due.renew_at - stage.world.clock.now())
+    with monkeypatch.context() as before:
+        cannot_read(before, conclude)
+        stage.world.run(name)
+    assert Status.HELD is stage.world.stored(name).status
+    found = stage.world.ask("recover", reread=True)["found"]
+
+    assert ["brought_back"] == [one["result"] for one in found]
+    assert (Status.ACTIVE, "user-2", Secret("user-r2")) == (
+        stage.world.stored(name).status,
+        stage.world.published(name),
+        stage.world.grant(name).refresh_token,
+    )
+
+
+@field("B second token", "A12")
+@pytest.mark.parametrize("bot", [True, False])
+def test_a_kept_answer_to_a_code_is_read_again_for_either_token(monkeypatch: pytest.MonkeyPatch, *, bot: bool) -> None:
+    """A user's token alone makes its connection, as it would have at once."""
+    stage = Staged.of(SLACK)
+    stage.server.says("/token", says(bot=bot))
+    with monkeypatch.context() as before:
+        cannot_read(before, finish)
+        stage.connect()
+    assert {} == tokens(stage)
+    found = stage.world.ask("recover", reread=True)["found"]
+
+    assert ["brought_back"] == [one["result"] for one in found]
+    assert {"U1": "user-1", **({"T1": "bot-1"} if bot else {})} == tokens(stage)

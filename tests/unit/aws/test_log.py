@@ -94,7 +94,11 @@ def test_botocore_stays_silent_at_debug(log: PowertoolsLog, clients: Clients, st
 
 
 @pytest.mark.parametrize("name", ["boto3", "botocore.auth", "urllib3.connectionpool", "httpcore.http11", "httpx"])
-@pytest.mark.usefixtures("log")
-def test_leaking_libraries_are_held_at_warning(name: str) -> None:
-    """Libraries that print requests and URLs are heard from WARNING on, whatever our level."""
+def test_leaking_libraries_are_held_at_warning(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries that print requests and URLs are heard from WARNING on, whatever our level and the host's."""
+    monkeypatch.setattr(logging.getLogger(), "level", logging.DEBUG)
+    for logger in (logging.getLogger(name), logging.getLogger(name.partition(".")[0])):
+        logger.setLevel(logging.NOTSET)
+    assert logging.getLogger(name).getEffectiveLevel() == logging.DEBUG
+    PowertoolsLog(service=f"held-{name}", level="DEBUG")
     assert logging.getLogger(name).getEffectiveLevel() == logging.WARNING

@@ -49,6 +49,19 @@ def test_large_messages_are_split(clients: Clients, sqs: Stubber) -> None:
     assert [] == SqsWorkQueue(clients.sqs, URL, RecordingLog()).send(works(6, answer=bytes(80_000)))
 
 
+@pytest.mark.parametrize(("more", "calls"), [(0, 1), (1, 2)])
+def test_a_call_takes_a_quarter_of_a_mebibyte(clients: Clients, sqs: Stubber, more: int, calls: int) -> None:
+    """To the byte: what is over it goes in a call of its own."""
+    large = works(1, answer=bytes(196_200))[0]
+    left = 256 * 1024 - len(large.to_json()) - len(Work(connection=ConnectionName("demo", "x")).to_json())
+    small = Work(connection=ConnectionName("demo", "x" * (1 + left + more)))
+    for _ in range(calls):
+        sqs.add_response("send_message_batch", failed())
+
+    assert 256 * 1024 + more == len(large.to_json()) + len(small.to_json())
+    assert [] == SqsWorkQueue(clients.sqs, URL, RecordingLog()).send([large, small])
+
+
 def test_a_queue_that_cannot_be_reached(clients: Clients) -> None:
     """Without a network everything comes back and nothing is raised."""
     assert works(2) == SqsWorkQueue(clients.sqs, URL, RecordingLog()).send(works(2))

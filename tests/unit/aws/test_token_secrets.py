@@ -78,6 +78,18 @@ def test_a_refused_write(
     assert expected is type(raised.value)
 
 
+@pytest.mark.parametrize(("tags", "expected"), [(OURS, PublishUnavailable), ([], SecretNotOurs)])
+def test_a_refused_restoration_of_what_is_scheduled_for_deletion(
+    secrets: Stubber, tokens: SecretsManagerTokens, tags: list[dict[str, str]], expected: type[PublishError]
+) -> None:
+    """It is to be restored, so that its deletion explains nothing: it is not ours, or something denies it for now."""
+    secrets.add_client_error("restore_secret", "AccessDeniedException")
+    secrets.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": tags, "DeletedDate": LATER})
+    with pytest.raises(PublishError) as raised:
+        tokens.restore(ARN)
+    assert expected is type(raised.value)
+
+
 def test_what_a_creation_sends(secrets: Stubber, tokens: SecretsManagerTokens) -> None:
     """A creation carries name, token, document, and tags of names alone."""
     secrets.add_response(

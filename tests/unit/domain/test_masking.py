@@ -48,6 +48,31 @@ def test_a_secret_is_masked_within_base64(encode: object, before: str) -> None:
         assert len(left) < len("Authorization: Basic ") + len(before) * 2 + 12
 
 
+JWT = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJjYW5hcnkiLCJqdGkiOiIxIn0.Q0FOQVJZ-c2lnbmF0dXJl_x"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        JWT,
+        JWT.replace(".", "%2E"),
+        JWT[:30],
+        JWT[:-9],
+        JWT[21:],
+        f"{JWT[:20]}..Q0FOQVJZ.Q0FOQVJZ.Q0FOQVJZ",
+        "\u00ad".join(JWT),
+    ],
+)
+def test_a_jwt_is_nobodys_to_read(said: str) -> None:
+    """Whole, cut, encrypted or without its header, although nobody names it as a secret; the words around it stay."""
+    assert f"assertion '{MASK}' has a wrong audience" == masked(f"assertion '{said}' has a wrong audience", [])
+
+
+def test_a_word_is_no_jwt() -> None:
+    """What only begins like one, and is as short as a word, stays."""
+    assert "eyJack.example keyJ-1" == masked("eyJack.example keyJ-1", [])
+
+
 def test_an_empty_secret_masks_nothing() -> None:
     """It is between any two letters."""
     assert "nothing here" == masked("nothing here", [Secret("")])

@@ -202,15 +202,15 @@ def test_each_source_names_its_own_parameters() -> None:
 
     assert {"shop": "acme"} == of_invite(declared, {"shop": "ACME"}, {"shop"})
     assert {"dc": "eu"} == of_callback(declared, {"accounts-server": "eu", "shop": "evil"}, set())
-    assert {"base": "eu"} == of_response(declared, fields, set(), oddities)
+    assert {"base": "eu"} == of_response(declared, fields, fields, set(), oddities)
     assert {"shop": "a", "dc": "b"} == of_import(declared, {"shop": "a", "dc": "b"}, set())
     for refused in ({"dc": "eu"}, {"nobody": "x"}):
         with pytest.raises(ParamRefused):
             of_invite(declared, refused, set())
     with pytest.raises(ParamRefused, match=r"dc.*does not name"):
         of_callback(declared, {}, set())
-    assert ({}, []) == (of_response(declared, {"team": "eu"}, set(), oddities), oddities)
-    assert {} == of_response(declared, {"team": {"base": "EU1"}}, set(), oddities)
+    assert ({}, []) == (of_response(declared, {"team": "eu"}, {}, set(), oddities), oddities)
+    assert {} == of_response(declared, {"team": {"base": "EU1"}}, {}, set(), oddities)
     assert ["team.base does not match the pattern of base"] == oddities
 
 

@@ -146,6 +146,19 @@ def test_a_refused_token_of_a_troubled_app_is_parked(world: World) -> None:
     assert 1 == len(world.apps.state(APP).refused)
 
 
+@field("A16")
+def test_an_import_that_is_refused_again_pauses_nothing(world: World) -> None:
+    """A token that never worked says nothing of the app, however often it is refused: one seller's refusal is one."""
+    world.fleet(3)
+    world.shop.alive.clear()
+    world.on_demand.refresh(ConnectionName(APP, "seller-0001"), world.budget())
+    bring(world, refresh_token="dead")
+    world.ask("refresh", connection=str(NAME), force=True)
+    world.ask("refresh", connection=str(NAME), force=True)
+
+    assert (1, "") == (len(world.apps.state(APP).refused), world.apps.state(APP).paused)
+
+
 def test_a_token_of_another_account_reaches_nobody(world: World) -> None:
     """The response names another account: held, and its token is not published."""
     name = ConnectionName(APP, "somebody-else")

@@ -13,6 +13,7 @@ from fakes.any_host import AnyHost
 from fakes.scripted import OIDC, oidc_token
 from field_rows import field
 from tokensync.domain.app import App
+from tokensync.domain.app_state import PauseKind
 from tokensync.domain.connection import Status
 from tokensync.domain.secret import Secret
 from tokensync.refresh.result import Result
@@ -96,6 +97,32 @@ def test_its_refused_client_is_no_verdict_on_the_app() -> None:
     assert [] == [kind for kind in one.alerts() if kind.startswith("app.")]
     one.server.says("/token", oidc_token())
     assert Result.REFRESHED is due(one, "other")
+
+
+@field("B client", "A4")
+def test_its_success_is_none_of_the_apps_client() -> None:
+    """While the app's credentials are refused it is refreshed as ever: it neither rests nor lets the app run again."""
+    one = AnyHost.of(replace(OIDC, settings={"account_field": "user", "client_auth": "client_secret_post"}))
+    world = one.world
+    one.server.says("/token", oidc_token())
+    for account, client in (("acme", OWN), *((other, {}) for other in "abcd")):
+        world.ask("import", app="oidc", account=account, refresh_token=f"R-{account}", **client)
+    one.server.says("/token", lambda q: (
+        oidc_token() if b"own-id" in q.body else one.server.answer({"error": "invalid_client"}, status=401)
+    ))  # fmt: skip
+    world.clock.advance(1300)
+    for account in "abc":
+        world.change(one.name(account), renew_at=world.clock.now(), refresh_at=world.clock.now(), next_at=0)
+    ended = []
+    for _ in range(120):
+        world.settle(ticks=1)
+        ended.append(world.document(one.name("acme"))["expires_at"] <= world.clock.now())
+
+    assert (PauseKind.CONFIGURATION, {False}) == (world.apps.state("oidc").paused_kind, set(ended))
+    assert ["app.paused"] == one.alerts()
+    one.server.says("/token", oidc_token())
+    world.settle(ticks=120)
+    assert ["app.paused", "app.resumed"] == one.alerts()
 
 
 @field("B client")

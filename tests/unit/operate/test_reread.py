@@ -498,6 +498,51 @@ def test_a_connection_with_a_newer_token_keeps_it(world: World, mend: Callable[.
     assert (Status.ACTIVE, "A2", ["code-1", "R0"]) == state(world)
 
 
+def silent(honest: Honest) -> ProviderResponse:
+    """Let an answer to a code that cannot be read name no refresh token, as some servers do at a second consent."""
+    answer = patched(refresh_token=...)(honest)
+    return enveloped(lambda: answer)
+
+
+@pytest.mark.parametrize("since", ["refreshed", "removed"])
+def test_an_older_answer_that_is_silent_is_merged_into_nothing(
+    world: World, mend: Callable[..., None], since: str
+) -> None:
+    """Its access token is older than the connection's, or the connection is gone: it is history at once."""
+    world.clock.advance(60)
+    world.shop.script.append(silent)
+    Browser(world).authorize(world.invite())
+    world.clock.advance(60)
+    if since == "refreshed":
+        world.run()
+    else:
+        ask(world, "remove")
+    before = (world.stored().generation, world.stored().sealed_grant, world.published())
+    world.clock.advance(3 * DAY)
+    mend(response=NEW_ENVELOPE)
+
+    assert (0, 1, 1) == counted(reread(world))
+    assert before == (world.stored().generation, world.stored().sealed_grant, world.published())
+
+
+def test_a_late_answer_that_was_finished_before_has_its_connection(world: World, mend: Callable[..., None]) -> None:
+    """The run that finished it died before it could say so; the token was refreshed since, and stays."""
+    reauthorized_unread(world)
+    mend(response=NEW_ENVELOPE)
+    kill(world, "committed", lambda: reread(world))
+    assert "A1" == world.published()
+    mend(response={"envelope": "data"})
+    world.change(renew_at=world.clock.now(), refresh_at=world.clock.now())
+    world.run()
+    world.clock.advance(2 * DAY)
+    mend(response=NEW_ENVELOPE)
+    world.settle(ticks=15)
+
+    (authorization,) = authorizations(world)
+    assert (AuthorizationState.CONNECTED, None) == (authorization.state, authorization.sealed_answer)
+    assert "A2" == world.published()
+
+
 def test_an_older_token_is_better_than_one_that_was_refused(world: World, mend: Callable[..., None]) -> None:
     """The seller would have to come back in any case: what it authorized is tried first."""
     reauthorized_unread(world)

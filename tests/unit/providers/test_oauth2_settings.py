@@ -449,6 +449,53 @@ REFUSED: list[tuple[dict[str, str], str]] = [
     ({"name__code": "a b"}, "name.code is a parameter's name"),
     ({"name__code": "redirect_uri"}, "two parameters one name"),
     ({"authorize_name__redirect_uri": "none", "name__redirect_uri": "none", "redirect_uri": "Ru"}, "redirect_uri does"),
+    *(({"callback_code": name}, "callback_code would find no code") for name in ("state", "error", "iss")),
+    ({"callback_code": "st", "authorize_name__state": "st"}, "callback_code would find no code"),
+    *(
+        ({"authorize_name__state": name}, "authorize_name.state would bring no state back")
+        for name in ("code", "error", "error_description", "iss")
+    ),
+    ({"callback_code": "c", "authorize_name__state": "c"}, "callback_code would find no code"),
+    ({"name__code": "client_assertion", "client_auth": "private_key_jwt"}, "two parameters one name"),
+    *(
+        ({"pkce": "none", name: "x"}, f"{name.replace('__', '.')} does nothing.*pkce=S256")
+        for name in ("authorize_name__code_challenge", "authorize_name__code_challenge_method", "name__code_verifier")
+    ),
+    ({"name__grant_type": "x", "exchange__grant_type": "none", "refresh__grant_type": "none"}, "name.grant_type does"),
+    ({"name__grant_type": "x", "grant": "refresh_token", "refresh__grant_type": "none"}, "name.grant_type does"),
+    ({"authorize_name__response_type": "x", "response_type": "none"}, "authorize_name.response_type does nothing"),
+    *(
+        ({**why, name: "x"}, f"{name.replace('__', '.')} does nothing with")
+        for why in ({"grant": "client_credentials"}, {"renewal": "access_token"})
+        for name in ("response__refresh_token", "response__refresh_expires_in")
+    ),
+    *(
+        ({name: f"a {{{word}}}"}, f"{name.replace('__', '.')} would send {{{word}}} as it is written.*{place}.NAME")
+        for name, word, place in (
+            ("token__x", "random", "authorize"),
+            ("exchange__x", "uuid", "header"),
+            ("refresh__x", "uuid", "header"),
+            ("header__x", "random", "authorize"),
+            ("header__x", "access_token", "account_header"),
+            ("authorize__x", "uuid", "header"),
+            ("authorize__x", "client_id", "account_query"),
+            ("account_header__x", "uuid", "header"),
+            ("account_query__x", "random", "authorize"),
+            ("redirect_uri", "random", "authorize"),
+        )
+    ),
+    ({"renewal": "access_token", "upgrade__x": "{random}"}, "upgrade.x would send {random}"),
+    ({"renewal": "access_token", "upgrade__x": "{nobody}"}, "nobody: it is not declared"),
+    ({"renewal": "access_token", "upgrade__refresh_token": "x"}, "upgrade.refresh_token would replace"),
+    ({"param__shop": "[a-z]+", "fact__shop": "param.shop", "account_query__x": "{shop}"}, "account_query.x would send"),
+    (
+        {"param__shop": "[a-z]+", "fact__shop": "param.shop", "refresh__grant_type": "{shop}"},
+        "refresh.grant_type would",
+    ),
+    ({"param__shop": "[a-z]+", "param_title__shop": "Shop"}, r"param.shop does nothing.*fact.shop=param.shop"),
+    ({"param__shop": "[a-z]+", "value__shop": "a"}, r"param.shop does nothing.*fact.shop=param.shop"),
+    ({"param__shop": ".+", "param_source__shop": "token.refresh_token"}, "param_source.shop has token.refresh_token"),
+    ({"param__shop": ".+", "param_source__shop": "callback.code"}, "param_source.shop has callback.code"),
     ({"authorize_fragment": "a?b"}, "authorize_fragment is what follows"),
     ({"response__token": "x"}, "response.token is read nowhere"),
     ({"response__success": "0"}, "response.success needs response.error"),
@@ -472,6 +519,37 @@ def test_a_setting_that_would_be_ignored_is_refused_by_name(settings: dict[str, 
     assert re.search(why, settings_problem(app, OAUTH2))
     with pytest.raises(InvalidApp, match=r"^app shop: "):
         check_settings(app, OAUTH2)
+
+
+@field("B refused")
+@pytest.mark.parametrize("grant", ["authorization_code", "client_credentials"])
+def test_a_scope_has_another_name_where_there_is_one(grant: str) -> None:
+    """`--scope` brings it; without it the name is refused, in the link and where a token is minted."""
+    name = "name.scope" if grant == "client_credentials" else "authorize_name.scope"
+    app = replace(app_with(grant=grant), scopes=())
+    named = replace(app, settings={**app.settings, name: "permissions"})
+
+    assert re.search(f"{name} does nothing.*--scope", settings_problem(named, OAUTH2))
+    assert "" == settings_problem(replace(named, scopes=("read",)), OAUTH2)
+
+
+@field("B refused")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"fact__shop": "param.shop"},
+        {"label": "param.shop"},
+        {"refresh__shop": "{shop}"},
+        {"header__shop": "{shop} {uuid}"},
+        {"param_source__shop": "callback.shop"},
+        {"param_source__shop": "token.shop"},
+        {"param_source__shop": "invite,callback.shop"},
+    ],
+    ids=str,
+)
+def test_a_parameter_that_is_sent_named_or_held_is_taken(settings: dict[str, str]) -> None:
+    """A request has it, a path names it, or what comes back has to agree with it and is published."""
+    assert "" == settings_problem(app_with(param__shop="[a-z]+", **settings), OAUTH2)
 
 
 @field("B refused")

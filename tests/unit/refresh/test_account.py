@@ -352,9 +352,9 @@ def test_nothing_is_missing_where_all_was_granted(scope: str | None) -> None:
     assert ["a", "b<i>"] == [one for one in sorted(document(stage, "u-1")["scopes"]) if one != "more"]
 
 
-def test_nothing_at_all_may_be_granted_until_a_new_authorization() -> None:
-    """An empty `scope` is an answer: everything is missing, until the seller gives the rest."""
-    stage = granted("", "a b<i>")
+def test_nothing_of_it_may_be_granted_until_a_new_authorization() -> None:
+    """Everything that was asked for is missing, until the seller gives it."""
+    stage = granted("c", "a b<i>")
     stage.connect()
     assert ("a", "b<i>") == missing(stage)
     stage.world.clock.advance(1)

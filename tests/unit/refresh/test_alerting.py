@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from fakes.scripted import ISSUER, OIDC, Staged, id_token, oidc_token
 from field_rows import field
 from tokensync.refresh.alerting import Notice, judged
@@ -112,6 +114,28 @@ def test_an_unexplained_error_is_alerted_once() -> None:
     assert ["refresh.unexplained"] == refresh(stage, other, times=2, every=60)
     assert [] == refresh(stage, says(), every=60)
     assert ["refresh.unexplained"] == refresh(stage, odd, every=60)
+
+
+@field("A11")
+@pytest.mark.parametrize(
+    ("codes", "told"),
+    [
+        ([f"E-{number:04x}-down" for number in range(9)], 1),
+        ([f"request {chr(98 + number) * 5}" for number in range(9)], 3),
+        (["backend_a_down", "backend_b_down"] * 5, 2),
+        ([40001, 40002] * 3, 2),
+    ],
+    ids=["an id", "an id without digits", "two in turn", "numbers"],
+)
+def test_an_unexplained_error_with_an_id_is_no_other_cause(codes: list[Any], told: int) -> None:
+    """What changes each time is no news, nor are two causes in turn; the alert has the code as it came."""
+    stage = staged()
+    words = (stage.server.answer({"error": code}, status=400) for code in codes)
+    kinds = [kind for word in words for kind in refresh(stage, word, every=60)]
+
+    assert ["refresh.unexplained"] * told == kinds
+    assert str(codes[0]) in stage.world.alerts.told[0].detail
+    assert told == len(stage.world.stored(stage.name("u-1")).alerted)
 
 
 @field("A11")

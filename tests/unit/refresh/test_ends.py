@@ -112,6 +112,20 @@ def test_an_error_that_nothing_explains_is_tried_shortly_before_the_end() -> Non
 
 
 @field("A6")
+def test_an_ended_token_stays_ended_until_there_is_another() -> None:
+    """Answers with a good refresh token and no usable access token change nothing of it: one alert, and no `active`."""
+    stage = staged()
+    stage.server.says("/token", lambda _: {"access_token": "Token expired", "refresh_token": "N", "expires_in": 3600})
+    said = lived(stage.world, USER, minutes=600)
+
+    assert ["active", "reauthorize"] == [said[0], *{*said[1:]}]
+    assert 1 == alerts(stage.world).count("connection.ended")
+    stage.server.says("/token", {"access_token": "NEW", "refresh_token": "N2", "expires_in": 3600})
+    stage.world.settle(ticks=61)
+    assert ("NEW", "active") == (stage.world.published(USER), stage.world.document(USER)["status"])
+
+
+@field("A6")
 def test_each_cause_is_alerted_once() -> None:
     """Another error of the same connection is another cause; the same one, however often, is not."""
     stage = staged(left=100_000)

@@ -172,6 +172,28 @@ def test_a_held_connection_with_a_new_refresh_token_is_active_again(world: World
     assert (Status.ACTIVE, "A2", ["R0", "R1"]) == state(world)
 
 
+def test_an_unusable_answer_with_a_new_refresh_token_explains_itself(world: World) -> None:
+    """The connection is simply active, and its last error says what came."""
+    world.shop.script += [vanished, patched(access_token="with\nnewline")]
+    world.run()
+    world.run(force=True)
+    record = world.stored()
+
+    assert (Status.ACTIVE, "") == (record.status, record.reason)
+    assert record.last_error is not None
+    assert "unusable_answer" == record.last_error.code
+
+
+def test_a_dead_worker_is_what_its_last_error_says(world: World) -> None:
+    """Nobody knows what was answered: operators see why."""
+    kill(world, "answered")
+    world.run()
+    error = world.stored().last_error
+
+    assert error is not None
+    assert ("ambiguous", "no_answer", "the attempt's process ended") == (error.failure, error.code, error.message)
+
+
 def test_an_answer_that_waited_sealed_is_scheduled_from_its_arrival(world: World) -> None:
     """KMS was down for 50 minutes of a 2 hour token: it is refreshed before it ends, not after."""
     world.shop.life = 7200
@@ -213,6 +235,18 @@ def test_a_planned_comparison_outlives_the_leases_before_it(world: World) -> Non
     world.settle(ticks=3)
 
     assert world.grant().access_token.reveal() == world.document()["access_token"]
+
+
+def test_a_planned_comparison_outlives_a_secret_that_cannot_be_written(world: World) -> None:
+    """The secret is written again when the old lease has ended, and not before: its holder might overwrite that."""
+    planned = world.clock.now() + 65
+    world.change(compare_at=planned)
+    world.secrets.fail_next("put", PublishUnavailable)
+    world.run()
+
+    assert ("unavailable", planned) == (world.stored().unpublished, world.stored().due.compare_at)
+    world.settle(ticks=4)
+    assert REFRESHED == state(world)
 
 
 def test_a_planned_comparison_outlives_an_earlier_look(world: World) -> None:

@@ -253,6 +253,37 @@ def test_a_token_without_an_end_needs_no_renewal() -> None:
 
 
 @field("B self-extending")
+def test_a_token_that_ends_never_counts_as_endless() -> None:
+    """A renewal that says nothing of an end gives the last life once more, and the next renewal is due within it."""
+    one, name = instagram({"access_token": "LONG", "expires_in": 60 * DAY})
+    one.world.apps.update(replace(INSTAGRAM, settings={k: v for k, v in INSTAGRAM.settings.items() if k != "life"}))
+    one.world.drain()
+    one.server.says(REFRESH, {"access_token": "NEXT", "token_type": "bearer"})
+    for _ in range(2):
+        assert Result.REFRESHED is due(one, name)
+        now, renew_at = one.world.clock.now(), one.world.stored(name).due.renew_at or 0
+        assert ("NEXT", now + 60 * DAY) == (one.world.published(name), one.world.document(name)["expires_at"])
+        assert 30 * DAY < renew_at - now < 45 * DAY
+    assert [] == one.alerts()
+
+
+@field("B self-extending")
+def test_an_end_that_does_not_move_is_said_when_it_has_come() -> None:
+    """Renewed shortly before its fixed end it has a life below the floor: no secret says `active` beyond that end."""
+    one, name = connected(META, {"access_token": "SHORT", "expires_in": 5000, "user": "u-1"}, account="u-1")
+    ends = one.world.clock.now() + 3600
+    one.server.says(EXCHANGE, lambda _: {"access_token": "SAME", "expires_in": max(1, ends - one.world.clock.now())})
+    said = []
+    for _ in range(80):
+        one.world.settle(ticks=1)
+        if one.world.clock.now() > ends:
+            said.append(one.world.document(name)["status"])
+    assert ("SAME", ends, {"reauthorize"}) == (
+        one.world.published(name), one.world.document(name)["expires_at"], set(said)
+    )  # fmt: skip
+
+
+@field("B self-extending")
 def test_a_renewal_without_the_client_proves_no_new_secret() -> None:
     """A new client secret is not called proved by a request that does not carry it."""
     one, name = instagram({"access_token": "LONG", "expires_in": 60 * DAY})
@@ -266,10 +297,13 @@ def test_a_renewal_without_the_client_proves_no_new_secret() -> None:
 
 @field("B self-extending")
 def test_an_import_brings_the_access_token() -> None:
-    """A token that extends itself is imported as it is; a refresh token alone is of no use."""
+    """A token that extends itself is imported as it is, with its end; a refresh token alone is of no use."""
     one = AnyHost.of(INSTAGRAM)
     ends = one.world.clock.now() + 50 * DAY
     refused = one.world.ask("import", app="instagram", account="u-2", refresh_token="R")
+    one.world.apps.update(replace(INSTAGRAM, settings={k: v for k, v in INSTAGRAM.settings.items() if k != "life"}))
+    endless = one.world.ask("import", app="instagram", account="u-2", access_token="LONG")
+    assert (False, True) == (endless["ok"], "expires_at" in endless["error"]["message"])
     done = one.world.ask("import", app="instagram", account="u-2", access_token="LONG", expires_at=ends)
 
     assert (False, True, []) == (refused["ok"], done["ok"], one.server.asked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as made
 from typing import TYPE_CHECKING
 
@@ -130,6 +130,19 @@ def test_a_life_that_no_schedule_serves_is_alerted_once(life: int, told: int) ->
     assert [f"its access token lives for {life} seconds"] * told == [
         alert.detail.split(",")[0] for alert in world.alerts.told if alert.kind == "token.short_lived"
     ]
+
+
+@field("A18")
+def test_a_sandboxs_life_is_no_news() -> None:
+    """It lives for minutes on purpose, and no floor holds its refreshes back."""
+    world, (name,) = opened(3600, size=1)
+    world.shop.life = 200
+    at_home = {key: f"http://127.0.0.1:9/api/v2/token/{key}" for key in ("token", "refresh")}
+    world.apps.update(replace(world.app, endpoints=at_home))
+    world.change(name, renew_at=world.clock.now(), refresh_at=world.clock.now())
+    world.run(name)
+
+    assert ("A1", []) == (world.published(name), world.alerts.told)
 
 
 @field("A18")

@@ -12,7 +12,7 @@ from tokensync.domain.runtime import DAY, Cadence
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.providers import PROVIDERS
-from tokensync.refresh.decisions import reauthorization_needed, unpublishable
+from tokensync.refresh.decisions import reauthorization_needed, unaccepted, unpublishable
 from tokensync.refresh.merging import last_life, refreshed
 from tokensync.refresh.schedule import jitter
 from tokensync.refresh.transitions import failed, released, renewed
@@ -132,6 +132,35 @@ def test_only_a_token_that_can_be_refreshed_is_given_an_end(grant: Grant, issued
 
     assert now + 3600 == refreshed(grant, endless, now=now).access_expires_at
     assert refreshed(replace(grant, refresh_token=None), endless, now=now).access_expires_at is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "reuse", "exemption"),
+    [
+        (FailureClass.AMBIGUOUS, RefreshReuse.SAFE, Exemption.SAFE),
+        (FailureClass.UNKNOWN, RefreshReuse.SAFE, Exemption.SAFE),
+        (FailureClass.AMBIGUOUS, RefreshReuse.SINGLE_USE, None),
+        (FailureClass.UNKNOWN, RefreshReuse.GRACE, None),
+        (FailureClass.BUSY, RefreshReuse.SINGLE_USE, Exemption.NOT_PROCESSED),
+        (FailureClass.CONFIGURATION, RefreshReuse.SINGLE_USE, Exemption.OPERATOR),
+        (FailureClass.REFUSED, RefreshReuse.SAFE, None),
+    ],
+)
+def test_what_the_next_acceptance_may_present(
+    record: Connection, provider: Provider, *, kind: FailureClass, reuse: RefreshReuse, exemption: Exemption | None
+) -> None:
+    """A quarantined connection whose acceptance failed stays so; its exemption says what may be presented again."""
+    quarantined = replace(record, status=Status.QUARANTINED, reason=Reason.NOT_INVITED)
+    after = unaccepted(
+        quarantined,
+        Failure(kind=kind, code="code-1"),
+        previous=None,
+        provider=replace(provider, refresh_reuse=reuse, grace_seconds=60),
+        now=NOW,
+        fraction=0.5,
+    )
+
+    assert (Status.QUARANTINED, exemption, None) == (after.status, after.exemption, after.due.renew_at)
 
 
 def test_no_scopes_granted_is_an_answer(grant: Grant, issued: Issued, now: int) -> None:

@@ -452,3 +452,23 @@ def test_work_without_a_connection_is_refused(world: World) -> None:
     """A message for an authorization is none for the worker."""
     with pytest.raises(ValueError, match="no connection"):
         world.worker.run(Work(), world.session(), world.budget())
+
+
+@field("A4")
+@pytest.mark.parametrize("kind", [PauseKind.CONFIGURATION, PauseKind.REFUSED])
+def test_a_call_without_the_client_says_nothing_of_the_clients_secret(kind: PauseKind) -> None:
+    """It is made while the app's credentials are refused, and probes nothing; refusals it shows to be over."""
+    stage = Staged.of(OIDC)
+    stage.server.says("/token", {"access_token": "OA", "token_type": "Bearer"})
+    stage.server.says("/userinfo", {"sub": "u-1"})
+    stage.connect()
+    world, name = stage.world, stage.name("u-1")
+    world.clock.advance((world.stored(name).due.verify_at or 0) - world.clock.now())
+    asked = stage.server.times("/userinfo")
+    world.apps.pause(OIDC.name, kind=kind, why="said", now=world.clock.now() - 600, probe_every=60)
+    world.settle(ticks=1)
+
+    state = world.apps.state(OIDC.name)
+    assert (asked + 1, world.clock.now() - 60) == (stage.server.times("/userinfo"), world.stored(name).verified_at)
+    assert (kind is PauseKind.CONFIGURATION, 0) == (bool(state.paused), state.probes)
+    assert ([] if state.paused else ["app.resumed"]) == stage.alerts()

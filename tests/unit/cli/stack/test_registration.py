@@ -100,6 +100,54 @@ def test_an_endpoint_of_any_server_may_have_a_query(key: str) -> None:
             app(wrong)
 
 
+OWN = {"service_id": "", "client_id": "client-1"}
+GENERIC = {**OWN, "provider": "oauth2"}
+TOKEN, AUTHORIZE = "token=https://id.example/t", "authorize=https://id.example/a"
+MINTS, IMPORTS = "grant=client_credentials", "grant=refresh_token"
+
+
+@field("B refused")
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"endpoints": [AUTHORIZE, TOKEN, "upgrade=https://id.example/u"]}, "upgrade does nothing.*upgrade.grant_type"),
+        ({"endpoints": [AUTHORIZE, TOKEN, "api=https://id.example"]}, "api does nothing.*--endpoint verify"),
+        ({"endpoints": [AUTHORIZE, TOKEN, "push=http://localhost:1/p"]}, "push does nothing.*no consumer"),
+        ({"endpoints": [AUTHORIZE, TOKEN], "settings": [MINTS]}, "authorize does nothing"),
+        ({"endpoints": [AUTHORIZE, TOKEN], "settings": [IMPORTS]}, "authorize does nothing"),
+        ({"endpoints": [TOKEN, "verify=https://id.example/v"], "settings": [MINTS]}, "verify does nothing"),
+        ({"endpoints": [TOKEN, "refresh=https://id.example/r"], "settings": [MINTS]}, "refresh does nothing.*token"),
+        ({"endpoints": [TOKEN], "settings": [IMPORTS], "scopes": ["read"]}, "--scope does nothing"),
+        ({**OWN, "provider": "eshopbox", "scopes": ["read"]}, "--scope does nothing"),
+        ({**OWN, "provider": "eshopbox", "endpoints": ["revoke=https://auth.myeshopbox.com/r"]}, "no revocation"),
+        ({**OWN, "provider": "eshopbox", "endpoints": ["api=https://auth.myeshopbox.com"]}, "no account call"),
+        ({**OWN, "provider": "tiktok_ads", "endpoints": ["api=https://business-api.tiktok.com"]}, "verify is the acc"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_nothing_uses_is_refused_by_name(change: dict[str, Any], why: str) -> None:
+    """An endpoint that nothing calls, or a scope that nothing asks for."""
+    with pytest.raises(UsageFailed, match=why):
+        checked(is_embedded=True, **{**GENERIC, **change})
+
+
+@field("B refused")
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ([], ["authorize", "token", "revoke", "verify"]),
+        ([MINTS], ["token", "revoke"]),
+        ([IMPORTS], ["token", "revoke", "verify"]),
+    ],
+)
+def test_metadata_brings_the_endpoints_that_the_app_calls(settings: list[str], kept: list[str]) -> None:
+    """A server has more than one app needs: the rest is left out, and the registration is accepted."""
+    found = {key: f"https://id.example/{key}" for key in ("authorize", "token", "revoke", "verify")}
+    wanted = replace(WANTED, **GENERIC, settings=settings).completed(endpoints=found, settings={"pkce": "none"})
+
+    assert kept == list(wanted.checked(is_embedded=False).endpoints)
+
+
 @pytest.mark.parametrize(
     "change",
     [

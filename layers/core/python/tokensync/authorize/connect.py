@@ -6,9 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.domain.connection import Status
+from tokensync.domain.errors import ParamRefused
+from tokensync.domain.runtime import Moment
+from tokensync.oauth.params import not_made
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.scopes import missing_scopes
-from tokensync.refresh import merging
+from tokensync.oauth.token_request import renewal_request
+from tokensync.refresh import merging, notices
 from tokensync.refresh.alerting import Notice, judged, send
 
 if TYPE_CHECKING:
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     from tokensync.refresh.decisions import GrantSource
 
 CANNOT_REFRESH, SCOPES_MISSING = "connection.cannot_refresh", "authorization.scopes_missing"
-_JUDGED = ("answer.odd", CANNOT_REFRESH, SCOPES_MISSING)
+_JUDGED = (notices.ODD, notices.PARAM_REFUSED, CANNOT_REFRESH, SCOPES_MISSING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +75,7 @@ class Connector:
         if one.session.provider.grant_type is GrantType.CLIENT_CREDENTIALS:
             over = None
         has_it = self.establish(one, source, budget, record, over=over)
-        if not has_it and over is not None and self._may_come_later(one.name, source):
+        if not has_it and over is not None and self._may_come_later(one, source):
             return self._merged(one, source, budget)
         return self._done(one, has_it=has_it, grant=one.grant)
 
@@ -118,8 +122,12 @@ class Connector:
             record = self.ports.connections.get(one.name)
             over = 0 if record is None else record.fence
             has_it = self.establish(one, source, budget, record, over=over)
-            is_late = not has_it and self._may_come_later(one.name, source)
-            return Connected(name=one.name, later=True) if is_late else self._done(one, has_it=has_it, grant=one.grant)
+            is_for_later = not has_it and self._may_come_later(one, source)
+            return (
+                Connected(name=one.name, later=True)
+                if is_for_later
+                else self._done(one, has_it=has_it, grant=one.grant)
+            )
         return self._done(one, has_it=merged.has_it, grant=merged.grant or one.grant)
 
     def _done(self, one: NamedGrant, *, has_it: bool, grant: Grant) -> Connected:
@@ -149,10 +157,13 @@ class Connector:
         is_endless = one.read.life is None and all(at is None for at in ends)
         return record.status is not Status.ACTIVE or not is_endless
 
-    def _may_come_later(self, name: ConnectionName, source: GrantSource) -> bool:
-        """Return whether a grant that was not taken is none that gave way to a later authorization."""
-        record = self.ports.connections.get(name)
-        return record is None or (record.authorized.authorized_at or 0) <= source.at
+    def _may_come_later(self, one: NamedGrant, source: GrantSource) -> bool:
+        """Return whether a grant that was not taken is none that gave way to a later authorization, token or end."""
+        record = self.ports.connections.get(one.name)
+        if record is None:
+            return True
+        is_later = (record.authorized.authorized_at or 0) <= source.at
+        return is_later and not self.establisher.is_overtaken(record, one.grant)
 
     @staticmethod
     def _missing(one: NamedGrant, grant: Grant) -> tuple[str, ...]:
@@ -166,18 +177,32 @@ class Connector:
             has_id_token=one.read.has_id_token,
         )
 
+    def _unsendable(self, one: NamedGrant, grant: Grant) -> list[Notice]:
+        """Return what is to be alerted where no refresh can be sent, as nothing said where the account's host is.
+
+        The tokens are real and kept: once the parameter is known, they are refreshed.
+        """
+        app, provider = one.session.app, one.session.provider
+        if not provider.params or not provider.renews(grant):
+            return []
+        try:
+            renewal_request(provider, app, grant, Moment.of(self.ports.clock, self.ports.randomness))
+        except ParamRefused as error:
+            return notices.of_account(one.name, not_made(error), grant)
+        return []
+
     def _notices(self, one: NamedGrant, grant: Grant, source: GrantSource) -> list[Notice]:
         """Return what operators are to know of a grant that was given."""
         name, provider = one.name, one.session.provider
         invite = f"tokensync invite {name.app} --for {name}"
-        notices = self.concluder.odd(name, one.read)
+        found = [*self.concluder.odd(name, one.read), *self._unsendable(one, grant)]
         if not provider.renews(grant) and one.read.life is not None:
             detail = "the provider gave no usable refresh token: the connection ends with its access token"
-            notices.append(Notice(kind=CANNOT_REFRESH, cause="", detail=detail, next_command=invite))
+            found.append(Notice(kind=CANNOT_REFRESH, cause="", detail=detail, next_command=invite))
         missing = self._missing(one, grant)
         if missing and source.status is not Status.QUARANTINED:
             minted = provider.grant_type is GrantType.CLIENT_CREDENTIALS
-            notices.append(
+            found.append(
                 Notice(
                     kind=SCOPES_MISSING,
                     cause=" ".join(sorted(missing)),
@@ -185,4 +210,4 @@ class Connector:
                     next_command=f"tokensync app show {name.app}" if minted else invite,
                 )
             )
-        return notices
+        return found

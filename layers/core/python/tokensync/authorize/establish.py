@@ -59,10 +59,10 @@ class Establisher:
         Raises:
             NewerSchema, StoreUnavailable, SealingUnavailable: nothing was written.
         """
-        if self.ports.clock.now() - grant.obtained_at > _LATE:
+        if self._is_late(grant):
             current = self.ports.connections.get(name)
-            if current is not None and merging.is_overtaken(current, obtained_at=grant.obtained_at):
-                return False
+            if current is not None and self.is_overtaken(current, grant):
+                return current.removed_at is None and current.authorized.authorized_by == source.by
             over = current.fence if current is not None else 0
         until = budget.lease_until(self.ports.limits)
         holder = self.holder(name, grant, source, session, until=until, alerted=alerted)
@@ -81,6 +81,13 @@ class Establisher:
         after = replace(record, history=history)
         self.conclude(record, after.with_due(compare_at=_compare_at(earlier, self.ports.clock.now())), grant)
         return True
+
+    def is_overtaken(self, record: Connection, grant: Grant) -> bool:
+        """Return whether a grant waited sealed for more than a day, and its connection has a newer token or an end."""
+        return self._is_late(grant) and merging.is_overtaken(record, obtained_at=grant.obtained_at)
+
+    def _is_late(self, grant: Grant) -> bool:
+        return self.ports.clock.now() - grant.obtained_at > _LATE
 
     def holder(
         self,

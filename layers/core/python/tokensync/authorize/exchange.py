@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tokensync.authorize.begin import account_params, bound_endpoint, check_consent, check_runs
 from tokensync.authorize.finish import authorization_binding
 from tokensync.authorize.links import Invite, browser_of, verifier_of
-from tokensync.authorize.refusals import alert_request_refused
+from tokensync.authorize.refusals import alert_other_issuer, alert_request_refused
 from tokensync.domain.authorization import AuthorizationKey, AuthorizationState, hashed
 from tokensync.domain.connection import LastError
 from tokensync.domain.errors import (
@@ -72,7 +72,12 @@ class CodeExchange:
         if cookie is None or browser_of(cookie) != state.key.browser:
             raise BadRequest("this authorization was begun in another browser", signed=True)
         check_consent(session)
-        return self._called_back(state.key, query, session, budget=budget, cookie=cookie)
+        try:
+            return self._called_back(state.key, query, session, budget=budget, cookie=cookie)
+        except BadRequest as error:
+            if error.other_issuer is not None:
+                alert_other_issuer(error.other_issuer, session, self.ports)
+            raise
 
     def take_install(
         self,

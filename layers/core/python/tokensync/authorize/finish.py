@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.authorize.account import NamedGrant, NotNamed
+from tokensync.authorize.refusals import note_consent
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotLeased
@@ -135,10 +136,10 @@ class Finisher:
         session: Session,
         budget: Budget,
     ) -> Authorization:
-        """Establish the connections of named accounts; quarantine one where the invite was for another account."""
+        """Establish the connections of named accounts; quarantine them where the invite was for another."""
         wanted = authorization.for_account
         if named and wanted and wanted not in {one.name.account for one in named}:
-            return self._strange(authorization, named[0], budget)
+            return self._strange(authorization, named, problems, session, budget)
         connected = [self._one(authorization, one, budget) for one in named]
         if any(one.later for one in connected):
             if self.connector.can_merge:
@@ -156,39 +157,50 @@ class Finisher:
         return self._used(authorization, connected, session, keep=bool(problems))
 
     def _one(self, authorization: Authorization, one: NamedGrant, budget: Budget) -> Connected:
-        source = GrantSource(
-            at=authorization.consumed_at or 0,
-            # The second token's connection has a key of its own, although nothing but its name parts the two.
-            by=f"{authorization.key.nonce}{'.second' if one.grant.second else ''}",
-            life=one.read.life,
-            verified=one.verified,
-            unproved=one.grant.to_be_upgraded,
-            detail=one.read.trace_id,
-        )
-        connected = self.connector.connect(one, source, budget)
+        connected = self.connector.connect(one, _source(authorization, one, detail=one.read.trace_id), budget)
         if connected.has_it and one.grant.to_be_upgraded:
             self.ports.queue.send([Work(connection=one.name)])  # its life is short: no tick is waited for
         return connected
 
-    def _strange(self, authorization: Authorization, one: NamedGrant, budget: Budget) -> Authorization:
-        """Quarantine the grant of another account than the invite was for; a connection in use is not touched."""
+    def _strange(
+        self,
+        authorization: Authorization,
+        named: Sequence[NamedGrant],
+        problems: Sequence[NotNamed],
+        session: Session,
+        budget: Budget,
+    ) -> Authorization:
+        """Quarantine the grants of other accounts than the invite was for; a connection in use is not touched.
+
+        The response is kept where one of its tokens is in no connection.
+        """
+        waits = [problem.failure for problem in problems if problem.failure is not None]
+        # The account that the invite was for may be the one whose name is not known yet.
+        again = self.endings.asked_again_at(authorization, waits[0], session) if waits else None
+        if again is not None:
+            return self.endings.left(authorization, at=again)
+        if problems:
+            self.endings.alert_unusable(problems[0].problem or NO_ACCOUNT, session)
+        placed = [one.name for one in named if self._quarantined(authorization, one, budget)]
+        return self.endings.ended(
+            authorization,
+            AuthorizationState.QUARANTINED,
+            "another account",
+            connection=str(placed[0]) if placed else "",
+            keep=bool(problems) or len(placed) < len(named),
+        )
+
+    def _quarantined(self, authorization: Authorization, one: NamedGrant, budget: Budget) -> bool:
+        """Quarantine one grant and alert of it; return whether its connection has it."""
         record = self.ports.connections.get(one.name)
         if record is not None and record.status is not Status.QUARANTINED:
             self.endings.alert_quarantine(authorization, one.name, following=f"tokensync show {one.name}")
-            return self.endings.ended(authorization, AuthorizationState.QUARANTINED, "another account", keep=True)
-        source = GrantSource(
-            at=authorization.consumed_at or 0,
-            by=authorization.key.nonce,
-            life=one.read.life,
-            status=Status.QUARANTINED,
-            verified=one.verified,
-            detail=", ".join(filter(None, (f"the invite was for {authorization.for_account}", one.read.trace_id))),
-        )
-        self.connector.establish(one, source, budget, record)
+            return False
+        detail = ", ".join(filter(None, (f"the invite was for {authorization.for_account}", one.read.trace_id)))
+        source = _source(authorization, one, detail=detail, status=Status.QUARANTINED)
+        has_it = self.connector.establish(one, source, budget, record)
         self.endings.alert_quarantine(authorization, one.name, following=f"tokensync accept {one.name}")
-        return self.endings.ended(
-            authorization, AuthorizationState.QUARANTINED, "another account", connection=str(one.name)
-        )
+        return has_it
 
     def _used(
         self, authorization: Authorization, connected: Sequence[Connected], session: Session, *, keep: bool
@@ -202,6 +214,7 @@ class Finisher:
                 now=self.ports.clock.now(),
                 expires_at=authorization.invite_expires_at,
             )
+        note_consent(session, self.ports)
         wanted = [one for one in connected if one.name.account == authorization.for_account]
         shown = (*wanted, *connected)[0]
         return self.endings.ended(
@@ -212,3 +225,19 @@ class Finisher:
             keep=keep or not all(one.has_it for one in connected),
             missing_scopes=connected[0].missing_scopes,
         )
+
+
+def _source(
+    authorization: Authorization, one: NamedGrant, *, detail: str, status: Status = Status.ACTIVE
+) -> GrantSource:
+    """Return where a grant comes from, as its connection's record and history say it."""
+    return GrantSource(
+        at=authorization.consumed_at or 0,
+        # The second token's connection has a key of its own, although nothing but its name parts the two.
+        by=f"{authorization.key.nonce}{'.second' if one.grant.second else ''}",
+        life=one.read.life,
+        status=status,
+        verified=one.verified,
+        unproved=one.grant.to_be_upgraded and status is Status.ACTIVE,
+        detail=detail,
+    )

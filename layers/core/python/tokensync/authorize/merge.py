@@ -78,7 +78,7 @@ class Merger:
         done: list[Merged] = []
 
         def act(record: Connection, old: Grant, session: Session) -> WorkResult:
-            if not _comes_later(record, source):
+            if not _comes_later(record, source) or self.establisher.is_overtaken(record, grant):
                 done.append(Merged(has_it=record.authorized.authorized_by == source.by))
                 written = self.ports.connections.write(record, transitions.released(record))
                 return WorkResult(Result.NOTHING_DUE, written)
@@ -106,7 +106,8 @@ class Merger:
             )
             return self.establisher.conclude(written, written.with_due(compare_at=still), new)
 
-        return self._under_lease(name, session, budget, act, done)
+        # The unfinished attempt that is concluded first reads its answer as one to a refresh, not as one to a code.
+        return self._under_lease(name, session.whole, budget, act, done)
 
     def _under_lease(
         self,

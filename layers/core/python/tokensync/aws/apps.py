@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CACHE_SECONDS = 60.0
 _DIRECTORY = "apps"
 _PLAIN = (
-    "provider", "paused", "paused_at", "resumed_at", "credentials_refused",
+    "provider", "paused", "paused_at", "resumed_at", "credentials_refused", "consent_refused",
     "probe_at", "probed_at", "probes", "probe_every",
 )  # fmt: skip
 _SUCCESSES = (("success_by", "success_at"), ("other_by", "other_at"))
@@ -114,10 +114,29 @@ class AwsApps:
         raise StoreUnavailable(f"the state of app {name} could not be agreed on")
 
     def note_credentials_refused(self, name: str, *, cause: str) -> bool:
+        return self._is_news(name, "credentials_refused", cause)
+
+    def note_consent_refused(self, name: str, *, cause: str) -> bool:
+        if cause:
+            return self._is_news(name, "consent_refused", cause)
+        # Written empty, not removed: DynamoDB takes no update without a value.
         change = Change(
-            condition="attribute_exists(#pk)"
-            " AND (attribute_not_exists(#credentials_refused) OR #credentials_refused <> :cause)",
-            set={"credentials_refused": cause},
+            condition="attribute_exists(#pk) AND attribute_exists(#consent_refused) AND #consent_refused <> :none",
+            set={"consent_refused": ""},
+            values={"none": ""},
+        )
+        try:
+            self._table.update(_key(name), change)
+        except ConditionFailed as failed:
+            _state(name, failed.item)
+            return False
+        return True
+
+    def _is_news(self, name: str, field: str, cause: str) -> bool:
+        """Write a cause into a field of an app; return whether another one was there, or none."""
+        change = Change(
+            condition=f"attribute_exists(#pk) AND (attribute_not_exists(#{field}) OR #{field} <> :cause)",
+            set={field: cause},
             values={"cause": cause},
         )
         try:
@@ -167,12 +186,12 @@ class AwsApps:
         self._forget(app.name)
 
     def update(self, app: App) -> None:
-        """Replace an app's registration; its running state stays.
+        """Replace an app's registration; its running state stays, but for why its consents came to nothing.
 
         Raises:
             UnknownApp: not registered.
         """
-        change = Change(condition="attribute_exists(#pk)", set={"provider": app.provider})
+        change = Change(condition="attribute_exists(#pk)", set={"provider": app.provider}, remove=("consent_refused",))
         self.state(app.name)
         self._secrets.write(app)
         try:
@@ -249,6 +268,8 @@ def _noting(seen: AppState, outcomes: Outcomes, *, now: int, mark: str) -> Chang
         set_ |= {by: success.by, at: success.at}
     if after.refused:
         set_["refusals"] = after.refused
+    if after.misconfigured:
+        set_["misconfigured"] = after.misconfigured
     removed = [name for name in _SAID if name not in set_]
     if seen.paused and not after.paused:
         set_ |= {"resumed_at": now, "resume_mark": mark}
@@ -258,4 +279,6 @@ def _noting(seen: AppState, outcomes: Outcomes, *, now: int, mark: str) -> Chang
         latest = seen.successes[0].by if seen.successes else None
         condition += " AND " + ("attribute_not_exists(#success_by)" if latest is None else "#success_by = :latest")
         values = values if latest is None else {**values, "latest": latest}
-    return Change(condition=condition, set=set_, remove=(*removed, "credentials_refused"), values=values)
+    if not after.credentials_refused:
+        removed.append("credentials_refused")
+    return Change(condition=condition, set=set_, remove=tuple(removed), values=values)

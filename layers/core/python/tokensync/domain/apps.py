@@ -48,5 +48,11 @@ class Apps(Protocol):
     def note_credentials_refused(self, name: str, *, cause: str) -> bool:
         """Note why a code could not be exchanged; return whether that is news since the last success."""
 
+    def note_consent_refused(self, name: str, *, cause: str) -> bool:
+        """Note why a consent came to nothing; return whether that is news since a consent did, or since an update.
+
+        An empty cause says that a consent came to something.
+        """
+
     def claim_probe(self, name: str, *, seen: AppState, now: int) -> AppState | None:
         """Claim the next probe of a paused app, if nobody claimed one since `seen`; return the state, or None."""

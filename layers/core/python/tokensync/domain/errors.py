@@ -72,7 +72,15 @@ class _Refused(TokensyncError):
 
 
 class BadRequest(_Refused):
-    """An input that must not reach a provider."""
+    """An input that must not reach a provider.
+
+    Attributes:
+        other_issuer: what a callback names as its issuer, where that is not the app's; else None.
+    """
+
+    def __init__(self, message: str, *, signed: bool = False, other_issuer: str | None = None) -> None:
+        super().__init__(message, signed=signed)
+        self.other_issuer = other_issuer
 
 
 class BeginFirst(BadRequest):

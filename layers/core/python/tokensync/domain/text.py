@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 _SHORTEST = 2  # characters
 _SHORTEST_ENCODED = 6  # characters: any word may hold a shorter piece of base64
 
+# RFC 7515 §7.1 and RFC 7516 §7.1: its header and its claims are JSON objects, and `eyJ` is `{"` in base64url.
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{7,}(?:(?:\.|%2[Ee])[A-Za-z0-9_-]*){0,4}=*")
+
 
 def masked(text: str, secrets: Sequence[Secret]) -> str:
     """Return the text as printable characters, without the secrets.
 
     Each is found plain, with any of its characters percent-encoded or escaped as in JSON, in base64 at each alignment
-    (so also within a Basic header), and in hex. Invisible characters go first: they could separate its letters.
+    (so also within a Basic header), and in hex. Invisible characters go first: they could separate its letters. A JWT
+    is taken out whoever holds it, whole or cut: a client's assertion, an ID token or a token that nobody listed.
     """
     text = printable(text)
     for secret in secrets:
@@ -33,7 +37,7 @@ def masked(text: str, secrets: Sequence[Secret]) -> str:
         # Any word may hold what is so short, and it is nobody's secret.
         for pattern in _patterns(plain) if len(plain) >= _SHORTEST else ():
             text = pattern.sub(MASK, text)
-    return text
+    return _JWT.sub(MASK, text)
 
 
 def _patterns(plain: str) -> Iterator[re.Pattern[str]]:

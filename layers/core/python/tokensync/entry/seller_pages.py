@@ -202,9 +202,19 @@ class SellerPages:
     def _read(self, name: str, query: Query) -> Query:
         """Return a callback's query with our state in its place: few providers bring it back under another name.
 
-        Nobody has signed anything yet, so the registration is looked up where requests may come from anybody.
+        Nobody has signed anything yet, so the registration is looked up where requests may come from anybody. An app
+        that was just added may not be known there: a state that we signed for it vouches for it.
+
+        Raises:
+            BadRequest, UnknownApp: there is no such app, or none that anything vouches for.
         """
-        app = self.registered.get(app_name(name))
+        name = app_name(name)
+        try:
+            app = self.registered.get(name)
+        except UnknownApp:
+            self.signer().read_state(query.state, app=name, now=self.ports.clock.now())
+            self.known.learn(name)
+            app = self.registered.get(name)
         return query.read_as(provider_named(app.provider).for_app(app).callback)
 
     def _may_be_installed(self, name: str, query: Query) -> bool:

@@ -49,7 +49,8 @@ def _check_urls(app: App, provider: Provider) -> None:
         check_url(provider.template(app, key), provider.params)
     token, link = provider.token, provider.authorize.parameters.values()
     every = [*token.parameters.values(), *token.headers.values(), *token.code_parameters.values()]
-    for value in (*link, *every, *token.refresh_parameters.values()):
+    upgrade = provider.renewal.upgrade.parameters.values() if provider.renewal.upgrade else ()
+    for value in (*link, *every, *token.refresh_parameters.values(), *upgrade):
         check_text(str(value), provider.params)
     if provider.grant_type is not GrantType.AUTHORIZATION_CODE:
         return  # an import names them all

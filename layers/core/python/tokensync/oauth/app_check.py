@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.errors import InvalidApp
 from tokensync.oauth.account_check import params_problem
 from tokensync.oauth.client_assertion import key_problem
+from tokensync.oauth.provider import GrantType
 from tokensync.oauth.shapes import ClientAuthentication
 
 if TYPE_CHECKING:
@@ -69,3 +70,31 @@ def settings_problem(app: App, provider: Provider) -> str:
         if not 0 < len(value) <= _LONGEST_VALUE or not value.isprintable():
             return f"the setting {key} is 1 to {_LONGEST_VALUE} printable characters"
     return provider.contradiction(provider, app) or params_problem(app, provider)
+
+
+def endpoint_problem(provider: Provider, key: str) -> str:
+    """Return why nothing calls an app's own endpoint, as a sentence without its full stop; empty where something does.
+
+    `provider` is the one for the app. This is asked where an app is registered: an endpoint that nothing calls harms no
+    connection. That of a consumer is not the provider's, and is not judged.
+    """
+    grant, call = provider.grant_type, provider.account_call
+    why = ""
+    match key:
+        case "authorize" if grant is not GrantType.AUTHORIZATION_CODE:
+            why = f"nobody is asked for consent with grant={grant}"
+        case "refresh" if grant is GrantType.CLIENT_CREDENTIALS:
+            why = f"with grant={grant} every token comes from --endpoint token"
+        case "upgrade" if provider.renewal.upgrade is None:
+            has_setting = "upgrade." in provider.settings
+            why = "it needs --set upgrade.grant_type=TYPE" if has_setting else f"{provider.title} has no such exchange"
+        case "revoke" if provider.revocation is None:
+            why = f"{provider.title} has no revocation"
+        case "verify" | "api" if grant is GrantType.CLIENT_CREDENTIALS:
+            why = f"with grant={grant} the account is the app itself, and no call asks for it"
+        case "verify" | "api" if call is not None and call.endpoint != key:
+            why = f"--endpoint {call.endpoint} is the account call"
+        case "verify" | "api" if call is None:
+            is_generic = provider.hosts is None
+            why = "--endpoint verify is the account call" if is_generic else f"{provider.title} has no account call"
+    return why

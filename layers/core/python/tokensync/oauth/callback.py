@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from tokensync.domain.errors import BadRequest
 from tokensync.domain.secret import NeverPickled, Secret
-from tokensync.domain.text import MESSAGE_LENGTH, masked, one_line, printable
+from tokensync.domain.text import LABEL_LENGTH, MESSAGE_LENGTH, masked, one_line, printable
 from tokensync.oauth.params import CALLBACK
 
 if TYPE_CHECKING:
@@ -162,7 +162,11 @@ class Query(NeverPickled):
             raise BadRequest("this authorization is for another client")
         if not _is_from(shape, read.get("iss")):
             # RFC 9207 §2.4, before the code or an error is looked at: either may come from another server.
-            raise BadRequest("this authorization comes from another issuer")
+            said = one_line(read.get("iss", ""), length=LABEL_LENGTH)
+            raise BadRequest(
+                f"this authorization comes from another issuer, {said or '(none)'}, and the app says {shape.issuer}",
+                other_issuer=said,
+            )
         values = (read.get(name, "") for name in shape.code)
         text = next((value for value in values if value not in shape.no_code), None)
         if text is None:

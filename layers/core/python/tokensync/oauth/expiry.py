@@ -101,9 +101,8 @@ def access_lifetime(
             stated = other
     if stated is None:
         return None
-    if last_life is not None:
-        if last_life < _SHORTEST_LIFE or stated.seconds < last_life * _FAR_LONGER:
-            return stated
+    is_known = last_life is not None and last_life >= _SHORTEST_LIFE
+    if last_life is not None and is_known and stated.seconds >= last_life * _FAR_LONGER:
         remarks.odd.append(f"{name} is a hundred times the last one")
         return Lifetime.of(last_life, clocks)
     if refreshable and _looks_like_milliseconds(fields, name, stated):

@@ -26,7 +26,12 @@ def app_claims(id_token: object, *, client_id: str, issuer: str = "") -> Mapping
         return {}
     if _TENANT in issuer:
         issuer = issuer.replace(_TENANT, str(claims.get("tid")))
-    return claims if not issuer or claims.get("iss") == issuer else {}
+    return claims if not issuer or _same_issuer(claims.get("iss"), issuer) else {}
+
+
+def _same_issuer(said: object, issuer: str) -> bool:
+    """Return whether two names of an issuer are one: servers write a last slash here and leave it out there."""
+    return isinstance(said, str) and said.removesuffix("/") == issuer.removesuffix("/")
 
 
 def _claims(id_token: object) -> Mapping[str, Any]:

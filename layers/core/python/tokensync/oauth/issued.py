@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,27 @@ REFRESH_ENDS = (
 ASSUMED_LIFE = 3600  # seconds, where a refreshable token states no life: RFC 6749 §4.2.2's own example
 # What programs write where they have no token.
 _NO_TOKEN = frozenset({"", "null", "none", "undefined", "nil", "false", "n/a"})
+_NO_SIGNS = re.compile(r"[^a-z0-9]")
+# Errors by their letters alone, as servers spell them in many ways: of RFC 6749 §4.1.2.1, RFC 6750 §3.1 and RFC 8628
+# §3.5, and words that no RFC knows. No server issues a token that is one of them.
+_ERRORS = frozenset(
+    _NO_SIGNS.sub("", word)
+    for word in (
+        *OAUTH_FAILURES,
+        *("access_denied", "unsupported_response_type", "invalid_token", "insufficient_scope"),
+        *("authorization_pending", "slow_down", "expired_token", "token_expired", "revoked_token", "token_revoked"),
+        *("token_invalid", "invalid_access_token", "access_token_expired", "access_token_invalid", "no_token"),
+        *("token_not_found", "invalid_code", "invalid_credentials", "invalid_user", "user_not_found", "not_found"),
+        *("error", "errors", "fail", "failed", "failure", "expired", "revoked", "invalid", "denied", "unauthorized"),
+        *("unauthenticated", "unauthorised", "forbidden", "permission_denied", "bad_request", "internal_error"),
+        *("internal_server_error", "unknown_error", "unknown", "unavailable", "service_unavailable", "timeout"),
+        *("gateway_timeout", "bad_gateway", "not_authorized", "not_authenticated", "login_required"),
+        *("consent_required", "interaction_required", "bearer", "true", "0"),
+    )
+)
+_PLACEHOLDERS = "-*._"
+# An error that says which, and what is a page, an object or a list and no token.
+_NO_TOKEN_BEGINS = ("error:", "error=", "error_description=", "<", "{", "[")
 
 
 def issued_by(
@@ -46,16 +68,16 @@ def issued_by(
     shape, clocks = provider.response, Clocks.of(response)
     access_token = _token(fields, shape.access_token, remarks)
     refresh_token = _token(fields, shape.refresh_token, remarks, is_optional=True)
-    lifetime = access_lifetime(
-        fields, shape.expires_in, clocks, remarks, refreshable=refresh_token is not None, last_life=last_life
-    )
+    # Where a refresh brings no refresh token, the one that was presented stays.
+    refreshable = refresh_token is not None or last_life is not None
+    lifetime = access_lifetime(fields, shape.expires_in, clocks, remarks, refreshable=refreshable, last_life=last_life)
     if lifetime is None and (shape.default_expires_in is not None or refresh_token is not None):
         lifetime = Lifetime.of(shape.default_expires_in or ASSUMED_LIFE, clocks)
     ends = REFRESH_ENDS if shape.refresh_expires_in is None else (shape.refresh_expires_in,)
     end = next((name for name in ends if fields.get(name) is not None), ends[0])
     refresh_lifetime = expiry(fields, end, clocks, remarks, may_be_endless=True)
     token_type = fields.get(shape.token_type)
-    params = of_response(provider.params, fields, provider.in_hosts, remarks.odd)
+    params = of_response(provider.params, fields, reply, provider.in_hosts, remarks.odd)
     return Issued(
         access_token=access_token,
         refresh_token=refresh_token,
@@ -104,11 +126,18 @@ def usable(value: object) -> Secret | None:
     if token is None:
         return None
     text = token.reveal().lower()
-    return None if text in _NO_TOKEN or text in OAUTH_FAILURES or text.startswith(("error:", "error=")) else token
+    letters = _NO_SIGNS.sub("", text)
+    is_none = (
+        text in _NO_TOKEN or not text.strip(_PLACEHOLDERS) or letters in _ERRORS or text.startswith(_NO_TOKEN_BEGINS)
+    )
+    return None if is_none else token
 
 
 def _scopes(value: object, separator: str) -> tuple[str, ...] | None:
-    """Return the granted scopes from a separated string or an array of strings or numbers."""
+    """Return the granted scopes from a separated string or an array of strings or numbers, None where it says nothing.
+
+    An empty one says nothing, RFC 6749 §3.3 and §A.4: GitHub sends it with every token of a GitHub App.
+    """
     parts: list[Any]
     if isinstance(value, str):
         parts = value.replace(",", " ").split() if separator in (",", " ") else value.split(separator)
@@ -116,7 +145,8 @@ def _scopes(value: object, separator: str) -> tuple[str, ...] | None:
         parts = [part for part in value if isinstance(part, str | int)]
     else:
         return None
-    return tuple(one_line(str(part), length=LABEL_LENGTH) for part in parts[:_MOST_SCOPES])
+    scopes = tuple(one_line(str(part), length=LABEL_LENGTH) for part in parts[:_MOST_SCOPES] if str(part).strip())
+    return scopes or None
 
 
 def cleaned_account(account: AccountReply | None, oddities: list[str]) -> AccountReply | None:

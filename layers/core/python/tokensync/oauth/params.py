@@ -33,7 +33,7 @@ class Param:
 
     `sources` say where the value comes from: `invite` (who sends the invite names it, else the seller's page asks for
     it by `title`), `app` (`value`, the same for all), `callback.NAME` (a parameter of the authorization response),
-    `token.PATH` (a field of the token response, see `tokensync.oauth.paths`). The first that has one gives it; where a
+    `token.PATH` (a field of the token response, see `of_response`). The first that has one gives it; where a
     later one names another value, the authorization is refused.
     """
 
@@ -140,13 +140,22 @@ def of_callback(declared: Mapping[str, Param], query: Mapping[str, str], hosts: 
 
 
 def of_response(
-    declared: Mapping[str, Param], fields: Mapping[str, object], hosts: AbstractSet[str], oddities: list[str]
+    declared: Mapping[str, Param],
+    fields: Mapping[str, object],
+    reply: Mapping[str, object],
+    hosts: AbstractSet[str],
+    oddities: list[str],
 ) -> dict[str, str]:
-    """Return the values that a token response names; one that does not match is left out, and noted as odd."""
+    """Return the values that a token response names; one that does not match is left out, and noted as odd.
+
+    A path leads from the object that holds the tokens, `fields`: what that says of them comes first. Where it leads
+    nowhere there, it begins at the top of the whole `reply`, as the paths to an account's name do.
+    """
     found: dict[str, str] = {}
     for name, param in declared.items():
         for path in param.named_by(TOKEN):
             value = found_at(fields, path)
+            value = found_at(reply, path) if value is None else value
             if value is None:
                 continue
             try:

@@ -29,11 +29,12 @@ def missing_scopes(
 ) -> tuple[str, ...]:
     """Return the scopes that were asked for and are not among those granted, in the order in which they were asked for.
 
-    Nothing is missing where the server says nothing of scopes. What comes as a token of its own is proved by that.
+    Nothing is missing where the server says nothing of scopes, as by an empty `scope`. What comes as a token of its own
+    is proved by that. Their case is no difference: Entra ID answers "User.Read" to "user.read".
     """
-    if granted is None:
+    came = {piece for text in granted or () for piece in _pieces(text)}
+    if not came:
         return ()
-    came = {piece for text in granted for piece in _pieces(text)}
     proved = {_OPENID: has_id_token, **dict.fromkeys(_OFFLINE, has_refresh_token)}
     return tuple(
         scope
@@ -43,10 +44,10 @@ def missing_scopes(
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Yield the scopes in a text: a server may join them by commas, or leave its own percent-encoding in."""
+    """Yield the scopes in a text, in small letters: a server may join them by commas, or leave them percent-encoded."""
     for piece in _SEPARATORS.split(unquote_plus(text)):
         if piece:
-            yield piece.rstrip("/")
+            yield piece.rstrip("/").casefold()
 
 
 def _is_granted(scope: str, came: set[str]) -> bool:

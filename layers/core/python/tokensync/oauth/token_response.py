@@ -25,7 +25,7 @@ from tokensync.oauth.shapes import NO_NUMBER, ErrorReply
 from tokensync.oauth.strict_json import NotStrictJson, parse_list
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from tokensync.oauth.consumer import Consumer
     from tokensync.oauth.provider import AccountCall, Provider
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 # RFC 6750 §3: `error` among the parameters of a challenge.
 _CHALLENGE = re.compile(r'\berror="([\x21\x23-\x5b\x5d-\x7e]{1,60})"')
+
+
+# A word with or without the quotes of a JSON text; a number alone may be anything.
+_WORD = re.compile(rb'"?([A-Za-z][A-Za-z_.-]{2,59})"?')
 
 
 def read_token_response(
@@ -43,7 +47,7 @@ def read_token_response(
     `secrets` are those that the provider was shown: where its words repeat one, it is masked before anything is cut.
     `last_life` is the seconds that the access token before this one was given, None where they are not known.
     """
-    reply = _reply(response)
+    reply = _reply(response, words=provider.failures)
     if isinstance(reply, Failure):
         return reply
     trace_id = _trace_id(provider, reply, secrets)
@@ -106,7 +110,7 @@ def read_account_answer(
     REFUSED means that this access token works no more; every other failure says nothing about it. Nothing is issued
     here: what cannot be read is classed by its status. `largest` bounds the body in bytes.
     """
-    reply = _reply(response, largest=largest)
+    reply = _reply(response, words=call.failures, largest=largest)
     # Some answer a list: only paths lead into it.
     listed = [] if provider.naming is None or not isinstance(reply, Failure) else _list(response, largest=largest)
     if isinstance(reply, Failure):
@@ -133,7 +137,7 @@ def read_revocation(
     status_decides = provider.revocation is None or provider.revocation.status_decides
     if revoked and (status_decides or _is_empty(response)):
         return None
-    reply = _reply(response)
+    reply = _reply(response, words=provider.failures)
     if isinstance(reply, Failure):
         return reply
     error = provider.response.error(reply, response.status)
@@ -147,18 +151,19 @@ def read_consumer(
     consumer: Consumer, response: ProviderResponse, *, secrets: Sequence[Secret] = ()
 ) -> dict[str, Any] | Failure:
     """Return a consumer's reply to a pair that it was handed, or the failure. Never raises."""
-    reply = _reply(response)
+    reply = _reply(response, words=consumer.failures)
     if isinstance(reply, Failure):
         return reply
     error = consumer.error(reply, response.status)
     return reply if error is None else explicit(consumer, response, error, secrets=secrets)
 
 
-def _reply(response: ProviderResponse, *, largest: int = MAX_BODY) -> dict[str, Any] | Failure:
+def _reply(response: ProviderResponse, *, words: Container[str], largest: int = MAX_BODY) -> dict[str, Any] | Failure:
     """Return the object of a response, or the failure of one that means "later" or cannot be read.
 
     A server that redirects a token request is not the endpoint that issues tokens (RFC 9700 §4.12): what it says
-    counts for nothing.
+    counts for nothing. In a 4xx an error may be the one object of a list, as Salesforce's, or nothing but one of the
+    provider's known `words`.
     """
     failure = busy(response)
     if failure is not None:
@@ -168,7 +173,25 @@ def _reply(response: ProviderResponse, *, largest: int = MAX_BODY) -> dict[str, 
     try:
         return read_object(response, largest=largest)
     except Unreadable:
-        return unreadable(response)
+        bare = _bare_error(response, words, largest) if 400 <= response.status < 500 else None  # noqa: PLR2004 - §15.5
+        return unreadable(response) if bare is None else bare
+
+
+def _bare_error(response: ProviderResponse, words: Container[str], largest: int) -> dict[str, Any] | None:
+    """Return the error of a body that is no object, as one: the only one of a list, or a known word; else None."""
+    if not response.complete:
+        return None
+    try:
+        body = unpacked(response, largest=largest)
+    except Unreadable:
+        return None
+    try:
+        only = parse_list(body)
+    except NotStrictJson:
+        word = _WORD.fullmatch(body.strip())
+        text = word[1].decode("ascii") if word else ""
+        return {"error": text} if text in words else None
+    return only[0] if len(only) == 1 and isinstance(only[0], dict) else None
 
 
 def _list(response: ProviderResponse, *, largest: int) -> list[Any]:

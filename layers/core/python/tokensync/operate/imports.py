@@ -207,8 +207,9 @@ class Importer:
             raise BadRequest("the access_token has expired: leave it and expires_at out, and a new one is fetched")
         if fields.refresh_expires_at is not None and fields.refresh_expires_at <= now:
             raise BadRequest("the refresh_token has expired: the account has to authorize again")
-        if provider.renewal.presents_access_token and fields.access_token is None:
-            raise BadRequest("its access token extends itself: bring the access_token")
+        if provider.renewal.presents_access_token and None in (fields.access_token, fields.expires_at):
+            # Without an end nothing would ever renew it.
+            raise BadRequest("its access token extends itself before its end: bring the access_token and expires_at")
         if minted or fields.refresh_token is not None:
             return
         if not has_token:

@@ -20,6 +20,7 @@ from tokensync.oauth.token_response import read_token_response
 from tokensync.operate.dead_letters import RecoveryFinding
 from tokensync.operate.summary import filled
 from tokensync.refresh import schedule
+from tokensync.refresh.conclude import names_another
 from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
@@ -133,15 +134,15 @@ class Rereader:
         Raises:
             SealingUnavailable, StoreUnavailable, UnknownApp, InvalidApp: this cannot be known now.
         """
-        session = Session(aside.name.app, self.ports, fresh=True)
         grant = self.unsealer.grant(record)
+        session = Session(aside.name.app, self.ports, fresh=True).of(grant)
         known = [secret for secret in (grant.refresh_token, grant.access_token) if secret]
         response = self.unsealer.answer(aside.sealed, record)
         read = read_token_response(session.provider, response, secrets=[*known, *session.client_secrets])
         if isinstance(read, Failure):
             may_decide = is_last and schedule.is_renewed(record)
             return "" if may_decide and read.kind in _DECIDES else _unreadable(read)
-        if read.account is not None and read.account.id not in ("", grant.account_id):
+        if names_another(read, grant, session):
             return "it names another account, and its tokens are published nowhere"
         return _without_tokens(read)
 
@@ -204,8 +205,11 @@ class Rereader:
             authorization.sealed_answer or b"", app=key.app, binding=authorization_binding(key)
         )
         response = ProviderResponse.from_bytes(opened)
-        read = read_token_response(session.provider, response, secrets=session.client_secrets)
-        return _unreadable(read) if isinstance(read, Failure) else _without_tokens(read)
+        problems = []
+        for own in (session, session.of_second()):  # either token alone makes a connection
+            read = read_token_response(own.provider, response, secrets=session.client_secrets)
+            problems.append(_unreadable(read) if isinstance(read, Failure) else _without_tokens(read))
+        return problems[0] if all(problems) else ""
 
     def _finished(self, authorization: Authorization, session: Session, budget: Budget) -> RecoveryFinding | None:
         """Let an authorization be finished as if its answer had just been stored; None where it is history now."""

@@ -13,6 +13,7 @@ from tokensync.oauth.account_paths import NoPath
 from tokensync.oauth.provider import GrantType, RefreshReuse
 from tokensync.oauth.shapes import CallbackShape, ClientAuthentication, Encoding
 from tokensync.providers.oauth2_naming import naming_of, second_of
+from tokensync.providers.oauth2_params import place_problems
 from tokensync.providers.oauth2_renewal import renewal_problems
 from tokensync.providers.oauth2_settings import CLASSES, FIELDS, LINK_NAMES, NONE, TOKEN_NAMES, is_seconds, words
 
@@ -72,6 +73,12 @@ _TOKEN_ANSWERS = {
     "refresh_token": "it is the connection's",
     "client_assertion": "client_auth=private_key_jwt does that",
     "client_assertion_type": "client_auth=private_key_jwt does that",
+}
+
+_UPGRADE_ANSWERS = {
+    **_TOKEN_ANSWERS,
+    "refresh_token": "it is the connection's access token",
+    "grant_type": "upgrade.grant_type does that",
 }
 
 
@@ -174,24 +181,43 @@ def _names(told: _Told) -> Iterator[str]:
             elif not _PARAMETER.fullmatch(value):
                 yield f"{prefix}{name} is a parameter's name"
         whole = [names.get(name, name) for name in known if names.get(name) != NONE]
+        if prefix == "name." and told.value("client_auth") == ClientAuthentication.PRIVATE_KEY_JWT:
+            whole += ["client_assertion", "client_assertion_type"]
         if len(set(whole)) < len(whole):
             yield f"{prefix}… gives two parameters one name"
-    way, grant = ClientAuthentication(told.value("client_auth")), GrantType(told.value("grant"))
-    basic = way is ClientAuthentication.BASIC and told.value("basic_client_id") != "send"
-    for name, is_sent in (
-        ("client_secret", way is ClientAuthentication.POST),
-        ("client_id", not basic),
-        ("scope", grant is GrantType.CLIENT_CREDENTIALS),
-        ("refresh_token", grant is not GrantType.CLIENT_CREDENTIALS),
-        *((name, grant is GrantType.AUTHORIZATION_CODE) for name in ("code", "redirect_uri", "code_verifier")),
-    ):
-        if f"name.{name}" in told.settings and not is_sent:
-            yield f"name.{name} does nothing: this app's token requests have no {name}"
     if "redirect_uri" in told.settings and {
         told.settings.get("authorize_name.redirect_uri"),
         told.settings.get("name.redirect_uri"),
     } == {NONE}:
         yield "redirect_uri does nothing where neither link nor exchange has one"
+
+
+def _unsent(told: _Told) -> Iterator[str]:
+    for key, is_sent, instead in _renamed(told):
+        if key in told.settings and not is_sent:
+            where = "link has" if key.startswith("authorize_name.") else "token requests have"
+            yield f"{key} does nothing: this app's {where} no {key.partition('.')[2]}{instead}"
+
+
+def _renamed(told: _Told) -> Iterator[tuple[str, bool, str]]:
+    """Yield settings that rename, whether what they rename is sent, and what would send it."""
+    way, grant = ClientAuthentication(told.value("client_auth")), GrantType(told.value("grant"))
+    asks, mints = grant is GrantType.AUTHORIZATION_CODE, grant is GrantType.CLIENT_CREDENTIALS
+    binds, scoped = told.value("pkce") != NONE, bool(told.app.scopes)
+    yield "name.client_secret", way is ClientAuthentication.POST, ""
+    yield "name.client_id", way is not ClientAuthentication.BASIC or told.value("basic_client_id") == "send", ""
+    yield "name.scope", mints and scoped, "; --scope sends one" if mints else ""
+    yield "name.refresh_token", not mints, ""
+    yield "name.code", asks, ""
+    yield "name.redirect_uri", asks, ""
+    yield "name.code_verifier", asks and binds, "; pkce=S256 sends one" if asks else ""
+    typed = [f"{kind}.grant_type" for kind, is_made in (("exchange", asks), ("refresh", not mints)) if is_made]
+    has_type = mints or "upgrade.grant_type" in told.settings or any(told.settings.get(key) != NONE for key in typed)
+    yield "name.grant_type", has_type, f", as {' and '.join(typed)} are {NONE}"
+    yield "authorize_name.scope", scoped, "; --scope sends one"
+    yield "authorize_name.response_type", told.settings.get("response_type") != NONE, f", as response_type is {NONE}"
+    for name in ("code_challenge", "code_challenge_method"):
+        yield f"authorize_name.{name}", binds, "; pkce=S256 sends one"
 
 
 def _parameters(told: _Told) -> Iterator[str]:
@@ -208,6 +234,9 @@ def _parameters(told: _Told) -> Iterator[str]:
                 yield f"{prefix}{name} would be ignored: {_TOKEN_ANSWERS[own]}"
             elif prefix != "token." and f"token.{name}" in told.settings:
                 yield f"token.{name} would be ignored where {prefix}{name} is sent"
+    for name in told.under("upgrade."):
+        if token.get(name) in ("refresh_token", "client_secret") or (token.get(name) == "grant_type" != name):
+            yield f"upgrade.{name} would replace what the exchange itself sends: {_UPGRADE_ANSWERS[token[name]]}"
     scope = told.settings.get("name.scope", "scope")
     if f"token.{scope}" in told.settings and told.value("grant") == GrantType.CLIENT_CREDENTIALS and told.app.scopes:
         yield f"token.{scope} would be ignored: --scope does that"
@@ -254,8 +283,10 @@ _CHECKS: tuple[Callable[[_Told], Iterator[str]], ...] = (
     _reuse,
     _format,
     _names,
+    _unsent,
     _parameters,
     _headers,
     _response,
+    place_problems,
     renewal_problems,
 )

@@ -70,5 +70,9 @@ def renewal_problems(told: Told) -> Iterator[str]:
         yield f"{key} does nothing without renewal={ACCESS_TOKEN}"
     if extends and told.first("refresh_reuse", "grace_seconds"):
         yield f"{told.first('refresh_reuse', 'grace_seconds')} does nothing with renewal={ACCESS_TOKEN}: none is spent"
+    key = told.first("response.refresh_token", "response.refresh_expires_in")
+    if key and (minted or extends):
+        because = f"grant={GrantType.CLIENT_CREDENTIALS}" if minted else f"renewal={ACCESS_TOKEN}"
+        yield f"{key} does nothing with {because}: no refresh token is presented"
     if "upgrade_client" in told.settings and not told.first("upgrade."):
         yield "upgrade_client does nothing without upgrade.grant_type"

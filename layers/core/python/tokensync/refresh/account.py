@@ -105,7 +105,9 @@ class Verifier:
         if isinstance(answer, Failure):
             return self._not_verified(record, answer, grant, session)
         if not session.provider.renews(grant):  # of refresh tokens it says nothing
-            session.tally.success(record.name.account, at=self.ports.clock.now())
+            call = session.provider.account_call
+            carries = call is not None and call.carries_secret and not grant.has_own_client
+            session.tally.success(record.name.account, at=self.ports.clock.now(), of_client=carries)
         is_another, facts = self.names_another(answer, grant, session), facts_of(answer, session)
         noticed = alerted_once(
             record, [_changed(record)] if is_another else [], kinds=("account.changed",), alerts=self.ports.alerts

@@ -43,7 +43,9 @@ def judged(
     before = tuple(alerted)
     now = {notice.mark: notice for notice in notices}
     lasting = tuple(mark for mark in before if mark.partition(" ")[0] not in kinds)
-    return (*lasting, *now)[-_MOST:], [notice for mark, notice in now.items() if mark not in before]
+    return tuple(dict.fromkeys((*lasting, *now)))[-_MOST:], [
+        notice for mark, notice in now.items() if mark not in before
+    ]
 
 
 def alerted_once(

@@ -17,6 +17,7 @@ from tokensync.refresh import schedule
 if TYPE_CHECKING:
     from tokensync.domain.app_state import AppState
     from tokensync.domain.connection import Connection
+    from tokensync.domain.grant import Grant
     from tokensync.domain.messages import Failure
     from tokensync.domain.ports import Ports
     from tokensync.refresh.session import Session
@@ -128,7 +129,12 @@ def _is_quorum(state: AppState, ports: Ports) -> bool:
     if len(state.misconfigured) >= ENOUGH_MISCONFIGURED:
         return True
     connections = state.misconfigured - {voice(_NO_ACCOUNT)}
-    return bool(connections) and ports.connections.fewer_than(state.name, 1, since=state.well_at)
+    return bool(connections) and ports.connections.fewer_than(state.name, 1, since=state.client_well_at)
+
+
+def stops(state: AppState, grant: Grant) -> bool:
+    """Return whether an app's pause is one for this connection: refused credentials are none of an own client's."""
+    return bool(state.paused) and not (state.is_misconfigured and grant.has_own_client)
 
 
 def may_probe(record: Connection, state: AppState, now: int) -> bool:

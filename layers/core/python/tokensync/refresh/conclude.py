@@ -53,7 +53,7 @@ class Concluder:
                 self.kept_answers.set_aside(record, "unparsed")
             raise LeaseEnded(self.settle(record, read, grant, session, previous=None))
         if not _is_trial(record):  # which proves the new secret, and not the one that the app has
-            session.tally.success(record.name.account, at=response.received_at)
+            session.tally.success(record.name.account, at=response.received_at, of_client=not grant.has_own_client)
         self.note(record.name, read)
         noticed = alerted_once(record, self.odd(record.name, read), kinds=notices.JUDGED, alerts=self.ports.alerts)
         if names_another(read, grant, session):
@@ -120,8 +120,9 @@ class Concluder:
         """Note what a failure says of the app, where it does not count against the connection alone."""
         if failure.kind is FailureClass.CONFIGURATION:
             self.note_fault(record, failure, grant, session)
-        is_final = result is Result.REAUTHORIZE or parked.explains_itself(record)
-        if failure.kind is FailureClass.REFUSED and not is_final:
+        # What was imported and never worked says nothing of its app, however often it is refused.
+        is_its_own = result is Result.REAUTHORIZE or parked.explains_itself(record) or record.authorized.unproved
+        if failure.kind is FailureClass.REFUSED and not is_its_own:
             session.tally.refusal(record.name.account)
 
     def _settled(
@@ -145,7 +146,7 @@ class Concluder:
             now=now,
             fraction=fraction,
             cadence=self.ports.cadence.for_app(session.app),
-            app_is_paused=failure.kind is FailureClass.CONFIGURATION and bool(session.state.paused),
+            app_is_paused=failure.kind is FailureClass.CONFIGURATION and breaker.stops(session.state, grant),
         )
         self.ports.log.warning(
             "refresh.failed",
@@ -198,7 +199,7 @@ class Concluder:
         """Keep a response whose access token nobody may publish; a well-formed new refresh token becomes the grant's.
 
         Raises:
-            LeaseEnded: it holds no new refresh token, or the connection is quarantined.
+            LeaseEnded: it holds no new refresh token, the connection is quarantined, or its access token has ended.
         """
         self.kept_answers.set_aside(record, "unusable")
         odd = Failure(kind=FailureClass.UNKNOWN, code="unusable_answer", trace_id=issued.trace_id)
@@ -213,6 +214,8 @@ class Concluder:
         if record.status is Status.QUARANTINED:
             written = self.ports.connections.write(record, after)
             raise LeaseEnded(WorkResult(Result.POSTPONED, written, failure=odd))
+        if self.end.has_come(after):
+            raise LeaseEnded(self.end.commit(record, after, new, session))
         # A version of its own, with the old access token: in a restored table it shows that the old pair is spent.
         return Conclusion(before=record, after=after, grant=new, result=Result.POSTPONED)
 
@@ -243,14 +246,13 @@ class Concluder:
         account, since = record.name.account, record.faulted_at
         if record.authorized.unproved or grant.has_own_client:
             return
-        if since is None or not session.succeeded_beside(account, since=since):
+        if since is None or not session.succeeded_beside(account, since=since, of_client=True):
             session.tally.fault(account, breaker.in_words(failure))
 
     def _alerted(self, record: Connection, found: list[Notice]) -> Connection:
-        """Alert of these, once each, and return the record that remembers it."""
-        if not found:
-            return record
-        return alerted_once(record, found, kinds=[one.kind for one in found], alerts=self.ports.alerts)
+        """Alert of these, once each until a success, and return the record that remembers it."""
+        # One failure does not end the cause of another: two in turn are no news.
+        return alerted_once(record, found, kinds=(), alerts=self.ports.alerts)
 
     def _alert_taken_back(self, name: ConnectionName, session: Session) -> None:
         """Alert that a consumer holds a spent token: ours was answered after the pair was given away."""

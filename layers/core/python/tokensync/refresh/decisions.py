@@ -108,26 +108,32 @@ def reauthorized(record: Connection, new: Connection, *, carried: bool) -> Conne
     """Return the leased record of a connection whose new grant came under its lease, under the next number.
 
     `new` is what `established` returned for it. A refresh token that was `carried` over was presented as often as
-    before: its attempt stays, and what may be spent waits again until shortly before the access token's end. One that
+    before: its attempt stays, and what may be spent waits again until shortly before the access token's end: a last
+    attempt that was still to come comes before the new end. What the provider asked to wait for stays as well. One that
     a consumer owns is still presented by that alone.
     """
     number = record.allocated + 1
     entry = replace(new.history[-1], generation=number)
     owned = carried and record.consumer.handed_over_at is not None
-    exemption = None if record.exemption is Exemption.LAST_ATTEMPT else record.exemption
+    attempt, exemption = record.attempt, record.exemption
+    if exemption is Exemption.LAST_ATTEMPT:
+        attempt, exemption = attempt and replace(attempt, exemption=None), None
+    due = replace(new.due, compare_at=record.due.compare_at)
+    if carried:
+        due = replace(due, not_before=record.due.not_before, ask_not_before=record.due.ask_not_before)
     after = replace(
         record,
         status=new.status,
         reason=Reason.OWNED_BY_CONSUMER if owned else new.reason,
         phase=new.phase,
-        attempt=record.attempt if carried else None,
+        attempt=attempt if carried else None,
         exemption=exemption if carried else None,
         generation=number,
         allocated=number,
         sealed_grant=new.sealed_grant,
         unpublished="",
         label=new.label,
-        due=replace(new.due, compare_at=record.due.compare_at),
+        due=due,
         authorized=new.authorized,
         obtained_at=new.obtained_at,
         access_expires_at=new.access_expires_at,

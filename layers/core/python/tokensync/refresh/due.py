@@ -72,7 +72,8 @@ class DueWork:
         """Return whether it is to be said at once that the access token has ended, as nothing is presented now."""
         if not self.end.has_come(record):
             return False
-        return session.state.paused != "" or (record.status is Status.HELD and record.exemption is None)
+        is_paused = session.state.paused != "" and not self.gate.is_unconcerned(record, session)
+        return is_paused or (record.status is Status.HELD and record.exemption is None)
 
     def _is_refresh_due(self, record: Connection, session: Session, now: int, *, force: bool) -> bool:
         """Return whether the refresh token is to be presented now.

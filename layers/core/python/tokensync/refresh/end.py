@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from tokensync.domain.connection import Reason
 from tokensync.domain.errors import TokensyncError
 from tokensync.domain.messages import FailureClass
-from tokensync.refresh import decisions, schedule
+from tokensync.oauth.params import REFUSED
+from tokensync.refresh import breaker, decisions, schedule
 from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ _CAUSES: Mapping[str, str] = {
     FailureClass.REFUSED: "the provider refused its token, which is weighed against the app's other connections",
     FailureClass.UNKNOWN: "the provider answered with an error that nothing explains",
 }
+_NOT_MADE = "no request can be made for this account"
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class End:
         else:
             done = WorkResult(result, self.ports.connections.write(before, after))
         is_news = not schedule.has_ended(before) or (is_final and before.due.renew_at is not None)
-        if done.result is result and is_news and (is_final or not _has_its_alarm(session)):
+        if done.result is result and is_news and (is_final or not _has_its_alarm(session, grant)):
             self._alert(after, _cause(after, before, grant, session), is_final=is_final)
         return done
 
@@ -87,7 +89,7 @@ class End:
 
 def _cause(record: Connection, before: Connection, grant: Grant, session: Session) -> str:
     """Return why the token was not renewed, in the provider's own words where it said something."""
-    paused = _paused(session)
+    paused = _paused(session, grant)
     if paused:
         return f"its app is paused ({paused})"
     if record.unpublished:
@@ -97,22 +99,23 @@ def _cause(record: Connection, before: Connection, grant: Grant, session: Sessio
     error = record.last_error
     if error is not None:
         words = " ".join(filter(None, (error.code, error.message)))
-        return f"{_CAUSES.get(error.failure, error.failure)} ({words})"
+        what = _NOT_MADE if error.code == REFUSED else _CAUSES.get(error.failure, error.failure)
+        return f"{what} ({words})"
     if record.failures:
         return "AWS or the app's own secret withheld what a refresh needs"
     return "nothing can renew it" if grant.refresh_token is None else "it was not refreshed in time"
 
 
-def _has_its_alarm(session: Session) -> bool:
+def _has_its_alarm(session: Session, grant: Grant) -> bool:
     """Return whether the app is paused by its provider's answers: its owner was alerted once for all of them."""
     try:
-        return session.state.probes_itself
+        return session.state.probes_itself and breaker.stops(session.state, grant)
     except TokensyncError:
         return False
 
 
-def _paused(session: Session) -> str:
+def _paused(session: Session, grant: Grant) -> str:
     try:
-        return session.state.paused
+        return session.state.paused if breaker.stops(session.state, grant) else ""
     except TokensyncError:
         return ""

@@ -73,7 +73,7 @@ class Gate:
             FenceLost, SealingUnavailable, StoreUnavailable: nothing was spent.
         """
         session = job.session
-        if not job.force and not self._may_ask(record, session):
+        if not job.force and not self._may_ask(record, session) and not self.is_unconcerned(record, session):
             self._rest(record, session)
         self.time_is_left(record, session, job.budget)
         grant = self.unsealer.grant(record)
@@ -130,8 +130,13 @@ class Gate:
             raise LeaseEnded(self.committer.release(record, Result.TOO_EARLY, renew_at=later))
 
     def app_answers(self, record: Connection, session: Session) -> bool:
-        """Return whether the app runs, or this connection is the one that probes a paused one now."""
+        """Return whether the app runs, or this connection is the one that probes a paused one now.
+
+        One that presents nothing of the app's own client goes on while that is refused, and probes nothing by it.
+        """
         now = self.ports.clock.now()
+        if self.is_unconcerned(record, session):
+            return True
         for _ in range(_CLAIMS):
             if not session.state.paused:
                 return True
@@ -140,6 +145,22 @@ class Gate:
             if session.claim_probe(now=now):
                 return True
         return False
+
+    def is_unconcerned(self, record: Connection, session: Session) -> bool:
+        """Return whether the app is paused for its own credentials, and this connection's next call has none of them.
+
+        It has a client of its own, or nothing renews it, and it is verified by its access token alone.
+
+        Raises:
+            SealingUnavailable: this cannot be known now.
+        """
+        if not session.state.is_misconfigured:
+            return False
+        grant = self.unsealer.grant(record)
+        provider = session.of(grant).provider
+        if grant.has_own_client or provider.renews(grant):
+            return grant.has_own_client
+        return provider.account_call is None or not provider.account_call.carries_secret
 
     def _may_ask(self, record: Connection, session: Session) -> bool:
         """Return whether the app runs, or this connection may claim the next probe of a paused one."""

@@ -61,6 +61,8 @@ class HeldRules:
             again = breaker.rests_until(record, session.state, now)
             after = decisions.acquitted(record, again=again, now=now)
             grant = self.unsealer.grant(record)
+            if grant.has_own_client:
+                return
             raise LeaseEnded(self.committer.publish_and_commit(record, after, grant, Result.PAUSED))
 
     def _parked_refusal(self, record: Connection, session: Session, now: int) -> None:

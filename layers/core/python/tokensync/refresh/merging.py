@@ -25,7 +25,7 @@ def merged(old: Grant, new: Grant, *, says_scopes: bool) -> Grant:
 
     A refresh, a second consent and an import all come through here. RFC 6749 §6: a new refresh token may come; where
     none does, the stored one is still the only credential. §5.1: a scope may be left out; with `says_scopes` it was
-    said, even where none was granted. A response says nothing of the facts that it does not mention.
+    said. A response says nothing of the facts that it does not mention.
     """
     refresh_token = new.refresh_token or old.refresh_token
     ends = new.access_expires_at
@@ -72,16 +72,23 @@ def refreshed(old: Grant, issued: Issued, *, now: int) -> Grant:
 def extended(before: Grant, after: Grant) -> Grant:
     """Return the grant after its access token extended itself.
 
-    Where its end did not move, that is the end of the authorization: no renewal puts it off.
+    Where its end did not move, that is the end of the authorization: no renewal puts it off. Where nothing is said of
+    an end, it has the life of the token before it from now on: one that ends is never taken for one that does not. The
+    short-lived token of a consent says nothing of the one that it is exchanged for.
     """
     was, ends = before.access_expires_at, after.access_expires_at
+    if ends is None and was is not None and not before.to_be_upgraded:
+        after = replace(after, access_expires_at=after.obtained_at + was - before.obtained_at)
+        ends = after.access_expires_at
     moved = ends is None or was is None or ends > was + _SAME_END
     return replace(after, refresh_expires_at=None if moved else ends)
 
 
 def life_of(grant: Grant, issued: Issued) -> int | None:
-    """Return the access token's life; where a token that can be refreshed states none, the assumed one."""
-    return ASSUMED_LIFE if issued.life is None and grant.refresh_token is not None else issued.life
+    """Return the access token's life; where the response states none, the one that the grant was given."""
+    if issued.life is not None or grant.access_expires_at is None:
+        return issued.life
+    return grant.access_expires_at - grant.obtained_at
 
 
 def last_life(record: Connection, grant: Grant) -> int | None:

@@ -27,6 +27,10 @@ SHORT_LIVED = "token.short_lived"
 JUDGED = (ODD, UNEXPLAINED, HELD, PARAM_REFUSED, CLIENT_REFUSED)
 OF_GRANTS = (SHORT_LIVED, NOT_EXTENDED)
 _NUMBER = re.compile(r"[0-9]+")
+# What an id looks like within a code; a number alone, or of a status, is a code itself.
+_ID = re.compile(r"[0-9A-Fa-f]*[0-9][0-9A-Za-z]*|[0-9A-Fa-f]{8,}")
+_NUMBERED = re.compile(r"(http_)?-?[0-9]{1,9}")
+_MOST_UNEXPLAINED = 3  # causes until a success: more of them are one error with an id in other words
 
 
 def of_response(name: ConnectionName, issued: Issued) -> list[Notice]:
@@ -79,14 +83,15 @@ def of_account(name: ConnectionName, failure: Failure, grant: Grant) -> list[Not
 def of_failure(record: Connection, failure: Failure, grant: Grant) -> list[Notice]:
     """Return what is to be alerted of a failed refresh of this connection alone; `record` is what becomes of it."""
     own = of_account(record.name, failure, grant)
-    if not own and failure.kind is FailureClass.UNKNOWN and record.status is not Status.HELD:
+    known = sum(mark.partition(" ")[0] == UNEXPLAINED for mark in record.alerted)
+    is_odd = failure.kind is FailureClass.UNKNOWN and record.status is not Status.HELD
+    if not own and is_odd and known < _MOST_UNEXPLAINED:
         detail = (
             f"the provider answered with {failure.code}, which nothing explains; it is tried again until its access "
             "token ends"
         )
-        return [
-            Notice(kind=UNEXPLAINED, cause=failure.code, detail=detail, next_command=f"tokensync show {record.name}")
-        ]
+        cause = failure.code if _NUMBERED.fullmatch(failure.code) else _ID.sub("#", failure.code)
+        return [Notice(kind=UNEXPLAINED, cause=cause, detail=detail, next_command=f"tokensync show {record.name}")]
     return own
 
 

@@ -113,7 +113,8 @@ def ends_at(record: Connection) -> int | None:
     """Return when a connection's access token ends, where something is to be said of that; else None.
 
     Nothing is where workloads know it already, where a consumer refreshes it, or where there is no token yet. Where the
-    schedule itself comes later than the end, the floor forbids more writes, and nothing went wrong.
+    schedule itself comes later than the end, the floor forbids more writes, and nothing went wrong, unless the whole
+    authorization is over by then: nothing follows.
     """
     if record.status not in (Status.ACTIVE, Status.HELD) or record.consumer.handed_over_at is not None:
         return None
@@ -122,7 +123,8 @@ def ends_at(record: Connection) -> int | None:
     if record.access_expires_at is None or record.removed_at is not None:
         return None
     by_floor = record.obtained_at + FLOOR_OF_SHORT_LIVES
-    if record.due.renew_at == by_floor > record.access_expires_at and not record.failures:
+    follows = record.refresh_expires_at is None or record.refresh_expires_at > record.access_expires_at
+    if record.due.renew_at == by_floor > record.access_expires_at and follows and not record.failures:
         return None
     return record.access_expires_at
 

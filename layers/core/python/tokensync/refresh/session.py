@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.domain.app_state import Outcomes, voice
+from tokensync.domain.app_state import Outcomes, is_beside, voice
 from tokensync.oauth.app_check import check_credentials
 from tokensync.providers import provider_named
 
@@ -36,10 +36,10 @@ class Tally:
         self._refused: set[str] = set()
         self._misconfigured: dict[str, str] = {}
 
-    def success(self, account: str, *, at: int) -> None:
-        """Note that the provider took a connection's token, by a response that came at `at`."""
+    def success(self, account: str, *, at: int, of_client: bool = True) -> None:
+        """Note that the provider took a connection's token, by a response that came at `at`; see `voice`."""
         with self._lock:
-            self._succeeded[voice(account)] = at
+            self._succeeded[voice(account, of_client=of_client)] = at
 
     def refusal(self, account: str) -> None:
         """Note that the provider refused a connection's token."""
@@ -57,10 +57,10 @@ class Tally:
         with self._lock:
             return next(reversed(self._misconfigured.values()), "")
 
-    def succeeded_beside(self, account: str) -> bool:
-        """Return whether another connection succeeded in this batch."""
+    def succeeded_beside(self, account: str, *, of_client: bool = False) -> bool:
+        """Return whether another connection succeeded in this batch, see `is_beside`."""
         with self._lock:
-            return any(by != voice(account) for by in self._succeeded)
+            return any(is_beside(by, account, of_client=of_client) for by in self._succeeded)
 
     def refused_beside(self, account: str) -> bool:
         """Return whether another connection was refused in this batch."""
@@ -119,6 +119,7 @@ class Session:
         self._provider: Provider | None = None
         self._state: AppState | None = None
         self._key: DataKey | None = None
+        self._whole: Session | None = None
 
     @property
     def app(self) -> App:
@@ -175,12 +176,17 @@ class Session:
 
     def of(self, grant: Grant) -> Session:
         """Return the session as it is for one grant: the second token of a response is read in a way of its own."""
-        return self.of_second(refreshed=True) if grant.second else self
+        return self.of_second(refreshed=True) if grant.second else self.whole
+
+    @property
+    def whole(self) -> Session:
+        """Return the session that this one was made of for a second token: the app's, for any of its grants."""
+        return self._whole or self
 
     def of_second(self, *, refreshed: bool = False) -> Session:
         """Return the session as it is for the second token of a response, see `Provider.for_second`."""
-        own, provider = copy(self), self.provider.for_second(refreshed=refreshed)
-        own._provider = provider  # noqa: SLF001 - its own copy
+        own, provider = copy(self.whole), self.whole.provider.for_second(refreshed=refreshed)
+        own._provider, own._whole = provider, self.whole  # noqa: SLF001 - its own copy
         return own
 
     def claim_probe(self, *, now: int) -> bool:
@@ -192,9 +198,11 @@ class Session:
             self._state = self._ports.apps.claim_probe(self.name, seen=self.state, now=now)
             return self._state is not None
 
-    def succeeded_beside(self, account: str, *, since: int) -> bool:
+    def succeeded_beside(self, account: str, *, since: int, of_client: bool = False) -> bool:
         """Return whether another connection than this account's has succeeded since then, in this batch or before."""
-        return self.tally.succeeded_beside(account) or self.state.succeeded_beside(account, since=since)
+        if self.tally.succeeded_beside(account, of_client=of_client):
+            return True
+        return self.state.succeeded_beside(account, since=since, of_client=of_client)
 
     def is_troubled(self, account: str) -> bool:
         """Return whether the app is paused, or another connection was refused since its last success."""

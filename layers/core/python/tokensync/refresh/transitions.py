@@ -156,15 +156,18 @@ def failed(
 def unusable(record: Connection, failure: Failure, *, sealed: bytes, again: int, now: int) -> Connection:
     """Return the record after a response that brought a new refresh token, and no access token that can be published.
 
-    A quarantined connection stays so, and nothing is scheduled for it.
+    A quarantined connection stays so, and nothing is scheduled for it. One whose access token has ended says so still,
+    as it has no other.
     """
+    well = not schedule.has_ended(record)
     after = replace(
         with_failure(record.with_due(renew_at=again), failure, now=now),
         sealed_grant=sealed,
-        status=Status.ACTIVE,
-        reason="",
+        status=Status.ACTIVE if well else record.status,
+        reason="" if well else record.reason,
         attempt=None,
         exemption=None,
+        parked_at=None,  # its token was taken
     )
     if record.status is Status.QUARANTINED:
         after = replace(after.with_due(renew_at=None), status=record.status, reason=record.reason)
