@@ -18,13 +18,13 @@ from tokensync.domain.app import App
 from tokensync.domain.authorization import AuthorizationState
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
+from tokensync.oauth.provider import RefreshReuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stack import Stack
     from tokensync.domain.authorization import Authorization, AuthorizationKey
-    from tokensync.oauth.provider import RefreshReuse
 
 PROVIDER = "oauth2"
 ACCESS_SECONDS = 3600
@@ -145,7 +145,12 @@ def register(stack: Stack, name: str, reuse: RefreshReuse, account: str) -> Regi
             client_secret=Secret(sandbox.app_secret),
             scopes=_SCOPES,
             endpoints={"authorize": f"{url}/{PROVIDER}/authorize", "token": f"{url}/{PROVIDER}/token"},
-            settings={key: str(value) for key, value in treats.items()},
+            # An app with a grace that its reuse class does not have would be refused.
+            settings={
+                key: str(value)
+                for key, value in treats.items()
+                if key != "grace_seconds" or reuse is RefreshReuse.GRACE
+            },
         )
     )
     return Registration(stack, name, sandbox, account)
