@@ -122,12 +122,9 @@ class Connector:
             record = self.ports.connections.get(one.name)
             over = 0 if record is None else record.fence
             has_it = self.establish(one, source, budget, record, over=over)
-            is_for_later = not has_it and self._may_come_later(one, source)
-            return (
-                Connected(name=one.name, later=True)
-                if is_for_later
-                else self._done(one, has_it=has_it, grant=one.grant)
-            )
+            if not has_it and self._may_come_later(one, source):
+                return Connected(name=one.name, later=True)
+            return self._done(one, has_it=has_it, grant=one.grant)
         return self._done(one, has_it=merged.has_it, grant=merged.grant or one.grant)
 
     def _done(self, one: NamedGrant, *, has_it: bool, grant: Grant) -> Connected:

@@ -13,7 +13,7 @@ from tokensync.domain.errors import UnknownConnection
 from tokensync.domain.work import Work
 from tokensync.oauth.issued import ASSUMED_LIFE
 from tokensync.oauth.params import is_same_place
-from tokensync.refresh import decisions, merging, schedule, transitions
+from tokensync.refresh import decisions, merging, transitions
 from tokensync.refresh.result import Result, WorkResult
 
 if TYPE_CHECKING:
@@ -101,9 +101,7 @@ class Merger:
             written = self.ports.connections.write(record, after)
             done.append(Merged(grant=new, has_it=True))
             self.ports.failpoints.reached("exchange.merged")
-            still = (
-                written.due.compare_at if not schedule.is_due(written.due.compare_at, self.ports.clock.now()) else None
-            )
+            still = transitions.still_to_come(written.due.compare_at, self.ports.clock.now())
             return self.establisher.conclude(written, written.with_due(compare_at=still), new)
 
         # The unfinished attempt that is concluded first reads its answer as one to a refresh, not as one to a code.

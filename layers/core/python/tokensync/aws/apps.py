@@ -91,12 +91,7 @@ class AwsApps:
             set={"resumed_at": now},
             remove=(*_OF_A_PAUSE, *_SAID),
         )
-        try:
-            self._table.update(_key(name), change)
-        except ConditionFailed as failed:
-            _state(name, failed.item)
-            return False
-        return True
+        return self._met(name, change)
 
     def note(self, name: str, outcomes: Outcomes, *, seen: AppState, now: int) -> tuple[AppState, bool]:
         mark = secrets.token_hex(8)
@@ -125,12 +120,7 @@ class AwsApps:
             set={"consent_refused": ""},
             values={"none": ""},
         )
-        try:
-            self._table.update(_key(name), change)
-        except ConditionFailed as failed:
-            _state(name, failed.item)
-            return False
-        return True
+        return self._met(name, change)
 
     def _is_news(self, name: str, field: str, cause: str) -> bool:
         """Write a cause into a field of an app; return whether another one was there, or none."""
@@ -139,6 +129,10 @@ class AwsApps:
             set={field: cause},
             values={"cause": cause},
         )
+        return self._met(name, change)
+
+    def _met(self, name: str, change: Change) -> bool:
+        """Write a change; return whether its condition held. An app that does not exist is told apart from that."""
         try:
             self._table.update(_key(name), change)
         except ConditionFailed as failed:

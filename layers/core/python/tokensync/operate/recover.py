@@ -186,14 +186,14 @@ class Recoverer:
         """Yield all connections in one order, without those up to `cursor`."""
         apps = sorted(self.ports.apps.names())
         records = chain.from_iterable(self.ports.connections.list(app) for app in apps)
-        reached = _place(cursor)
-        return (record for record in records if _place(str(record.name)) > reached)
+        reached = place_of(cursor)
+        return (record for record in records if place_of(str(record.name)) > reached)
 
 
-def _place(name: str) -> tuple[str, bytes]:
-    """Return a name's place in the order of the walk, which is the table's."""
-    app, _, account = name.partition("/")
-    return app, account.encode("utf-8", "surrogatepass")
+def place_of(cursor: str) -> tuple[str, bytes]:
+    """Return a place in the order of a walk, which is the table's: apps, and in each the rest of the key."""
+    app, _, rest = cursor.partition("/")
+    return app, rest.encode("utf-8", "surrogatepass")
 
 
 def _finding(name: ConnectionName, result: WorkResult) -> RecoveryFinding:

@@ -18,6 +18,7 @@ from tokensync.domain.messages import Failure, FailureClass, ProviderResponse
 from tokensync.domain.work import Work
 from tokensync.oauth.token_response import read_token_response
 from tokensync.operate.dead_letters import RecoveryFinding
+from tokensync.operate.recover import place_of
 from tokensync.operate.summary import filled
 from tokensync.refresh import schedule
 from tokensync.refresh.conclude import names_another
@@ -87,10 +88,10 @@ class Rereader:
 
     def _asides(self, only: ConnectionName | None, cursor: str) -> Iterator[AnswerAside]:
         apps = sorted(self.ports.apps.names()) if only is None else [only.app]
-        reached = _place(cursor)
+        reached = place_of(cursor)
         for app in apps:
             for aside in self.ports.connections.list_aside(app, account=None if only is None else only.account):
-                if _place(_cursor(aside)) > reached:
+                if place_of(_cursor(aside)) > reached:
                     yield aside
 
     def _answer(self, aside: AnswerAside, budget: Budget, done: RereadResult) -> None:
@@ -148,12 +149,12 @@ class Rereader:
 
     def _authorizations(self, budget: Budget, done: RereadResult) -> None:
         """Finish the answered authorizations that ended without a connection, where their answer allows one now."""
-        reached = _place(done.cursor.removeprefix(_AUTHORIZATION)) if done.cursor.startswith(_AUTHORIZATION) else None
+        reached = place_of(done.cursor.removeprefix(_AUTHORIZATION)) if done.cursor.startswith(_AUTHORIZATION) else None
         for app in sorted(self.ports.apps.names()):
             # Finishing one writes to what is being listed.
             for authorization in list(self.ports.authorizations.given_up(app)):
                 place = f"{app}/{authorization.key.sort_key}"
-                if reached is not None and _place(place) <= reached:
+                if reached is not None and place_of(place) <= reached:
                     continue
                 # The provider may have to be asked whose account it is.
                 if not budget.allows(self.ports.limits.presentation + self.ports.limits.conclusion):
@@ -245,9 +246,3 @@ def _without_tokens(read: Issued) -> str:
 
 def _cursor(aside: AnswerAside) -> str:
     return f"{aside.name}#{aside.fence}"
-
-
-def _place(cursor: str) -> tuple[str, bytes]:
-    """Return a place in the order of the walk, which is the table's: apps, and in each the rest of the key."""
-    app, _, rest = cursor.partition("/")
-    return app, rest.encode("utf-8", "surrogatepass")

@@ -15,7 +15,7 @@ from tokensync.domain.messages import FailureClass
 from tokensync.domain.runtime import DAY
 from tokensync.oauth.provider import RefreshReuse
 from tokensync.refresh import schedule
-from tokensync.refresh.transitions import active, released, still_to_come, unscheduled, with_failure
+from tokensync.refresh.transitions import active, not_processed, released, still_to_come, unscheduled, with_failure
 
 if TYPE_CHECKING:
     from tokensync.domain.grant import Grant
@@ -293,7 +293,7 @@ def unaccepted(
         case FailureClass.NOT_SENT if previous is not None:
             attempt, exemption = previous.attempt, previous.exemption
         case FailureClass.BUSY:
-            exemption = (attempt.exemption if attempt is not None else None) or Exemption.NOT_PROCESSED
+            exemption = not_processed(record)
             free = schedule.retry_at(
                 now=now, failures=record.failures, retry_after=failure.retry_after, fraction=fraction
             )

@@ -128,9 +128,8 @@ def failed(
             event = "refresh.not_sent"
         case FailureClass.BUSY:
             # What was not processed used nothing up: the next attempt may go under the same exemption.
-            under = record.attempt.exemption if record.attempt is not None else None
             waits = record.with_due(renew_at=again, not_before=again)
-            after = replace(waits, exemption=under or Exemption.NOT_PROCESSED)
+            after = replace(waits, exemption=not_processed(record))
             event = "refresh.postponed"
         case FailureClass.CONFIGURATION:
             after = _misconfigured(record, now=now, again=max(again, now + cadence.fault), app_is_paused=app_is_paused)
@@ -189,10 +188,9 @@ def not_proven(record: Connection, failure: Failure, *, now: int) -> Connection:
 def _misconfigured(record: Connection, *, now: int, again: int, app_is_paused: bool) -> Connection:
     """Set a connection apart that was answered a second time, and not by the way, that its app is at fault."""
     # An explicit error issued nothing, RFC 6749 §5.2: the token may be presented again, under the exemption it had.
-    under = record.attempt.exemption if record.attempt is not None else None
     after = replace(
         record.with_due(renew_at=again),
-        exemption=under or Exemption.NOT_PROCESSED,
+        exemption=not_processed(record),
         faulted_at=now if record.faulted_at is None else record.faulted_at,
     )
     if record.faulted_at is None or record.status is not Status.ACTIVE or app_is_paused:
@@ -302,6 +300,12 @@ def reconciled(record: Connection, *, now: int) -> Connection:
 def undisturbed(record: Connection) -> Connection:
     """Return the record without the failures that were AWS's alone: those left no error."""
     return replace(record, failures=0 if record.last_error is None else record.failures)
+
+
+def not_processed(record: Connection) -> Exemption:
+    """Return the exemption of a token whose presentation used nothing up: the one that it was presented under."""
+    under = record.attempt.exemption if record.attempt is not None else None
+    return under or Exemption.NOT_PROCESSED
 
 
 def still_to_come(at: int | None, now: int) -> int | None:
