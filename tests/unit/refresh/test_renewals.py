@@ -356,6 +356,18 @@ def test_a_window_opens_at_the_later_of_both(shape: RenewalShape, expected: int)
     assert expected == shape.opens_at(obtained_at=1000, ends_at=2000)
 
 
+def test_a_worker_whose_clock_is_behind_renews_a_token_without_a_window() -> None:
+    """Where any time will do, a token that was obtained "later than now" is no token that came too early."""
+    app = replace(OIDC, settings={"account_field": "user"})
+    first = {"access_token": "A", "refresh_token": "R", "expires_in": DAY, "user": "u"}
+    one, name = connected(app, first, account="u")
+    one.world.clock.advance(-600)
+    one.server.says("/token", {"access_token": "B", "refresh_token": "S", "expires_in": DAY})
+
+    answer = one.world.ask("refresh", connection=str(name))
+    assert ("refreshed", "B") == (answer["result"], one.world.published(name))
+
+
 @pytest.mark.parametrize(
     "settings",
     [

@@ -61,7 +61,12 @@ class RenewalShape:
     before_end: int | None = None
 
     def not_before(self, *, obtained_at: int, ends_at: int | None) -> int:
-        """Return the Unix second before which the provider takes no renewal of a token."""
+        """Return the Unix second before which the provider takes no renewal of a token, 0 where any time will do.
+
+        Without a rule nothing is compared: the token may have been obtained by a worker whose clock is ahead.
+        """
+        if not self.after and self.before_end is None:
+            return 0
         opens = obtained_at + self.after
         if self.before_end is not None and ends_at is not None:
             opens = max(opens, ends_at - self.before_end)
@@ -69,8 +74,9 @@ class RenewalShape:
 
     def opens_at(self, *, obtained_at: int, ends_at: int | None) -> int:
         """Return when a renewal may be planned at the earliest, 0 where any time will do."""
-        if not self.after and self.before_end is None:
+        earliest = self.not_before(obtained_at=obtained_at, ends_at=ends_at)
+        if earliest == 0:
             return 0
-        opens = self.not_before(obtained_at=obtained_at, ends_at=ends_at) + _MARGIN
+        opens = earliest + _MARGIN
         # One that ends before it may be renewed is looked at when it ends: nothing but a consent helps then.
         return min(opens, ends_at) if self.presents_access_token and ends_at is not None else opens
