@@ -1,8 +1,8 @@
 """The faults that must lose nothing, row by row, so that a machine tells which row no test holds.
 
 A test names the rows that it holds by `@fault(...)`, one case of a parametrised test by `marks=fault(...)`;
-`tests/unit/test_rows.py` fails where a row is held by none. `F` rows are faults of a refresh; the others are
-mangled answers.
+`tests/unit/test_rows.py` fails where a row is held by none. `F` rows are faults of a refresh, `C` rows come in at the
+door, `D` rows are about secrets; the others are mangled answers.
 """
 
 from __future__ import annotations
@@ -37,6 +37,28 @@ ROWS: Mapping[str, str] = {
     "F20": "429 or 503 with any Retry-After: honoured and capped, no hot loop",
     "F21": "a byte every 0.4 s: the total deadline ends it, ambiguous",
     "F22": "version quota of a secret reached: grant safe, alarm, no provider call for it",
+    "C1": "no state, empty, 5 KB, a flipped bit, expired by a second, non-ASCII: 400, a fixed page, no call",
+    "C2": "the right state without the cookie: 400, not consumed; the real browser still succeeds",
+    "C3": "the right state with another browser's cookie: 400",
+    "C4": "the same callback twice, and 50 times at once: one exchange, one secret; the rest see the outcome",
+    "C5": "a denial in either spelling: the page says so, consumed, no exchange",
+    "C6": "code and error both, any parameter twice: 400, no exchange",
+    "C7": "a code of 10 KB, NUL, CR LF, undecodable: 400, never 500",
+    "C8": "hostile text in error_description and names: escaped or dropped, one log line, nothing runs, CSP or not",
+    "C9": "other methods, unknown apps, paths beside ours: 405 or 404",
+    "C10": "app A's state on app B's path; a wrong or missing iss: 400, no exchange, no secret to the wrong host",
+    "C11": "nothing in a query chooses where a browser goes",
+    "C12": "the exchange fails, hangs, resets: a page that offers to start again; the code is not sent again",
+    "C13": "another account than the re-authorization was for: quarantined, the old secret stays byte for byte",
+    "C14": "a secret of that name that is not ours: refused, alarm, not overwritten",
+    "C15": "an invite expired, forged, used up: 403, a page that says whom to ask",
+    "C16": "10,000 garbage requests over all routes: after the cold start no AWS call and no provider call",
+    "C17": "a webhook with a wrong signature, a space more, replayed, unknown type: 401, 401, no effect, acknowledged",
+    "D canaries": "everything that leaves the process, on success and on every fault, holds no secret in any spelling",
+    "D foreign errors": "the text of a foreign error reaches no log",
+    "D IAM": "each role's actions and resources equal what is used: an unused one and a missing one both fail",
+    "D addresses": "endpoints on loopback, link-local, private, translated addresses are refused at connect time",
+    "D names": "accounts with slashes, dots, unicode, 600 characters map to safe and distinct secret names",
     **{
         f"expires_in {value}": "the pair is kept, a sane due time, an alarm where odd"
         for value in ("missing", "0", "-1", '"3600"', "3600.0", "1e400", "NaN", "10^12", "an epoch", "true")

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from browser.visitor import in_another_second, state_of, told
+from fault_rows import fault
 from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def sandbox(stack: Stack) -> Sandbox:
     return stack.add_app(APP)
 
 
+@fault("C8")
 @pytest.mark.parametrize("bypass_csp", [False, True], ids=["with the CSP", "without the CSP"])
 @pytest.mark.parametrize("kind", NAMES)
 def test_a_hostile_name_is_only_text(

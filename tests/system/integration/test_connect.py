@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from canary import leaked
+from fault_rows import fault
 from stack import Browser, Sandbox, Stack, eventually
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName, token_secret_name
@@ -93,6 +94,7 @@ def test_the_pages_carry_the_headers_that_keep_others_out(stack: Stack, sandbox:
     assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
 
 
+@fault("C1")
 @pytest.mark.parametrize(
     "query",
     ["code=c", "code=c&state=", f"code=c&state={'x' * 5000}", "code=c&state=%C3%A9", "code=c&state=e30.AAAA"],
@@ -105,6 +107,7 @@ def test_a_state_that_is_not_ours_is_refused(stack: Stack, browser: Browser, san
     assert before == len(sandbox.entries())
 
 
+@fault("C2")
 def test_a_state_without_the_cookie_consumes_nothing(stack: Stack, browser: Browser, seller: str) -> None:
     """A link scanner gets 400; the real browser still succeeds."""
     location = browser.consent(seller)
@@ -114,6 +117,7 @@ def test_a_state_without_the_cookie_consumes_nothing(stack: Stack, browser: Brow
     assert Status.ACTIVE == stack.stored(ConnectionName(APP, seller)).status
 
 
+@fault("C3")
 def test_another_browsers_cookie_is_refused(stack: Stack, browser: Browser, sandbox: Sandbox, seller: str) -> None:
     """State and cookie have to come from one browser."""
     location = browser.consent(seller)
@@ -123,6 +127,7 @@ def test_another_browsers_cookie_is_refused(stack: Stack, browser: Browser, sand
     assert httpx.codes.BAD_REQUEST == other.get(location).status_code
 
 
+@fault("C4")
 def test_fifty_callbacks_at_once_make_one_exchange(browser: Browser, sandbox: Sandbox, seller: str) -> None:
     """All are sent to the result, which tells the winner's outcome; the code was presented once."""
     location = browser.consent(seller)
@@ -137,6 +142,7 @@ def test_fifty_callbacks_at_once_make_one_exchange(browser: Browser, sandbox: Sa
     assert "Your account is connected" in browser.result().text
 
 
+@fault("C5")
 @pytest.mark.parametrize("query", ["error=access_denied", "code=null&error=auth_denied"])
 def test_a_denial_is_told(stack: Stack, browser: Browser, sandbox: Sandbox, query: str) -> None:
     """Cancelled: consumed, no exchange."""
@@ -148,6 +154,7 @@ def test_a_denial_is_told(stack: Stack, browser: Browser, sandbox: Sandbox, quer
     assert before == len(sandbox.entries())
 
 
+@fault("C6", "C7")
 @pytest.mark.parametrize(
     "query",
     [
@@ -171,6 +178,7 @@ def test_a_callback_that_no_provider_sends_is_refused(
     assert before == len(sandbox.entries())
 
 
+@fault("C9")
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "HEAD"])
 def test_other_methods_are_not_served(stack: Stack, method: str) -> None:
     """Nothing but GET reaches the function."""
@@ -179,6 +187,7 @@ def test_other_methods_are_not_served(stack: Stack, method: str) -> None:
     assert answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED)
 
 
+@fault("C9")
 @pytest.mark.parametrize("path", ["callback/nobody", "callback/UPPER", "connect/nobody", "callback/..%2fadmin", "x"])
 def test_unknown_apps_and_paths_are_not_found(stack: Stack, path: str) -> None:
     """404 and nothing else."""
@@ -187,6 +196,7 @@ def test_unknown_apps_and_paths_are_not_found(stack: Stack, path: str) -> None:
     assert httpx.codes.NOT_FOUND == httpx.get(f"{base}/{path}?code=c&state=s", timeout=60).status_code
 
 
+@fault("C10")
 def test_one_apps_state_is_worthless_on_anothers_path(stack: Stack, browser: Browser) -> None:
     """App A's state on app B's path: 400, and B's provider is never called."""
     other = stack.add_app("other-shop")
@@ -196,6 +206,7 @@ def test_one_apps_state_is_worthless_on_anothers_path(stack: Stack, browser: Bro
     assert [] == other.entries()
 
 
+@fault("C11")
 @pytest.mark.parametrize("name", ["return_to", "redirect_uri", "next", "url", "continue", "goto", "RelayState"])
 def test_nothing_in_a_query_chooses_where_a_browser_goes(
     stack: Stack, browser: Browser, sandbox: Sandbox, name: str
@@ -209,6 +220,7 @@ def test_nothing_in_a_query_chooses_where_a_browser_goes(
     assert f"/connect/{APP}/result" == back.headers["location"]
 
 
+@fault("C12")
 @pytest.mark.parametrize("fault", ["fail_before", "reset", "drop_after_commit"])
 def test_a_failing_exchange_offers_to_start_again(browser: Browser, sandbox: Sandbox, seller: str, fault: str) -> None:
     """500, a reset, an answer dropped after the commit: a page to start again from; the code is not sent again."""
@@ -223,6 +235,7 @@ def test_a_failing_exchange_offers_to_start_again(browser: Browser, sandbox: San
     assert 1 == len(sandbox.entries(account=seller, kind="code"))
 
 
+@fault("C13")
 def test_another_account_than_invited_is_quarantined(stack: Stack, sandbox: Sandbox) -> None:
     """The wrong account is set apart; the old secret stays byte-identical."""
     right, wrong = sandbox.sellers(2)
@@ -239,6 +252,7 @@ def test_another_account_than_invited_is_quarantined(stack: Stack, sandbox: Sand
     assert Status.QUARANTINED == stack.stored(ConnectionName(APP, wrong)).status
 
 
+@fault("C14")
 def test_a_secret_that_is_not_ours_is_not_overwritten(stack: Stack, sandbox: Sandbox, seller: str) -> None:
     """IAM and the tag keep the stack from writing somebody else's secret."""
     name = ConnectionName(APP, seller)
@@ -252,6 +266,7 @@ def test_a_secret_that_is_not_ours_is_not_overwritten(stack: Stack, sandbox: San
     assert Status.ORPHANED == stack.stored(name).status
 
 
+@fault("C15")
 @pytest.mark.parametrize("query", ["", "?invite=", "?invite=x.y", "?invite=%C3%A9.x"])
 def test_a_forged_invite_is_refused(stack: Stack, query: str) -> None:
     """403, and the page says whom to ask."""
@@ -261,6 +276,7 @@ def test_a_forged_invite_is_refused(stack: Stack, query: str) -> None:
     assert "Ask the person who sent it" in answer.text
 
 
+@fault("C15")
 def test_an_invite_expires_and_is_used_up(stack: Stack, sandbox: Sandbox, seller: str) -> None:
     """After its time, and after a connection stands through it, an invite is worth nothing."""
     url = stack.invite(APP)
@@ -293,6 +309,7 @@ def test_a_wrong_client_secret_at_a_first_exchange_pauses_nothing(stack: Stack) 
     assert again.is_redirect
 
 
+@fault("D canaries")
 def test_no_secret_leaves_the_ciphertext(stack: Stack, sandbox: Sandbox, seller: str) -> None:
     """No code, token or client secret is in the table, the logs or a secret's name, in any spelling."""
     name = stack.connect(APP, sandbox, seller)
@@ -309,6 +326,7 @@ def test_no_secret_leaves_the_ciphertext(stack: Stack, sandbox: Sandbox, seller:
     assert [] == leaked(stack, (CANARY, sandbox.app_secret))
 
 
+@fault("C16")
 def test_garbage_costs_neither_aws_nor_the_provider(stack: Stack, browser: Browser, sandbox: Sandbox) -> None:
     """Requests with a forged state touch neither table nor provider once the function is warm."""
     browser.get(callback(stack, "code=c&state=warm.up"))

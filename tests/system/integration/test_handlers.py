@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fault_rows import fault
 from stack import Browser, Sandbox, Stack, eventually
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName
@@ -238,6 +239,7 @@ def test_a_refresh_on_demand(rotation: ModuleType, stack: Stack, sandbox: Sandbo
     assert 3 == rotation.handler({**event("refresh"), "connection": f"{APP}/nobody"}, Context())["exit"]
 
 
+@fault("D foreign errors")
 def test_an_unforeseen_error_shows_its_text_to_nobody(rotation: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     """What breaks a function is told by type and place; its text may hold anything."""
     with pytest.raises(Exception, match=r"^KeyError$"):

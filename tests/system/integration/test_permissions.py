@@ -19,6 +19,7 @@ import httpx
 import pytest
 from permissions import KEY, OWN
 
+from fault_rows import fault
 from faults.polling import Letter, at_rest, batch
 from stack import Browser, Sandbox, Stack, eventually
 from tokensync.aws.items import aside_key
@@ -382,12 +383,14 @@ def test_every_action_of_the_functions_own_code_has_a_scenario() -> None:
     assert declared == set(KEY_NEEDED_BY)
 
 
+@fault("D IAM")
 @pytest.mark.parametrize("scenario", sorted({*NEEDED_BY.values(), *KEY_NEEDED_BY.values()}))
 def test_with_every_action_it_works(scenarios: Scenarios, scenario: str) -> None:
     """Each scenario works, so that it is the missing action that breaks it below."""
     assert getattr(scenarios, scenario)() is True
 
 
+@fault("D IAM")
 @pytest.mark.parametrize(("role", "action", "resource"), sorted(NEEDED_BY))
 def test_an_action_taken_away_breaks_what_needs_it(
     stack: Stack, scenarios: Scenarios, role: str, action: str, resource: str

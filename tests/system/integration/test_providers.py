@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from canary import leaked
+from fault_rows import fault
 from field_rows import field
 from stack import Sandbox, Stack
 from tokensync_cli.demo.browser import Seller
@@ -221,6 +222,7 @@ def test_a_tick_refreshes_every_provider(
     assert stack.soon(all_looked_after)
 
 
+@fault("D canaries")
 def test_no_secret_of_any_provider_leaves(stack: Stack) -> None:
     """After all of the above no code, token or client secret is in the table, a log or a name, in any spelling."""
     secrets = [stack.apps.get(name).client_secret.reveal() for name in stack.apps.names()]

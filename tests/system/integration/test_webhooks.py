@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from fault_rows import fault
 from stack import Sandbox, Stack, eventually
 from tokensync.domain.connection import Status
 
@@ -83,6 +84,7 @@ def test_a_seller_who_leaves_and_comes_back(stack: Stack, sandbox: Sandbox, name
     assert "active" == stack.document(name)["status"]
 
 
+@fault("C17")
 @pytest.mark.parametrize("tamper", ["signature", "body", "space", "missing", "scheme"])
 def test_a_forged_notice(stack: Stack, sandbox: Sandbox, name: ConnectionName, tamper: str) -> None:
     """A digit, a field or a space too many, no signature, another product's scheme: 401, and nothing happens."""
@@ -90,6 +92,7 @@ def test_a_forged_notice(stack: Stack, sandbox: Sandbox, name: ConnectionName, t
     assert stack.stored(name).authorized.deauthorized_at is None
 
 
+@fault("C17")
 @pytest.mark.parametrize("event", ["expiring", "unknown"])
 def test_other_notices(stack: Stack, sandbox: Sandbox, name: ConnectionName, event: str) -> None:
     """A permission that ends soon is told to operators, an unknown type to nobody; the connection stays as it is."""

@@ -143,6 +143,7 @@ def test_a_link_without_a_label_takes_none_away(world: World) -> None:
 # -------------------------------------------------------------------------------------------- what is not let through
 
 
+@fault("C1")
 @pytest.mark.parametrize(
     "query",
     [
@@ -286,6 +287,7 @@ def test_a_forged_invite_is_refused_without_a_call(world: World, browser: Browse
     assert "Ask the person who sent it" in page.body
 
 
+@fault("C15")
 def test_an_expired_invite_is_refused(world: World, browser: Browser) -> None:
     """An invite ends with its time."""
     query = world.invite(expires_in=10)
@@ -349,6 +351,7 @@ def test_a_code_that_arrives_percent_encoded_is_decoded_once(world: World, brows
     assert ["TTP_a*b!", "%2A"] == world.shop.ledger
 
 
+@fault("C12")
 @pytest.mark.parametrize("status", [None, 429, 500, 503])
 def test_a_code_is_presented_once_whatever_comes_back(world: World, browser: Browser, status: int | None) -> None:
     """Without a response, and with one that is no pair, the seller starts again."""

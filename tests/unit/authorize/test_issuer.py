@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from fakes.scripted import ISSUER, OIDC, Staged, id_token, oidc_token
+from fault_rows import fault
 from field_rows import field
 
 REQUIRED = {"issuer": ISSUER, "iss": "required"}
@@ -24,6 +25,7 @@ def stage(settings: dict[str, str]) -> Staged:
     return made
 
 
+@fault("C10")
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from fault_rows import fault
 from tokensync.domain.errors import InvalidName
 from tokensync.domain.names import (
     ConnectionName,
@@ -76,6 +77,7 @@ def test_connections_sort_by_app_and_account() -> None:
     assert [first, second] == sorted([second, first])
 
 
+@fault("D names")
 @pytest.mark.parametrize(
     ("account", "encoded"),
     [
@@ -99,6 +101,7 @@ def test_unsafe_bytes_are_escaped(account: str, encoded: str) -> None:
     assert encoded == encoded_account(account)
 
 
+@fault("D names")
 def test_a_long_account_is_cut_and_hashed() -> None:
     """Over 200 bytes the first 150 stay, then = and 32 hex digits; an escape of the ending counts."""
     encoded = encoded_account("x" * 201)
@@ -109,6 +112,7 @@ def test_a_long_account_is_cut_and_hashed() -> None:
     assert 183 == len(encoded_account("x" * 193 + "-abcdef"))
 
 
+@fault("D names")
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.one_of(ACCOUNTS, CLOSE_ACCOUNTS), min_size=2, max_size=2, unique=True))
 @example(["a-bcdefg", "a=2Dbcdefg"])

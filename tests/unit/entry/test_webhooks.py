@@ -14,6 +14,7 @@ import pytest
 from fakes.scripted import ADS
 from fakes.visitors import Browser
 from fakes.world import ACCOUNT, APP, NAME, SHOPS, World
+from fault_rows import fault
 from tokensync.aws.handlers import headers_of, raw_body
 from tokensync.domain.app import App
 from tokensync.domain.connection import Status
@@ -142,6 +143,7 @@ def test_an_event_that_names_the_account_itself(creator: World) -> None:
     )  # fmt: skip
 
 
+@fault("C17")
 def test_a_replayed_event_has_one_effect(world: World) -> None:
     """The same id again is acknowledged and nothing more, but ids are kept by app."""
     world.webhook_events.note("tiktok", "id 7380066284010030890", now=world.clock.now())

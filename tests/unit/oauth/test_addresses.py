@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fault_rows import fault
 from tokensync.oauth.addresses import PublicOnly
 
 PUBLIC = ["1.1.1.1", "8.8.8.8", "93.184.216.34", "2606:4700:4700::1111", "2a00:1450:4001:80e::200e", "::ffff:8.8.8.8"]
@@ -34,12 +35,14 @@ def test_public_addresses_are_allowed(address: str) -> None:
     assert PublicOnly().allows(address)
 
 
+@fault("D addresses")
 @pytest.mark.parametrize("address", ["", *" ".join(REFUSED.values()).split()])
 def test_every_other_address_is_refused(address: str) -> None:
     """Loopback, private, link-local, translated and reserved addresses are refused, and what is no address."""
     assert not PublicOnly().allows(address)
 
 
+@fault("D addresses")
 @pytest.mark.parametrize(
     "spelling",
     ["2130706433", "0177.0.0.1", "0x7f.0.0.1", "0x7f000001", "127.1", "017700000001", "localhost", "0", "2852039166"],
