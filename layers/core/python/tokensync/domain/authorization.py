@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tokensync.domain.errors import BadRequest
+
 if TYPE_CHECKING:
     from tokensync.domain.connection import LastError
 
@@ -44,12 +46,12 @@ class AuthorizationKey:
         """Read a sort key as the due index gives it.
 
         Raises:
-            ValueError: it is of another kind.
+            BadRequest: it is of another kind.
         """
-        kind, browser, nonce = sort_key.split("#")
-        if kind != "pending":
-            raise ValueError("this is no pending authorization's key")
-        return cls(app, browser, nonce)
+        match sort_key.split("#"):
+            case ["pending", browser, nonce]:
+                return cls(app, browser, nonce)
+        raise BadRequest("this is no pending authorization's key")
 
 
 @dataclass(frozen=True, kw_only=True)

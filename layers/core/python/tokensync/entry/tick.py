@@ -68,7 +68,7 @@ class Ticker:
     def _claimed(self, key: DueKey, now: int) -> Work | None:
         try:
             work = key.work()
-        except (BadRequest, InvalidName, ValueError) as error:
+        except (BadRequest, InvalidName) as error:
             self.ports.log.warning("work.unknown", error=str(error))
             return None
         own = self.claim > CLAIM_SHORTEST

@@ -30,6 +30,10 @@ _SHORTEST_RSA = 2048  # bits, RFC 7518 §3.3
 _P256 = 32  # bytes of a coordinate, RFC 7518 §3.4
 
 
+class UnfitKey(Exception):
+    """A private key cannot sign. The text says why, and nothing of the key."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class AssertionShape:
     """The assertion by which a client authenticates, RFC 7523 §3.
@@ -53,7 +57,7 @@ def client_assertion(app: App, shape: AssertionShape, *, audience: str, moment: 
         raise InvalidApp(f"app {app.name} authenticates by private_key_jwt and has no private_key")
     try:
         algorithm, sign = _signer(app.private_key, shape.algorithm)
-    except ValueError as error:
+    except UnfitKey as error:
         raise InvalidApp(f"the private_key of app {app.name} {error}") from None
     header = {"alg": algorithm, "typ": "JWT", **({"kid": shape.key_id} if shape.key_id else {})}
     claims = {
@@ -72,7 +76,7 @@ def key_problem(private_key: Secret, algorithm: str) -> str:
     """Return why a private key cannot sign with an algorithm (the one that fits it if empty); empty if it can."""
     try:
         _signer(private_key, algorithm)
-    except ValueError as error:
+    except UnfitKey as error:
         return str(error)
     return ""
 
@@ -87,7 +91,7 @@ def _signer(private_key: Secret, algorithm: str) -> tuple[str, Callable[[bytes],
     """Return the algorithm, and the function that signs.
 
     Raises:
-        ValueError: the key cannot; the message says why, and nothing of the key.
+        UnfitKey: it cannot.
     """
     from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415 - few apps need them
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
@@ -96,14 +100,14 @@ def _signer(private_key: Secret, algorithm: str) -> tuple[str, Callable[[bytes],
         key = load_pem_private_key(private_key.reveal().encode("utf-8"), password=None)
     except (ValueError, TypeError, UnicodeError):
         # from None: the foreign text may describe the key.
-        raise ValueError("is no private key in PEM without a passphrase") from None
+        raise UnfitKey("is no private key in PEM without a passphrase") from None
     if isinstance(key, rsa.RSAPrivateKey):
         if key.key_size < _SHORTEST_RSA:
-            raise ValueError(f"is shorter than {_SHORTEST_RSA} bits")
+            raise UnfitKey(f"is shorter than {_SHORTEST_RSA} bits")
         return _rsa(key, algorithm or "RS256")
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
         return _p256(key, algorithm or "ES256")
-    raise ValueError("is neither RSA nor P-256")
+    raise UnfitKey("is neither RSA nor P-256")
 
 
 def _rsa(key: RSAPrivateKey, algorithm: str) -> tuple[str, Callable[[bytes], bytes]]:
@@ -116,7 +120,7 @@ def _rsa(key: RSAPrivateKey, algorithm: str) -> tuple[str, Callable[[bytes], byt
     if algorithm == "PS256":  # RFC 7518 §3.5: the salt is as long as the hash
         pss = padding.PSS(mgf=padding.MGF1(sha256), salt_length=sha256.digest_size)
         return algorithm, lambda data: key.sign(data, pss, sha256)
-    raise ValueError(f"is an RSA key and cannot sign with {algorithm}")
+    raise UnfitKey(f"is an RSA key and cannot sign with {algorithm}")
 
 
 def _p256(key: EllipticCurvePrivateKey, algorithm: str) -> tuple[str, Callable[[bytes], bytes]]:
@@ -125,7 +129,7 @@ def _p256(key: EllipticCurvePrivateKey, algorithm: str) -> tuple[str, Callable[[
     from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature  # noqa: PLC0415
 
     if algorithm != "ES256":
-        raise ValueError(f"is a P-256 key and cannot sign with {algorithm}")
+        raise UnfitKey(f"is a P-256 key and cannot sign with {algorithm}")
 
     def sign(data: bytes) -> bytes:
         # RFC 7518 §3.4: both numbers side by side, and not the DER that other protocols use.
