@@ -81,6 +81,7 @@ class Mail:
         self._lock = threading.Lock()
         self._boxes: dict[str, list[Letter]] = {}
         self._answers: dict[str, list[Work]] = {}
+        self.bodies: list[str] = []  # of every message that was taken
 
     def box(self, app: str) -> None:
         """Collect the messages of an app from now on."""
@@ -117,6 +118,7 @@ class Mail:
 
     def _put(self, message: dict[str, Any]) -> None:
         told = json.loads(message["Body"])
+        self.bodies.append(message["Body"])
         app = told.get("app") or str(told.get("connection", "")).partition("/")[0]
         box = self._boxes.get(app)
         if box is not None and all(letter.id != message["MessageId"] for letter in box):

@@ -23,6 +23,8 @@ LIFE = 30.0  # seconds: the rotation function's timeout in the embedded stack
 _ZYGOTE = Path(__file__).with_name("zygote.py")
 _LOOK = 0.004
 _START = 30.0
+# Python's development mode, which warns and checks, and the report of a crash: what they print is looked through.
+_DEVELOPMENT = ("-X", "dev", "-X", "faulthandler")
 
 
 @dataclass
@@ -103,9 +105,9 @@ class Worker:
 class Zygote:
     """One function's code in memory. Its workers live no longer than it."""
 
-    def __init__(self, python: Path, setup: Mapping[str, Any]) -> None:
+    def __init__(self, python: Path, setup: Mapping[str, Any], *options: str) -> None:
         self._process = subprocess.Popen(
-            [str(python), "-I", "-S", str(_ZYGOTE)],
+            [str(python), "-I", "-S", *options, str(_ZYGOTE)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # an interrupt of ours is not its end: that is ours to order
@@ -178,11 +180,15 @@ def built_layer(stack: Stack) -> Path:
 
 
 class Workers:
-    """Starts workers of both functions, under each function's own environment and its role's credentials."""
+    """Starts workers of both functions, under each function's own environment and its role's credentials.
 
-    def __init__(self, stack: Stack, home: Path, *, layer: Path | None = None) -> None:
+    They log at DEBUG. With `development` they run in Python's development mode.
+    """
+
+    def __init__(self, stack: Stack, home: Path, *, layer: Path | None = None, development: bool = False) -> None:
         self._stack = stack
         self._home = home
+        self._options = _DEVELOPMENT if development else ()
         self._numbers = itertools.count(1)
         self._open = ExitStack()
         self.layer = layer or built_layer(stack)
@@ -197,6 +203,11 @@ class Workers:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def written(self) -> str:
+        """Return all that the workers wrote: logs, reports of crashes, answers, traces."""
+        files = (path for path in self._home.rglob("*") if path.is_file())
+        return "\n".join(f"{path.name}\n{path.read_text(errors='replace')}" for path in files)
 
     def close(self) -> None:
         """End everything: what waits for a worker goes on, and no other can be started."""
@@ -252,6 +263,7 @@ class Workers:
             "function": str(self._stack.root / "functions" / name / "app.py"),
             "environment": {
                 **variables,
+                "TOKENSYNC_LOG_LEVEL": "DEBUG",
                 **self.credentials(physical),
                 "AWS_REGION": region,
                 "AWS_DEFAULT_REGION": region,
@@ -264,6 +276,6 @@ class Workers:
                 "TOKENSYNC_HOST_DIR": ".",
             },
         }
-        zygote = Zygote(self._stack.root / ".venv" / "ministack" / "bin" / "python", setup)
+        zygote = Zygote(self._stack.root / ".venv" / "ministack" / "bin" / "python", setup, *self._options)
         self._open.callback(zygote.close)
         return zygote

@@ -19,6 +19,7 @@ import httpx
 import pytest
 from permissions import KEY, OWN
 
+from canary import hears_alerts
 from fault_rows import fault
 from faults.polling import Letter, at_rest, batch
 from stack import Browser, Sandbox, Stack, eventually
@@ -47,14 +48,7 @@ def sandbox(stack: Stack) -> Sandbox:
 @pytest.fixture(scope="module")
 def alerts(stack: Stack) -> str:
     """A queue that hears the alert topic; its URL."""
-    sqs = stack.client("sqs")
-    url: str = sqs.create_queue(QueueName="alerts-heard")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    allowed = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
-    policy = {"Version": "2012-10-17", "Statement": [{**allowed, "Resource": arn}]}
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
-    stack.client("sns").subscribe(TopicArn=stack.outputs.alert_topic_arn, Protocol="sqs", Endpoint=arn)
-    return url
+    return hears_alerts(stack)
 
 
 class Scenarios:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PROVIDER = "oauth2"
 ACCESS_SECONDS = 3600
+CANARY = "C4N4RY-of-the-matrix"  # in every code and token that the provider gives
 GRACE_SECONDS = 600_000  # recovery moves the clock, and must stay within
 _SCOPES = ("openid", "offline_access")
 _EVENT = Path(__file__).parents[4] / "events" / "callback.json"
@@ -126,7 +127,7 @@ def _patiently(asked: Callable[[], httpx.Response]) -> httpx.Response:
 def register(stack: Stack, name: str, reuse: RefreshReuse, account: str) -> Registration:
     """Register an app whose provider treats presented refresh tokens in this way, here and at the sandbox."""
     url = stack.outputs.sandbox_url
-    sandbox = Sandbox(url, f"key-{secrets.token_hex(6)}", secrets.token_hex(12), "")
+    sandbox = Sandbox(url, f"key-{secrets.token_hex(6)}", f"{CANARY}-{secrets.token_hex(12)}", "")
     treats: Mapping[str, object] = {"refresh_reuse": str(reuse), "grace_seconds": GRACE_SECONDS}
     sandbox.call(
         "POST",
@@ -135,7 +136,7 @@ def register(stack: Stack, name: str, reuse: RefreshReuse, account: str) -> Regi
         app_key=sandbox.app_key,
         app_secret=sandbox.app_secret,
         redirect_uri=f"{stack.outputs.callback_url}/{name}",
-        settings={"access_token_seconds": ACCESS_SECONDS, **treats},
+        settings={"access_token_seconds": ACCESS_SECONDS, "token_marker": CANARY, **treats},
     )
     stack.apps.register(
         App(

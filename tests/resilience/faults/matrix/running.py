@@ -38,11 +38,11 @@ _RUN = secrets.token_hex(3)  # an app for each case, and none twice on one stack
 
 @contextmanager
 def world(stack: Stack, *, layer: Path | None = None) -> Iterator[World]:
-    """Give what cases need, the stack's own schedule at rest meanwhile."""
+    """Give what cases need, the stack's own schedule at rest meanwhile, the workers in Python's development mode."""
     with ExitStack() as opened:
         home = Path(opened.enter_context(TemporaryDirectory(prefix="tokensync-faults-")))
         opened.enter_context(at_rest(stack))
-        workers = opened.enter_context(Workers(stack, home, layer=layer))
+        workers = opened.enter_context(Workers(stack, home, layer=layer, development=True))
         proxy = opened.enter_context(FaultProxy(stack.outputs.endpoint))
         reader = opened.enter_context(Reader(stack))
         yield World(stack, workers, Mail(stack), proxy, reader, some_account(stack))
