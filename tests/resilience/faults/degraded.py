@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stack import Stack
     from tokensync.domain.names import ConnectionName
 
+CANARY = "C4N4RY-while-AWS-fails"  # in every code and token of the provider
 MINUTE = 60
 CLAIM = 12  # minutes after which what was queued in vain is queued again, as the template has it
 MOST_RECEIVES = 5  # the template's maxReceiveCount
@@ -184,7 +185,7 @@ class Cycles:
 def play(stack: Stack, scenario: Scenario, pool: Pool, proxy: FaultProxy, *, patience: int = 20) -> Outcome:
     """Let the fleet fall due under the fault, end the fault, and wait until all are healthy, `patience` minutes."""
     begun = time.monotonic()
-    fleet = seeded(stack, "degraded", count=scenario.due, own_keys=True)
+    fleet = seeded(stack, "degraded", count=scenario.due, own_keys=True, token_marker=CANARY)
     cycles = Cycles(fleet, pool, Mail(stack))
     with _degraded(proxy, scenario) as fault:
         for _ in range(scenario.minutes):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from canary import hears_alerts, leaked
 from fault_rows import fault
 from faults.answers import MEGABYTE, Afterwards, Batches
 from faults.fleet import seeded
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from stack import Stack
 
+CANARY = "C4N4RY-in-every-answer"
 LIFE = 3600  # seconds, of the sandbox's access tokens here
 MOST = 64 * MEGABYTE  # more memory than an ordinary refresh takes
 EPOCH_AHEAD = 7200
@@ -33,6 +35,7 @@ LOGIN_LIFE = 7200
 @pytest.fixture(scope="module")
 def workers(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
     """Processes of the built function; the deployed one rests."""
+    hears_alerts(stack)
     with at_rest(stack), Workers(stack, tmp_path_factory.mktemp("answers")) as workers:
         yield workers
 
@@ -49,6 +52,7 @@ def fleets(stack: Stack, workers: Workers) -> dict[str, Batches]:
                 provider=provider,
                 count=count,
                 access_token_seconds=LIFE,
+                token_marker=CANARY,
             ),
             workers,
         )
@@ -284,3 +288,12 @@ def test_ten_at_once_stay_bounded(
     assert [Status.HELD] * 10 == [batches.fleet.stack.stored(name).status for name in names]
     record_property("megabytes over the base", round((worker.peak() - base) / MEGABYTE, 1))
     assert worker.peak() - base <= MOST
+
+
+@fault("D canaries")
+def test_no_answer_lets_a_secret_out(stack: Stack, fleets: dict[str, Batches], workers: Workers) -> None:
+    """After all of the above, at DEBUG: logs, alerts, kept answers, messages."""
+    assert '"alert.raised"' in workers.written()
+    assert [] == leaked(
+        stack, [CANARY, *(each.fleet.app.client_secret.reveal() for each in fleets.values())], workers.written()
+    )

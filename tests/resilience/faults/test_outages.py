@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from canary import hears_alerts, leaked
 from fault_rows import fault
-from faults.degraded import Scenario, play
+from faults.degraded import CANARY, Scenario, play
 from faults.fleet import seeded
 from faults.outages import degradable
 from faults.polling import batch, scheduled
@@ -28,6 +29,7 @@ DUE = 60
 @pytest.fixture(scope="module")
 def degraded(stack: Stack) -> Iterator[tuple[Pool, FaultProxy]]:
     """Warm workers behind a fault proxy."""
+    hears_alerts(stack)
     with degradable(stack) as given:
         yield given
 
@@ -54,7 +56,7 @@ def test_a_batch_takes_no_new_work_while_secrets_cannot_be_written(
 ) -> None:
     """Sixty due in one batch: what was under way is stored sealed, and after the first failure nothing is presented."""
     pool, proxy = degraded
-    fleet = seeded(stack, "backpressure", count=DUE)
+    fleet = seeded(stack, "backpressure", count=DUE, token_marker=CANARY)
     letters = [scheduled(connection=str(name)) for name in fleet.names]
     throttled = proxy.add(Fault("secretsmanager", "PutSecretValue", Effect.THROTTLE))
     pool.set_clock(0)
@@ -73,3 +75,12 @@ def test_a_batch_takes_no_new_work_while_secrets_cannot_be_written(
     list(pool.ask([batch(letters)]))
     assert {name: pair["access_token"] for name, pair in fleet.issued().items()} == fleet.published()
     assert (DUE, [], {Status.ACTIVE: DUE}) == (len(fleet.presentations()), fleet.doubles(), fleet.statuses())
+
+
+@fault("D canaries")
+def test_no_outage_lets_a_secret_out(stack: Stack, degraded: tuple[Pool, FaultProxy]) -> None:
+    """After all of the above, at DEBUG: logs, alerts, messages that kept an answer, the table."""
+    written = degraded[0].workers.written()
+
+    assert '"level":"WARNING"' in written
+    assert [] == leaked(stack, [CANARY], written)

@@ -74,6 +74,7 @@ class Pool:
     """So many warm workers; events are handed to whichever is free."""
 
     def __init__(self, workers: Workers, endpoints: Iterable[str]) -> None:
+        self.workers = workers
         self.warm = [Warm(workers, endpoint) for endpoint in endpoints]
         self._free: SimpleQueue[Warm] = SimpleQueue()
         for worker in self.warm:
