@@ -53,6 +53,12 @@ def sandbox(loud: Stack) -> Sandbox:
     return loud.add_app(APP, token_marker=CANARY)
 
 
+@pytest.fixture(scope="module")
+def crashing(stack: Stack) -> Sandbox:
+    """An app for the functions that are aborted: no fault of another test's is left for it."""
+    return stack.add_app("crashing", token_marker=CANARY)
+
+
 @fault("D canaries", "D foreign errors")
 def test_development_mode_prints_no_secret(loud: Stack, sandbox: Sandbox) -> None:
     """Success and failure of both functions: pages, answers, logs, alerts, messages, configuration, files."""
@@ -65,8 +71,8 @@ def test_development_mode_prints_no_secret(loud: Stack, sandbox: Sandbox) -> Non
         if failing:
             sandbox.fault("token", failing, **more)
         seen += [browser.get(back).text, browser.result().text]
-    name = loud.connect(APP, sandbox, sandbox.sellers(1)[0])
     for failing, more in FAULTS:
+        name = loud.connect(APP, sandbox, sandbox.sellers(1)[0])
         sandbox.fault("refresh", failing, **more)
         seen.append(json.dumps(loud.refresh(name)))
     for command in ("refresh", "verify", "revoke", "remove"):
@@ -79,9 +85,9 @@ def test_development_mode_prints_no_secret(loud: Stack, sandbox: Sandbox) -> Non
 
 @fault("D canaries")
 @pytest.mark.parametrize("place", ["sent", "answered", "received", "published"])
-def test_a_crash_report_holds_no_secret(stack: Stack, sandbox: Sandbox, tmp_path: Path, place: str) -> None:
+def test_a_crash_report_holds_no_secret(stack: Stack, crashing: Sandbox, tmp_path: Path, place: str) -> None:
     """Aborted with tokens in its memory: faulthandler's report has places, and no values."""
-    name = stack.connect(APP, sandbox, sandbox.sellers(1)[0])
+    name = stack.connect("crashing", crashing, crashing.sellers(1)[0])
     with at_rest(stack), Workers(stack, tmp_path, development=True) as workers:
         assert stack.connections.request_refresh(name, generation=1, now=0)
         worker = workers.start("rotation", batch([scheduled(connection=str(name))]), failpoints={place: "wait"})
@@ -90,4 +96,4 @@ def test_a_crash_report_holds_no_secret(stack: Stack, sandbox: Sandbox, tmp_path
         worker.ended.wait(30)
 
         assert "Fatal Python error: Aborted" in worker.log()
-        assert [] == leaked(stack, [CANARY, sandbox.app_secret], workers.written())
+        assert [] == leaked(stack, [CANARY, crashing.app_secret], workers.written())
