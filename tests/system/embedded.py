@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from stack import Stack
 from tokensync_cli.embedded import environments
@@ -28,7 +29,9 @@ _DEPLOYED = (
     *("functions", "layers"),
 )
 # Below the ports that systems give out by themselves, and a range for each process: no two of them choose the same.
-_FIRST_PORT, _RANGE = 18_000, 200
+_FIRST_PORT, _RANGE = 14_000, 200
+# Tests of two checkouts may run side by side.
+_CHECKOUTS, _PROCESSES = 22, 4
 
 
 def environment() -> environments.Environment:
@@ -46,7 +49,8 @@ def environment() -> environments.Environment:
 
 def free_ports(process: int, count: int) -> list[int]:
     """Return free ports of the range that belongs to the test process of this number."""
-    first = _FIRST_PORT + process * _RANGE
+    checkout = crc32(bytes(_ROOT)) % _CHECKOUTS
+    first = _FIRST_PORT + (checkout * _PROCESSES + process % _PROCESSES) * _RANGE
     return list(itertools.islice(filter(is_free, range(first, first + _RANGE)), count))
 
 
