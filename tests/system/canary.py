@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 # others of these are made by tools, from nothing but the sources.
 _STATES = {"aws", "sandbox.json", "build", "scratch", "home"}
 _AT_ONCE = 10
+_LOOK = 0.05  # seconds: a command takes several times as long to start
 
 
 def forms(secret: str) -> set[str]:
@@ -41,7 +43,27 @@ def everything_that_left(stack: Stack) -> Iterator[str]:
     yield from _messages(stack)
     yield from _configuration(stack)
     yield from _files(stack.root / ".tokensync")
-    yield from _processes()
+    yield from _of_processes("cmdline")
+    yield from _of_processes("environ")
+
+
+@contextmanager
+def arguments_watched() -> Iterator[set[str]]:
+    """Collect the arguments of every process that is seen to run meanwhile, short-lived ones of commands among them."""
+    seen: set[str] = set()
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_LOOK):
+            seen.update(_of_processes("cmdline"))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def hears_alerts(stack: Stack) -> str:
@@ -105,9 +127,8 @@ def _files(directory: Path) -> Iterator[str]:
             yield path.read_text(errors="replace")
 
 
-def _processes() -> Iterator[str]:
-    """Yield the arguments and the environment of every process that can be seen."""
-    for name in ("cmdline", "environ"):
-        for path in Path("/proc").glob(f"[0-9]*/{name}"):
-            with suppress(OSError):  # it ended, or is somebody else's
-                yield path.read_text(errors="replace")
+def _of_processes(file: str) -> Iterator[str]:
+    """Yield a file of /proc for every process that can be seen: its arguments, or its environment."""
+    for path in Path("/proc").glob(f"[0-9]*/{file}"):
+        with suppress(OSError):  # it ended, or is somebody else's
+            yield path.read_text(errors="replace")

@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from canary import leaked
+from canary import arguments_watched, leaked
 from fault_rows import fault
 from field_rows import field
 from stack import Sandbox, Stack
 from tokensync_cli.demo.browser import Seller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 CANARY = "C4N4RY-of-every-provider"
 BY_CONSENT = ("tiktok_shop", "tiktok_login", "tiktok_ads", "tiktok_accounts", "oauth2")
 NEVER_EXPIRES = "tiktok_ads"
 REVOKES = ("tiktok_login", "tiktok_ads", "tiktok_accounts", "oauth2")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def arguments() -> Iterator[set[str]]:
+    """The arguments of every process that ran while these tests did."""
+    with arguments_watched() as seen:
+        yield seen
 
 
 @pytest.fixture(scope="module")
@@ -223,8 +230,9 @@ def test_a_tick_refreshes_every_provider(
 
 
 @fault("D canaries")
-def test_no_secret_of_any_provider_leaves(stack: Stack) -> None:
-    """After all of the above no code, token or client secret is in the table, a log or a name, in any spelling."""
+def test_no_secret_of_any_provider_leaves(stack: Stack, arguments: set[str]) -> None:
+    """After all of the above no code, token or client secret is in a table, log, name or argument, in any spelling."""
     secrets = [stack.apps.get(name).client_secret.reveal() for name in stack.apps.names()]
 
-    assert [] == leaked(stack, [CANARY, *secrets])
+    assert any("--provider" in words for words in arguments)
+    assert [] == leaked(stack, [CANARY, *secrets], *arguments)
