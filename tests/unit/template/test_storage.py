@@ -1,8 +1,11 @@
+import copy
 from typing import Any
 
 import pytest
 
-from unit.template.document import Resources, of_type, text
+from unit.template.document import PATH, Resources, of_type, read, text
+
+KEPT = PATH.parent / "cli" / "tokensync_cli" / "stack" / "kept.yaml"
 
 
 @pytest.mark.parametrize("name", ["Table", "GrantKey"])
@@ -10,6 +13,20 @@ def test_grants_outlive_the_stack(resources: Resources, name: str) -> None:
     """Table and key stay when the stack is deleted or would replace them, unless its first deployment failed."""
     assert resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert resources[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_what_is_taken_up_is_the_templates(resources: Resources) -> None:
+    """The import has the two resources alone, word for word, so that the next deployment leaves the table as it is."""
+    kept = read(KEPT)
+
+    assert {"AWSTemplateFormatVersion", "Description", "Resources"} == kept.keys()
+    assert ["Table", "GrantKey"] == list(kept["Resources"])
+    assert resources["Table"] == kept["Resources"]["Table"]
+    key, ours = (copy.deepcopy(found["GrantKey"]) for found in (kept["Resources"], resources))
+    policy, whole = key["Properties"].pop("KeyPolicy"), ours["Properties"].pop("KeyPolicy")
+    assert key == ours
+    assert policy == {**whole, "Statement": whole["Statement"][:1]}
+    assert "AdministerWithoutUsing" == policy["Statement"][0]["Sid"]
 
 
 def test_the_table_is_protected(resources: Resources) -> None:
