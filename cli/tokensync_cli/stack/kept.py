@@ -3,13 +3,14 @@
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import.html
 """
 
+import shlex
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import ClientError, ParamValidationError, WaiterError
 
 from tokensync.entry.exit_codes import LATER, NOT_FOUND
 from tokensync_cli.output.console import Say
@@ -29,7 +30,11 @@ _INDEX = "due"
 _TTL = "ttl"
 # Statuses of a stack of which nothing stands yet: none, or one whose import was prepared and never begun.
 _NOTHING_YET = frozenset({"", "REVIEW_IN_PROGRESS"})
-_TAKEN_UP = "IMPORT_COMPLETE"
+_UNDER_WAY, _TAKEN_UP = "IMPORT_IN_PROGRESS", "IMPORT_COMPLETE"
+# What AWS says of a name or an id that nothing has, and of one that nothing can have.
+_UNKNOWN = frozenset(
+    {"ResourceNotFoundException", "NotFoundException", "InvalidArnException", "ValidationException", "ValidationError"}
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class KeptStores:
         found = {kept: made for kept in dict.fromkeys(self._found()) if (made := self._table(kept.table)) is not None}
         if len(found) == 1:
             return next(iter(found))
-        following = f"tokensync take-up --stack {self.stack} --table TABLE --key KEY"
+        following = f"tokensync take-up --stack {shlex.quote(self.stack)} --table TABLE --key KEY"
         if not found:
             raise CommandFailed(
                 f"No deleted stack {self.stack} in {self.region} is known to have kept a table that is still there. "
@@ -139,7 +144,8 @@ class KeptStores:
     def _table(self, name: str) -> "TableDescriptionTypeDef | None":
         try:
             return self.dynamodb.describe_table(TableName=name)["Table"]
-        except self.dynamodb.exceptions.ResourceNotFoundException:
+        except (ClientError, ParamValidationError) as error:
+            _require_unknown(error)
             return None
 
     def _require_a_table(self, name: str) -> None:
@@ -172,7 +178,8 @@ class KeptStores:
         following = "aws kms list-keys"
         try:
             told = self.kms.describe_key(KeyId=key)["KeyMetadata"]
-        except (self.kms.exceptions.NotFoundException, self.kms.exceptions.InvalidArnException):
+        except (ClientError, ParamValidationError) as error:
+            _require_unknown(error)
             raise CommandFailed(
                 f"There is no key {key} in {self.region}.",
                 next_command=following,
@@ -197,13 +204,16 @@ class KeptStores:
         return key_id
 
     def _status(self) -> str:
-        """Return the status of the stack of this name, empty if there is none."""
+        """Return the status of the stack of this name, empty if there is none; an import under way is waited for."""
         try:
-            return self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]["StackStatus"]
-        except ClientError as error:
-            if error.response["Error"].get("Code") != "ValidationError":
-                raise
+            status = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]["StackStatus"]
+        except (ClientError, ParamValidationError) as error:
+            _require_unknown(error)
             return ""
+        if status != _UNDER_WAY:
+            return status
+        self._wait(self.cloudformation.get_waiter("stack_import_complete"), StackName=self.stack)
+        return _TAKEN_UP
 
     def _held(self) -> Kept:
         """Return the pair that the stack of this name has now."""
@@ -269,3 +279,9 @@ class KeptStores:
             next_command=f"aws cloudformation describe-stack-events --stack-name {self.stack}",
             kind="ImportRefused",
         )
+
+
+def _require_unknown(error: ClientError | ParamValidationError) -> None:
+    """Pass an error that says that there is no such thing; raise any other again."""
+    if isinstance(error, ClientError) and error.response["Error"].get("Code") not in _UNKNOWN:
+        raise error

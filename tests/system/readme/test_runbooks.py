@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+import shlex
 import subprocess
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -16,10 +14,10 @@ import pytest
 
 from embedded import free_ports
 from fault_rows import fault
-from readme.documented import OPERATING, code
+from readme.shell import Shell, runbook
 from stack import Printed, Stack, eventually
 from tokensync.domain.connection import Reason, Status
-from tokensync_cli.embedded import completion, environments
+from tokensync_cli.embedded import completion, servers
 from tokensync_cli.embedded.aws import EmbeddedAws
 from tokensync_cli.embedded.deploy import Deployer, parameters
 from tokensync_cli.embedded.outputs import Outputs
@@ -38,9 +36,8 @@ IN_PLACE = re.compile(r"(?<=--stack )tokensync|(?<=--stack-name )tokensync|(?<='
 DEPLOYMENT = "sam build\nsam deploy\n"
 
 
-def runbook(word: str) -> str:
-    """Return the one shell block of the operating page that holds a word, with this stack's name in it."""
-    (script,) = [block for block in code(OPERATING, "sh") if word in block]
+def about_this(script: str) -> str:
+    """Return a runbook with this stack's name in it."""
     return IN_PLACE.sub(NAME, script)
 
 
@@ -48,49 +45,27 @@ def runbook(word: str) -> str:
 class SecondStack:
     """A stack of another name on the shared embedded AWS, with a front door of its own; it outlives its deletion."""
 
-    shared: Stack
-    programs: Path
+    shell: Shell
     ports: ChosenPorts
     doors: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def variables(self) -> dict[str, str]:
-        """Return the environment of one who deploys, with the AWS CLI and SAM among the programs."""
-        return {
-            "PATH": f"{self.programs}:{self.shared.root / '.venv' / 'bin'}:{os.environ['PATH']}",
-            "HOME": str(self.shared.root),
-            "AWS_ENDPOINT_URL": self.shared.outputs.endpoint,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": self.shared.outputs.region,
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "SAM_CLI_TELEMETRY": "0",
-        }
-
     def runs(self, script: str, **variables: str) -> str:
-        """Run a runbook in a shell and return what it printed; its deployment is the embedded stack's own."""
-        done = subprocess.run(
-            ["/bin/bash", "-euo", "pipefail", "-c", script.removesuffix(DEPLOYMENT)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self.shared.root,
-            env=self.variables() | variables,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        """Run a runbook about this stack and return what it printed; its deployment is the embedded stack's own."""
+        script = about_this(script)
+        printed = self.shell.runs(script.removesuffix(DEPLOYMENT), **variables)
         if script.endswith(DEPLOYMENT):
             self.deploy()
-        return done.stdout
+        return printed
 
     def deploy(self) -> None:
         """Deploy what the shared stack was built from, finish it as `tokensync up` does, and open the front door."""
-        endpoint = self.shared.outputs.endpoint
-        deployer = Deployer(self.shared.root, StateDirectory.of(self.shared.root), endpoint, NAME)
+        endpoint, root = self.shell.stack.outputs.endpoint, self.shell.stack.root
+        deployer = Deployer(root, StateDirectory.of(root), endpoint, NAME)
         named = deployer.deploy(parameters(self.ports.front_door_url))
         completion.complete(EmbeddedAws(endpoint), NAME)
         self.close()
-        door = [sys.executable, "-m", "tokensync_cli.embedded.frontdoor", "--port", str(self.ports.front_door)]
-        self.doors.append(subprocess.Popen([*door, "--upstream-port", str(self.ports.aws), "--api", named["ApiId"]]))
+        door = servers.front_door(deployer.state, self.ports, named["ApiId"])
+        self.doors.append(subprocess.Popen(door.command, env=door.environment, cwd=door.directory))
         eventually(self._answers, seconds=30)
 
     def close(self) -> None:
@@ -102,21 +77,14 @@ class SecondStack:
 
     def stack(self) -> Stack:
         """Return the stack as tests use it, with the outputs that it has now."""
-        client = EmbeddedAws(self.shared.outputs.endpoint).cloudformation
+        client = EmbeddedAws(self.shell.stack.outputs.endpoint).cloudformation
         told = client.describe_stacks(StackName=NAME)["Stacks"][0]["Outputs"]
         named = {output["OutputKey"]: output["OutputValue"] for output in told}
-        return Stack(self.shared.root, Outputs.of_deployment(NAME, self.ports, named))
+        return Stack(self.shell.stack.root, Outputs.of_deployment(NAME, self.ports, named))
 
     def command(self, *words: str) -> Printed:
         """Run the command line against this stack."""
-        done = subprocess.run(
-            [str(self.shared.root / ".venv" / "bin" / "tokensync"), *words, "--stack", NAME, "--json"],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self.shared.root,
-            env=self.variables(),
-        )
+        done = self.shell.run(shlex.join(["tokensync", *words, "--stack", NAME, "--json"]))
         told = json.loads(done.stdout) if done.stdout else json.loads(done.stderr)["error"]
         return Printed(done.returncode, told, done.stderr)
 
@@ -129,19 +97,13 @@ class SecondStack:
 
 @pytest.fixture(scope="module")
 def second(stack: Stack, tmp_path_factory: pytest.TempPathFactory, process_number: int) -> Iterator[SecondStack]:
-    """Return a second stack; its programs are `aws`, as far as the page needs it, and SAM CLI itself."""
-    programs = tmp_path_factory.mktemp("programs")
-    for name, command in {
-        "aws": f'"{sys.executable}" "{Path(__file__).parent / "aws_program.py"}"',
-        "sam": f'"{environments.sam(stack.root).path / "bin" / "sam"}"',
-    }.items():
-        (programs / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
-        (programs / name).chmod(0o755)
+    """Return a second stack."""
+    shell = Shell.of(stack, tmp_path_factory.mktemp("programs"))
     aws, sandbox = (httpx.URL(url).port for url in (stack.outputs.endpoint, stack.outputs.sandbox_url))
     assert aws is not None
     assert sandbox is not None
     ports = ChosenPorts(aws=aws, front_door=free_ports(process_number, 5)[-1], sandbox=sandbox)
-    made = SecondStack(stack, programs, ports)
+    made = SecondStack(shell, ports)
     made.deploy()
     yield made
     made.close()

@@ -153,9 +153,21 @@ def no_key(account: Account, kept: Kept) -> tuple[str, str]:
     return kept.table, str(uuid.uuid4())
 
 
+def junk_key(account: Account, kept: Kept) -> tuple[str, str]:
+    """Name a key as no key can be named."""
+    del account
+    return kept.table, "arn:aws:s3:::bucket; rm"
+
+
 def no_table(account: Account, kept: Kept) -> tuple[str, str]:
     """Name a table that does not exist."""
     return f"{account.stack}-none", kept.key
+
+
+def junk_table(account: Account, kept: Kept) -> tuple[str, str]:
+    """Name a table as no table can be named."""
+    del account
+    return "", kept.key
 
 
 def foreign_table(account: Account, kept: Kept) -> tuple[str, str]:
@@ -186,7 +198,9 @@ def disabled_key(account: Account, kept: Kept) -> tuple[str, str]:
     [
         (other_key, "ForeignKey", "aws kms list-keys"),
         (no_key, "UnknownKey", "aws kms list-keys"),
+        (junk_key, "UnknownKey", "aws kms list-keys"),
         (no_table, "UnknownTable", "aws dynamodb list-tables"),
+        (junk_table, "UnknownTable", "aws dynamodb list-tables"),
         (foreign_table, "ForeignTable", "aws dynamodb list-tables"),
         (dying_key, "KeyDisabled", "aws kms cancel-key-deletion --key-id "),
         (disabled_key, "KeyDisabled", "aws kms enable-key --key-id "),
@@ -214,6 +228,14 @@ def test_a_stack_of_that_name_runs(account: Account) -> None:
     failure = refused(account, kept.table, kept.key)
 
     assert ("StackExists", f"tokensync doctor --stack {account.stack}") == (failure.kind, failure.next_command)
+
+
+def test_an_import_that_was_prepared_and_never_begun(account: Account) -> None:
+    """After an interruption the same command goes on."""
+    kept = account.kept()
+    account.stores()._prepared(kept)
+
+    assert (kept, False) == taken_up(account, kept.table, kept.key)
 
 
 def test_cloudformation_refuses(account: Account) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from tokensync_cli.output.aws_failures import explain
 from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.stack.kept import Kept, KeptStores
 
@@ -119,3 +121,36 @@ def test_a_table_that_is_still_being_restored() -> None:
         failed.value.exit_code,
         failed.value.next_command,
     )
+
+
+def test_an_import_under_way_is_waited_for() -> None:
+    """A second run while the first one's import goes on ends as that one does."""
+    made, kept = stores(), Kept("restored", "key-1")
+    about = {"StackName": "prod", "CreationTime": dt.datetime(2026, 11, 1, tzinfo=dt.UTC)}
+    pair = {"Table": kept.table, "GrantKey": kept.key}
+    resources = [
+        {
+            "LogicalResourceId": name,
+            "PhysicalResourceId": physical,
+            "ResourceType": "x",
+            "Timestamp": about["CreationTime"],
+            "ResourceStatus": "IMPORT_COMPLETE",
+        }
+        for name, physical in pair.items()
+    ]
+    with Stubber(made.cloudformation) as cloudformation:
+        for status in ("IMPORT_IN_PROGRESS", "IMPORT_COMPLETE"):
+            cloudformation.add_response("describe_stacks", {"Stacks": [{**about, "StackStatus": status}]})
+        cloudformation.add_response("describe_stack_resources", {"StackResources": resources})
+
+        assert kept == made.named(None, None)
+
+
+@pytest.mark.parametrize("operation", ["ListStacks", "CreateChangeSet", "UpdateTable", "DescribeKey"])
+def test_an_operator_may_not(operation: str) -> None:
+    """The refusal names no policy of a stack that is gone."""
+    explained = explain(ClientError({"Error": {"Code": "AccessDenied"}}, operation))
+
+    assert explained is not None
+    assert "rights of one who deploys" in explained[1]
+    assert "OperatorPolicyArn" not in explained[1]
