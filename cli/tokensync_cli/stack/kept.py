@@ -55,6 +55,11 @@ class KeptStores:
     dynamodb: "DynamoDBClient"
     kms: "KMSClient"
 
+    @property
+    def _word(self) -> str:
+        """The stack's name as a word of a command."""
+        return shlex.quote(self.stack)
+
     def named(self, table: str | None, key: str | None) -> Kept:
         """Return the pair that is meant: the one that is named, else what was taken up, else the only one kept.
 
@@ -68,7 +73,7 @@ class KeptStores:
         found = {kept: made for kept in dict.fromkeys(self._found()) if (made := self._table(kept.table)) is not None}
         if len(found) == 1:
             return next(iter(found))
-        following = f"tokensync take-up --stack {shlex.quote(self.stack)} --table TABLE --key KEY"
+        following = f"tokensync take-up --stack {self._word} --table TABLE --key KEY"
         if not found:
             raise CommandFailed(
                 f"No deleted stack {self.stack} in {self.region} is known to have kept a table that is still there. "
@@ -102,9 +107,9 @@ class KeptStores:
         raise CommandFailed(
             f"There is a stack {self.stack} in {self.region} ({status}). What another one kept is taken up in its "
             "place, after it is deleted.",
-            next_command=f"aws cloudformation delete-stack --stack-name {self.stack}"
+            next_command=f"aws cloudformation delete-stack --stack-name {self._word}"
             if is_over
-            else f"tokensync doctor --stack {self.stack}",
+            else f"tokensync doctor --stack {self._word}",
             kind="StackExists",
         )
 
@@ -276,7 +281,7 @@ class KeptStores:
     def _refused(self, reason: str) -> CommandFailed:
         return CommandFailed(
             f"CloudFormation did not import the table and the key: {reason}",
-            next_command=f"aws cloudformation describe-stack-events --stack-name {self.stack}",
+            next_command=f"aws cloudformation describe-stack-events --stack-name {self._word}",
             kind="ImportRefused",
         )
 

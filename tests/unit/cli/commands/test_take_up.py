@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -121,6 +122,53 @@ def test_a_table_that_is_still_being_restored() -> None:
         failed.value.exit_code,
         failed.value.next_command,
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "following"),
+    [
+        ("ROLLBACK_COMPLETE", "aws cloudformation delete-stack --stack-name prod"),
+        ("IMPORT_ROLLBACK_COMPLETE", "aws cloudformation delete-stack --stack-name prod"),
+        ("CREATE_COMPLETE", "tokensync doctor --stack prod"),
+        ("UPDATE_ROLLBACK_COMPLETE", "tokensync doctor --stack prod"),
+    ],
+)
+def test_another_stack_has_the_name(status: str, following: str) -> None:
+    """What is left of a failed one may be deleted; nothing suggests that of one that runs."""
+    made = stores()
+    key = {"KeyId": "key-1", "KeyState": "Enabled", "Description": "Seals the grants of prod"}
+    table = {
+        "TableStatus": "ACTIVE",
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        "GlobalSecondaryIndexes": [{"IndexName": "due"}],
+    }
+    about = {"StackName": "prod", "CreationTime": dt.datetime(2026, 11, 1, tzinfo=dt.UTC), "StackStatus": status}
+    with (
+        Stubber(made.cloudformation) as cloudformation,
+        Stubber(made.dynamodb) as dynamodb,
+        Stubber(made.kms) as kms,
+    ):
+        dynamodb.add_response("describe_table", {"Table": table})
+        kms.add_response("describe_key", {"KeyMetadata": key})
+        cloudformation.add_response("describe_stacks", {"Stacks": [about]})
+        cloudformation.add_response("describe_stack_resources", {"StackResources": []})
+        with pytest.raises(CommandFailed) as failed:
+            made.checked(Kept("restored", "key-1"))
+
+    assert ("StackExists", following) == (failed.value.kind, failed.value.next_command)
+
+
+@pytest.mark.parametrize("stack", ["no stack", "prod; rm -r x"])
+def test_a_stacks_name_in_a_command_is_one_word(stack: str) -> None:
+    """The name that was typed does not become a command of its own in the next one."""
+    made = replace(stores(), stack=stack)
+    with Stubber(made.cloudformation) as cloudformation:
+        cloudformation.add_client_error("describe_stacks", "ValidationError")
+        cloudformation.add_response("list_stacks", {"StackSummaries": []})
+        with pytest.raises(CommandFailed) as failed:
+            made.named(None, None)
+
+    assert stack == shlex.split(failed.value.next_command)[3]
 
 
 def test_an_import_under_way_is_waited_for() -> None:
