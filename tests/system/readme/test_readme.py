@@ -202,7 +202,7 @@ def test_the_parameters_are_the_templates() -> None:
 def test_documented_commands_run(stack: Stack, example: ConnectionName, page: Path) -> None:
     """The `tokensync` commands in a page's shell blocks run as they stand; only a client secret is given by stdin."""
     for words in commands_in_blocks(page):
-        if words[0] != "tokensync":
+        if words[0] != "tokensync" or "take-up" in words:  # that is for a deleted stack: test_runbooks.py runs it
             continue
         changes_app = "app" in words
         given = [

@@ -60,7 +60,7 @@ class SecondStack:
     def deploy(self) -> None:
         """Deploy what the shared stack was built from, finish it as `tokensync up` does, and open the front door."""
         endpoint, root = self.shell.stack.outputs.endpoint, self.shell.stack.root
-        deployer = Deployer(root, StateDirectory.of(root), endpoint, NAME)
+        deployer = Deployer(root, StateDirectory.of(root), endpoint, stack=NAME)
         named = deployer.deploy(parameters(self.ports.front_door_url))
         completion.complete(EmbeddedAws(endpoint), NAME)
         self.close()
