@@ -25,6 +25,7 @@ from tokensync_cli.commands import (
     recover,
     refresh,
     stack,
+    take_up,
 )
 from tokensync_cli.commands.declare import Profile, Region, Stack, choose, command
 from tokensync_cli.commands.run import Run
@@ -68,6 +69,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("push", handover.push, f"tokensync push {_CONNECTION} --to api2cart"),
     ("doctor", doctor.doctor, "tokensync doctor"),
     ("recover", recover.recover, "tokensync recover --reread"),
+    ("take-up", take_up.take_up, "tokensync take-up --stack tokensync"),
 )
 _WITHOUT_A_STACK = frozenset({"up", "down", "provider list", "provider show"})
 _GROUPS = {

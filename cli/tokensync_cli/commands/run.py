@@ -4,7 +4,7 @@ import sys
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 
@@ -13,6 +13,9 @@ from tokensync_cli.output.console import Output, Say
 from tokensync_cli.output.failures import CommandFailed, UsageFailed
 from tokensync_cli.stack.project import VARIABLE
 from tokensync_cli.stack.target import Choice, StackOutputs, Target
+
+if TYPE_CHECKING:
+    from tokensync_cli.stack.kept import KeptStores
 
 
 class Embedded(Protocol):
@@ -37,6 +40,9 @@ class Opener(Protocol):
     def deployed(self, choice: Choice) -> Target:
         """Return a stack on AWS."""
 
+    def kept(self, choice: Choice) -> "KeptStores":
+        """Return what finds and takes up what a deleted stack kept."""
+
 
 class AwsOpener:
     """Opens stacks with boto3, which is loaded when it is needed, so that `--help` is quick."""
@@ -52,6 +58,12 @@ class AwsOpener:
         from tokensync_cli.stack import opener  # noqa: PLC0415 - see the class
 
         return opener.open_deployed(choice)
+
+    def kept(self, choice: Choice) -> "KeptStores":
+        """Return what finds and takes up what a deleted stack kept."""
+        from tokensync_cli.stack import opener  # noqa: PLC0415 - see the class
+
+        return opener.open_kept(choice)
 
 
 @dataclass

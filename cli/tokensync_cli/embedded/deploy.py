@@ -33,11 +33,12 @@ _CAUSES = (
 
 @dataclass(frozen=True)
 class Deployer:
-    """Deploys the project at `root` to the embedded AWS at `endpoint`."""
+    """Deploys the project at `root` to the embedded AWS at `endpoint`, under the name `stack`."""
 
     root: Path
     state: StateDirectory
     endpoint: str
+    stack: str = STACK
 
     @property
     def log(self) -> Path:
@@ -64,7 +65,7 @@ class Deployer:
             "deploy",
             [
                 "--template-file", str(self.state.build / "template.yaml"),
-                "--stack-name", STACK,
+                "--stack-name", self.stack,
                 "--region", REGION,
                 "--s3-bucket", _BUCKET,
                 "--capabilities", "CAPABILITY_IAM",
@@ -74,7 +75,7 @@ class Deployer:
                 "--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items()),
             ],
         )  # fmt: skip
-        stack = EmbeddedAws(self.endpoint).cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+        stack = EmbeddedAws(self.endpoint).cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def _make_bucket(self) -> None:
@@ -121,13 +122,17 @@ class Deployer:
         """The first resource that the last deployment could not make, and why, if that is how it failed."""
         client = EmbeddedAws(self.endpoint).cloudformation
         try:
-            events = client.describe_stack_events(StackName=STACK)["StackEvents"]
+            events = client.describe_stack_events(StackName=self.stack)["StackEvents"]
         except (BotoCoreError, ClientError):
             return None
         found = None
         for event in events:  # the newest first
             status = event.get("ResourceStatus", "")
-            if event["LogicalResourceId"] == STACK and status.endswith("_IN_PROGRESS") and "ROLLBACK" not in status:
+            if (
+                event["LogicalResourceId"] == self.stack
+                and status.endswith("_IN_PROGRESS")
+                and "ROLLBACK" not in status
+            ):
                 break
             if status.endswith("_FAILED"):
                 found = f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', status).rstrip('.')}"

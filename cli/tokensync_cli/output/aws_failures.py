@@ -10,6 +10,22 @@ Explained = tuple[str, str, str, int]
 _DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized", "AuthorizationError"}
 )
+# What `take-up` alone asks for: the operator policy is gone with its stack, and never allowed it.
+_OF_A_DEPLOYMENT = frozenset(
+    {
+        "ListStacks",
+        "DescribeStackEvents",
+        "DescribeStackResources",
+        "CreateChangeSet",
+        "DescribeChangeSet",
+        "ExecuteChangeSet",
+        "DescribeKey",
+        "UpdateTable",
+        "DescribeTimeToLive",
+        "UpdateTimeToLive",
+        "UpdateContinuousBackups",
+    }
+)
 _WRONG_CREDENTIALS = frozenset(
     {
         "UnrecognizedClientException",
@@ -70,6 +86,11 @@ def explain(error: BaseException) -> Explained | None:
 
 
 def _of_code(code: str, operation: str) -> Explained | None:
+    if code in _DENIED and operation in _OF_A_DEPLOYMENT:
+        message = (
+            f"Your AWS credentials may not do this ({operation}). It needs the rights of one who deploys the stack."
+        )
+        return "AccessDenied", message, "aws sts get-caller-identity", FAILED
     if code in _DENIED:
         message = (
             f"Your AWS credentials may not do this ({operation}). "

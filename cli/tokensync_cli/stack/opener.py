@@ -20,6 +20,7 @@ from tokensync.aws.system import SystemClock
 from tokensync.domain.sealing import EnvelopeSealer
 from tokensync.entry.exit_codes import NOT_FOUND
 from tokensync_cli.output.failures import CommandFailed
+from tokensync_cli.stack.kept import KeptStores
 from tokensync_cli.stack.operator_calls import LambdaFunctions, SecretValues, SqsQueues
 from tokensync_cli.stack.sandbox_control import SandboxControl
 from tokensync_cli.stack.target import Choice, StackOutputs, Target
@@ -59,13 +60,7 @@ def open_deployed(choice: Choice) -> Target:
         CommandFailed: there is no such stack, or no Region is set.
         botocore's errors: no credentials, no permission, no network.
     """
-    # botocore reads AWS_DEFAULT_REGION alone; the AWS CLI and Lambda go by AWS_REGION first.
-    region = choice.region or os.environ.get("AWS_REGION") or None
-    session = boto3.Session(profile_name=choice.profile, region_name=region)
-    if session.region_name is None:
-        raise CommandFailed(
-            "No AWS Region is set.", next_command="the same command with --region, or set AWS_REGION", kind="NoRegion"
-        )
+    session = _session(choice)
     stack = str(choice.stack)
     client: CloudFormationClient = session.client("cloudformation", config=_CALLS)
     found = _described(client, stack, session.region_name)
@@ -74,6 +69,33 @@ def open_deployed(choice: Choice) -> Target:
     described = f"stack {stack} in {session.region_name}, account {account[0] if account else 'unknown'}"
     name = str(found.get("StackName", stack))
     return _target(session, StackOutputs.of_deployment(name, session.region_name, outputs), described)
+
+
+def open_kept(choice: Choice) -> KeptStores:
+    """Return what takes up the table and the key that a deleted stack kept.
+
+    Raises:
+        CommandFailed: no Region is set.
+    """
+    session = _session(choice)
+    return KeptStores(
+        stack=str(choice.stack),
+        region=session.region_name,
+        cloudformation=session.client("cloudformation", config=_CALLS),
+        dynamodb=session.client("dynamodb", config=_CALLS),
+        kms=session.client("kms", config=_CALLS),
+    )
+
+
+def _session(choice: Choice) -> boto3.Session:
+    # botocore reads AWS_DEFAULT_REGION alone; the AWS CLI and Lambda go by AWS_REGION first.
+    region = choice.region or os.environ.get("AWS_REGION") or None
+    session = boto3.Session(profile_name=choice.profile, region_name=region)
+    if session.region_name is None:
+        raise CommandFailed(
+            "No AWS Region is set.", next_command="the same command with --region, or set AWS_REGION", kind="NoRegion"
+        )
+    return session
 
 
 def _described(client: "CloudFormationClient", stack: str, region: str) -> Mapping[str, Any]:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fault_rows import fault
-from stack import Browser, Sandbox, Stack, eventually
+from readme.shell import Shell, runbook
+from stack import Browser, Sandbox, Stack
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.names import ConnectionName, token_secret_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 APP = "restored-shop"
 MARK = {"pk": {"S": "table"}, "sk": {"S": "origin"}}
@@ -29,6 +31,7 @@ class Operator:
 
     stack: Stack
     sandbox: Sandbox
+    shell: Shell
 
     def tokensync(self, *words: str) -> tuple[int, dict[str, Any]]:
         """Run a command; return its exit code, and what it said or its error."""
@@ -43,12 +46,11 @@ class Operator:
         return arn
 
     def restores(self, backup: str) -> None:
-        """Delete the table and restore a backup under its name, as the operating page says."""
-        dynamodb, table = self.stack.client("dynamodb"), self.stack.outputs.table
-        dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
-        dynamodb.delete_table(TableName=table)
-        dynamodb.restore_table_from_backup(TargetTableName=table, BackupArn=backup)
-        eventually(lambda: dynamodb.describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE")
+        """Delete the table, restore a backup under its name and set it up, by the operating page's two blocks."""
+        blocks = runbook("restore-table-from-backup"), runbook("update-time-to-live")
+        self.shell.runs("".join(blocks), BACKUP_ARN=backup)
+        table = self.stack.client("dynamodb").describe_table(TableName=self.stack.outputs.table)["Table"]
+        assert table["DeletionProtectionEnabled"] is True
         self.starts_anew()
 
     def starts_anew(self) -> None:
@@ -81,9 +83,9 @@ class Operator:
 
 
 @pytest.fixture
-def operator(stack: Stack) -> Iterator[Operator]:
+def operator(stack: Stack, tmp_path: Path) -> Iterator[Operator]:
     """An operator with an app whose tokens the schedule leaves alone; the table counts as the first one afterwards."""
-    made = Operator(stack, stack.add_app(APP, access_token_seconds=36_000))
+    made = Operator(stack, stack.add_app(APP, access_token_seconds=36_000), Shell.of(stack, tmp_path))
     yield made
     made.takes_it_as_the_first()
     stack.apps.remove(APP)

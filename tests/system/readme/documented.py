@@ -52,7 +52,7 @@ def simple_commands(script: str) -> list[list[str]]:
     for word in lexer:
         if set(word) <= SEPARATORS:
             found.append([])
-        elif found[-1] or (word != "do" and not re.match(r"\w+=", word)):
+        elif found[-1] or (word not in ("do", "until") and not re.match(r"\w+=", word)):
             found[-1].append(word)
     return [words for words in found if words]
 

@@ -1,8 +1,11 @@
+import copy
 from typing import Any
 
 import pytest
 
-from unit.template.document import Resources, of_type, text
+from unit.template.document import PATH, Resources, of_type, read, text
+
+KEPT = PATH.parent / "cli" / "tokensync_cli" / "stack" / "kept.yaml"
 
 
 @pytest.mark.parametrize("name", ["Table", "GrantKey"])
@@ -10,6 +13,22 @@ def test_grants_outlive_the_stack(resources: Resources, name: str) -> None:
     """Table and key stay when the stack is deleted or would replace them, unless its first deployment failed."""
     assert resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert resources[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_what_is_taken_up_is_the_templates(resources: Resources) -> None:
+    """The import has the two resources alone, word for word, but for what names a parameter or another resource."""
+    kept = read(KEPT)
+
+    assert {"AWSTemplateFormatVersion", "Description", "Resources"} == kept.keys()
+    assert ["Table", "GrantKey"] == list(kept["Resources"])
+    table, key = copy.deepcopy(resources["Table"]), copy.deepcopy(resources["GrantKey"])
+    properties = table["Properties"].items()
+    table["Properties"] = {
+        name: value for name, value in properties if not isinstance(value, dict) or "Fn::If" not in value
+    }
+    policy = key["Properties"]["KeyPolicy"]
+    policy["Statement"] = [one for one in policy["Statement"] if one.get("Sid") == "AdministerWithoutUsing"]
+    assert {"Table": table, "GrantKey": key} == kept["Resources"]
 
 
 def test_the_table_is_protected(resources: Resources) -> None:
