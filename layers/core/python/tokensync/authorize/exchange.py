@@ -14,6 +14,7 @@ from tokensync.domain.authorization import AuthorizationKey, AuthorizationState,
 from tokensync.domain.connection import LastError
 from tokensync.domain.errors import (
     AlreadyConsumed,
+    AuthorizationGone,
     BadRequest,
     BeginFirst,
     InvalidApp,
@@ -65,7 +66,7 @@ class CodeExchange:
 
         Raises:
             BadRequest: not a callback of ours for this app and this browser; nothing was consumed.
-            AlreadyConsumed: another request had this authorization or this code.
+            AlreadyConsumed: another request had this authorization or this code; `AuthorizationGone` if it gave way.
             SealingUnavailable, StoreUnavailable, InvalidApp: nothing was consumed; the same link works later.
         """
         state = signer.read_state(query.state, app=session.name, now=self.ports.clock.now())
@@ -77,6 +78,10 @@ class CodeExchange:
         except BadRequest as error:
             if error.other_issuer is not None:
                 alert_other_issuer(error.other_issuer, session, self.ports)
+            raise
+        except AlreadyConsumed:
+            if self.ports.authorizations.get(state.key) is None:
+                raise AuthorizationGone("the authorization is not there any more") from None
             raise
 
     def take_install(

@@ -1,4 +1,4 @@
-"""Signed, expiring texts: invites that operators send, and the state that goes through a provider's consent page.
+"""Signed texts: invites that operators send, the state that goes through a provider's consent page, browsers' cookies.
 
 https://itsdangerous.palletsprojects.com/en/stable/concepts/
 """
@@ -118,6 +118,22 @@ class Signer:
         body = self._verified("state", text, app=app, now=now, refused=BadRequest)
         return State(key=AuthorizationKey(app, body["b"], body["n"]), expires_at=body["e"])
 
+    def cookie(self, browser: Secret) -> Secret:
+        """Return a browser's secret with its signature, as its cookie holds it.
+
+        The signature lets the result page tell a browser of ours from a made-up one before anything is looked up.
+        """
+        return Secret(self._signature("cookie").sign(browser.reveal()).decode("ascii"))
+
+    def read_cookie(self, text: str) -> Secret | None:
+        """Return the secret of a browser whose cookie we signed, else None. It ends with the key that signed it."""
+        if not text.isascii():
+            return None
+        try:
+            return Secret(self._signature("cookie").unsign(text).decode("ascii"))
+        except BadData:
+            return None
+
     def operator(self, app: str) -> Secret:
         """Return the cookie of an operator, known by AWS credentials, who authorizes without a browser."""
         return _derived(self._keys[0], f"operator.{app}")
@@ -129,6 +145,9 @@ class Signer:
     def _serializer(self, purpose: str) -> URLSafeSerializer:
         # itsdangerous signs with the last of its keys.
         return URLSafeSerializer(self._keys[::-1], salt=purpose, signer=_Exact, fallback_signers=[_Before])
+
+    def _signature(self, purpose: str) -> Signature:
+        return _Exact(self._keys[::-1], salt=purpose)
 
     def _verified(
         self, purpose: str, text: str, *, app: str, now: int, refused: type[BadRequest | InviteRefused]
