@@ -205,7 +205,7 @@ def test_garbage_costs_no_call_to_anyone(
 ) -> None:
     """Ten thousand requests over all routes, counted where AWS and the provider are: no call once it is warm.
 
-    Each is refused, and by no server error. The apps' names are looked for once in half a minute.
+    Each is refused, and by no server error. What is kept, the apps' names, is read again once in half a minute.
     """
     began = time.monotonic()
     good = stack.invite(APP).partition("invite=")[2]

@@ -1,6 +1,5 @@
 import json
 
-from fault_rows import fault
 from unit.template.document import Resources, text
 
 USUAL_CONCURRENCY = 1000  # executions at once that an account has for all its functions in a Region
@@ -21,7 +20,6 @@ def test_the_routes_are_exactly_these(resources: Resources) -> None:
     assert all(event["Properties"]["ApiId"] == {"Ref": "Api"} for event in events.values())
 
 
-@fault("C17")
 def test_the_api_throttles(resources: Resources) -> None:
     """Nobody's flood uses up the account's Lambda concurrency, and a flood of the pages takes no webhook's place."""
     api, callback = (resources[name]["Properties"] for name in ("Api", "CallbackFunction"))

@@ -109,13 +109,15 @@ class Signer:
         """Return the `state` of an authorization."""
         return self._serializer("state").dumps({"a": key.app, "e": expires_at, "n": key.nonce, "b": key.browser})
 
-    def read_state(self, text: str, *, app: str, now: int) -> State:
-        """Check signature, expiry and app, in this order.
+    def read_state(self, text: str, *, app: str, now: int, browser: str | None = None) -> State:
+        """Check signature, expiry and app, in this order, and then whether this browser began it; None is any.
 
         Raises:
             BadRequest: one of them does not hold.
         """
         body = self._verified("state", text, app=app, now=now, refused=BadRequest)
+        if browser is not None and body["b"] != browser:
+            raise BadRequest("this authorization was begun in another browser", signed=True)
         return State(key=AuthorizationKey(app, body["b"], body["n"]), expires_at=body["e"])
 
     def cookie(self, browser: Secret) -> Secret:
