@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contracts.world import DAY, NOW, at_once, refused, winners
-from tokensync.domain.authorization import Authorization, AuthorizationKey, AuthorizationState
+from tokensync.domain.authorization import GROUPS, PLACES, Authorization, AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import LastError
 from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
 
@@ -106,6 +106,58 @@ class AuthorizationsContract:
             answered, replace(answered, sealed_answer=None, state=AuthorizationState.CONNECTED), next_at=None
         )
         assert NOW + 3600 + DAY == world.attribute(place(key), "ttl")
+
+    # ------------------------------------------------------------------------------------- the places of an invite
+
+    def test_opening(self, world: World, key: AuthorizationKey) -> None:
+        """It is stored as any other; its group's item goes a day after the invite or it does, whichever is later."""
+        world.authorizations.open(waiting(key, invite_expires_at=NOW + 7 * DAY))
+        assert waiting(key, invite_expires_at=NOW + 7 * DAY) == world.authorizations.get(key)
+        assert NOW + 8 * DAY == world.attribute((f"app#{world.app}", f"opened#invite-1#{key.group}"), "ttl")
+
+    def test_the_oldest_of_a_browser_gives_way(self, world: World) -> None:
+        """Of one browser's authorizations behind one invite the latest stay; those of other invites are left alone."""
+        other = AuthorizationKey(world.app, "browser-1", "other")
+        world.authorizations.open(waiting(other, invite_id="invite-2"))
+        keys = [AuthorizationKey(world.app, "browser-1", f"nonce-{number:02}") for number in range(2 * PLACES)]
+        for key in keys:
+            world.authorizations.open(waiting(key))
+        stored = {found.key for found in world.authorizations.of_browser(world.app, "browser-1")}
+        assert {other, *keys[-PLACES:]} == stored
+
+    def test_all_browsers_together_have_so_many_places(self, world: World) -> None:
+        """A link that is opened by one new browser after the other keeps a bounded number, the latest of each group."""
+        keys = [AuthorizationKey(world.app, f"browser-{number}", "nonce-1") for number in range(3 * PLACES * GROUPS)]
+        for key in keys:
+            world.authorizations.open(waiting(key))
+        latest = {key for group in range(GROUPS) for key in [key for key in keys if key.group == group][-PLACES:]}
+        assert latest == {key for key in keys if world.authorizations.get(key) is not None}
+        assert len(latest) <= PLACES * GROUPS
+
+    def test_what_is_under_way_never_gives_way(self, world: World, answered: Authorization) -> None:
+        """A code that was presented, and an answer that is kept, stay; what ended without an answer goes."""
+        first = [AuthorizationKey(world.app, "browser-1", f"first-{number}") for number in range(4)]
+        for key in first:
+            world.authorizations.open(waiting(key, invite_id="invite-3"))
+        used = [world.authorizations.consume(key, now=NOW, lease_until=SOON, code=key.nonce) for key in (*first[:3],)]
+        ended = replace(used[1], state=AuthorizationState.CANCELLED)
+        kept = replace(used[2], state=AuthorizationState.FAILED, sealed_answer=b"raw", received_at=NOW)
+        world.authorizations.write(used[1], ended, next_at=None)
+        world.authorizations.write(used[2], kept, next_at=None)
+        for number in range(PLACES):
+            key = AuthorizationKey(world.app, "browser-1", f"later-{number}")
+            world.authorizations.open(waiting(key, invite_id="invite-3"))
+        assert [True, False, True, False] == [world.authorizations.get(key) is not None for key in first]
+        assert answered == world.authorizations.get(answered.key)
+
+    def test_a_link_opened_by_many_at_once(self, world: World) -> None:
+        """However they race, as many stay as there are places, and each of them can be used up."""
+        keys = [AuthorizationKey(world.app, "browser-1", f"race-{number}") for number in range(24)]
+        at_once(lambda number: world.authorizations.open(waiting(keys[number])))
+        stored = world.authorizations.of_browser(world.app, "browser-1")
+        assert PLACES == len(stored)
+        for found in stored:
+            world.authorizations.consume(found.key, now=NOW, lease_until=SOON, code=found.key.nonce)
 
     # ------------------------------------------------------------------------------------------------ consume
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fakes.failing import Failing
 from fakes.table import Row, Table
-from tokensync.domain.authorization import Authorization, AuthorizationKey, AuthorizationState
+from tokensync.domain.authorization import PLACES, Authorization, AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import SCHEMA
 from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
 
@@ -29,6 +29,20 @@ class InMemoryAuthorizations(Failing):
         """Store a new pending authorization, unless one stands under its key."""
         with self._attempt("put"), self.table.lock:
             self.table.rows.setdefault(_key(authorization.key), Row(authorization, ttl=_ttl(authorization)))
+
+    def open(self, authorization: Authorization) -> None:
+        """Store a new authorization in its group; the oldest of the group gives way, if it may."""
+        with self._attempt("open"), self.table.lock:
+            self.table.rows.setdefault(_key(authorization.key), Row(authorization, ttl=_ttl(authorization)))
+            place = (f"app#{authorization.key.app}", f"opened#{authorization.invite_id}#{authorization.key.group}")
+            ttl = max(authorization.invite_expires_at, authorization.expires_at) + DAY
+            group = self.table.rows.setdefault(place, Row(None, {"places": []}, ttl=ttl)).extra["places"]
+            group.insert(0, authorization.key)
+            for key in group[PLACES:]:
+                row = self.table.row(*_key(key))
+                if row is not None and _record(row).may_give_way:
+                    del self.table.rows[_key(key)]
+            del group[PLACES:]
 
     def get(self, key: AuthorizationKey) -> Authorization | None:
         """Return it, or None."""

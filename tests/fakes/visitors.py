@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlsplit
 
+from tokensync.domain.secret import Secret
+
 if TYPE_CHECKING:
     from fakes.world import World
     from tokensync.entry.pages import Page
@@ -18,6 +20,15 @@ class Browser:
         self.cookies: tuple[str, ...] = ()
         self.state = ""
         self.away: dict[str, str] = {}
+
+    @property
+    def secret(self) -> Secret:
+        """Return the browser's own secret: its cookie without our signature."""
+        return Secret(self.cookies[0].partition("=")[2].partition(".")[0])
+
+    def carry(self, secret: Secret) -> None:
+        """Carry a cookie of ours with this secret."""
+        self.cookies = (f"__Host-tokensync={self.world.signer.cookie(secret).reveal()}",)
 
     def connect(self, query: str | None = None, app: str = "") -> Page:
         """Open an invite's link."""

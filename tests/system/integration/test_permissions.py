@@ -23,9 +23,12 @@ from canary import hears_alerts
 from fault_rows import fault
 from faults.polling import Letter, at_rest, batch
 from stack import Browser, Sandbox, Stack, eventually
+from tokensync.authorize.links import browser_of
 from tokensync.aws.items import aside_key
+from tokensync.domain.authorization import PLACES
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName
+from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +89,14 @@ class Scenarios:
         seller = self.seller()
         shown = self.walk(seller).result().text
         return "Your account is connected" in shown and self.published(ConnectionName(APP, seller)) == 1
+
+    def gives_way(self) -> bool:
+        """A link that is opened once too often keeps no more authorizations than it has places for a browser."""
+        browser, invite = Browser(self.stack, APP, self.sandbox), self.stack.invite(APP)
+        pages = [browser.connect(invite) for _ in range(PLACES + 1)]
+        secret = Secret(browser.cookie.partition("=")[2].partition(".")[0])
+        kept = self.stack.authorizations.of_browser(APP, browser_of(secret))
+        return all(page.is_redirect for page in pages) and len(kept) == PLACES
 
     def reconnects(self) -> bool:
         """A second authorization writes the secret that is there already."""
@@ -249,6 +260,7 @@ class Scenarios:
 
 
 NEEDED_BY: dict[tuple[str, str, str], str] = {
+    ("CallbackRole", "dynamodb:DeleteItem", "Table.Arn"): "gives_way",
     ("CallbackRole", "dynamodb:DescribeTable", "Table.Arn"): "connects",
     ("CallbackRole", "dynamodb:GetItem", "Table.Arn"): "connects",
     ("CallbackRole", "dynamodb:PutItem", "Table.Arn"): "connects",

@@ -16,7 +16,6 @@ from tokensync.domain.authorization import AuthorizationState
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import StoreUnavailable
 from tokensync.domain.messages import FailureClass
-from tokensync.domain.secret import Secret
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def invite(one: AnyHost, id: str = "invite-1", **params: str) -> str:  # noqa: A
 
 def browser(one: AnyHost) -> str:
     """Return the hash by which the table knows the seller's browser."""
-    return browser_of(Secret(one.browser.cookies[0].partition("=")[2]))
+    return browser_of(one.browser.secret)
 
 
 def refresh(one: AnyHost, name: ConnectionName) -> Any:

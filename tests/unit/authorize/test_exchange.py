@@ -704,12 +704,6 @@ def test_shops_that_the_provider_will_not_name_are_not_asked_for_without_end(
 # ------------------------------------------------------------------------------------------------- results
 
 
-@pytest.mark.parametrize(("cookies", "status"), [((), 400), ((f"__Host-tokensync={'a' * 32}",), 404)])
-def test_a_result_that_no_authorization_has(world: World, cookies: tuple[str, ...], status: int) -> None:
-    """Another browser is sent back to the first; a cookie that began nothing has nothing to see."""
-    assert status == world.seller_pages.result(APP, cookies, base_url=world.base_url).status
-
-
 def test_the_result_while_the_seller_is_away(browser: Browser) -> None:
     """Before the callback the page says what is still missing."""
     browser.connect()

@@ -26,8 +26,6 @@ from tokensync.refresh.result import Result
 if TYPE_CHECKING:
     from tokensync.domain.messages import ProviderResponse
 
-COOKIE = f"__Host-tokensync={'a' * 32}"
-
 
 @pytest.fixture
 def world() -> World:
@@ -341,25 +339,6 @@ def test_a_result_that_cannot_be_read_is_for_later(
     assert 503 == browser.result().status
 
     assert 200 == browser.result().status
-
-
-@pytest.mark.parametrize(
-    "cookies",
-    [("other=1", COOKIE), (f" {COOKIE} ",), ("__Host-tokensync=short", COOKIE), ("__Host-tokensync", COOKIE)],
-)
-def test_our_cookie_is_found_among_others(world: World, cookies: tuple[str, ...]) -> None:
-    """What is not of our making is none."""
-    page = world.seller_pages.connect(APP, world.invite(), cookies, base_url=world.base_url)
-
-    assert (f"{COOKIE};") == page.cookies[0].partition(" ")[0]
-
-
-def test_a_cookie_that_is_not_of_our_making_is_replaced(world: World) -> None:
-    """Nobody chooses what binds a browser."""
-    page = world.seller_pages.connect(APP, world.invite(), ("__Host-tokensync=../../x",), base_url=world.base_url)
-
-    assert "../" not in page.cookies[0]
-    assert 400 == world.seller_pages.result(APP, ("__Host-tokensync=../../x",), base_url=world.base_url).status
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_fifty_copies_at_once_make_one_exchange(world: World, shared: bool) -> N
     browsers = [Browser(world) for _ in range(50)]
     if not shared:
         for index, browser in enumerate(browsers):
-            browser.cookies = (f"__Host-tokensync={index:032}",)
+            browser.carry(Secret(f"{index:032}"))
     barrier, pages = threading.Barrier(50), []
 
     def run(browser: Browser) -> None:

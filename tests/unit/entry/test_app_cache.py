@@ -73,16 +73,33 @@ def test_a_new_app_is_known_after_half_a_minute_or_when_it_was_learned(shelf: Sh
     assert "new" == shelf.known.get("new").name
 
 
+def test_a_browser_of_ours_costs_one_look_in_two_seconds(shelf: Shelf) -> None:
+    """It finds an app that was just added, whose name another function learned; made-up names cost it no more."""
+    assert shelf.names.for_browser("shop")
+    shelf.apps.register(replace(SHOP, name="new"))
+    for index in range(1000):
+        assert not shelf.names.for_browser(f"nobody-{index}")
+    assert 1 == shelf.apps.calls["names"]
+    shelf.clock.advance(2)
+
+    assert "new" not in shelf.names
+    assert shelf.names.for_browser("new")
+
+
 @pytest.mark.parametrize("error", [StoreUnavailable, InvalidApp])
 @pytest.mark.parametrize("later", [0, 121])
-def test_an_error_is_not_remembered(shelf: Shelf, error: type[Exception], later: int) -> None:
-    """The next request asks again, and old news is not passed on as new."""
+def test_an_error_is_remembered_for_five_seconds(shelf: Shelf, error: type[Exception], later: int) -> None:
+    """A flood costs one look-up in that time; then the app is read again, and old news is not passed on as new."""
     if later:
         shelf.known.get("shop")
     shelf.clock.advance(later)
+    before = shelf.apps.calls["get"]
     shelf.apps.fail_next("get", error)
-    with pytest.raises(error):
-        shelf.known.get("shop")
+    for _ in range(1000):
+        with pytest.raises(error):
+            shelf.known.get("shop")
+    assert before + 1 == shelf.apps.calls["get"]
+    shelf.clock.advance(5)
 
     assert SHOP == shelf.known.get("shop")
 

@@ -11,6 +11,7 @@ _TOKENS = "secret:${AWS::StackName}/tokens/*"
 
 OWN: dict[str, set[tuple[str, str]]] = {
     "CallbackRole": {
+        ("dynamodb:DeleteItem", _TABLE),
         ("dynamodb:DescribeTable", _TABLE),
         ("dynamodb:GetItem", _TABLE),
         ("dynamodb:PutItem", _TABLE),

@@ -2,6 +2,8 @@ import json
 
 from unit.template.document import Resources, text
 
+USUAL_CONCURRENCY = 1000  # executions at once that an account has for all its functions in a Region
+
 EVENTS = {
     "Connect": ("GET", "/connect/{app}"),
     "Result": ("GET", "/connect/{app}/result"),
@@ -19,11 +21,14 @@ def test_the_routes_are_exactly_these(resources: Resources) -> None:
 
 
 def test_the_api_throttles(resources: Resources) -> None:
-    """Nobody's flood of requests uses up the account's Lambda concurrency."""
-    assert resources["Api"]["Properties"]["DefaultRouteSettings"] == {
-        "ThrottlingRateLimit": 20,
-        "ThrottlingBurstLimit": 50,
-    }
+    """Nobody's flood uses up the account's Lambda concurrency, and a flood of the pages takes no webhook's place."""
+    api, callback = (resources[name]["Properties"] for name in ("Api", "CallbackFunction"))
+    pages, own = api["DefaultRouteSettings"], api["RouteSettings"]
+    (webhooks,) = (f"{method} {path}" for method, path in EVENTS.values() if method == "POST")
+    assert [webhooks] == list(own)
+    assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} == pages.keys() == own[webhooks].keys()
+    assert pages["ThrottlingRateLimit"] * callback["Timeout"] < USUAL_CONCURRENCY
+    assert max(pages["ThrottlingBurstLimit"], own[webhooks]["ThrottlingBurstLimit"]) <= USUAL_CONCURRENCY / 10
 
 
 def test_the_access_log_grows_no_resource_policy(resources: Resources) -> None:

@@ -56,7 +56,7 @@ class Callback:
 
     def authorization(self) -> Authorization:
         """Return what stands in the table for it."""
-        cookie = Secret(self.browser.cookie.partition("=")[2])
+        cookie = Secret(self.browser.cookie.partition("=")[2].partition(".")[0])
         (found,) = self.browser.stack.authorizations.of_browser(self.app, browser_of(cookie))
         return found
 

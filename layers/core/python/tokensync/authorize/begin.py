@@ -99,7 +99,10 @@ class Consent:
             table=self.restored_table.id(),
             params=params,
         )
-        self.ports.authorizations.put(authorization)
+        if invite.id:
+            self.ports.authorizations.open(authorization)
+        else:
+            self.ports.authorizations.put(authorization)
         return authorization
 
 

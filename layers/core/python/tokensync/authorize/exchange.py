@@ -14,6 +14,7 @@ from tokensync.domain.authorization import AuthorizationKey, AuthorizationState,
 from tokensync.domain.connection import LastError
 from tokensync.domain.errors import (
     AlreadyConsumed,
+    AuthorizationGone,
     BadRequest,
     BeginFirst,
     InvalidApp,
@@ -65,18 +66,21 @@ class CodeExchange:
 
         Raises:
             BadRequest: not a callback of ours for this app and this browser; nothing was consumed.
-            AlreadyConsumed: another request had this authorization or this code.
+            AlreadyConsumed: another request had this authorization or this code; `AuthorizationGone` if it gave way.
             SealingUnavailable, StoreUnavailable, InvalidApp: nothing was consumed; the same link works later.
         """
-        state = signer.read_state(query.state, app=session.name, now=self.ports.clock.now())
-        if cookie is None or browser_of(cookie) != state.key.browser:
-            raise BadRequest("this authorization was begun in another browser", signed=True)
+        now, cookie = self.ports.clock.now(), cookie or Secret("")  # which no state names
+        state = signer.read_state(query.state, app=session.name, now=now, browser=browser_of(cookie))
         check_consent(session)
         try:
             return self._called_back(state.key, query, session, budget=budget, cookie=cookie)
         except BadRequest as error:
             if error.other_issuer is not None:
                 alert_other_issuer(error.other_issuer, session, self.ports)
+            raise
+        except AlreadyConsumed:
+            if self.ports.authorizations.get(state.key) is None:
+                raise AuthorizationGone("the authorization is not there any more") from None
             raise
 
     def take_install(

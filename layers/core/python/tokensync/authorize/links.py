@@ -1,4 +1,4 @@
-"""Signed, expiring texts: invites that operators send, and the state that goes through a provider's consent page.
+"""Signed texts: invites that operators send, the state that goes through a provider's consent page, browsers' cookies.
 
 https://itsdangerous.palletsprojects.com/en/stable/concepts/
 """
@@ -109,14 +109,32 @@ class Signer:
         """Return the `state` of an authorization."""
         return self._serializer("state").dumps({"a": key.app, "e": expires_at, "n": key.nonce, "b": key.browser})
 
-    def read_state(self, text: str, *, app: str, now: int) -> State:
-        """Check signature, expiry and app, in this order.
+    def read_state(self, text: str, *, app: str, now: int, browser: str | None = None) -> State:
+        """Check signature, expiry and app, in this order, and then whether this browser began it; None is any.
 
         Raises:
             BadRequest: one of them does not hold.
         """
         body = self._verified("state", text, app=app, now=now, refused=BadRequest)
+        if browser is not None and body["b"] != browser:
+            raise BadRequest("this authorization was begun in another browser", signed=True)
         return State(key=AuthorizationKey(app, body["b"], body["n"]), expires_at=body["e"])
+
+    def cookie(self, browser: Secret) -> Secret:
+        """Return a browser's secret with its signature, as its cookie holds it.
+
+        The signature lets the result page tell a browser of ours from a made-up one before anything is looked up.
+        """
+        return Secret(self._signature("cookie").sign(browser.reveal()).decode("ascii"))
+
+    def read_cookie(self, text: str) -> Secret | None:
+        """Return the secret of a browser whose cookie we signed, else None. It ends with the key that signed it."""
+        if not text.isascii():
+            return None
+        try:
+            return Secret(self._signature("cookie").unsign(text).decode("ascii"))
+        except BadData:
+            return None
 
     def operator(self, app: str) -> Secret:
         """Return the cookie of an operator, known by AWS credentials, who authorizes without a browser."""
@@ -129,6 +147,9 @@ class Signer:
     def _serializer(self, purpose: str) -> URLSafeSerializer:
         # itsdangerous signs with the last of its keys.
         return URLSafeSerializer(self._keys[::-1], salt=purpose, signer=_Exact, fallback_signers=[_Before])
+
+    def _signature(self, purpose: str) -> Signature:
+        return _Exact(self._keys[::-1], salt=purpose)
 
     def _verified(
         self, purpose: str, text: str, *, app: str, now: int, refused: type[BadRequest | InviteRefused]

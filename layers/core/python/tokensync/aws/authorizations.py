@@ -15,7 +15,7 @@ from tokensync.aws.items import (
     partition,
     schema_of,
 )
-from tokensync.domain.authorization import Authorization, AuthorizationKey, AuthorizationState
+from tokensync.domain.authorization import PLACES, Authorization, AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import SCHEMA
 from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
 from tokensync.domain.runtime import DAY
@@ -44,6 +44,38 @@ class DynamoAuthorizations:
             self._table.put(
                 authorization_key(authorization.key), authorization_attributes(authorization), only_new=True
             )
+
+    def open(self, authorization: Authorization) -> None:
+        """Store it first: what has a place is there, so that whoever takes its place later finds it."""
+        self.put(authorization)
+        gives_way = self._placed(authorization)
+        if gives_way is None:
+            return
+        condition = (
+            "attribute_not_exists(#consumed_at)"
+            " OR (#outcome IN (:cancelled, :failed) AND attribute_not_exists(#sealed_answer))"
+        )
+        ended = {"cancelled": AuthorizationState.CANCELLED, "failed": AuthorizationState.FAILED}
+        with contextlib.suppress(ConditionFailed):
+            self._table.delete(authorization_key(gives_way), condition=condition, values=ended)
+
+    def _placed(self, authorization: Authorization) -> AuthorizationKey | None:
+        """Give it the first place of its group, by one update that moves the others on; return who had the last one.
+
+        No condition, and so no race: each that loses its place is returned to one request. A repetition by boto3, after
+        a lost response, moves on once more: then one stays that is returned to nobody, until its TTL.
+        """
+        key = authorization.key
+        shifted = {f"place_{n}": f"if_not_exists(#place_{n - 1}, :none)" for n in range(PLACES - 1, 0, -1)}
+        change = Change(
+            set={"schema": SCHEMA, "ttl": max(authorization.invite_expires_at, authorization.expires_at) + DAY},
+            compute={**shifted, "place_0": ":newest"},
+            values={"none": "", "newest": key.sort_key},
+        )
+        place = partition(key.app), f"opened#{authorization.invite_id}#{key.group}"
+        before = self._table.update(place, change, returning="ALL_OLD")
+        last = before.get(f"place_{PLACES - 1}")
+        return AuthorizationKey.parse(key.app, last) if last else None
 
     def get(self, key: AuthorizationKey) -> Authorization | None:
         item = self._table.get(authorization_key(key))

@@ -6,6 +6,7 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer  # noqa: TID251 -- DynamoDB's notation, no client
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Item: TypeAlias = dict[str, Any]  # attributes by name, as plain values
 DUE = "due"  # the index's name, its hash key's name and that key's only value
 _COUNTED = 10  # items read at once where only those that meet a condition count
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 _PLACEHOLDER = re.compile(r"#(\w+)")
 
 
@@ -71,13 +73,13 @@ class ConditionFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One conditional update.
+    """One update, conditional unless its condition is empty.
 
     `set` holds plain values, `compute` expressions and `add` what joins a set of texts, all by attribute. Expressions
     and the condition write an attribute as `#name` and a value of `values` as `:name`.
     """
 
-    condition: str
+    condition: str = ""
     set: Mapping[str, object] = field(default_factory=dict)
     compute: Mapping[str, str] = field(default_factory=dict)
     add: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -99,9 +101,10 @@ class Change:
         values: dict[str, object] = {f":to_{name}": value for name, value in self.set.items()}
         values |= {f":more_{name}": more for name, more in self.add.items()}
         values |= {f":{name}": value for name, value in self.values.items()}
+        condition = {"ConditionExpression": self.condition} if self.condition else {}
         return {
             "UpdateExpression": expression,
-            "ConditionExpression": self.condition,
+            **condition,
             # Every attribute goes by a placeholder: names such as `schema` and `status` are reserved words.
             "ExpressionAttributeNames": names_in(expression, self.condition),
             "ExpressionAttributeValues": in_notation(values),
@@ -154,10 +157,21 @@ class DynamoTable:
         with translated("PutItem", {}, StoreUnavailable), _conditional():
             self._client.put_item(TableName=self.name, Item=item, **condition)
 
-    def delete(self, key: tuple[str, str]) -> None:
-        """Delete an item, if it is there."""
-        with translated("DeleteItem", {}, StoreUnavailable):
-            self._client.delete_item(TableName=self.name, Key=key_of(key))
+    def delete(self, key: tuple[str, str], *, condition: str = "", values: Mapping[str, object] = _NOTHING) -> None:
+        """Delete an item, if it is there.
+
+        Raises:
+            ConditionFailed: the item does not meet the condition; nothing was deleted.
+        """
+        named: dict[str, Any] = {}
+        if condition:
+            named = {
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": names_in(condition),
+                "ExpressionAttributeValues": in_notation({f":{name}": value for name, value in values.items()}),
+            }
+        with translated("DeleteItem", {}, StoreUnavailable), _conditional():
+            self._client.delete_item(TableName=self.name, Key=key_of(key), **named)
 
     def update(
         self, key: tuple[str, str], change: Change, *, returning: Literal["ALL_NEW", "ALL_OLD"] = "ALL_NEW"

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 # Why an authorization was given up whose answer may yet become a connection.
 NO_ACCOUNT = "no_account"
 LIFETIME = 3600  # seconds: a seller logs in, chooses a duration and confirms
+# Whoever has a valid invite may open it as often as he likes, without cookies as one browser after the other. Of one
+# invite there are never more authorizations than places in all its groups; a browser always is in the same group.
+PLACES = 5  # a seller with as many tabs can finish in each of them
+GROUPS = 8  # one who opens the link in vain takes nobody's place but those of his own group
 
 
 class AuthorizationState(StrEnum):
@@ -40,6 +44,11 @@ class AuthorizationKey:
     def sort_key(self) -> str:
         """Return the sort key in the table: all of one browser's authorizations lie side by side."""
         return f"pending#{self.browser}#{self.nonce}"
+
+    @property
+    def group(self) -> int:
+        """Return the group of its invite's authorizations to which its browser belongs."""
+        return int(hashed(self.browser)[:8], 16) % GROUPS
 
     @classmethod
     def parse(cls, app: str, sort_key: str) -> AuthorizationKey:
@@ -89,6 +98,12 @@ class Authorization:
     params: dict[str, str] = field(default_factory=dict)
     callback: dict[str, str] = field(default_factory=dict)
     last_error: LastError | None = None
+
+    @property
+    def may_give_way(self) -> bool:
+        """Return whether a later one may take its place: no code of it is under way, and no answer is kept."""
+        ended = self.state in (AuthorizationState.CANCELLED, AuthorizationState.FAILED)
+        return self.consumed_at is None or (ended and self.sealed_answer is None)
 
 
 def hashed(text: str) -> str:

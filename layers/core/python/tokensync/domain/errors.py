@@ -19,6 +19,7 @@ TokensyncError
 │   ├── FenceLost          another holder took the connection over: our write is refused
 │   ├── NewerSchema        a newer version of this program wrote the record
 │   ├── AlreadyConsumed    the authorization or the code was used before
+│   │   └── AuthorizationGone  it is not there any more: later ones of its invite took its place
 │   ├── StoreUnavailable   the table did not acknowledge: throttled, down or timed out
 │   └── QueueUnavailable   the dead letters could not be read, or one of them not deleted
 ├── SealingUnavailable     no data key, or a sealed value cannot be opened now
@@ -149,6 +150,10 @@ class NewerSchema(StoreError):
 
 class AlreadyConsumed(StoreError):
     """The authorization or the code was used before."""
+
+
+class AuthorizationGone(AlreadyConsumed):
+    """The authorization is not there any more: later ones of its invite took its place. Nothing was presented."""
 
 
 class StoreUnavailable(StoreError):

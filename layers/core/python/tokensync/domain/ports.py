@@ -132,6 +132,12 @@ class Authorizations(Protocol):
     def put(self, authorization: Authorization) -> None:
         """Store a new authorization; one that exists under its key stays as it is."""
 
+    def open(self, authorization: Authorization) -> None:
+        """Store a new authorization of an invite in one of the places of its browser's group.
+
+        The one that was there `PLACES` ago gives way, if it may: see `Authorization.may_give_way`.
+        """
+
     def get(self, key: AuthorizationKey) -> Authorization | None:
         """Return it, strongly consistent, or None if there is none (any more)."""
 

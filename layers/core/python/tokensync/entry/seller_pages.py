@@ -10,6 +10,7 @@ from tokensync.authorize.links import Invite, invite_url
 from tokensync.domain.authorization import AuthorizationState
 from tokensync.domain.errors import (
     AlreadyConsumed,
+    AuthorizationGone,
     BadRequest,
     FenceLost,
     InvalidApp,
@@ -29,7 +30,7 @@ from tokensync.providers import provider_named
 from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tokensync.authorize.begin import Consent
     from tokensync.authorize.exchange import CodeExchange
@@ -40,8 +41,10 @@ if TYPE_CHECKING:
     from tokensync.entry.app_cache import KnownApps, KnownNames
 
 _COOKIE = "__Host-tokensync"
-_COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _COOKIE_LIFE = 86_400  # seconds
+# How cookies were until November 2026, without our signature. They are signed anew when an invite or a state vouches
+# for them. This can go a day after a stack was updated to a version with `Signer.cookie`.
+_COOKIE_BEFORE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 PARAM = "param."  # and a parameter's name: what a seller enters
 
 # The page that tells a seller how an authorization ended.
@@ -76,8 +79,9 @@ class SellerPages:
             complete = self._of_the_account(invite, query, session)
             if isinstance(complete, Page):
                 return complete
+            browser = self._signed_browser(cookies) or _browser_before(cookies)
             consent = self.consent.begin(
-                complete, session, self.signer(), cookie=_cookie(cookies), redirect_uri=f"{base_url}/callback/{name}"
+                complete, session, self.signer(), cookie=browser, redirect_uri=f"{base_url}/callback/{name}"
             )
             self.known.learn(name)
         except (InvalidName, UnknownApp):
@@ -89,30 +93,35 @@ class SellerPages:
         except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
             self.ports.log.warning("connect.failed", app=name, error=str(error))
             return page("unavailable", 503)
-        return Page(status=302, headers={"location": consent.url}, cookies=(_set_cookie(consent.cookie),))
+        return Page(status=302, headers={"location": consent.url}, cookies=(self._set_cookie(consent.cookie),))
 
     def callback(self, name: str, raw_query: str, cookies: Sequence[str], budget: Budget, *, base_url: str) -> Page:
         """Answer GET /callback/{app}: exchange the code at most once, then send the browser to the result."""
-        cookie = _cookie(cookies)
         shown: tuple[str, ...] = ()
         try:
             query = self._read(name, Query.parse(raw_query))
+            browser = self._signed_browser(cookies)
             if not query.state and self._may_be_installed(name, query):
-                installer = self.code_exchange.take_install(
+                browser = self.code_exchange.take_install(
                     query,
                     self._session(name),
                     self.signer(),
                     budget,
-                    cookie=cookie,
+                    cookie=browser,
                     redirect_uri=f"{base_url}/callback/{name}",
                 )
-                shown = (_set_cookie(installer),)
+                shown = (self._set_cookie(browser),)
             else:
-                self.code_exchange.take_callback(query, self._session(name), self.signer(), budget, cookie=cookie)
+                if browser is None and (browser := _browser_before(cookies)) is not None:
+                    shown = (self._set_cookie(browser),)
+                self.code_exchange.take_callback(query, self._session(name), self.signer(), budget, cookie=browser)
         except (InvalidName, UnknownApp):
             return page("not_found", 404)
         except BadRequest as error:
             return self._refused(name, "bad_request", 400, error)
+        except AuthorizationGone:
+            self.ports.log.info("callback.gone", app=name)
+            return page("gone", 410)
         except (AlreadyConsumed, FenceLost):
             # Another request was first, or has finished it meanwhile: the result page shows how it ended.
             self.ports.log.info("callback.repeated", app=name)
@@ -122,15 +131,20 @@ class SellerPages:
         return Page(status=303, headers={"location": f"/connect/{name}/result"}, cookies=shown)
 
     def result(self, name: str, cookies: Sequence[str], *, base_url: str) -> Page:
-        """Answer GET /connect/{app}/result: how this browser's latest authorization ended."""
-        cookie = _cookie(cookies)
-        if cookie is None:
-            return self._refused(name, "no_browser", 400, BadRequest("no cookie"))
+        """Answer GET /connect/{app}/result: how this browser's latest authorization ended.
+
+        Nothing is looked up before our signature on the cookie has held and the app is known.
+        """
         try:
-            session = self._session(name, fresh=False)  # a waiting browser asks every few seconds
-            authorization = self.code_exchange.latest(name, cookie)
-            if authorization is None:
+            browser = self._signed_browser(cookies)
+            if browser is None:
+                return self._refused(name, "no_browser", 400, BadRequest("no cookie of ours"))
+            if not self.known.for_browser(app_name(name)):
                 return page("not_found", 404)
+            session = self._session(name, fresh=False)  # a waiting browser asks every few seconds
+            authorization = self.code_exchange.latest(name, browser)
+            if authorization is None:
+                return page("gone", 410)
             return self._result_page(authorization, session, base_url)
         except (InvalidName, UnknownApp):
             return page("not_found", 404)
@@ -236,16 +250,25 @@ class SellerPages:
         self.ports.log.info("request.refused", app=name, why=str(error))
         return page(text, status)
 
+    def _signed_browser(self, cookies: Sequence[str]) -> Secret | None:
+        """Return the secret of the browser whose cookie we signed, None where there is no such cookie."""
+        signer = self.signer()
+        return next((browser for value in _values(cookies) if (browser := signer.read_cookie(value))), None)
 
-def _set_cookie(cookie: Secret) -> str:
-    """Return the header's value that binds an authorization to one browser."""
-    return f"{_COOKIE}={cookie.reveal()}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_LIFE}"
+    def _set_cookie(self, browser: Secret) -> str:
+        """Return the header's value that binds an authorization to one browser."""
+        value = self.signer().cookie(browser).reveal()
+        return f"{_COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_LIFE}"
 
 
-def _cookie(cookies: Sequence[str]) -> Secret | None:
-    """Return our cookie's value, None where it is absent or not of our making."""
+def _values(cookies: Sequence[str]) -> Iterator[str]:
+    """Yield the values of our cookie's name."""
     for cookie in cookies:
         name, _, value = cookie.strip().partition("=")
-        if name == _COOKIE and _COOKIE_VALUE.fullmatch(value):
-            return Secret(value)
-    return None
+        if name == _COOKIE:
+            yield value
+
+
+def _browser_before(cookies: Sequence[str]) -> Secret | None:
+    """Return the secret of a browser whose cookie the version before set, None where there is no such cookie."""
+    return next((Secret(value) for value in _values(cookies) if _COOKIE_BEFORE.fullmatch(value)), None)
