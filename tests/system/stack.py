@@ -147,7 +147,11 @@ class Stack:
     @cached_property
     def session(self) -> boto3.Session:
         """The administrator's session."""
-        return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=self.outputs.region)
+        return boto3.Session(
+            aws_access_key_id=self.outputs.access_key_id,
+            aws_secret_access_key=self.outputs.secret_access_key,
+            region_name=self.outputs.region,
+        )
 
     def client(self, service: str) -> Any:
         """Return an AWS client."""

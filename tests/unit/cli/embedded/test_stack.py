@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tokensync_cli.embedded import stack
+from tokensync_cli.embedded import administrator, stack
+from tokensync_cli.embedded.administrator import Administrator
 from tokensync_cli.embedded.errors import EmbeddedStackError
 from tokensync_cli.embedded.exclusive import exclusive
 from tokensync_cli.embedded.state import StateDirectory
@@ -29,6 +30,7 @@ def test_down_where_nothing_was_up(tmp_path: Path) -> None:
 def test_outputs_where_nothing_is_up(state: StateDirectory, tmp_path: Path) -> None:
     """Outputs of a stack that does not run are none, even if they are on disk."""
     assert stack.outputs(tmp_path) is None
+    administrator.remember(state, Administrator.made())
     state.write("outputs.json", {"endpoint": "x"})
     assert stack.outputs(tmp_path) is None
 
