@@ -363,9 +363,10 @@ def test_host_has_to_be_signed() -> None:
     [b"/_aws/execute-api/a1b2c3d4/$default/connect/a?invite=x", b"/_aws/execute-api/a1b2c3d4/$default/callback/a"],
 )
 def test_an_http_api_is_public(target: bytes) -> None:
-    """As on AWS: what the front door passes on has no signature."""
+    """As on AWS: what the front door passes on has no signature; the answer loses what would open it to pages."""
     app = Recorded()
-    assert 200 == ask(guard(app), target, method="POST", body=b"webhook").status
+    answered = ask(guard(app), target, method="POST", body=b"webhook")
+    assert (200, [(b"x-own", b"1")]) == (answered.status, answered.headers)
     assert [b"webhook"] == [body for _, body in app.came]
 
 
