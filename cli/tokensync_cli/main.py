@@ -38,6 +38,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("up", stack.up, "tokensync up --detach"),
     ("down", stack.down, "tokensync down"),
     ("outputs", stack.outputs, "tokensync outputs --json"),
+    ("env", stack.env, 'eval "$(tokensync env)"'),
     ("provider list", provider.list_providers, "tokensync provider list"),
     ("provider show", provider.show_provider, "tokensync provider show oauth2"),
     ("app add", apps.add, "tokensync app add shop --provider tiktok_shop --client-id 29a39d --service-id 7172"),
@@ -71,7 +72,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("recover", recover.recover, "tokensync recover --reread"),
     ("take-up", take_up.take_up, "tokensync take-up --stack tokensync"),
 )
-_WITHOUT_A_STACK = frozenset({"up", "down", "provider list", "provider show"})
+_WITHOUT_A_STACK = frozenset({"up", "down", "env", "provider list", "provider show"})
 _GROUPS = {
     "provider": "The authorization servers that tokensync knows.",
     "app": "Your registrations with providers.",

@@ -26,6 +26,7 @@ from tokensync.aws.system import SystemClock
 from tokensync.domain.app import App
 from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync.domain.secret import Secret
+from tokensync_cli.embedded.administrator import Administrator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -147,7 +148,16 @@ class Stack:
     @cached_property
     def session(self) -> boto3.Session:
         """The administrator's session."""
-        return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=self.outputs.region)
+        return boto3.Session(
+            aws_access_key_id=self.outputs.access_key_id,
+            aws_secret_access_key=self.outputs.secret_access_key,
+            region_name=self.outputs.region,
+        )
+
+    @property
+    def administrator(self) -> Administrator:
+        """The administrator's key."""
+        return Administrator(self.outputs.access_key_id, self.outputs.secret_access_key)
 
     def client(self, service: str) -> Any:
         """Return an AWS client."""

@@ -89,11 +89,12 @@ class Run:
             self.out.note(self.opened.described)
         return self.opened
 
-    def _open(self) -> Target:
-        if self.choice.stack:
-            return self.opener.deployed(self.choice)
-        if self.choice.profile or self.choice.region:
-            raise UsageFailed("--profile and --region go with --stack.", next_command="the same command with --stack")
+    def outputs_of_embedded(self) -> StackOutputs:
+        """Return the outputs of the embedded stack.
+
+        Raises:
+            CommandFailed: it is not up.
+        """
         outputs = self.embedded.outputs()
         if outputs is None:
             raise CommandFailed(
@@ -102,7 +103,14 @@ class Run:
                 next_command="tokensync up",
                 kind="NoStack",
             )
-        return self.opener.embedded(outputs)
+        return outputs
+
+    def _open(self) -> Target:
+        if self.choice.stack:
+            return self.opener.deployed(self.choice)
+        if self.choice.profile or self.choice.region:
+            raise UsageFailed("--profile and --region go with --stack.", next_command="the same command with --stack")
+        return self.opener.embedded(self.outputs_of_embedded())
 
     def confirm(self, question: str, *, yes: bool, otherwise: str) -> None:
         """Ask before something that cannot be taken back, or that is easily meant otherwise.

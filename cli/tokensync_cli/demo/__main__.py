@@ -103,8 +103,8 @@ def read_as_a_consumer(outputs: dict[str, Any], secret: str) -> dict[str, Any]:
         "secretsmanager",
         endpoint_url=outputs["endpoint"],
         region_name=outputs["region"],
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the embedded AWS's administrator, known to everybody
+        aws_access_key_id=outputs["access_key_id"],
+        aws_secret_access_key=outputs["secret_access_key"],
     )
     document: dict[str, Any] = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
     return document

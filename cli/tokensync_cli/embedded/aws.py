@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from tokensync_cli.embedded.environment_variables import ACCESS_KEY, REGION, SECRET_KEY
+from tokensync_cli.embedded.administrator import Administrator
+from tokensync_cli.embedded.environment_variables import REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
@@ -19,12 +20,14 @@ _CONFIG = Config(retries={"total_max_attempts": 2}, proxies={})
 
 
 class EmbeddedAws:
-    """Clients for the embedded AWS at `endpoint`."""
+    """Clients for the embedded AWS at `endpoint`, of its administrator."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, administrator: Administrator) -> None:
         self._endpoint = endpoint
         self._session = boto3.Session(
-            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION
+            aws_access_key_id=administrator.access_key_id,
+            aws_secret_access_key=administrator.secret_access_key,
+            region_name=REGION,
         )
 
     @property

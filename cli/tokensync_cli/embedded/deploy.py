@@ -12,6 +12,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tokensync_cli.embedded import environments
+from tokensync_cli.embedded.administrator import Administrator
 from tokensync_cli.embedded.aws import EmbeddedAws
 from tokensync_cli.embedded.environment_variables import REGION, of_sam
 from tokensync_cli.embedded.errors import EmbeddedStackError
@@ -38,7 +39,13 @@ class Deployer:
     root: Path
     state: StateDirectory
     endpoint: str
+    administrator: Administrator
     stack: str = STACK
+
+    @property
+    def aws(self) -> EmbeddedAws:
+        """Clients of that AWS."""
+        return EmbeddedAws(self.endpoint, self.administrator)
 
     @property
     def log(self) -> Path:
@@ -75,12 +82,12 @@ class Deployer:
                 "--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items()),
             ],
         )  # fmt: skip
-        stack = EmbeddedAws(self.endpoint).cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
+        stack = self.aws.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def _make_bucket(self) -> None:
         """The deployment's own bucket: SAM's managed one is a stack more to deploy, and is gone after a restart."""
-        buckets = EmbeddedAws(self.endpoint).buckets
+        buckets = self.aws.buckets
         with suppress(buckets.exceptions.BucketAlreadyOwnedByYou, buckets.exceptions.BucketAlreadyExists):
             buckets.create_bucket(Bucket=_BUCKET)
 
@@ -88,7 +95,7 @@ class Deployer:
         """Run one SAM command, its output in the log, and nothing of it left behind when we are interrupted."""
         program = environments.sam(self.root).path / "bin" / "sam"
         environment = {
-            **of_sam(self.endpoint),
+            **of_sam(self.endpoint, self.administrator),
             "TOKENSYNC_LAYER": "host",
             "TOKENSYNC_PYTHON": str(environments.embedded_aws(self.root).python),
             "UV": str(environments.uv(self.root)),
@@ -120,7 +127,7 @@ class Deployer:
 
     def _failed_resource(self) -> str | None:
         """The first resource that the last deployment could not make, and why, if that is how it failed."""
-        client = EmbeddedAws(self.endpoint).cloudformation
+        client = self.aws.cloudformation
         try:
             events = client.describe_stack_events(StackName=self.stack)["StackEvents"]
         except (BotoCoreError, ClientError):

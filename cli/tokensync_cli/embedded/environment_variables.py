@@ -3,20 +3,14 @@
 import os
 from pathlib import Path
 
-REGION = "us-east-1"
-# The embedded AWS takes this pair for the account's administrator; it is reachable on loopback alone.
-ACCESS_KEY = "test"
-SECRET_KEY = "test"  # noqa: S105 - known to everybody, and opens nothing but the embedded AWS
+from tokensync_cli.embedded.administrator import Administrator
 
-_CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-    "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-    "AWS_REGION": REGION,
-    "AWS_DEFAULT_REGION": REGION,
-}
+REGION = "us-east-1"
+
 # These would make another Python, or one with other packages, of the programs that we start.
 _OF_ANOTHER_PYTHON = frozenset({"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"})
-_LOOPBACK = "127.0.0.1,localhost"
+# For a proxy of the user's, which has no business between here and loopback.
+LOOPBACK = "127.0.0.1,localhost"
 
 
 def of_the_user() -> dict[str, str]:
@@ -26,25 +20,32 @@ def of_the_user() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith("AWS_") and name not in _OF_ANOTHER_PYTHON
     }
-    return {**kept, "NO_PROXY": _LOOPBACK, "no_proxy": _LOOPBACK}
+    return {**kept, "NO_PROXY": LOOPBACK, "no_proxy": LOOPBACK}
 
 
-def of_sam(endpoint: str) -> dict[str, str]:
+def of_a_client(endpoint: str, administrator: Administrator) -> dict[str, str]:
+    """What makes the embedded AWS the one that `aws`, an SDK or SAM speaks to."""
+    return {"AWS_ENDPOINT_URL": endpoint, **_of(administrator)}
+
+
+def of_sam(endpoint: str, administrator: Administrator) -> dict[str, str]:
     """SAM's environment: the embedded AWS as its only AWS, and no file of the user's."""
     return {
         **of_the_user(),
-        **_CREDENTIALS,
-        "AWS_ENDPOINT_URL": endpoint,
+        **of_a_client(endpoint, administrator),
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "SAM_CLI_TELEMETRY": "0",
     }
 
 
-def of_the_embedded_aws(*, port: int, state: Path, host: Path, home: Path, scratch: Path) -> dict[str, str]:
+def of_the_embedded_aws(
+    administrator: Administrator, *, port: int, state: Path, host: Path, home: Path, scratch: Path
+) -> dict[str, str]:
     """The embedded AWS's whole environment; its functions inherit it, so it holds the least that works."""
     return {
-        **_CREDENTIALS,
+        # Whose key it takes for the administrator's; a function gets the key of its role in its place.
+        **_of(administrator),
         "PATH": os.defpath,
         "HOME": str(home),
         "TMPDIR": str(scratch),
@@ -58,6 +59,15 @@ def of_the_embedded_aws(*, port: int, state: Path, host: Path, home: Path, scrat
         "PERSIST_STATE": "1",
         "STATE_DIR": str(state),
         "TOKENSYNC_HOST_DIR": str(host),
+    }
+
+
+def _of(administrator: Administrator) -> dict[str, str]:
+    return {
+        "AWS_ACCESS_KEY_ID": administrator.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": administrator.secret_access_key,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
     }
 
 

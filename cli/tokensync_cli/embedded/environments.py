@@ -17,6 +17,8 @@ from tokensync_cli.embedded.errors import EmbeddedStackError
 
 _PROJECTS = Path(__file__).parent / "environments"
 _MARK = ".tokensync-lock"
+# What the embedded AWS's environment serves.
+GUARDED_AWS = _PROJECTS / "ministack" / "guarded.py"
 
 
 @dataclass(frozen=True)

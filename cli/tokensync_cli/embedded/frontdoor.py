@@ -1,23 +1,18 @@
 """The fixed address that people and providers open: passes the product's paths on to the HTTP API, byte for byte.
 
 The embedded AWS's own addresses change with each fresh start, resolve in browsers only, and belong to a server with
-endpoints that a web page must not reach, such as a reset without a key. The front door leads to nothing else.
+endpoints that a web page must not reach, such as a reset without a key. The front door leads to nothing else. Pages
+may send browsers here, as on AWS, so what a browser says of the page is not passed on: the guard behind refuses it.
 """
 
 import argparse
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
 
 import httpcore
 import uvicorn
 
 from tokensync_cli.embedded.ports import HOST
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Headers = Iterable[tuple[bytes, bytes]]
+from tokensync_cli.loopback import Headers, OwnNames, Receive, Scope, Send
 
 _PATHS = (b"/connect/", b"/callback/", b"/webhooks/")
 # A `.` or `..` segment, plain or escaped, could lead out of the paths above.
@@ -27,6 +22,8 @@ _HOP_BY_HOP = frozenset({
     b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te",
     b"trailer", b"transfer-encoding", b"upgrade",
 })  # fmt: skip
+# What a browser says of the page that sent it.
+_OF_THE_PAGE = re.compile(rb"origin|sec-fetch-[a-z]+", re.IGNORECASE)
 # API Gateway takes 10 MB at most; nothing that we serve comes near.
 _BODY_LIMIT = 10 * 1024 * 1024
 # API Gateway answers within 30 seconds, its own timeout; a request may have to wait for its turn before.
@@ -40,6 +37,8 @@ class FrontDoor:
 
     def __init__(self, upstream_port: int, api: str, pool: httpcore.AsyncConnectionPool) -> None:
         self._port = upstream_port
+        # AWS too puts the API's own name in Host's place.
+        self._host = (b"host", f"{HOST}:{upstream_port}".encode("ascii"))
         self._prefix = f"/_aws/execute-api/{api}/$default".encode("ascii")
         self._pool = pool
 
@@ -65,7 +64,7 @@ class FrontDoor:
             response = await self._pool.request(
                 scope["method"],
                 httpcore.URL(scheme="http", host=HOST, port=self._port, target=target),
-                headers=_passed_on(scope["headers"]),
+                headers=[self._host, *_asked(scope["headers"])],
                 content=body or None,
                 extensions={"timeout": _TIMEOUT},
             )
@@ -73,6 +72,15 @@ class FrontDoor:
             await _answer(send, 502, [(b"content-type", b"text/plain")], b"The embedded AWS did not answer.\n")
             return
         await _answer(send, response.status, _passed_on(response.headers), response.content)
+
+
+def _asked(headers: Headers) -> Headers:
+    """The headers of a request that go on to the embedded AWS."""
+    return [
+        (name, value)
+        for name, value in _passed_on(headers)
+        if name.lower() != b"host" and not _OF_THE_PAGE.fullmatch(name)
+    ]
 
 
 def _passed_on(headers: Headers) -> list[tuple[bytes, bytes]]:
@@ -107,7 +115,7 @@ def main() -> None:
     arguments = parser.parse_args()
     pool = httpcore.AsyncConnectionPool(max_connections=_AT_ONCE, max_keepalive_connections=0)
     uvicorn.run(
-        FrontDoor(arguments.upstream_port, arguments.api, pool),
+        OwnNames(FrontDoor(arguments.upstream_port, arguments.api, pool)),
         host=HOST,
         port=arguments.port,
         lifespan="off",

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from tokensync_cli.embedded import environment_variables, environments
+from tokensync_cli.embedded.administrator import Administrator
 from tokensync_cli.embedded.errors import EmbeddedStackError
 from tokensync_cli.embedded.ports import HOST, ChosenPorts
 from tokensync_cli.embedded.processes import Launch, Processes
@@ -24,8 +25,8 @@ _FUNCTION_SECONDS = 35.0
 _SHOWN = 500
 
 
-def embedded_aws(root: Path, state: StateDirectory, ports: ChosenPorts) -> Launch:
-    """MiniStack on loopback alone, with IAM enforced and its state kept.
+def embedded_aws(root: Path, state: StateDirectory, ports: ChosenPorts, administrator: Administrator) -> Launch:
+    """MiniStack on loopback alone behind its guard, with IAM enforced and its state kept.
 
     One process (`--workers 0`): with a worker process, a SIGTERM to both ends the worker before it has saved.
     """
@@ -34,12 +35,17 @@ def embedded_aws(root: Path, state: StateDirectory, ports: ChosenPorts) -> Launc
         name=AWS,
         command=[
             str(python),
-            *("-m", "hypercorn", "ministack.app:app"),
+            *("-m", "hypercorn", f"{environments.GUARDED_AWS}:app"),
             *("--workers", "0"),
             *("--bind", f"{HOST}:{ports.aws}"),
         ],
         environment=environment_variables.of_the_embedded_aws(
-            port=ports.aws, state=state.aws, host=state.host, home=state.home, scratch=state.scratch
+            administrator,
+            port=ports.aws,
+            state=state.aws,
+            host=state.host,
+            home=state.home,
+            scratch=state.scratch,
         ),
         directory=state.home,
     )

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tokensync_cli.embedded import completion, environments, inputs, servers
+from tokensync_cli.embedded import administrator, completion, environments, inputs, servers
 from tokensync_cli.embedded import outputs as stack_outputs
 from tokensync_cli.embedded import ports as stack_ports
-from tokensync_cli.embedded.aws import EmbeddedAws
+from tokensync_cli.embedded.administrator import Administrator
 from tokensync_cli.embedded.deploy import STACK, Deployer, parameters
 from tokensync_cli.embedded.errors import EmbeddedStackError
 from tokensync_cli.embedded.exclusive import exclusive
@@ -69,10 +69,10 @@ def outputs(root: Path) -> Outputs | None:
     """The outputs of the running embedded stack, or None while it is not up."""
     state = StateDirectory.of(root)
     processes = Processes(records=state.processes, logs=state.logs)
-    found = state.read(stack_outputs.FILE)
-    if found is None or not all(processes.is_running(name) for name in _STOP_SECONDS):
+    found, key = state.read(stack_outputs.FILE), administrator.remembered(state)
+    if found is None or key is None or not all(processes.is_running(name) for name in _STOP_SECONDS):
         return None
-    return Outputs.from_json(found)
+    return Outputs.of_file(found, key)
 
 
 class _Stack:
@@ -91,9 +91,10 @@ class _Stack:
         if ports != stack_ports.remembered(self.state):
             self.stop()
             stack_ports.remember(self.state, ports)
+        key = self._administrator()
         ran_before = self._runs_wholly()
         try:
-            return self._do_what_is_missing(ports)
+            return self._do_what_is_missing(ports, key)
         except BaseException:
             if not ran_before:
                 self.stop()
@@ -112,15 +113,24 @@ class _Stack:
             self.processes.wait_until_stopped(name, _STOP_SECONDS[name])
         return True
 
-    def _do_what_is_missing(self, ports: ChosenPorts) -> Outputs:
+    def _administrator(self) -> Administrator:
+        """The key of the stack whose state is kept; what runs from before there was one does not know it."""
+        key = administrator.remembered(self.state)
+        if key is None:
+            self.stop()
+            key = Administrator.made()
+            administrator.remember(self.state, key)
+        return key
+
+    def _do_what_is_missing(self, ports: ChosenPorts, key: Administrator) -> Outputs:
         """Install, start, deploy, each only if needed; then wait until a request reaches the callback function."""
         aws_environment, sam_environment = environments.embedded_aws(self.root), environments.sam(self.root)
         self._install(aws_environment)
-        self._start_what_keeps_state(ports)
-        found = self._deployed(ports)
+        self._start_what_keeps_state(ports, key)
+        found = self._deployed(ports, key)
         if found is None:
             self._install(sam_environment)
-            found = self._deploy(ports)
+            found = self._deploy(ports, key)
         if not self.processes.is_running(servers.FRONT_DOOR):
             stack_ports.require_free(servers.FRONT_DOOR, ports.front_door)
             self.processes.start(servers.front_door(self.state, ports, found.api_id))
@@ -135,12 +145,12 @@ class _Stack:
             self.progress(f"Installing {environment.path.name}")
             environments.synchronize(environment, self.root, self.state.logs / "installation.log")
 
-    def _start_what_keeps_state(self, ports: ChosenPorts) -> None:
+    def _start_what_keeps_state(self, ports: ChosenPorts, key: Administrator) -> None:
         """Start the embedded AWS and the sandbox."""
         missing = [
             (launch, port)
             for launch, port in (
-                (servers.embedded_aws(self.root, self.state, ports), ports.aws),
+                (servers.embedded_aws(self.root, self.state, ports, key), ports.aws),
                 (servers.sandbox(self.state, ports), ports.sandbox),
             )
             if not self.processes.is_running(launch.name)
@@ -163,16 +173,16 @@ class _Stack:
                 self.processes.forget_if_dead(launch.name)
             raise
 
-    def _deployed(self, ports: ChosenPorts) -> Outputs | None:
+    def _deployed(self, ports: ChosenPorts, key: Administrator) -> Outputs | None:
         """The outputs of the last deployment if nothing has changed since, else None."""
         record, found = self.state.read(_DEPLOYED), self.state.read(stack_outputs.FILE)
         if record is None or found is None or record.get("inputs") != self._inputs(ports):
             return None
-        return Outputs.from_json(found)
+        return Outputs.of_file(found, key)
 
-    def _deploy(self, ports: ChosenPorts) -> Outputs:
+    def _deploy(self, ports: ChosenPorts, key: Administrator) -> Outputs:
         """Build, deploy, complete; then remember from what it was made."""
-        deployer = Deployer(self.root, self.state, ports.aws_url)
+        deployer = Deployer(self.root, self.state, ports.aws_url, key)
         made_from = self._inputs(ports)
         self.progress("Building")
         deployer.build()
@@ -181,12 +191,12 @@ class _Stack:
             self.state.write(_DEPLOYED, {"inputs": None})
         self.progress("Deploying")
         named = deployer.deploy(parameters(ports.front_door_url))
-        completion.complete(EmbeddedAws(ports.aws_url), STACK)
-        made = Outputs.of_deployment(STACK, ports, named)
+        completion.complete(deployer.aws, STACK)
+        made = Outputs.of_deployment(STACK, ports, named, key)
         before = self.state.read(stack_outputs.FILE)
         if before is not None and before.get("api_id") != made.api_id:
             self._stop_front_door()
-        self.state.write(stack_outputs.FILE, made.as_json())
+        self.state.write(stack_outputs.FILE, made.as_file())
         self.state.write(_DEPLOYED, {"inputs": made_from})
         return made
 

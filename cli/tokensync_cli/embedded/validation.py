@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from tokensync_cli.embedded import environments
+from tokensync_cli.embedded.administrator import Administrator
 from tokensync_cli.embedded.environment_variables import REGION, of_sam
 from tokensync_cli.embedded.errors import EmbeddedStackError
 
@@ -27,7 +28,7 @@ def validate(root: Path) -> str:
             capture_output=True,
             text=True,
             check=False,
-            env=of_sam(_NO_AWS),
+            env=of_sam(_NO_AWS, Administrator.made()),
             cwd=directory,
         )
     return f"{done.stdout}{done.stderr}" if done.returncode else ""

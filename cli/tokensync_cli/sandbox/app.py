@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tokensync_cli.loopback import OwnNames
 from tokensync_cli.sandbox.api2cart import Api2Cart
 from tokensync_cli.sandbox.clock import Clock
 from tokensync_cli.sandbox.control.routes import Control
@@ -65,4 +66,4 @@ def build(sandbox: Sandbox, saver: Saver, send: Post = post) -> ASGIApp:
         *well_known(sandbox),
         *(Mount(f"/{name}", routes=provider.routes(sandbox)) for name, provider in sandbox.providers.items()),
     ]
-    return _Dated(Starlette(routes=routes, lifespan=lifespan), sandbox.clock)
+    return OwnNames(_Dated(Starlette(routes=routes, lifespan=lifespan), sandbox.clock))

@@ -44,8 +44,8 @@ def open_embedded(outputs: StackOutputs) -> Target:
         "credentials_file": (None, None, os.devnull, None),
     }
     session = boto3.Session(
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - known to everybody, and opens nothing but the embedded AWS
+        aws_access_key_id=outputs.access_key_id,
+        aws_secret_access_key=outputs.secret_access_key,
         region_name=outputs.region,
         botocore_session=botocore.session.Session(session_vars=settings),
     )

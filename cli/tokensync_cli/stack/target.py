@@ -1,7 +1,7 @@
 """The stack that a command speaks to: what it is made of, and what the operator's own credentials reach of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tokensync.authorize.links import Signer
@@ -44,7 +44,7 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class StackOutputs:
-    """Addresses and names of a stack. `endpoint` and `sandbox_url` exist on the embedded stack alone."""
+    """Addresses and names of a stack. `endpoint`, key and `sandbox_url` exist on the embedded stack alone."""
 
     stack: str
     region: str
@@ -63,6 +63,8 @@ class StackOutputs:
     operator_policy_arn: str
     consumer_policy_arn: str
     endpoint: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = field(default=None, repr=False)
     sandbox_url: str | None = None
     console_url: str | None = None
 

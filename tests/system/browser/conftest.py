@@ -25,13 +25,18 @@ _ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
 )
+
+
+@pytest.fixture(scope="module")
+def resolves() -> str:
+    """Return Chromium's rules for looking names up."""
+    return "MAP * ~NOTFOUND, EXCLUDE localhost"
 
 
 # Not for the whole session: Playwright keeps an event loop running, in which no other test could run its own.
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium(resolves: str) -> Iterator[Browser]:
     """Return a running Chromium with a fresh profile. Without one installed the tests are skipped, in CI they fail."""
     path = shutil.which("chromium")
     if path is None:
@@ -40,7 +45,9 @@ def chromium() -> Iterator[Browser]:
             pytest.fail(missing)
         pytest.skip(f"!!! {missing}")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(
+            executable_path=path, args=[*_ARGUMENTS, f"--host-resolver-rules={resolves}"]
+        )
         yield browser
         browser.close()
 

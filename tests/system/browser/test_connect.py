@@ -173,7 +173,7 @@ def test_the_working_page_finds_the_outcome_by_itself(
     told(visitor.open(result(stack)), "Not finished yet")
     # Two requests at once need two workers, and a new one takes seconds to start on a busy machine.
     with ThreadPoolExecutor() as pool:
-        list(pool.map(httpx.get, [result(stack)] * 3))
+        list(pool.map(lambda url: httpx.get(url, timeout=60), [result(stack)] * 3))
     stack.failpoint("answered", "wait")
     visitor.consent(tab, seller)
     eventually(lambda: codes(sandbox, seller), seconds=20)

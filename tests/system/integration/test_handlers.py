@@ -49,8 +49,8 @@ def sandbox(stack: Stack) -> Sandbox:
 def load(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return how to load a function's module with the environment that the deployed one has."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", stack.outputs.endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", stack.outputs.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", stack.outputs.secret_access_key)
     monkeypatch.setenv("AWS_DEFAULT_REGION", stack.outputs.region)
     # The package that lets loopback providers be reached; the embedded stack's layer holds it.
     monkeypatch.syspath_prepend(str(_ROOT / "layers" / "core" / "host"))

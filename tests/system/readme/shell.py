@@ -60,4 +60,8 @@ class Shell:
 
     def _variables(self) -> dict[str, str]:
         path = f"{self.programs}:{self.stack.root / '.venv' / 'bin'}:{os.environ['PATH']}"
-        return {**of_sam(self.stack.outputs.endpoint), "PATH": path, "HOME": str(self.stack.root)}
+        return {
+            **of_sam(self.stack.outputs.endpoint, self.stack.administrator),
+            "PATH": path,
+            "HOME": str(self.stack.root),
+        }

@@ -18,7 +18,6 @@ from readme.shell import Shell, runbook
 from stack import Printed, Stack, eventually
 from tokensync.domain.connection import Reason, Status
 from tokensync_cli.embedded import completion, servers
-from tokensync_cli.embedded.aws import EmbeddedAws
 from tokensync_cli.embedded.deploy import Deployer, parameters
 from tokensync_cli.embedded.outputs import Outputs
 from tokensync_cli.embedded.ports import ChosenPorts
@@ -60,9 +59,9 @@ class SecondStack:
     def deploy(self) -> None:
         """Deploy what the shared stack was built from, finish it as `tokensync up` does, and open the front door."""
         endpoint, root = self.shell.stack.outputs.endpoint, self.shell.stack.root
-        deployer = Deployer(root, StateDirectory.of(root), endpoint, stack=NAME)
+        deployer = Deployer(root, StateDirectory.of(root), endpoint, self.shell.stack.administrator, stack=NAME)
         named = deployer.deploy(parameters(self.ports.front_door_url))
-        completion.complete(EmbeddedAws(endpoint), NAME)
+        completion.complete(deployer.aws, NAME)
         self.close()
         door = servers.front_door(deployer.state, self.ports, named["ApiId"])
         self.doors.append(subprocess.Popen(door.command, env=door.environment, cwd=door.directory))
@@ -77,10 +76,12 @@ class SecondStack:
 
     def stack(self) -> Stack:
         """Return the stack as tests use it, with the outputs that it has now."""
-        client = EmbeddedAws(self.shell.stack.outputs.endpoint).cloudformation
+        client = self.shell.stack.client("cloudformation")
         told = client.describe_stacks(StackName=NAME)["Stacks"][0]["Outputs"]
         named = {output["OutputKey"]: output["OutputValue"] for output in told}
-        return Stack(self.shell.stack.root, Outputs.of_deployment(NAME, self.ports, named))
+        return Stack(
+            self.shell.stack.root, Outputs.of_deployment(NAME, self.ports, named, self.shell.stack.administrator)
+        )
 
     def command(self, *words: str) -> Printed:
         """Run the command line against this stack."""

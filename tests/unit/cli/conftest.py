@@ -148,7 +148,13 @@ class Embedded:
 
     @staticmethod
     def _outputs() -> StackOutputs:
-        return outputs("http://localhost:8400", endpoint="http://127.0.0.1:8402", sandbox_url=Sandbox.url)
+        return outputs(
+            "http://localhost:8400",
+            endpoint="http://127.0.0.1:8402",
+            access_key_id="TOKENSYNCID",
+            secret_access_key="it's $HOME",
+            sandbox_url=Sandbox.url,
+        )
 
 
 @dataclass

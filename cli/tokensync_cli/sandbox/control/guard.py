@@ -3,18 +3,17 @@
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from tokensync_cli import loopback
 from tokensync_cli.sandbox.records import BadRecordError
 
 _MAX_BODY = 8 * 1024 * 1024
-_OWN_NAMES = frozenset({"localhost", "127.0.0.1"})
 # What a browser says of an address typed in, and of the sandbox's own pages.
-_OWN_SITES = frozenset({"none", "same-origin"})
+_OWN_SITES = frozenset({b"none", b"same-origin"})
 
 Handler = Callable[[Request], Awaitable[Any]]
 
@@ -43,16 +42,15 @@ async def body(request: Request) -> Any:
 
 def crosses_sites(request: Request) -> bool:
     """Return whether a browser says that a page from elsewhere made the request (Fetch Metadata)."""
-    return request.headers.get("sec-fetch-site", "none").lower() not in _OWN_SITES
+    return loopback.crosses_sites(request.scope, own=_OWN_SITES)
 
 
 def is_foreign(request: Request) -> bool:
     """Return whether a request to the control plane may come from a web page.
 
-    A command line sends no Origin, and a page that rebinds its name to 127.0.0.1 still sends that name as Host.
+    The whole sandbox answers under its own names alone: see `tokensync_cli.loopback`.
     """
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname
-    return host not in _OWN_NAMES or "origin" in request.headers or crosses_sites(request)
+    return "origin" in request.headers or crosses_sites(request)
 
 
 def always(work: Callable[[], Any]) -> Handler:

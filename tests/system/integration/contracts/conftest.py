@@ -14,6 +14,7 @@ pytest.register_assert_rewrite("contracts")
 
 from contracts.aws import AwsWorld, Resources, deploy  # noqa: E402 -- after its asserts are registered
 from embedded import environment, free_ports  # noqa: E402 -- as above
+from tokensync_cli.embedded.environments import GUARDED_AWS  # noqa: E402 -- as above
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,12 +32,14 @@ def endpoint(process_number: int) -> Iterator[str]:
     # The first three may be about to be a stack's.
     port = free_ports(process_number, 4)[-1]
     variables = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
         "GATEWAY_PORT": str(port),
         "IOT_MTLS_ENABLED": "0",
         "AUTH": "false",
         "LOG_LEVEL": "WARNING",
     }
-    command = [str(environment().python), "-m", "hypercorn", "ministack.app:app", "--bind", f"127.0.0.1:{port}"]
+    command = [str(environment().python), "-m", "hypercorn", f"{GUARDED_AWS}:app", "--bind", f"127.0.0.1:{port}"]
     with subprocess.Popen(
         command,
         env=variables,

@@ -31,7 +31,10 @@ def test_the_commands_are_those_of_the_design() -> None:
         *[("app", verb) for verb in ("add", "list", "show", "remove", "pause", "resume")],
         ("provider", "list"),
         ("provider", "show"),
-        *[(name,) for name in ("up", "down", "outputs", "invite", "connect", "paste", "list", "show", "history")],
+        *[
+            (name,)
+            for name in ("up", "down", "outputs", "env", "invite", "connect", "paste", "list", "show", "history")
+        ],
         *[(name,) for name in ("refresh", "tick", "token", "doctor")],
         *[(name,) for name in ("import", "verify", "publish", "accept", "revoke", "remove")],
         *[("app", verb) for verb in ("set", "set-consumer-key", "set-private-key", "rotate-secret")],
@@ -50,7 +53,8 @@ def test_help_states_a_purpose_and_an_example(desk: Any, path: tuple[str, ...]) 
     result = desk.start(*path, "--help", COLUMNS="200", TERM="dumb")
 
     assert 0 == result.exit_code
-    assert f"Example: {'curl' if path == ('token',) else 'tokensync ' + ' '.join(path)}" in result.stdout
+    within = {("token",): "curl", ("env",): 'eval "$(tokensync env)"'}
+    assert f"Example: {within.get(path, 'tokensync ' + ' '.join(path))}" in result.stdout
     assert "--json" in result.stdout
     purpose = result.stdout.split("Usage:")[1].splitlines()[2].strip()
     assert purpose.endswith(".")

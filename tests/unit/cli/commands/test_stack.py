@@ -1,8 +1,9 @@
-"""`up`, `down`, `outputs`, and which stack is meant."""
+"""`up`, `down`, `outputs`, `env`, and which stack is meant."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +109,70 @@ def test_outputs_are_those_of_the_design(desk: Any) -> None:
         "table",
         "queue_url",
         "secret_prefix",
+        "access_key_id",
+        "secret_access_key",
     } <= set(told)
     assert told["console_url"] is None
-    assert "secret_prefix" in desk.start("outputs").stdout
+    assert "it's $HOME" == told["secret_access_key"]
+
+
+def test_outputs_show_people_no_secret(desk: Any) -> None:
+    """A terminal is looked at by others; `env` and --json have the key."""
+    desk.embedded_stack.is_up = True
+
+    shown = desk.start("outputs").stdout
+
+    assert "TOKENSYNCID" in shown
+    assert "it's $HOME" not in shown + desk.start("up", "--detach").output
+
+
+def test_env_makes_the_embedded_aws_the_only_one(desk: Any) -> None:
+    """A shell that evaluates it speaks to the embedded AWS, whatever was set before, and past a proxy."""
+    desk.embedded_stack.is_up = True
+    before = {
+        "AWS_PROFILE": "prod",
+        "AWS_SESSION_TOKEN": "live",
+        "AWS_ENDPOINT_URL_S3": "https://elsewhere.example",
+        "AWS_ACCESS_KEY_ID": "AKIA-live",
+        "HTTP_PROXY": "http://proxy.example:3128",
+        "NO_PROXY": "corp.example",
+    }
+
+    lines = desk.start("env", **before).stdout
+
+    done = subprocess.run(
+        ["/bin/sh", "-uc", 'eval "$1"; env', "sh", lines], env=before, capture_output=True, text=True, check=True
+    )
+    after = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    assert {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:8402",
+        "AWS_ACCESS_KEY_ID": "TOKENSYNCID",
+        "AWS_SECRET_ACCESS_KEY": "it's $HOME",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    } == {name: value for name, value in after.items() if name.startswith("AWS_")}
+    assert {"corp.example,127.0.0.1,localhost"} == {after["NO_PROXY"], after["no_proxy"]}
+
+
+def test_env_as_json(desk: Any) -> None:
+    """Null is what has to be unset; without a proxy nothing is said of one."""
+    desk.embedded_stack.is_up = True
+    no_proxy = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), "")
+
+    told = json.loads(desk.start("env", "--json", **no_proxy).stdout)
+
+    assert ("TOKENSYNCID", None) == (told["AWS_ACCESS_KEY_ID"], told["AWS_PROFILE"])
+    assert "NO_PROXY" not in told
+
+
+def test_env_without_an_embedded_stack(desk: Any) -> None:
+    """It prints nothing that a shell could evaluate, and says what to do."""
+    down = desk.start("env")
+    desk.embedded_stack.is_up = True
+    named = desk.start("env", TOKENSYNC_STACK="prod")
+
+    assert (1, "", True) == (down.exit_code, down.stdout, "Next: tokensync up" in down.stderr)
+    assert (2, "", True) == (named.exit_code, named.stdout, "embedded stack alone" in named.stderr)
 
 
 def test_no_stack_at_all(desk: Any) -> None:

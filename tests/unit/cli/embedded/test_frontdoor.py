@@ -70,17 +70,23 @@ def ask(
 
 
 def test_a_request_passes_byte_for_byte() -> None:
-    """Path, query string, repeated headers and cookies arrive as they were sent, under the API's own address."""
+    """Path, query string, repeated headers and cookies arrive as they were sent, under the API's own address.
+
+    What a browser says of the page that sent it does not: the guard of the embedded AWS would refuse it.
+    """
     upstream = Upstream()
     ask(
         upstream,
         b"/callback/a%2Fb",
         query=b"code=%2f%2F+x'&code=2&empty",
-        headers=[(b"host", b"localhost:8400"), (b"x-a", b"1"), (b"x-a", b"2"), (b"cookie", b"__Host-s=1; t=2")],
+        headers=[
+            *((b"host", b"localhost:8400"), (b"x-a", b"1"), (b"x-a", b"2"), (b"cookie", b"__Host-s=1; t=2")),
+            *((b"Origin", b"http://localhost:8401"), (b"sec-fetch-site", b"same-site"), (b"sec-fetch-mode", b"cors")),
+        ],
     )
     assert upstream.asked == (
         b"GET /_aws/execute-api/abc123/$default/callback/a%2Fb?code=%2f%2F+x'&code=2&empty HTTP/1.1\r\n"
-        b"host: localhost:8400\r\nx-a: 1\r\nx-a: 2\r\ncookie: __Host-s=1; t=2\r\n\r\n"
+        b"host: 127.0.0.1:4566\r\nx-a: 1\r\nx-a: 2\r\ncookie: __Host-s=1; t=2\r\n\r\n"
     )
 
 

@@ -1,11 +1,14 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
-from tokensync_cli.embedded import stack
+from tokensync_cli.embedded import administrator, stack
+from tokensync_cli.embedded.administrator import Administrator
 from tokensync_cli.embedded.errors import EmbeddedStackError
 from tokensync_cli.embedded.exclusive import exclusive
+from tokensync_cli.embedded.processes import Launch, Processes
 from tokensync_cli.embedded.state import StateDirectory
 
 
@@ -29,6 +32,7 @@ def test_down_where_nothing_was_up(tmp_path: Path) -> None:
 def test_outputs_where_nothing_is_up(state: StateDirectory, tmp_path: Path) -> None:
     """Outputs of a stack that does not run are none, even if they are on disk."""
     assert stack.outputs(tmp_path) is None
+    administrator.remember(state, Administrator.made())
     state.write("outputs.json", {"endpoint": "x"})
     assert stack.outputs(tmp_path) is None
 
@@ -54,3 +58,20 @@ def test_an_unclean_end_is_told(state: StateDirectory, tmp_path: Path, name: str
             stack.up(tmp_path, progress=quiet)
         assert raised.value.next_command == "tokensync up --fresh"
     assert state.read("deployed.json") == {"inputs": "x"}
+
+
+def test_what_runs_without_a_key_of_its_stack_is_stopped(
+    state: StateDirectory, processes: Processes, tmp_path: Path
+) -> None:
+    """An embedded AWS of an earlier version knows the key that everybody knows: it makes way, and the state stays."""
+    started = stack._Stack(tmp_path, quiet)
+    waits = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()"]
+    processes.start(Launch("embedded-aws", waits, environment={}, directory=tmp_path))
+    state.write("deployed.json", {"inputs": "x"})
+    try:
+        made = started._administrator()
+        assert not processes.is_running("embedded-aws")
+    finally:
+        started.stop()
+    assert made == started._administrator() == administrator.remembered(state)
+    assert {"inputs": "x"} == state.read("deployed.json")

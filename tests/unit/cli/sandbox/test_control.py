@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         {"host": "evil.example"},
         {"host": "evil.example:4001"},
         {"host": "evil.localhost:4001"},
+        {"host": "localhost.:4001"},
+        {"host": "user@localhost:4001"},
         {"origin": "http://localhost:4001"},
         {"origin": "null"},
         {"sec-fetch-site": "cross-site"},
@@ -35,6 +37,17 @@ def test_web_pages_cannot_drive_the_control_plane(box: Any, headers: dict[str, s
     assert box.get(f"/_sandbox/{path}", headers=headers).status_code == 403
     assert box.request("POST", "/_sandbox/clock", json={"offset": 9}, headers=headers).status_code == 403
     assert box.sandbox.clock.offset == 0
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/tiktok_shop/open/authorize", "/oauth2/token", "/.well-known/oauth-authorization-server"]
+)
+def test_the_whole_sandbox_answers_under_its_own_names_only(box: Any, path: str) -> None:
+    """A page that lets its name resolve to this machine reaches neither pages nor tokens, and no page reads them."""
+    refused = box.get(path, headers={"host": "evil.example:4001"})
+    assert (403, False) == (refused.status_code, "evil" in refused.text)
+    answered = box.get(path, headers={"origin": "http://localhost:9"})
+    assert [] == [name for name in answered.headers if name.startswith("access-control-")]
 
 
 @pytest.mark.parametrize("headers", [{"host": "127.0.0.1:4001"}, {"sec-fetch-site": "none"}])

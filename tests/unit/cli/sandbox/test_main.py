@@ -79,7 +79,9 @@ def test_a_drip_comes_byte_by_byte(live: tuple[httpx.Client, Path], *, head: boo
     fault(client, "drip", seconds=0.0005, drip_head=head)
     url = client.base_url
     with socket.create_connection((url.host, url.port or 0), 5) as connection:
-        connection.sendall(f"GET {REFRESH}?refresh_token=x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        connection.sendall(
+            f"GET {REFRESH}?refresh_token=x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+        )
         pieces = iter(lambda: connection.recv(65536), b"")
         received = list(pieces)
     top, _, body = b"".join(received).partition(b"\r\n\r\n")

@@ -18,6 +18,8 @@ from tokensync_cli.stack.target import Choice, StackOutputs
 
 EMBEDDED = {
     "endpoint": "http://127.0.0.1:8402",
+    "access_key_id": "TOKENSYNCID",
+    "secret_access_key": "its secret",
     "region": "us-east-1",
     "stack": "tokensync",
     "connect_url": "http://localhost:8400/connect",
@@ -64,7 +66,7 @@ def test_the_embedded_stack_ignores_the_users_aws_settings(monkeypatch: pytest.M
     meta = reached._client.meta
     assert ("http://127.0.0.1:8402", "us-east-1", {}) == (meta.endpoint_url, meta.region_name, meta.config.proxies)
     credentials = reached._client._request_signer._credentials
-    assert ("test", None) == (credentials.access_key, credentials.token)
+    assert ("TOKENSYNCID", "its secret", None) == (credentials.access_key, credentials.secret_key, credentials.token)
     assert target.is_embedded
     assert "embedded stack at http://127.0.0.1:8402" == target.described
     assert "http://localhost:8400" == target.outputs.base_url
