@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tokensync.domain.command_line import typed
 from tokensync_cli.commands.run import Run
 from tokensync_cli.embedded.ports import Ports
 from tokensync_cli.output.failures import CommandFailed
@@ -49,7 +50,7 @@ def down(run: Run) -> None:
     with run.out.progress("Stopping the embedded stack") as say:
         ran = run.embedded.down(say)
     line = "The embedded stack is stopped; it keeps what it holds." if ran else "The embedded stack was not up."
-    run.out.result({"stopped": ran}, line, following="tokensync up")
+    run.out.result({"stopped": ran}, line, following=typed("tokensync up"))
 
 
 def outputs(run: Run) -> None:
@@ -70,7 +71,7 @@ def _print(run: Run, found: StackOutputs, apps: list[str]) -> None:
         found.as_json(),
     )
     if apps:
-        run.out.note(f"Next: tokensync connect {apps[0]}")
+        run.out.next(typed("tokensync connect {app}", app=apps[0]))
 
 
 def _stay(run: Run) -> None:
@@ -86,6 +87,6 @@ def _stay(run: Run) -> None:
         return
     raise CommandFailed(
         "The embedded stack has ended: `tokensync down` stopped it, or a part of it failed.",
-        next_command="tokensync up",
+        next_command=typed("tokensync up"),
         kind="StackEnded",
     )

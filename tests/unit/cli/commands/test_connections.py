@@ -250,8 +250,8 @@ def test_a_secret_that_is_not_ours_is_not_printed(desk: Any, text: str) -> None:
 
 
 def test_names_from_a_provider_cannot_move_the_terminal(desk: Any) -> None:
-    """Control and direction characters in a label are dropped before they are printed."""
+    """Control and direction characters in a label are printed as escapes."""
     desk.world.connections.seed(replace(desk.world.connected(), label="Acme\x1b[31m\u202eGmbH"))
 
-    assert "Acme[31mGmbH" in desk.run("list").stdout
+    assert r"Acme\u001b[31m\u202eGmbH" in desk.run("list").stdout
     assert ACCOUNT in desk.run("show", str(NAME)).stdout

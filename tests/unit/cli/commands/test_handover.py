@@ -14,6 +14,7 @@ import pytest
 from fakes.cart import HOST, KEY, ScriptedCart
 from fakes.scripted import OIDC
 from fakes.world import APP, NAME
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync.domain.secret import Secret
@@ -127,7 +128,7 @@ def test_a_copy_that_lasts_is_noted(desk: Any, options: tuple[str, ...], form: s
 def test_a_copy_that_cannot_be_noted_is_a_copy_all_the_same(desk: Any) -> None:
     """The operator reads that nobody will be alerted; a token that was replaced just now is said to be."""
     ads(desk)
-    for error in (CommandFailed("Not yours.", next_command="-", kind="AccessDenied"), ValueError("CANARY")):
+    for error in (CommandFailed("Not yours.", next_command=typed("-"), kind="AccessDenied"), ValueError("CANARY")):
         desk.functions.script.append(error)
         result = desk.run("export", str(NAME), "--format", "owox")
         assert (0, "A0") == (result.exit_code, json.loads(result.stdout)["AuthType"]["oauth2"]["AccessToken"])

@@ -9,6 +9,8 @@ from typing import IO, Any
 
 from aws_lambda_powertools import Logger
 
+from tokensync.domain.visible import json_text
+
 # They print whole requests at DEBUG or URLs at INFO: secret values, tokens and codes among them.
 _LEAKING = ("boto3", "botocore", "s3transfer", "urllib3", "httpcore", "httpx", "asyncio")
 _DEPTH = 3  # stack frames from Powertools to the caller of this class
@@ -27,7 +29,7 @@ class PowertoolsLog:
     """One line of JSON for each event. Fields print by their own text, so a Secret prints as its mask."""
 
     def __init__(self, *, service: str, level: str, stream: IO[str] | None = None) -> None:
-        self._logger = Logger(service=service, level=level, stream=stream)
+        self._logger = Logger(service=service, level=level, stream=stream, json_serializer=_as_json)
         for name in _LEAKING:
             logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -40,6 +42,11 @@ class PowertoolsLog:
     def failure(self, event: str, error: BaseException) -> None:
         fields = {"kind": type(error).__qualname__, "places": _places(error)}
         self._logger.error(event, extra=_extra(fields), stacklevel=_DEPTH)
+
+
+def _as_json(record: Any) -> str:
+    """Return a log record as one line of ASCII: Powertools' own lets pass what moves a terminal or parts a line."""
+    return json_text(record, default=str)
 
 
 def _extra(fields: dict[str, Any]) -> dict[str, Any]:
