@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 import httpx
 
-from tokensync.domain.command_line import CommandLine
+from tokensync.domain.command_line import CommandLine, typed
 from tokensync.entry.exit_codes import INTERRUPTED
 from tokensync_cli.demo.browser import Seller
 from tokensync_cli.output.console import Output
@@ -61,7 +61,7 @@ def tokensync(*arguments: str, show: bool = True, stdin: str | None = None) -> s
         input=stdin,
     )
     if done.returncode:
-        raise DemoFailed(f"tokensync {' '.join(arguments)} exited with {done.returncode}. {done.stderr or ''}")
+        raise DemoFailed(f"{CommandLine(('tokensync', *arguments))} exited with {done.returncode}. {done.stderr or ''}")
     return done.stdout
 
 
@@ -225,11 +225,11 @@ def demo(out: Output) -> None:
     out.line("")
     out.line(f"All is well, after {time.monotonic() - started:.0f} s. The stack stays up. Try next:")
     for following in (
-        f".venv/bin/tokensync connect {APP}          click through the consent page yourself",
+        f"{typed('.venv/bin/tokensync connect {app}', app=APP)!s:49} click through the consent page yourself",
         ".venv/bin/tokensync list                          what is connected",
-        f".venv/bin/tokensync history {names[0]}",
-        f".venv/bin/tokensync refresh {names[0]}",
-        f'curl -H "x-tts-access-token: $(.venv/bin/tokensync token {names[0]})" …',
+        typed(".venv/bin/tokensync history {name}", name=names[0]),
+        typed(".venv/bin/tokensync refresh {name}", name=names[0]),
+        f'curl -H "x-tts-access-token: $({typed(".venv/bin/tokensync token {name}", name=names[0])})" …',
         "make down                                         stop it; what it holds is kept",
     ):
         out.line(f"  {following}")

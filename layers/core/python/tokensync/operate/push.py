@@ -99,11 +99,12 @@ def _agreed(app: App, to: str) -> Consumer:
     """
     consumer = _taking(app, to)
     if app.push != consumer.name and not app.gives_away:
+        ours = typed("tokensync app set {app} push={consumer}", app=app.name, consumer=consumer.name)
         raise NotOffered(
             f"two who refresh one token break each other, so app {app.name} has to say who does. "
-            f"We refresh, and hand over each new pair: tokensync app set {app.name} push={consumer.name}. "
-            f"{consumer.title} refreshes, and we stop: tokensync app set {app.name} owner=consumer. "
+            f"We refresh, and hand over each new pair: {ours}. {consumer.title} refreshes, and we stop: "
+            f"{typed('tokensync app set {app} owner=consumer', app=app.name)}. "
             f"Or {consumer.title} gets an authorization of its own, made in its own console: then nothing is pushed",
-            next_command=typed("tokensync app set {app} push={consumer}", app=app.name, consumer=consumer.name),
+            next_command=ours,
         )
     return consumer
