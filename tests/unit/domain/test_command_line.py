@@ -68,6 +68,11 @@ def test_plain_words_stay_as_they_are() -> None:
     assert f"tokensync refresh {name} --force" == str(typed("tokensync refresh {name} --force", name=name))
 
 
+def test_zsh_expands_no_word_that_begins_with_its_sign() -> None:
+    """`=touch` unquoted is the path of that program there."""
+    assert "tokensync '=touch' a=b" == str(CommandLine(("tokensync", "=touch", "a=b")))
+
+
 def test_a_place_is_one_word() -> None:
     """A value with braces and spaces is not filled again and not parted."""
     command = typed("tokensync push {name} --to {to}", name="shop/{to} x", to="a b")

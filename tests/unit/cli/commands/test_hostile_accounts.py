@@ -17,7 +17,7 @@ from fakes.world import APP
 from tokensync.domain.connection import HistoryEntry, LastError, Reason, Status
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import ConnectionName
-from tokensync.domain.visible import UNSEEN
+from tokensync.domain.visible import UNSEEN, visible
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,6 +104,18 @@ def test_whatever_is_shown_is_seen(desk: Any, command: str) -> None:
     assert len(NAMES) <= len(printed.splitlines())
     assert set() == {char for char in printed.replace("\n", "") if unicodedata.category(char) in UNSEEN}
     assert "\nNext: tokensync remove x" not in printed
+
+
+def test_a_question_shows_all_that_it_asks_about(desk: Any) -> None:
+    """What is answered with yes is what was read."""
+    desk.is_interactive = True
+    texts = [*CONTROLS.values()]
+    for number, name in enumerate(NAMES):
+        seed(desk, number, name, texts[number % len(texts)])
+        asked = desk.run("remove", str(name), stdin="n\n").stderr
+
+        assert f"Remove {visible(str(name))} ({visible(texts[number % len(texts)])})?" in asked
+        assert set() == {char for char in asked.replace("\n", "") if unicodedata.category(char) in UNSEEN}
 
 
 @pytest.mark.parametrize("command", ["list", "show", "history"])
