@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 HOSTILE = {
     "quotes": 'it\'s "quoted" `back` \\slash\\',
     "a second command": "x; touch ran; #",
@@ -34,3 +36,9 @@ CONTROLS = {
     "back and over": "abc\b\b\bxyz\x7f\x00\x0b\x0c\x1c\x1e",
     "a lone surrogate": "a\ud800b\udcffc",
 }
+
+
+def unseen(text: str) -> set[str]:
+    """Return the characters that nobody sees, by Unicode's own categories, but for the breaks of our own lines."""
+    categories = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    return {char for char in text.replace("\n", "") if unicodedata.category(char) in categories}

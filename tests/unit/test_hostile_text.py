@@ -5,20 +5,19 @@ from __future__ import annotations
 import io
 import json
 import re
-import unicodedata
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
 import pytest
 
-from fakes.hostile import CONTROLS, HOSTILE
+from fakes.hostile import CONTROLS, HOSTILE, unseen
 from fakes.recorders import RecordingLog
 from fault_rows import fault
 from tokensync.aws.alerts import SnsAlerts
 from tokensync.aws.log import PowertoolsLog
 from tokensync.domain.command_line import typed
 from tokensync.domain.errors import UnknownConnection
-from tokensync.domain.visible import UNSEEN, Line, visible
+from tokensync.domain.visible import Line, visible
 from tokensync.entry import command_answers
 from tokensync_cli.output.console import Output
 from tokensync_cli.output.failures import CommandFailed, failure_of
@@ -66,11 +65,6 @@ def mail(text: str) -> dict[str, str]:
     with redirect_stdout(io.StringIO()):
         alerts.tell("test.told", text, detail=Line("it said {text}", text=text), next_command=following)
     return topic.mails[0]
-
-
-def unseen(text: str) -> set[str]:
-    """Return the characters that nobody sees, but for the breaks of our own lines."""
-    return {char for char in text.replace("\n", "") if unicodedata.category(char) in UNSEEN}
 
 
 @fault("C8")

@@ -118,7 +118,7 @@ def test_a_line_begins_with_our_own_words() -> None:
     }
 
     # Words of ours too, chosen among several; `text` is what a stack of an earlier version answers.
-    assert {"kind", "stack", "state", "consumer", "variable", "why", "text"} == begun
+    assert {"kind", "stack", "state", "to", "variable", "why", "text"} == begun
 
 
 def test_no_text_around_it_puts_a_command_together() -> None:

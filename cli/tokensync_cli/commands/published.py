@@ -52,7 +52,8 @@ def _published(name: ConnectionName, text: str) -> dict[str, Any]:
         published = json.loads(text)
     except (ValueError, RecursionError):
         published = None
-    if not isinstance(published, dict) or not isinstance(published.get("access_token"), str):
+    token = published.get("access_token") if isinstance(published, dict) else None
+    if not isinstance(published, dict) or not isinstance(token, str) or not token.isprintable():
         # from None and without the text: it may be somebody else's secret.
         raise CommandFailed(
             f"The secret of {name} is not one that tokensync wrote.",

@@ -1,5 +1,6 @@
 """How commands print: results on stdout, everything else on stderr."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tokensync.domain.command_line import Next
-from tokensync.domain.visible import json_text, visible
+from tokensync.domain.visible import visible
 
 _STATUS_STYLES = {
     "active": "green",
@@ -41,7 +42,7 @@ class Output:
 
     def json(self, value: object) -> None:
         """Print one JSON document."""
-        print(json_text(value, indent=2))
+        print(json.dumps(value, indent=2))  # ASCII, so that no terminal has anything to obey
 
     def line(self, text: str) -> None:
         """Print one line of the result, never wrapped."""

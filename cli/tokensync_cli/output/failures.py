@@ -1,5 +1,6 @@
 """The failures of commands: from any exception to a message, the next command and an exit code."""
 
+import json
 import os
 import sys
 import traceback
@@ -17,7 +18,7 @@ from tokensync.domain.errors import (
     StoreUnavailable,
     TokensyncError,
 )
-from tokensync.domain.visible import Line, json_text, visible
+from tokensync.domain.visible import Line, visible
 from tokensync.entry.command_answers import meaning
 from tokensync.entry.exit_codes import FAILED, INTERRUPTED, USAGE
 from tokensync_cli.embedded.errors import EmbeddedStackError
@@ -91,7 +92,7 @@ class Failure:
         if as_json:
             due = {} if self.due_at is None else {"due_at": self.due_at}
             error = {"class": self.kind, "message": self.message, "next": str(self.following), **due}
-            print(json_text({"error": error}), file=sys.stderr)
+            print(json.dumps({"error": error}), file=sys.stderr)
             return
         print(f"Error: {visible(self.message)}", file=sys.stderr)
         print(f"Next: {self.following}", file=sys.stderr)

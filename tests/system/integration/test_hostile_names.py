@@ -6,15 +6,14 @@ import json
 import os
 import subprocess
 import time
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fakes.hostile import unseen
 from fault_rows import fault
 from stack import eventually
 from tokensync.domain.names import ConnectionName
-from tokensync.domain.visible import UNSEEN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +73,7 @@ def test_a_mail_about_a_hostile_account(stack: Stack, mailbox: str, tmp_path: Pa
     message = mail["Message"]
     (following,) = [line for line in message.splitlines() if line.startswith("Next: ")]
 
-    assert set() == {char for char in message.replace("\n", "") if unicodedata.category(char) in UNSEEN}
+    assert set() == unseen(message)
     assert ["invite", APP, "--for", str(NAME)] == pasted(following.removeprefix("Next: "), tmp_path)
     assert mail["Subject"].isascii()
     assert mail["Subject"].isprintable()

@@ -238,7 +238,9 @@ def test_a_doubtful_token_is_printed_with_a_warning(desk: Any) -> None:
     assert "expired 12 h ago" in result.stderr
 
 
-@pytest.mark.parametrize("text", ["hands off", "[]", '{"access_token": 1}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["hands off", "[]", '{"access_token": 1}', r'{"access_token": "A\u001b[2J"}', "[" * 100_000]
+)
 def test_a_secret_that_is_not_ours_is_not_printed(desk: Any, text: str) -> None:
     """Somebody else's secret of that name stays theirs."""
     desk.secrets.others[token_secret_name("tokensync", ConnectionName(APP, "x"))] = text

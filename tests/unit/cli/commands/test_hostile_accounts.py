@@ -6,18 +6,17 @@ import json
 import os
 import stat
 import subprocess
-import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fakes.hostile import CONTROLS, HOSTILE
+from fakes.hostile import CONTROLS, HOSTILE, unseen
 from fakes.world import APP
 from tokensync.domain.connection import HistoryEntry, LastError, Reason, Status
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import ConnectionName
-from tokensync.domain.visible import UNSEEN, visible
+from tokensync.domain.visible import visible
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +101,7 @@ def test_whatever_is_shown_is_seen(desk: Any, command: str) -> None:
     printed = "".join(result.stdout + result.stderr for result in (desk.run(*each) for each in words))
 
     assert len(NAMES) <= len(printed.splitlines())
-    assert set() == {char for char in printed.replace("\n", "") if unicodedata.category(char) in UNSEEN}
+    assert set() == unseen(printed)
     assert "\nNext: tokensync remove x" not in printed
 
 
@@ -115,7 +114,7 @@ def test_a_question_shows_all_that_it_asks_about(desk: Any) -> None:
         asked = desk.run("remove", str(name), stdin="n\n").stderr
 
         assert f"Remove {visible(str(name))} ({visible(texts[number % len(texts)])})?" in asked
-        assert set() == {char for char in asked.replace("\n", "") if unicodedata.category(char) in UNSEEN}
+        assert set() == unseen(asked)
 
 
 @pytest.mark.parametrize("command", ["list", "show", "history"])

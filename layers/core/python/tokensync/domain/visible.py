@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # Cc control, Cf format (all bidi overrides and isolates), Cs lone surrogates, Co private use, Cn unassigned, Zl and Zp
 # separators of lines and paragraphs: none of them is seen, and some move what is.
@@ -36,16 +31,6 @@ def visible(text: str) -> str:
 def _escape(char: str) -> str:
     code = ord(char)
     return _NAMED.get(char) or (f"\\u{code:04x}" if code < _PLANE else f"\\U{code:08x}")
-
-
-def json_text(value: object, *, indent: int | None = None, default: Callable[[object], object] | None = None) -> str:
-    """Return a JSON document that any terminal and any reader of lines can take: exact, and ASCII without controls.
-
-    `default` as for `json.dumps`; without `indent` it is one line.
-    """
-    separators = (",", ":") if indent is None else None
-    # The one control character that json.dumps leaves as it is.
-    return json.dumps(value, indent=indent, separators=separators, default=default).replace("\x7f", "\\u007f")
 
 
 class Line:

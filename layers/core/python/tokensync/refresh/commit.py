@@ -209,9 +209,7 @@ class Committer:
             self.ports.alerts.tell(
                 "connection.disconnected",
                 str(record.name),
-                detail=Line(
-                    "the provider says that the account ended its authorization; nothing is refreshed any more"
-                ),
+                detail=Line("the account ended its authorization, says the provider; nothing is refreshed any more"),
                 next_command=typed("tokensync invite {app} --for {name}", app=record.name.app, name=record.name),
             )
         return result

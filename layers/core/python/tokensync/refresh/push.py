@@ -219,26 +219,19 @@ class Pusher:
 
     def _alert(self, name: str, failure: Failure, consumer: Consumer, *, is_lost: bool) -> None:
         why = " ".join(filter(None, (failure.code, failure.message)))
-        following, mend = (
-            typed("tokensync push {name} --to {to}", name=name, to=consumer.name),
-            consumer.mends.get(failure.code),
-        )
-        rest = "the connection itself is refreshed as before"
+        following = typed("tokensync push {name} --to {to}", name=name, to=consumer.name)
+        mend, rest = consumer.mends.get(failure.code), "the connection itself is refreshed as before"
         if is_lost:
             following, rest = following.adding("--again"), "nobody knows whether it arrived, so look there first"
         elif mend is not None:
-            following = (
-                following if mend.command is None else mend.command.filled(app=name.partition("/")[0], name=name)
-            )
+            if mend.command is not None:
+                following = mend.command.filled(app=name.partition("/")[0], name=name)
             rest = f"{mend.why}; {rest}"
         self.ports.alerts.tell(
             "push.failed",
             name,
             detail=Line(
-                "{consumer} did not acknowledge the newest pair ({why}); {rest}",
-                consumer=consumer.title,
-                why=why,
-                rest=rest,
+                "{to} did not acknowledge the newest pair ({why}); {rest}", to=consumer.title, why=why, rest=rest
             ),
             next_command=following,
         )
