@@ -11,6 +11,9 @@ from fakes.failing import Failing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tokensync.domain.command_line import Next
+    from tokensync.domain.visible import Line
+
 
 @dataclass(frozen=True)
 class Alert:
@@ -30,10 +33,10 @@ class RecordingAlerts(Failing):
         super().__init__()
         self.told: list[Alert] = []
 
-    def tell(self, kind: str, subject: str, *, detail: str, next_command: str, link: str = "") -> None:
+    def tell(self, kind: str, subject: str, *, detail: Line, next_command: Next, link: str = "") -> None:
         """Record an alert."""
         with self._attempt("tell"):
-            self.told.append(Alert(kind, subject, detail, next_command, link))
+            self.told.append(Alert(kind, subject, str(detail), str(next_command), link))
 
 
 @dataclass(frozen=True)

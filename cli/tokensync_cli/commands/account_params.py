@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tokensync.domain.command_line import CommandLine
 from tokensync.domain.errors import ParamRefused
 from tokensync.oauth.params import asked_for, of_import, of_invite
 from tokensync.oauth.provider import Provider
@@ -22,7 +23,7 @@ Params = Annotated[
 
 
 def named_params(
-    provider: Provider, texts: Sequence[str] | None, *, command: str, complete: bool = False
+    provider: Provider, texts: Sequence[str] | None, *, command: CommandLine, complete: bool = False
 ) -> dict[str, str]:
     """Return the parameters of an account as NAME=VALUE texts name them. `complete` needs all that are asked for.
 
@@ -33,17 +34,20 @@ def named_params(
     try:
         params = of_invite(provider.params, given, provider.in_hosts)
     except ParamRefused as error:
-        raise UsageFailed(sentence(str(error)), next_command=f"tokensync {command}") from None
+        raise UsageFailed(sentence(str(error)), next_command=command) from None
     missing = asked_for(provider.params, params)
     if complete and missing:
+        again = command
+        for name in missing:
+            again = again.adding("--param {name}=VALUE", name=name)
         raise UsageFailed(
             f"The app asks for {', '.join(missing)} of each account.",
-            next_command=f"tokensync {command}{''.join(f' --param {name}=VALUE' for name in missing)}",
+            next_command=again,
         )
     return params
 
 
-def imported_params(provider: Provider, texts: Sequence[str] | None, *, command: str) -> dict[str, str]:
+def imported_params(provider: Provider, texts: Sequence[str] | None, *, command: CommandLine) -> dict[str, str]:
     """Return the parameters of an imported account as NAME=VALUE texts name them.
 
     Raises:
@@ -52,14 +56,14 @@ def imported_params(provider: Provider, texts: Sequence[str] | None, *, command:
     try:
         return of_import(provider.params, _pairs(texts or (), command), provider.in_hosts)
     except ParamRefused as error:
-        raise UsageFailed(sentence(str(error)), next_command=f"tokensync {command}") from None
+        raise UsageFailed(sentence(str(error)), next_command=command) from None
 
 
-def _pairs(texts: Sequence[str], command: str) -> dict[str, str]:
+def _pairs(texts: Sequence[str], command: CommandLine) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name or name in pairs:
-            raise UsageFailed("--param takes NAME=VALUE, each name once.", next_command=f"tokensync {command}")
+            raise UsageFailed("--param takes NAME=VALUE, each name once.", next_command=command)
         pairs[name] = value
     return pairs

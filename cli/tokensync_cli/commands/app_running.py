@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from tokensync.domain.app_state import PauseKind
+from tokensync.domain.command_line import typed
 from tokensync.domain.names import app_name
 from tokensync.refresh.parked import is_refused
 from tokensync_cli.commands.declare import AppName
@@ -31,7 +32,7 @@ def resume(run: Run, name: AppName) -> None:
     paused = bool(target.apps.state(name).paused)
     _print_state(run, name, paused=paused, changed=changed and not paused)
     if asked:
-        run.out.note(f"{asked} parked connections were asked for; see: tokensync list --app {name}")
+        run.out.note(f"{asked} parked connections were asked for; see: {typed('tokensync list --app {app}', app=name)}")
 
 
 def _parked_asked(target: Target, name: str, say: Say) -> Iterator[str]:
@@ -51,5 +52,5 @@ def _print_state(run: Run, name: str, *, paused: bool, changed: bool) -> None:
     run.out.result(
         {"app": name, "paused": paused, "changed": changed},
         f"{name} {'is now' if changed else 'is'} {'paused' if paused else 'running'}.",
-        following=f"tokensync app resume {name}" if paused else "",
+        following=typed("tokensync app resume {app}", app=name) if paused else None,
     )

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from tokensync.domain.app import App
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Status
 from tokensync.domain.secret import Secret
+from tokensync.domain.visible import Line
 from tokensync.oauth.shapes import ClientAuthentication
 from tokensync.operate.pauses import pause_of
 from tokensync.providers import CONSUMERS, provider_named
@@ -49,14 +51,16 @@ def set_settings(run: Run, name: AppName, pairs: Pairs) -> None:
     target.apps.update(changed)
     run.out.fields({"app": name, **changed.settings}, {"app": name, "settings": changed.settings})
     if changed.push and changed.api2cart_key is None:
-        run.out.note(f"Next: tokensync app set-consumer-key {name}")
+        run.out.next(typed("tokensync app set-consumer-key {app}", app=name))
     elif changed.push and not app.push:
         run.out.note(
-            f"Each connection is pushed after its next refresh; now: tokensync push CONNECTION --to {changed.push}"
+            "Each connection is pushed after its next refresh; now: "
+            f"{typed('tokensync push CONNECTION --to {to}', to=changed.push)}"
         )
     if app.gives_away and not changed.gives_away:
         run.out.note(
-            "What was handed over comes back when its sellers authorize again: tokensync invite --for CONNECTION"
+            "What was handed over comes back when its sellers authorize again: "
+            f"{typed('tokensync invite {app} --for CONNECTION', app=name)}"
         )
 
 
@@ -74,7 +78,11 @@ def _check_fixed(target: Target, app: App, changed: App) -> None:
         raise CommandFailed(
             f"{key} decides whose tokens these are, and {count} connection{'s' if count > 1 else ''} of "
             f"{app.name} came with the old one; nothing was changed. Register another app with the new one.",
-            next_command=f"tokensync app add NAME --provider {app.provider} --set {key}={changed.settings[key]}",
+            next_command=typed(
+                "tokensync app add NAME --provider {provider} --set {pair}",
+                provider=app.provider,
+                pair=f"{key}={changed.settings[key]}",
+            ),
             kind="ConnectionsStand",
         )
 
@@ -87,7 +95,7 @@ def set_consumer_key(run: Run, name: AppName, *, key_stdin: Key = False) -> None
     if app.provider not in consumer.providers:
         raise CommandFailed(
             f"{consumer.title} takes no connections of {app.provider}.",
-            next_command="tokensync app list",
+            next_command=typed("tokensync app list"),
             kind="WrongProvider",
         )
     key = _secret(run, f"{consumer.title} key", from_stdin=key_stdin, option="--key-stdin")
@@ -95,7 +103,9 @@ def set_consumer_key(run: Run, name: AppName, *, key_stdin: Key = False) -> None
     run.out.result(
         {"app": name, "consumer": consumer.name, "stored": True},
         f"{name} has a key for {consumer.title}.",
-        following="" if app.push or app.gives_away else f"tokensync app set {name} push={consumer.name}",
+        following=None
+        if app.push or app.gives_away
+        else typed("tokensync app set {app} push={consumer}", app=name, consumer=consumer.name),
     )
 
 
@@ -106,7 +116,9 @@ def set_private_key(run: Run, name: AppName, *, private_key_file: PrivateKey) ->
     way = ClientAuthentication.PRIVATE_KEY_JWT
     if way not in provider_named(app.provider).settings.get("client_auth", ()):
         raise CommandFailed(
-            f"{app.provider} takes no private keys.", next_command=f"tokensync app show {name}", kind="WrongProvider"
+            f"{app.provider} takes no private keys.",
+            next_command=typed("tokensync app show {app}", app=name),
+            kind="WrongProvider",
         )
     changed = replace(app, private_key=private_key(private_key_file))
     # Whether it can sign is checked as if the app used it already.
@@ -116,7 +128,7 @@ def set_private_key(run: Run, name: AppName, *, private_key_file: PrivateKey) ->
     run.out.result(
         {"app": name, "stored": True},
         f"{name} has a private key.",
-        following="" if uses_it else f"tokensync app set {name} client_auth={way}",
+        following=None if uses_it else typed("tokensync app set {app} client_auth={way}", app=name, way=way),
     )
 
 
@@ -135,7 +147,7 @@ def rotate_secret(
     if ((finish or without_proof) and (abort or keep or connection)) or (abort and keep):
         raise UsageFailed(
             "--finish and --without-proof prove nothing, and --abort gives up: each goes without the others.",
-            next_command="tokensync app rotate-secret --help",
+            next_command=typed("tokensync app rotate-secret --help"),
         )
     target = run.target()
     app = registered(target, name, fresh=True)
@@ -147,9 +159,9 @@ def rotate_secret(
         # Under client_auth=private_key_jwt or none nothing presents a secret, and nothing could prove a new one.
         raise CommandFailed(
             f"{name} authenticates by {way} and presents no client secret.",
-            next_command=f"tokensync app set-private-key {name} --private-key-file FILE"
+            next_command=typed("tokensync app set-private-key {app} --private-key-file FILE", app=name)
             if way is ClientAuthentication.PRIVATE_KEY_JWT
-            else f"tokensync app show {name}",
+            else typed("tokensync app show {app}", app=name),
             kind="NoClientSecret",
         )
     app = _with_candidate(run, target, app, from_stdin=client_secret_stdin)
@@ -161,7 +173,7 @@ def _secret(run: Run, prompt: str, *, from_stdin: bool, option: str) -> Secret:
     if not from_stdin and not run.is_interactive():
         raise UsageFailed(
             f"{prompt}: it is asked for on a terminal, and this is no terminal.",
-            next_command=f"the same command with {option} and the secret on stdin",
+            next_command=Line("the same command with {option} and the secret on stdin", option=option),
         )
     return Secret(run.read_text(prompt, hidden=True, at_most=registration.LONGEST_SECRET))
 
@@ -171,7 +183,7 @@ def _end_rotation(run: Run, target: Target, app: App, *, finish: bool) -> None:
     if app.new_client_secret is None:
         raise CommandFailed(
             f"{app.name} has no new client secret.",
-            next_command=f"tokensync app rotate-secret {app.name}",
+            next_command=typed("tokensync app rotate-secret {app}", app=app.name),
             kind="NoNewSecret",
         )
     if finish:
@@ -189,7 +201,8 @@ def _with_candidate(run: Run, target: Target, app: App, *, from_stdin: bool) -> 
     secret = _secret(run, "New client secret", from_stdin=from_stdin, option="--client-secret-stdin")
     if secret == app.client_secret:
         raise UsageFailed(
-            f"That is the client secret that {app.name} has.", next_command=f"tokensync app show {app.name}"
+            f"That is the client secret that {app.name} has.",
+            next_command=typed("tokensync app show {app}", app=app.name),
         )
     app = replace(app, new_client_secret=secret)
     target.apps.update(app)
@@ -218,7 +231,7 @@ def _proven(run: Run, target: Target, app: App, *, connection: str, keep: bool) 
         elif refused.kind == "NoConnection":
             rest += " Without a proof: --finish takes the new one, --abort forgets it."
         else:
-            following = f"tokensync app rotate-secret {app.name}"
+            following = typed("tokensync app rotate-secret {app}", app=app.name)
         raise CommandFailed(
             f"{refused.message} {rest}", next_command=following, exit_code=refused.exit_code, kind=refused.kind
         ) from None
@@ -231,7 +244,7 @@ def _promote(run: Run, target: Target, app: App, *, proven_by: str | None) -> No
     if app.new_client_secret is None or current.new_client_secret != app.new_client_secret:
         raise CommandFailed(
             f"Somebody else changed the secrets of {app.name} just now; nothing was replaced.",
-            next_command=f"tokensync app show {app.name}",
+            next_command=typed("tokensync app show {app}", app=app.name),
             kind="Changed",
         )
     target.apps.update(replace(current, client_secret=app.new_client_secret, new_client_secret=None))

@@ -1,6 +1,5 @@
 """`app …`: registrations with providers."""
 
-import shlex
 from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated
@@ -9,6 +8,7 @@ import typer
 
 from tokensync.domain.app import App
 from tokensync.domain.app_state import AppState
+from tokensync.domain.command_line import CommandLine, typed
 from tokensync.domain.errors import TokensyncError
 from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
@@ -90,7 +90,7 @@ def add(
     if sandbox and any(made_up):
         raise UsageFailed(
             "--sandbox makes up everything but the name, the provider, scopes and settings.",
-            next_command=f"tokensync app add {name} --provider {provider} --sandbox",
+            next_command=typed("tokensync app add {app} --provider {provider} --sandbox", app=name, provider=provider),
         )
     if not sandbox:
         wanted.check_client_id()
@@ -98,7 +98,9 @@ def add(
     target = run.target()
     if name in target.apps.names():
         raise CommandFailed(
-            f"An app {name} is registered already.", next_command=f"tokensync app show {name}", kind="AppExists"
+            f"An app {name} is registered already.",
+            next_command=typed("tokensync app show {app}", app=name),
+            kind="AppExists",
         )
     if sandbox:
         app = sandboxed(
@@ -117,7 +119,7 @@ def _discovered(run: Run, target: Target, wanted: Wanted, issuer: str) -> Wanted
     if registration.known_provider(wanted.provider).hosts is not None:
         raise UsageFailed(
             f"--discover is for the provider oauth2; {wanted.provider} is known already.",
-            next_command="tokensync provider list",
+            next_command=typed("tokensync provider list"),
         )
     addresses.check_issuer(issuer, is_embedded=target.is_embedded)
     with run.out.progress(f"Reading the metadata of {issuer}"):
@@ -127,7 +129,7 @@ def _discovered(run: Run, target: Target, wanted: Wanted, issuer: str) -> Wanted
             # The next command repeats what the operator gave, and does without the metadata.
             raise CommandFailed(
                 refused.message,
-                next_command=f"{wanted.command()} --endpoint token=URL --endpoint authorize=URL"
+                next_command=wanted.command().adding("--endpoint token=URL --endpoint authorize=URL")
                 if refused.kind == "BadMetadata"
                 else refused.next_command,
                 exit_code=refused.exit_code,
@@ -140,7 +142,7 @@ def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_st
     """Return the app with what it authenticates with: a client secret, a private key, or nothing."""
     app = wanted.checked(is_embedded=target.is_embedded)
     way = provider_named(app.provider).for_app(app).token.authentication
-    option = _credential_option(way, from_stdin=from_stdin, key_file=key_file)
+    again = _again(wanted, way, from_stdin=from_stdin, key_file=key_file)
     _check_credential(run, wanted, way, from_stdin=from_stdin, key_file=key_file)
     hosts = addresses.live_hosts(app)
     if target.is_embedded and hosts:
@@ -148,22 +150,22 @@ def _with_secret(run: Run, target: Target, wanted: Wanted, *, yes: bool, from_st
             f"{app.name} speaks to {', '.join(hosts)}, and the embedded stack keeps its tokens in plain files under "
             ".tokensync/. Register it here?",
             yes=yes,
-            otherwise=f"{wanted.command()}{option} --yes",
+            otherwise=again.adding("--yes"),
         )
     if way is ClientAuthentication.PRIVATE_KEY_JWT:
         app = replace(app, private_key=private_key(key_file))
     elif way.needs_secret:
         secret = run.read_text("Client secret", hidden=True, at_most=registration.LONGEST_SECRET)
         app = replace(app, client_secret=Secret(secret))
-    registration.check_has_credentials(app, following=f"{wanted.command()}{option}")
+    registration.check_has_credentials(app, following=again)
     return app
 
 
-def _credential_option(way: ClientAuthentication, *, from_stdin: bool, key_file: str) -> str:
-    """Return the option that brought the credential, as a command repeats it."""
+def _again(wanted: Wanted, way: ClientAuthentication, *, from_stdin: bool, key_file: str) -> CommandLine:
+    """Return the same command, with the option that brought the credential."""
     if way is ClientAuthentication.PRIVATE_KEY_JWT:
-        return f" --private-key-file {shlex.quote(key_file)}"
-    return " --client-secret-stdin" if from_stdin else ""
+        return wanted.command().option("--private-key-file", key_file)
+    return wanted.command().adding("--client-secret-stdin") if from_stdin else wanted.command()
 
 
 def _check_credential(run: Run, wanted: Wanted, way: ClientAuthentication, *, from_stdin: bool, key_file: str) -> None:
@@ -180,16 +182,18 @@ def _check_credential(run: Run, wanted: Wanted, way: ClientAuthentication, *, fr
     if key_file and way is not ClientAuthentication.PRIVATE_KEY_JWT:
         raise UsageFailed(
             f"--private-key-file is for client_auth={ClientAuthentication.PRIVATE_KEY_JWT}, and this app has {way}.",
-            next_command=f"{again} --set client_auth={ClientAuthentication.PRIVATE_KEY_JWT} --private-key-file FILE",
+            next_command=again.adding(
+                "--set client_auth={way} --private-key-file FILE", way=ClientAuthentication.PRIVATE_KEY_JWT
+            ),
         )
     if way is ClientAuthentication.PRIVATE_KEY_JWT and not key_file:
         raise UsageFailed(
-            f"client_auth={way} needs --private-key-file.", next_command=f"{again} --private-key-file FILE"
+            f"client_auth={way} needs --private-key-file.", next_command=again.adding("--private-key-file FILE")
         )
     if way.needs_secret and not from_stdin and not run.is_interactive():
         raise UsageFailed(
             "The client secret is asked for on a terminal, and this is no terminal.",
-            next_command=f"{again} --client-secret-stdin",
+            next_command=again.adding("--client-secret-stdin"),
         )
 
 
@@ -207,13 +211,14 @@ def _print_added(run: Run, target: Target, app: App) -> None:
         shown["webhook URL"] = f"{target.outputs.webhook_url}/{app.name}"
     whole = registration.as_json(app, redirect_url=redirect_url)
     hints = mixed_up.hints(app)
-    run.out.fields(shown, {**whole, "next": following, "warning": warning or None, **_as_json(hints)})
+    run.out.fields(shown, {**whole, "next": str(following), "warning": warning or None, **_as_json(hints)})
     _warn_of(run, hints)
     if not app.is_sandboxed and provider.grant_type is GrantType.AUTHORIZATION_CODE:
         run.out.note("Register that redirect URL with the provider, letter by letter.")
     if app.push:
-        run.out.note(f"Its pairs go to {app.push} once that has a key: tokensync app set-consumer-key {app.name}")
-    run.out.note(f"Next: {following}")
+        key = typed("tokensync app set-consumer-key {app}", app=app.name)
+        run.out.note(f"Its pairs go to {app.push} once that has a key: {key}")
+    run.out.next(following)
 
 
 def _warn_of(run: Run, hints: list[str]) -> None:
@@ -244,7 +249,7 @@ def list_apps(run: Run) -> None:
         for state in states
     ]
     if not listed:
-        following = "tokensync app add NAME --provider PROVIDER --client-id ID"
+        following = typed("tokensync app add NAME --provider PROVIDER --client-id ID")
         run.out.result([], "No app is registered.", following=following)
         return
     rows = [
@@ -306,7 +311,7 @@ def remove(run: Run, name: AppName, *, yes: Yes = False) -> None:
             "would keep the last tokens until these expire. Adding the app again under its name takes them up again. "
             f"Remove {name}?",
             yes=yes,
-            otherwise=f"tokensync app remove {name} --yes",
+            otherwise=typed("tokensync app remove {app} --yes", app=name),
         )
     target.apps.remove(name)
     run.out.result({"app": name, "removed": True, "connections": count}, f"{name} is removed.")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tokensync.authorize.links import Invite, invite_url
+from tokensync.domain.command_line import CommandLine, typed
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import BadRequest
 from tokensync.domain.names import ConnectionName
@@ -19,7 +20,7 @@ from tokensync.operate.pauses import pause_of
 from tokensync.providers import provider_named
 from tokensync_cli.commands.account_params import Params, named_params
 from tokensync_cli.commands.declare import AppName
-from tokensync_cli.commands.describe import check_runs, first_connection, found, named, registered, summarized, word
+from tokensync_cli.commands.describe import check_runs, first_connection, found, named, registered, summarized
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
 from tokensync_cli.output.times import DAY, HOUR, moment, seconds_of, span
@@ -87,7 +88,7 @@ def connect(
     seconds = seconds_of(timeout, option="--timeout", at_most=HOUR)
     target = run.target()
     if _provider(target, name).grant_type is GrantType.CLIENT_CREDENTIALS:
-        named_params(_provider(target, name), param, command=f"connect {name}")
+        named_params(_provider(target, name), param, command=typed("tokensync connect {app}", app=name))
         _mint(run, target, name, label=label)
         return
     made = _invite(target, name, label=label, seconds=HOUR, connection=connection, param=param)
@@ -102,19 +103,22 @@ def connect(
     run.out.result(
         summarized(target, record),
         f"{record.name} is connected: {record.label or 'no label'}, generation {record.generation}.",
-        following=f"tokensync token {word(record.name)}",
+        following=typed("tokensync token {name}", name=record.name),
     )
 
 
 def _mint(run: Run, target: Target, name: str, *, label: str) -> None:
     """Mint the first token of an app that acts for itself, without a consent."""
     with run.out.progress("Asking the provider for a token"):
-        answer = ask_callback(target, {"tokensync": "mint", "app": name, "label": _checked(label, f"connect {name}")})
+        answer = ask_callback(
+            target,
+            {"tokensync": "mint", "app": name, "label": _checked(label, typed("tokensync connect {app}", app=name))},
+        )
     name = str(answer.get("connection"))
     run.out.result(
         summarized(target, found(target, name)) if run.out.as_json else None,
         f"{name} is connected: the app acts for itself, and nobody was asked.",
-        following=f"tokensync token {word(name)}",
+        following=typed("tokensync token {name}", name=name),
     )
 
 
@@ -129,7 +133,7 @@ def paste(run: Run, name: AppName, *, begin: Begin = False, label: Label = "", p
     target = run.target()
     provider = _provider(target, name)
     if begin:
-        again = f"paste {name} --begin"
+        again = typed("tokensync paste {app} --begin", app=name)
         params = named_params(provider, param, command=again, complete=True)
         begun = ask_callback(
             target, {"tokensync": "begin", "app": name, "label": _checked(label, again), "params": params}
@@ -137,9 +141,10 @@ def paste(run: Run, name: AppName, *, begin: Begin = False, label: Label = "", p
         run.out.note("Open this link, and paste the address that the browser is sent to afterwards:")
         run.out.say(str(begun["url"]))
     elif label or param:
-        option = "--label L" if label else "--param NAME=VALUE"
+        option = "--label" if label else "--param"
+        again = typed("tokensync paste {app} --begin", app=name)
         raise UsageFailed(
-            f"{option.partition(' ')[0]} goes with --begin.", next_command=f"tokensync paste {name} --begin {option}"
+            f"{option} goes with --begin.", next_command=again.adding("--label L" if label else "--param NAME=VALUE")
         )
     text = run.read_text("Redirect URL or code", hidden=False, at_most=_LONGEST_PASTED)
     _check_pasted(name, text, codes=provider.callback.code)
@@ -149,7 +154,7 @@ def paste(run: Run, name: AppName, *, begin: Begin = False, label: Label = "", p
     run.out.result(
         {"outcome": answer.get("outcome"), "connection": connection},
         f"{connection} is connected.",
-        following=f"tokensync show {word(str(connection))}",
+        following=typed("tokensync show {name}", name=str(connection)),
     )
 
 
@@ -171,7 +176,9 @@ def _check_pasted(name: str, text: str, *, codes: Sequence[str]) -> None:
         why = "the provider refused the request" if query.is_our_mistake else "the account declined"
         raise CommandFailed(
             sentence(f"{why} ({query.denied})"),
-            next_command=f"tokensync {'app show' if query.is_our_mistake else 'invite'} {name}",
+            next_command=typed(
+                "tokensync app show {app}" if query.is_our_mistake else "tokensync invite {app}", app=name
+            ),
             exit_code=FAILED if query.is_our_mistake else NEEDS_SELLER,
             kind="cancelled",
         )
@@ -179,7 +186,7 @@ def _check_pasted(name: str, text: str, *, codes: Sequence[str]) -> None:
         and_state = "" if query.state else " and no state"
         raise UsageFailed(
             f"This address holds no code{and_state}: paste the one that the browser is sent to after the consent.",
-            next_command=f"tokensync paste {name} --begin",
+            next_command=typed("tokensync paste {app} --begin", app=name),
         )
 
 
@@ -193,7 +200,7 @@ def _invite(
     if problem:
         raise CommandFailed(
             f"No account can be connected through {name}: {problem}.",
-            next_command=f"tokensync app set {name} KEY=",
+            next_command=typed("tokensync app set {app} KEY=", app=name),
             kind="InvalidApp",
         )
     if grant_type is not GrantType.AUTHORIZATION_CODE:
@@ -206,14 +213,14 @@ def _invite(
         id=secrets.token_urlsafe(_ID_BYTES),
         app=name,
         expires_at=target.clock.now() + seconds,
-        label=_checked(label, f"invite {name}"),
+        label=_checked(label, typed("tokensync invite {app}", app=name)),
         for_account="" if connection is None else _account(target, name, connection),
         # The seller's page asks for those that are missing.
-        params=named_params(provider, param, command=f"invite {name}"),
+        params=named_params(provider, param, command=typed("tokensync invite {app}", app=name)),
     )
 
 
-def _checked(label: str, command: str) -> str:
+def _checked(label: str, command: CommandLine) -> str:
     """Return the label if a page can show it as it is.
 
     Raises:
@@ -222,7 +229,7 @@ def _checked(label: str, command: str) -> str:
     if label != one_line(label, length=LABEL_LENGTH):
         raise UsageFailed(
             f"--label is one line of at most {LABEL_LENGTH} printable characters.",
-            next_command=f"tokensync {command} --label L",
+            next_command=command.adding("--label L"),
         )
     return label
 
@@ -232,12 +239,12 @@ def _account(target: Target, name: str, connection: str) -> str:
     if wanted.app != name:
         raise UsageFailed(
             f"{wanted} belongs to the app {wanted.app}, not to {name}.",
-            next_command=f"tokensync invite {wanted.app} --for {word(wanted)}",
+            next_command=typed("tokensync invite {app} --for {name}", app=wanted.app, name=wanted),
         )
     if target.connections.get(wanted) is None:
         raise CommandFailed(
             f"There is no connection {wanted}.",
-            next_command=f"tokensync list --app {name}",
+            next_command=typed("tokensync list --app {app}", app=name),
             exit_code=NOT_FOUND,
             kind="UnknownConnection",
         )
@@ -265,7 +272,7 @@ def _awaited(
             if record.status is Status.QUARANTINED:
                 raise CommandFailed(
                     f"Another account authorized than the one that was asked for: {record.name} is quarantined.",
-                    next_command=f"tokensync accept {word(record.name)}",
+                    next_command=typed("tokensync accept {name}", name=record.name),
                     exit_code=NEEDS_SELLER,
                     kind="Quarantined",
                 )
@@ -274,7 +281,7 @@ def _awaited(
         if clock.monotonic() >= until:
             raise CommandFailed(
                 f"No connection within {span(seconds)}. The link still works for a while.",
-                next_command=f"tokensync connect {made.app}",
+                next_command=typed("tokensync connect {app}", app=made.app),
                 exit_code=LATER,
                 kind="NotYet",
             )

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from tokensync.domain.command_line import CommandLine, typed
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import SealingUnavailable, TokensyncError
 from tokensync.domain.grant import Grant
 from tokensync.domain.names import app_name
 from tokensync.entry.exit_codes import FAILED, LATER
+from tokensync.operate.summary import condition
 from tokensync_cli.commands.declare import Connection as Name
 from tokensync_cli.commands.describe import (
     COLUMNS,
@@ -22,7 +24,6 @@ from tokensync_cli.commands.describe import (
     paused_for,
     row,
     summarized,
-    word,
 )
 from tokensync_cli.commands.published import published
 from tokensync_cli.commands.run import Run
@@ -53,7 +54,7 @@ def list_connections(run: Run, *, status: OfStatus = None, app: OfApp = None, re
     summaries = [summarized(target, record, pauses=pauses) for record in records]
     if not records:
         line = "No connection." if status is None else f"No connection is {status.value}."
-        run.out.result([], line, following=_first(target, names) if status is None and not removed else "")
+        run.out.result([], line, following=_first(target, names) if status is None and not removed else None)
         return
     now = target.clock.now()
     reasons = [one["reason"] if one["why"] else "" for one in summaries]
@@ -68,15 +69,15 @@ def _explain(run: Run, summaries: Sequence[Mapping[str, Any]]) -> None:
     for one in in_need[:_EXPLAINED]:
         run.out.note(f"{one['connection']}: {one['why']}. Next: {one['next']}")
     if len(in_need) > _EXPLAINED:
-        run.out.note(f"… and {len(in_need) - _EXPLAINED} more. Next: tokensync doctor")
+        run.out.note(f"… and {len(in_need) - _EXPLAINED} more. Next: {typed('tokensync doctor')}")
 
 
-def _first(target: Target, names: Sequence[str]) -> str:
+def _first(target: Target, names: Sequence[str]) -> CommandLine:
     """Return the command that makes a first connection, if an app's registration can be read."""
     for name in names:
         with suppress(TokensyncError):
             return first_connection(target, name)
-    return "tokensync app list"
+    return typed("tokensync app list")
 
 
 def show(run: Run, name: Name, *, reveal: Reveal = False) -> None:
@@ -86,9 +87,10 @@ def show(run: Run, name: Name, *, reveal: Reveal = False) -> None:
     revealed = _revealed(target, record) if reveal else {}
     summary = summarized(target, record)
     run.out.fields({**fields(target, record), **revealed}, {**summary, **({"grant": revealed} if reveal else {})})
-    following = summary["next"]
-    if following and not following.startswith("tokensync show "):  # `show` has just been run
-        run.out.note(f"Next: {following}")
+    need = condition(record, paused=paused_for(target, record.name.app))
+    following = None if need is None else need.command(record.name)
+    if following is not None and following.words[1] != "show":  # which has just been run
+        run.out.next(following)
 
 
 def history(run: Run, name: Name) -> None:
@@ -119,7 +121,9 @@ def _revealed(target: Target, record: Connection) -> dict[str, Any]:
 
     if record.sealed_grant is None:
         raise CommandFailed(
-            f"{record.name} holds no grant.", next_command=f"tokensync history {word(record.name)}", kind="NoGrant"
+            f"{record.name} holds no grant.",
+            next_command=typed("tokensync history {name}", name=record.name),
+            kind="NoGrant",
         )
     try:
         opened = target.sealer.open(record.sealed_grant, app=record.name.app, binding=grant_binding(record.name))
@@ -130,9 +134,9 @@ def _revealed(target: Target, record: Connection) -> dict[str, Any]:
             "RevealPrincipalArn names the one role or user that may; the administrator of an account may not either."
             if denied
             else f"The grant cannot be opened: {error}.",
-            next_command="sam deploy --parameter-overrides RevealPrincipalArn=ARN"
+            next_command=typed("sam deploy --parameter-overrides RevealPrincipalArn=ARN")
             if denied
-            else f"tokensync show {word(record.name)}",
+            else typed("tokensync show {name}", name=record.name),
             exit_code=FAILED if denied else LATER,
             kind="RevealDenied" if denied else "SealingUnavailable",
         ) from None

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from tokensync.domain.secret import Secret
+from tokensync.domain.visible import Line
 from tokensync_cli.output.failures import UsageFailed
 from tokensync_cli.stack import registration
 
@@ -14,7 +15,7 @@ def private_key(file: str) -> Secret:
     Raises:
         UsageFailed: there is no such file, or it holds no text of a key's length.
     """
-    again = "the same command with the path of a private key in PEM"
+    again = Line("the same command with the path of a private key in PEM")
     try:
         text = sys.stdin.read(registration.LONGEST_KEY + 2) if file == "-" else Path(file).read_text(encoding="ascii")
     except (OSError, UnicodeError) as error:

@@ -1,11 +1,11 @@
 """What is printed of a connection. No secret is part of it."""
 
-import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from tokensync.domain.app import App
+from tokensync.domain.command_line import CommandLine, typed
 from tokensync.domain.connection import Connection
 from tokensync.domain.errors import InvalidName, UnknownApp, UnknownConnection
 from tokensync.domain.names import ConnectionName, app_name
@@ -31,12 +31,7 @@ def named(text: str) -> ConnectionName:
     try:
         return ConnectionName.parse(text)
     except InvalidName as error:
-        raise UsageFailed(sentence(str(error)), next_command="tokensync list") from None
-
-
-def word(name: ConnectionName | str) -> str:
-    """Return a name as one word of a shell's command: an account id may hold anything."""
-    return shlex.quote(str(name))
+        raise UsageFailed(sentence(str(error)), next_command=typed("tokensync list")) from None
 
 
 def registered(target: Target, text: str, *, fresh: bool = False) -> App:
@@ -52,7 +47,9 @@ def registered(target: Target, text: str, *, fresh: bool = False) -> App:
         return target.apps.get(text, fresh=fresh)
     except UnknownApp:
         raise CommandFailed(
-            f"The secret of app {text} is gone.", next_command=f"tokensync app remove {text}", kind="AppSecretGone"
+            f"The secret of app {text} is gone.",
+            next_command=typed("tokensync app remove {app}", app=text),
+            kind="AppSecretGone",
         ) from None
 
 
@@ -69,7 +66,7 @@ def check_runs(target: Target, name: str, *, by_consent: bool = False) -> None:
         raise CommandFailed(f"{name} is paused: {paused.why}.", next_command=paused.command(name), kind="AppPaused")
 
 
-def first_connection(target: Target, name: str) -> str:
+def first_connection(target: Target, name: str) -> CommandLine:
     """Return the command that makes a connection of an app.
 
     Raises:

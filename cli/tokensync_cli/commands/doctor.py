@@ -1,11 +1,12 @@
 """`doctor`: what is wrong, and the command that repairs it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import typer
 
 from tokensync.domain.authorization import NO_ACCOUNT
+from tokensync.domain.command_line import CommandLine, Next, typed
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import InvalidApp, TokensyncError, UnknownApp
 from tokensync.entry.exit_codes import FAILED
@@ -13,7 +14,6 @@ from tokensync.operate.pauses import pause_of
 from tokensync.operate.summary import condition
 from tokensync.providers import provider_named
 from tokensync.refresh.kept_answers import kept_answer
-from tokensync_cli.commands.describe import word
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, failure_of
 from tokensync_cli.output.times import moment, span
@@ -26,12 +26,16 @@ _OVERDUE = 1800
 
 @dataclass(frozen=True)
 class Finding:
-    """One result of a check. `next` is the command that repairs it, empty if nothing is wrong."""
+    """One result of a check. `next` is the command that repairs it, None if nothing is wrong."""
 
     check: str
     ok: bool
     message: str
-    next: str = ""
+    next: Next | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as programs read it."""
+        return {**vars(self), "next": "" if self.next is None else str(self.next)}
 
 
 def doctor(run: Run) -> None:
@@ -41,7 +45,7 @@ def doctor(run: Run) -> None:
         findings = [finding for check in _CHECKS for finding in _checked(check, target)]
     wrong = [finding for finding in findings if not finding.ok]
     rows = [(finding.check, "ok" if finding.ok else "wrong", finding.message, finding.next) for finding in findings]
-    run.out.table(("CHECK", "RESULT", "FOUND", "NEXT"), rows, [asdict(finding) for finding in findings])
+    run.out.table(("CHECK", "RESULT", "FOUND", "NEXT"), rows, [finding.as_json() for finding in findings])
     if wrong:
         raise typer.Exit(FAILED)
 
@@ -81,14 +85,16 @@ def _apps(target: Target) -> Iterator[Finding]:
     now = target.clock.now()
     names = list(target.apps.names())
     if not names:
-        following = "tokensync app add NAME --provider PROVIDER --client-id ID"
+        following = typed("tokensync app add NAME --provider PROVIDER --client-id ID")
         yield Finding("apps", ok=False, message="no app is registered", next=following)
     for name in names:
         try:
             provider_named(target.apps.get(name).provider)
             state = target.apps.state(name)
         except TokensyncError as error:
-            yield Finding("apps", ok=False, message=f"{name}: {error}", next=f"tokensync app remove {name}")
+            yield Finding(
+                "apps", ok=False, message=f"{name}: {error}", next=typed("tokensync app remove {app}", app=name)
+            )
             continue
         paused = pause_of(state)
         if paused is not None:
@@ -109,7 +115,10 @@ def _connections(target: Target) -> Iterator[Finding]:
                 continue
             message, following = _trouble(record, now=now, hands_on=hands_on)
             if (record.lease_until or 0) < now and kept_answer(record, target.connections) is not None:
-                message, following = "waits for an answer that is kept", f"tokensync recover {word(record.name)}"
+                message, following = (
+                    "waits for an answer that is kept",
+                    typed("tokensync recover {name}", name=record.name),
+                )
             if message:
                 text = f"{record.name}{'' if message.startswith(':') else ' '}{message}"
                 yield Finding("connections", ok=False, message=text, next=following)
@@ -127,9 +136,9 @@ def _hands_on(target: Target, name: str) -> bool:
     return bool(app.push) or app.gives_away
 
 
-def _trouble(record: Connection, *, now: int, hands_on: bool) -> tuple[str, str]:
-    """Return what is wrong with a connection and the next command; two empty texts if all is well."""
-    name, need = word(record.name), condition(record)
+def _trouble(record: Connection, *, now: int, hands_on: bool) -> tuple[str, CommandLine | None]:
+    """Return what is wrong with a connection and the next command; an empty text and None if all is well."""
+    need = condition(record)
     if need is not None and record.status is not Status.ACTIVE:
         reason = f" ({record.reason})" if record.reason else ""
         return f"is {record.status.value}{reason}", need.command(record.name)
@@ -142,25 +151,25 @@ def _trouble(record: Connection, *, now: int, hands_on: bool) -> tuple[str, str]
         (record.access_expires_at, record.due.next_at) if record.consumer.handed_over_at is None else (None, None)
     )
     if ends is not None and ends <= now:
-        return f"expired {moment(ends, now=now)}", f"tokensync refresh {name}"
+        return f"expired {moment(ends, now=now)}", typed("tokensync refresh {name}", name=record.name)
     if due is not None and due < now - _OVERDUE:
-        return f"has been due for {span(now - due)}: the schedule does not run", "tokensync tick"
-    return "", ""
+        return f"has been due for {span(now - due)}: the schedule does not run", typed("tokensync tick")
+    return "", None
 
 
-def _of_consumer(record: Connection) -> tuple[str, str]:
+def _of_consumer(record: Connection) -> tuple[str, CommandLine]:
     """Return what is wrong with what a consumer has of a connection."""
-    push = f"tokensync push {word(record.name)} --to api2cart"
+    push = typed("tokensync push {name} --to api2cart", name=record.name)
     if record.consumer.push_failures:
         return "was not handed to its consumer", push
-    return f"is not accepted by its consumer ({record.consumer.check_failed})", f"{push} --check"
+    return f"is not accepted by its consumer ({record.consumer.check_failed})", push.adding("--check")
 
 
 def _dead_letters(target: Target) -> Iterator[Finding]:
     dead, _ = target.queues.waiting(target.outputs.dead_letter_queue_url)
     if dead:
         message = f"{dead} could not be worked on in five tries; an answer may be among them"
-        yield Finding("dead letters", ok=False, message=message, next="tokensync recover")
+        yield Finding("dead letters", ok=False, message=message, next=typed("tokensync recover"))
     else:
         yield Finding("dead letters", ok=True, message="none")
 
@@ -174,7 +183,7 @@ def _authorizations(target: Target) -> Iterator[Finding]:
     for name, count in unnamed.items():
         if count:
             message = f"{name}: {count} answered and given up, as their account could not be named"
-            yield Finding("authorizations", ok=False, message=message, next="tokensync recover")
+            yield Finding("authorizations", ok=False, message=message, next=typed("tokensync recover"))
     if not any(unnamed.values()):
         yield Finding("authorizations", ok=True, message="none was given up")
 

@@ -1,6 +1,5 @@
 """`export` and `push`: hand a connection to others."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -8,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from tokensync.domain.command_line import CommandLine, quoted, typed
 from tokensync.domain.export import token_digest
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
 from tokensync_cli.commands.declare import Connection
-from tokensync_cli.commands.describe import found, named, registered, word
+from tokensync_cli.commands.describe import found, named, registered
 from tokensync_cli.commands.published import published
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed, failure_of
@@ -73,7 +73,7 @@ def export(
     if without_secret and as_ is not Format.OWOX:
         raise UsageFailed(
             f"--without-secret goes with --format owox: {as_.value} holds no secret of the app.",
-            next_command=f"tokensync export {word(name)} --format {as_.value}",
+            next_command=typed("tokensync export {name} --format {form}", name=name, form=as_.value),
         )
     target, wanted = run.target(), named(name)
     current = published(run, target, wanted)
@@ -88,7 +88,7 @@ def export(
         for key, value in document.items():
             print(f"{key}={_quoted(value)}")
     else:
-        print(json.dumps(document, indent=2))
+        run.out.json(document)
 
 
 def push(
@@ -98,7 +98,7 @@ def push(
     if check and (again or store_url):
         raise UsageFailed(
             "--check hands nothing over: it goes without the others.",
-            next_command=f"tokensync push {word(name)} --to {to.value} --check",
+            next_command=typed("tokensync push {name} --to {to} --check", name=name, to=to.value),
         )
     target = run.target()
     record = found(target, name)
@@ -136,12 +136,15 @@ def _note(run: Run, target: Target, name: ConnectionName, document: Mapping[str,
         run.out.warn(f"nobody will be alerted when this copy is stale: {failure_of(error).message}")
         return
     if not is_noted:
-        run.out.warn(f"a newer token replaced this one just now; again: tokensync export {word(name)} --format {form}")
+        as_, *options = form.split(" ")
+        again = CommandLine((*typed("tokensync export {name} --format {form}", name=name, form=as_).words, *options))
+        run.out.warn(f"a newer token replaced this one just now; again: {again}")
 
 
 def _quoted(text: str) -> str:
-    """Return text that every POSIX shell reads as it is."""
-    return "'" + text.replace("'", "'\\''") + "'"
+    """Return text in quotes, on one line, as every POSIX shell reads it."""
+    word = quoted(text)
+    return f"'{word}'" if word == text else word
 
 
 def _env(target: Target, name: ConnectionName, document: Mapping[str, Any]) -> dict[str, str]:
@@ -173,7 +176,7 @@ def _owox(target: Target, name: ConnectionName, document: Mapping[str, Any]) -> 
     if document.get("provider") != _OWOX_PROVIDER:
         raise CommandFailed(
             f"{name} is of {document.get('provider')}; OWOX takes connections of {_OWOX_PROVIDER} alone.",
-            next_command="tokensync list",
+            next_command=typed("tokensync list"),
             kind="WrongProvider",
         )
     facts = document.get("account")
@@ -181,7 +184,7 @@ def _owox(target: Target, name: ConnectionName, document: Mapping[str, Any]) -> 
     if not isinstance(ids, list) or not ids or "truncated" in (facts or {}):
         raise CommandFailed(
             f"The published secret of {name} does not hold the whole list of its advertisers, which OWOX needs.",
-            next_command=f"tokensync verify {word(name)}",
+            next_command=typed("tokensync verify {name}", name=name),
             kind="NoAdvertisers",
         )
     app = registered(target, name.app)

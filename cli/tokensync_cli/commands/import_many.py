@@ -5,9 +5,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tokensync.domain.command_line import CommandLine, Next, typed
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import BadRequest
 from tokensync.domain.names import ConnectionName
+from tokensync.domain.visible import Line
 from tokensync.entry.exit_codes import LATER
 from tokensync.operate.import_facts import check_facts
 from tokensync.operate.import_fields import ImportFields
@@ -24,11 +26,21 @@ _BROKEN = frozenset({"FunctionBroken", "FunctionSlow"})
 _REFUSED = frozenset({"held", "reauthorize"})
 # After these every other row would fail in the same way.
 _HOPELESS = frozenset({"AppPaused", "UnknownApp", "InvalidApp", "NotOffered"})
+_HELP = typed("tokensync import --help")
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why a row was not imported, and what helps next."""
+
+    kind: str
+    message: str
+    following: Next
 
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """The result of a row. `error` has class, message and next, and is None after a success.
+    """The result of a row. `error` is None after a success.
 
     `is_worth_again`: the same row may pass later, unchanged.
     """
@@ -37,13 +49,19 @@ class Done:
     account: str
     connection: str
     result: str
-    error: dict[str, str] | None = None
+    error: Failed | None = None
     is_worth_again: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return it as programs read it."""
         shown = asdict(self)
         del shown["is_worth_again"]
+        if self.error is not None:
+            shown["error"] = {
+                "class": self.error.kind,
+                "message": self.error.message,
+                "next": str(self.error.following),
+            }
         shown["row"] = shown.pop("number")
         return shown
 
@@ -85,8 +103,8 @@ def bring_all(target: Target, app: str, rows: list[Row], *, replace: bool, advan
         try:
             for future in as_completed(futures):
                 one = done[futures[future].number] = future.result()
-                if one.error is not None and one.error["class"] in _HOPELESS:
-                    hopeless = one.error["message"]
+                if one.error is not None and one.error.kind in _HOPELESS:
+                    hopeless = one.error.message
                 advance()
         except KeyboardInterrupt:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -97,17 +115,17 @@ def bring_all(target: Target, app: str, rows: list[Row], *, replace: bool, advan
     return [done[row.number] for row in rows]
 
 
-def after(done: list[Done], *, app: str, again: str) -> str:
+def after(done: list[Done], *, app: str, again: CommandLine) -> Next:
     """Return the command that helps most after an import; `again` is the same import, which skips what exists."""
     errors = [one.error for one in done if one.error is not None]
     for error in errors:
-        if error["class"] in _HOPELESS:
-            return error["next"]
+        if error.kind in _HOPELESS:
+            return error.following
     if any(one.is_worth_again for one in done):
         return again
-    if any(error["class"] in _REFUSED for error in errors):
-        return f"tokensync list --app {app} --status reauthorize"
-    return "tokensync import --help"
+    if any(error.kind in _REFUSED for error in errors):
+        return typed("tokensync list --app {app} --status reauthorize", app=app)
+    return _HELP
 
 
 def _brought(target: Target, app: str, row: Row, *, replace: bool) -> Done:
@@ -134,7 +152,7 @@ def _failed(
     kind: str,
     message: str,
     *,
-    following: str = "tokensync import --help",
+    following: Next = _HELP,
     result: str = "failed",
     again: bool = False,
 ) -> Done:
@@ -143,10 +161,10 @@ def _failed(
         account=row.account,
         connection=f"{app}/{row.account}" if row.account else "",
         result=result,
-        error={"class": kind, "message": message, "next": following},
+        error=Failed(kind, message, following),
         is_worth_again=again,
     )
 
 
 def _interrupted(app: str, row: Row) -> Done:
-    return _failed(app, row, "Interrupted", "Not tried.", result=NOT_REACHED, following="the same command again")
+    return _failed(app, row, "Interrupted", "Not tried.", result=NOT_REACHED, following=Line("the same command again"))

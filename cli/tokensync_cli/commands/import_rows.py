@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName
 from tokensync.operate.import_fields import FACT, FIELDS, PARAM, ImportFields, is_field
@@ -55,7 +56,7 @@ def read_rows(raw: bytes, *, app: str) -> list[Row]:
 
 
 def _unreadable(message: str) -> UsageFailed:
-    return UsageFailed(message, next_command="tokensync import --help")
+    return UsageFailed(message, next_command=typed("tokensync import --help"))
 
 
 def _of_json(lines: Iterable[tuple[int, str]]) -> Iterator[Row]:

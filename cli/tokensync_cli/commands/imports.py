@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from tokensync.domain.command_line import CommandLine, typed
 from tokensync.domain.errors import BadRequest, InvalidName
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.operate.import_fields import FACT, PARAM, ImportFields
 from tokensync.providers import provider_named
 from tokensync_cli.commands.account_params import Params, imported_params
 from tokensync_cli.commands.declare import AppName
-from tokensync_cli.commands.describe import check_runs, registered, word
+from tokensync_cli.commands.describe import check_runs, registered
 from tokensync_cli.commands.import_many import NOT_REACHED, Done, after, bring_all, foresee
 from tokensync_cli.commands.import_rows import LARGEST_FILE, read_rows, unknown_fields
 from tokensync_cli.commands.run import Run
@@ -91,7 +92,7 @@ def import_(
         raise UsageFailed(
             "import takes --account ID for one account, or --file PATH for many; --dry-run goes with --file, "
             "--client-secret-stdin with --client-id, and all others with --account.",
-            next_command=f"tokensync import {name} --account ID",
+            next_command=typed("tokensync import {app} --account ID", app=name),
         )
 
 
@@ -99,7 +100,7 @@ def _named(app: str, account: str) -> ConnectionName:
     try:
         return ConnectionName(app_name(app), account)
     except InvalidName as error:
-        raise UsageFailed(sentence(str(error)), next_command="tokensync import --help") from None
+        raise UsageFailed(sentence(str(error)), next_command=typed("tokensync import --help")) from None
 
 
 def _facts(texts: Sequence[str]) -> dict[str, str]:
@@ -112,7 +113,7 @@ def _facts(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         name, _, value = text.partition("=")
         if not name or not value or FACT + name in fields:
-            raise UsageFailed("--fact takes NAME=VALUE, each name once.", next_command="tokensync import --help")
+            raise UsageFailed("--fact takes NAME=VALUE, each name once.", next_command=typed("tokensync import --help"))
         fields[FACT + name] = value
     return fields
 
@@ -130,18 +131,20 @@ def _one(
     check_runs(target, name.app)
     app = registered(target, name.app)
     provider = provider_named(app.provider).for_app(app)
-    params = imported_params(provider, param, command=f"import {name.app} --account {name.account}")
+    params = imported_params(
+        provider, param, command=typed("tokensync import {app} --account {account}", app=name.app, account=name.account)
+    )
     prompt = "Client secret" if secret_alone else "Refresh token"
     text = run.read_text(prompt, hidden=True, at_most=_LONGEST_INPUT)
     fields = {"client_secret": text} if secret_alone else _fields(text)
     fields |= {**given, **{f"{PARAM}{key}": value for key, value in params.items()}}
     unknown = unknown_fields(fields)
     if unknown:
-        raise UsageFailed(sentence(unknown), next_command="tokensync import --help")
+        raise UsageFailed(sentence(unknown), next_command=typed("tokensync import --help"))
     try:
         ImportFields.read(fields)
     except BadRequest as error:
-        raise UsageFailed(sentence(str(error)), next_command="tokensync import --help") from None
+        raise UsageFailed(sentence(str(error)), next_command=typed("tokensync import --help")) from None
     payload = {"tokensync": "import", "app": name.app, "account": name.account, "replace": replace, **fields}
     with run.out.progress(f"Importing {name}"):
         answer = ask_rotation(target, payload)
@@ -152,7 +155,7 @@ def _one(
         return
     expires = moment(summary.get("access_expires_at") if isinstance(summary, dict) else None, now=target.clock.now())
     line = f"{name} is imported: {answer.get('result')}, expires {expires}."
-    run.out.result(shown, line, following=f"tokensync token {word(name)}")
+    run.out.result(shown, line, following=typed("tokensync token {name}", name=name))
     _note_wanted(run, target, name, fields)
 
 
@@ -161,7 +164,12 @@ def _note_wanted(run: Run, target: Target, name: ConnectionName, fields: Mapping
     provider = provider_named(target.apps.get(name.app).provider)
     for fact, meaning in provider.wanted_facts.items():
         if FACT + fact not in fields:
-            again = f"tokensync import {name.app} --account {word(name.account)} --fact {fact}=VALUE"
+            again = typed(
+                "tokensync import {app} --account {account} --fact {fact}=VALUE",
+                app=name.app,
+                account=name.account,
+                fact=fact,
+            )
             run.out.note(f"{provider.title}: {fact} is {meaning}. Unless it was brought before: {again}")
 
 
@@ -175,7 +183,9 @@ def _fields(text: str) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         # from None: the error would hold the text.
-        raise UsageFailed("stdin begins like JSON, but is not JSON.", next_command="tokensync import --help") from None
+        raise UsageFailed(
+            "stdin begins like JSON, but is not JSON.", next_command=typed("tokensync import --help")
+        ) from None
     return found
 
 
@@ -198,15 +208,16 @@ def _many(run: Run, app: str, path: str, *, replace: bool, dry_run: bool) -> Non
     if failed:
         raise CommandFailed(
             f"{failed} of {len(done)} rows {'cannot be' if dry_run else 'were not'} imported.",
-            next_command="tokensync import --help"
+            next_command=typed("tokensync import --help")
             if dry_run
             else after(done, app=app, again=_command(app, path, replace=replace)),
             kind="ImportIncomplete",
         )
 
 
-def _command(app: str, path: str, *, replace: bool) -> str:
-    return f"tokensync import {app} --file {word(path)}{' --replace' if replace else ''}"
+def _command(app: str, path: str, *, replace: bool) -> CommandLine:
+    again = typed("tokensync import {app} --file {path}", app=app, path=path)
+    return again.adding("--replace") if replace else again
 
 
 def _print(run: Run, done: list[Done], *, dry_run: bool) -> None:
@@ -219,7 +230,7 @@ def _print(run: Run, done: list[Done], *, dry_run: bool) -> None:
     if shown:
         run.out.table(
             ("ROW", "ACCOUNT", "RESULT", "WHY"),
-            [(one.number, one.account, one.result, one.error["message"] if one.error else "") for one in shown],
+            [(one.number, one.account, one.result, one.error.message if one.error else "") for one in shown],
         )
     counts = {
         result: sum(1 for one in done if one.result == result)
@@ -244,5 +255,6 @@ def _read(path: str, app: str) -> bytes:
             return file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise UsageFailed(
-            f"{path} cannot be read: {error.strerror}.", next_command=f"tokensync import {app} --file PATH"
+            f"{path} cannot be read: {error.strerror}.",
+            next_command=typed("tokensync import {app} --file PATH", app=app),
         ) from None

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tokensync.domain.command_line import CommandLine, typed
 from tokensync.domain.connection import Connection, Reason, Status
 from tokensync.domain.errors import TokensyncError
 from tokensync.oauth.provider import GrantType
@@ -12,7 +13,7 @@ from tokensync.providers import provider_named
 from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
 from tokensync_cli.commands.declare import Connection as Name
 from tokensync_cli.commands.declare import Yes
-from tokensync_cli.commands.describe import found, summarized, word
+from tokensync_cli.commands.describe import found, summarized
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.times import moment
 from tokensync_cli.stack.invoke import ask_rotation
@@ -58,7 +59,7 @@ def verify(run: Run, name: Name) -> None:
 def publish(run: Run, name: Name) -> None:
     """Write a connection's secret anew; one that was deleted is restored, or created again."""
     record, answer = _asked(run, name, "publish", "Publishing")
-    _print(run, answer, f"{record.name} is published.", following=f"tokensync token {word(record.name)}")
+    _print(run, answer, f"{record.name} is published.", following=typed("tokensync token {name}", name=record.name))
 
 
 def accept(run: Run, name: Name, *, force: Force = False, yes: Yes = False) -> None:
@@ -66,16 +67,17 @@ def accept(run: Run, name: Name, *, force: Force = False, yes: Yes = False) -> N
     target = run.target()
     record = found(target, name)
     if record.status is Status.QUARANTINED:
+        again = typed("tokensync accept {name}", name=record.name)
         run.confirm(
             f"Accept account {record.name.account} ({record.label or 'no label'}) as {record.name}? {_risk(record)}",
             yes=yes,
-            otherwise=f"tokensync accept {word(record.name)}{' --force' if force else ''} --yes",
+            otherwise=again.adding("--force --yes" if force else "--yes"),
         )
     _, answer = _asked(run, name, "accept", "Accepting", force=force)
     summary = answer.get("connection")
     generation = summary.get("generation") if isinstance(summary, dict) else None
     line = f"{record.name} ({record.label or 'no label'}) is accepted and active, generation {generation}."
-    _print(run, answer, line, following=f"tokensync token {word(record.name)}")
+    _print(run, answer, line, following=typed("tokensync token {name}", name=record.name))
 
 
 def _risk(record: Connection) -> str:
@@ -89,16 +91,17 @@ def revoke(run: Run, name: Name, *, local: Local = False, yes: Yes = False) -> N
     """End an authorization at the provider, and mark the connection as disconnected."""
     target = run.target()
     record = found(target, name)
-    following = f"tokensync remove {word(record.name)}"
+    following = typed("tokensync remove {name}", name=record.name)
     if record.status is Status.DISCONNECTED:
         answer = {"result": "disconnected", "connection": summarized(target, record)}
         _print(run, answer, f"{record.name} is disconnected already.", following=following)
         return
     where = "here alone" if local else "at the provider"
+    again = typed("tokensync revoke {name}", name=record.name)
     run.confirm(
         f"Revoke {record.name} ({record.label or 'no label'}) {where}? Only a new authorization brings it back.",
         yes=yes,
-        otherwise=f"tokensync revoke {word(record.name)}{' --local' if local else ''} --yes",
+        otherwise=again.adding("--local --yes" if local else "--yes"),
     )
     _, answer = _asked(run, name, "revoke", "Revoking", local=local)
     marked = "marked as revoked here; the provider was not asked" if local else "revoked"
@@ -111,7 +114,7 @@ def remove(run: Run, name: Name, *, days: Days = LONGEST_RECOVERY, yes: Yes = Fa
     record = found(target, name)
     is_revoked = record.status is Status.DISCONNECTED
     if not is_revoked:
-        first = f" To end it first: tokensync revoke {word(record.name)}"
+        first = f" To end it first: {typed('tokensync revoke {name}', name=record.name)}"
         run.out.warn(
             f"{record.name} is {record.status.value} and was not revoked: at the provider its authorization goes on."
             f"{first if not yes and _can_revoke(target, record) else ''}"
@@ -119,7 +122,7 @@ def remove(run: Run, name: Name, *, days: Days = LONGEST_RECOVERY, yes: Yes = Fa
     run.confirm(
         f"Remove {record.name} ({record.label or 'no label'})? Its refresh token is dropped for good.",
         yes=yes,
-        otherwise=f"tokensync remove {word(record.name)} --yes",
+        otherwise=typed("tokensync remove {name} --yes", name=record.name),
     )
     _, answer = _asked(run, name, "remove", "Removing", recovery_days=days)
     had = _secret_of(record)
@@ -148,18 +151,18 @@ def _can_revoke(target: Target, record: Connection) -> bool:
     return False
 
 
-def _back(target: Target, record: Connection) -> str:
+def _back(target: Target, record: Connection) -> CommandLine:
     """Return the command that connects a removed connection's account again."""
     with suppress(TokensyncError):
         app = target.apps.get(record.name.app)
         match provider_named(app.provider).for_app(app).grant_type:
             case GrantType.AUTHORIZATION_CODE:
-                return f"tokensync invite {app.name} --for {word(record.name)}"
+                return typed("tokensync invite {app} --for {name}", app=app.name, name=record.name)
             case GrantType.REFRESH_TOKEN:
-                return f"tokensync import {app.name} --account {word(record.name.account)}"
+                return typed("tokensync import {app} --account {account}", app=app.name, account=record.name.account)
             case GrantType.CLIENT_CREDENTIALS:
-                return f"tokensync connect {app.name}"
-    return "tokensync list --removed"
+                return typed("tokensync connect {app}", app=app.name)
+    return typed("tokensync list --removed")
 
 
 def _asked(run: Run, name: str, what: str, doing: str, **more: object) -> tuple[Connection, dict[str, Any]]:
@@ -171,6 +174,6 @@ def _asked(run: Run, name: str, what: str, doing: str, **more: object) -> tuple[
     return record, answer
 
 
-def _print(run: Run, answer: dict[str, Any], line: str, *, following: str) -> None:
+def _print(run: Run, answer: dict[str, Any], line: str, *, following: CommandLine) -> None:
     keys = ("result", "connection", "revoked", "secret")
     run.out.result({key: answer[key] for key in keys if key in answer}, line, following=following)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tokensync.domain.command_line import typed
 from tokensync.oauth.app_check import EVERY_APP
 from tokensync.oauth.provider import GrantType, Provider
 from tokensync.providers import PROVIDERS
@@ -56,7 +57,7 @@ def list_providers(run: Run) -> None:
         for provider in PROVIDERS.values()
     ]
     run.out.table(("PROVIDER", "TITLE", "CONNECTED BY", "NEEDS", "REGIONS", "SETTINGS"), rows, listed)
-    run.out.note("Next: tokensync app add NAME --provider PROVIDER --client-id ID")
+    run.out.next(typed("tokensync app add NAME --provider PROVIDER --client-id ID"))
 
 
 def show_provider(run: Run, name: Name) -> None:

@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER
 from tokensync.operate.summary import BY_STATUS, condition
-from tokensync_cli.commands.describe import found, word
+from tokensync_cli.commands.describe import found
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.output.times import moment
@@ -37,10 +38,12 @@ def published(run: Run, target: Target, wanted: ConnectionName) -> dict[str, Any
             kind=str(status),
         )
     if status != Status.ACTIVE:
-        run.out.warn(f"{wanted} is {status}; see: tokensync show {word(wanted)}")
+        run.out.warn(f"{wanted} is {status}; see: {typed('tokensync show {name}', name=wanted)}")
     now = target.clock.now()
     if isinstance(expires_at, int) and expires_at <= now:
-        run.out.warn(f"this token expired {moment(expires_at, now=now)}; see: tokensync refresh {word(wanted)}")
+        run.out.warn(
+            f"this token expired {moment(expires_at, now=now)}; see: {typed('tokensync refresh {name}', name=wanted)}"
+        )
     return document
 
 
@@ -49,11 +52,12 @@ def _published(name: ConnectionName, text: str) -> dict[str, Any]:
         published = json.loads(text)
     except (ValueError, RecursionError):
         published = None
-    if not isinstance(published, dict) or not isinstance(published.get("access_token"), str):
+    token = published.get("access_token") if isinstance(published, dict) else None
+    if not isinstance(published, dict) or not isinstance(token, str) or not token.isprintable():
         # from None and without the text: it may be somebody else's secret.
         raise CommandFailed(
             f"The secret of {name} is not one that tokensync wrote.",
-            next_command=f"tokensync show {word(name)}",
+            next_command=typed("tokensync show {name}", name=name),
             kind="SecretNotOurs",
         ) from None
     return published
@@ -74,7 +78,7 @@ def _unpublished(record: Connection) -> CommandFailed:
         kind, code = "NotPublished", LATER if record.publishing_is_due() else FAILED
     return CommandFailed(
         f"{name} has no secret to read: {'it is not published yet' if need is None else need.why}.",
-        next_command=f"tokensync show {word(name)}" if need is None else need.command(name),
+        next_command=typed("tokensync show {name}", name=name) if need is None else need.command(name),
         exit_code=code,
         kind=kind,
     )

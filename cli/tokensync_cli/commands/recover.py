@@ -1,6 +1,5 @@
 """`recover`: brings back what was kept out of its place."""
 
-import shlex
 from typing import Annotated, Any
 
 import typer
@@ -87,5 +86,5 @@ def _exit_code(pieces: list[dict[str, Any]]) -> int:
     for_good = [piece for piece in stays if not piece["later"]]
     if not for_good:
         return LATER if stays else 0
-    invited = all(shlex.split(piece["next"])[:2] == ["tokensync", "invite"] for piece in for_good)
+    invited = all(piece["next"].startswith("tokensync invite ") for piece in for_good)
     return NEEDS_SELLER if invited else FAILED

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
+from tokensync.domain.command_line import CommandLine, typed
+from tokensync.domain.visible import Line, visible
 from tokensync_cli.embedded.ports import Ports
 from tokensync_cli.output.console import Output, Say
 from tokensync_cli.output.failures import CommandFailed, UsageFailed
@@ -100,7 +102,7 @@ class Run:
             raise CommandFailed(
                 "No stack to speak to: no --stack is named, and no embedded stack is up here. Commands for the "
                 f"embedded stack run in the project's directory, or with {VARIABLE}=PATH.",
-                next_command="tokensync up",
+                next_command=typed("tokensync up"),
                 kind="NoStack",
             )
         return outputs
@@ -109,10 +111,12 @@ class Run:
         if self.choice.stack:
             return self.opener.deployed(self.choice)
         if self.choice.profile or self.choice.region:
-            raise UsageFailed("--profile and --region go with --stack.", next_command="the same command with --stack")
+            raise UsageFailed(
+                "--profile and --region go with --stack.", next_command=Line("the same command with --stack")
+            )
         return self.opener.embedded(self.outputs_of_embedded())
 
-    def confirm(self, question: str, *, yes: bool, otherwise: str) -> None:
+    def confirm(self, question: str, *, yes: bool, otherwise: CommandLine) -> None:
         """Ask before something that cannot be taken back, or that is easily meant otherwise.
 
         Raises:
@@ -123,7 +127,7 @@ class Run:
             return
         if not self.is_interactive():
             raise UsageFailed(f"{question} Nobody is here to ask.", next_command=otherwise)
-        if not typer.confirm(question, err=True):
+        if not typer.confirm(visible(question), err=True):
             raise CommandFailed("Nothing was done.", next_command=otherwise, kind="Declined")
 
     def read_text(self, prompt: str, *, hidden: bool, at_most: int) -> str:
@@ -138,11 +142,13 @@ class Run:
             try:
                 text = sys.stdin.read(at_most + 2)
             except UnicodeDecodeError:
-                raise UsageFailed("stdin holds no text.", next_command="the same command with text on stdin") from None
+                raise UsageFailed(
+                    "stdin holds no text.", next_command=Line("the same command with text on stdin")
+                ) from None
         text = text.strip()
         if not text or len(text) > at_most:
             raise UsageFailed(
                 f"{prompt}: expected 1 to {at_most} characters, got {'none' if not text else 'more'}.",
-                next_command="the same command with that text on stdin",
+                next_command=Line("the same command with that text on stdin"),
             )
         return text

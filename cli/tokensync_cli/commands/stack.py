@@ -1,7 +1,6 @@
 """`up`, `down`, `env`: the embedded stack. `outputs`: the addresses of any."""
 
 import os
-import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tokensync.domain.command_line import quoted, typed
 from tokensync_cli.commands.run import Run
 from tokensync_cli.embedded.administrator import Administrator
 from tokensync_cli.embedded.environment_variables import LOOPBACK, of_a_client
@@ -59,7 +59,7 @@ def down(run: Run) -> None:
     with run.out.progress("Stopping the embedded stack") as say:
         ran = run.embedded.down(say)
     line = "The embedded stack is stopped; it keeps what it holds." if ran else "The embedded stack was not up."
-    run.out.result({"stopped": ran}, line, following="tokensync up")
+    run.out.result({"stopped": ran}, line, following=typed("tokensync up"))
 
 
 def outputs(run: Run) -> None:
@@ -74,7 +74,7 @@ def env(run: Run) -> None:
     if run.choice.stack or run.choice.profile or run.choice.region:
         raise UsageFailed(
             "env is for the embedded stack alone. A stack on AWS is reached with your own AWS profile and Region.",
-            next_command="aws configure list",
+            next_command=typed("aws configure list"),
         )
     found = run.outputs_of_embedded()
     changes = _changes(found, os.environ)
@@ -85,7 +85,7 @@ def env(run: Run) -> None:
         run.out.warn('what follows holds a secret, and this is a terminal; use it as eval "$(tokensync env)".')
     run.out.note(f"embedded stack at {found.endpoint}")
     for name, value in changes.items():
-        print(f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}")
+        print(f"unset {name}" if value is None else f"export {name}={quoted(value)}")
 
 
 def _changes(found: StackOutputs, environment: Mapping[str, str]) -> dict[str, str | None]:
@@ -113,7 +113,7 @@ def _print(run: Run, found: StackOutputs, apps: list[str]) -> None:
         found.as_json(),
     )
     if apps:
-        run.out.note(f"Next: tokensync connect {apps[0]}")
+        run.out.next(typed("tokensync connect {app}", app=apps[0]))
 
 
 def _stay(run: Run) -> None:
@@ -129,6 +129,6 @@ def _stay(run: Run) -> None:
         return
     raise CommandFailed(
         "The embedded stack has ended: `tokensync down` stopped it, or a part of it failed.",
-        next_command="tokensync up",
+        next_command=typed("tokensync up"),
         kind="StackEnded",
     )

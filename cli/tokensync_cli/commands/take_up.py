@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from tokensync.domain.command_line import typed
+from tokensync.domain.visible import Line
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import UsageFailed
 
@@ -20,11 +22,11 @@ def take_up(run: Run, *, table: Table = None, key: Key = None) -> None:
     if (table is None) != (key is None):
         raise UsageFailed(
             "--table and --key go together: a table's grants open with its own key alone.",
-            next_command="the same command with both, or with neither",
+            next_command=Line("the same command with both, or with neither"),
         )
     if not run.choice.stack:
         raise UsageFailed(
-            "Name the stack that was deleted: --stack NAME.", next_command="tokensync take-up --stack NAME"
+            "Name the stack that was deleted: --stack NAME.", next_command=typed("tokensync take-up --stack NAME")
         )
     stores = run.opener.kept(run.choice)
     with run.out.progress(f"Taking up what {stores.stack} kept") as say:
@@ -34,5 +36,5 @@ def take_up(run: Run, *, table: Table = None, key: Key = None) -> None:
     run.out.result(
         {"stack": stores.stack, "table": kept.table, "key": kept.key, "new": not is_done},
         f"The stack {stores.stack} {'has' if is_done else 'now has'} the table {kept.table} and the key {kept.key}.",
-        following="sam build && sam deploy",
+        following=Line("sam build && sam deploy"),
     )

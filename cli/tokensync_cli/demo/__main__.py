@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import httpx
 
+from tokensync.domain.command_line import CommandLine, typed
 from tokensync.entry.exit_codes import INTERRUPTED
 from tokensync_cli.demo.browser import Seller
 from tokensync_cli.output.console import Output
@@ -50,7 +51,7 @@ def tokensync(*arguments: str, show: bool = True, stdin: str | None = None) -> s
         DemoFailed: it exited with an error, which it has printed on stderr.
     """
     if show:
-        print(f"\n$ tokensync {' '.join(arguments)}", flush=True)
+        print(f"\n$ {CommandLine(('tokensync', *arguments))}", flush=True)
     done = subprocess.run(
         [str(Path(sys.executable).with_name("tokensync")), *arguments],
         stdout=subprocess.PIPE,
@@ -60,7 +61,7 @@ def tokensync(*arguments: str, show: bool = True, stdin: str | None = None) -> s
         input=stdin,
     )
     if done.returncode:
-        raise DemoFailed(f"tokensync {' '.join(arguments)} exited with {done.returncode}. {done.stderr or ''}")
+        raise DemoFailed(f"{CommandLine(('tokensync', *arguments))} exited with {done.returncode}. {done.stderr or ''}")
     return done.stdout
 
 
@@ -114,16 +115,12 @@ def show_document(document: dict[str, Any], out: Output) -> None:
     """Print a published secret, with its token cut short: a demo teaches no bad habits."""
     token = document["access_token"]
     shops = document["account"].get("shops", [])
-    out.line(
-        json.dumps(
-            {
-                **document,
-                "access_token": f"{token[:12]}… ({len(token)} characters)",
-                "account": {**document["account"], "shops": [shop["name"] for shop in shops]},
-            },
-            indent=2,
-            ensure_ascii=False,
-        )
+    out.json(
+        {
+            **document,
+            "access_token": f"{token[:12]}... ({len(token)} characters)",
+            "account": {**document["account"], "shops": [shop["name"] for shop in shops]},
+        }
     )
 
 
@@ -178,11 +175,13 @@ def check_the_ledger(outputs: dict[str, Any], out: Output) -> None:
 def connect_all(outputs: dict[str, Any], out: Output) -> list[str]:
     """Connect one account of each provider, and return the connections' names."""
     names = []
-    out.line("\nOne account of each provider opens its invite and gives the permission:")
+    out.line("")
+    out.line("One account of each provider opens its invite and gives the permission:")
     for account in accounts_of(outputs["sandbox_url"], BY_CONSENT):
         names.append(connect(outputs, account))
         out.line(f"  {account.app:16} {account.label}: your account is connected")
-    out.line("\nA provider without a consent page: its refresh token is copied from its console and imported.")
+    out.line("")
+    out.line("A provider without a consent page: its refresh token is copied from its console and imported.")
     for account in accounts_of(outputs["sandbox_url"], BY_IMPORT):
         names.append(bring(outputs, account))
         out.line(f"  {account.app:16} {account.label}: imported, and proved by a first refresh")
@@ -209,24 +208,28 @@ def demo(out: Output) -> None:
     names = connect_all(outputs, out)
     before = {one["connection"]: one for one in asked("list") if one["connection"] in names}
     secret = before[names[0]]["secret"]
-    out.line(f"\n$ aws secretsmanager get-secret-value --secret-id {secret}")
+    out.line("")
+    out.line(f"$ aws secretsmanager get-secret-value --secret-id {secret}")
     first = read_as_a_consumer(outputs, secret)
     show_document(first, out)
-    out.line("\nThe sandbox's tokens live 200 seconds, so the schedule has to refresh them soon.")
+    out.line("")
+    out.line("The sandbox's tokens live 200 seconds, so the schedule has to refresh them soon.")
     after = wait_for_the_schedule(before, out)
     out.table(["connection", "label", "status", "by schedule"], [row_of(after[name], before[name]) for name in names])
     second = read_as_a_consumer(outputs, secret)
     if second["access_token"] == first["access_token"] or second["generation"] <= first["generation"]:
         raise DemoFailed("The secret still holds the first token although the connection has a newer one.")
-    out.line(f"\nThe secret holds generation {second['generation']} now: another token, and nobody had to ask.")
+    out.line("")
+    out.line(f"The secret holds generation {second['generation']} now: another token, and nobody had to ask.")
     check_the_ledger(outputs, out)
-    out.line(f"\nAll is well, after {time.monotonic() - started:.0f} s. The stack stays up. Try next:")
+    out.line("")
+    out.line(f"All is well, after {time.monotonic() - started:.0f} s. The stack stays up. Try next:")
     for following in (
-        f".venv/bin/tokensync connect {APP}          click through the consent page yourself",
+        f"{typed('.venv/bin/tokensync connect {app}', app=APP)!s:49} click through the consent page yourself",
         ".venv/bin/tokensync list                          what is connected",
-        f".venv/bin/tokensync history {names[0]}",
-        f".venv/bin/tokensync refresh {names[0]}",
-        f'curl -H "x-tts-access-token: $(.venv/bin/tokensync token {names[0]})" …',
+        typed(".venv/bin/tokensync history {name}", name=names[0]),
+        typed(".venv/bin/tokensync refresh {name}", name=names[0]),
+        f'curl -H "x-tts-access-token: $({typed(".venv/bin/tokensync token {name}", name=names[0])})" …',
         "make down                                         stop it; what it holds is kept",
     ):
         out.line(f"  {following}")

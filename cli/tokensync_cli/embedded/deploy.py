@@ -11,6 +11,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tokensync.domain.command_line import typed
 from tokensync_cli.embedded import environments
 from tokensync_cli.embedded.administrator import Administrator
 from tokensync_cli.embedded.aws import EmbeddedAws
@@ -123,7 +124,9 @@ class Deployer:
                 process.wait()
         if failed:
             cause = (command == "deploy" and self._failed_resource()) or likely_cause(self.log)
-            raise EmbeddedStackError(f"sam {command} failed: {cause}.", next_command="tokensync up", log=self.log)
+            raise EmbeddedStackError(
+                f"sam {command} failed: {cause}.", next_command=typed("tokensync up"), log=self.log
+            )
 
     def _failed_resource(self) -> str | None:
         """The first resource that the last deployment could not make, and why, if that is how it failed."""

@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tokensync.domain.command_line import typed
 from tokensync_cli.embedded.environment_variables import of_the_user
 from tokensync_cli.embedded.errors import EmbeddedStackError
 
@@ -75,7 +76,7 @@ def synchronize(environment: Environment, root: Path, log: Path) -> None:
     if done.returncode:
         raise EmbeddedStackError(
             f"The packages of the {name} environment could not be installed; is the package index reachable?",
-            next_command="tokensync up",
+            next_command=typed("tokensync up"),
             log=log,
         )
     (environment.path / _MARK).write_text(_fingerprint(environment.path), encoding="ascii")
@@ -86,7 +87,9 @@ def uv(root: Path) -> Path:
     own = root / ".venv" / "bin" / "uv"
     found = str(own) if own.is_file() else shutil.which("uv")
     if not found:
-        raise EmbeddedStackError("uv is missing; it installs the embedded stack's packages.", next_command="make setup")
+        raise EmbeddedStackError(
+            "uv is missing; it installs the embedded stack's packages.", next_command=typed("make setup")
+        )
     return Path(found)
 
 

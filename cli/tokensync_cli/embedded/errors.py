@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from tokensync.domain.command_line import Next
+
 
 class EmbeddedStackError(Exception):
     """The embedded stack cannot do what was asked.
@@ -12,7 +14,7 @@ class EmbeddedStackError(Exception):
         log: the file with the details, if any.
     """
 
-    def __init__(self, message: str, *, next_command: str, log: Path | None = None) -> None:
+    def __init__(self, message: str, *, next_command: Next, log: Path | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.next_command = next_command

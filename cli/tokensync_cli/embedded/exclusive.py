@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tokensync.domain.visible import Line
 from tokensync_cli.embedded.errors import EmbeddedStackError
 
 
@@ -23,7 +24,7 @@ def exclusive(lock: Path) -> Iterator[None]:
         except BlockingIOError:
             raise EmbeddedStackError(
                 "Another `tokensync up` or `tokensync down` is at work in this project.",
-                next_command="tokensync outputs, when it is done",
+                next_command=Line("tokensync outputs, when it is done"),
             ) from None
         yield
     finally:

@@ -3,6 +3,8 @@
 import socket
 from dataclasses import asdict, dataclass
 
+from tokensync.domain.command_line import typed
+from tokensync.domain.visible import Line
 from tokensync_cli.embedded.errors import EmbeddedStackError
 from tokensync_cli.embedded.state import StateDirectory
 
@@ -58,7 +60,8 @@ def choose(state: StateDirectory, wanted: Ports | None) -> ChosenPorts:
         chosen[name] = known or _free(preferred, taken=set(chosen.values()))
     if len(set(chosen.values())) < len(chosen):
         raise EmbeddedStackError(
-            f"Two processes cannot share a port: {chosen}.", next_command="tokensync up with three different ports"
+            f"Two processes cannot share a port: {chosen}.",
+            next_command=Line("tokensync up with three different ports"),
         )
     return ChosenPorts(**chosen)
 
@@ -80,7 +83,7 @@ def require_free(name: str, port: int) -> None:
         raise EmbeddedStackError(
             f"Port {port}, which the embedded stack uses for its {name}, is taken by another program. "
             f"Stop that program or choose another port.",
-            next_command="tokensync up --help",
+            next_command=typed("tokensync up --help"),
         )
 
 

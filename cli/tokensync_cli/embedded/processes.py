@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tokensync.domain.command_line import typed
 from tokensync_cli.embedded.errors import EmbeddedStackError
 
 _POLL_SECONDS = 0.05
@@ -73,7 +74,9 @@ class Processes:
             )
         except subprocess.CalledProcessError as error:
             raise EmbeddedStackError(
-                f"The {launch.name} could not be started.", next_command="tokensync up", log=self.log(launch.name)
+                f"The {launch.name} could not be started.",
+                next_command=typed("tokensync up"),
+                log=self.log(launch.name),
             ) from error
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

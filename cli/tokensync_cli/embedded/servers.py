@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from tokensync.domain.command_line import typed
 from tokensync_cli.embedded import environment_variables, environments
 from tokensync_cli.embedded.administrator import Administrator
 from tokensync_cli.embedded.errors import EmbeddedStackError
@@ -92,12 +93,12 @@ def wait_until_ready(processes: Processes, name: str, url: str) -> None:
     while (response := _get(url)) is None or response.is_server_error:
         if not processes.is_running(name):
             raise EmbeddedStackError(
-                f"The {name} ended while it started.", next_command="tokensync up", log=processes.log(name)
+                f"The {name} ended while it started.", next_command=typed("tokensync up"), log=processes.log(name)
             )
         if time.monotonic() >= deadline:
             raise EmbeddedStackError(
                 f"The {name} runs but did not answer within {_READY_SECONDS:.0f} seconds.",
-                next_command="tokensync down",
+                next_command=typed("tokensync down"),
                 log=processes.log(name),
             )
         time.sleep(_POLL_SECONDS)
@@ -114,7 +115,7 @@ def require_the_callback_function(processes: Processes, ports: ChosenPorts) -> N
         problem = "it does not answer" if response is None else response.text[:_SHOWN]
         raise EmbeddedStackError(
             f"The callback function is deployed, but fails: {problem}",
-            next_command="tokensync up",
+            next_command=typed("tokensync up"),
             log=processes.log(AWS),
         )
 

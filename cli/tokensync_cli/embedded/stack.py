@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tokensync.domain.command_line import typed
+from tokensync.domain.visible import Line
 from tokensync_cli.embedded import administrator, completion, environments, inputs, servers
 from tokensync_cli.embedded import outputs as stack_outputs
 from tokensync_cli.embedded import ports as stack_ports
@@ -44,7 +46,7 @@ def up(root: Path, *, fresh: bool = False, ports: Ports | None = None, progress:
     """
     if not (root / "template.yaml").is_file():
         raise EmbeddedStackError(
-            f"No template.yaml in {root}.", next_command="tokensync up, in the project's directory"
+            f"No template.yaml in {root}.", next_command=Line("tokensync up, in the project's directory")
         )
     stack = _Stack(root, progress)
     stack.state.create()
@@ -227,6 +229,6 @@ class _Stack:
             raise EmbeddedStackError(
                 "The embedded stack was not stopped cleanly, so what it held is out of step and cannot be used. "
                 "Start anew; its sandbox connections are lost.",
-                next_command="tokensync up --fresh",
+                next_command=typed("tokensync up --fresh"),
                 log=self.processes.log(servers.AWS),
             )

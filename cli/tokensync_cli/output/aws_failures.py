@@ -3,9 +3,11 @@
 from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
+from tokensync.domain.command_line import Next, typed
+from tokensync.domain.visible import Line
 from tokensync.entry.exit_codes import FAILED, LATER
 
-Explained = tuple[str, str, str, int]
+Explained = tuple[str, str, Next, int]
 
 _DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized", "AuthorizationError"}
@@ -44,7 +46,7 @@ _GONE = frozenset({"ResourceNotFoundException", "QueueDoesNotExist", "AWS.Simple
 _OURS: tuple[tuple[tuple[type[BaseException], ...], Explained], ...] = (
     (
         (exceptions.ProfileNotFound,),
-        ("NoCredentials", "There is no such AWS profile.", "aws configure list-profiles", FAILED),
+        ("NoCredentials", "There is no such AWS profile.", typed("aws configure list-profiles"), FAILED),
     ),
     (
         (
@@ -54,22 +56,22 @@ _OURS: tuple[tuple[tuple[type[BaseException], ...], Explained], ...] = (
             exceptions.SSOError,
             exceptions.TokenRetrievalError,
         ),
-        ("NoCredentials", "No usable AWS credentials were found.", "aws sts get-caller-identity", FAILED),
+        ("NoCredentials", "No usable AWS credentials were found.", typed("aws sts get-caller-identity"), FAILED),
     ),
     (
         (exceptions.NoRegionError,),
-        ("NoRegion", "No AWS Region is set.", "the same command with --region, or set AWS_REGION", FAILED),
+        ("NoRegion", "No AWS Region is set.", Line("the same command with --region, or set AWS_REGION"), FAILED),
     ),
     (
         (exceptions.HTTPClientError, exceptions.EndpointConnectionError),
         (
             "Unreachable",
             "AWS, or the embedded stack, cannot be reached, or did not answer in time.",
-            "tokensync doctor",
+            typed("tokensync doctor"),
             LATER,
         ),
     ),
-    ((ResponseParserError,), ("Unreachable", "Something answered that is not AWS.", "tokensync doctor", FAILED)),
+    ((ResponseParserError,), ("Unreachable", "Something answered that is not AWS.", typed("tokensync doctor"), FAILED)),
 )
 
 
@@ -81,7 +83,7 @@ def explain(error: BaseException) -> Explained | None:
         if isinstance(error, kinds):
             return explained
     if isinstance(error, exceptions.BotoCoreError):
-        return "Aws", f"AWS was not asked: {type(error).__name__}.", "tokensync doctor", FAILED
+        return "Aws", f"AWS was not asked: {type(error).__name__}.", typed("tokensync doctor"), FAILED
     return None
 
 
@@ -90,17 +92,22 @@ def _of_code(code: str, operation: str) -> Explained | None:
         message = (
             f"Your AWS credentials may not do this ({operation}). It needs the rights of one who deploys the stack."
         )
-        return "AccessDenied", message, "aws sts get-caller-identity", FAILED
+        return "AccessDenied", message, typed("aws sts get-caller-identity"), FAILED
     if code in _DENIED:
         message = (
             f"Your AWS credentials may not do this ({operation}). "
             "The stack's output OperatorPolicyArn is a policy that allows what this command line does."
         )
-        return "AccessDenied", message, "aws sts get-caller-identity", FAILED
+        return "AccessDenied", message, typed("aws sts get-caller-identity"), FAILED
     if code in _WRONG_CREDENTIALS:
-        return "NoCredentials", f"AWS does not accept your credentials ({code}).", "aws sts get-caller-identity", FAILED
+        return (
+            "NoCredentials",
+            f"AWS does not accept your credentials ({code}).",
+            typed("aws sts get-caller-identity"),
+            FAILED,
+        )
     if code in _EXPIRED:
-        return "NoCredentials", "Your AWS credentials have expired.", "aws sso login, or renew them", FAILED
+        return "NoCredentials", "Your AWS credentials have expired.", Line("aws sso login, or renew them"), FAILED
     if code in _GONE:
-        return "Gone", f"A part of the stack is gone ({operation}: {code}).", "sam deploy", FAILED
-    return "Aws", f"AWS refused: {operation} gave {code or 'no code'}.", "tokensync doctor", LATER
+        return "Gone", f"A part of the stack is gone ({operation}: {code}).", typed("sam deploy"), FAILED
+    return "Aws", f"AWS refused: {operation} gave {code or 'no code'}.", typed("tokensync doctor"), LATER

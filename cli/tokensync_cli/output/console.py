@@ -3,15 +3,18 @@
 import json
 import os
 import sys
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+
+from tokensync.domain.command_line import Next
+from tokensync.domain.visible import visible
 
 _STATUS_STYLES = {
     "active": "green",
@@ -39,21 +42,25 @@ class Output:
 
     def json(self, value: object) -> None:
         """Print one JSON document."""
-        print(json.dumps(value, indent=2))
+        print(json.dumps(value, indent=2))  # ASCII, so that no terminal has anything to obey
 
     def line(self, text: str) -> None:
-        """Print one line of the result as it is, never wrapped."""
-        print(shown(text))
+        """Print one line of the result, never wrapped."""
+        print(visible(text))
 
-    def result(self, value: object, *lines: str, following: str = "") -> None:
+    def result(self, value: object, *lines: str, following: Next | None = None) -> None:
         """Print what a command did: `value` for programs, else the lines, and the next command beside them."""
         if self.as_json:
             self.json(value)
             return
         for line in lines:
             self.line(line)
-        if following:
-            self.note(f"Next: {following}")
+        if following is not None:
+            self.next(following)
+
+    def next(self, command: Next) -> None:
+        """Print for people what helps next."""
+        self.note(f"Next: {command}")
 
     def fields(self, pairs: Mapping[str, object], value: object = None) -> None:
         """Print names and values below each other; for programs `value`, or the same if that is None."""
@@ -82,16 +89,16 @@ class Output:
     def note(self, text: str) -> None:
         """Print a remark for people."""
         if not self.as_json:
-            self._print(Text(shown(text), style="dim"), to_stderr=True)
+            self._print(Text(visible(text), style="dim"), to_stderr=True)
 
     def say(self, text: str) -> None:
         """Print what has to be read while the command runs, with --json too. A failure's JSON comes after it."""
-        self._print(Text(shown(text)), to_stderr=True)
+        self._print(Text(visible(text)), to_stderr=True)
 
     def warn(self, text: str) -> None:
         """Print a warning for people; programs find it in the result."""
         if not self.as_json:
-            self._print(Text(f"Warning: {shown(text)}", style="yellow"), to_stderr=True)
+            self._print(Text(f"Warning: {visible(text)}", style="yellow"), to_stderr=True)
 
     @contextmanager
     def progress(self, text: str) -> Iterator[Say]:
@@ -100,8 +107,8 @@ class Output:
         if self.as_json:
             yield lambda _: None
         elif console.is_terminal and _is_decorated(stderr=True):
-            with console.status(Text(shown(text))) as status:
-                yield lambda changed: status.update(Text(shown(changed)))
+            with console.status(Text(visible(text))) as status:
+                yield lambda changed: status.update(Text(visible(changed)))
         else:
             self.note(f"{text} …")
             yield lambda changed: self.note(f"{changed} …")
@@ -114,7 +121,7 @@ class Output:
         console = Console(stderr=True, highlight=False)
         if not self.as_json and console.is_terminal and _is_decorated(stderr=True):
             with Progress(*Progress.get_default_columns(), console=console, transient=True) as progress:
-                task = progress.add_task(escape(shown(text)), total=total)
+                task = progress.add_task(escape(visible(text)), total=total)
                 yield lambda: progress.advance(task)
         else:
             self.note(f"{text}: {total} …")
@@ -140,11 +147,6 @@ class Output:
             print(text.plain, file=sys.stderr if to_stderr else sys.stdout)
 
 
-def shown(text: str) -> str:
-    """Return text without what could move a terminal's cursor, change its colours or turn its direction."""
-    return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs"})
-
-
 def cell(value: object) -> str:
     """Return one value as people read it in a table."""
     match value:
@@ -159,7 +161,7 @@ def cell(value: object) -> str:
         case dict():
             return ", ".join(f"{name}={cell(entry)}" for name, entry in value.items())
         case _:
-            return shown(str(value)).replace("\n", " ").replace("\t", " ")
+            return visible(str(value))
 
 
 def _styled(value: object) -> Text:
@@ -174,6 +176,8 @@ def _is_decorated(*, stderr: bool = False) -> bool:
 
 def _print_aligned(rows: Sequence[Sequence[Any]]) -> None:
     texts = [[cell(value) for value in row] for row in rows]
-    widths = [max(len(row[index]) for row in texts) for index in range(len(texts[0]))]
+    widths = [max(cell_len(row[index]) for row in texts) for index in range(len(texts[0]))]
     for row in texts:
-        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+        print(
+            "  ".join(text + " " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)).rstrip()
+        )

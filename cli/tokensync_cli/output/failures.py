@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import typer
 
+from tokensync.domain.command_line import CommandLine, Next, typed
 from tokensync.domain.errors import (
     InvalidApp,
     InvalidName,
@@ -17,17 +18,17 @@ from tokensync.domain.errors import (
     StoreUnavailable,
     TokensyncError,
 )
+from tokensync.domain.visible import Line, visible
 from tokensync.entry.command_answers import meaning
 from tokensync.entry.exit_codes import FAILED, INTERRUPTED, USAGE
 from tokensync_cli.embedded.errors import EmbeddedStackError
-from tokensync_cli.output.console import shown
 
 DEBUG = "TOKENSYNC_DEBUG"
 # Where another command helps than after the same error in a function.
-_NEXT: dict[type[TokensyncError], str] = {
-    InvalidName: "tokensync app list",  # only names of apps get here: those of connections are refused as usage
-    InvalidApp: "tokensync app list",  # `app show`, which the functions name, ends in the same error here
-    NewerSchema: "update this command line",  # here the command line is the older one, there the stack
+_NEXT: dict[type[TokensyncError], Next] = {
+    InvalidName: typed("tokensync app list"),  # only names of apps get here: those of connections are refused as usage
+    InvalidApp: typed("tokensync app list"),  # `app show`, which the functions name, ends in the same error here
+    NewerSchema: Line("update this command line"),  # here the command line is the older one, there the stack
 }
 
 # Under these lies what AWS itself said; the others were understood where they were raised.
@@ -49,7 +50,7 @@ class CommandFailed(Exception):
         self,
         message: str,
         *,
-        next_command: str,
+        next_command: Next,
         exit_code: int = FAILED,
         kind: str = "CommandFailed",
         due_at: int | None = None,
@@ -65,7 +66,7 @@ class CommandFailed(Exception):
 class UsageFailed(CommandFailed):
     """The arguments are wrong; nothing was done."""
 
-    def __init__(self, message: str, *, next_command: str) -> None:
+    def __init__(self, message: str, *, next_command: Next) -> None:
         super().__init__(message, next_command=next_command, exit_code=USAGE, kind="Usage")
 
 
@@ -82,7 +83,7 @@ class Failure:
 
     kind: str
     message: str
-    following: str
+    following: Next
     exit_code: int
     due_at: int | None = None
 
@@ -90,11 +91,11 @@ class Failure:
         """Say it on stderr."""
         if as_json:
             due = {} if self.due_at is None else {"due_at": self.due_at}
-            error = {"class": self.kind, "message": self.message, "next": self.following, **due}
+            error = {"class": self.kind, "message": self.message, "next": str(self.following), **due}
             print(json.dumps({"error": error}), file=sys.stderr)
             return
-        print(f"Error: {shown(self.message)}", file=sys.stderr)
-        print(f"Next: {shown(self.following)}", file=sys.stderr)
+        print(f"Error: {visible(self.message)}", file=sys.stderr)
+        print(f"Next: {self.following}", file=sys.stderr)
 
 
 def failure_of(error: Exception) -> Failure:
@@ -106,7 +107,7 @@ def failure_of(error: Exception) -> Failure:
     return Failure(
         "Unforeseen",
         f"Something nobody foresaw went wrong ({type(error).__name__}).",
-        f"{DEBUG}=1 with the same command, to see where",
+        Line("{variable}=1 with the same command, to see where", variable=DEBUG),
         FAILED,
     )
 
@@ -126,15 +127,15 @@ def _foreseen(error: Exception) -> Failure | None:
             log = "" if error.log is None else f" Its log: {error.log}"
             return Failure("EmbeddedStack", f"{error.message}{log}", error.next_command, FAILED)
         case typer.Abort():
-            return Failure("Interrupted", "Interrupted.", "the same command again", INTERRUPTED)
+            return Failure("Interrupted", "Interrupted.", Line("the same command again"), INTERRUPTED)
         case typer.TyperException():
             context = getattr(error, "ctx", None)
             path = context.command_path if context is not None else "tokensync"
             # Typer's own words, without the name of a class of its validation.
             message = error.format_message().replace("Value error, ", "")
-            return Failure("Usage", message, f"{path} --help", USAGE)
+            return Failure("Usage", message, CommandLine((*path.split(), "--help")), USAGE)
         case OSError(filename=str(name), strerror=str(why)):
-            return Failure("System", f"{name}: {why}.", "tokensync --help", FAILED)
+            return Failure("System", f"{name}: {why}.", typed("tokensync --help"), FAILED)
     return None
 
 

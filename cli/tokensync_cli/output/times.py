@@ -2,6 +2,7 @@
 
 import re
 
+from tokensync.domain.visible import Line
 from tokensync_cli.output.failures import UsageFailed
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -20,11 +21,14 @@ def seconds_of(text: str, *, option: str, at_most: int) -> int:
     if match is None:
         raise UsageFailed(
             f"{option} takes a number and a unit, such as 45s, 30m, 12h or 7d.",
-            next_command=f"the same command with {option} 1h",
+            next_command=Line("the same command with {option} 1h", option=option),
         )
     seconds = int(match[1]) * _UNITS[match[2]]
     if seconds > at_most:
-        raise UsageFailed(f"{option} is at most {span(at_most)}.", next_command=f"the same command with {option} 1h")
+        raise UsageFailed(
+            f"{option} is at most {span(at_most)}.",
+            next_command=Line("the same command with {option} 1h", option=option),
+        )
     return seconds
 
 

@@ -3,6 +3,8 @@
 from urllib.parse import SplitResult, urlsplit
 
 from tokensync.domain.app import App
+from tokensync.domain.command_line import typed
+from tokensync.domain.visible import Line
 from tokensync.oauth.provider import Provider
 from tokensync.providers import CONSUMERS, provider_named
 from tokensync_cli.output.failures import UsageFailed
@@ -16,7 +18,7 @@ _BASES = frozenset({"api", _PUSH})
 
 def refused(message: str) -> UsageFailed:
     """Return the refusal of an app that does not fit its provider."""
-    return UsageFailed(message, next_command="tokensync provider list")
+    return UsageFailed(message, next_command=typed("tokensync provider list"))
 
 
 def check_issuer(url: str, *, is_embedded: bool) -> None:
@@ -28,7 +30,7 @@ def check_issuer(url: str, *, is_embedded: bool) -> None:
     parts = _parts(url)
     if parts is None or (parts.scheme != "https" and not (is_embedded and _is_loopback(parts))):
         raise UsageFailed(
-            "--discover takes the server's issuer, an https URL.", next_command="--discover https://ISSUER"
+            "--discover takes the server's issuer, an https URL.", next_command=Line("--discover https://ISSUER")
         )
 
 

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tokensync.domain.command_line import Next, command_of, read_command, typed
+from tokensync.domain.visible import Line
 from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE
 from tokensync_cli.output.failures import CommandFailed, sentence
 from tokensync_cli.stack.target import Target
@@ -52,17 +54,26 @@ def _answered(function: str, raw: bytes) -> dict[str, Any]:
         raise CommandFailed(
             f"The {function} function gave an answer that this command line does not understand: "
             "they may be of different versions.",
-            next_command="sam deploy",
+            next_command=typed("sam deploy"),
             kind="UnknownAnswer",
         )
     code = answer.get("exit")
     raise FunctionRefused(
         sentence(error["message"]),
-        next_command=str(error.get("next") or "tokensync doctor"),
+        next_command=_next(error),
         exit_code=code if code in _CODES else FAILED,
         kind=str(error.get("class") or "FunctionRefused"),
         due_at=due if isinstance(due := answer.get("due_at"), int) else None,
     )
+
+
+def _next(error: Mapping[str, Any]) -> Next:
+    """Return what an answer says to do next; a stack of an earlier version says it as text alone."""
+    text = str(error.get("next") or "")
+    command = command_of(error.get("next_words")) or read_command(text)
+    if command is not None:
+        return command
+    return Line("{text}", text=text) if text else typed("tokensync doctor")
 
 
 def _object(raw: bytes) -> dict[str, Any] | None:

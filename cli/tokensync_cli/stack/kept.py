@@ -3,7 +3,6 @@
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import.html
 """
 
-import shlex
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, ParamValidationError, WaiterError
 
+from tokensync.domain.command_line import typed
 from tokensync.entry.exit_codes import LATER, NOT_FOUND
 from tokensync_cli.output.console import Say
 from tokensync_cli.output.failures import CommandFailed
@@ -55,11 +55,6 @@ class KeptStores:
     dynamodb: "DynamoDBClient"
     kms: "KMSClient"
 
-    @property
-    def _word(self) -> str:
-        """The stack's name as a word of a command."""
-        return shlex.quote(self.stack)
-
     def named(self, table: str | None, key: str | None) -> Kept:
         """Return the pair that is meant: the one that is named, else what was taken up, else the only one kept.
 
@@ -73,7 +68,7 @@ class KeptStores:
         found = {kept: made for kept in dict.fromkeys(self._found()) if (made := self._table(kept.table)) is not None}
         if len(found) == 1:
             return next(iter(found))
-        following = f"tokensync take-up --stack {self._word} --table TABLE --key KEY"
+        following = typed("tokensync take-up --stack {stack} --table TABLE --key KEY", stack=self.stack)
         if not found:
             raise CommandFailed(
                 f"No deleted stack {self.stack} in {self.region} is known to have kept a table that is still there. "
@@ -107,9 +102,9 @@ class KeptStores:
         raise CommandFailed(
             f"There is a stack {self.stack} in {self.region} ({status}). What another one kept is taken up in its "
             "place, after it is deleted.",
-            next_command=f"aws cloudformation delete-stack --stack-name {self._word}"
+            next_command=typed("aws cloudformation delete-stack --stack-name {stack}", stack=self.stack)
             if is_over
-            else f"tokensync doctor --stack {self._word}",
+            else typed("tokensync doctor --stack {stack}", stack=self.stack),
             kind="StackExists",
         )
 
@@ -158,14 +153,14 @@ class KeptStores:
         if table is None:
             raise CommandFailed(
                 f"There is no table {name} in {self.region}.",
-                next_command="aws dynamodb list-tables",
+                next_command=typed("aws dynamodb list-tables"),
                 exit_code=NOT_FOUND,
                 kind="UnknownTable",
             )
         if table["TableStatus"] != "ACTIVE":
             raise CommandFailed(
                 f"The table {name} is {table['TableStatus']}.",
-                next_command=f"aws dynamodb wait table-exists --table-name {name}",
+                next_command=typed("aws dynamodb wait table-exists --table-name {table}", table=name),
                 exit_code=LATER,
                 kind="TableBusy",
             )
@@ -174,13 +169,13 @@ class KeptStores:
         if keys != _KEYS or indexes != [_INDEX]:
             raise CommandFailed(
                 f"The table {name} is none of tokensync's: its keys or its indexes differ.",
-                next_command="aws dynamodb list-tables",
+                next_command=typed("aws dynamodb list-tables"),
                 kind="ForeignTable",
             )
 
     def _usable_key(self, key: str) -> str:
         """Return a key's id, if it can be used and is this stack's: each says so in its description."""
-        following = "aws kms list-keys"
+        following = typed("aws kms list-keys")
         try:
             told = self.kms.describe_key(KeyId=key)["KeyMetadata"]
         except (ClientError, ParamValidationError) as error:
@@ -200,10 +195,12 @@ class KeptStores:
                 kind="ForeignKey",
             )
         if told.get("KeyState") != "Enabled":
-            first = "cancel-key-deletion" if told.get("KeyState") == "PendingDeletion" else "enable-key"
+            is_dying = told.get("KeyState") == "PendingDeletion"
             raise CommandFailed(
                 f"The key {key} is {told.get('KeyState')}. After cancel-key-deletion it needs enable-key as well.",
-                next_command=f"aws kms {first} --key-id {key_id}",
+                next_command=typed("aws kms cancel-key-deletion --key-id {key}", key=key_id)
+                if is_dying
+                else typed("aws kms enable-key --key-id {key}", key=key_id),
                 kind="KeyDisabled",
             )
         return key_id
@@ -281,7 +278,7 @@ class KeptStores:
     def _refused(self, reason: str) -> CommandFailed:
         return CommandFailed(
             f"CloudFormation did not import the table and the key: {reason}",
-            next_command=f"aws cloudformation describe-stack-events --stack-name {self._word}",
+            next_command=typed("aws cloudformation describe-stack-events --stack-name {stack}", stack=self.stack),
             kind="ImportRefused",
         )
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from tokensync.domain.app import App
+from tokensync.domain.command_line import typed
 from tokensync.oauth.hints import registration_hints
 from tokensync.providers import provider_named
 from tokensync_cli.stack.registration import Wanted
@@ -19,7 +20,7 @@ def hints(app: App) -> list[str]:
         again = _wanted(swapped)
     else:
         again = replace(_wanted(app), client_id="ID", service_id="ID" if app.service_id else "")
-    mend = f"tokensync app remove {app.name} --yes && {again.command()}"
+    mend = f"{typed('tokensync app remove {app} --yes', app=app.name)} && {again.command()}"
     return [f"{hint}. If they are mixed up: {mend}" for hint in found]
 
 

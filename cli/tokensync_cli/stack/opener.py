@@ -18,6 +18,7 @@ from tokensync.aws.invite_key import InviteKeys
 from tokensync.aws.kms import KmsKeys
 from tokensync.aws.system import SystemClock
 from tokensync.domain.sealing import EnvelopeSealer
+from tokensync.domain.visible import Line
 from tokensync.entry.exit_codes import NOT_FOUND
 from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.stack.kept import KeptStores
@@ -93,7 +94,9 @@ def _session(choice: Choice) -> boto3.Session:
     session = boto3.Session(profile_name=choice.profile, region_name=region)
     if session.region_name is None:
         raise CommandFailed(
-            "No AWS Region is set.", next_command="the same command with --region, or set AWS_REGION", kind="NoRegion"
+            "No AWS Region is set.",
+            next_command=Line("the same command with --region, or set AWS_REGION"),
+            kind="NoRegion",
         )
     return session
 
@@ -106,7 +109,7 @@ def _described(client: "CloudFormationClient", stack: str, region: str) -> Mappi
             raise
         raise CommandFailed(
             f"There is no stack {stack} in {region}.",
-            next_command="the same command with the right --stack, --region and --profile",
+            next_command=Line("the same command with the right --stack, --region and --profile"),
             exit_code=NOT_FOUND,
             kind="UnknownStack",
         ) from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
+from tokensync.domain.command_line import typed
 from tokensync.entry.exit_codes import LATER
 from tokensync_cli.output.failures import CommandFailed
 
@@ -32,7 +33,7 @@ class LambdaFunctions:
         except ReadTimeoutError:
             raise CommandFailed(
                 f"The function {function} has not answered in time; what it began goes on.",
-                next_command="tokensync list",
+                next_command=typed("tokensync list"),
                 exit_code=LATER,
                 kind="FunctionSlow",
             ) from None
@@ -42,7 +43,7 @@ class LambdaFunctions:
             place = group or "the one among the stack's resources whose name ends with Logs"
             raise CommandFailed(
                 f"The function {function} broke. Its log group says why: {place}.",
-                next_command=f"aws logs tail {group or 'GROUP'} --since 10m",
+                next_command=typed("aws logs tail {group} --since 10m", group=group or "GROUP"),
                 kind="FunctionBroken",
             )
         return body

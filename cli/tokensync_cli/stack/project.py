@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tokensync.domain.command_line import typed
+from tokensync.domain.visible import Line
 from tokensync_cli.embedded.ports import Ports
 from tokensync_cli.output.console import Say
 from tokensync_cli.output.failures import CommandFailed
@@ -24,7 +26,8 @@ def project_root(start: Path | None = None, environment: Mapping[str, str] = os.
         root = Path(named).expanduser().absolute()
         if not _is_project(root):
             raise CommandFailed(
-                f"{VARIABLE} names {root}, which holds no template.yaml of tokensync.", next_command=f"unset {VARIABLE}"
+                f"{VARIABLE} names {root}, which holds no template.yaml of tokensync.",
+                next_command=typed("unset {variable}", variable=VARIABLE),
             )
         return root
     here = (start or Path.cwd()).absolute()
@@ -80,7 +83,7 @@ class EmbeddedProject:
             raise CommandFailed(
                 "No stack to speak to: no --stack is named, and there is no tokensync project here. Commands for the "
                 f"embedded stack run in the project's directory, or with {VARIABLE}=PATH.",
-                next_command=f"export {VARIABLE}=PATH",
+                next_command=typed("export {variable}=PATH", variable=VARIABLE),
                 kind="NoStack",
             )
         found = stack.outputs(root)
@@ -91,7 +94,7 @@ class EmbeddedProject:
         if root is None:
             raise CommandFailed(
                 "There is no tokensync project here: no template.yaml with layers/core in this directory or above it.",
-                next_command="cd to the project, or set TOKENSYNC_PROJECT",
+                next_command=Line("cd to the project, or set TOKENSYNC_PROJECT"),
                 kind="NoProject",
             )
         return root

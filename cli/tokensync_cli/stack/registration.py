@@ -1,11 +1,11 @@
 """From an operator's description of an app to a registration that works, or to the first thing that is wrong."""
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tokensync.domain.app import ENDPOINT_KEYS, App
+from tokensync.domain.command_line import CommandLine, typed
 from tokensync.domain.errors import InvalidApp
 from tokensync.domain.names import app_name
 from tokensync.domain.runtime import Cadence
@@ -50,7 +50,11 @@ class Wanted:
         if not self.client_id:
             raise UsageFailed(
                 "--client-id is missing: the id by which the provider knows your app.",
-                next_command=f"tokensync app add {self.name} --provider {self.provider} --client-id ID",
+                next_command=typed(
+                    "tokensync app add {app} --provider {provider} --client-id ID",
+                    app=self.name,
+                    provider=self.provider,
+                ),
             )
         _text(self.client_id, "--client-id")
 
@@ -82,14 +86,17 @@ class Wanted:
             check_return_url(app, is_embedded=is_embedded)
         return app
 
-    def command(self) -> str:
-        """Return the command that asks for this very registration, as a shell takes it; its secret is asked for."""
+    def command(self) -> CommandLine:
+        """Return the command that asks for this very registration; its secret is asked for."""
         options = [("--provider", self.provider), ("--client-id", self.client_id)]
         options += [("--service-id", self.service_id), ("--region", self.region)]
         options += [("--scope", scope) for scope in self.scopes]
         options += [("--endpoint", pair) for pair in self.endpoints] + [("--set", pair) for pair in self.settings]
-        given = [word for option, value in options if value for word in (option, value)]
-        return shlex.join(["tokensync", "app", "add", self.name, *given])
+        again = typed("tokensync app add {app}", app=self.name)
+        for option, value in options:
+            if value:
+                again = again.option(option, value)
+        return again
 
     def completed(self, *, endpoints: Mapping[str, str], settings: Mapping[str, str]) -> "Wanted":
         """Return the registration with what its server says of itself, for all that was not given."""
@@ -118,7 +125,7 @@ def known_provider(name: str) -> Provider:
     except InvalidApp:
         known = ", ".join(sorted(PROVIDERS))
         raise UsageFailed(
-            f"There is no provider {name!r}; there are: {known}.", next_command="tokensync provider list"
+            f"There is no provider {name!r}; there are: {known}.", next_command=typed("tokensync provider list")
         ) from None
 
 
@@ -133,15 +140,15 @@ def lifetime_warning(app: App, provider: Provider) -> str:
     return f"{often}{span(floor)}, {ends}"
 
 
-def first_command(app: App, provider: Provider) -> str:
+def first_command(app: App, provider: Provider) -> CommandLine:
     """Return the command that makes an app's first connection."""
     match provider.grant_type:
         case GrantType.REFRESH_TOKEN:
-            return f"tokensync import {app.name} --account ID"
+            return typed("tokensync import {app} --account ID", app=app.name)
         case GrantType.CLIENT_CREDENTIALS:
-            return f"tokensync connect {app.name}"
+            return typed("tokensync connect {app}", app=app.name)
         case GrantType.AUTHORIZATION_CODE:
-            return f"tokensync {'connect' if app.is_sandboxed else 'invite'} {app.name}"
+            return typed("tokensync connect {app}" if app.is_sandboxed else "tokensync invite {app}", app=app.name)
 
 
 def _text(text: str, option: str) -> str:
@@ -213,7 +220,7 @@ def with_settings(app: App, texts: Sequence[str], *, is_embedded: bool) -> App:
     return changed
 
 
-def check_has_credentials(app: App, *, following: str = "") -> None:
+def check_has_credentials(app: App, *, following: CommandLine | None = None) -> None:
     """Refuse an app that has nothing to authenticate with, or a private key that cannot sign.
 
     Raises:
@@ -224,7 +231,8 @@ def check_has_credentials(app: App, *, following: str = "") -> None:
     except InvalidApp as error:
         raise UsageFailed(
             f"{str(error)[0].upper()}{str(error)[1:]}.",
-            next_command=following or f"tokensync app set-private-key {app.name} --private-key-file FILE",
+            next_command=following
+            or typed("tokensync app set-private-key {app} --private-key-file FILE", app=app.name),
         ) from None
 
 
@@ -241,7 +249,7 @@ def _check_settings(app: App, provider: Provider) -> None:
         raise refused(f"{problem if is_name else problem[0].upper() + problem[1:]}.")
 
 
-def _check_complete(app: App, provider: Provider, *, again: str) -> None:
+def _check_complete(app: App, provider: Provider, *, again: CommandLine) -> None:
     """Refuse an app of the generic provider whose server is not described well enough."""
     needed = ["token"]
     if provider.grant_type is GrantType.AUTHORIZATION_CODE:
@@ -254,7 +262,7 @@ def _check_complete(app: App, provider: Provider, *, again: str) -> None:
     if missing:
         raise UsageFailed(
             f"{provider.title} needs {' and '.join(missing)}, or --discover with the server's issuer.",
-            next_command=f"{again} --discover https://ISSUER",
+            next_command=again.adding("--discover https://ISSUER"),
         )
 
 

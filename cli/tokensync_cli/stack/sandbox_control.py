@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from tokensync.domain.command_line import typed
 from tokensync_cli.output.failures import CommandFailed
 
 _SECONDS = 10.0
@@ -38,13 +39,15 @@ class SandboxControl:
         except (httpx.HTTPError, ValueError):
             # from None: the request may hold an app's secret.
             raise CommandFailed(
-                f"The sandbox at {self.url} does not answer.", next_command="tokensync up", kind="SandboxUnavailable"
+                f"The sandbox at {self.url} does not answer.",
+                next_command=typed("tokensync up"),
+                kind="SandboxUnavailable",
             ) from None
         if not isinstance(body, dict) or response.is_error:
             reason = body.get("error", "") if isinstance(body, dict) else ""
             raise CommandFailed(
                 f"The sandbox refused: {reason or response.status_code}.",
-                next_command="tokensync provider list",
+                next_command=typed("tokensync provider list"),
                 kind="SandboxRefused",
             )
         return body

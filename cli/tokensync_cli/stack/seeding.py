@@ -6,6 +6,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from tokensync.domain.app import App
+from tokensync.domain.command_line import typed
 from tokensync.domain.errors import UnknownApp
 from tokensync.domain.secret import Secret
 from tokensync.oauth.provider import Provider
@@ -63,7 +64,7 @@ def sandboxed(
     """
     sandbox = _sandbox(target)
     if provider not in sandbox.providers():
-        raise CommandFailed(f"The sandbox cannot be {provider}.", next_command="tokensync provider list")
+        raise CommandFailed(f"The sandbox cannot be {provider}.", next_command=typed("tokensync provider list"))
     known = provider_named(provider)
     found = _discovered(target, sandbox, known)
     wanted = Wanted(
@@ -139,5 +140,5 @@ def _existing(target: Target, name: str) -> App | None:
 
 def _sandbox(target: Target) -> Sandbox:
     if target.sandbox is None:
-        raise UsageFailed("The sandbox is part of the embedded stack.", next_command="tokensync up")
+        raise UsageFailed("The sandbox is part of the embedded stack.", next_command=typed("tokensync up"))
     return target.sandbox

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tokensync.authorize.links import Signer
 from tokensync.domain.app import App
 from tokensync.domain.apps import Apps
+from tokensync.domain.command_line import typed
 from tokensync.domain.ports import Authorizations, Connections
 from tokensync.domain.runtime import Clock
 from tokensync_cli.output.failures import CommandFailed
@@ -80,7 +81,7 @@ class StackOutputs:
             raise CommandFailed(
                 f"The stack {stack} in {region} is not a tokensync stack of this version: it has no output "
                 f"{', '.join(missing)}.",
-                next_command="sam deploy",
+                next_command=typed("sam deploy"),
                 kind="UnknownStack",
             )
         return cls(stack=stack, region=region, **{name: outputs[key] for key, name in FROM_STACK.items()})

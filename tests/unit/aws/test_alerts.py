@@ -7,6 +7,8 @@ import pytest
 
 from fakes import RecordingLog
 from tokensync.aws.alerts import SnsAlerts
+from tokensync.domain.command_line import typed
+from tokensync.domain.visible import Line
 
 if TYPE_CHECKING:
     from botocore.stub import Stubber
@@ -40,7 +42,9 @@ def test_an_alert(sns: Stubber, alerts: SnsAlerts, log: RecordingLog, capsys: py
             "Stack: demo-stack\n",
         },
     )
-    alerts.tell("app.paused", "tiktok-shop", detail="invalid_client", next_command="tokensync app show tiktok-shop")
+    alerts.tell(
+        "app.paused", "tiktok-shop", detail=Line("invalid_client"), next_command=typed("tokensync app show tiktok-shop")
+    )
     (metric,) = map(json.loads, capsys.readouterr().out.splitlines())
     (declared,) = metric["_aws"]["CloudWatchMetrics"]
     assert ("tokensync", [["stack", "service"]], "Alert") == (
@@ -62,7 +66,7 @@ def test_a_topic_that_cannot_be_reached(
 ) -> None:
     """Without the topic the count and the log still tell, and nothing is raised."""
     sns.add_client_error("publish", "AuthorizationErrorException")
-    alerts.tell("app.paused", "a", detail="d", next_command="n")
+    alerts.tell("app.paused", "a", detail=Line("d"), next_command=typed("n"))
     assert '"Alert":[1.0]' in capsys.readouterr().out
     assert ["alert.raised", "alert.not_sent"] == log.events()
 
@@ -73,9 +77,9 @@ def test_a_subject_that_sns_takes(sns: Stubber, alerts: SnsAlerts) -> None:
     event = "provide-client-params.sns.Publish"
     sns.client.meta.events.register(event, lambda params, **_: seen.append(params["Subject"]), unique_id="seen")
     sns.add_response("publish", {"MessageId": "1"})
-    alerts.tell("answer.lost", "app/日本\r\nBcc: x@example.com" + "x" * 600, detail="d", next_command="n")
+    alerts.tell("answer.lost", "app/日本\r\nBcc: x@example.com" + "x" * 600, detail=Line("d"), next_command=typed("n"))
     sns.client.meta.events.unregister(event, unique_id="seen")
-    assert seen[0].startswith("demo-stack: answer.lost app/????Bcc: x@example.com")
+    assert seen[0].startswith("demo-stack: answer.lost app/??\\r\\nBcc: x@example.com")
     assert len(seen[0]) < 100
 
 
@@ -96,8 +100,8 @@ def test_a_link_reaches_the_subscribers_and_no_log(
     alerts.tell(
         "authorization.expiring",
         "shop/1",
-        detail="soon",
-        next_command="tokensync invite shop --for shop/1",
+        detail=Line("soon"),
+        next_command=typed("tokensync invite shop --for shop/1"),
         link="https://connect.example/connect/shop?invite=CANARY",
     )
     assert "CANARY" not in repr(log.lines) + capsys.readouterr().out

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fakes.world import World
+from tokensync.domain.command_line import typed
 from tokensync_cli.commands.run import Run
 from tokensync_cli.main import app
 from tokensync_cli.output.failures import CommandFailed
@@ -182,7 +183,7 @@ class Desk:
         """Open a stack on AWS."""
         self.chosen.append(choice)
         if choice.stack != "prod":
-            raise CommandFailed(f"There is no stack {choice.stack}.", next_command="--stack", exit_code=3)
+            raise CommandFailed(f"There is no stack {choice.stack}.", next_command=typed("--stack"), exit_code=3)
         return self._target(outputs(), "stack prod in eu-central-1, account 000000000000")
 
     def kept(self, choice: Choice) -> NoReturn:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tokensync.domain import errors
+from tokensync.domain.command_line import CommandPattern, typed
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.names import ConnectionName
 from tokensync.entry import command_answers, push_answers
@@ -26,7 +27,9 @@ DONE = {
 FAILURES = sorted(set(Result) - DONE)
 
 
-@pytest.mark.parametrize("own", [None, command_answers.NOT_REMOVED, command_answers.to_repeat("tokensync x {name}")])
+@pytest.mark.parametrize(
+    "own", [None, command_answers.NOT_REMOVED, command_answers.to_repeat(CommandPattern("tokensync x {name}"))]
+)
 @pytest.mark.parametrize("result", FAILURES)
 def test_every_failure_has_words_and_a_command(result: Result, own: command_answers.Words | None) -> None:
     """The account may be called whatever it likes: its name is one word of the command."""
@@ -82,7 +85,7 @@ def test_a_held_connection_is_explained_by_its_condition(record: Connection) -> 
         (errors.AlreadyConsumed("used"), {"app": "shop"}, NEEDS_SELLER, "tokensync invite shop"),
         (errors.UnknownConnection("none"), {"connection": "shop/a"}, NOT_FOUND, "tokensync list"),
         (errors.StoreUnavailable("down"), {}, LATER, "the same command again in a minute"),
-        (errors.NotOffered("no", next_command="tokensync x"), {}, FAILED, "tokensync x"),
+        (errors.NotOffered("no", next_command=typed("tokensync x")), {}, FAILED, "tokensync x"),
         (errors.PublishError("no"), {}, FAILED, "tokensync list"),
     ],
 )
@@ -96,5 +99,8 @@ def test_an_error_is_answered_with_the_command_that_helps(
 
     answer = command_answers.answered({"tokensync": "x", **event}, {"x": fails}, None)  # type: ignore[arg-type]
 
-    assert {"class": type(error).__name__, "message": str(error), "next": following} == answer["error"]
+    said = answer["error"]
+    words = said.pop("next_words", None)
+    assert words is None or words == shlex.split(following)
+    assert {"class": type(error).__name__, "message": str(error), "next": following} == said
     assert (False, code) == (answer["ok"], answer["exit"])

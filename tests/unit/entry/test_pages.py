@@ -9,6 +9,8 @@ from importlib.resources import files
 import pytest
 from jinja2 import UndefinedError
 
+from fakes.hostile import CONTROLS, unseen
+from fakes.hostile import HOSTILE as OTHERS
 from tokensync.domain.authorization import AuthorizationState
 from tokensync.entry.pages import Page, page
 from tokensync.entry.seller_pages import RESULT_PAGES
@@ -110,6 +112,17 @@ def test_hostile_text_is_only_text(name: str) -> None:
     assert [sorted(attributes) for _, attributes in seen.tags] == [sorted(attrs) for _, attrs in harmless.tags]
     assert not re.search("[\N{RIGHT-TO-LEFT OVERRIDE}\N{ZERO WIDTH SPACE}\x00\r]", made.body)
     assert made.body.count("{{ 6 * 7 }}") == made.body.count("&lt;script&gt;alert(1)&lt;/script&gt;")
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_whatever_a_stranger_is_called_a_page_has_its_own_tags(name: str) -> None:
+    """No tag or attribute comes of it, and every character of the page is seen."""
+    harmless = Seen(filled(name, label="x", provider="x", again=AGAIN, back=RETURN).body)
+    for text in (*OTHERS.values(), *CONTROLS.values()):
+        made = filled(name, label=f"x{text}", provider=f"x{text}", again=AGAIN, back=RETURN)
+
+        assert harmless.tags == Seen(made.body).tags
+        assert set() == unseen(made.body)
 
 
 @pytest.mark.parametrize("name", ["connected"])

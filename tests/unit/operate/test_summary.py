@@ -115,7 +115,7 @@ def test_every_state_has_its_command(record: Connection, change: dict[str, Any],
     seen = condition(changed(record, name=name, **change))
 
     assert seen is not None
-    assert (word, following.format(shlex.quote(str(name)))) == (seen.word, seen.command(name))
+    assert (word, following.format(shlex.quote(str(name)))) == (seen.word, str(seen.command(name)))
     assert seen.why == seen.why.strip().rstrip(".")
 
 
@@ -127,7 +127,7 @@ def test_a_paused_app_is_named_with_its_active_connections(record: Connection) -
     held = condition(replace(record, status=Status.HELD, reason="ambiguous"), paused=pause)
 
     assert paused is not None
-    assert ("app_paused", "tokensync app rotate-secret shop") == (paused.word, paused.command(record.name))
+    assert ("app_paused", "tokensync app rotate-secret shop") == (paused.word, str(paused.command(record.name)))
     assert "invalid_client" in paused.why
     assert held is not None
     assert "ambiguous" == held.word

@@ -88,7 +88,7 @@ def test_each_documented_code_has_its_mend() -> None:
     """What it means, and the command where that is another than the same again."""
     assert {"2", "5", "7", "112", "no_key"} == CART.mends.keys()
     assert {"2", "5", "7", "112"} == CART.failures.keys()
-    assert {code for code, mend in CART.mends.items() if "set-consumer-key" in mend.command} == {"2", "no_key"}
+    assert {code for code, mend in CART.mends.items() if mend.command is not None} == {"2", "no_key"}
 
 
 def test_a_request_prints_as_its_address(grant: Grant) -> None:

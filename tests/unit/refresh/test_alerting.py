@@ -10,6 +10,7 @@ import pytest
 
 from fakes.scripted import ISSUER, OIDC, Staged, id_token, oidc_token
 from field_rows import field
+from tokensync.domain.visible import Line
 from tokensync.refresh.alerting import Notice, judged
 
 ODD = {"scope": ["a"], "expires_in": "soon"}
@@ -160,7 +161,7 @@ def test_an_account_call_that_names_another_account_is_alerted_once() -> None:
 
 def notice(kind: str, cause: str) -> Notice:
     """Return a notice."""
-    return Notice(kind=kind, cause=cause, detail="", next_command="")
+    return Notice(kind=kind, cause=cause, detail=Line(""), next_command=Line(""))
 
 
 def test_only_what_was_judged_can_end() -> None:

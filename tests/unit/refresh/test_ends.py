@@ -178,7 +178,7 @@ def test_what_may_still_be_presented_comes_back_by_itself(trouble: str) -> None:
     assert f"tokensync show {USER}" == told.next_command
     seen = condition(record)
     assert seen is not None
-    assert ("ended", f"tokensync show {USER}") == (seen.word, seen.command(USER))
+    assert ("ended", f"tokensync show {USER}") == (seen.word, str(seen.command(USER)))
 
     stage.server.says("/token", {"access_token": "OA", "expires_in": 3600, "refresh_token": "OR"})
     world.settle(ticks=80)

@@ -15,7 +15,9 @@ from tokensync.refresh.result import Result
 if TYPE_CHECKING:
     from faults.soaking.fleet import Fleet
     from faults.soaking.ledger import Account
+    from tokensync.domain.command_line import Next
     from tokensync.domain.runtime import Budget
+    from tokensync.domain.visible import Line
     from tokensync.entry.pages import Page
 
 BASE_URL = "https://connect.example"
@@ -40,7 +42,7 @@ class People:
         fleet.timeline.after(HOUR, self._hourly)
         fleet.timeline.after(DAY, self._daily)
 
-    def tell(self, kind: str, subject: str, *, detail: str, next_command: str, link: str = "") -> None:
+    def tell(self, kind: str, subject: str, *, detail: Line, next_command: Next, link: str = "") -> None:
         """Hear an alert."""
         del detail, next_command, link
         self.fleet.chance.step("alerts.tell", (Fault.KILLED, Fault.STALLED))

@@ -11,6 +11,7 @@ import pytest
 from fakes.world import APP, NAME
 from tokensync.domain.app_state import PauseKind
 from tokensync.domain.authorization import NO_ACCOUNT, Authorization, AuthorizationKey, AuthorizationState
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import QUOTA, Status
 from tokensync.domain.errors import InvalidApp, StoreUnavailable
 from tokensync_cli.output.failures import CommandFailed
@@ -126,7 +127,7 @@ def test_a_connection_that_was_given_away_is_its_consumers(desk: Any) -> None:
 def test_functions_that_do_not_answer(desk: Any) -> None:
     """Each is asked for itself."""
     desk.functions.script += [
-        CommandFailed("It broke.", next_command="tokensync doctor"),
+        CommandFailed("It broke.", next_command=typed("tokensync doctor")),
         b"garbage",
     ]
 

@@ -13,6 +13,7 @@ from fakes.scripted import OIDC
 from fakes.world import ACCOUNT, APP, NAME
 from tokensync.domain.app import App
 from tokensync.domain.app_state import PauseKind
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import QueueUnavailable, SealingUnavailable, StoreUnavailable, UnknownApp
 from tokensync.domain.secret import Secret
@@ -245,7 +246,7 @@ CASES: list[tuple[Callable[[Any], None], str, str | bytes | None, int, str, str,
     ),
     (broken(b'{"ok": false, "error": {"class": "new", "message": "m", "next": "n"}, "exit": 77}'), "tick", None, 1,
         "new", "n", "M."),
-    (broken(CommandFailed("It broke.", next_command="tokensync doctor", kind="FunctionBroken")), "tick", None, 1,
+    (broken(CommandFailed("It broke.", next_command=typed("tokensync doctor"), kind="FunctionBroken")), "tick", None, 1,
         "FunctionBroken", "tokensync doctor", "It broke."),
     (lambda desk: desk.world.dead_letters.fail_next("receive", QueueUnavailable), "recover", None, 5, "", "", ""),
     (paused, f"connect {APP}", None, 1, "", f"tokensync app rotate-secret {APP}", ""),

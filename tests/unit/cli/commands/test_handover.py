@@ -7,17 +7,22 @@ import re
 import shlex
 import subprocess
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fakes.cart import HOST, KEY, ScriptedCart
+from fakes.hostile import CONTROLS, HOSTILE
 from fakes.scripted import OIDC
 from fakes.world import APP, NAME
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync.domain.secret import Secret
 from tokensync_cli.output.failures import CommandFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECRET = token_secret_name("tokensync", NAME)
 ADVERTISERS = ["7000000000000000001", "7000000000000000002"]
@@ -127,7 +132,7 @@ def test_a_copy_that_lasts_is_noted(desk: Any, options: tuple[str, ...], form: s
 def test_a_copy_that_cannot_be_noted_is_a_copy_all_the_same(desk: Any) -> None:
     """The operator reads that nobody will be alerted; a token that was replaced just now is said to be."""
     ads(desk)
-    for error in (CommandFailed("Not yours.", next_command="-", kind="AccessDenied"), ValueError("CANARY")):
+    for error in (CommandFailed("Not yours.", next_command=typed("-"), kind="AccessDenied"), ValueError("CANARY")):
         desk.functions.script.append(error)
         result = desk.run("export", str(NAME), "--format", "owox")
         assert (0, "A0") == (result.exit_code, json.loads(result.stdout)["AuthType"]["oauth2"]["AccessToken"])
@@ -255,3 +260,24 @@ def test_export_as_json(desk: Any) -> None:
     write(desk, expires_at=None)
     assert "TOKENSYNC_EXPIRES_AT=''" in desk.run("export", str(NAME)).stdout
     assert [] == desk.functions.asked
+
+
+def test_a_shell_gets_every_value_exactly(desk: Any, tmp_path: Path) -> None:
+    """Sourced by bash, an export of a hostile account and its scopes runs nothing and loses nothing."""
+    file, read = tmp_path / "token.env", ("TOKENSYNC_CONNECTION", "TOKENSYNC_ACCOUNT_ID", "TOKENSYNC_SCOPES")
+    variables = " ".join(f'"${each}"' for each in read)
+    script = f"source ./{file.name}; printf '%s\\0' {variables}"
+    for index, text in enumerate(HOSTILE.values()):
+        name, scope = ConnectionName(APP, text), CONTROLS["another line"]
+        desk.world.connected(name, refresh_token=f"R{index}")
+        stored = desk.world.secrets.secret(name)
+        document = {**json.loads(stored.versions[stored.current]), "account_id": text, "scopes": [scope]}
+        stored.versions[stored.current] = json.dumps(document)
+
+        exported = desk.run("export", "--format=env", str(name)).stdout
+        file.write_text(exported, encoding="utf-8")
+        shell = subprocess.run(["/bin/bash", "-c", script], capture_output=True, cwd=tmp_path, check=True, timeout=30)
+
+        assert [str(name), text, scope, ""] == shell.stdout.decode().split("\0")
+        assert 8 == len(exported.splitlines())
+    assert [file] == list(tmp_path.iterdir())

@@ -11,6 +11,7 @@ from fakes.scripted import ScriptedServer
 from fakes.world import ACCOUNT, APP, NAME
 from tokensync.domain.app import App
 from tokensync.domain.app_state import PauseKind
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Status
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.secret import Secret
@@ -90,7 +91,9 @@ def test_the_same_file_again_resumes(desk: Any) -> None:
     """Rows that were imported are skipped; what failed is tried again."""
     alive(desk, "T-a", "T-b")
     text = rows("a,T-a,", "b,T-b,")
-    desk.functions.script.append(CommandFailed("It broke.", next_command="tokensync doctor", kind="FunctionBroken"))
+    desk.functions.script.append(
+        CommandFailed("It broke.", next_command=typed("tokensync doctor"), kind="FunctionBroken")
+    )
     first = many(desk, text)
     second = many(desk, text)
 
@@ -187,7 +190,7 @@ def test_the_same_import_is_named_only_where_it_can_help(desk: Any) -> None:
     assert "tokensync import --help" == following(rows("b,,"), "--dry-run")
     assert "tokensync import --help" == following(rows("b,,"))
     assert f"tokensync list --app {APP} --status reauthorize" == following(rows("b,dead,"))
-    desk.functions.script.append(CommandFailed("Later.", next_command="-", exit_code=5, kind="StoreUnavailable"))
+    desk.functions.script.append(CommandFailed("Later.", next_command=typed("-"), exit_code=5, kind="StoreUnavailable"))
     assert f"tokensync import {APP} --file -" == following(text)
 
 

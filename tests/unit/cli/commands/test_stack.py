@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fakes.world import APP
+from tokensync.domain.command_line import typed
 from tokensync_cli.embedded.errors import EmbeddedStackError
 from tokensync_cli.embedded.ports import Ports
 from tokensync_cli.stack.target import Choice
@@ -62,7 +63,7 @@ def test_up_that_fails_names_log_and_next_command(desk: Any) -> None:
     """The embedded stack's own words."""
     desk.embedded_stack.fails = EmbeddedStackError(
         "Port 8400 is taken.",
-        next_command="tokensync up --help",
+        next_command=typed("tokensync up --help"),
         log=Path("/tmp/log"),  # noqa: S108 - only a name
     )
 

@@ -91,7 +91,7 @@ def test_several_deleted_stacks_kept_something() -> None:
 
     assert "SeveralKept" == failed.value.kind
     assert "--table one --key key-1 (made 2026-11-01 08:30); --table two --key key-2 (made" in failed.value.message
-    assert "tokensync take-up --stack prod --table TABLE --key KEY" == failed.value.next_command
+    assert "tokensync take-up --stack prod --table TABLE --key KEY" == str(failed.value.next_command)
 
 
 def test_the_one_pair_that_is_still_there() -> None:
@@ -120,7 +120,7 @@ def test_a_table_that_is_still_being_restored() -> None:
 
     assert (5, "aws dynamodb wait table-exists --table-name restored") == (
         failed.value.exit_code,
-        failed.value.next_command,
+        str(failed.value.next_command),
     )
 
 
@@ -155,7 +155,7 @@ def test_another_stack_has_the_name(status: str, following: str) -> None:
         with pytest.raises(CommandFailed) as failed:
             made.checked(Kept("restored", "key-1"))
 
-    assert ("StackExists", following) == (failed.value.kind, failed.value.next_command)
+    assert ("StackExists", following) == (failed.value.kind, str(failed.value.next_command))
 
 
 @pytest.mark.parametrize("stack", ["no stack", "prod; rm -r x"])
@@ -168,7 +168,7 @@ def test_a_stacks_name_in_a_command_is_one_word(stack: str) -> None:
         with pytest.raises(CommandFailed) as failed:
             made.named(None, None)
 
-    assert stack == shlex.split(failed.value.next_command)[3]
+    assert stack == shlex.split(str(failed.value.next_command))[3]
 
 
 def test_an_import_under_way_is_waited_for() -> None:

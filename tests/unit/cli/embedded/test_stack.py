@@ -56,7 +56,7 @@ def test_an_unclean_end_is_told(state: StateDirectory, tmp_path: Path, name: str
     for _ in range(2):
         with pytest.raises(EmbeddedStackError, match="not stopped cleanly") as raised:
             stack.up(tmp_path, progress=quiet)
-        assert raised.value.next_command == "tokensync up --fresh"
+        assert str(raised.value.next_command) == "tokensync up --fresh"
     assert state.read("deployed.json") == {"inputs": "x"}
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tokensync_cli.output.console import Output, cell, shown
+from tokensync_cli.output.console import Output, cell
 from tokensync_cli.output.failures import UsageFailed, sentence
 from tokensync_cli.output.times import DAY, HOUR, moment, seconds_of, span
 
@@ -144,9 +144,12 @@ def test_progress_without_a_terminal_is_told_by_tenths(
     assert [f"Importing: {done} of {total} …" for done in told] == lines
 
 
-def test_what_could_move_the_terminal_is_not_shown() -> None:
-    """Escapes and direction marks."""
-    assert "a[2Jb\nc" == shown("a\x1b[2J\u202eb\nc")
+def test_columns_stand_below_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    """Wide characters take two cells, combining marks none."""
+    Output().table(("LABEL", "STATUS"), [("日本語", "active"), ("e\u0301e\u0301", "held"), ("אבג", "held")])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert ["LABEL   STATUS", "日本語  active", "e\u0301e\u0301      held", "אבג     held"] == lines
 
 
 @pytest.mark.parametrize(
@@ -162,7 +165,7 @@ def test_what_could_move_the_terminal_is_not_shown() -> None:
         (False, "no"),
         (["a", "b"], "a, b"),
         ({"a": 1, "b": [2]}, "a=1, b=2"),
-        ("a\nb", "a b"),
+        ("a\nb", r"a\nb"),
     ],
     ids=repr,
 )

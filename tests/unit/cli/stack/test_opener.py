@@ -144,7 +144,8 @@ def test_a_function_that_breaks_names_its_log_group(*, is_told: bool) -> None:
             LambdaFunctions(functions).invoke("rotation", {})
 
     assert ("prod-RotationLogs-X" if is_told else "ends with Logs") in failed.value.message
-    assert f"aws logs tail {'prod-RotationLogs-X' if is_told else 'GROUP'} --since 10m" == failed.value.next_command
+    group = "prod-RotationLogs-X" if is_told else "GROUP"
+    assert f"aws logs tail {group} --since 10m" == str(failed.value.next_command)
     assert "s3cr3t-canary" not in failed.value.message
 
 

@@ -174,7 +174,7 @@ def test_what_does_not_fit_is_named(change: dict[str, Any]) -> None:
     with pytest.raises(UsageFailed) as refused:
         checked(**change)
 
-    assert "tokensync provider list" == refused.value.next_command
+    assert "tokensync provider list" == str(refused.value.next_command)
 
 
 def test_a_name_that_is_none() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import ParamRefused
 from tokensync.domain.runtime import Moment
+from tokensync.domain.visible import Line
 from tokensync.oauth.params import not_made
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.scopes import missing_scopes
@@ -191,10 +193,10 @@ class Connector:
     def _notices(self, one: NamedGrant, grant: Grant, source: GrantSource) -> list[Notice]:
         """Return what operators are to know of a grant that was given."""
         name, provider = one.name, one.session.provider
-        invite = f"tokensync invite {name.app} --for {name}"
+        invite = typed("tokensync invite {app} --for {name}", app=name.app, name=name)
         found = [*self.concluder.odd(name, one.read), *self._unsendable(one, grant)]
         if not provider.renews(grant) and one.read.life is not None:
-            detail = "the provider gave no usable refresh token: the connection ends with its access token"
+            detail = Line("the provider gave no usable refresh token: the connection ends with its access token")
             found.append(Notice(kind=CANNOT_REFRESH, cause="", detail=detail, next_command=invite))
         missing = self._missing(one, grant)
         if missing and source.status is not Status.QUARANTINED:
@@ -203,8 +205,10 @@ class Connector:
                 Notice(
                     kind=SCOPES_MISSING,
                     cause=" ".join(sorted(missing)),
-                    detail=f"the account did not grant everything that was asked for: {', '.join(missing)}",
-                    next_command=f"tokensync app show {name.app}" if minted else invite,
+                    detail=Line(
+                        "the account did not grant everything that was asked for: {scopes}", scopes=", ".join(missing)
+                    ),
+                    next_command=typed("tokensync app show {app}", app=name.app) if minted else invite,
                 )
             )
         return found

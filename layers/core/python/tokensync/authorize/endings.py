@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from tokensync.authorize.refusals import alert_exchange_refused
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import LastError
 from tokensync.domain.messages import Failure, FailureClass
+from tokensync.domain.visible import Line
 from tokensync.domain.work import Work
 from tokensync.refresh.breaker import credentials_refused
 
 if TYPE_CHECKING:
     from tokensync.domain.authorization import Authorization
+    from tokensync.domain.command_line import CommandLine
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
     from tokensync.refresh.conclude import Concluder
@@ -80,8 +83,10 @@ class Endings:
         self.ports.alerts.tell(
             "authorization.unusable",
             session.name,
-            detail=f"an authorization could not be used: {problem}; the answer is kept sealed",
-            next_command="tokensync recover" if problem == NO_ACCOUNT else f"tokensync app show {session.name}",
+            detail=Line("an authorization could not be used: {problem}; the answer is kept sealed", problem=problem),
+            next_command=typed("tokensync recover")
+            if problem == NO_ACCOUNT
+            else typed("tokensync app show {app}", app=session.name),
         )
 
     def asked_again_at(self, authorization: Authorization, failure: Failure, session: Session) -> int | None:
@@ -115,11 +120,13 @@ class Endings:
         """Leave it until the connection that it is for is free."""
         return self.left(authorization, at=self.ports.clock.now() + _SOON)
 
-    def alert_quarantine(self, authorization: Authorization, name: ConnectionName, *, following: str) -> None:
+    def alert_quarantine(self, authorization: Authorization, name: ConnectionName, *, following: CommandLine) -> None:
         """Alert that another account authorized than the one that was invited."""
         self.ports.alerts.tell(
             "connection.quarantined",
             str(name),
-            detail=f"the invite was for {authorization.for_account}; the old connection stays as it was",
+            detail=Line(
+                "the invite was for {account}; the old connection stays as it was", account=authorization.for_account
+            ),
             next_command=following,
         )

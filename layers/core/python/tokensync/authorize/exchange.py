@@ -11,6 +11,7 @@ from tokensync.authorize.finish import authorization_binding
 from tokensync.authorize.links import Invite, browser_of, verifier_of
 from tokensync.authorize.refusals import alert_other_issuer, alert_request_refused
 from tokensync.domain.authorization import AuthorizationKey, AuthorizationState, hashed
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import LastError
 from tokensync.domain.errors import (
     AlreadyConsumed,
@@ -25,6 +26,7 @@ from tokensync.domain.errors import (
 from tokensync.domain.messages import Failure
 from tokensync.domain.runtime import Moment
 from tokensync.domain.secret import Secret
+from tokensync.domain.visible import Line
 from tokensync.domain.work import Work
 from tokensync.oauth.app_check import check_settings
 from tokensync.oauth.callback import Query
@@ -254,8 +256,8 @@ class CodeExchange:
                     self.ports.alerts.tell(
                         "answer.lost",
                         key.app,
-                        detail="the answer to a code could be stored nowhere before the function's life ended",
-                        next_command=f"tokensync invite {key.app}",
+                        detail=Line("the answer to a code could be stored nowhere before the function's life ended"),
+                        next_command=typed("tokensync invite {app}", app=key.app),
                     )
                     raise
                 self.ports.clock.sleep(_PAUSE)

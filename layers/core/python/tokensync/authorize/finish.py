@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tokensync.authorize.account import NamedGrant, NotNamed
 from tokensync.authorize.refusals import note_consent
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotLeased
 from tokensync.domain.messages import Failure, ProviderResponse
@@ -194,12 +195,16 @@ class Finisher:
         """Quarantine one grant and alert of it; return whether its connection has it."""
         record = self.ports.connections.get(one.name)
         if record is not None and record.status is not Status.QUARANTINED:
-            self.endings.alert_quarantine(authorization, one.name, following=f"tokensync show {one.name}")
+            self.endings.alert_quarantine(
+                authorization, one.name, following=typed("tokensync show {name}", name=one.name)
+            )
             return False
         detail = ", ".join(filter(None, (f"the invite was for {authorization.for_account}", one.read.trace_id)))
         source = _source(authorization, one, detail=detail, status=Status.QUARANTINED)
         has_it = self.connector.establish(one, source, budget, record)
-        self.endings.alert_quarantine(authorization, one.name, following=f"tokensync accept {one.name}")
+        self.endings.alert_quarantine(
+            authorization, one.name, following=typed("tokensync accept {name}", name=one.name)
+        )
         return has_it
 
     def _used(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import LastError
 from tokensync.domain.errors import TokensyncError
 from tokensync.domain.messages import Failure, FailureClass
+from tokensync.domain.visible import Line
 from tokensync.oauth.hints import followed, hint_for
 
 if TYPE_CHECKING:
@@ -27,9 +29,12 @@ def alert_request_refused(denied: str, why: str, session: Session, ports: Ports)
     ports.alerts.tell(
         "authorization.refused",
         session.name,
-        detail="the provider refused the authorization request itself, before any account was asked: "
-        f"{said}{followed(hint_for(session.provider, error))}",
-        next_command=f"tokensync app show {session.name}",
+        detail=Line(
+            "the provider refused the authorization request itself, before any account was asked: {said}{hint}",
+            said=said,
+            hint=followed(hint_for(session.provider, error)),
+        ),
+        next_command=typed("tokensync app show {app}", app=session.name),
     )
 
 
@@ -47,9 +52,12 @@ def alert_exchange_refused(authorization: Authorization, error: LastError, sessi
     ports.alerts.tell(
         "authorization.failed",
         session.name,
-        detail=f"an account gave its consent, and the provider gave no token ({why})"
-        f"{followed(hint_for(session.provider, error))}",
-        next_command=f"tokensync app show {session.name}",
+        detail=Line(
+            "an account gave its consent, and the provider gave no token ({why}){hint}",
+            why=why,
+            hint=followed(hint_for(session.provider, error)),
+        ),
+        next_command=typed("tokensync app show {app}", app=session.name),
     )
 
 
@@ -57,15 +65,22 @@ def alert_other_issuer(said: str, session: Session, ports: Ports) -> None:
     """Alert that a callback of ours names another issuer than the app's setting does, RFC 9207 §2.4."""
     if not _is_news("authorization.refused", "iss", session, ports):
         return
-    ours, command = session.provider.callback.issuer, f"tokensync app set {session.name} issuer="
+    ours, command = session.provider.callback.issuer, typed("tokensync app set {app} issuer=", app=session.name)
     is_spelling = said.removesuffix("/") == ours.removesuffix("/")
     ports.alerts.tell(
         "authorization.refused",
         session.name,
-        detail=f"a callback came from the issuer {said or '(none)'}, and the app says issuer={ours}: it was refused. "
-        f"Where the first is the provider's own name for itself, the setting is wrong, and {command}… changes it",
+        detail=Line(
+            "a callback came from the issuer {said}, and the app says issuer={ours}: it was refused. "
+            "Where the first is the provider's own name for itself, the setting is wrong, and {command}… changes it",
+            said=said or "(none)",
+            ours=ours,
+            command=command,
+        ),
         # Anybody may have written another name: that is no command to copy.
-        next_command=f"{command}{said}" if is_spelling else f"tokensync app show {session.name}",
+        next_command=typed("tokensync app set {app} issuer={issuer}", app=session.name, issuer=said)
+        if is_spelling
+        else typed("tokensync app show {app}", app=session.name),
     )
 
 

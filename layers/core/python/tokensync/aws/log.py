@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import traceback
+from functools import partial
 from pathlib import PurePath
 from typing import IO, Any
 
@@ -11,6 +13,8 @@ from aws_lambda_powertools import Logger
 
 # They print whole requests at DEBUG or URLs at INFO: secret values, tokens and codes among them.
 _LEAKING = ("boto3", "botocore", "s3transfer", "urllib3", "httpcore", "httpx", "asyncio")
+# ASCII: what Powertools itself would write lets pass what moves a terminal or parts a line.
+_AS_JSON = partial(json.dumps, default=str, separators=(",", ":"))
 _DEPTH = 3  # stack frames from Powertools to the caller of this class
 # A log record has attributes of its own, which no field may replace.
 _TAKEN = frozenset(vars(logging.makeLogRecord({}))) | {
@@ -27,7 +31,7 @@ class PowertoolsLog:
     """One line of JSON for each event. Fields print by their own text, so a Secret prints as its mask."""
 
     def __init__(self, *, service: str, level: str, stream: IO[str] | None = None) -> None:
-        self._logger = Logger(service=service, level=level, stream=stream)
+        self._logger = Logger(service=service, level=level, stream=stream, json_serializer=_AS_JSON)
         for name in _LEAKING:
             logging.getLogger(name).setLevel(logging.WARNING)
 

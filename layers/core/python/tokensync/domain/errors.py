@@ -35,6 +35,11 @@ TokensyncError
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokensync.domain.command_line import Next
+
 
 class TokensyncError(Exception):
     """The root of all errors of this package. No message carries a secret."""
@@ -111,7 +116,7 @@ class NotOffered(TokensyncError):
         next_command: what leads to the same end.
     """
 
-    def __init__(self, message: str, *, next_command: str) -> None:
+    def __init__(self, message: str, *, next_command: Next) -> None:
         super().__init__(message)
         self.next_command = next_command
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from tokensync.domain.app import App
+    from tokensync.domain.command_line import Next
+    from tokensync.domain.visible import Line
 
 DAY = 86_400
 # Secrets Manager advises against writing one secret more often than every 10 minutes at a sustained rate, as it makes
@@ -63,7 +65,7 @@ class Failpoints(Protocol):
 class Alerts(Protocol):
     """Alerts operators. Never raises: an alert that cannot be sent is logged."""
 
-    def tell(self, kind: str, subject: str, *, detail: str, next_command: str, link: str = "") -> None:
+    def tell(self, kind: str, subject: str, *, detail: Line, next_command: Next, link: str = "") -> None:
         """Send one alert about a connection or an app, by name only, with the command that mends it.
 
         `link` is one that an operator may send on; it reaches the subscribers alone and no log.

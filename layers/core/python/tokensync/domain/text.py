@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 from tokensync.domain.secret import MASK
+from tokensync.domain.visible import UNSEEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,10 +72,6 @@ def utc(at: int) -> str:
 LABEL_LENGTH = 100
 MESSAGE_LENGTH = 200
 
-# Cc control, Cf format (all bidi overrides and isolates), Cs lone surrogates, Co private use, Cn unassigned,
-# Zl and Zp line and paragraph separators: none of them belongs in one line of text.
-_DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-
 
 def printable(text: str) -> str:
     """Return the text without what is not seen, each break or tab a space."""
@@ -88,4 +85,4 @@ def one_line(text: str, *, length: int) -> str:
 
 
 def _kept(char: str) -> bool:
-    return unicodedata.category(char) not in _DROPPED
+    return unicodedata.category(char) not in UNSEEN

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.authorization import AuthorizationState
+from tokensync.domain.command_line import typed
 from tokensync.entry.command_answers import in_brackets, refused
 from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER
 from tokensync.oauth.hints import followed
@@ -23,13 +24,13 @@ def of_authorization(app: str, authorization: Authorization, *, hint: str = "") 
         return {"ok": True, **answer}
     if state is AuthorizationState.WORKING:
         message = "the tokens are stored; the connection is finished by itself"
-        return {**refused(state.value, message, f"tokensync list --app {app}", LATER), **answer}
+        return {**refused(state.value, message, typed("tokensync list --app {app}", app=app), LATER), **answer}
     why = {
         AuthorizationState.CANCELLED: "the seller declined",
         AuthorizationState.QUARANTINED: "the seller authorized another account than the invite was for",
     }.get(state, "the provider gave no token")
     message = f"{why}{in_brackets(_words(authorization))}{followed(hint)}"
-    return {**refused(state.value, message, f"tokensync invite {app}", NEEDS_SELLER), **answer}
+    return {**refused(state.value, message, typed("tokensync invite {app}", app=app), NEEDS_SELLER), **answer}
 
 
 def _words(authorization: Authorization) -> str:
@@ -58,11 +59,11 @@ def of_first_token(app: str, authorization: Authorization, *, is_app: bool, hint
         return of_authorization(app, authorization)
     if is_app:
         message = f"the provider refuses the credentials of {app}{detail}; nothing was changed{followed(hint)}"
-        answer = refused("credentials_refused", message, f"tokensync app rotate-secret {app}", FAILED)
+        answer = refused("credentials_refused", message, typed("tokensync app rotate-secret {app}", app=app), FAILED)
     elif authorization.detail in _TRANSIENT:
         message = f"{_TRANSIENT[authorization.detail]}{detail}; nothing was changed"
-        answer = refused(state.value, message, f"tokensync connect {app}", LATER)
+        answer = refused(state.value, message, typed("tokensync connect {app}", app=app), LATER)
     else:
         message = f"the provider gave no token{detail}{followed(hint)}"
-        answer = refused(state.value, message, f"tokensync app show {app}", FAILED)
+        answer = refused(state.value, message, typed("tokensync app show {app}", app=app), FAILED)
     return {**answer, "outcome": state.value, "connection": authorization.connection or None}

@@ -6,13 +6,14 @@ Why a connection needs a look is worded in `operate.summary`, and how an authori
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokensync.domain import errors
+from tokensync.domain.command_line import CommandPattern, next_fields, typed
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.text import utc
+from tokensync.domain.visible import Line, visible
 from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND, USAGE
 from tokensync.operate.summary import BY_STATUS, GIVEN_AWAY, INVITE, RETRIED, condition, due_again, filled, summary
 from tokensync.refresh.result import Result
@@ -20,6 +21,7 @@ from tokensync.refresh.result import Result
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tokensync.domain.command_line import Next
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.runtime import Budget
     from tokensync.refresh.result import WorkResult
@@ -32,31 +34,31 @@ class Wording(NamedTuple):
 
     exit: int
     why: str
-    next: str
+    next: CommandPattern
 
 
 Words = dict[Result, Wording]
 
-_AGAIN_SOON = "the same command again in a minute"
+_AGAIN_SOON = Line("the same command again in a minute")
 
 # By type, most special first: the exit code and the next command, which has places for `{app}` and `{account}`.
-_ERRORS: tuple[tuple[type[errors.TokensyncError], int, str], ...] = (
-    (errors.UnknownConnection, NOT_FOUND, "tokensync list"),
-    (errors.UnknownApp, NOT_FOUND, "tokensync app list"),
-    (errors.InvalidName, USAGE, "tokensync --help"),
-    (errors.AppPaused, FAILED, "tokensync app show {app}"),
-    (errors.AlreadyStands, FAILED, "tokensync import {app} --account {account} --replace"),
-    (errors.AlreadyConsumed, NEEDS_SELLER, "tokensync invite {app}"),
-    (errors.BeginFirst, USAGE, "tokensync paste {app} --begin"),
-    (errors.BadRequest, USAGE, "tokensync paste --help"),
-    (errors.InviteRefused, USAGE, "tokensync invite {app}"),
-    (errors.BadMetadata, FAILED, "tokensync app add NAME --provider oauth2 --endpoint token=URL"),
-    (errors.InvalidApp, FAILED, "tokensync app show {app}"),
-    (errors.NewerSchema, FAILED, "sam deploy"),
+_ERRORS: tuple[tuple[type[errors.TokensyncError], int, CommandPattern | Line], ...] = (
+    (errors.UnknownConnection, NOT_FOUND, CommandPattern("tokensync list")),
+    (errors.UnknownApp, NOT_FOUND, CommandPattern("tokensync app list")),
+    (errors.InvalidName, USAGE, CommandPattern("tokensync --help")),
+    (errors.AppPaused, FAILED, CommandPattern("tokensync app show {app}")),
+    (errors.AlreadyStands, FAILED, CommandPattern("tokensync import {app} --account {account} --replace")),
+    (errors.AlreadyConsumed, NEEDS_SELLER, CommandPattern("tokensync invite {app}")),
+    (errors.BeginFirst, USAGE, CommandPattern("tokensync paste {app} --begin")),
+    (errors.BadRequest, USAGE, CommandPattern("tokensync paste --help")),
+    (errors.InviteRefused, USAGE, CommandPattern("tokensync invite {app}")),
+    (errors.BadMetadata, FAILED, CommandPattern("tokensync app add NAME --provider oauth2 --endpoint token=URL")),
+    (errors.InvalidApp, FAILED, CommandPattern("tokensync app show {app}")),
+    (errors.NewerSchema, FAILED, CommandPattern("sam deploy")),
     (errors.QueueUnavailable, LATER, _AGAIN_SOON),
     (errors.StoreUnavailable, LATER, _AGAIN_SOON),
     (errors.SealingUnavailable, LATER, _AGAIN_SOON),
-    (errors.TokensyncError, FAILED, "tokensync list"),
+    (errors.TokensyncError, FAILED, CommandPattern("tokensync list")),
 )
 
 _ELSEWHERE = "another worker is at this connection"
@@ -64,40 +66,45 @@ _NO_TIME = "the function had too little time left"
 _BUSY = "the provider is busy"
 # Results after which the schedule tries again: the answer says when.
 _TRIED_AGAIN = (Result.POSTPONED, Result.TOO_EARLY, Result.BUSY, Result.HELD, Result.PAUSED)
-NO_TOKEN_YET = Wording(LATER, "it has no access token yet", "tokensync refresh {name}")
+NO_TOKEN_YET = Wording(LATER, "it has no access token yet", CommandPattern("tokensync refresh {name}"))
 # Results that a connection's own condition explains. The words here are for a record that has none.
 _BY_CONDITION: Words = {
     # Somebody who asked for a refresh can insist on it; elsewhere nothing helps but to wait.
-    Result.HELD: Wording(LATER, BY_STATUS[Status.HELD].why, "tokensync refresh {name} --force"),
+    Result.HELD: Wording(LATER, BY_STATUS[Status.HELD].why, CommandPattern("tokensync refresh {name} --force")),
     Result.REAUTHORIZE: Wording(NEEDS_SELLER, BY_STATUS[Status.REAUTHORIZE].why, INVITE),
     Result.DISCONNECTED: Wording(NEEDS_SELLER, BY_STATUS[Status.DISCONNECTED].why, INVITE),
     Result.OWNED_BY_CONSUMER: Wording(FAILED, GIVEN_AWAY.why, INVITE),
-    Result.ORPHANED: Wording(FAILED, BY_STATUS[Status.ORPHANED].why, "tokensync publish {name}"),
+    Result.ORPHANED: Wording(FAILED, BY_STATUS[Status.ORPHANED].why, CommandPattern("tokensync publish {name}")),
 }
 # Every result that is no success, as a refresh words it; a command may word some of them in its own way.
 _GENERAL: Words = {
-    Result.POSTPONED: Wording(LATER, RETRIED.why, "tokensync show {name}"),
-    Result.TOO_EARLY: Wording(LATER, "its provider does not renew it yet", "tokensync refresh {name}"),
-    Result.BUSY: Wording(LATER, _BUSY, "tokensync refresh {name} --wait"),
-    Result.LEASED_ELSEWHERE: Wording(LATER, _ELSEWHERE, "tokensync refresh {name}"),
-    Result.TAKEN_OVER: Wording(LATER, "the seller authorized again meanwhile", "tokensync show {name}"),
-    Result.NO_TIME: Wording(LATER, _NO_TIME, "tokensync refresh {name}"),
-    Result.KEPT: Wording(LATER, "the answer is kept; the table did not take it", "tokensync show {name}"),
-    Result.PAUSED: Wording(FAILED, "its app is paused", "tokensync app show {app}"),
+    Result.POSTPONED: Wording(LATER, RETRIED.why, CommandPattern("tokensync show {name}")),
+    Result.TOO_EARLY: Wording(LATER, "its provider does not renew it yet", CommandPattern("tokensync refresh {name}")),
+    Result.BUSY: Wording(LATER, _BUSY, CommandPattern("tokensync refresh {name} --wait")),
+    Result.LEASED_ELSEWHERE: Wording(LATER, _ELSEWHERE, CommandPattern("tokensync refresh {name}")),
+    Result.TAKEN_OVER: Wording(LATER, "the seller authorized again meanwhile", CommandPattern("tokensync show {name}")),
+    Result.NO_TIME: Wording(LATER, _NO_TIME, CommandPattern("tokensync refresh {name}")),
+    Result.KEPT: Wording(
+        LATER, "the answer is kept; the table did not take it", CommandPattern("tokensync show {name}")
+    ),
+    Result.PAUSED: Wording(FAILED, "its app is paused", CommandPattern("tokensync app show {app}")),
     **_BY_CONDITION,
 }
 
 
-def refused(kind: str, message: str, next_command: str, code: int) -> dict[str, Any]:
+def refused(kind: str, message: str, next_command: Next, code: int) -> dict[str, Any]:
     """Return the answer that says no: a word for why, a sentence, the next command, and the exit code."""
-    return {"ok": False, "error": {"class": kind, "message": message, "next": next_command}, "exit": code}
+    error = {"class": kind, "message": visible(message), **next_fields(next_command)}
+    return {"ok": False, "error": error, "exit": code}
 
 
 def answered(event: Mapping[str, Any], commands: Mapping[str, Command], budget: Budget) -> dict[str, Any]:
     """Carry out the command that an event names, and return its answer, or what the error means that it raised."""
     command = commands.get(str(event.get("tokensync")))
     if command is None:
-        return refused("unknown_command", "this version of the stack does not know that command", "sam deploy", FAILED)
+        return refused(
+            "unknown_command", "this version of the stack does not know that command", typed("sam deploy"), FAILED
+        )
     try:
         return command(event, budget)
     except errors.NotOffered as error:
@@ -110,12 +117,10 @@ def answered(event: Mapping[str, Any], commands: Mapping[str, Command], budget: 
 
 def meaning(
     error: errors.TokensyncError, *, app: str = "APP", account: str = "ID"
-) -> tuple[type[errors.TokensyncError], int, str]:
+) -> tuple[type[errors.TokensyncError], int, Next]:
     """Return the most special kind of an error that is listed here, with its exit code and the next command."""
-    places = {"app": shlex.quote(app), "account": shlex.quote(account)}
-    return next(
-        (kind, code, following.format(**places)) for kind, code, following in _ERRORS if isinstance(error, kind)
-    )
+    kind, code, following = next(row for row in _ERRORS if isinstance(error, row[0]))
+    return kind, code, following if isinstance(following, Line) else following.filled(app=app, account=account)
 
 
 def of_work(name: ConnectionName, result: WorkResult, *, prefix: str, own: Words | None = None) -> dict[str, Any]:
@@ -157,13 +162,13 @@ def _worded(work: WorkResult, own: Words) -> Wording | None:
         code = NEEDS_SELLER if needs.word == Reason.RESTORED_TABLE else FAILED
         words = Wording(code, needs.why, needs.next_command)
     elif result is Result.POSTPONED and record.unpublished:
-        words = Wording(LATER, needs.why, "tokensync show {name}")
+        words = Wording(LATER, needs.why, CommandPattern("tokensync show {name}"))
     elif result in _BY_CONDITION and result not in own:
         words = Wording(words.exit, needs.why, words.next if needs.word == Reason.AMBIGUOUS else needs.next_command)
     return words
 
 
-def to_repeat(again: str) -> Words:
+def to_repeat(again: CommandPattern) -> Words:
     """Word what kept a command from being done; the same command, `again`, does it."""
     return {
         Result.LEASED_ELSEWHERE: Wording(LATER, _ELSEWHERE, again),
@@ -175,17 +180,23 @@ def to_repeat(again: str) -> Words:
 
 # What commands word in their own way.
 NOT_VERIFIED: Words = {
-    Result.POSTPONED: Wording(LATER, "the provider did not say whether its token works", "tokensync verify {name}"),
-    **to_repeat("tokensync verify {name}"),
+    Result.POSTPONED: Wording(
+        LATER, "the provider did not say whether its token works", CommandPattern("tokensync verify {name}")
+    ),
+    **to_repeat(CommandPattern("tokensync verify {name}")),
 }
 NOT_PUBLISHED: Words = {
     Result.NOTHING_DUE: NO_TOKEN_YET,
-    Result.ORPHANED: Wording(FAILED, "its secret is not ours, or is being deleted", "tokensync history {name}"),
-    **to_repeat("tokensync publish {name}"),
+    Result.ORPHANED: Wording(
+        FAILED, "its secret is not ours, or is being deleted", CommandPattern("tokensync history {name}")
+    ),
+    **to_repeat(CommandPattern("tokensync publish {name}")),
 }
 NOT_REMOVED: Words = {
-    Result.POSTPONED: Wording(LATER, "it was not removed: AWS did not answer as it should", "tokensync remove {name}"),
-    **to_repeat("tokensync remove {name}"),
+    Result.POSTPONED: Wording(
+        LATER, "it was not removed: AWS did not answer as it should", CommandPattern("tokensync remove {name}")
+    ),
+    **to_repeat(CommandPattern("tokensync remove {name}")),
 }
 
 
@@ -197,8 +208,10 @@ def not_imported(result: WorkResult) -> Words:
         return dict.fromkeys((Result.HELD, Result.REAUTHORIZE, Result.POSTPONED), refusal)
     later = "imported, and not proved yet; it is tried again by itself"
     return {
-        Result.POSTPONED: Wording(LATER, later, "tokensync show {name}"),
-        Result.TAKEN_OVER: Wording(FAILED, "a later authorization took its place", "tokensync show {name}"),
+        Result.POSTPONED: Wording(LATER, later, CommandPattern("tokensync show {name}")),
+        Result.TAKEN_OVER: Wording(
+            FAILED, "a later authorization took its place", CommandPattern("tokensync show {name}")
+        ),
     }
 
 
@@ -206,12 +219,15 @@ def not_accepted(result: WorkResult, *, force: bool) -> Words:
     """Word what kept a connection from being accepted."""
     record = result.record
     if record is None:
-        return to_repeat("tokensync accept {name}")
+        return to_repeat(CommandPattern("tokensync accept {name}"))
     needs = condition(record)
     if record.status is not Status.QUARANTINED:
         why = f"it is {record.status}, not quarantined: there is nothing to accept"
-        following = "tokensync show {name}" if needs is None else needs.next_command
-        return {Result.NOTHING_DUE: Wording(FAILED, why, following), **to_repeat("tokensync accept {name}")}
+        following = CommandPattern("tokensync show {name}") if needs is None else needs.next_command
+        return {
+            Result.NOTHING_DUE: Wording(FAILED, why, following),
+            **to_repeat(CommandPattern("tokensync accept {name}")),
+        }
     presented = record.attempt is not None and record.exemption is None
     why = "its tokens have ended"
     if result.failure is not None:
@@ -223,11 +239,12 @@ def not_accepted(result: WorkResult, *, force: bool) -> Words:
         )
     elif presented and not force:
         why = "its refresh token was presented before, and no new one came; --force presents it once more"
-    again = "tokensync accept {name}" + (" --force" if force or presented else "")
+    with_force, without = CommandPattern("tokensync accept {name} --force"), CommandPattern("tokensync accept {name}")
+    again = with_force if force or presented else without
     return {
         Result.REAUTHORIZE: Wording(NEEDS_SELLER, why, INVITE),
         Result.POSTPONED: Wording(LATER, "it stays quarantined: the provider gave no token now", again),
-        **to_repeat("tokensync accept {name}"),
+        **to_repeat(CommandPattern("tokensync accept {name}")),
     }
 
 
@@ -235,13 +252,13 @@ def of_trial(app: str, result: WorkResult | None) -> dict[str, Any]:
     """Return what is answered of the trial of a new client secret; None where no connection can prove it."""
     if result is None:
         message = f"app {app} has no active connection that could prove the new client secret"
-        return refused("NoConnection", message, f"tokensync app rotate-secret {app} --finish", FAILED)
+        return refused("NoConnection", message, typed("tokensync app rotate-secret {app} --finish", app=app), FAILED)
     answer = {"result": result.result.value, "connection": str(result.record.name) if result.record else None}
     if result.result in (Result.REFRESHED, Result.VERIFIED):
         return {"ok": True, **answer}
     failure = result.failure
     detail = "" if failure is None else in_brackets(joined(failure.kind, failure.code, failure.message))
-    following = f"tokensync app rotate-secret {app}"
+    following = typed("tokensync app rotate-secret {app}", app=app)
     if result.result is Result.SECRET_REFUSED:
         message = f"the provider refuses the new client secret{detail}"
         return {**refused("secret_refused", message, following, FAILED), **answer}

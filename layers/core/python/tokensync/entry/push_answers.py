@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tokensync.domain.command_line import CommandPattern, typed
 from tokensync.domain.connection import Status
 from tokensync.domain.messages import FailureClass
 from tokensync.entry.command_answers import NO_TOKEN_YET, Wording, Words, joined, refused, to_repeat
@@ -13,6 +14,7 @@ from tokensync.providers import CONSUMERS
 from tokensync.refresh.result import Result
 
 if TYPE_CHECKING:
+    from tokensync.domain.command_line import CommandLine
     from tokensync.domain.messages import Failure
     from tokensync.domain.names import ConnectionName
     from tokensync.oauth.consumer import Mend
@@ -23,10 +25,15 @@ _TRANSIENT = (FailureClass.BUSY, FailureClass.NOT_SENT, FailureClass.AMBIGUOUS)
 
 def not_pushed(result: WorkResult, to: str) -> Words:
     """Word what kept a pair from being sent to the consumer `to`."""
-    words = {Result.NOTHING_DUE: NO_TOKEN_YET, **to_repeat(f"tokensync push {{name}} --to {to}")}
+    words = {
+        Result.NOTHING_DUE: NO_TOKEN_YET,
+        **to_repeat(CommandPattern("tokensync push {name} --to {to}", {"to": to})),
+    }
     record = result.record
     if record is not None and record.status is not Status.QUARANTINED:
-        refresh = "tokensync refresh {name}" + (" --force" if record.status is Status.HELD else "")
+        refresh = CommandPattern(
+            "tokensync refresh {name} --force" if record.status is Status.HELD else "tokensync refresh {name}"
+        )
         words[Result.HELD] = Wording(
             LATER, "its refresh token may be spent: a refresh has to settle that first", refresh
         )
@@ -35,7 +42,7 @@ def not_pushed(result: WorkResult, to: str) -> Words:
 
 def of_push_failure(name: ConnectionName, to: str, result: WorkResult, failure: Failure) -> dict[str, Any]:
     """Return what is answered where the consumer `to` did not take a pair, or did not say that it did."""
-    again = filled(f"tokensync push {{name}} --to {to}", name)
+    again = typed("tokensync push {name} --to {to}", name=name, to=to)
     detail = joined(failure.kind, failure.code, failure.message)
     record = result.record
     is_lost = failure.kind is FailureClass.AMBIGUOUS and record is not None and record.due.push_at is None
@@ -43,7 +50,7 @@ def of_push_failure(name: ConnectionName, to: str, result: WorkResult, failure: 
         message = (
             f"{name}: {to} gave no answer, and it is not known whether the pair arrived: look there first ({detail})"
         )
-        return refused("unanswered", message, f"{again} --again", FAILED)
+        return refused("unanswered", message, again.adding("--again"), FAILED)
     why, following = _mended(name, to, failure, again)
     message = f"{name}: {to} did not take the pair ({detail}){why}"
     return refused("push_failed", message, following, LATER if failure.kind in _TRANSIENT else FAILED)
@@ -54,19 +61,21 @@ def of_check(name: ConnectionName, to: str, result: WorkResult) -> dict[str, Any
     failure, record = result.failure, result.record
     if result.result is Result.VERIFIED:
         return None
-    push = filled(f"tokensync push {{name}} --to {to}", name)
+    push = typed("tokensync push {name} --to {to}", name=name, to=to)
     if failure is None:
-        return refused(result.result.value, f"{name}: its store could not be checked now", f"{push} --check", LATER)
+        return refused(
+            result.result.value, f"{name}: its store could not be checked now", push.adding("--check"), LATER
+        )
     detail = joined(failure.kind, failure.code, failure.message)
     if failure.kind in _TRANSIENT:
-        return refused("not_checked", f"{name}: {to} did not say ({detail})", f"{push} --check", LATER)
+        return refused("not_checked", f"{name}: {to} did not say ({detail})", push.adding("--check"), LATER)
     owned = record is not None and record.consumer.handed_over_at is not None
     # What was given away is not handed over twice: only another authorization brings a pair.
     why, following = _mended(name, to, failure, filled(INVITE, name) if owned else push)
     return refused("store_refused", f"{name}: {to} does not accept its store ({detail}){why}", following, FAILED)
 
 
-def _mended(name: ConnectionName, to: str, failure: Failure, otherwise: str) -> tuple[str, str]:
+def _mended(name: ConnectionName, to: str, failure: Failure, otherwise: CommandLine) -> tuple[str, CommandLine]:
     """Return what a return code means, as it follows a sentence, and the command that mends it."""
     consumer = CONSUMERS.get(to)
     mend: Mend | None = None if consumer is None else consumer.mends.get(failure.code)

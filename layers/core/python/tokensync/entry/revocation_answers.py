@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tokensync.domain.command_line import CommandPattern
 from tokensync.domain.messages import FailureClass
 from tokensync.entry.command_answers import Wording, joined, refused
 from tokensync.entry.exit_codes import FAILED, LATER
@@ -17,17 +18,23 @@ if TYPE_CHECKING:
 
 _NOT_REVOKED: Mapping[FailureClass, Wording] = {
     FailureClass.CONFIGURATION: Wording(
-        FAILED, "the provider refuses the app's own credentials", "tokensync app show {app}"
+        FAILED, "the provider refuses the app's own credentials", CommandPattern("tokensync app show {app}")
     ),
     FailureClass.REFUSED: Wording(
-        FAILED, "the provider refuses to revoke a token that it has just given", "tokensync revoke {name}"
+        FAILED,
+        "the provider refuses to revoke a token that it has just given",
+        CommandPattern("tokensync revoke {name}"),
     ),
-    FailureClass.UNKNOWN: Wording(FAILED, "the provider gave an undocumented answer", "tokensync revoke {name}"),
+    FailureClass.UNKNOWN: Wording(
+        FAILED, "the provider gave an undocumented answer", CommandPattern("tokensync revoke {name}")
+    ),
     FailureClass.AMBIGUOUS: Wording(
-        LATER, "it is not known whether the provider revoked; asking again does no harm", "tokensync revoke {name}"
+        LATER,
+        "it is not known whether the provider revoked; asking again does no harm",
+        CommandPattern("tokensync revoke {name}"),
     ),
 }
-_NOT_ASKED = Wording(LATER, "the provider could not be asked now", "tokensync revoke {name}")
+_NOT_ASKED = Wording(LATER, "the provider could not be asked now", CommandPattern("tokensync revoke {name}"))
 
 
 def of_revocation_failure(name: ConnectionName, failure: Failure) -> dict[str, Any]:

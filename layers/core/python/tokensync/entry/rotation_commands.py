@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tokensync.domain.command_line import CommandPattern, typed
 from tokensync.domain.errors import BadRequest
 from tokensync.domain.names import ConnectionName, app_name
 from tokensync.entry import command_answers, push_answers
 from tokensync.entry.exit_codes import LATER, USAGE
 from tokensync.entry.revocation_answers import of_revocation_failure
 from tokensync.operate.import_fields import ImportFields, is_field
-from tokensync.operate.summary import filled
 from tokensync.refresh.commit import LONGEST_RECOVERY, SHORTEST_RECOVERY
 from tokensync.refresh.result import Result
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from tokensync.operate.on_demand import OnDemand
     from tokensync.operate.publish import Republisher
     from tokensync.operate.push import Handover
-    from tokensync.operate.recover import Recoverer
+    from tokensync.operate.recover import Recoverer, RecoveryResult
     from tokensync.operate.remove import Remover
-    from tokensync.operate.reread import Rereader
+    from tokensync.operate.reread import Rereader, RereadResult
     from tokensync.operate.revoke import Revoker
     from tokensync.operate.rotate_secret import SecretTrial
     from tokensync.operate.verify import Verification
@@ -94,7 +94,7 @@ class RotationCommands:
             fields = ImportFields.read({field: value for field, value in event.items() if is_field(field)})
             done = self.importer.import_tokens(name, fields, budget, replace=event.get("replace") is True)
         except BadRequest as error:
-            return command_answers.refused("BadRequest", f"{name}: {error}", "tokensync import --help", USAGE)
+            return command_answers.refused("BadRequest", f"{name}: {error}", typed("tokensync import --help"), USAGE)
         return {**self._of_work(name, done.work, command_answers.not_imported(done.work)), "again": done.again}
 
     def _verify(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class RotationCommands:
         result = self.republisher.publish(name, budget)
         if result.backpressure:
             message = f"{name}: Secrets Manager did not take it; it is published later by itself"
-            return command_answers.refused("postponed", message, filled("tokensync show {name}", name), LATER)
+            return command_answers.refused("postponed", message, typed("tokensync show {name}", name=name), LATER)
         return self._of_work(name, result, command_answers.NOT_PUBLISHED)
 
     def _revoke(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
@@ -117,14 +117,14 @@ class RotationCommands:
         done = self.revoker.revoke(name, budget, local=local)
         if done.failure is not None:
             return of_revocation_failure(name, done.failure)
-        again = f"tokensync revoke {'--local ' if local else ''}{{name}}"
+        again = CommandPattern("tokensync revoke --local {name}" if local else "tokensync revoke {name}")
         return self._of_work(name, done.work, command_answers.to_repeat(again))
 
     def _remove(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         name, days = _connection(event), event.get("recovery_days", LONGEST_RECOVERY)
         if not isinstance(days, int) or not SHORTEST_RECOVERY <= days <= LONGEST_RECOVERY:
             message = f"the recovery window is {SHORTEST_RECOVERY} to {LONGEST_RECOVERY} days"
-            return command_answers.refused("BadRequest", message, filled("tokensync remove {name}", name), USAGE)
+            return command_answers.refused("BadRequest", message, typed("tokensync remove {name}", name=name), USAGE)
         return self._of_work(name, self.remover.remove(name, budget, days=days), command_answers.NOT_REMOVED)
 
     def _accept(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
@@ -166,11 +166,15 @@ class RotationCommands:
     def _recover(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         only, cursor = _connection(event) if event.get("connection") else None, str(event.get("cursor") or "")
         if event.get("reread") is True:
-            return {"ok": True, **asdict(self.rereader.reread(budget, only=only, cursor=cursor))}
-        return {"ok": True, **asdict(self.recoverer.recover(budget, only=only, cursor=cursor))}
+            return _found(self.rereader.reread(budget, only=only, cursor=cursor))
+        return _found(self.recoverer.recover(budget, only=only, cursor=cursor))
 
     def _of_work(self, name: ConnectionName, result: WorkResult, own: Words | None = None) -> dict[str, Any]:
         return command_answers.of_work(name, result, prefix=self.prefix, own=own)
+
+
+def _found(result: RecoveryResult | RereadResult) -> dict[str, Any]:
+    return {"ok": True, **vars(result), "found": [finding.as_json() for finding in result.found]}
 
 
 def _connection(event: Mapping[str, Any]) -> ConnectionName:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from tokensync.authorize.links import Invite, invite_url
+from tokensync.domain.command_line import typed
 from tokensync.domain.errors import (
     InvalidApp,
     InvalidName,
@@ -22,6 +23,7 @@ from tokensync.domain.errors import (
     UnknownConnection,
 )
 from tokensync.domain.names import ConnectionName, app_name
+from tokensync.domain.visible import Line
 from tokensync.domain.work import Work
 from tokensync.entry.pages import Page
 from tokensync.oauth.provider import WebhookEventKind
@@ -170,9 +172,12 @@ class Webhooks:
         self.ports.alerts.tell(
             "authorization.expiring",
             str(name),
-            detail=f"the provider says that the seller's authorization ends {ends}; a refresh does not extend it. "
-            "Send the seller the link below, which is valid for 7 days, or make another",
-            next_command=f"tokensync invite {name.app} --for {name}",
+            detail=Line(
+                "the provider says that the seller's authorization ends {ends}; a refresh does not extend it. "
+                "Send the seller the link below, which is valid for 7 days, or make another",
+                ends=ends,
+            ),
+            next_command=typed("tokensync invite {app} --for {name}", app=name.app, name=name),
             link=invite_url(base_url, self.signer(), invite),
         )
         return EventResult.TOLD

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tokensync.domain.app import App
+    from tokensync.domain.command_line import CommandPattern
     from tokensync.domain.grant import Grant
     from tokensync.domain.messages import FailureClass, Request
     from tokensync.domain.names import ConnectionName
@@ -27,11 +28,11 @@ class Add(Protocol):
 class Mend:
     """What an error of a consumer means to an operator, and the command that mends it.
 
-    The command has places for `{app}` and `{name}`; an empty one is the same push again.
+    The command has places for `{app}` and `{name}`; none is the same push again.
     """
 
     why: str
-    command: str = ""
+    command: CommandPattern | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

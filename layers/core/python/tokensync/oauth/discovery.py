@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from tokensync.domain.command_line import quoted
 from tokensync.domain.errors import BadMetadata, NoAnswer, NotSent
 from tokensync.domain.messages import Request
 from tokensync.domain.text import one_line
@@ -121,7 +121,7 @@ def _named(found: Mapping[str, Any], issuer: str) -> str:
     shown = one_line(named, length=_LONGEST_SHOWN)
     raise BadMetadata(
         f"the metadata of {issuer} names another issuer, {shown}; if that is the server that you mean, give its own "
-        f"name: --discover {shlex.quote(shown)}"
+        f"name: --discover {quoted(shown)}"
     )
 
 

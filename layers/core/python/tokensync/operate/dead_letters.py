@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.authorization import AuthorizationState
+from tokensync.domain.command_line import next_fields, typed
 from tokensync.domain.errors import BadRequest, QueueUnavailable, TokensyncError
 from tokensync.domain.work import Work
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from tokensync.authorize.redelivery import Redelivery
     from tokensync.domain.authorization import AuthorizationKey
+    from tokensync.domain.command_line import Next
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import DeadLetters, Ports
     from tokensync.domain.runtime import Budget
@@ -38,8 +40,12 @@ class RecoveryFinding:
     subject: str
     result: str
     why: str = ""
-    next: str = ""
+    next: Next | None = None
     later: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as an answer holds it."""
+        return {**vars(self), **next_fields(self.next)}
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class Redriver:
                     work = Work.from_json(letter.body)
                 except BadRequest:
                     why = "a message that this version cannot read"
-                    yield RecoveryFinding("dead_letter", "a message", "stays", why, "sam deploy")
+                    yield RecoveryFinding("dead_letter", "a message", "stays", why, typed("sam deploy"))
                     continue
                 if only is None or work.connection == only:
                     yield self._taken_up(letter, work, budget, conclude)
@@ -77,7 +83,9 @@ class Redriver:
         try:
             found = self._placed(work, budget, conclude)
         except TokensyncError as error:
-            return RecoveryFinding("dead_letter", _subject(work), "stays", str(error), "tokensync recover", later=True)
+            return RecoveryFinding(
+                "dead_letter", _subject(work), "stays", str(error), typed("tokensync recover"), later=True
+            )
         if found.what != "dead_letter" or found.result != "stays":
             try:
                 self.dead_letters.delete(letter)
@@ -125,7 +133,7 @@ class Redriver:
     def _queued(self, work: Work, why: str) -> RecoveryFinding:
         if self.ports.queue.send([work]):
             why = "the queue did not accept it"
-            return RecoveryFinding("dead_letter", _subject(work), "stays", why, "tokensync recover", later=True)
+            return RecoveryFinding("dead_letter", _subject(work), "stays", why, typed("tokensync recover"), later=True)
         return RecoveryFinding("dead_letter", _subject(work), "queued", why)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
 from tokensync.authorize.connect import CANNOT_REFRESH
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import (
     AlreadyStands,
@@ -21,6 +22,7 @@ from tokensync.domain.grant import Grant
 from tokensync.domain.messages import AccountAnswer, Failure
 from tokensync.domain.sealing import Unsealer
 from tokensync.domain.secret import Secret
+from tokensync.domain.visible import Line
 from tokensync.oauth.app_check import check_settings
 from tokensync.oauth.issued import ASSUMED_LIFE
 from tokensync.oauth.params import of_import
@@ -198,7 +200,7 @@ class Importer:
         if minted and (fields.client_secret is None or has_token):
             raise NotOffered(
                 f"{provider.title} gives {app.name} tokens for itself: there is nothing to import",
-                next_command=f"tokensync connect {app.name}",
+                next_command=typed("tokensync connect {app}", app=app.name),
             )
         paused = pause_of(session.state)
         if paused is not None:
@@ -273,8 +275,8 @@ def _its_end(name: ConnectionName, grant: Grant, session: Session) -> list[Notic
     notice = Notice(
         kind=CANNOT_REFRESH,
         cause="",
-        detail="it was imported without a refresh token: the connection ends with its access token",
-        next_command=f"tokensync invite {name.app} --for {name}",
+        detail=Line("it was imported without a refresh token: the connection ends with its access token"),
+        next_command=typed("tokensync invite {app} --for {name}", app=name.app, name=name),
     )
     return [notice]
 

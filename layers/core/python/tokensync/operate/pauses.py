@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokensync.domain.app_state import PauseKind
+from tokensync.domain.command_line import CommandPattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tokensync.domain.app_state import AppState
+    from tokensync.domain.command_line import CommandLine
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,11 @@ class Pause:
     kind: PauseKind
     why: str
     meanwhile: str
-    next_command: str
+    next_command: CommandPattern
 
-    def command(self, app: str) -> str:
+    def command(self, app: str) -> CommandLine:
         """Return the command that mends it."""
-        return self.next_command.format(app=app)
+        return self.next_command.filled(app=app)
 
 
 _PROBED = "One connection probes it now and then, and it runs again by itself once that succeeds."
@@ -38,19 +40,19 @@ _PAUSES: Mapping[PauseKind, Pause] = {
         PauseKind.OPERATOR,
         "an operator paused it",
         "It rests until an operator lets it run again.",
-        "tokensync app resume {app}",
+        CommandPattern("tokensync app resume {app}"),
     ),
     PauseKind.CONFIGURATION: Pause(
         PauseKind.CONFIGURATION,
         "the provider refuses its own credentials: {said}",
         f"No connection was changed. {_PROBED}",
-        "tokensync app rotate-secret {app}",
+        CommandPattern("tokensync app rotate-secret {app}"),
     ),
     PauseKind.REFUSED: Pause(
         PauseKind.REFUSED,
         "{said}",
         f"No seller was asked to come back. {_PROBED}",
-        "tokensync list --app {app} --status held",
+        CommandPattern("tokensync list --app {app} --status held"),
     ),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.errors import BadRequest, NotOffered
 from tokensync.operate.on_demand import unrefreshable
 from tokensync.providers import CONSUMERS
@@ -86,7 +87,7 @@ def _taking(app: App, to: str) -> Consumer:
     if consumer is None or app.provider not in consumer.providers:
         takers = [name for name, known in CONSUMERS.items() if app.provider in known.providers]
         can = f"its connections can be pushed to {', '.join(takers)}" if takers else "no consumer takes its connections"
-        raise NotOffered(f"app {app.name} cannot push to {to!r}: {can}", next_command="tokensync push --help")
+        raise NotOffered(f"app {app.name} cannot push to {to!r}: {can}", next_command=typed("tokensync push --help"))
     return consumer
 
 
@@ -98,11 +99,12 @@ def _agreed(app: App, to: str) -> Consumer:
     """
     consumer = _taking(app, to)
     if app.push != consumer.name and not app.gives_away:
+        ours = typed("tokensync app set {app} push={consumer}", app=app.name, consumer=consumer.name)
         raise NotOffered(
             f"two who refresh one token break each other, so app {app.name} has to say who does. "
-            f"We refresh, and hand over each new pair: tokensync app set {app.name} push={consumer.name}. "
-            f"{consumer.title} refreshes, and we stop: tokensync app set {app.name} owner=consumer. "
+            f"We refresh, and hand over each new pair: {ours}. {consumer.title} refreshes, and we stop: "
+            f"{typed('tokensync app set {app} owner=consumer', app=app.name)}. "
             f"Or {consumer.title} gets an authorization of its own, made in its own console: then nothing is pushed",
-            next_command=f"tokensync app set {app.name} push={consumer.name}",
+            next_command=ours,
         )
     return consumer

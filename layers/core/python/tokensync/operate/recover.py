@@ -11,11 +11,12 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import FenceLost, StoreUnavailable, TokensyncError
 from tokensync.domain.work import Work
 from tokensync.operate.dead_letters import RecoveryFinding
-from tokensync.operate.summary import condition, filled
+from tokensync.operate.summary import condition
 from tokensync.refresh.breaker import note_outcomes
 from tokensync.refresh.kept_answers import kept_answer
 from tokensync.refresh.result import Result, WorkResult
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from tokensync.refresh.worker import Worker
 
 _AT_ONCE = 100
-_AGAIN = "tokensync recover"
+_AGAIN = typed("tokensync recover")
 _NOTHING = "dropped"  # the response to an earlier presentation held no token
 # A comparison would alert the operators once more, or must not touch these.
 _LEFT_ALONE = (Status.ORPHANED, Status.QUARANTINED)
@@ -117,7 +118,7 @@ class Recoverer:
 
     def concluded(self, name: ConnectionName, budget: Budget) -> RecoveryFinding:
         """Conclude the response that a connection waits for: no provider is asked. Never raises."""
-        again = filled("tokensync recover {name}", name)
+        again = typed("tokensync recover {name}", name=name)
         session = Session(name.app, self.ports)
 
         def rests(record: Connection, grant: Grant, session: Session) -> WorkResult:
@@ -152,7 +153,7 @@ class Recoverer:
                     others[app, authorization.detail] += 1
         for (app, detail), count in others.items():
             why = f"{count} answered, kept sealed, and no connection can come of it: {detail}"
-            found.append(RecoveryFinding("authorization", app, "stays", why, f"tokensync invite {app}"))
+            found.append(RecoveryFinding("authorization", app, "stays", why, typed("tokensync invite {app}", app=app)))
         return found
 
     def _is_used_up(self, authorization: Authorization) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.authorize.finish import authorization_binding
 from tokensync.domain.authorization import AuthorizationState
+from tokensync.domain.command_line import CommandPattern, typed
 from tokensync.domain.connection import UNPLACED, Reason
 from tokensync.domain.errors import FenceLost, TokensyncError
 from tokensync.domain.messages import Failure, FailureClass, ProviderResponse
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from tokensync.domain.work import AnswerAside
     from tokensync.operate.recover import Recoverer
 
-_AGAIN = "tokensync recover --reread"
-_SHOW = "tokensync show {name}"
+_AGAIN = typed("tokensync recover --reread")
+_SHOW = CommandPattern("tokensync show {name}")
 _AUTHORIZATION = "authorization "  # before the cursor of one; no app's name holds a space
 # What the last presentation may turn out to have been told, beside tokens: both say whether its token is spent.
 _DECIDES = (FailureClass.BUSY, FailureClass.REFUSED)
@@ -173,7 +174,9 @@ class Rereader:
             done.read += 1
             problem = self._unread_code(authorization, session)
             if problem:
-                done.found.append(RecoveryFinding("authorization", app, "stays", problem, f"tokensync invite {app}"))
+                done.found.append(
+                    RecoveryFinding("authorization", app, "stays", problem, typed("tokensync invite {app}", app=app))
+                )
                 return
             found = self._finished(authorization, session, budget)
         except FenceLost:
@@ -228,10 +231,13 @@ class Rereader:
             if ended.sealed_answer is not None:
                 return None
             return RecoveryFinding("authorization", ended.connection, "brought_back", "its connection is made")
-        following = f"tokensync invite {key.app}"
+        following = typed("tokensync invite {app}", app=key.app)
         why = f"no connection came of it: {ended.detail}"
         if ended.connection:  # quarantined
-            following, why = f"tokensync accept {ended.connection}", "it is of another account than its invite was for"
+            following, why = (
+                typed("tokensync accept {name}", name=ended.connection),
+                "it is of another account than its invite was for",
+            )
         return RecoveryFinding("authorization", key.app, "stays", why, following)
 
 

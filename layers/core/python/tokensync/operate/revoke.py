@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Reason
 from tokensync.domain.errors import NotOffered, ParamRefused
 from tokensync.domain.messages import Failure, FailureClass
@@ -17,7 +18,6 @@ from tokensync.oauth.http import present
 from tokensync.oauth.params import not_made
 from tokensync.oauth.token_request import revocation_request
 from tokensync.oauth.token_response import read_revocation
-from tokensync.operate.summary import filled
 from tokensync.refresh import schedule
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
@@ -65,7 +65,7 @@ class Revoker:
                 raise NotOffered(
                     f"{provider.title} has no call that revokes: the account itself ends the authorization, where its "
                     f"settings list connected apps; --local marks it here alone",
-                    next_command=filled("tokensync revoke {name} --local", name),
+                    next_command=typed("tokensync revoke {name} --local", name=name),
                 )
             if _presents_access_token(session) and self._has_ended(seen) and schedule.is_renewed(seen):
                 return self._renewed(seen, session, budget)

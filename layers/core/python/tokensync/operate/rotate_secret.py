@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import Failure, FailureClass
@@ -51,12 +52,13 @@ class SecretTrial:
             # Another client's refresh token must never be presented under this client's name.
             raise NotOffered(
                 f"{connection} belongs to the app {connection.app}, not to {app}",
-                next_command=f"tokensync list --app {app}",
+                next_command=typed("tokensync list --app {app}", app=app),
             )
         secret = self.ports.apps.get(app, fresh=True).new_client_secret
         if secret is None:
             raise NotOffered(
-                f"app {app} has no new client secret to prove", next_command=f"tokensync app rotate-secret {app}"
+                f"app {app} has no new client secret to prove",
+                next_command=typed("tokensync app rotate-secret {app}", app=app),
             )
         session = Session(app, self.ports, trial=Trial(secret))
         way = session.provider.token.authentication
@@ -64,7 +66,7 @@ class SecretTrial:
             # Its success would say nothing of a secret that was never sent.
             raise NotOffered(
                 f"app {app} authenticates by {way} and presents no client secret",
-                next_command=f"tokensync app show {app}",
+                next_command=typed("tokensync app show {app}", app=app),
             )
         named = None if connection is None else self.on_demand.existing(connection)
         candidates = self.ports.connections.list(app) if named is None else iter([named])

@@ -6,10 +6,10 @@ commands, `list`, `show` and `doctor` render it.
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from tokensync.domain.command_line import CommandPattern
 from tokensync.domain.connection import QUOTA, Reason, Status
 from tokensync.domain.messages import FailureClass
 from tokensync.domain.names import token_secret_name
@@ -20,6 +20,7 @@ from tokensync.refresh.schedule import has_ended
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tokensync.domain.command_line import CommandLine
     from tokensync.domain.connection import Connection, LastError
     from tokensync.domain.names import ConnectionName
     from tokensync.operate.pauses import Pause
@@ -41,7 +42,7 @@ def summary(record: Connection, *, prefix: str, paused: Pause | None = None) -> 
         "status": record.status.value,
         "reason": record.reason or ("" if needs is None else needs.word),
         "why": "" if needs is None else needs.why,
-        "next": "" if needs is None else needs.command(record.name),
+        "next": "" if needs is None else str(needs.command(record.name)),
         "generation": record.generation,
         "access_expires_at": record.access_expires_at,
         "refresh_expires_at": record.refresh_expires_at,
@@ -82,7 +83,7 @@ def due_again(record: Connection) -> int | None:
     return None if due.renew_at is None else max(due.renew_at, due.next_at or 0)
 
 
-INVITE = "tokensync invite {app} --for {name}"
+INVITE = CommandPattern("tokensync invite {app} --for {name}")
 
 
 @dataclass(frozen=True)
@@ -94,16 +95,16 @@ class Condition:
 
     word: str
     why: str
-    next_command: str
+    next_command: CommandPattern
 
-    def command(self, name: ConnectionName) -> str:
+    def command(self, name: ConnectionName) -> CommandLine:
         """Return the next command for a connection."""
         return filled(self.next_command, name)
 
 
-def filled(command: str, name: ConnectionName) -> str:
-    """Fill `{app}` and `{name}` into a command, as a shell takes it: an account id may hold anything."""
-    return command.format(app=name.app, name=shlex.quote(str(name)))
+def filled(command: CommandPattern, name: ConnectionName) -> CommandLine:
+    """Fill `{app}` and `{name}` into a command."""
+    return command.filled(app=name.app, name=name)
 
 
 BY_STATUS = {
@@ -111,17 +112,17 @@ BY_STATUS = {
         "ambiguous",
         "held: it is not known whether its refresh token is spent; one last attempt is made before its access token "
         "ends",
-        "tokensync show {name}",
+        CommandPattern("tokensync show {name}"),
     ),
     Status.REAUTHORIZE: Condition("refused", "the seller has to authorize again", INVITE),
     Status.DISCONNECTED: Condition("disconnected", "the account ended its authorization", INVITE),
     Status.ORPHANED: Condition(
-        "orphaned", "its secret is gone or not ours; the grant is kept", "tokensync publish {name}"
+        "orphaned", "its secret is gone or not ours; the grant is kept", CommandPattern("tokensync publish {name}")
     ),
     Status.QUARANTINED: Condition(
         "quarantined",
         "quarantined: another account authorized than the invite was for, and nothing was published",
-        "tokensync accept {name}",
+        CommandPattern("tokensync accept {name}"),
     ),
 }
 # Where a status has several causes.
@@ -129,12 +130,12 @@ _BY_REASON: Mapping[tuple[Status, str], Condition] = {
     (Status.HELD, Reason.OTHER_ACCOUNT): Condition(
         "other_account",
         "held: its refresh token belongs to another account, so nothing was published",
-        "tokensync remove {name}",
+        CommandPattern("tokensync remove {name}"),
     ),
     (Status.HELD, Reason.REFUSED): Condition(
         "refused",
         "held: the provider refused its refresh token, and that is weighed against the app's other connections",
-        "tokensync app show {app}",
+        CommandPattern("tokensync app show {app}"),
     ),
     (Status.HELD, Reason.CONFIGURATION): Condition(
         "configuration",
@@ -145,7 +146,7 @@ _BY_REASON: Mapping[tuple[Status, str], Condition] = {
     (Status.HELD, Reason.LAST_ATTEMPT_AMBIGUOUS): Condition(
         "last_attempt_ambiguous",
         "held: its last attempt brought no token either; nothing more is tried by itself",
-        "tokensync refresh {name} --force",
+        CommandPattern("tokensync refresh {name} --force"),
     ),
     (Status.QUARANTINED, Reason.RESTORED_TABLE): Condition(
         "restored_table",
@@ -155,8 +156,12 @@ _BY_REASON: Mapping[tuple[Status, str], Condition] = {
     ),
     (Status.DISCONNECTED, Reason.REVOKED): Condition("revoked", "its authorization was revoked here", INVITE),
 }
-_HALF_REMOVED = Condition("half_removed", "its removal did not come to an end", "tokensync remove {name}")
-_REMOVED = Condition("removed", "it was removed; a new authorization brings it back", "tokensync history {name}")
+_HALF_REMOVED = Condition(
+    "half_removed", "its removal did not come to an end", CommandPattern("tokensync remove {name}")
+)
+_REMOVED = Condition(
+    "removed", "it was removed; a new authorization brings it back", CommandPattern("tokensync history {name}")
+)
 GIVEN_AWAY = Condition(
     "given_away",
     "a consumer was handed its refresh token and alone presents it; to take it back, the seller authorizes again",
@@ -165,25 +170,31 @@ GIVEN_AWAY = Condition(
 _FULL = Condition(
     "unpublished_quota",
     "its secret takes no further version today; it is tried again every hour, and the provider is not asked meanwhile",
-    "tokensync publish {name}",
+    CommandPattern("tokensync publish {name}"),
 )
 _UNPUBLISHED = Condition(
     "unpublished",
     "its newest token could not be published yet; that is tried again by itself, before the provider is asked again",
-    "tokensync publish {name}",
+    CommandPattern("tokensync publish {name}"),
 )
 _NO_TOKEN = Condition(
-    "not_proved", "it has no access token yet: its refresh token is not proved", "tokensync refresh {name}"
+    "not_proved",
+    "it has no access token yet: its refresh token is not proved",
+    CommandPattern("tokensync refresh {name}"),
 )
 _POSTPONED = Condition(
-    "postponed", "AWS or its app's own secret kept it waiting; it is tried again by itself", "tokensync show {name}"
+    "postponed",
+    "AWS or its app's own secret kept it waiting; it is tried again by itself",
+    CommandPattern("tokensync show {name}"),
 )
 _UNEXPLAINED = Condition(
     "unexplained",
     "the provider answers with an error that nothing explains; it is tried again until its access token ends",
-    "tokensync show {name}",
+    CommandPattern("tokensync show {name}"),
 )
-RETRIED = Condition("retried", "the provider gave no token now; it is tried again by itself", "tokensync show {name}")
+RETRIED = Condition(
+    "retried", "the provider gave no token now; it is tried again by itself", CommandPattern("tokensync show {name}")
+)
 
 
 _OF_FAILURE: Mapping[str, Condition] = {FailureClass.UNKNOWN: _UNEXPLAINED}
@@ -210,7 +221,7 @@ def _of_ended(record: Connection) -> Condition:
     state = "it never had an access token" if record.obtained_at is None else "its access token has ended"
     if record.due.renew_at is not None:
         why = f"{state} and could not be renewed yet; it is tried again by itself{last}"
-        return Condition("ended", why, "tokensync show {name}")
+        return Condition("ended", why, CommandPattern("tokensync show {name}"))
     return Condition("ended", f"{state}, and nothing can renew it{last}", INVITE)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import FailureClass
 from tokensync.operate.on_demand import is_retried, unrefreshable
-from tokensync.operate.summary import filled
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import released
@@ -61,7 +61,7 @@ class Verification:
         if session.provider.account_call is None:
             raise NotOffered(
                 f"{session.provider.title} has no call that verifies an access token; a refresh proves the connection",
-                next_command=filled("tokensync refresh {name}", name),
+                next_command=typed("tokensync refresh {name}", name=name),
             )
         if seen.obtained_at is None:  # imported with a refresh token alone
             return VerificationResult(work=self.on_demand.refresh(name, budget))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from tokensync.domain.command_line import CommandPattern
 from tokensync.domain.messages import FailureClass, Request
 from tokensync.domain.secret import Secret
 from tokensync.oauth.consumer import Consumer, Mend
@@ -29,7 +30,7 @@ _OK = 200
 _LONGEST_URL = 300  # characters
 # Settings of an app.
 STORE_URL, VERIFY = "api2cart_store_url", "api2cart_verify"
-_NEW_KEY = "tokensync app set-consumer-key {app}"
+_NEW_KEY = CommandPattern("tokensync app set-consumer-key {app}")
 
 
 def _pair(app: App, grant: Grant) -> dict[str, str]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import noted
 from tokensync.domain.errors import ParamRefused, PublishUnavailable, StoreUnavailable, WireError
 from tokensync.domain.messages import AccountAnswer, AccountReply, Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
+from tokensync.domain.visible import Line
 from tokensync.oauth.params import not_made
 from tokensync.oauth.token_response import read_account_answer
 from tokensync.refresh import notices, transitions
@@ -211,6 +213,6 @@ def _changed(record: Connection) -> Notice:
     return Notice(
         kind="account.changed",
         cause="",
-        detail="the provider no longer names this account for its token; the facts stay as they were",
-        next_command=f"tokensync history {record.name}",
+        detail=Line("the provider no longer names this account for its token; the facts stay as they were"),
+        next_command=typed("tokensync history {name}", name=record.name),
     )

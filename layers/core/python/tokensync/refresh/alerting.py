@@ -10,9 +10,11 @@ from tokensync.domain.authorization import hashed
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from tokensync.domain.command_line import Next
     from tokensync.domain.connection import Connection
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.runtime import Alerts
+    from tokensync.domain.visible import Line
 
 _DIGITS = 12  # of a cause's hash
 _MOST = 40  # marks on one record
@@ -24,8 +26,8 @@ class Notice:
 
     kind: str
     cause: str
-    detail: str
-    next_command: str
+    detail: Line
+    next_command: Next
 
     @property
     def mark(self) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tokensync.domain.app_state import PROBE_FIRST, Outcomes, PauseKind, voice
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Exemption, LastError
 from tokensync.domain.errors import TokensyncError
+from tokensync.domain.visible import Line
 from tokensync.oauth.hints import followed, hint_for
 from tokensync.refresh import schedule
 
@@ -62,9 +64,13 @@ def credentials_refused(session: Session, ports: Ports, failure: Failure) -> Non
         ports.alerts.tell(
             "app.credentials_refused",
             session.name,
-            detail=f"the provider refused the app's own credentials when a code was exchanged ({said}); the app is not "
-            f"paused{followed(hint_for(session.provider, LastError.of(failure, at=ports.clock.now())))}",
-            next_command=f"tokensync app show {session.name}",
+            detail=Line(
+                "the provider refused the app's own credentials when a code was exchanged ({said}); the app is not "
+                "paused{hint}",
+                said=said,
+                hint=followed(hint_for(session.provider, LastError.of(failure, at=ports.clock.now()))),
+            ),
+            next_command=typed("tokensync app show {app}", app=session.name),
         )
 
 
@@ -85,9 +91,11 @@ def _note(session: Session, ports: Ports, outcomes: Outcomes, *, why: str, now: 
             ports.alerts.tell(
                 "app.resumed",
                 name,
-                detail="it recovered: a probe succeeded, and it runs again by itself; each connection that waited is "
-                "asked once",
-                next_command=f"tokensync list --app {name}",
+                detail=Line(
+                    "it recovered: a probe succeeded, and it runs again by itself; each connection that waited is "
+                    "asked once"
+                ),
+                next_command=typed("tokensync list --app {app}", app=name),
             )
         if not state.paused:
             probe_every = ports.cadence.for_app(session.app).probe
@@ -107,9 +115,12 @@ def _judge(state: AppState, outcomes: Outcomes, ports: Ports, *, why: str, now: 
             ports.alerts.tell(
                 "app.breaker_tripped",
                 name,
-                detail=f"{why}; no seller was asked to come back. One connection probes it at growing intervals, and "
-                "it runs again by itself",
-                next_command=f"tokensync app show {name}",
+                detail=Line(
+                    "{why}; no seller was asked to come back. One connection probes it at growing intervals, and "
+                    "it runs again by itself",
+                    why=why,
+                ),
+                next_command=typed("tokensync app show {app}", app=name),
             )
         return
     if not outcomes.misconfigured or not _is_quorum(state, ports):
@@ -118,9 +129,12 @@ def _judge(state: AppState, outcomes: Outcomes, ports: Ports, *, why: str, now: 
         ports.alerts.tell(
             "app.paused",
             name,
-            detail=f"the provider refuses the app's own credentials ({why}); no connection was changed. One "
-            "connection probes it at growing intervals, and it runs again by itself",
-            next_command=f"tokensync app show {name}",
+            detail=Line(
+                "the provider refuses the app's own credentials ({why}); no connection was changed. One "
+                "connection probes it at growing intervals, and it runs again by itself",
+                why=why,
+            ),
+            next_command=typed("tokensync app show {app}", app=name),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import QUOTA, UNAVAILABLE, Reason, Status, noted
 from tokensync.domain.errors import (
     FenceLost,
@@ -15,6 +16,7 @@ from tokensync.domain.errors import (
     SecretNotOurs,
     StoreError,
 )
+from tokensync.domain.visible import Line
 from tokensync.domain.work import Work
 from tokensync.refresh import decisions, schedule, stale_export, transitions
 from tokensync.refresh.result import Conclusion, LeaseEnded, Result, WorkResult
@@ -102,9 +104,11 @@ class Committer:
             self.ports.alerts.tell(
                 "publishing.quota_reached",
                 str(written.name),
-                detail="its secret takes no further version today; the grant is kept, the secret is tried again every "
-                "hour, and the provider is not asked for anything until then",
-                next_command=f"tokensync publish {written.name}",
+                detail=Line(
+                    "its secret takes no further version today; the grant is kept, the secret is tried again every "
+                    "hour, and the provider is not asked for anything until then"
+                ),
+                next_command=typed("tokensync publish {name}", name=written.name),
             )
         if schedule.is_due(written.due.push_at, self.ports.clock.now()):
             self.ports.queue.send([Work(connection=written.name)])
@@ -193,8 +197,8 @@ class Committer:
             self.ports.alerts.tell(
                 "connection.reauthorize",
                 str(before.name),
-                detail="the provider refused its token: the seller has to authorize again",
-                next_command=f"tokensync invite {before.name.app} --for {before.name}",
+                detail=Line("the provider refused its token: the seller has to authorize again"),
+                next_command=typed("tokensync invite {app} --for {name}", app=before.name.app, name=before.name),
             )
         return result
 
@@ -205,8 +209,8 @@ class Committer:
             self.ports.alerts.tell(
                 "connection.disconnected",
                 str(record.name),
-                detail="the provider says that the account ended its authorization; nothing is refreshed any more",
-                next_command=f"tokensync invite {record.name.app} --for {record.name}",
+                detail=Line("the account ended its authorization, says the provider; nothing is refreshed any more"),
+                next_command=typed("tokensync invite {app} --for {name}", app=record.name.app, name=record.name),
             )
         return result
 
@@ -230,8 +234,8 @@ class Committer:
         self.ports.alerts.tell(
             "connection.orphaned",
             str(before.name),
-            detail=f"its secret cannot be written: {reason}; the grant is kept",
-            next_command=f"tokensync publish {before.name}",
+            detail=Line("its secret cannot be written: {reason}; the grant is kept", reason=reason),
+            next_command=typed("tokensync publish {name}", name=before.name),
         )
         return result
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Phase, Status
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
+from tokensync.domain.visible import Line
 from tokensync.oauth.params import renewed
 from tokensync.oauth.token_response import read_token_response
 from tokensync.providers import CONSUMERS
@@ -229,8 +231,8 @@ class Concluder:
         self.ports.alerts.tell(
             "answer.other_account",
             str(record.name),
-            detail="the provider's answer names another account; it is kept sealed and was not published",
-            next_command=f"tokensync show {record.name}",
+            detail=Line("the provider's answer names another account; it is kept sealed and was not published"),
+            next_command=typed("tokensync show {name}", name=record.name),
         )
         if record.status is Status.QUARANTINED:
             raise LeaseEnded(self.committer.end_lease(record, record, Result.HELD))
@@ -260,9 +262,11 @@ class Concluder:
         self.ports.alerts.tell(
             "push.overtaken",
             str(name),
-            detail="an answer came after the pair was handed over, so the consumer's token is spent; the new pair is "
-            "refreshed here until it is handed over",
-            next_command=f"tokensync push {name} --to {session.app.push or next(takers, '')}",
+            detail=Line(
+                "an answer came after the pair was handed over, so the consumer's token is spent; the new pair is "
+                "refreshed here until it is handed over"
+            ),
+            next_command=typed("tokensync push {name} --to {to}", name=name, to=session.app.push or next(takers, "")),
         )
 
     def note(self, name: ConnectionName, issued: Issued) -> None:

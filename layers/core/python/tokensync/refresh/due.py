@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs
 from tokensync.domain.runtime import DAY
+from tokensync.domain.visible import Line
 from tokensync.refresh import breaker, schedule, transitions
 from tokensync.refresh.parked import is_parked
 from tokensync.refresh.result import LeaseEnded, Result, WorkResult
@@ -130,8 +132,8 @@ class DueWork:
         self.ports.alerts.tell(
             "authorization.expiring",
             str(record.name),
-            detail=f"the seller's authorization ends in {days} days; a refresh does not extend it",
-            next_command=f"tokensync invite {record.name.app} --for {record.name}",
+            detail=Line("the seller's authorization ends in {days} days; a refresh does not extend it", days=days),
+            next_command=typed("tokensync invite {app} --for {name}", app=record.name.app, name=record.name),
         )
         later = schedule.warn_at(now=now, refresh_expires_at=record.refresh_expires_at)
         # Written at once: a later write stores only what it changes itself.

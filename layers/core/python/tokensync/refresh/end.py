@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Reason
 from tokensync.domain.errors import TokensyncError
 from tokensync.domain.messages import FailureClass
+from tokensync.domain.visible import Line
 from tokensync.oauth.params import REFUSED
 from tokensync.refresh import breaker, decisions, schedule
 from tokensync.refresh.result import Result, WorkResult
@@ -75,15 +77,17 @@ class End:
             self.ports.alerts.tell(
                 "connection.reauthorize",
                 str(name),
-                detail=f"{state}, and {cause}: the seller has to authorize again",
-                next_command=f"tokensync invite {name.app} --for {name}",
+                detail=Line("{state}, and {cause}: the seller has to authorize again", state=state, cause=cause),
+                next_command=typed("tokensync invite {app} --for {name}", app=name.app, name=name),
             )
             return
         self.ports.alerts.tell(
             "connection.ended",
             str(name),
-            detail=f"{state} and could not be renewed: {cause}; it is tried again by itself",
-            next_command=f"tokensync show {name}",
+            detail=Line(
+                "{state} and could not be renewed: {cause}; it is tried again by itself", state=state, cause=cause
+            ),
+            next_command=typed("tokensync show {name}", name=name),
         )
 
 

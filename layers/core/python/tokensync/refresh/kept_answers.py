@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Phase
 from tokensync.domain.errors import StoreUnavailable
+from tokensync.domain.visible import Line
 from tokensync.domain.work import Work
 
 if TYPE_CHECKING:
@@ -41,8 +43,8 @@ class KeptAnswers:
                 self.ports.alerts.tell(
                     "answer.lost",
                     str(record.name),
-                    detail="an answer could be stored nowhere before the function's life ended",
-                    next_command=f"tokensync show {record.name}",
+                    detail=Line("an answer could be stored nowhere before the function's life ended"),
+                    next_command=typed("tokensync show {name}", name=record.name),
                 )
                 return
             self.ports.clock.sleep(_PAUSE)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.messages import FailureClass
+from tokensync.domain.visible import Line
 from tokensync.oauth.params import REFUSED
 from tokensync.refresh import schedule
 from tokensync.refresh.alerting import Notice
@@ -43,8 +45,8 @@ def of_response(name: ConnectionName, issued: Issued) -> list[Notice]:
             kind=ODD,
             # Another number in the same place is no other cause.
             cause=_NUMBER.sub("#", oddities),
-            detail=f"the provider's answer was not as documented: {oddities}",
-            next_command=f"tokensync history {name}",
+            detail=Line("the provider's answer was not as documented: {oddities}", oddities=oddities),
+            next_command=typed("tokensync history {name}", name=name),
         )
     ]
 
@@ -60,22 +62,27 @@ def _of_life(name: ConnectionName, grant: Grant, cadence: Cadence) -> list[Notic
     life = None if grant.access_expires_at is None else grant.access_expires_at - grant.obtained_at
     if life is None or schedule.outlives_a_loss(life, cadence):
         return []
-    detail = (
-        f"its access token lives for {life} seconds, and its secret is written every "
-        f"{schedule.floor_of(life, cadence)} seconds at most: one message that is lost ends a token"
+    detail = Line(
+        "its access token lives for {life} seconds, and its secret is written every "
+        "{floor} seconds at most: one message that is lost ends a token",
+        life=life,
+        floor=schedule.floor_of(life, cadence),
     )
-    return [Notice(kind=SHORT_LIVED, cause="", detail=detail, next_command=f"tokensync show {name}")]
+    return [Notice(kind=SHORT_LIVED, cause="", detail=detail, next_command=typed("tokensync show {name}", name=name))]
 
 
 def of_account(name: ConnectionName, failure: Failure, grant: Grant) -> list[Notice]:
     """Return what is to be alerted of a failure whose cause is the account's own: its host or its client."""
     if failure.code == REFUSED:
-        detail = f"nothing is sent to the provider for it: {failure.message}"
-        following = f"tokensync app show {name.app}"
+        detail = Line("nothing is sent to the provider for it: {message}", message=failure.message)
+        following = typed("tokensync app show {app}", app=name.app)
         return [Notice(kind=PARAM_REFUSED, cause=failure.message, detail=detail, next_command=following)]
     if failure.kind is FailureClass.CONFIGURATION and grant.has_own_client:
-        detail = f"the provider refuses this connection's own client ({failure.code}); import it with the right one"
-        following = f"tokensync import {name.app} --account {name.account} --replace"
+        detail = Line(
+            "the provider refuses this connection's own client ({code}); import it with the right one",
+            code=failure.code,
+        )
+        following = typed("tokensync import {app} --account {account} --replace", app=name.app, account=name.account)
         return [Notice(kind=CLIENT_REFUSED, cause=failure.code, detail=detail, next_command=following)]
     return []
 
@@ -86,12 +93,19 @@ def of_failure(record: Connection, failure: Failure, grant: Grant) -> list[Notic
     known = sum(mark.partition(" ")[0] == UNEXPLAINED for mark in record.alerted)
     is_odd = failure.kind is FailureClass.UNKNOWN and record.status is not Status.HELD
     if not own and is_odd and known < _MOST_UNEXPLAINED:
-        detail = (
-            f"the provider answered with {failure.code}, which nothing explains; it is tried again until its access "
-            "token ends"
+        detail = Line(
+            "the provider answered with {code}, which nothing explains; it is tried again until its access token ends",
+            code=failure.code,
         )
         cause = failure.code if _NUMBERED.fullmatch(failure.code) else _ID.sub("#", failure.code)
-        return [Notice(kind=UNEXPLAINED, cause=cause, detail=detail, next_command=f"tokensync show {record.name}")]
+        return [
+            Notice(
+                kind=UNEXPLAINED,
+                cause=cause,
+                detail=detail,
+                next_command=typed("tokensync show {name}", name=record.name),
+            )
+        ]
     return own
 
 
@@ -99,18 +113,22 @@ def of_holding(before: Connection, after: Connection, failure: Failure, grant: G
     """Return what is to be alerted of a connection that is held, and whose access token has not ended yet."""
     name = before.name
     if after.reason == Reason.LAST_ATTEMPT_AMBIGUOUS:
-        detail = (
+        detail = Line(
             "its last attempt brought no token either; nothing more is tried by itself, and its access token ends soon"
         )
-        following = f"tokensync refresh {name} --force"
+        following = typed("tokensync refresh {name} --force", name=name)
         return [Notice(kind=HELD, cause=after.reason, detail=detail, next_command=following)]
     is_new = after.reason == Reason.CONFIGURATION != before.reason and not before.authorized.unproved
     if is_new and not grant.has_own_client:
-        detail = (
-            f"the provider refuses the app's credentials for this connection ({failure.code} {failure.message}), and "
-            "not for the app's others: its token may belong to another client. It is asked again by itself"
+        detail = Line(
+            "the provider refuses the app's credentials for this connection ({code} {message}), and "
+            "not for the app's others: its token may belong to another client. It is asked again by itself",
+            code=failure.code,
+            message=failure.message,
         )
-        return [Notice(kind=HELD, cause=failure.code, detail=detail, next_command=f"tokensync show {name}")]
+        return [
+            Notice(kind=HELD, cause=failure.code, detail=detail, next_command=typed("tokensync show {name}", name=name))
+        ]
     return []
 
 
@@ -118,6 +136,6 @@ def _of_extension(name: ConnectionName, grant: Grant) -> list[Notice]:
     """Return what is to be alerted after an access token extended itself: that its end was not put off."""
     if grant.refresh_expires_at is None:
         return []
-    detail = "the provider renewed its access token and did not put off its end: the authorization ends with it"
-    following = f"tokensync invite {name.app} --for {name}"
+    detail = Line("the provider renewed its access token and did not put off its end: the authorization ends with it")
+    following = typed("tokensync invite {app} --for {name}", app=name.app, name=name)
     return [Notice(kind=NOT_EXTENDED, cause="", detail=detail, next_command=following)]

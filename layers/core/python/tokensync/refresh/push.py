@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Status, noted
 from tokensync.domain.errors import FenceLost
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.secret import Secret
+from tokensync.domain.visible import Line
 from tokensync.domain.work import Work
 from tokensync.oauth.http import present
 from tokensync.oauth.token_response import read_consumer
@@ -217,17 +219,20 @@ class Pusher:
 
     def _alert(self, name: str, failure: Failure, consumer: Consumer, *, is_lost: bool) -> None:
         why = " ".join(filter(None, (failure.code, failure.message)))
-        following, mend = f"tokensync push {name} --to {consumer.name}", consumer.mends.get(failure.code)
-        rest = "the connection itself is refreshed as before"
+        following = typed("tokensync push {name} --to {to}", name=name, to=consumer.name)
+        mend, rest = consumer.mends.get(failure.code), "the connection itself is refreshed as before"
         if is_lost:
-            following, rest = f"{following} --again", "nobody knows whether it arrived, so look there first"
+            following, rest = following.adding("--again"), "nobody knows whether it arrived, so look there first"
         elif mend is not None:
-            following = mend.command.format(app=name.partition("/")[0], name=name) or following
+            if mend.command is not None:
+                following = mend.command.filled(app=name.partition("/")[0], name=name)
             rest = f"{mend.why}; {rest}"
         self.ports.alerts.tell(
             "push.failed",
             name,
-            detail=f"{consumer.title} did not acknowledge the newest pair ({why}); {rest}",
+            detail=Line(
+                "{to} did not acknowledge the newest pair ({why}); {rest}", to=consumer.title, why=why, rest=rest
+            ),
             next_command=following,
         )
 

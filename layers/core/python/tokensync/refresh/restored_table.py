@@ -13,8 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.errors import PublishUnavailable, SecretGone, SecretNotOurs
+from tokensync.domain.visible import Line
 from tokensync.refresh import decisions
 from tokensync.refresh.result import LeaseEnded, Result, WorkResult
 
@@ -46,9 +48,11 @@ class RestoredTable:
             self.ports.alerts.tell(
                 "table.restored",
                 "table",
-                detail="the table was restored from a backup: each connection is held against its secret before it is "
-                "refreshed, and one whose refresh token may be spent is quarantined, with its secret as it is",
-                next_command="tokensync recover",
+                detail=Line(
+                    "the table was restored from a backup: each connection is held against its secret before it is "
+                    "refreshed, and one whose refresh token may be spent is quarantined, with its secret as it is"
+                ),
+                next_command=typed("tokensync recover"),
             )
         return table
 
@@ -145,8 +149,10 @@ class RestoredCheck:
         self.ports.alerts.tell(
             "connection.quarantined",
             str(record.name),
-            detail="its record comes from a backup, and its refresh token may have been spent since; nothing was "
-            "presented, and its secret stays as it was",
-            next_command=f"tokensync invite {record.name.app} --for {record.name}",
+            detail=Line(
+                "its record comes from a backup, and its refresh token may have been spent since; nothing was "
+                "presented, and its secret stays as it was"
+            ),
+            next_command=typed("tokensync invite {app} --for {name}", app=record.name.app, name=record.name),
         )
         return WorkResult(Result.HELD, written)

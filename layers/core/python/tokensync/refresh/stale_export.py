@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
+from tokensync.domain.command_line import CommandLine, typed
 from tokensync.domain.connection import noted
 from tokensync.domain.export import token_digest
+from tokensync.domain.visible import Line
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
@@ -32,10 +33,19 @@ def forgotten(record: Connection, *, now: int) -> Connection:
 
 def alert(record: Connection, exported: Export, ports: Ports) -> None:
     """Alert that a copy is stale, with the command that makes another."""
+    form, *options = exported.form.split(" ")
+    again = CommandLine(
+        (*typed("tokensync export {name} --format {form}", name=record.name, form=form).words, *options)
+    )
     ports.alerts.tell(
         "export.stale",
         str(record.name),
-        detail=f"a copy of its token was exported ({exported.form}, generation {exported.generation}), and a newer "
-        f"token is published since (generation {record.generation}): the copy may work no more",
-        next_command=f"tokensync export {shlex.quote(str(record.name))} --format {exported.form}",
+        detail=Line(
+            "a copy of its token was exported ({form}, generation {generation}), and a newer "
+            "token is published since (generation {newer}): the copy may work no more",
+            form=exported.form,
+            generation=exported.generation,
+            newer=record.generation,
+        ),
+        next_command=again,
     )
