@@ -27,7 +27,7 @@ def waiting(key: AuthorizationKey, **fields: object) -> Authorization:
         provider="tiktok_shop",
         token_endpoint="https://auth.example/token",
         redirect_uri="https://connect.example/callback/demo",
-        invite_id="invite-1",
+        invite_id="",
         created_at=NOW - 60,
         expires_at=NOW + 3600,
     )
@@ -66,6 +66,7 @@ class AuthorizationsContract:
         """A record comes back with every field as it was stored."""
         full = waiting(
             key,
+            invite_id="invite-1",
             invite_expires_at=NOW + 7 * DAY,
             label="Acme ✓",
             for_account="701",
@@ -180,16 +181,6 @@ class AuthorizationsContract:
         assert waiting(other) == world.authorizations.get(other)
         world.authorizations.consume(other, now=NOW, lease_until=SOON, code="code-2")
 
-    def test_a_used_invite(self, world: World, key: AuthorizationKey) -> None:
-        """An authorization whose invite led to a connection meanwhile is refused, and presents no code."""
-        world.authorizations.put(waiting(key))
-        world.authorizations.use_invite(world.app, "invite-1", now=NOW, expires_at=NOW + DAY)
-        refused(AlreadyConsumed, world.authorizations.consume, key, now=NOW, lease_until=SOON, code="code-1")
-        assert waiting(key) == world.authorizations.get(key)
-        without = AuthorizationKey(world.app, "browser-1", "nonce-2")
-        world.authorizations.put(waiting(without, invite_id=""))
-        world.authorizations.consume(without, now=NOW, lease_until=SOON, code="code-1")
-
     def test_one_of_many_consumes(self, world: World) -> None:
         """Of many callbacks at once with one authorization, one goes on to the exchange; race after race."""
         for race in range(RACES):
@@ -295,17 +286,6 @@ class AuthorizationsContract:
             world.authorizations.write(answered, replace(answered, state=AuthorizationState.FAILED), next_at=None)
         refused(NewerSchema, world.authorizations.lease, key, now=SOON + 1, until=SOON + 60)
         assert [waiting(other), answered] == [world.authorizations.get(other), world.authorizations.get(key)]
-
-    # ----------------------------------------------------------------------------------------------- invites
-
-    def test_invites(self, world: World) -> None:
-        """An invite is unused until it is marked, for a day longer than it lives; marking it twice changes nothing."""
-        assert not world.authorizations.invite_is_used(world.app, "invite-9")
-        for _ in range(2):
-            world.authorizations.use_invite(world.app, "invite-9", now=NOW, expires_at=NOW + 7 * DAY)
-        assert world.authorizations.invite_is_used(world.app, "invite-9")
-        assert not world.authorizations.invite_is_used(f"{world.app}-2", "invite-9")
-        assert NOW + 8 * DAY == world.attribute((f"app#{world.app}", "invite#invite-9"), "ttl")
 
     def test_what_was_given_up_although_it_was_answered(
         self, world: World, key: AuthorizationKey, answered: Authorization

@@ -19,6 +19,7 @@ from tokensync.providers import provider_named
 from tokensync_cli.commands.credentials import private_key
 from tokensync_cli.commands.declare import AppName, Yes
 from tokensync_cli.commands.describe import registered
+from tokensync_cli.commands.invites import REVOKE
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed
 from tokensync_cli.output.times import moment
@@ -94,7 +95,11 @@ def add(
         )
     if not sandbox:
         wanted.check_client_id()
-    app_name(name)
+    if app_name(name) == REVOKE:
+        raise UsageFailed(
+            f"No app can be called {REVOKE}: `tokensync invite {REVOKE}` ends an invite.",
+            next_command="the same command with another name",
+        )
     target = run.target()
     if name in target.apps.names():
         raise CommandFailed(
