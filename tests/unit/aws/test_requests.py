@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ from tokensync.aws.webhook_events import DynamoWebhookEvents
 from tokensync.domain.authorization import AuthorizationKey
 from tokensync.domain.connection import Connection, HistoryEntry
 from tokensync.domain.errors import AlreadyConsumed, UnknownApp
+from tokensync.domain.invite_use import InviteState, InviteUse
 from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
@@ -137,6 +139,21 @@ def test_each_guard_of_a_consumed_authorization_is_asked_for(asked: Asked) -> No
     assert ("attribute_not_exists(pk)", "attribute_not_exists(#pk)") == (
         code["Put"]["ConditionExpression"],
         invite["Update"]["ConditionExpression"],
+    )
+
+
+def test_each_write_of_an_invite_names_what_was_read(asked: Asked) -> None:
+    """Nothing, or the fence; a reservation does so within its transaction."""
+    first = InviteUse(app="demo", id="i", state=InviteState.FAILED, fence=7)
+    asked.invites.write(None, first)
+    asked.invites.write(first, replace(first, fence=8))
+    new, changed = [request for name, request in asked.requests if name == "UpdateItem"]
+
+    assert "attribute_not_exists(#pk)" == new["ConditionExpression"]
+    assert ("#fence = :fence", {"N": "7"}, {"N": "8"}) == (
+        changed["ConditionExpression"],
+        changed["ExpressionAttributeValues"][":fence"],
+        changed["ExpressionAttributeValues"][":to_fence"],
     )
 
 
