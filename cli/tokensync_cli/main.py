@@ -20,6 +20,7 @@ from tokensync_cli.commands import (
     doctor,
     handover,
     imports,
+    invites,
     one_connection,
     provider,
     recover,
@@ -28,6 +29,7 @@ from tokensync_cli.commands import (
     take_up,
 )
 from tokensync_cli.commands.declare import Profile, Region, Stack, choose, command
+from tokensync_cli.commands.invites import REVOKE
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import Failure, failure_of, show_trace
 from tokensync_cli.stack.project import EmbeddedProject
@@ -52,6 +54,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("app set-private-key", app_secrets.set_private_key, "tokensync app set-private-key bank --private-key-file k.pem"),
     ("app rotate-secret", app_secrets.rotate_secret, "tokensync app rotate-secret tiktok-shop"),
     ("invite", connect.invite, 'tokensync invite tiktok-shop --label "Acme GmbH" --expires 7d'),
+    ("invites revoke", invites.revoke, "tokensync invites revoke tiktok-shop/8f0c41d27a93e65b1d4f7c20a9e3b658"),
     ("connect", connect.connect, "tokensync connect tiktok-shop"),
     ("paste", connect.paste, "tokensync paste tiktok-shop < redirect-url.txt"),
     ("import", imports.import_, "tokensync import eshopbox --account acme < refresh-token.txt"),
@@ -74,8 +77,9 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
 )
 _WITHOUT_A_STACK = frozenset({"up", "down", "env", "provider list", "provider show"})
 _GROUPS = {
-    "provider": "The authorization servers that tokensync knows.",
-    "app": "Your registrations with providers.",
+    "provider": ("The authorization servers that tokensync knows.", "tokensync provider list"),
+    "app": ("Your registrations with providers.", "tokensync app list"),
+    "invites": ("The links that you sent.", "tokensync invites revoke --all"),
 }
 
 
@@ -99,6 +103,12 @@ class CommandLine(TyperGroup):
                 sys.exit(code or 0)
             failure = failure_of(typer.Abort())
         self._end(failure, as_json=run.out.as_json or "--json" in arguments)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Take `invite revoke` for `invites revoke`. No app may be called revoke: `app add` refuses it."""
+        if args[:2] == ["invite", REVOKE]:
+            args = ["invites", *args[1:]]
+        return super().resolve_command(ctx, args)
 
     @staticmethod
     def _end(failure: Failure, *, as_json: bool) -> None:
@@ -134,7 +144,7 @@ def before(
 
 
 _groups = {
-    name: typer.Typer(help=purpose, epilog=f"Example: tokensync {name} list") for name, purpose in _GROUPS.items()
+    name: typer.Typer(help=purpose, epilog=f"Example: {example}") for name, (purpose, example) in _GROUPS.items()
 }
 for _words, _function, _example in _COMMANDS:
     _group, _, _name = _words.rpartition(" ")

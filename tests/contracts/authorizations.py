@@ -27,7 +27,7 @@ def waiting(key: AuthorizationKey, **fields: object) -> Authorization:
         provider="tiktok_shop",
         token_endpoint="https://auth.example/token",
         redirect_uri="https://connect.example/callback/demo",
-        invite_id="invite-1",
+        invite_id="",
         created_at=NOW - 60,
         expires_at=NOW + 3600,
     )
@@ -66,6 +66,7 @@ class AuthorizationsContract:
         """A record comes back with every field as it was stored."""
         full = waiting(
             key,
+            invite_id="invite-1",
             invite_expires_at=NOW + 7 * DAY,
             label="Acme ✓",
             for_account="701",
@@ -111,8 +112,9 @@ class AuthorizationsContract:
 
     def test_opening(self, world: World, key: AuthorizationKey) -> None:
         """It is stored as any other; its group's item goes a day after the invite or it does, whichever is later."""
-        world.authorizations.open(waiting(key, invite_expires_at=NOW + 7 * DAY))
-        assert waiting(key, invite_expires_at=NOW + 7 * DAY) == world.authorizations.get(key)
+        opened = waiting(key, invite_id="invite-1", invite_expires_at=NOW + 7 * DAY)
+        world.authorizations.open(opened)
+        assert opened == world.authorizations.get(key)
         assert NOW + 8 * DAY == world.attribute((f"app#{world.app}", f"opened#invite-1#{key.group}"), "ttl")
 
     def test_the_oldest_of_a_browser_gives_way(self, world: World) -> None:
@@ -121,7 +123,7 @@ class AuthorizationsContract:
         world.authorizations.open(waiting(other, invite_id="invite-2"))
         keys = [AuthorizationKey(world.app, "browser-1", f"nonce-{number:02}") for number in range(2 * PLACES)]
         for key in keys:
-            world.authorizations.open(waiting(key))
+            world.authorizations.open(waiting(key, invite_id="invite-1"))
         stored = {found.key for found in world.authorizations.of_browser(world.app, "browser-1")}
         assert {other, *keys[-PLACES:]} == stored
 
@@ -129,7 +131,7 @@ class AuthorizationsContract:
         """A link that is opened by one new browser after the other keeps a bounded number, the latest of each group."""
         keys = [AuthorizationKey(world.app, f"browser-{number}", "nonce-1") for number in range(3 * PLACES * GROUPS)]
         for key in keys:
-            world.authorizations.open(waiting(key))
+            world.authorizations.open(waiting(key, invite_id="invite-1"))
         latest = {key for group in range(GROUPS) for key in [key for key in keys if key.group == group][-PLACES:]}
         assert latest == {key for key in keys if world.authorizations.get(key) is not None}
         assert len(latest) <= PLACES * GROUPS
@@ -139,11 +141,12 @@ class AuthorizationsContract:
         first = [AuthorizationKey(world.app, "browser-1", f"first-{number}") for number in range(4)]
         for key in first:
             world.authorizations.open(waiting(key, invite_id="invite-3"))
-        used = [world.authorizations.consume(key, now=NOW, lease_until=SOON, code=key.nonce) for key in (*first[:3],)]
-        ended = replace(used[1], state=AuthorizationState.CANCELLED)
-        kept = replace(used[2], state=AuthorizationState.FAILED, sealed_answer=b"raw", received_at=NOW)
-        world.authorizations.write(used[1], ended, next_at=None)
-        world.authorizations.write(used[2], kept, next_at=None)
+        declined = world.authorizations.consume(first[1], now=NOW, lease_until=SOON, code="code-2")
+        world.authorizations.write(declined, replace(declined, state=AuthorizationState.CANCELLED), next_at=None)
+        failed = world.authorizations.consume(first[2], now=NOW, lease_until=SOON, code="code-3")
+        kept = replace(failed, state=AuthorizationState.FAILED, sealed_answer=b"raw", received_at=NOW)
+        world.authorizations.write(failed, kept, next_at=None)
+        world.authorizations.consume(first[0], now=NOW, lease_until=SOON, code="code-4")
         for number in range(PLACES):
             key = AuthorizationKey(world.app, "browser-1", f"later-{number}")
             world.authorizations.open(waiting(key, invite_id="invite-3"))
@@ -153,11 +156,12 @@ class AuthorizationsContract:
     def test_a_link_opened_by_many_at_once(self, world: World) -> None:
         """However they race, as many stay as there are places, and each of them can be used up."""
         keys = [AuthorizationKey(world.app, "browser-1", f"race-{number}") for number in range(24)]
-        at_once(lambda number: world.authorizations.open(waiting(keys[number])))
+        at_once(lambda number: world.authorizations.open(waiting(keys[number], invite_id="invite-1")))
         stored = world.authorizations.of_browser(world.app, "browser-1")
         assert PLACES == len(stored)
         for found in stored:
-            world.authorizations.consume(found.key, now=NOW, lease_until=SOON, code=found.key.nonce)
+            used = world.authorizations.consume(found.key, now=NOW, lease_until=SOON, code=found.key.nonce)
+            world.authorizations.write(used, replace(used, state=AuthorizationState.CANCELLED), next_at=None)
 
     # ------------------------------------------------------------------------------------------------ consume
 
@@ -231,16 +235,6 @@ class AuthorizationsContract:
         refused(AlreadyConsumed, world.authorizations.consume, other, now=NOW, lease_until=SOON, code="code-1")
         assert waiting(other) == world.authorizations.get(other)
         world.authorizations.consume(other, now=NOW, lease_until=SOON, code="code-2")
-
-    def test_a_used_invite(self, world: World, key: AuthorizationKey) -> None:
-        """An authorization whose invite led to a connection meanwhile is refused, and presents no code."""
-        world.authorizations.put(waiting(key))
-        world.authorizations.use_invite(world.app, "invite-1", now=NOW, expires_at=NOW + DAY)
-        refused(AlreadyConsumed, world.authorizations.consume, key, now=NOW, lease_until=SOON, code="code-1")
-        assert waiting(key) == world.authorizations.get(key)
-        without = AuthorizationKey(world.app, "browser-1", "nonce-2")
-        world.authorizations.put(waiting(without, invite_id=""))
-        world.authorizations.consume(without, now=NOW, lease_until=SOON, code="code-1")
 
     def test_one_of_many_consumes(self, world: World) -> None:
         """Of many callbacks at once with one authorization, one goes on to the exchange; race after race."""
@@ -347,17 +341,6 @@ class AuthorizationsContract:
             world.authorizations.write(answered, replace(answered, state=AuthorizationState.FAILED), next_at=None)
         refused(NewerSchema, world.authorizations.lease, key, now=SOON + 1, until=SOON + 60)
         assert [waiting(other), answered] == [world.authorizations.get(other), world.authorizations.get(key)]
-
-    # ----------------------------------------------------------------------------------------------- invites
-
-    def test_invites(self, world: World) -> None:
-        """An invite is unused until it is marked, for a day longer than it lives; marking it twice changes nothing."""
-        assert not world.authorizations.invite_is_used(world.app, "invite-9")
-        for _ in range(2):
-            world.authorizations.use_invite(world.app, "invite-9", now=NOW, expires_at=NOW + 7 * DAY)
-        assert world.authorizations.invite_is_used(world.app, "invite-9")
-        assert not world.authorizations.invite_is_used(f"{world.app}-2", "invite-9")
-        assert NOW + 8 * DAY == world.attribute((f"app#{world.app}", "invite#invite-9"), "ttl")
 
     def test_what_was_given_up_although_it_was_answered(
         self, world: World, key: AuthorizationKey, answered: Authorization

@@ -17,6 +17,7 @@ from tokensync.aws.authorizations import DynamoAuthorizations
 from tokensync.aws.clients import Clients, aws_clients
 from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import DynamoTable, from_notation, in_notation, key_of
+from tokensync.aws.invites import DynamoInvites
 from tokensync.aws.kms import KmsKeys
 from tokensync.aws.origin import DynamoOrigin
 from tokensync.aws.queue import SqsDeadLetters, SqsWorkQueue
@@ -92,6 +93,7 @@ class AwsWorld:
         table = DynamoTable(resources.clients.dynamodb, resources.table)
         self.connections = DynamoConnections(table)
         self.authorizations = DynamoAuthorizations(table)
+        self.invites = DynamoInvites(table)
         self.webhook_events = DynamoWebhookEvents(table)
         self.origin = DynamoOrigin(table, self.clock)
         app_secrets = AppSecrets(resources.clients.secrets, prefix=STACK, stack=STACK)

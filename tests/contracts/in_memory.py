@@ -11,6 +11,7 @@ from fakes import (
     InMemoryAuthorizations,
     InMemoryConnections,
     InMemoryDeadLetters,
+    InMemoryInvites,
     InMemoryOrigin,
     InMemorySealer,
     InMemoryTokenSecrets,
@@ -39,6 +40,7 @@ class InMemoryWorld:
         self._sealer = InMemorySealer()
         self.connections = InMemoryConnections(self._table)
         self.authorizations = InMemoryAuthorizations(self._table)
+        self.invites = InMemoryInvites(self._table)
         self.webhook_events = InMemoryWebhookEvents(self._table)
         self.origin = InMemoryOrigin(self._table)
         self.apps = InMemoryApps(table=self._table)

@@ -50,6 +50,7 @@ class World(Protocol):
     app: str
     connections: ports.Connections
     authorizations: ports.Authorizations
+    invites: ports.Invites
     webhook_events: ports.WebhookEvents
     origin: ports.Origin
     apps: Registry

@@ -5,6 +5,7 @@ from fakes.authorizations import InMemoryAuthorizations
 from fakes.clock import FakeClock
 from fakes.connections import InMemoryConnections
 from fakes.dead_letters import InMemoryDeadLetters
+from fakes.invites import InMemoryInvites
 from fakes.origin import InMemoryOrigin
 from fakes.randomness import SeededRandomness
 from fakes.recorders import RecordingAlerts, RecordingLog, ScriptedFailpoints
@@ -21,6 +22,7 @@ __all__ = [
     "InMemoryAuthorizations",
     "InMemoryConnections",
     "InMemoryDeadLetters",
+    "InMemoryInvites",
     "InMemoryOrigin",
     "InMemorySealer",
     "InMemoryTokenSecrets",

@@ -6,10 +6,12 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from fakes.failing import Failing
+from fakes.invites import store_use, use_in
 from fakes.table import Row, Table
 from tokensync.domain.authorization import PLACES, Authorization, AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import SCHEMA
-from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
+from tokensync.domain.errors import AlreadyConsumed, FenceLost, InviteTaken, NewerSchema, NotLeased
+from tokensync.domain.invite_use import blocked, reserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,14 +85,10 @@ class InMemoryAuthorizations(Failing):
                 raise AlreadyConsumed("used before or expired")
             if table is not None and authorization.table != table:
                 raise AlreadyConsumed("begun before the table was restored")
-            if authorization.invite_id and (f"app#{key.app}", f"invite#{authorization.invite_id}") in self.table.rows:
-                raise AlreadyConsumed("its invite was used")
             code_key = (f"app#{key.app}", f"code#{code}")
             if code and code_key in self.table.rows:
                 raise AlreadyConsumed("its code was presented before")
-            if code:
-                self.table.rows[code_key] = Row(None, ttl=now + DAY)
-            row.record = replace(
+            after = replace(
                 authorization,
                 consumed_at=now,
                 lease_until=lease_until,
@@ -98,7 +96,23 @@ class InMemoryAuthorizations(Failing):
                 fence=authorization.fence + 1,
                 callback=dict(callback or {}),
             )
-            return _record(row)
+            if code:
+                self._reserve(after, now)
+                self.table.rows[code_key] = Row(None, ttl=now + DAY)
+            row.record = after
+            return after
+
+    def _reserve(self, authorization: Authorization, now: int) -> None:
+        """Reserve the authorization's invite, if it has one."""
+        app, invite_id = authorization.key.app, authorization.invite_id
+        if not invite_id:
+            return
+        use = use_in(self.table, app, invite_id)
+        held = None if use is None or not use.is_held else self.table.row(f"app#{app}", use.holder)
+        why = blocked(use, None if held is None else _record(held), now=now)
+        if why is not None:
+            raise InviteTaken(why, holder=use.holder if use is not None else "")
+        store_use(self.table, use, reserved(use, authorization, now=now))
 
     def write(self, before: Authorization, after: Authorization, *, next_at: int | None) -> Authorization:
         """Write what differs, on condition of the fence."""
@@ -139,17 +153,6 @@ class InMemoryAuthorizations(Failing):
         for authorization in authorizations:
             if authorization.state is AuthorizationState.FAILED and authorization.sealed_answer is not None:
                 yield authorization
-
-    def invite_is_used(self, app: str, invite_id: str) -> bool:
-        """Return whether a connection stands through this invite."""
-        with self._attempt("invite_is_used"):
-            return self.table.row(f"app#{app}", f"invite#{invite_id}") is not None
-
-    def use_invite(self, app: str, invite_id: str, *, now: int, expires_at: int) -> None:
-        """Mark an invite as used up."""
-        with self._attempt("use_invite"), self.table.lock:
-            ttl = max(now, expires_at) + DAY
-            self.table.rows[(f"app#{app}", f"invite#{invite_id}")] = Row(None, ttl=ttl)
 
     def seed(self, authorization: Authorization, *, next_at: int | None = None) -> Authorization:
         """Put a record as it stands, past every condition."""

@@ -39,7 +39,7 @@ class Browser:
             base_url=self.world.base_url,
         )
         self._keep(page)
-        if "location" in page.headers:
+        if page.status == 302:  # to the provider
             sent = parse_qs(urlsplit(page.headers["location"]).query)
             self.away = {name: values[0] for name, values in sent.items()}
             self.state = self.away["state"]

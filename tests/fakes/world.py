@@ -15,6 +15,7 @@ from fakes import (
     InMemoryAuthorizations,
     InMemoryConnections,
     InMemoryDeadLetters,
+    InMemoryInvites,
     InMemoryOrigin,
     InMemorySealer,
     InMemoryTokenSecrets,
@@ -153,6 +154,7 @@ class World:
         self.keys = self.sealer.keys
         self.connections = InMemoryConnections(self.table)
         self.authorizations = InMemoryAuthorizations(self.table)
+        self.invites = InMemoryInvites(self.table)
         self.origin = InMemoryOrigin(self.table)
         self.app = app or App(
             name=APP,
@@ -173,6 +175,7 @@ class World:
         self.ports = Ports(
             connections=self.connections,
             authorizations=self.authorizations,
+            invites=self.invites,
             origin=self.origin,
             apps=self.apps,
             sealer=self.sealer,
@@ -308,7 +311,7 @@ class World:
 
     def aws_calls(self) -> int:
         """Return how many calls went to AWS so far."""
-        tables = (self.connections, self.authorizations, self.webhook_events)
+        tables = (self.connections, self.authorizations, self.invites, self.webhook_events)
         return sum(port.calls.total() for port in (*tables, self.apps, self.secrets, self.keys, self.queue))
 
     @contextmanager

@@ -12,6 +12,7 @@ from tokensync.domain.command_line import CommandLine, typed
 from tokensync.domain.errors import TokensyncError
 from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
+from tokensync.domain.visible import Line
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.shapes import ClientAuthentication
 from tokensync.operate.pauses import pause_of
@@ -19,6 +20,7 @@ from tokensync.providers import provider_named
 from tokensync_cli.commands.credentials import private_key
 from tokensync_cli.commands.declare import AppName, Yes
 from tokensync_cli.commands.describe import registered
+from tokensync_cli.commands.invites import REVOKE
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed
 from tokensync_cli.output.times import moment
@@ -94,7 +96,11 @@ def add(
         )
     if not sandbox:
         wanted.check_client_id()
-    app_name(name)
+    if app_name(name) == REVOKE:
+        raise UsageFailed(
+            f"No app can be called {REVOKE}: an invite is ended by a command of that name.",
+            next_command=Line("the same command with another name"),
+        )
     target = run.target()
     if name in target.apps.names():
         raise CommandFailed(

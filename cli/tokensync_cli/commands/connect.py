@@ -10,6 +10,7 @@ from tokensync.authorize.links import Invite, invite_url
 from tokensync.domain.command_line import CommandLine, typed
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import BadRequest
+from tokensync.domain.invite_use import InviteState
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.text import LABEL_LENGTH, one_line
 from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND
@@ -21,15 +22,15 @@ from tokensync.providers import provider_named
 from tokensync_cli.commands.account_params import Params, named_params
 from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.describe import check_runs, first_connection, found, named, registered, summarized
+from tokensync_cli.commands.invites import LONGEST_INVITE, invite_id
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
-from tokensync_cli.output.times import DAY, HOUR, moment, seconds_of, span
+from tokensync_cli.output.times import HOUR, moment, seconds_of, span
 from tokensync_cli.stack.invoke import ask_callback
 from tokensync_cli.stack.target import Target
 
 _AUTHORIZED = "connection.authorized"  # the event of a new authorization in a connection's history
 _LOOK_SECONDS = 1.0
-_LONGEST_INVITE = 90 * DAY
 _LONGEST_PASTED = 8192  # characters
 _ID_BYTES = 16
 
@@ -62,7 +63,7 @@ def invite(
     param: Params = None,
 ) -> None:
     """Print a link that lets one seller authorize an app."""
-    seconds = seconds_of(expires, option="--expires", at_most=_LONGEST_INVITE)
+    seconds = seconds_of(expires, option="--expires", at_most=LONGEST_INVITE)
     target = run.target()
     made = _invite(target, name, label=label, seconds=seconds, connection=connection, param=param)
     url = invite_url(target.outputs.base_url, target.signer(), made)
@@ -70,8 +71,10 @@ def invite(
     paused = pause_of(state)
     if paused is not None and not state.takes_sellers:
         run.out.warn(f"{name} is paused: {paused.why}. The link works once it runs again.")
-    run.out.result({"url": url, "expires_at": made.expires_at, "paused": state.paused or None}, url)
+    identity = invite_id(name, made.id)
+    run.out.result({"url": url, "expires_at": made.expires_at, "id": identity, "paused": state.paused or None}, url)
     run.out.note(f"It works for one connection and expires {moment(made.expires_at, now=target.clock.now())}.")
+    run.out.note(f"To end it before: {typed('tokensync invites revoke {id}', id=identity)}")
 
 
 def connect(
@@ -210,7 +213,7 @@ def _invite(
             kind="NoConsent",
         )
     return Invite(
-        id=secrets.token_urlsafe(_ID_BYTES),
+        id=secrets.token_hex(_ID_BYTES),  # never read as an option
         app=name,
         expires_at=target.clock.now() + seconds,
         label=_checked(label, typed("tokensync invite {app}", app=name)),
@@ -262,7 +265,8 @@ def _awaited(
     clock = target.clock
     until = clock.monotonic() + seconds
     while True:
-        used = target.authorizations.invite_is_used(made.app, made.id)
+        use = target.invites.get(made.app, made.id)
+        used = use is not None and use.ended is InviteState.USED
         changed = [
             record
             for record in target.connections.list(made.app)

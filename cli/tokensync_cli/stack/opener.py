@@ -15,6 +15,7 @@ from tokensync.aws.authorizations import DynamoAuthorizations
 from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import DynamoTable
 from tokensync.aws.invite_key import InviteKeys
+from tokensync.aws.invites import DynamoInvites
 from tokensync.aws.kms import KmsKeys
 from tokensync.aws.system import SystemClock
 from tokensync.domain.sealing import EnvelopeSealer
@@ -125,17 +126,20 @@ def _target(
     clock = SystemClock()
     table = DynamoTable(client("dynamodb"), outputs.table)
     secrets = client("secretsmanager")
+    invite_keys = InviteKeys(secrets, outputs.invite_key_name, clock)
     return Target(
         described=described,
         outputs=outputs,
         apps=AwsApps(AppSecrets(secrets, prefix=outputs.secret_prefix, stack=outputs.stack), table, clock),
         connections=DynamoConnections(table),
         authorizations=DynamoAuthorizations(table),
+        invites=DynamoInvites(table),
         functions=LambdaFunctions(client("lambda", _INVOCATIONS)),
         secrets=SecretValues(secrets),
         queues=SqsQueues(client("sqs")),
         sealer=EnvelopeSealer(KmsKeys(client("kms"), outputs.key_arn, clock)),
-        signer=InviteKeys(secrets, outputs.invite_key_name, clock).signer,
+        signer=invite_keys.signer,
+        end_invites=invite_keys.end_all,
         clock=clock,
         sandbox=sandbox,
     )

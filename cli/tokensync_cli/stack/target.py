@@ -8,7 +8,7 @@ from tokensync.authorize.links import Signer
 from tokensync.domain.app import App
 from tokensync.domain.apps import Apps
 from tokensync.domain.command_line import typed
-from tokensync.domain.ports import Authorizations, Connections
+from tokensync.domain.ports import Authorizations, Connections, Invites
 from tokensync.domain.runtime import Clock
 from tokensync_cli.output.failures import CommandFailed
 
@@ -194,11 +194,13 @@ class Target:
     apps: Registry
     connections: Connections
     authorizations: Authorizations
+    invites: Invites
     functions: Functions
     secrets: Secrets
     queues: Queues
     sealer: "Sealer"
     signer: Callable[[], Signer]
+    end_invites: Callable[[], None]
     clock: Clock
     sandbox: Sandbox | None = None
 

@@ -41,7 +41,7 @@ PLACE = (Fault.KILLED, Fault.STALLED)
 _ENDS = frozenset({Fault.KILLED, Fault.STALLED})
 _READS = frozenset(
     {"get", "list", "aside", "find", "fewer_than", "due", "names", "state", "new_key", "open", "current_version"}
-    | {"of_browser", "invite_is_used", "seen", "restored"}
+    | {"of_browser", "seen", "restored"}
 )
 
 

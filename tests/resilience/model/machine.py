@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 PLACES = ("leased", "sent", "answered", "received", "published", "committed")
 EXCHANGE = (
-    *("exchange.sent", "answered", "exchange.received", "exchange.taken_over", "exchange.merged", "published"),
-    *("committed", "leased"),
+    *("exchange.sent", "answered", "exchange.received", "exchange.held", "exchange.taken_over", "exchange.merged"),
+    *("published", "committed", "exchange.used_up", "leased"),
 )
 # What fails: the port, its methods, and how.
 FAILURES = {
@@ -38,6 +38,7 @@ FAILURES = {
     "table reads": ("connections", ("get",), StoreUnavailable),
     "leases": ("connections", ("lease",), StoreUnavailable),
     "authorizations": ("authorizations", ("write",), StoreUnavailable),
+    "invites": ("invites", ("get", "write"), StoreUnavailable),
     "secrets": ("secrets", ("put", "create", "current_version", "restore", "delete"), PublishUnavailable),
     "keys": ("sealer", ("open", "new_key"), SealingUnavailable),
     "queue": ("queue", ("send",), StoreUnavailable),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
@@ -141,6 +142,31 @@ def test_one_invite_in_two_tabs_connects_once(stack: Stack, sandbox: Sandbox, vi
         told(tab, CONNECTED)
 
     assert ["issued"] == codes(sandbox, seller)
+
+
+def test_one_link_in_two_browsers_says_what_became_of_it(
+    stack: Stack, sandbox: Sandbox, visit: Callable[[], Visitor]
+) -> None:
+    """While the first is being connected the second has to wait; reloading it tells that the link was used."""
+    link, (first, second) = stack.invite(APP), sandbox.sellers(2)
+    own, other = visit(), visit()
+    tab, late = own.open(link), other.open(link)
+    other.expected |= {409, 403}
+    # Two requests at once need two workers, as below.
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(partial(httpx.get, timeout=60), [result(stack)] * 3))
+    stack.failpoint("answered", "wait")
+    own.consent(tab, first)
+    eventually(lambda: codes(sandbox, first), seconds=20)
+    other.consent(late, second)
+    told(late, "This link is being used right now")
+    stack.no_failpoint("answered")
+
+    told(tab, CONNECTED)
+    late.reload()
+    told(late, "This link was used already")
+    assert first not in late.content()
+    assert [["issued"], []] == [codes(sandbox, seller) for seller in (first, second)]
 
 
 def test_another_browser_gets_nothing(

@@ -288,6 +288,70 @@ def test_an_invite_expires_and_is_used_up(stack: Stack, sandbox: Sandbox, seller
     assert httpx.codes.FORBIDDEN == Browser(stack, APP, sandbox).get(stack.invite(APP, expires_in=-1)).status_code
 
 
+@fault("C15", "C4")
+def test_four_slow_consents_of_one_link_make_one_connection(stack: Stack, sandbox: Sandbox) -> None:
+    """While the provider takes its time, the others are told that the link is in use; afterwards that it was used."""
+    url, sellers = stack.invite(APP), sandbox.sellers(4)
+    browsers = [Browser(stack, APP, sandbox) for _ in sellers]
+    assert [httpx.codes.FOUND] * 4 == [browser.connect(url).status_code for browser in browsers]
+    ways = [browser.consent(seller) for browser, seller in zip(browsers, sellers, strict=True)]
+    stack.failpoint("answered", "wait")
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(browsers[0].get, ways[0])
+        eventually(lambda: sandbox.entries(account=sellers[0], kind="code"))
+        pages = [browser.get(way) for browser, way in zip(browsers[1:], ways[1:], strict=True)]
+        stack.no_failpoint("answered")
+        assert httpx.codes.SEE_OTHER == first.result().status_code
+
+    assert [httpx.codes.CONFLICT] * 3 == [page.status_code for page in pages]
+    assert all("being used right now" in page.text for page in pages)
+    assert [1, 0, 0, 0] == [len(sandbox.entries(account=seller, kind="code")) for seller in sellers]
+    assert "Your account is connected" in browsers[0].result().text
+    late = [browser.get(way) for browser, way in zip(browsers[1:], ways[1:], strict=True)]
+    assert [httpx.codes.FORBIDDEN] * 3 == [page.status_code for page in late]
+    assert all("was used already" in page.text and sellers[0] not in page.text for page in late)
+    connected = {record.name.account for record in stack.connections.list(APP)}
+    assert {sellers[0]} == connected & set(sellers)
+
+
+@fault("C15")
+def test_a_callback_that_is_killed_with_the_link_in_its_hand(stack: Stack, sandbox: Sandbox) -> None:
+    """What it stored becomes the one connection, although another seller came back before that."""
+    url, (first, second) = stack.invite(APP), sandbox.sellers(2)
+    dying, other = Browser(stack, APP, sandbox), Browser(stack, APP, sandbox)
+    for browser in (dying, other):
+        browser.connect(url)
+    ways = dying.consent(first), other.consent(second)
+    stack.failpoint("exchange.held")
+    assert dying.get(ways[0]).status_code >= httpx.codes.INTERNAL_SERVER_ERROR
+    assert httpx.codes.CONFLICT == other.get(ways[1]).status_code
+    stack.soon(lambda: "Your account is connected" in dying.result().text)
+
+    assert httpx.codes.FORBIDDEN == other.get(ways[1]).status_code
+    assert [1, 0] == [len(sandbox.entries(account=seller, kind="code")) for seller in (first, second)]
+
+
+@fault("C15")
+def test_invites_are_revoked_by_command(stack: Stack, sandbox: Sandbox, seller: str) -> None:
+    """One by its id; all at once, in warm functions too, whoever is on a consent page; a new one works."""
+    one, two = (stack.command("invite", APP).told for _ in range(2))
+    assert {"id": one["id"], "app": APP, "state": "revoked"} == stack.command("invite", "revoke", one["id"]).told
+    away = Browser(stack, APP, sandbox)
+    refused = Browser(stack, APP, sandbox).get(one["url"])
+    assert (httpx.codes.FORBIDDEN, True) == (refused.status_code, "does not work any more" in refused.text)
+    assert httpx.codes.FOUND == away.connect(two["url"]).status_code
+    way = away.consent(seller)
+    stack.command("invites", "revoke", "--all", "--yes")
+
+    assert httpx.codes.FORBIDDEN == Browser(stack, APP, sandbox).get(two["url"]).status_code
+    assert httpx.codes.BAD_REQUEST == away.get(way).status_code
+    assert [] == sandbox.entries(account=seller, kind="code")
+    again = stack.command("invite", APP).told
+    opens = partial(httpx.get, again["url"], timeout=60)
+    with ThreadPoolExecutor(8) as pool:  # each warm function sees the new key within half a minute
+        eventually(lambda: {httpx.codes.FOUND} == {page.status_code for page in pool.map(lambda _: opens(), range(8))})
+
+
 def test_a_wrong_client_secret_at_a_first_exchange_pauses_nothing(stack: Stack) -> None:
     """The provider refuses the app's own credentials: its owner is alerted, and the next seller may try."""
     sandbox = stack.add_app("wrong-secret")

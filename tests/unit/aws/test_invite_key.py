@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fakes import FakeClock
+from fault_rows import fault
 from tokensync.authorize.links import Invite, Signer
-from tokensync.aws.invite_key import InviteKeys
-from tokensync.domain.errors import InviteRefused, StoreUnavailable
+from tokensync.aws.invite_key import KEPT_SECONDS, InviteKeys
+from tokensync.domain.authorization import AuthorizationKey
+from tokensync.domain.errors import BadRequest, InviteRefused, StoreUnavailable
 from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
     from tokensync.aws.clients import Clients
 
+KEY = AuthorizationKey("demo", "browser", "nonce")
 OLD, NEW, NEWEST = "o" * 64, "n" * 64, "w" * 64
 
 
@@ -47,24 +51,70 @@ def link(key: str, clock: FakeClock) -> str:
     return Signer([Secret(key)]).invite(Invite(id="i", app="demo", expires_at=clock.now() + 86_400))
 
 
-def test_it_is_read_once_in_five_minutes(keys: InviteKeys, secrets: Stubber, clock: FakeClock) -> None:
-    """No request causes a read of its own; a rotated key is seen after that, and the one before it stays valid."""
+def test_no_garbage_causes_a_read(keys: InviteKeys, secrets: Stubber, clock: FakeClock) -> None:
+    """Whatever is forged, damaged or expired, the key is read once in half a minute."""
     stored(secrets, OLD, None)
-    invite = link(OLD, clock)
-    first = keys.signer()
-    clock.advance(300)
-    assert first is keys.signer()
-    assert "i" == first.read_invite(invite, app="demo", now=clock.now()).id
+    late = link(OLD, clock)
+    clock.advance(86_400)
+    for text in ("x.y", link(NEW, clock), f"{link(OLD, clock)}x", late):
+        with pytest.raises(InviteRefused):
+            keys.signer().read_invite(text, app="demo", now=clock.now())
+    clock.advance(KEPT_SECONDS)
+    keys.signer()
     clock.advance(1)
     stored(secrets, NEW, OLD)
-    second = keys.signer()
-    clock.advance(300)
-    assert second is keys.signer()
+    keys.signer()
 
+
+def test_a_rotated_key_leaves_the_one_before_it_valid(keys: InviteKeys, secrets: Stubber, clock: FakeClock) -> None:
+    """Links of the key before are taken, and those of the key before that are not."""
+    stored(secrets, NEW, OLD)
+    signer = keys.signer()
     for key in (OLD, NEW):
-        assert "i" == second.read_invite(link(key, clock), app="demo", now=clock.now()).id
+        secrets.add_response("get_secret_value", {"SecretString": NEW})
+        assert "i" == signer.read_invite(link(key, clock), app="demo", now=clock.now()).id
     with pytest.raises(InviteRefused):
-        second.read_invite(link(NEWEST, clock), app="demo", now=clock.now())
+        signer.read_invite(link(NEWEST, clock), app="demo", now=clock.now())
+
+
+@fault("C15")
+def test_a_key_that_was_taken_back_ends_its_links_at_once(keys: InviteKeys, secrets: Stubber, clock: FakeClock) -> None:
+    """A warm function that holds the old key takes nothing of it, and takes the new one at once after that."""
+    stored(secrets, OLD, NEW)
+    signer, invites = keys.signer(), [link(OLD, clock), link(NEW, clock)]
+    state = Signer([Secret(OLD)]).state(KEY, expires_at=clock.now() + 60)
+    secrets.add_response("get_secret_value", {"SecretString": f"alone.{NEWEST}"})
+    with pytest.raises(InviteRefused):
+        signer.read_invite(invites[0], app="demo", now=clock.now())
+
+    for text in invites:
+        with pytest.raises(InviteRefused):
+            keys.signer().read_invite(text, app="demo", now=clock.now())
+    with pytest.raises(BadRequest):
+        keys.signer().read_state(state, app="demo", now=clock.now())
+    secrets.add_response("get_secret_value", {"SecretString": f"alone.{NEWEST}"})
+    mine = keys.signer().invite(Invite(id="i", app="demo", expires_at=clock.now() + 60))
+    assert "i" == keys.signer().read_invite(mine, app="demo", now=clock.now()).id
+
+
+def test_ending_all_is_one_write(keys: InviteKeys, secrets: Stubber, clock: FakeClock) -> None:
+    """The new key says itself that it stands alone: nothing in between can leave the old one valid."""
+    stored(secrets, OLD, None)
+    old = keys.signer().invite(Invite(id="i", app="demo", expires_at=clock.now() + 60))
+    written: list[str] = []
+
+    def take(params: dict[str, Any], **_: object) -> None:
+        written.append(params["SecretString"])
+
+    secrets.client.meta.events.register("provide-client-params.secrets-manager.PutSecretValue", take)
+    secrets.add_response("put_secret_value", {})
+    keys.end_all()
+
+    assert 1 == len(written)
+    assert re.fullmatch(r"alone\.[0-9a-f]{64}", written[0])
+    secrets.add_response("get_secret_value", {"SecretString": written[0]})
+    with pytest.raises(InviteRefused):
+        keys.signer().read_invite(old, app="demo", now=clock.now())
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException", "ResourceNotFoundException"])

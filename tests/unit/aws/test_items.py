@@ -6,9 +6,18 @@ import pytest
 
 from fakes.records import flat
 from tokensync.aws.dynamodb import from_notation, in_notation
-from tokensync.aws.items import authorization_attributes, connection_attributes, connection_from, plain, schema_of
+from tokensync.aws.items import (
+    authorization_attributes,
+    connection_attributes,
+    connection_from,
+    invite_attributes,
+    invite_from,
+    plain,
+    schema_of,
+)
 from tokensync.domain.authorization import Authorization, AuthorizationKey
 from tokensync.domain.connection import Attempt, Connection, Exemption, HistoryEntry, Status
+from tokensync.domain.invite_use import InviteState, InviteUse
 from tokensync.domain.names import ConnectionName
 
 NAME = ConnectionName("demo", "a#b/c")
@@ -104,3 +113,20 @@ def test_what_most_records_have_nothing_of_is_no_attribute_of_them() -> None:
     )
     assert "callback" not in authorization_attributes(begun)
     assert {"shop": "a"} == authorization_attributes(replace(begun, callback={"shop": "a"}))["callback"]
+
+
+def test_an_invite_that_an_older_version_marked_was_used() -> None:
+    """Its mark said nothing more than that; by which connection, nobody knows."""
+    marked = {"pk": "app#demo", "sk": "invite#i#1", "schema": 1, "at": 1_660_000_000, "ttl": 1_660_086_400}
+
+    assert InviteUse(app="demo", id="i#1", state=InviteState.USED, at=1_660_000_000) == invite_from(marked)
+
+
+def test_what_an_invite_has_nothing_of_is_no_attribute_of_it() -> None:
+    """Its record outlives what may be kept of it: 31 days longer than the invite, or than its last change."""
+    use = InviteUse(app="demo", id="i", state=InviteState.FAILED, at=5, expires_at=9)
+    attributes = invite_attributes(use)
+
+    assert not {"app", "id", "state", "strangers", "revoked_at"} & attributes.keys()
+    assert ("failed", 9 + 31 * 86_400) == (attributes["outcome"], attributes["ttl"])
+    assert 11 + 31 * 86_400 == invite_attributes(replace(use, at=11))["ttl"]

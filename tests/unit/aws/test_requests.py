@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,10 +16,12 @@ from tokensync.aws.apps import AwsApps
 from tokensync.aws.authorizations import DynamoAuthorizations
 from tokensync.aws.connections import DynamoConnections
 from tokensync.aws.dynamodb import DynamoTable, in_notation
+from tokensync.aws.invites import DynamoInvites
 from tokensync.aws.webhook_events import DynamoWebhookEvents
 from tokensync.domain.authorization import AuthorizationKey
 from tokensync.domain.connection import Connection, HistoryEntry
 from tokensync.domain.errors import AlreadyConsumed, UnknownApp
+from tokensync.domain.invite_use import InviteState, InviteUse
 from tokensync.domain.names import ConnectionName
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ class Asked:
         table = DynamoTable(clients.dynamodb, "table")
         self.connections = DynamoConnections(table)
         self.authorizations = DynamoAuthorizations(table)
+        self.invites = DynamoInvites(table)
         self.webhook_events = DynamoWebhookEvents(table)
         self.apps = AwsApps(AppSecrets(clients.secrets, prefix="tokensync", stack="tokensync"), table, FakeClock())
 
@@ -80,7 +84,7 @@ def asked(clients: Clients) -> Iterator[Asked]:
         "authorization to consume": lambda asked: asked.authorizations.consume(KEY, now=NOW, lease_until=NOW, code=""),
         "authorizations of a browser": lambda asked: asked.authorizations.of_browser("demo", "browser"),
         "authorizations given up": lambda asked: list(asked.authorizations.given_up("demo")),
-        "invite": lambda asked: asked.authorizations.invite_is_used("demo", "invite"),
+        "invite": lambda asked: asked.invites.get("demo", "invite"),
         "webhook event": lambda asked: asked.webhook_events.seen("demo", "event"),
         "apps": lambda asked: list(asked.apps.names()),
         "app's state": lambda asked: asked.apps.state("demo"),
@@ -120,7 +124,7 @@ def test_each_guard_of_a_consumed_authorization_is_asked_for(asked: Asked) -> No
     """Two callbacks that read it at the same moment differ in their codes alone: fence and time of use decide."""
     stored = {"pk": "app#demo", "sk": KEY.sort_key, "provider": "p", "invite_id": "i", "fence": 0, "schema": 1}
     stored |= {"token_endpoint": "t", "redirect_uri": "r", "created_at": NOW, "expires_at": NOW + 1}
-    asked.answers["GetItem"] = [{"Item": in_notation(stored)}]
+    asked.answers["GetItem"] = [{"Item": in_notation(stored)}, {}]
     asked.authorizations.consume(KEY, now=NOW, lease_until=NOW + 60, code="code-1")
     use, code, invite = asked.only("TransactWriteItems")["TransactItems"]
 
@@ -132,8 +136,25 @@ def test_each_guard_of_a_consumed_authorization_is_asked_for(asked: Asked) -> No
         "attribute_not_exists(#consumed_at)",
     ] == sorted(use["Update"]["ConditionExpression"].split(" AND "))
     assert {"N": "0"} == use["Update"]["ExpressionAttributeValues"][":fence"]
-    unused = "attribute_not_exists(pk)"
-    assert (unused, unused) == (code["Put"]["ConditionExpression"], invite["ConditionCheck"]["ConditionExpression"])
+    assert ("attribute_not_exists(pk)", "attribute_not_exists(#pk)") == (
+        code["Put"]["ConditionExpression"],
+        invite["Update"]["ConditionExpression"],
+    )
+
+
+def test_each_write_of_an_invite_names_what_was_read(asked: Asked) -> None:
+    """Nothing, or the fence; a reservation does so within its transaction."""
+    first = InviteUse(app="demo", id="i", state=InviteState.FAILED, fence=7)
+    asked.invites.write(None, first)
+    asked.invites.write(first, replace(first, fence=8))
+    new, changed = [request for name, request in asked.requests if name == "UpdateItem"]
+
+    assert "attribute_not_exists(#pk)" == new["ConditionExpression"]
+    assert ("#fence = :fence", {"N": "7"}, {"N": "8"}) == (
+        changed["ConditionExpression"],
+        changed["ExpressionAttributeValues"][":fence"],
+        changed["ExpressionAttributeValues"][":to_fence"],
+    )
 
 
 @pytest.mark.parametrize(("over", "clause"), [(0, "attribute_not_exists(#fence)"), (7, "#fence = :over")])

@@ -11,7 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from fakes.world import World
+from tokensync.authorize.links import Signer
 from tokensync.domain.command_line import typed
+from tokensync.domain.secret import Secret
 from tokensync_cli.commands.run import Run
 from tokensync_cli.main import app
 from tokensync_cli.output.failures import CommandFailed
@@ -197,14 +199,20 @@ class Desk:
             apps=self.world.apps,
             connections=self.world.connections,
             authorizations=self.world.authorizations,
+            invites=self.world.invites,
             functions=self.functions,
             secrets=self.secrets,
             queues=self.queues,
             sealer=self.world.sealer,
             signer=lambda: self.world.signer,
+            end_invites=self.end_invites,
             clock=self.world.clock,
             sandbox=sandbox,
         )
+
+    def end_invites(self) -> None:
+        """Replace the key that signs invites."""
+        self.world.signer = Signer([Secret("n" * 64)])
 
     def browse(self, url: str) -> bool:
         """Take note of what a browser is asked to open, and let the seller see it."""

@@ -14,6 +14,7 @@ from tokensync.domain.app_state import voice
 from tokensync.domain.authorization import Authorization, AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import Attempt, Reason, Status
 from tokensync.domain.errors import QueueUnavailable, StoreUnavailable
+from tokensync.domain.invite_use import InviteState, InviteUse
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import answer_binding
 from tokensync.domain.work import Work
@@ -434,7 +435,7 @@ def test_an_authorization_that_was_given_up_is_asked_for_again(empty: World) -> 
 def test_an_authorization_whose_invite_was_used_since_makes_no_second_connection(empty: World) -> None:
     """One invite makes one connection: what was answered through it before stays sealed."""
     ended = unnamed(empty)
-    empty.authorizations.use_invite(APP, ended.invite_id, now=empty.clock.now(), expires_at=0)
+    empty.invites.seed(InviteUse(app=APP, id=ended.invite_id, state=InviteState.USED))
     (one,) = recover(empty)["found"]
 
     assert ("stays", f"tokensync invite {APP}") == (one["result"], one["next"])

@@ -16,6 +16,7 @@ from field_rows import field
 from tokensync.domain.authorization import AuthorizationState
 from tokensync.domain.connection import Exemption, Reason, Status
 from tokensync.domain.errors import StoreUnavailable
+from tokensync.domain.invite_use import InviteState, InviteUse
 from tokensync.domain.messages import FailureClass, ProviderResponse
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import answer_binding
@@ -433,7 +434,9 @@ def test_an_answered_code_that_can_be_read_now_becomes_a_connection(empty: World
 
     assert [("authorization", str(NAME), "brought_back")] == found(reread(empty))
     assert (Status.ACTIVE, "A1", ["code-1"]) == state(empty)
-    assert empty.authorizations.invite_is_used(APP, "invite-1")
+    use = empty.invites.get(APP, "invite-1")
+    assert use is not None
+    assert (InviteState.USED, str(NAME)) == (use.state, use.connection)
 
 
 def test_an_answered_code_that_still_cannot_be_read_stays(empty: World) -> None:
@@ -636,13 +639,13 @@ def test_many_authorizations_take_several_runs(mend: Callable[..., None]) -> Non
     for index in range(6):
         world.authorizations.seed(replace(one, key=replace(one.key, nonce=f"nonce-{index}"), sealed_answer=b"torn"))
     mend(response=NEW_ENVELOPE)
-    honest = world.authorizations.invite_is_used
+    honest = world.invites.get
 
-    def slow(*asked: Any) -> bool:
+    def slow(*asked: Any) -> InviteUse | None:
         world.clock.advance(4)
         return honest(*asked)
 
-    world.authorizations.invite_is_used = slow  # type: ignore[method-assign]
+    world.invites.get = slow  # type: ignore[method-assign]
     runs = [reread(world)]
     while runs[-1]["more"] and len(runs) < 20:
         runs.append(reread(world, cursor=runs[-1]["cursor"]))

@@ -61,8 +61,6 @@ _TAGS = {("secretsmanager:TagResource", _TOKENS)}
 
 ON_BEHALF: dict[str, set[tuple[str, str]]] = {
     "CallbackRole": {
-        # DynamoDB asks for it where a transaction checks an item that it does not write.
-        ("dynamodb:ConditionCheckItem", _TABLE),
         ("logs:CreateLogStream", "CallbackLogs.Arn"),
         ("logs:PutLogEvents", "CallbackLogs.Arn"),
         *_TAGS,

@@ -120,3 +120,16 @@ def test_an_operator_removes_no_token(resources: Resources) -> None:
         "secretsmanager:DescribeSecret",
         "secretsmanager:GetSecretValue",
     }
+
+
+def test_an_operator_renews_the_invite_key_and_no_other_secret_but_apps(resources: Resources) -> None:
+    """`invites revoke --all` writes the key that signs invites; beside it an operator writes apps alone."""
+    given = grants(resources["OperatorPolicy"]["Properties"]["PolicyDocument"])
+    assert {action for action, resource in given if resource == "InviteKey.Id"} == {
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:PutSecretValue",
+    }
+    assert {resource for action, resource in given if action == "secretsmanager:PutSecretValue"} == {
+        "InviteKey.Id",
+        "secret:${AWS::StackName}/apps/*",
+    }

@@ -48,7 +48,10 @@ class Company(StrEnum):
 _ENDS = (Mishap.KILL, Mishap.EXCEPTION, Mishap.HANG)
 _COPYLESS = (*_ENDS, Mishap.DOWN, Mishap.LOST)
 REFRESH_PLACES = ("leased", "sent", "answered", "received", "published", "committed")
-CODE_PLACES = ("exchange.sent", "answered", "exchange.received", "exchange.taken_over", "published", "committed")
+CODE_PLACES = (
+    *("exchange.sent", "answered", "exchange.received", "exchange.held", "exchange.taken_over", "published"),
+    *("committed", "exchange.used_up"),
+)
 ENOUGH = 3  # tries of the AWS client
 
 
@@ -83,9 +86,11 @@ REFRESH_STEPS = {
 CODE_STEPS = {
     "consume": Step("dynamodb", "TransactWriteItems"),
     "received": Step("dynamodb", "UpdateItem", "received_at"),
+    "hold": Step("dynamodb", "UpdateItem", '"connecting"'),
     "take over": Step("dynamodb", "UpdateItem", "sealed_grant"),
     "publish": Step("secretsmanager", "CreateSecret"),
     "commit": Step("dynamodb", "UpdateItem", '"#published"'),
+    "use up": Step("dynamodb", "UpdateItem", '"used"'),
     "end": Step("dynamodb", "UpdateItem", '"connected"'),
 }
 # The step that leads to each place.
@@ -97,7 +102,9 @@ LEADS_TO = {
     "committed": "commit",
     "exchange.sent": "consume",
     "exchange.received": "received",
+    "exchange.held": "hold",
     "exchange.taken_over": "take over",
+    "exchange.used_up": "use up",
 }
 EFFECTS = tuple(Effect(name) for name in ("before", "after_error", "after_reset", "throttle", "hang", "hang_after"))
 
@@ -250,6 +257,8 @@ def representative() -> list[Case]:
         Case(Subject.CODE, "exchange.sent", kill),
         Case(Subject.CODE, "exchange.received", kill, company=worker),
         Case(Subject.CODE, "exchange.received", lost),
+        Case(Subject.CODE, "exchange.held", kill, company=worker),
+        Case(Subject.CODE, "exchange.used_up", lost),
         Case(Subject.CODE_AGAIN, "exchange.taken_over", kill, company=Company.REFRESH),
         Case(Subject.CODE_AGAIN, "published", raised),
     ]

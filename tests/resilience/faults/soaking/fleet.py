@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fakes import (
     InMemoryApps,
     InMemoryDeadLetters,
+    InMemoryInvites,
     InMemoryOrigin,
     InMemorySealer,
     InMemoryTokenSecrets,
@@ -176,6 +177,7 @@ class Fleet:
             authorizations=chancy(
                 IndexedAuthorizations(self.index), "authorizations", StoreUnavailable, judge.wrote_authorization
             ),
+            invites=chancy(InMemoryInvites(self.table), "invites", StoreUnavailable),
             apps=chancy(self.apps, "apps", StoreUnavailable),
             origin=chancy(InMemoryOrigin(self.table), "origin", StoreUnavailable),
             sealer=chancy(self.sealer, "sealer", SealingUnavailable),

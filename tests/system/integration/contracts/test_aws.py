@@ -6,6 +6,7 @@ from contracts.apps import AppsContract
 from contracts.authorizations import AuthorizationsContract
 from contracts.connections import ConnectionsContract
 from contracts.dead_letters import DeadLettersContract
+from contracts.invites import InvitesContract
 from contracts.origin import OriginContract
 from contracts.sealing import SealerContract
 from contracts.token_secrets import TokenSecretsContract
@@ -19,6 +20,10 @@ class TestConnections(ConnectionsContract):
 
 class TestAuthorizations(AuthorizationsContract):
     """The pending authorizations in DynamoDB."""
+
+
+class TestInvites(InvitesContract):
+    """The invites' uses in DynamoDB."""
 
 
 class TestWebhookEvents(WebhookEventsContract):

@@ -31,6 +31,7 @@ def test_the_commands_are_those_of_the_design() -> None:
         *[("app", verb) for verb in ("add", "list", "show", "remove", "pause", "resume")],
         ("provider", "list"),
         ("provider", "show"),
+        ("invites", "revoke"),
         *[
             (name,)
             for name in ("up", "down", "outputs", "env", "invite", "connect", "paste", "list", "show", "history")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tokensync.authorize.invites import check_unused
 from tokensync.authorize.links import Invite, browser_of, verifier_of
 from tokensync.domain.authorization import LIFETIME, Authorization, AuthorizationKey, hashed
-from tokensync.domain.errors import InvalidApp, InviteRefused, ParamRefused
+from tokensync.domain.errors import InvalidApp, ParamRefused
 from tokensync.domain.runtime import Moment
 from tokensync.domain.secret import Secret
 from tokensync.oauth.app_check import check_settings
@@ -47,13 +48,12 @@ class Consent:
         """Store an authorization and return the provider's consent page for it.
 
         Raises:
-            InviteRefused: a connection exists through this invite already.
+            InviteTaken: this invite is in use, was used, or was ended.
             InvalidApp: the app is paused, or its provider has no consent page.
             ParamRefused: the invite's parameters lead to no consent page that may be used.
             UnknownApp, StoreUnavailable: as the ports.
         """
-        if self.ports.authorizations.invite_is_used(invite.app, invite.id):
-            raise InviteRefused("this invite was used", signed=True)
+        check_unused(invite.app, invite.id, self.ports)
         check_runs(session)
         check_consent(session)
         app = session.app.of_account(of_operator(session, invite.params))
@@ -92,6 +92,7 @@ class Consent:
             redirect_uri=redirect_uri,
             invite_id=invite.id,
             invite_expires_at=invite.expires_at,
+            invite_key=invite.signed_by,
             created_at=now,
             expires_at=now + LIFETIME,
             label=invite.label,

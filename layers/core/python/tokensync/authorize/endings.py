@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tokensync.authorize.invites import give_back
 from tokensync.authorize.refusals import alert_exchange_refused
-from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
+from tokensync.domain.authorization import INVITE, NO_ACCOUNT, AuthorizationState
 from tokensync.domain.command_line import typed
 from tokensync.domain.connection import LastError
 from tokensync.domain.messages import Failure, FailureClass
@@ -17,6 +18,7 @@ from tokensync.refresh.breaker import credentials_refused
 if TYPE_CHECKING:
     from tokensync.domain.authorization import Authorization
     from tokensync.domain.command_line import CommandLine
+    from tokensync.domain.errors import InviteTaken
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
     from tokensync.refresh.conclude import Concluder
@@ -59,7 +61,9 @@ class Endings:
             lease_until=None,
             sealed_answer=authorization.sealed_answer if keep else None,
         )
-        return self.ports.authorizations.write(authorization, after, next_at=None)
+        written = self.ports.authorizations.write(authorization, after, next_at=None)
+        give_back(written, self.ports)
+        return written
 
     def refused(self, authorization: Authorization, failure: Failure, session: Session) -> Authorization:
         """End an authorization whose code brought no token; what cannot be read is kept."""
@@ -77,6 +81,20 @@ class Endings:
         """End an authorization whose response cannot become a connection; the response is kept."""
         self.alert_unusable(problem, session)
         return self.ended(authorization, AuthorizationState.FAILED, problem, keep=True)
+
+    def invite_lost(self, authorization: Authorization, taken: InviteTaken, session: Session) -> Authorization:
+        """End an authorization whose invite is not its own any more; the response is kept."""
+        self.ports.alerts.tell(
+            "authorization.unusable",
+            session.name,
+            detail=Line(
+                "an account gave its consent, and meanwhile {taken}: no connection was made of it, and the answer is "
+                "kept sealed",
+                taken=taken,
+            ),
+            next_command=typed("tokensync invite {app}", app=session.name),
+        )
+        return self.ended(authorization, AuthorizationState.FAILED, f"{INVITE}{taken.state}", keep=True)
 
     def alert_unusable(self, problem: str, session: Session) -> None:
         """Alert that what a provider gave to a code cannot be used."""
@@ -119,6 +137,20 @@ class Endings:
     def left_for_soon(self, authorization: Authorization) -> Authorization:
         """Leave it until the connection that it is for is free."""
         return self.left(authorization, at=self.ports.clock.now() + _SOON)
+
+    def alert_closed(self, authorization: Authorization) -> None:
+        """Alert that an invite for one account is closed, as other accounts have used it."""
+        wanted = f"{authorization.key.app}/{authorization.for_account}"
+        self.ports.alerts.tell(
+            "invite.closed",
+            wanted,
+            detail=Line(
+                "three times another account gave its consent through an invite for {wanted}: that link is closed, and "
+                "the connection stays as it was",
+                wanted=wanted,
+            ),
+            next_command=typed("tokensync invite {app} --for {wanted}", app=authorization.key.app, wanted=wanted),
+        )
 
     def alert_quarantine(self, authorization: Authorization, name: ConnectionName, *, following: CommandLine) -> None:
         """Alert that another account authorized than the one that was invited."""

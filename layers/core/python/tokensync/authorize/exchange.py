@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tokensync.authorize.begin import account_params, bound_endpoint, check_consent, check_runs
 from tokensync.authorize.finish import authorization_binding
+from tokensync.authorize.invites import give_back
 from tokensync.authorize.links import Invite, browser_of, verifier_of
 from tokensync.authorize.refusals import alert_other_issuer, alert_request_refused
 from tokensync.domain.authorization import AuthorizationKey, AuthorizationState, hashed
@@ -69,6 +70,7 @@ class CodeExchange:
         Raises:
             BadRequest: not a callback of ours for this app and this browser; nothing was consumed.
             AlreadyConsumed: another request had this authorization or this code; `AuthorizationGone` if it gave way.
+            InviteTaken: another authorization has its invite, or had it; or the invite was ended.
             SealingUnavailable, StoreUnavailable, InvalidApp: nothing was consumed; the same link works later.
         """
         now, cookie = self.ports.clock.now(), cookie or Secret("")  # which no state names
@@ -241,16 +243,14 @@ class CodeExchange:
         Raises:
             StoreUnavailable: the authorization did not take it; a message has it, or an alert says that it is lost.
         """
-        key = authorization.key
+        key, fence, invite_id = authorization.key, authorization.fence, authorization.invite_id
+        kept = Work(authorization=key, answer=received.sealed_answer, fence=fence, invite=invite_id)
+        next_at = (authorization.lease_until or 0) + 1
         while True:
             try:
-                return self.ports.authorizations.write(
-                    authorization, received, next_at=(authorization.lease_until or 0) + 1
-                )
+                return self.ports.authorizations.write(authorization, received, next_at=next_at)
             except StoreUnavailable:
-                if not self.ports.queue.send(
-                    [Work(authorization=key, answer=received.sealed_answer, fence=authorization.fence)]
-                ):
+                if not self.ports.queue.send([kept]):
                     raise
                 if not budget.allows(self.ports.limits.another_try):
                     self.ports.alerts.tell(
@@ -270,7 +270,9 @@ class CodeExchange:
         self, authorization: Authorization, state: AuthorizationState, detail: str, error: LastError | None = None
     ) -> Authorization:
         after = replace(authorization, state=state, detail=detail, last_error=error)
-        return self.ports.authorizations.write(authorization, after, next_at=None)
+        written = self.ports.authorizations.write(authorization, after, next_at=None)
+        give_back(written, self.ports)
+        return written
 
 
 def _of_the_account(query: Query, session: Session) -> dict[str, str]:

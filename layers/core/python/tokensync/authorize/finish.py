@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.authorize.account import NamedGrant, NotNamed
+from tokensync.authorize.invites import hold, met_stranger, use_up
 from tokensync.authorize.refusals import note_consent
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
 from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Status
-from tokensync.domain.errors import NotLeased
+from tokensync.domain.errors import InviteTaken, NotLeased
 from tokensync.domain.messages import Failure, ProviderResponse
 from tokensync.domain.work import Work
 from tokensync.oauth.token_response import read_token_response
@@ -64,7 +65,7 @@ class Finisher:
         if key is None:
             raise ValueError("this work names no authorization")
         if work.answer is not None:
-            self.redelivery.place(key, work.answer, fence=work.fence)
+            self.redelivery.place(key, work.answer, fence=work.fence, invite_id=work.invite)
         now = self.ports.clock.now()
         try:
             authorization = self.ports.authorizations.lease(key, now=now, until=budget.lease_until(self.ports.limits))
@@ -114,6 +115,12 @@ class Finisher:
         if len({one.name for one in named}) < len(named):
             problems.append(NotNamed(problem=_SAME_ACCOUNT))
             named = named[:1]
+        if named:
+            try:
+                hold(authorization, self.ports)
+            except InviteTaken as taken:
+                return self.endings.invite_lost(authorization, taken, session)
+            self.ports.failpoints.reached("exchange.held")
         return self._connected(authorization, named, problems, session, budget)
 
     def _second(
@@ -183,6 +190,8 @@ class Finisher:
         if problems:
             self.endings.alert_unusable(problems[0].problem or NO_ACCOUNT, session)
         placed = [one.name for one in named if self._quarantined(authorization, one, budget)]
+        if met_stranger(authorization, self.ports):
+            self.endings.alert_closed(authorization)
         return self.endings.ended(
             authorization,
             AuthorizationState.QUARANTINED,
@@ -211,17 +220,12 @@ class Finisher:
         self, authorization: Authorization, connected: Sequence[Connected], session: Session, *, keep: bool
     ) -> Authorization:
         """End an authorization whose connections exist, and use its invite up."""
-        if authorization.invite_id:
-            # Before the end is written: finishing once more marks it once more, and it is used up in any case.
-            self.ports.authorizations.use_invite(
-                session.name,
-                authorization.invite_id,
-                now=self.ports.clock.now(),
-                expires_at=authorization.invite_expires_at,
-            )
-        note_consent(session, self.ports)
         wanted = [one for one in connected if one.name.account == authorization.for_account]
         shown = (*wanted, *connected)[0]
+        # Before the end is written: finishing once more notes it once more, and it is used up in any case.
+        use_up(authorization, str(shown.name), self.ports)
+        self.ports.failpoints.reached("exchange.used_up")
+        note_consent(session, self.ports)
         return self.endings.ended(
             authorization,
             AuthorizationState.CONNECTED,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from tokensync.domain.errors import BadRequest, InviteRefused
 from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 # Characters of a signed text: ours have about 200, with the longest label, account id and parameters about 5500.
 _LONGEST = 6144
@@ -29,7 +30,8 @@ _LONGEST = 6144
 class Invite:
     """A link that an operator sends to a seller. `for_account` is set where it re-authorizes one connection.
 
-    `params` lead to the account's own host; whoever opens the link cannot change them.
+    `params` lead to the account's own host; whoever opens the link cannot change them. `signed_by` names the key that
+    signed a link that was read.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Invite:
     label: str = ""
     for_account: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
+    signed_by: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +76,28 @@ class _Before(_Exact):
 
 
 class Signer:
-    """Signs and checks. Any of the keys may verify; the first signs. Keys are opaque bytes."""
+    """Signs and checks. Any of the keys may verify; the first signs. Keys are opaque bytes.
 
-    def __init__(self, keys: Sequence[Secret]) -> None:
+    `still` returns the keys as they are now. It is asked when a text verifies and is not expired, so that a key that
+    was taken back verifies nothing from then on, and garbage asks for nothing.
+    """
+
+    def __init__(self, keys: Sequence[Secret], *, still: Callable[[], Sequence[Secret]] | None = None) -> None:
         self._keys = [key.reveal().encode("utf-8") for key in keys]
+        self._still = still
 
     def invite(self, invite: Invite) -> str:
-        """Return the signed text of an invite."""
-        return self._serializer("invite").dumps({
+        """Return the signed text of an invite; one that was read before is signed by its own key.
+
+        Raises:
+            InviteRefused: that key is none of ours any more.
+        """
+        keys = self._keys
+        if invite.signed_by:
+            keys = [key for key in keys if _name_of(key) == invite.signed_by]
+            if not keys:
+                raise InviteRefused("the key of this invite was taken back", signed=True)
+        return _serializer("invite", keys).dumps({
             "a": invite.app,
             "e": invite.expires_at,
             "i": invite.id,
@@ -94,6 +111,7 @@ class Signer:
 
         Raises:
             InviteRefused: one of them does not hold.
+            StoreUnavailable: the keys cannot be read now.
         """
         body = self._verified("invite", text, app=app, now=now, refused=InviteRefused)
         return Invite(
@@ -103,21 +121,21 @@ class Signer:
             label=body["l"],
             for_account=body["f"],
             params=body.get("p", {}),
+            signed_by=body["signed_by"],
         )
 
     def state(self, key: AuthorizationKey, *, expires_at: int) -> str:
         """Return the `state` of an authorization."""
-        return self._serializer("state").dumps({"a": key.app, "e": expires_at, "n": key.nonce, "b": key.browser})
+        return _serializer("state", self._keys).dumps({"a": key.app, "e": expires_at, "n": key.nonce, "b": key.browser})
 
     def read_state(self, text: str, *, app: str, now: int, browser: str | None = None) -> State:
         """Check signature, expiry and app, in this order, and then whether this browser began it; None is any.
 
         Raises:
             BadRequest: one of them does not hold.
+            StoreUnavailable: the keys cannot be read now.
         """
-        body = self._verified("state", text, app=app, now=now, refused=BadRequest)
-        if browser is not None and body["b"] != browser:
-            raise BadRequest("this authorization was begun in another browser", signed=True)
+        body = self._verified("state", text, app=app, now=now, refused=BadRequest, browser=browser)
         return State(key=AuthorizationKey(app, body["b"], body["n"]), expires_at=body["e"])
 
     def cookie(self, browser: Secret) -> Secret:
@@ -144,27 +162,46 @@ class Signer:
         """Return a cookie for a browser that a provider sent without our state: the same for the same code."""
         return _derived(self._keys[0], f"installer.{app}.{code.reveal()}")
 
-    def _serializer(self, purpose: str) -> URLSafeSerializer:
-        # itsdangerous signs with the last of its keys.
-        return URLSafeSerializer(self._keys[::-1], salt=purpose, signer=_Exact, fallback_signers=[_Before])
-
     def _signature(self, purpose: str) -> Signature:
         return _Exact(self._keys[::-1], salt=purpose)
 
     def _verified(
-        self, purpose: str, text: str, *, app: str, now: int, refused: type[BadRequest | InviteRefused]
+        self,
+        purpose: str,
+        text: str,
+        *,
+        app: str,
+        now: int,
+        refused: type[BadRequest | InviteRefused],
+        browser: str | None = None,
     ) -> dict[str, Any]:
         if "." not in text or len(text) > _LONGEST or not text.isascii():
             raise refused(f"this is no {purpose}")
         try:
-            body: dict[str, Any] = self._serializer(purpose).loads(text)
+            body: dict[str, Any] = _serializer(purpose, self._keys).loads(text)
         except BadData:
             raise refused(f"the signature of this {purpose} does not hold") from None
         if body["e"] <= now:
             raise refused(f"this {purpose} has expired", signed=True)
         if body["a"] != app:
             raise refused(f"this {purpose} belongs to another app", signed=True)
-        return body
+        if browser is not None and body["b"] != browser:
+            raise refused("this authorization was begun in another browser", signed=True)
+        keys = self._keys if self._still is None else [key.reveal().encode("utf-8") for key in self._still()]
+        for key in keys:
+            with suppress(BadData):
+                return {**_serializer(purpose, [key]).loads(text), "signed_by": _name_of(key)}
+        raise refused(f"the key of this {purpose} was taken back", signed=True)
+
+
+def _serializer(purpose: str, keys: Sequence[bytes]) -> URLSafeSerializer:
+    # itsdangerous signs with the last of its keys.
+    return URLSafeSerializer(keys[::-1], salt=purpose, signer=_Exact, fallback_signers=[_Before])
+
+
+def _name_of(key: bytes) -> str:
+    """Return the name of a key, by which nobody can find it: a key has 256 random bits."""
+    return hashed(f"key.{key.decode('utf-8')}")
 
 
 def invite_url(base_url: str, signer: Signer, invite: Invite) -> str:

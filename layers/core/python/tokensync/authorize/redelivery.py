@@ -24,7 +24,7 @@ class Redelivery:
     ports: Ports
     restored_table: RestoredTable
 
-    def place(self, key: AuthorizationKey, answer: bytes, *, fence: int) -> AuthorizationState:
+    def place(self, key: AuthorizationKey, answer: bytes, *, fence: int, invite_id: str = "") -> AuthorizationState:
         """Place the sealed response that the holder of `fence` got; return the state of its authorization.
 
         Any state but WORKING means that the authorization has ended already.
@@ -35,7 +35,7 @@ class Redelivery:
         now = self.ports.clock.now()
         authorization = self.ports.authorizations.get(key)
         if authorization is None:
-            authorization = self._made_anew(key, fence=fence)
+            authorization = self._made_anew(key, fence=fence, invite_id=invite_id)
             self.ports.authorizations.put(authorization)
         working = authorization
         if authorization.state is AuthorizationState.WAITING and authorization.fence < fence:
@@ -54,7 +54,7 @@ class Redelivery:
         placed = replace(working, sealed_answer=answer, received_at=now, table=self.restored_table.id())
         return self.ports.authorizations.write(authorization, placed, next_at=due).state
 
-    def _made_anew(self, key: AuthorizationKey, *, fence: int) -> Authorization:
+    def _made_anew(self, key: AuthorizationKey, *, fence: int, invite_id: str) -> Authorization:
         """Return a new authorization for a response whose own has expired, or is younger than the table's backup.
 
         The time of the consent is not known any more, so it counts as older than every other authorization.
@@ -65,7 +65,7 @@ class Redelivery:
             provider=app.provider,
             token_endpoint="",
             redirect_uri="",
-            invite_id="",
+            invite_id=invite_id,
             created_at=now,
             expires_at=now + LIFETIME,
             fence=fence,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokensync.aws.dynamodb import DUE, Change, ConditionFailed, DynamoTable, difference, in_notation, key_of
+from tokensync.aws.invites import DynamoInvites
 from tokensync.aws.items import (
     authorization_attributes,
     authorization_from,
@@ -17,7 +18,8 @@ from tokensync.aws.items import (
 )
 from tokensync.domain.authorization import PLACES, Authorization, AuthorizationKey, AuthorizationState
 from tokensync.domain.connection import SCHEMA
-from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
+from tokensync.domain.errors import AlreadyConsumed, FenceLost, InviteTaken, NewerSchema, NotLeased
+from tokensync.domain.invite_use import blocked, reserved
 from tokensync.domain.runtime import DAY
 
 if TYPE_CHECKING:
@@ -31,13 +33,14 @@ _SCHEMA_IS_OURS = "(attribute_not_exists(#schema) OR #schema <= :ours)"
 
 
 class DynamoAuthorizations:
-    """Uses an authorization up, marks its code and checks its invite in one transaction.
+    """Uses an authorization up, marks its code and reserves its invite in one transaction.
 
     The errors are those that the port names.
     """
 
     def __init__(self, table: DynamoTable) -> None:
         self._table = table
+        self._invites = DynamoInvites(table)
 
     def put(self, authorization: Authorization) -> None:
         with contextlib.suppress(ConditionFailed):
@@ -101,9 +104,39 @@ class DynamoAuthorizations:
         table: str | None = None,
         callback: Mapping[str, str] | None = None,
     ) -> Authorization:
-        """Use it up in one write that also marks the code as presented.
+        """Use it up in one write that also marks the code as presented and reserves the invite.
 
-        It is read first: most repetitions end there, and the transaction needs to know its invite.
+        Both are read first: most repetitions end there, and the transaction needs to know what it changes. One that
+        fails is tried once more: what is read then says who was first.
+        """
+        for last in (False, True):
+            authorization = self._unused(key, now=now, table=table)
+            after = replace(
+                authorization,
+                consumed_at=now,
+                lease_until=lease_until,
+                state=AuthorizationState.WORKING,
+                fence=authorization.fence + 1,
+                callback=dict(callback or {}),
+            )
+            parts = [self._used_up(authorization, after, now)]
+            if code:
+                parts.append(self._code_is_new(key.app, code, now))
+                parts += self._reserved(after, now)
+            try:
+                self._table.transact(parts)
+            except ConditionFailed:
+                if last:
+                    raise AlreadyConsumed("the authorization or its code was used before") from None
+            else:
+                break
+        return after
+
+    def _unused(self, key: AuthorizationKey, *, now: int, table: str | None) -> Authorization:
+        """Return an authorization that may be used up.
+
+        Raises:
+            AlreadyConsumed, NewerSchema: it may not.
         """
         item = self._table.get(authorization_key(key))
         if item is None:
@@ -114,14 +147,10 @@ class DynamoAuthorizations:
             raise AlreadyConsumed("the authorization was used before, or it expired")
         if table is not None and authorization.table != table:
             raise AlreadyConsumed("the authorization was begun before the table was restored")
-        after = replace(
-            authorization,
-            consumed_at=now,
-            lease_until=lease_until,
-            state=AuthorizationState.WORKING,
-            fence=authorization.fence + 1,
-            callback=dict(callback or {}),
-        )
+        return authorization
+
+    def _used_up(self, authorization: Authorization, after: Authorization, now: int) -> TransactWriteItemTypeDef:
+        """Return the part of a transaction that uses an authorization up."""
         changed, removed = difference(authorization_attributes(authorization), authorization_attributes(after))
         change = Change(
             condition="attribute_exists(#pk) AND attribute_not_exists(#consumed_at) AND #expires_at > :now"
@@ -130,16 +159,19 @@ class DynamoAuthorizations:
             remove=removed,
             values={"now": now, "fence": authorization.fence, "ours": SCHEMA},
         )
-        parts = [self._table.part_of_transaction(authorization_key(key), change)]
-        if code:
-            parts.append(self._code_is_new(key.app, code, now))
-        if authorization.invite_id:
-            parts.append(self._invite_is_unused(key.app, authorization.invite_id))
-        try:
-            self._table.transact(parts)
-        except ConditionFailed:
-            raise AlreadyConsumed("the authorization, its invite or its code was used before") from None
-        return after
+        return self._table.part_of_transaction(authorization_key(authorization.key), change)
+
+    def _reserved(self, authorization: Authorization, now: int) -> list[TransactWriteItemTypeDef]:
+        """Return the part of a transaction that reserves the authorization's invite, if it has one."""
+        app, invite_id = authorization.key.app, authorization.invite_id
+        if not invite_id:
+            return []
+        use = self._invites.get(app, invite_id)
+        holder = None if use is None or not use.is_held else self.get(AuthorizationKey.parse(app, use.holder))
+        why = blocked(use, holder, now=now)
+        if why is not None:
+            raise InviteTaken(why, holder=use.holder if use is not None else "")
+        return [self._invites.part_of_transaction(use, reserved(use, authorization, now=now))]
 
     def write(self, before: Authorization, after: Authorization, *, next_at: int | None) -> Authorization:
         changed, removed = difference(authorization_attributes(before), authorization_attributes(after))
@@ -188,14 +220,6 @@ class DynamoAuthorizations:
             if authorization.state is AuthorizationState.FAILED and authorization.sealed_answer is not None:
                 yield authorization
 
-    def invite_is_used(self, app: str, invite_id: str) -> bool:
-        return self._table.get(_invite_key(app, invite_id)) is not None
-
-    def use_invite(self, app: str, invite_id: str, *, now: int, expires_at: int) -> None:
-        """Mark an invite as used up, for a day longer than it would live."""
-        attributes = {"schema": SCHEMA, "at": now, "ttl": max(now, expires_at) + DAY}
-        self._table.put(_invite_key(app, invite_id), attributes)
-
     def _code_is_new(self, app: str, code: str, now: int) -> TransactWriteItemTypeDef:
         mark = {"schema": SCHEMA, "at": now, "ttl": now + DAY}
         return {
@@ -205,19 +229,6 @@ class DynamoAuthorizations:
                 "ConditionExpression": "attribute_not_exists(pk)",
             }
         }
-
-    def _invite_is_unused(self, app: str, invite_id: str) -> TransactWriteItemTypeDef:
-        return {
-            "ConditionCheck": {
-                "TableName": self._table.name,
-                "Key": key_of(_invite_key(app, invite_id)),
-                "ConditionExpression": "attribute_not_exists(pk)",
-            }
-        }
-
-
-def _invite_key(app: str, invite_id: str) -> tuple[str, str]:
-    return partition(app), f"invite#{invite_id}"
 
 
 def _check_schema(item: Item) -> None:

@@ -21,6 +21,7 @@ from tokensync.domain.connection import (
 )
 from tokensync.domain.due_times import DueTimes
 from tokensync.domain.export import Export
+from tokensync.domain.invite_use import InviteState, InviteUse
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.runtime import DAY
 from tokensync.domain.work import AnswerAside
@@ -35,7 +36,8 @@ KEPT_WEBHOOK_EVENT = 7 * DAY  # a provider repeats a webhook for three days
 _CONNECTION_PREFIX = "connection#"
 _ASIDE_PREFIX = "aside#"
 _APP_PREFIX = "app#"
-_STATE = "outcome"  # an authorization's state under the name that it has in the table
+_STATE = "outcome"  # an authorization's state, or an invite's, under the name that it has in the table
+_INVITE_PREFIX = "invite#"
 
 
 def partition(app: str) -> str:
@@ -79,6 +81,11 @@ def webhook_event_key(app: str, webhook_event: str) -> tuple[str, str]:
 def authorization_key(key: AuthorizationKey) -> tuple[str, str]:
     """Return the key of an authorization."""
     return partition(key.app), key.sort_key
+
+
+def invite_key(app: str, invite_id: str) -> tuple[str, str]:
+    """Return the key of an invite's use."""
+    return partition(app), f"{_INVITE_PREFIX}{invite_id}"
 
 
 def plain(value: Any) -> Any:
@@ -128,6 +135,21 @@ def authorization_from(item: Item) -> Authorization:
     return Authorization(key=AuthorizationKey.parse(app, item["sk"]), **_known(Authorization, item))
 
 
+def invite_attributes(use: InviteUse) -> dict[str, Any]:
+    """Return the attributes of an invite's use without its key."""
+    attributes = {name: value for name, value in plain(use).items() if name not in ("app", "id") and value != []}
+    attributes[_STATE] = attributes.pop("state")
+    # As long as an answer may be kept that could make a second connection of it.
+    return {**attributes, "schema": SCHEMA, "ttl": max(use.at, use.expires_at) + KEPT_ANSWER + DAY}
+
+
+def invite_from(item: Item) -> InviteUse:
+    """Read an invite's use. Versions until November 2026 stored only that it was used, and nothing of it."""
+    known = _known(InviteUse, item) | {"strangers": tuple(item.get("strangers", ()))}
+    app, invite_id = item["pk"].removeprefix(_APP_PREFIX), item["sk"].removeprefix(_INVITE_PREFIX)
+    return InviteUse(**known | {"app": app, "id": invite_id, "state": InviteState(item.get(_STATE, InviteState.USED))})
+
+
 def authorization_ttl(record: Authorization) -> int:
     """Return when DynamoDB may delete an authorization: an answer that nobody finished is kept for 30 days."""
     if record.sealed_answer is None:
@@ -152,7 +174,7 @@ def _known(kind: type[Any], item: Item) -> dict[str, Any]:
 
 
 # Attributes that are absent where they are empty.
-_SPARSE = frozenset({"alerted", "callback"})
+_SPARSE = frozenset({"alerted", "callback", "invite_key"})
 # The parts of a connection whose fields are attributes of its item, under their own names.
 _PARTS: dict[str, type[Any]] = {"due": DueTimes, "authorized": AuthorizedBy, "consumer": ConsumerCopy}
 # What an attribute becomes if it is not text, a number or bytes; no name means two things.

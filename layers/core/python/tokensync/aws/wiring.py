@@ -16,6 +16,7 @@ from tokensync.aws.dynamodb import DynamoTable
 from tokensync.aws.handlers import Callback, Rotation
 from tokensync.aws.host import host_runtime
 from tokensync.aws.invite_key import InviteKeys
+from tokensync.aws.invites import DynamoInvites
 from tokensync.aws.kms import KmsKeys
 from tokensync.aws.log import PowertoolsLog
 from tokensync.aws.origin import DynamoOrigin
@@ -72,6 +73,7 @@ def _ports(config: Config, clients: Clients, table: DynamoTable, log: Powertools
     return Ports(
         connections=DynamoConnections(table),
         authorizations=DynamoAuthorizations(table),
+        invites=DynamoInvites(table),
         origin=DynamoOrigin(table, clock),
         apps=AwsApps(AppSecrets(clients.secrets, prefix=config.prefix, stack=config.stack), table, clock),
         sealer=EnvelopeSealer(KmsKeys(clients.kms, config.key_arn, clock)),

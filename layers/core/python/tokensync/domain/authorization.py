@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Why an authorization was given up whose answer may yet become a connection.
 NO_ACCOUNT = "no_account"
+INVITE = "invite_"  # and what has become of the invite that was lost, `InviteState`
 LIFETIME = 3600  # seconds: a seller logs in, chooses a duration and confirms
 # Whoever has a valid invite may open it as often as he likes, without cookies as one browser after the other. Of one
 # invite there are never more authorizations than places in all its groups; a browser always is in the same group.
@@ -67,7 +68,8 @@ class AuthorizationKey:
 class Authorization:
     """One authorization under way. All times are Unix seconds.
 
-    It is bound to app, provider, token endpoint, redirect URI, invite and browser. `for_account` is set if an
+    It is bound to app, provider, token endpoint, redirect URI, invite and browser; `invite_key` names the key that
+    signed the invite's link. `for_account` is set if an
     invite re-authorizes one connection. `sealed_answer` is what the token endpoint answered, before it was parsed.
     `missing_scopes` were asked for and not granted. `table` is the id of the restored table in which it was begun, None
     in a table that was never restored. `params` lead to the account's own host, as the invite names them; the token
@@ -81,6 +83,7 @@ class Authorization:
     redirect_uri: str
     invite_id: str
     invite_expires_at: int = 0
+    invite_key: str = ""
     created_at: int
     expires_at: int
     label: str = ""

@@ -7,7 +7,7 @@ TokensyncError
 ├── Refused input
 │   ├── BadRequest         a callback or paste that must not reach a provider
 │   │   └── BeginFirst     a paste that only the one who began its authorization can finish
-│   └── InviteRefused      an invite that is forged, expired or used up
+│   └── InviteRefused      an invite that is forged or expired
 ├── BadMetadata            a server's metadata is missing, lies about its issuer, or cannot be worked with
 ├── UnknownApp             no app of that name is registered
 ├── AppPaused              the app is paused, and what was asked would need it
@@ -19,7 +19,8 @@ TokensyncError
 │   ├── FenceLost          another holder took the connection over: our write is refused
 │   ├── NewerSchema        a newer version of this program wrote the record
 │   ├── AlreadyConsumed    the authorization or the code was used before
-│   │   └── AuthorizationGone  it is not there any more: later ones of its invite took its place
+│   │   ├── AuthorizationGone  it is not there any more: later ones of its invite took its place
+│   │   └── InviteTaken    the invite is in use, was used, or was ended
 │   ├── StoreUnavailable   the table did not acknowledge: throttled, down or timed out
 │   └── QueueUnavailable   the dead letters could not be read, or one of them not deleted
 ├── SealingUnavailable     no data key, or a sealed value cannot be opened now
@@ -94,7 +95,7 @@ class BeginFirst(BadRequest):
 
 
 class InviteRefused(_Refused):
-    """An invite that is forged, expired or used up."""
+    """An invite that is forged or expired."""
 
 
 class BadMetadata(TokensyncError):
@@ -159,6 +160,20 @@ class AlreadyConsumed(StoreError):
 
 class AuthorizationGone(AlreadyConsumed):
     """The authorization is not there any more: later ones of its invite took its place. Nothing was presented."""
+
+
+class InviteTaken(AlreadyConsumed):
+    """The invite is in use, was used, or was ended.
+
+    Attributes:
+        state: what has become of it, an `InviteState`.
+        holder: the sort key of the authorization that used it last, empty if there is none.
+    """
+
+    def __init__(self, state: str, *, holder: str = "") -> None:
+        super().__init__(f"the invite is {state}")
+        self.state = state
+        self.holder = holder
 
 
 class StoreUnavailable(StoreError):

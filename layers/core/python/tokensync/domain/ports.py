@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tokensync.domain.authorization import Authorization, AuthorizationKey
     from tokensync.domain.connection import Connection
     from tokensync.domain.export import Export
+    from tokensync.domain.invite_use import InviteUse
     from tokensync.domain.messages import ProviderResponse, Request
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
@@ -154,14 +155,17 @@ class Authorizations(Protocol):
         table: str | None = None,
         callback: Mapping[str, str] | None = None,
     ) -> Authorization:
-        """Use it up: one write that also marks the code's hash `code` as presented, unless `code` is empty.
+        """Use it up: one write that also marks the code's hash `code` as presented and reserves the invite.
+
+        Without a `code` neither is done: nothing can come of it.
 
         `table` is the id of the restored table in which it must have been begun, None if none was restored. `callback`
         holds parameters of the callback that it keeps.
 
         Raises:
-            AlreadyConsumed: the authorization, its invite or the code was used before, or it expired, or it was begun
-                before the table was restored, so that nobody knows.
+            AlreadyConsumed: the authorization or the code was used before, or it expired, or it was begun before the
+                table was restored, so that nobody knows.
+            InviteTaken: its invite is in use, was used, or was ended.
         """
 
     def write(self, before: Authorization, after: Authorization, *, next_at: int | None) -> Authorization:
@@ -181,11 +185,19 @@ class Authorizations(Protocol):
     def given_up(self, app: str) -> Iterator[Authorization]:
         """Yield the authorizations of an app that failed although they were answered, and whose answer is kept."""
 
-    def invite_is_used(self, app: str, invite_id: str) -> bool:
-        """Return whether a connection was made through this invite."""
 
-    def use_invite(self, app: str, invite_id: str, *, now: int, expires_at: int) -> None:
-        """Mark an invite as used up."""
+class Invites(Protocol):
+    """What has become of the invites. Each method may raise StoreUnavailable or NewerSchema."""
+
+    def get(self, app: str, invite_id: str) -> InviteUse | None:
+        """Return it, strongly consistent, or None if nobody has used or ended the invite yet."""
+
+    def write(self, before: InviteUse | None, after: InviteUse) -> None:
+        """Write what differs, on condition that it still is as `before`: by its fence, or that there is none.
+
+        Raises:
+            FenceLost: somebody else has changed it.
+        """
 
 
 class Origin(Protocol):
@@ -283,6 +295,7 @@ class Ports:
 
     connections: Connections
     authorizations: Authorizations
+    invites: Invites
     origin: Origin
     apps: Apps
     sealer: Sealer

@@ -63,7 +63,7 @@ class Work:
 
     `compare` asks to compare the published secret with the grant whether or not anything is due, `push` to hand the
     pair to the app's consumer whether or not that was done. `answer` is a sealed answer that could not be stored in its
-    place; `fence` is that of its attempt.
+    place; `fence` is that of its attempt, `invite` the id of the invite that its authorization was begun with.
     """
 
     connection: ConnectionName | None = None
@@ -72,6 +72,7 @@ class Work:
     push: bool = False
     answer: bytes | None = None
     fence: int = 0
+    invite: str = ""
 
     @property
     def app(self) -> str:
@@ -97,6 +98,8 @@ class Work:
         if self.answer is not None:
             body["answer"] = base64.b64encode(self.answer).decode("ascii")
             body["fence"] = self.fence
+        if self.invite:
+            body["invite"] = self.invite
         return json.dumps(body)
 
     @classmethod
@@ -117,6 +120,7 @@ class Work:
                 push=body.get("push") is True,
                 answer=base64.b64decode(body["answer"], validate=True) if "answer" in body else None,
                 fence=int(body.get("fence", 0)),
+                invite=str(body.get("invite", "")),
             )
         except (ValueError, KeyError, TypeError, AttributeError, InvalidName, RecursionError, OverflowError):
             raise BadRequest("a message that is not ours") from None

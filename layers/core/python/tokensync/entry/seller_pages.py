@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.authorize.links import Invite, invite_url
-from tokensync.domain.authorization import AuthorizationState
+from tokensync.authorize.links import Invite, browser_of, invite_url
+from tokensync.domain.authorization import INVITE, AuthorizationState
 from tokensync.domain.errors import (
     AlreadyConsumed,
     AuthorizationGone,
@@ -16,11 +16,13 @@ from tokensync.domain.errors import (
     InvalidApp,
     InvalidName,
     InviteRefused,
+    InviteTaken,
     ParamRefused,
     SealingUnavailable,
     StoreUnavailable,
     UnknownApp,
 )
+from tokensync.domain.invite_use import InviteState
 from tokensync.domain.names import app_name
 from tokensync.domain.secret import Secret
 from tokensync.entry.pages import Page, page
@@ -56,6 +58,8 @@ RESULT_PAGES = {
     AuthorizationState.FAILED: "failed",
     AuthorizationState.QUARANTINED: "wrong_account",
 }
+# An invite that nobody can use any more; one that is merely in use has a page of its own.
+_LOST_PAGES = {InviteState.CLOSED: "invite_ended", InviteState.REVOKED: "invite_ended"}
 _MAY_START_AGAIN = frozenset({AuthorizationState.WAITING, AuthorizationState.FAILED, AuthorizationState.CANCELLED})
 
 
@@ -86,10 +90,11 @@ class SellerPages:
             self.known.learn(name)
         except (InvalidName, UnknownApp):
             return page("not_found", 404)
-        except BadRequest as error:
-            return self._refused(name, "bad_request", 400, error)
-        except (InviteRefused, ParamRefused) as error:
-            return self._refused(name, "invite_refused", 403, error)
+        except (BadRequest, InviteRefused, ParamRefused) as error:
+            text, status = ("bad_request", 400) if isinstance(error, BadRequest) else ("invite_refused", 403)
+            return self._refused(name, text, status, error)
+        except InviteTaken as taken:
+            return self._taken(name, taken, cookies)
         except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
             self.ports.log.warning("connect.failed", app=name, error=str(error))
             return page("unavailable", 503)
@@ -122,6 +127,8 @@ class SellerPages:
         except AuthorizationGone:
             self.ports.log.info("callback.gone", app=name)
             return page("gone", 410)
+        except InviteTaken as taken:
+            return self._taken(name, taken, cookies, is_back=True)
         except (AlreadyConsumed, FenceLost):
             # Another request was first, or has finished it meanwhile: the result page shows how it ended.
             self.ports.log.info("callback.repeated", app=name)
@@ -159,6 +166,8 @@ class SellerPages:
             state = AuthorizationState.FAILED
         if state is AuthorizationState.WORKING:
             return page(RESULT_PAGES[state], 200, refresh=3)
+        if state is AuthorizationState.FAILED and authorization.detail.startswith(INVITE):
+            return page(_LOST_PAGES.get(InviteState(authorization.detail.removeprefix(INVITE)), "invite_used"), 200)
         return page(
             RESULT_PAGES[state],
             200,
@@ -170,8 +179,8 @@ class SellerPages:
         )
 
     def _again(self, authorization: Authorization, session: Session, base_url: str) -> str:
-        """Return the invite's own link once more, while it lasts."""
-        if not authorization.invite_id or authorization.invite_expires_at <= self.ports.clock.now():
+        """Return the invite's own link once more, while it lasts, under its own key: no page renews what was ended."""
+        if not authorization.invite_key or authorization.invite_expires_at <= self.ports.clock.now():
             return ""
         invite = Invite(
             id=authorization.invite_id,
@@ -180,8 +189,12 @@ class SellerPages:
             label=authorization.label,
             for_account=authorization.for_account,
             params=of_the_invite(session.provider.params, authorization.params),
+            signed_by=authorization.invite_key,
         )
-        return invite_url(base_url, self.signer(), invite)
+        try:
+            return invite_url(base_url, self.signer(), invite)
+        except InviteRefused:
+            return ""
 
     def _of_the_account(self, invite: Invite, query: Query, session: Session) -> Invite | Page:
         """Return the invite with what leads to the account's own host, or the page that asks the seller for it.
@@ -241,6 +254,20 @@ class SellerPages:
     def _session(self, name: str, *, fresh: bool = True) -> Session:
         # Read now: a link with a client id that was just replaced would lead nowhere.
         return Session(app_name(name), self.ports, fresh=fresh)
+
+    def _taken(self, name: str, taken: InviteTaken, cookies: Sequence[str], *, is_back: bool = False) -> Page:
+        """Say what has become of an invite; the browser that it is used in is shown how that goes, or went.
+
+        Another browser learns nothing of whose account it was. It goes on here if nothing comes of that one.
+        """
+        self.ports.log.info("invite.taken", app=name, state=taken.state)
+        is_in_use, browser = taken.state == InviteState.RESERVED, self._signed_browser(cookies)
+        is_own = browser is not None and taken.holder.startswith(f"pending#{browser_of(browser)}#")
+        if is_own and (is_in_use or (is_back and taken.state == InviteState.USED)):
+            return Page(status=303, headers={"location": f"/connect/{name}/result"})
+        if is_in_use:
+            return page("invite_in_use", 409)
+        return page(_LOST_PAGES.get(InviteState(taken.state), "invite_used"), 403)
 
     def _refused(self, name: str, text: str, status: int, error: BadRequest | InviteRefused | ParamRefused) -> Page:
         """Refuse without a call to anyone: the apps' names are in hand since the cold start."""

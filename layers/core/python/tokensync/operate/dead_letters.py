@@ -125,7 +125,7 @@ class Redriver:
     def _authorization(self, key: AuthorizationKey, work: Work) -> RecoveryFinding:
         """Put a sealed response onto its authorization, and queue that to be finished."""
         if work.answer is not None:
-            state = self.redelivery.place(key, work.answer, fence=work.fence)
+            state = self.redelivery.place(key, work.answer, fence=work.fence, invite_id=work.invite)
             if state is not AuthorizationState.WORKING:
                 return RecoveryFinding("dead_letter", key.app, "dropped", f"its authorization ended: {state.value}")
         return self._queued(Work(authorization=key), "its authorization is finished by the next worker")

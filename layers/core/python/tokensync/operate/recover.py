@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from tokensync.authorize.invites import ended_invite
 from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
 from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Status
@@ -145,8 +146,9 @@ class Recoverer:
             for authorization in self.ports.authorizations.given_up(app):
                 if not budget.allows(self.ports.limits.conclusion):
                     return found
-                if self._is_used_up(authorization):
-                    others[app, "its invite made a connection since"] += 1
+                ended = ended_invite(authorization, self.ports)
+                if ended is not None:
+                    others[app, f"its invite is {ended} since"] += 1
                 elif authorization.detail == NO_ACCOUNT:
                     found.append(self._reopened(authorization))
                 else:
@@ -155,11 +157,6 @@ class Recoverer:
             why = f"{count} answered, kept sealed, and no connection can come of it: {detail}"
             found.append(RecoveryFinding("authorization", app, "stays", why, typed("tokensync invite {app}", app=app)))
         return found
-
-    def _is_used_up(self, authorization: Authorization) -> bool:
-        """Return whether the invite of an authorization that gave it back has made a connection since."""
-        app, invite = authorization.key.app, authorization.invite_id
-        return bool(invite) and self.ports.authorizations.invite_is_used(app, invite)
 
     def _reopened(self, authorization: Authorization) -> RecoveryFinding:
         """Make an authorization due again, for another day: its tokens are real, and only a name is missing."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tokensync.authorize.finish import authorization_binding
+from tokensync.authorize.invites import ended_invite
 from tokensync.domain.authorization import AuthorizationState
 from tokensync.domain.command_line import CommandPattern, typed
 from tokensync.domain.connection import UNPLACED, Reason
@@ -195,8 +196,7 @@ class Rereader:
         """
         if authorization.detail == Reason.RESTORED_TABLE:
             return True
-        invite = authorization.invite_id
-        return bool(invite) and self.ports.authorizations.invite_is_used(authorization.key.app, invite)
+        return ended_invite(authorization, self.ports) is not None
 
     def _unread_code(self, authorization: Authorization, session: Session) -> str:
         """Return why the answer to a code still holds no tokens; empty if it does.
