@@ -138,11 +138,8 @@ class Destinations:
 
     def _may_take(self, origin: Origin, provider: Recipient, bound: Bound, credential: Credential) -> bool:
         """Return whether an origin of a provider may be sent what is bound like this."""
-        if provider.hosts is not None:
-            if not self._is_local(origin):
-                return _is_listed(origin, provider)
-            if not bound.is_known:
-                return True  # a sandbox's, of an earlier version
+        if provider.hosts is not None and not self._is_local(origin):
+            return _is_listed(origin, provider)
         return bound.allows(str(origin), credential) or self.trusted.names(origin)
 
     def _origin(self, url: str) -> Origin:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from tokensync.domain.errors import EndpointRefused
 
@@ -69,7 +70,7 @@ def shown(url: str) -> str:
     """Return the host of a URL that may hold anything, as people may be shown it: cut, in plain ASCII."""
     _, slashes, rest = url.partition("://")
     authority = re.split(r"[/?#\\]", rest if slashes else url, maxsplit=1)[0]
-    host = _ODD.sub(lambda char: f"%{ord(char[0]):02X}", authority[: _SHOWN + 1])
+    host = _ODD.sub(lambda char: quote(char[0], safe="", errors="surrogatepass"), authority[: _SHOWN + 1])
     return f"{host[:_SHOWN]}…" if len(host) > _SHOWN else host or "no host"
 
 

@@ -14,7 +14,7 @@ from tokensync.domain.runtime import Moment
 from tokensync.oauth.params import not_made
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
-from tokensync.refresh import breaker, transitions
+from tokensync.refresh import breaker
 from tokensync.refresh.bind import bound_first
 from tokensync.refresh.parked import is_parked
 from tokensync.refresh.result import LeaseEnded, Result, WorkResult
@@ -90,7 +90,6 @@ class Gate:
             raise LeaseEnded(self.concluder.settle(record, _NOT_THE_ACCOUNTS, grant, session, previous=None))
         record, grant = bound_first(record, grant, session, self.ports)
         request = self._request(record, grant, session)
-        record = transitions.back(record)
         exemption = self._exemption(record, session, force=job.force)
         if record.attempt is not None and exemption is None:
             raise LeaseEnded(self.concluder.settle(record, _PRESENTED_BEFORE, grant, session, previous=None))

@@ -148,8 +148,7 @@ class Pusher:
         if own is None or known.key is None:
             failure = _no_key(consumer) if own is None else _NO_STORE
             return replace(self.committer.end_lease(record, record, Result.POSTPONED), failure=failure)
-        request = consumer.validate(app, consumer.endpoint(app), known.key.reveal())
-        asks = session.cleared_for(consumer, request, grant)
+        asks = session.cleared_for(consumer, consumer.validate(app, consumer.endpoint(app), known.key.reveal()), grant)
         response = asks if isinstance(asks, Failure) else present(asks, self.ports)
         read: dict[str, Any] | Failure = response if isinstance(response, Failure) else {}
         if not isinstance(response, Failure):
