@@ -10,6 +10,7 @@ import pytest
 
 from contracts.world import DAY, NOW, at_once, refused, winners
 from tokensync.domain.authorization import GROUPS, PLACES, Authorization, AuthorizationKey, AuthorizationState
+from tokensync.domain.bound import Bound
 from tokensync.domain.connection import LastError
 from tokensync.domain.errors import AlreadyConsumed, FenceLost, NewerSchema, NotLeased
 
@@ -82,6 +83,7 @@ class AuthorizationsContract:
             table="table-2",
             last_error=LastError(failure="unknown", code="40001", message="No permission", trace_id="t-1", at=NOW + 1),
             callback={"realmId": "123", "shop": "✓"},
+            bound=Bound(provider="oauth2", rule="r", token=("https://id.example",), api=("https://a.example", "b")),
         )
         world.authorizations.put(full)
         world.authorizations.put(replace(full, label="a repetition"))

@@ -141,7 +141,7 @@ class Staged:
     @classmethod
     def of(cls, app: App) -> Staged:
         """Return one whose app speaks to a scripted server on whatever host its token endpoint has."""
-        world = World(app=app)
+        world = World(app=app, is_embedded=app.is_sandboxed)
         server = ScriptedServer(world.clock)
         token = world.session().provider.endpoint(app, "token")
         world.shop.others[urlsplit(token).netloc] = server

@@ -32,21 +32,25 @@ from tokensync.assembly import CallbackParts, RotationParts
 from tokensync.authorize.links import Invite, Signer
 from tokensync.domain.app import App
 from tokensync.domain.connection import Connection, DueTimes
+from tokensync.domain.destinations import Destinations
 from tokensync.domain.errors import NoAnswer, NotSent
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import ProviderResponse
 from tokensync.domain.names import ConnectionName
+from tokensync.domain.origins import TrustedHosts
 from tokensync.domain.ports import Ports
 from tokensync.domain.runtime import Budget
 from tokensync.domain.sealing import grant_binding
 from tokensync.domain.secret import Secret
 from tokensync.domain.work import Work
+from tokensync.oauth.endpoints import bound_now
 from tokensync.refresh.schedule import scheduled
 from tokensync.refresh.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tokensync.domain.bound import Bound
     from tokensync.domain.messages import Request
     from tokensync.refresh.result import WorkResult
 
@@ -140,11 +144,21 @@ class ScriptedShop:
 
 
 class World:
-    """One stack with one app, of TikTok Shop unless another is given. `seconds` is the life of each function."""
+    """One stack with one app, of TikTok Shop unless another is given. `seconds` is the life of each function.
+
+    `trusted` is the parameter TrustedHosts.
+    """
 
     def __init__(
-        self, *, seconds: float = 60, base_url: str = "https://connect.example", app: App | None = None
+        self,
+        *,
+        seconds: float = 60,
+        base_url: str = "https://connect.example",
+        app: App | None = None,
+        trusted: str = "",
+        is_embedded: bool = False,
     ) -> None:
+        self.is_embedded = is_embedded  # only there is this machine a host like any other
         self.seconds = seconds
         self.base_url = base_url
         self.clock = FakeClock()
@@ -189,8 +203,14 @@ class World:
             log=self.log,
         )
         self.dead_letters = InMemoryDeadLetters(self.clock)
+        self.deploy(trusted=trusted)
+
+    def deploy(self, *, trusted: str = "") -> None:
+        """Start both functions anew, with this value of the parameter TrustedHosts."""
+        destinations = Destinations(self._is_local, TrustedHosts.parse(trusted))
+        self.ports = replace(self.ports, destinations=destinations)
         rotation = RotationParts(self.ports, claim=720, prefix="tokensync", dead_letters=self.dead_letters)
-        callback = CallbackParts(self.ports, self.webhook_events, lambda: self.signer, base_url)
+        callback = CallbackParts(self.ports, self.webhook_events, lambda: self.signer, self.base_url)
         self.publisher = rotation.publisher
         self.verifier = rotation.verifier
         self.worker = rotation.worker
@@ -204,6 +224,9 @@ class World:
         self.callback_commands = callback.commands
         self.seller_pages = callback.seller_pages
         self.webhooks = callback.webhooks
+
+    def _is_local(self, host: str) -> bool:
+        return self.is_embedded and host in ("localhost", "127.0.0.1", "::1")
 
     def budget(self) -> Budget:
         """Return the life of one invocation."""
@@ -227,6 +250,7 @@ class World:
             access_expires_at=now + WEEK // 2,
             refresh_expires_at=now + YEAR,
             account={"seller_name": "Acme GmbH", "shops": SHOPS},
+            bound=self.bound(name.app),
         )
         self.shop.alive.add(refresh_token)
         if name != NAME:
@@ -234,7 +258,7 @@ class World:
         sealed = self.sealer.new_key(name.app).seal(grant.to_bytes(), binding=grant_binding(name))
         record = Connection(
             name=name,
-            provider="tiktok_shop",
+            provider=self.apps.get(name.app).provider,
             label="Acme GmbH",
             fence=3,
             generation=1,
@@ -247,6 +271,11 @@ class World:
         )
         published = self.publisher.publish(record, grant)
         return self.connections.seed(scheduled(replace(record, published=published)))
+
+    def bound(self, app: str = "") -> Bound:
+        """Return what a grant is bound to that comes from an app as it is now."""
+        session = self.session(app)
+        return bound_now(session.provider, session.app)
 
     def fleet(self, size: int) -> list[ConnectionName]:
         """Connect that many accounts with the refresh tokens F0, F1 and so on; return their names."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,6 +18,7 @@ from tokensync_cli.embedded.administrator import Administrator
 from tokensync_cli.embedded.aws import EmbeddedAws
 from tokensync_cli.embedded.environment_variables import REGION, of_sam
 from tokensync_cli.embedded.errors import EmbeddedStackError
+from tokensync_cli.embedded.ports import ChosenPorts
 from tokensync_cli.embedded.state import StateDirectory
 
 STACK = "tokensync"
@@ -149,9 +151,10 @@ class Deployer:
         return found
 
 
-def parameters(public_url: str) -> dict[str, str]:
-    """The template's parameters for the embedded stack."""
-    return {"PublicUrl": public_url, "Pace": "embedded"}
+def parameters(ports: ChosenPorts) -> dict[str, str]:
+    """The template's parameters for the embedded stack. What came from its sandbox may follow that to another port."""
+    sandbox = urlsplit(ports.sandbox_url).netloc
+    return {"PublicUrl": ports.front_door_url, "Pace": "embedded", "TrustedHosts": sandbox}
 
 
 def likely_cause(log: Path) -> str:

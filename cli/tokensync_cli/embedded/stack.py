@@ -192,7 +192,7 @@ class _Stack:
             # Neither the old inputs nor the new ones, should this be the last that happens.
             self.state.write(_DEPLOYED, {"inputs": None})
         self.progress("Deploying")
-        named = deployer.deploy(parameters(ports.front_door_url))
+        named = deployer.deploy(parameters(ports))
         completion.complete(deployer.aws, STACK)
         made = Outputs.of_deployment(STACK, ports, named, key)
         before = self.state.read(stack_outputs.FILE)
@@ -203,7 +203,7 @@ class _Stack:
         return made
 
     def _inputs(self, ports: ChosenPorts) -> str:
-        return inputs.fingerprint(self.root, parameters(ports.front_door_url))
+        return inputs.fingerprint(self.root, parameters(ports))
 
     def _stop_front_door(self) -> None:
         """Stop the front door: it leads to an API that is gone."""

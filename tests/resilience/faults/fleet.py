@@ -26,6 +26,8 @@ from tokensync.domain.grant import Grant
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.sealing import EnvelopeSealer, Unsealer, grant_binding
 from tokensync.domain.secret import Secret
+from tokensync.oauth.endpoints import bound_now
+from tokensync.providers import provider_named
 from tokensync.refresh import schedule
 from tokensync.refresh.publish import Publisher
 from tokensync_cli.sandbox.mint import digest
@@ -216,6 +218,7 @@ def _connections(fleet: Fleet, count: int, life: int, *, due: bool, own_keys: bo
             scopes=("offline_access",),
             obtained_at=now,
             access_expires_at=now + life,
+            bound=bound_now(provider_named(app.provider).for_app(app), app),
         )
         record = Connection(
             name=name,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tokensync.aws.config import BadEnvironment, CallbackConfig, RotationConfig, callback_config, rotation_config
+from tokensync.domain.origins import TrustedHosts
 
 SHARED = {
     "TOKENSYNC_STACK": "demo",
@@ -12,6 +13,7 @@ SHARED = {
     "TOKENSYNC_QUEUE_URL": "https://queue",
     "TOKENSYNC_ALERT_TOPIC_ARN": "arn:topic",
     "TOKENSYNC_LOG_LEVEL": "DEBUG",
+    "TOKENSYNC_TRUSTED_HOSTS": "id.example:8443,.example.com",
 }
 CALLBACK = {**SHARED, "TOKENSYNC_INVITE_KEY": "demo/invite-key", "TOKENSYNC_PUBLIC_URL": "https://connect.example/"}
 ROTATION = {
@@ -33,6 +35,7 @@ def test_the_callbacks_environment() -> None:
         alert_topic_arn="arn:topic",
         service="callback",
         log_level="DEBUG",
+        trusted_hosts=TrustedHosts(frozenset({("id.example", 8443)}), (".example.com",)),
         public_url="https://connect.example",
         invite_key="demo/invite-key",
     )
@@ -47,9 +50,15 @@ def test_the_rotations_environment() -> None:
 
 def test_what_may_be_left_out() -> None:
     """The prefix defaults to the stack's name, the level to INFO, and no public URL means the request's domain."""
-    left_out = {"TOKENSYNC_PREFIX": "", "TOKENSYNC_LOG_LEVEL": "", "TOKENSYNC_PUBLIC_URL": ""}
+    left_out = {
+        "TOKENSYNC_PREFIX": "",
+        "TOKENSYNC_TRUSTED_HOSTS": "",
+        "TOKENSYNC_LOG_LEVEL": "",
+        "TOKENSYNC_PUBLIC_URL": "",
+    }
     config = callback_config({**CALLBACK, **left_out})
     assert (config.prefix, config.log_level, config.public_url) == ("demo", "INFO", "")
+    assert TrustedHosts() == config.trusted_hosts
 
 
 def test_everything_missing_is_named() -> None:
@@ -57,6 +66,7 @@ def test_everything_missing_is_named() -> None:
     with pytest.raises(BadEnvironment) as raised:
         rotation_config({})
     needed = set(ROTATION) - {"TOKENSYNC_PREFIX", "TOKENSYNC_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
+    needed -= {"TOKENSYNC_TRUSTED_HOSTS"}
     assert needed == {name for name in ROTATION if f"{name} is missing" in str(raised.value)}
 
 
@@ -72,3 +82,24 @@ def test_bad_values_are_named() -> None:
     both = "TOKENSYNC_PUBLIC_URL is no http or https URL; TOKENSYNC_LOG_LEVEL is not one of"
     with pytest.raises(BadEnvironment, match=both):
         callback_config({**CALLBACK, "TOKENSYNC_LOG_LEVEL": "LOUD", "TOKENSYNC_PUBLIC_URL": "ftp://x"})
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("id.example.com,https://evil.example", "entry 2 has no usable port"),
+        ("a.example, b/c", "entry 2 is neither a host nor a suffix such as .example.com"),
+        (".com", "entry 1 is neither"),
+        (".co.uk", "entry 1 is neither"),
+        ("*.example.com", "entry 1 is neither"),
+        ("a.example,,b.example", "entry 2 is neither"),
+        ("id.example:0", "entry 1 has no usable port"),
+        ("id.example:65536", "entry 1 has no usable port"),
+        (".example.com:8443", "entry 1 has no usable port"),
+    ],
+)
+def test_trusted_hosts_that_are_none_stop_the_start(value: str, said: str) -> None:
+    """A function with a host that cannot be meant does not start; the error names the entry by its place."""
+    for read, variables in ((callback_config, CALLBACK), (rotation_config, ROTATION)):
+        with pytest.raises(BadEnvironment, match=f"TOKENSYNC_TRUSTED_HOSTS: {said}"):
+            read({**variables, "TOKENSYNC_TRUSTED_HOSTS": value})

@@ -8,6 +8,7 @@ import pytest
 
 from tokensync.aws import wiring
 from tokensync.aws.config import BadEnvironment, callback_config, rotation_config
+from tokensync.domain.origins import Origin
 from unit.aws.test_config import CALLBACK, ROTATION
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def test_the_rotation_function(clients: Clients) -> None:
 
     assert holds(made.ticker.ports, clients)
     assert made.ticker.ports is made.batches.ports is made.commands.on_demand.ports
+    destinations = made.ticker.ports.destinations
+    assert (True, False) == (destinations.trusted.names(Origin.of("https://a.example.com")), destinations.is_local("x"))
     assert (720, "team/demo", "demo") == (made.ticker.claim, made.commands.prefix, made.stack)
     dead_letters = made.commands.recoverer.redriver.dead_letters
     assert ("https://sqs/dead", clients.sqs) == (dead_letters._url, dead_letters._client)  # type: ignore[attr-defined]

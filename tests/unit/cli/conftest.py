@@ -179,6 +179,7 @@ class Desk:
 
     def embedded(self, found: StackOutputs) -> Target:
         """Open the embedded stack."""
+        self.world.is_embedded = True
         return self._target(found, "embedded stack at http://127.0.0.1:8402", sandbox=self.sandbox)
 
     def deployed(self, choice: Choice) -> Target:

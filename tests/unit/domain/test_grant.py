@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tokensync.domain.bound import Bound
 from tokensync.domain.grant import Grant
 from tokensync.domain.secret import Secret
 
@@ -20,9 +21,12 @@ def test_a_grant_reads_back_the_same(grant: Grant) -> None:
     """What is sealed is all there is; a grant without refresh token and expiries keeps being without them."""
     endless = replace(grant, refresh_token=None, access_expires_at=None, refresh_expires_at=None, scopes=(), account={})
     told = replace(grant, brought={"workspace": "acme"})
+    bound = replace(grant, bound=Bound(provider="oauth2", rule="r", token=("https://a.example",), api=("b", "c")))
+    grants = (grant, endless, told, bound)
 
-    assert [grant, endless, told] == [Grant.from_bytes(one.to_bytes()) for one in (grant, endless, told)]
+    assert [*grants] == [Grant.from_bytes(one.to_bytes()) for one in grants]
     assert b"brought" not in grant.to_bytes()
+    assert b"bound" not in grant.to_bytes()
 
 
 @settings(max_examples=50, deadline=None)

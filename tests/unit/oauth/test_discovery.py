@@ -12,6 +12,7 @@ import pytest
 from fakes import FakeClock
 from fakes.scripted import ISSUER, ScriptedServer
 from field_rows import field
+from tokensync.domain.destinations import Destinations
 from tokensync.domain.errors import BadMetadata, NoAnswer, NotSent
 from tokensync.oauth.discovery import discover
 
@@ -26,6 +27,9 @@ OPENID = "/.well-known/openid-configuration"
 def server() -> ScriptedServer:
     """A server that says nothing of itself yet."""
     return ScriptedServer(FakeClock())
+
+
+LOCAL = Destinations(is_local=lambda host: host in ("localhost", "127.0.0.1"))  # as on the embedded stack
 
 
 def metadata(issuer: str = ISSUER, **change: Any) -> dict[str, Any]:
@@ -272,11 +276,26 @@ def test_an_issuer_that_is_none_is_not_asked(server: ScriptedServer, issuer: str
     assert [] == server.asked
 
 
-def test_http_is_for_whoever_registers_to_judge(server: ScriptedServer) -> None:
-    """A sandbox on this machine speaks it; the registration refuses it elsewhere."""
+def test_http_is_for_this_machine_alone(server: ScriptedServer) -> None:
+    """A sandbox there speaks it; a stack on AWS asks for nothing in clear."""
     server.says(OAUTH, metadata("http://localhost:4001", token_endpoint="http://localhost:4001/token"))
+    found = discover("http://localhost:4001", server, LOCAL)
 
-    assert "http://localhost:4001/token" == discover("http://localhost:4001", server).endpoints["token"]
+    assert "http://localhost:4001/token" == found.endpoints["token"]
+    since = len(server.asked)
+    for destinations in (Destinations(), LOCAL):
+        with pytest.raises(BadMetadata, match="no https URL"):
+            discover("http://id.example", server, destinations)
+    assert since == len(server.asked)
+
+
+@pytest.mark.parametrize("url", ["http://localhost:4001/token", "https://127.0.0.1/token", "http://id.example/token"])
+def test_no_endpoint_on_this_machine_is_taken_from_elsewhere(server: ScriptedServer, url: str) -> None:
+    """A server's document leads nobody to a developer's own machine, and to nothing in clear."""
+    server.says(OAUTH, metadata(token_endpoint=url))
+
+    with pytest.raises(BadMetadata, match="its token endpoint"):
+        discover(ISSUER, server, LOCAL)
 
 
 @pytest.mark.parametrize(

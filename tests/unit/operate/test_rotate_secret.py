@@ -268,7 +268,7 @@ def test_a_connection_that_changed_meanwhile_proves_nothing(world: World) -> Non
 def test_what_is_never_refreshed_is_verified(world: World, code: int, proved: str) -> None:
     """TikTok Ads' verification carries the secret, so it proves it; nothing of the connection changes."""
     world.apps.update(replace(world.apps.get(APP), provider="tiktok_ads", service_id=""))
-    grant = replace(world.grant(), refresh_token=None, access_expires_at=None)
+    grant = replace(world.grant(), refresh_token=None, access_expires_at=None, bound=world.bound())
     sealed = world.sealer.new_key(APP).seal(grant.to_bytes(), binding=f"{NAME}|grant|1")
     before = world.change(provider="tiktok_ads", sealed_grant=sealed, renew_at=None)
     seen: list[bool] = []

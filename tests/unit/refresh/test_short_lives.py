@@ -136,7 +136,8 @@ def test_a_life_that_no_schedule_serves_is_alerted_once(life: int, told: int) ->
 def test_a_sandboxs_life_is_no_news() -> None:
     """It lives for minutes on purpose, and no floor holds its refreshes back."""
     world, (name,) = opened(3600, size=1)
-    world.shop.life = 200
+    world.is_embedded, world.shop.life = True, 200
+    world.deploy(trusted="127.0.0.1:9")
     at_home = {key: f"http://127.0.0.1:9/api/v2/token/{key}" for key in ("token", "refresh")}
     world.apps.update(replace(world.app, endpoints=at_home))
     world.change(name, renew_at=world.clock.now(), refresh_at=world.clock.now())

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from tokensync_cli.embedded.deploy import likely_cause, parameters
+from tokensync_cli.embedded.ports import ChosenPorts
 
 
 @pytest.mark.parametrize(
@@ -28,5 +29,9 @@ def test_the_likely_cause_is_named(tmp_path: Path, printed: str, cause: str) -> 
 
 
 def test_the_embedded_stack_has_a_pace_of_its_own() -> None:
-    """It runs faster than production, and knows its own address."""
-    assert parameters("http://localhost:8400") == {"PublicUrl": "http://localhost:8400", "Pace": "embedded"}
+    """It runs faster than production, knows its own address, and trusts its sandbox on whatever port that has."""
+    assert parameters(ChosenPorts(aws=1, front_door=8400, sandbox=8401)) == {
+        "PublicUrl": "http://localhost:8400",
+        "Pace": "embedded",
+        "TrustedHosts": "localhost:8401",
+    }

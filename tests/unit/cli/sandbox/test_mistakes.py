@@ -12,6 +12,7 @@ import pytest
 from samples import GRANT, REDIRECT, VERIFIER
 
 from tokensync.domain.app import App
+from tokensync.domain.destinations import Destinations
 from tokensync.domain.messages import FailureClass, Issued
 from tokensync.domain.secret import Secret
 from tokensync.oauth.discovery import discover
@@ -234,7 +235,7 @@ def test_metadata_is_where_the_server_was_reached(party: Callable[..., Any]) -> 
             one.box.sandbox.faults.clear()
             assert one.box.get(path).status_code == 200
             one.fault("metadata", "status", status=404)
-        found = discover("http://localhost:4001/oauth2", Wire())
+        found = discover("http://localhost:4001/oauth2", Wire(), Destinations(lambda host: host == "localhost"))
         assert one.endpoints == dict(found.endpoints)
     assert ("required", "client_secret_basic") == (
         found.settings["iss"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tokensync.authorize.begin import account_params
+from tokensync.authorize.begin import account_params, bound_of
 from tokensync.domain.errors import InvalidName, ParamRefused
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import AccountAnswer, AccountReply, Failure, FailureClass
@@ -73,7 +73,8 @@ class GrantReader:
         except ParamRefused:
             return NotNamed(problem=REFUSED)
         upgrades = session.provider.renewal.upgrade is not None
-        grant = replace(_grant(issued, session, at=at), params=params, to_be_upgraded=upgrades)
+        bound = bound_of(authorization, session, self.ports, params)
+        grant = replace(_grant(issued, session, at=at), params=params, to_be_upgraded=upgrades, bound=bound)
         if not grant.access_token and not session.provider.renews(grant):
             return NotNamed(problem=NO_TOKEN)
         answer = self._ask(grant, session, seconds=seconds)

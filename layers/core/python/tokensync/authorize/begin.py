@@ -12,6 +12,7 @@ from tokensync.domain.errors import InvalidApp, ParamRefused
 from tokensync.domain.runtime import Moment
 from tokensync.domain.secret import Secret
 from tokensync.oauth.app_check import check_settings
+from tokensync.oauth.endpoints import bound_now
 from tokensync.oauth.params import agreed, asked_for, of_callback, of_invite
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.templates import known_so_far
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tokensync.authorize.links import Signer
+    from tokensync.domain.bound import Bound
     from tokensync.domain.ports import Ports
     from tokensync.refresh.restored_table import RestoredTable
     from tokensync.refresh.session import Session
@@ -49,7 +51,7 @@ class Consent:
 
         Raises:
             InviteTaken: this invite is in use, was used, or was ended.
-            InvalidApp: the app is paused, or its provider has no consent page.
+            InvalidApp: the app is paused, or its provider has no consent page, or none where the app says.
             ParamRefused: the invite's parameters lead to no consent page that may be used.
             UnknownApp, StoreUnavailable: as the ports.
         """
@@ -57,7 +59,8 @@ class Consent:
         check_runs(session)
         check_consent(session)
         app = session.app.of_account(of_operator(session, invite.params))
-        _ = session.provider.endpoint(app, "authorize")  # before anything is stored
+        # Before anything is stored.
+        _ = self.ports.destinations.link(session.provider.endpoint(app, "authorize"), session.provider)
         cookie = cookie or Secret(self.ports.randomness.token())
         key = AuthorizationKey(session.name, browser_of(cookie), hashed(self.ports.randomness.token()))
         authorization = self.store(key, session, invite, redirect_uri=redirect_uri)
@@ -99,6 +102,7 @@ class Consent:
             for_account=invite.for_account,
             table=self.restored_table.id(),
             params=params,
+            bound=bound_now(session.provider, session.app.of_account(params)),
         )
         if invite.id:
             self.ports.authorizations.open(authorization)
@@ -129,6 +133,15 @@ def account_params(authorization: Authorization, session: Session) -> dict[str, 
     provider = session.provider
     named = of_callback(provider.params, authorization.callback, provider.in_hosts)
     return agreed(authorization.params, named)
+
+
+def bound_of(authorization: Authorization, session: Session, ports: Ports, params: Mapping[str, str]) -> Bound:
+    """Return what an authorization's grant is bound to, as far as the account's parameters are known by now.
+
+    One that an earlier version began is bound to what the app names now.
+    """
+    now = bound_now(session.provider, session.app.of_account(params))
+    return ports.destinations.kept(authorization.bound, now)
 
 
 def bound_endpoint(session: Session, params: Mapping[str, str]) -> str:

@@ -6,19 +6,21 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokensync.authorize.begin import account_params, bound_endpoint, check_consent, check_runs
+from tokensync.authorize.begin import account_params, bound_endpoint, bound_of, check_consent, check_runs
 from tokensync.authorize.finish import authorization_binding
 from tokensync.authorize.invites import give_back
 from tokensync.authorize.links import Invite, browser_of, verifier_of
 from tokensync.authorize.refusals import alert_other_issuer, alert_request_refused
 from tokensync.domain.authorization import AuthorizationKey, AuthorizationState, hashed
+from tokensync.domain.bound import Credential
 from tokensync.domain.command_line import typed
-from tokensync.domain.connection import LastError
+from tokensync.domain.connection import LastError, Reason
 from tokensync.domain.errors import (
     AlreadyConsumed,
     AuthorizationGone,
     BadRequest,
     BeginFirst,
+    EndpointRefused,
     InvalidApp,
     ParamRefused,
     SealingUnavailable,
@@ -222,17 +224,22 @@ class CodeExchange:
             params = account_params(authorization, session)
             app = session.app.of_account(params)
             request = _request(authorization, code, app, session, verifier=verifier, moment=moment)
+            bound = bound_of(authorization, session, self.ports, params)
+            cleared = self.ports.destinations.cleared(request, session.provider, bound, Credential.TOKEN)
         except ParamRefused as error:
             self.ports.log.warning("authorization.param_refused", app=key.app, error=str(error))
             return self._failed(authorization, REFUSED)
-        response = present(request, self.ports)
+        except EndpointRefused as error:
+            self.ports.log.warning("authorization.endpoint_refused", app=key.app, error=str(error))
+            return self._failed(authorization, Reason.ENDPOINT_CHANGED)
+        response = present(cleared, self.ports)
         if isinstance(response, Failure):
             refused = LastError.of(response, at=self.ports.clock.now())
             return self._failed(authorization, response.code, refused)
         # What finishes this later has neither: without them nobody could say what the provider's words repeat.
         response = replace(response, shown=(code, verifier))
         sealed = session.key.seal(response.to_bytes(), binding=authorization_binding(key))
-        received = replace(authorization, sealed_answer=sealed, received_at=self.ports.clock.now())
+        received = replace(authorization, sealed_answer=sealed, received_at=self.ports.clock.now(), bound=bound)
         received = self._received(authorization, received, budget)
         self.ports.failpoints.reached("exchange.received")
         return self.finisher.finish(received, response, session, budget)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
-    from tokensync.oauth.provider import Provider
     from tokensync.refresh.decisions import GrantSource
     from tokensync.refresh.session import Session
     from tokensync.refresh.worker import Worker
@@ -83,9 +82,10 @@ class Merger:
                 written = self.ports.connections.write(record, transitions.released(record))
                 return WorkResult(Result.NOTHING_DUE, written)
             carried = grant.refresh_token is None and merging.carries_over(record, session.provider)
-            if not _is_from_there(old, grant, session.provider):
+            if not self.is_from_there(old, grant, session):
                 old, carried = replace(old, params={}), False
             new = _merged(old, grant, carried=carried)
+            new = session.rebound(new, new)
             own = session.of(new)
             life = ASSUMED_LIFE if source.life is None and new.access_expires_at is not None else source.life
             holder = self.establisher.holder(
@@ -106,6 +106,18 @@ class Merger:
 
         # The unfinished attempt that is concluded first reads its answer as one to a refresh, not as one to a code.
         return self._under_lease(name, session.whole, budget, act, done)
+
+    def is_from_there(self, old: Grant, new: Grant, session: Session) -> bool:
+        """Return whether the old grant came from where the new one may be sent, and under its client.
+
+        Else it is of no use there, and none of that server's business.
+        """
+        if (old.client_id, old.client_secret) != (new.client_id, new.client_secret):
+            return False
+        before, after = session.bound(old), session.bound(new)
+        if not self.ports.destinations.is_from_there(before, after, session.provider):
+            return False
+        return is_same_place(session.provider.params, old.params, new.params)
 
     def _under_lease(
         self,
@@ -138,13 +150,6 @@ def _comes_later(record: Connection, source: GrantSource) -> bool:
     """Return whether a grant of this source replaces the record's, as `Connections.take_over` decides it."""
     before = record.authorized
     return before.authorized_at is None or (before.authorized_at <= source.at and before.authorized_by != source.by)
-
-
-def _is_from_there(old: Grant, new: Grant, provider: Provider) -> bool:
-    """Return whether the old grant came from the new one's host, and under its client: else it is of no use there."""
-    if (old.client_id, old.client_secret) != (new.client_id, new.client_secret):
-        return False
-    return is_same_place(provider.params, old.params, new.params)
 
 
 def _merged(old: Grant, new: Grant, *, carried: bool) -> Grant:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.errors import TokensyncError
+from tokensync.domain.origins import BadHosts, TrustedHosts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,7 @@ class Config:
     key_arn: str
     queue_url: str
     alert_topic_arn: str
+    trusted_hosts: TrustedHosts
     service: str
     log_level: str
 
@@ -84,6 +86,13 @@ class _Reader:
             self._wrong.append(f"{name} is no http or https URL")
         return value
 
+    def trusted_hosts(self, name: str) -> TrustedHosts:
+        try:
+            return TrustedHosts.parse(self.text(name, default=""))
+        except BadHosts as error:
+            self._wrong.append(f"{name}: {error}")
+            return TrustedHosts()
+
     def check(self) -> None:
         if self._wrong:
             raise BadEnvironment("; ".join(self._wrong))
@@ -121,7 +130,7 @@ def rotation_config(environment: Mapping[str, str] = os.environ) -> RotationConf
     return config
 
 
-def _shared(reader: _Reader, service: str) -> dict[str, str]:
+def _shared(reader: _Reader, service: str) -> dict[str, Any]:
     stack = reader.text("TOKENSYNC_STACK")
     return {
         "stack": stack,
@@ -130,6 +139,7 @@ def _shared(reader: _Reader, service: str) -> dict[str, str]:
         "key_arn": reader.text("TOKENSYNC_KEY_ARN"),
         "queue_url": reader.text("TOKENSYNC_QUEUE_URL"),
         "alert_topic_arn": reader.text("TOKENSYNC_ALERT_TOPIC_ARN"),
+        "trusted_hosts": reader.trusted_hosts("TOKENSYNC_TRUSTED_HOSTS"),
         "service": reader.text("POWERTOOLS_SERVICE_NAME", default=service),
         "log_level": reader.one_of("TOKENSYNC_LOG_LEVEL", _LEVELS, default="INFO"),
     }

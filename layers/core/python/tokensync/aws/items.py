@@ -6,6 +6,7 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.authorization import Authorization, AuthorizationKey, AuthorizationState, hashed
+from tokensync.domain.bound import Bound
 from tokensync.domain.connection import (
     SCHEMA,
     Attempt,
@@ -190,5 +191,6 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "last_error": _nested(LastError),
     "missing_scopes": tuple,
     "alerted": tuple,
+    "bound": Bound.of_json,
     "history": lambda entries: tuple(map(_nested(HistoryEntry), entries)),
 }

@@ -24,6 +24,7 @@ from tokensync.aws.queue import SqsDeadLetters, SqsWorkQueue
 from tokensync.aws.system import SystemRandomness
 from tokensync.aws.token_secrets import SecretsManagerTokens
 from tokensync.aws.webhook_events import DynamoWebhookEvents
+from tokensync.domain.destinations import Destinations
 from tokensync.domain.ports import Ports
 from tokensync.domain.sealing import EnvelopeSealer
 from tokensync.oauth.http import HttpWire
@@ -83,6 +84,7 @@ def _ports(config: Config, clients: Clients, table: DynamoTable, log: Powertools
         clock=clock,
         randomness=SystemRandomness(),
         failpoints=failpoints,
+        destinations=Destinations(policy.allows_plain, config.trusted_hosts),
         alerts=SnsAlerts(clients.sns, config.alert_topic_arn, stack=config.stack, service=config.service, log=log),
         log=log,
     )

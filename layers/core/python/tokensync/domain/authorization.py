@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tokensync.domain.errors import BadRequest
 
 if TYPE_CHECKING:
+    from tokensync.domain.bound import Bound
     from tokensync.domain.connection import LastError
 
 # Why an authorization was given up whose answer may yet become a connection.
@@ -74,7 +75,8 @@ class Authorization:
     `missing_scopes` were asked for and not granted. `table` is the id of the restored table in which it was begun, None
     in a table that was never restored. `params` lead to the account's own host, as the invite names them; the token
     endpoint is the app's, filled with these. `callback` holds the parameters of the callback that name the account, or
-    lead to its host. `last_error` is why the provider gave no token, where it says so.
+    lead to its host. `last_error` is why the provider gave no token, where it says so. `bound` is what its grant will
+    be bound to, None where an earlier version began it.
     """
 
     key: AuthorizationKey
@@ -101,6 +103,7 @@ class Authorization:
     params: dict[str, str] = field(default_factory=dict)
     callback: dict[str, str] = field(default_factory=dict)
     last_error: LastError | None = None
+    bound: Bound | None = None
 
     @property
     def may_give_way(self) -> bool:

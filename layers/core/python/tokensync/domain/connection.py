@@ -48,6 +48,7 @@ class Reason(StrEnum):
     OWNED_BY_CONSUMER = "owned_by_consumer"
     NOT_INVITED = "not_invited"
     RESTORED_TABLE = "restored_table"
+    ENDPOINT_CHANGED = "endpoint_changed"
 
 
 class Phase(StrEnum):

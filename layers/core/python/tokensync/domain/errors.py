@@ -3,7 +3,8 @@
 TokensyncError
 ├── InvalidName            a name is outside its alphabet or length
 ├── InvalidApp             an app's secret cannot be used as it is
-│   └── ParamRefused       a parameter of one account, such as its host, may not be used as it is
+│   ├── ParamRefused       a parameter of one account, such as its host, may not be used as it is
+│   └── EndpointRefused    an endpoint is where what would be sent may not go
 ├── Refused input
 │   ├── BadRequest         a callback or paste that must not reach a provider
 │   │   └── BeginFirst     a paste that only the one who began its authorization can finish
@@ -64,6 +65,10 @@ class ParamRefused(InvalidApp):
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"the parameter {name}: {why}")
         self.name = name
+
+
+class EndpointRefused(InvalidApp):
+    """An endpoint is where what would be sent may not go: nothing was sent. The message shows hosts, in plain ASCII."""
 
 
 class _Refused(TokensyncError):

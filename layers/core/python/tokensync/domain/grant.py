@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from tokensync.domain.bound import Bound
 from tokensync.domain.secret import Secret
 
 
@@ -18,7 +19,7 @@ class Grant:
     `tokensync.oauth.params`. `client_id` and `client_secret` are set where the account has a client of its own, whose
     name its tokens were given to. `to_be_upgraded` says that the access token is the short-lived one of a consent,
     which is still to be exchanged for one that lasts. `second`: it is the second token of a response, whose account has
-    a name of its own.
+    a name of its own. `bound` says where its secrets may be sent; None for a grant of an earlier version.
     """
 
     account_id: str
@@ -37,6 +38,7 @@ class Grant:
     client_id: str = ""
     client_secret: Secret | None = None
     to_be_upgraded: bool = False
+    bound: Bound | None = None
 
     @property
     def has_own_client(self) -> bool:
@@ -74,6 +76,7 @@ class Grant:
                 **({"client_id": self.client_id} if self.client_id else {}),
                 **({} if self.client_secret is None else {"client_secret": self.client_secret.reveal()}),
                 **({"to_be_upgraded": True} if self.to_be_upgraded else {}),
+                **({} if self.bound is None else {"bound": self.bound.as_json()}),
             }
         ).encode("ascii")
 
@@ -99,4 +102,5 @@ class Grant:
             to_be_upgraded=stored.get("to_be_upgraded", False),
             brought=dict(stored.get("brought", {})),
             second=stored.get("second", False),
+            bound=Bound.of_json(stored["bound"]) if "bound" in stored else None,
         )

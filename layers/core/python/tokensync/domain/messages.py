@@ -35,6 +35,11 @@ class Request(NeverPickled):
         return f"Request({self.method} {parts.hostname}{parts.path})"
 
 
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ClearedRequest(Request):
+    """A request that may go where it goes, see `tokensync.domain.destinations`, which alone makes one."""
+
+
 # Numbers and the RFC's words; nobody's token is that short and plain.
 _PLAIN_CODE = re.compile(r"[0-9]{1,9}|[a-z_]{1,40}|http_[0-9]{3}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from tokensync.domain.destinations import Destinations
 from tokensync.domain.runtime import Cadence, Limits
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.export import Export
     from tokensync.domain.invite_use import InviteUse
-    from tokensync.domain.messages import ProviderResponse, Request
+    from tokensync.domain.messages import ClearedRequest, ProviderResponse
     from tokensync.domain.names import ConnectionName
     from tokensync.domain.runtime import Alerts, Clock, Failpoints, Log, Randomness
     from tokensync.domain.sealing import Sealer
@@ -277,7 +278,7 @@ class WorkQueue(Protocol):
 class Wire(Protocol):
     """Sends one request."""
 
-    def send(self, request: Request, *, seconds: float) -> ProviderResponse:
+    def send(self, request: ClearedRequest, *, seconds: float) -> ProviderResponse:
         """Send it and return the whole response, within a total of `seconds`.
 
         Raises:
@@ -288,7 +289,7 @@ class Wire(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """The world as both functions see it, and the times that bound them.
+    """The world as both functions see it, where they may send what, and the times that bound them.
 
     Every use case holds ports and no state, so all are safe to share between threads.
     """
@@ -307,5 +308,6 @@ class Ports:
     failpoints: Failpoints
     alerts: Alerts
     log: Log
+    destinations: Destinations = field(default_factory=Destinations)
     limits: Limits = field(default_factory=Limits)
     cadence: Cadence = field(default_factory=Cadence)

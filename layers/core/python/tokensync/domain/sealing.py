@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from tokensync.domain.bound import Bound
 from tokensync.domain.errors import SealingUnavailable
 from tokensync.domain.grant import Grant
 from tokensync.domain.messages import ProviderResponse
@@ -146,7 +147,7 @@ class Unsealer:
     sealer: Sealer
 
     def grant(self, record: Connection) -> Grant:
-        """Return a connection's grant.
+        """Return a connection's grant; of one of an earlier version its record alone knows the provider.
 
         Raises:
             SealingUnavailable: there is none, or it cannot be opened now.
@@ -154,7 +155,8 @@ class Unsealer:
         if record.sealed_grant is None:
             raise SealingUnavailable("the connection has no grant")
         binding = grant_binding(record.name)
-        return Grant.from_bytes(self.sealer.open(record.sealed_grant, app=record.name.app, binding=binding))
+        grant = Grant.from_bytes(self.sealer.open(record.sealed_grant, app=record.name.app, binding=binding))
+        return grant if grant.bound is not None else replace(grant, bound=Bound(provider=record.provider))
 
     def answer(self, sealed: bytes, record: Connection) -> ProviderResponse:
         """Return a response that was kept for a connection.

@@ -69,7 +69,7 @@ class CallbackCommands:
 
     def _discover(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         del budget
-        found = discover(str(event["issuer"]), self.ports.wire)
+        found = discover(str(event["issuer"]), self.ports.wire, self.ports.destinations)
         return {"ok": True, "endpoints": dict(found.endpoints), "settings": dict(found.settings)}
 
     def _mint(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:

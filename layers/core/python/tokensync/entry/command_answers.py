@@ -38,6 +38,8 @@ class Wording(NamedTuple):
 
 
 Words = dict[Result, Wording]
+# Why a connection is held that a refresh, even a forced one, does not help.
+_FOR_A_HAND = (Reason.OTHER_ACCOUNT, Reason.ENDPOINT_CHANGED)
 
 _AGAIN_SOON = Line("the same command again in a minute")
 
@@ -157,7 +159,7 @@ def _worded(work: WorkResult, own: Words) -> Wording | None:
     needs = None if record is None else condition(record)
     if record is None or needs is None:
         return words
-    if result is Result.HELD and (record.status is Status.QUARANTINED or needs.word == Reason.OTHER_ACCOUNT):
+    if result is Result.HELD and (record.status is Status.QUARANTINED or needs.word in _FOR_A_HAND):
         # No time makes it better.
         code = NEEDS_SELLER if needs.word == Reason.RESTORED_TABLE else FAILED
         words = Wording(code, needs.why, needs.next_command)

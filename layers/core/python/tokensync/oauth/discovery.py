@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from tokensync.domain.command_line import quoted
-from tokensync.domain.errors import BadMetadata, NoAnswer, NotSent
+from tokensync.domain.destinations import Destinations
+from tokensync.domain.errors import BadMetadata, EndpointRefused, NoAnswer, NotSent
 from tokensync.domain.messages import Request
 from tokensync.domain.text import one_line
 from tokensync.oauth.body import Unreadable, read_object
@@ -35,6 +36,7 @@ _SECONDS = 10.0
 _LONGEST_SHOWN = 200
 # The document's name within its URL, by RFC 8414 §3 before the issuer's path, by OpenID Connect Discovery §4 after it.
 _WELL_KNOWN = re.compile(r"/\.well-known/(?:oauth-authorization-server|openid-configuration)(?=/|$)")
+_STRICT = Destinations()
 _AT_THE_ROOT = 2  # slashes in the document's path where the issuer has none
 
 
@@ -46,8 +48,40 @@ class Metadata:
     settings: Mapping[str, str]
 
 
-def discover(issuer: str, wire: Wire) -> Metadata:
+@dataclass(frozen=True)
+class _Asked:
+    """Who is asked for documents."""
+
+    wire: Wire
+    destinations: Destinations
+
+    def for_(self, url: str) -> Mapping[str, Any] | None:
+        """Return the document at a URL, None where there is none.
+
+        Raises:
+            BadMetadata: it cannot be reached, or may not be asked.
+        """
+        try:
+            request = self.destinations.cleared_without_credential(Request(method="GET", url=url))
+            response = self.wire.send(request, seconds=_SECONDS)
+        except EndpointRefused:
+            raise BadMetadata(f"{url} is no https URL that may be asked") from None
+        except NotSent:
+            raise BadMetadata(f"{url} cannot be reached from the stack, or its address is not a public one") from None
+        except NoAnswer:
+            raise BadMetadata(f"{url} gave no whole answer in time") from None
+        if response.status != 200:  # noqa: PLR2004 - RFC 8414 §3.2
+            return None
+        try:
+            return read_object(response)
+        except Unreadable:
+            return None
+
+
+def discover(issuer: str, wire: Wire, destinations: Destinations = _STRICT) -> Metadata:
     """Fetch and check a server's metadata. `issuer` may be the whole URL of the document.
+
+    An endpoint may be on another host than the issuer, but none on this machine is taken from elsewhere.
 
     Raises:
         BadMetadata: there is none, it names another issuer, or it cannot be used; the message says which.
@@ -55,15 +89,16 @@ def discover(issuer: str, wire: Wire) -> Metadata:
     given = _url(issuer, "the issuer", query=False)
     issuer = _WELL_KNOWN.sub("", given)
     oauth, openid = _places(issuer)
+    asked = _Asked(wire, destinations)
     places = [oauth, openid, *([f"{oauth}/"] if urlsplit(oauth).path.count("/") > _AT_THE_ROOT else [])]
     if issuer != given:
         places.insert(0, given)
     for place in dict.fromkeys(places):
-        found = _fetched(place, wire)
+        found = asked.for_(place)
         if found is not None:
             named = _named(found, issuer)
             has_all = place == openid or _ENDPOINTS["verify"] in found
-            return _checked(found if has_all else {**_beside(openid, wire, issuer), **found}, named)
+            return _checked(found if has_all else {**_beside(openid, asked, issuer), **found}, named, destinations)
     raise BadMetadata(
         f"{issuer} has no metadata, neither OAuth's (RFC 8414) nor OpenID's: give its endpoints one by one"
     )
@@ -78,10 +113,10 @@ def _places(issuer: str) -> tuple[str, str]:
     return oauth, openid
 
 
-def _beside(openid: str, wire: Wire, issuer: str) -> Mapping[str, Any]:
+def _beside(openid: str, asked: _Asked, issuer: str) -> Mapping[str, Any]:
     """Return OpenID's document, empty without one: RFC 8414's need not name OpenID's endpoints."""
     with contextlib.suppress(BadMetadata):
-        other = _fetched(openid, wire)
+        other = asked.for_(openid)
         if other is not None and _is_issuer(other.get("issuer"), issuer):
             return other
     return {}
@@ -90,21 +125,6 @@ def _beside(openid: str, wire: Wire, issuer: str) -> Mapping[str, Any]:
 def _is_issuer(named: object, issuer: str) -> bool:
     """Return whether a document names this issuer; people leave out or add its last slash."""
     return isinstance(named, str) and named.removesuffix("/") == issuer.removesuffix("/")
-
-
-def _fetched(url: str, wire: Wire) -> Mapping[str, Any] | None:
-    try:
-        response = wire.send(Request(method="GET", url=url), seconds=_SECONDS)
-    except NotSent:
-        raise BadMetadata(f"{url} cannot be reached from the stack, or its address is not a public one") from None
-    except NoAnswer:
-        raise BadMetadata(f"{url} gave no whole answer in time") from None
-    if response.status != 200:  # noqa: PLR2004 - RFC 8414 §3.2
-        return None
-    try:
-        return read_object(response)
-    except Unreadable:
-        return None
 
 
 def _named(found: Mapping[str, Any], issuer: str) -> str:
@@ -125,8 +145,15 @@ def _named(found: Mapping[str, Any], issuer: str) -> str:
     )
 
 
-def _checked(found: Mapping[str, Any], issuer: str) -> Metadata:
+def _checked(found: Mapping[str, Any], issuer: str, destinations: Destinations) -> Metadata:
     endpoints = {key: _url(found[name], name) for key, name in _ENDPOINTS.items() if isinstance(found.get(name), str)}
+    for key, url in endpoints.items():
+        try:
+            destinations.check_named(url, by=issuer)
+        except EndpointRefused:
+            raise BadMetadata(
+                f"the metadata of {issuer} names no https URL that may be asked: its {key} endpoint"
+            ) from None
     if "token" not in endpoints:
         raise BadMetadata(f"the metadata of {issuer} names no token endpoint")
     settings = {"issuer": issuer, "client_auth": _authentication(found, issuer)}

@@ -15,7 +15,7 @@ from tokensync.oauth.addresses import AddressPolicy, PublicOnly
 if TYPE_CHECKING:
     import ssl
 
-    from tokensync.domain.messages import Request
+    from tokensync.domain.messages import ClearedRequest, Request
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Clock
 
@@ -80,7 +80,7 @@ def _kept(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
     return kept
 
 
-def present(request: Request, ports: Ports) -> ProviderResponse | Failure:
+def present(request: ClearedRequest, ports: Ports) -> ProviderResponse | Failure:
     """Return the raw response, or the failure where there is none, within the time that a provider has for it."""
     clock, pause = ports.clock, _FIRST_PAUSE
     end = clock.monotonic() + ports.limits.provider

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, urlsplit
 
 from tokensync.domain.errors import ParamRefused
+from tokensync.domain.origins import is_registrable
 from tokensync.oauth.params import RESERVED, checked, folded
 from tokensync.oauth.patterns import Ending, NotAPattern, pattern
 
@@ -23,7 +24,6 @@ _PLACE = re.compile(r"\{([a-z][a-z0-9_]{0,39})\}")
 _HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PART_OF_HOST = re.compile(r"[a-z0-9.-]+")
 _BASE = re.compile(r"https://([a-z0-9.-]+)((?:/[A-Za-z0-9._~-]+)*)/?")
-_SHORT_COUNTRY, _SHORT_SECOND = 2, 3  # letters, as in co.uk, com.br, org.nz
 
 
 def names_in(template: str) -> list[str]:
@@ -34,6 +34,11 @@ def names_in(template: str) -> list[str]:
 def names_in_host(template: str) -> list[str]:
     """Return the parameters in the host of a template, or that which is its whole base."""
     return names_in(_split(template)[0])
+
+
+def base_of(template: str) -> str:
+    """Return the part of a template that says where it leads: a scheme with an authority, or one parameter."""
+    return _split(template)[0]
 
 
 def known_so_far(template: str, values: Mapping[str, str]) -> str:
@@ -161,7 +166,7 @@ def _checked_template(template: str, declared: Mapping[str, Param]) -> set[Endin
         endings = {Ending(_host_end(one), one.whole) for one in _endings(_PLACE.split(name), declared)}
     except NotAPattern as error:
         raise ParamRefused(shown, f"its pattern cannot be used: {error}") from None
-    if not all(one.whole or _is_registrable(one.text) for one in endings):
+    if not all(one.whole or is_registrable(one.text) for one in endings):
         raise ParamRefused(
             shown, r"its pattern lets it be any host: end it with a fixed domain, such as [a-z]+\.example\.com"
         )
@@ -190,14 +195,6 @@ def _host_end(ending: Ending) -> str:
     if ending.whole:
         return host
     return "" if slashes else "".join(host.partition(".")[1:])
-
-
-def _is_registrable(ending: str) -> bool:
-    """Return whether a host's ending belongs to one owner: `.example.com` does, `.com` and `.co.uk` do not."""
-    labels = ending.strip(".").split(".")
-    if len(labels) < 2 or not all(labels):  # noqa: PLR2004
-        return False
-    return len(labels) > 2 or len(labels[1]) != _SHORT_COUNTRY or len(labels[0]) > _SHORT_SECOND  # noqa: PLR2004
 
 
 def _check_host(base: str, where: str, endings: set[Ending], *, scheme: str) -> None:

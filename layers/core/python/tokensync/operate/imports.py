@@ -13,6 +13,7 @@ from tokensync.domain.errors import (
     AlreadyStands,
     AppPaused,
     BadRequest,
+    EndpointRefused,
     NotOffered,
     ParamRefused,
     SealingUnavailable,
@@ -117,7 +118,8 @@ class Importer:
             # A new refresh token has an end of its own.
             spent = changed(old, refresh_token=None, refresh_expires_at=None)
             grant = merging.merged(spent, grant, says_scopes=bool(grant.scopes))
-        if unproved:
+        grant = changed(grant, bound=session.bound(grant))
+        if unproved and old is not None and self.merger.is_from_there(old, grant, session):
             grant = _with_published_token(grant, old, existing)
         verified = bool(answer.facts or answer.found)
         source = GrantSource(
@@ -251,15 +253,13 @@ class Importer:
         return WorkResult(Result.POSTPONED if record.publishing_is_due() else done, record)
 
 
-def _with_published_token(grant: Grant, old: Grant | None, existing: Connection | None) -> Grant:
+def _with_published_token(grant: Grant, old: Grant, existing: Connection | None) -> Grant:
     """Return the grant with the access token that workloads read now: if its refresh fails, the secret can say so.
 
     An access token that was never published, or is known to be dead, is not taken over.
     """
-    if old is None or existing is None or existing.status not in _READ or existing.obtained_at is None:
+    if existing is None or existing.status not in _READ or existing.obtained_at is None or old.params != grant.params:
         return grant
-    if old.params != grant.params or (old.client_id, old.client_secret) != (grant.client_id, grant.client_secret):
-        return grant  # it came from elsewhere, and is shown to nobody else
     return changed(
         grant,
         access_token=old.access_token,
@@ -285,13 +285,13 @@ def _params(session: Session, fields: ImportFields) -> dict[str, str]:
     """Return the parameters of the imported account.
 
     Raises:
-        BadRequest: one cannot be used, or one is missing that leads to its token endpoint.
+        BadRequest: one cannot be used, one is missing that leads to its token endpoint, or nothing may be sent there.
     """
     provider = session.provider
     try:
         params = of_import(provider.params, fields.params, provider.in_hosts)
-        _ = provider.endpoint(session.app.of_account(params), "refresh")
-    except ParamRefused as error:
+        session.check_endpoint("refresh", params)
+    except (ParamRefused, EndpointRefused) as error:
         raise BadRequest(str(error)) from None
     return params
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tokensync.domain.bound import Credential
 from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Reason
-from tokensync.domain.errors import NotOffered, ParamRefused
+from tokensync.domain.destinations import kept_back
+from tokensync.domain.errors import EndpointRefused, NotOffered, ParamRefused
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.runtime import Moment
 from tokensync.oauth.http import present
@@ -19,6 +21,7 @@ from tokensync.oauth.params import not_made
 from tokensync.oauth.token_request import revocation_request
 from tokensync.oauth.token_response import read_revocation
 from tokensync.refresh import schedule
+from tokensync.refresh.bind import bound_first
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 
@@ -79,6 +82,8 @@ class Revoker:
         stale: list[Connection] = []
 
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
+            if not local:
+                record, grant = bound_first(record, grant, session, self.ports)
             failure = None if local else self._asked(grant, session)
             if failure is not None and failure.kind is FailureClass.REFUSED and not _lives_on(record, grant, session):
                 failure = None
@@ -112,11 +117,13 @@ class Revoker:
         moment = Moment.of(self.ports.clock, self.ports.randomness)
         try:
             request = revocation_request(session.provider, session.app, grant, moment)
+            if request is None:
+                raise ValueError("a provider without a revocation call is not asked")
+            response = present(session.cleared(request, grant, Credential.TOKEN), self.ports)
         except ParamRefused as error:
             return not_made(error)
-        if request is None:
-            raise ValueError("a provider without a revocation call is not asked")
-        response = present(request, self.ports)
+        except EndpointRefused as error:
+            return kept_back(error)
         if isinstance(response, Failure):
             return response
         return read_revocation(session.provider, response, secrets=[*grant.secrets, *session.client_secrets])

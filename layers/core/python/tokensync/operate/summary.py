@@ -143,6 +143,12 @@ _BY_REASON: Mapping[tuple[Status, str], Condition] = {
         "belong to another client; it is asked again by itself",
         INVITE,
     ),
+    (Status.HELD, Reason.ENDPOINT_CHANGED): Condition(
+        "endpoint_changed",
+        "held: its app points to another host, or another provider, than it came from, so nothing of it is sent; it "
+        "goes on by itself once that is put back, or named in the stack's parameter TrustedHosts",
+        CommandPattern("tokensync app show {app}"),
+    ),
     (Status.HELD, Reason.LAST_ATTEMPT_AMBIGUOUS): Condition(
         "last_attempt_ambiguous",
         "held: its last attempt brought no token either; nothing more is tried by itself",

@@ -9,6 +9,7 @@ from tokensync.domain.command_line import typed
 from tokensync.domain.errors import NotOffered
 from tokensync.domain.messages import FailureClass
 from tokensync.operate.on_demand import is_retried, unrefreshable
+from tokensync.refresh.bind import bound_first
 from tokensync.refresh.result import Result, WorkResult
 from tokensync.refresh.session import Session
 from tokensync.refresh.transitions import released
@@ -70,6 +71,7 @@ class Verification:
         def act(record: Connection, grant: Grant, session: Session) -> WorkResult:
             if session.state.paused:
                 return WorkResult(Result.PAUSED, self.ports.connections.write(record, released(record)))
+            record, grant = bound_first(record, grant, session, self.ports)
             leased.append(record)
             return self.verifier.verify(record, grant, session)
 

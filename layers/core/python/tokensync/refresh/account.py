@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tokensync.domain.bound import Credential
 from tokensync.domain.command_line import typed
-from tokensync.domain.connection import noted
-from tokensync.domain.errors import ParamRefused, PublishUnavailable, StoreUnavailable, WireError
+from tokensync.domain.connection import Reason, noted
+from tokensync.domain.destinations import kept_back
+from tokensync.domain.errors import EndpointRefused, ParamRefused, PublishUnavailable, StoreUnavailable, WireError
 from tokensync.domain.messages import AccountAnswer, AccountReply, Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
 from tokensync.domain.visible import Line
@@ -18,6 +20,7 @@ from tokensync.oauth.params import not_made
 from tokensync.oauth.token_response import read_account_answer
 from tokensync.refresh import notices, transitions
 from tokensync.refresh.alerting import Notice, alerted_once
+from tokensync.refresh.bind import bound_first
 from tokensync.refresh.publish import kept_facts
 from tokensync.refresh.result import Result, WorkResult
 
@@ -62,9 +65,11 @@ class AccountReader:
         app = session.app.of(grant)
         try:
             request = call.request(app, session.provider.endpoint(app, call.endpoint), grant, self.ports.clock.now())
+            request = session.cleared(replace(request, largest=_LARGEST_FACTS), grant, Credential.ACCESS)
         except ParamRefused as error:
             return not_made(error)
-        request = replace(request, largest=_LARGEST_FACTS)
+        except EndpointRefused as error:
+            return kept_back(error)
         try:
             response = self.ports.wire.send(request, seconds=seconds or self.ports.limits.facts)
         except WireError as error:
@@ -103,6 +108,7 @@ class Verifier:
         if later is not None and later > self.ports.clock.now():
             waits = record if record.due.verify_at is None else record.with_due(verify_at=later)
             return replace(self.committer.end_lease(record, waits, Result.BUSY), until=later)
+        record, grant = bound_first(record, grant, session, self.ports)
         answer = self.accounts.ask(grant, session)
         if isinstance(answer, Failure):
             return self._not_verified(record, answer, grant, session)
@@ -171,8 +177,9 @@ class Verifier:
 
     def _not_verified(self, record: Connection, failure: Failure, grant: Grant, session: Session) -> WorkResult:
         is_verdict = failure.kind in (FailureClass.REFUSED, FailureClass.CONFIGURATION)
+        is_verdict = is_verdict or failure.code == Reason.ENDPOINT_CHANGED
         if is_verdict and not session.provider.renews(grant):
-            # Nothing can renew it: this answer is as authoritative as that to a refresh token.
+            # Nothing can renew it: this counts as much as if it had been said of a refresh token.
             return self.concluder.settle(record, failure, grant, session, previous=None)
         if failure.kind is FailureClass.CONFIGURATION:
             self.concluder.note_fault(record, failure, grant, session)

@@ -81,6 +81,7 @@ class Attempts:
             FenceLost, NewerSchema, StoreUnavailable: nothing was presented.
         """
         marked = schedule.due_after_lease(marked)
+        marked = transitions.back(marked)  # its endpoint was looked at
         try:
             return self.ports.connections.write(record, marked)
         except StoreUnavailable:

@@ -66,6 +66,7 @@ class Concluder:
         now = response.received_at
         new = merging.refreshed(grant, read, now=now)
         new = replace(new, params=renewed(session.provider.params, grant.params, read.params))
+        new = session.rebound(grant, new)
         if session.provider.renewal.presents_access_token:
             new = merging.extended(grant, new)
         cadence = self.ports.cadence.for_app(session.app)

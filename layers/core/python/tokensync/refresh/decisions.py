@@ -123,6 +123,7 @@ def reauthorized(record: Connection, new: Connection, *, carried: bool) -> Conne
         due = replace(due, not_before=record.due.not_before, ask_not_before=record.due.ask_not_before)
     after = replace(
         record,
+        provider=new.provider,
         status=new.status,
         reason=Reason.OWNED_BY_CONSUMER if owned else new.reason,
         phase=new.phase,

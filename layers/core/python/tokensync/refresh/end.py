@@ -35,7 +35,10 @@ _CAUSES: Mapping[str, str] = {
     FailureClass.REFUSED: "the provider refused its token, which is weighed against the app's other connections",
     FailureClass.UNKNOWN: "the provider answered with an error that nothing explains",
 }
-_NOT_MADE = "no request can be made for this account"
+_NOT_MADE: Mapping[str, str] = {
+    REFUSED: "no request can be made for this account",
+    Reason.ENDPOINT_CHANGED: "its app points to where nothing of it may be sent",
+}
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def _cause(record: Connection, before: Connection, grant: Grant, session: Sessio
     error = record.last_error
     if error is not None:
         words = " ".join(filter(None, (error.code, error.message)))
-        what = _NOT_MADE if error.code == REFUSED else _CAUSES.get(error.failure, error.failure)
+        what = _NOT_MADE.get(error.code) or _CAUSES.get(error.failure, error.failure)
         return f"{what} ({words})"
     if record.failures:
         return "AWS or the app's own secret withheld what a refresh needs"

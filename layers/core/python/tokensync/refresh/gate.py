@@ -5,21 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
+from tokensync.domain.bound import Credential
 from tokensync.domain.connection import Exemption, Status
-from tokensync.domain.errors import ParamRefused
+from tokensync.domain.destinations import kept_back
+from tokensync.domain.errors import EndpointRefused, ParamRefused
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.runtime import Moment
 from tokensync.oauth.params import not_made
 from tokensync.oauth.provider import GrantType
 from tokensync.oauth.token_request import renewal_request
 from tokensync.refresh import breaker
+from tokensync.refresh.bind import bound_first
 from tokensync.refresh.parked import is_parked
 from tokensync.refresh.result import LeaseEnded, Result, WorkResult
 
 if TYPE_CHECKING:
     from tokensync.domain.connection import Connection
     from tokensync.domain.grant import Grant
-    from tokensync.domain.messages import Request
+    from tokensync.domain.messages import ClearedRequest
     from tokensync.domain.ports import Ports
     from tokensync.domain.runtime import Budget
     from tokensync.domain.sealing import Unsealer
@@ -47,7 +50,7 @@ class Ready:
 
     record: Connection
     grant: Grant
-    request: Request
+    request: ClearedRequest
     exemption: Exemption | None
 
 
@@ -76,7 +79,7 @@ class Gate:
         if not job.force and not self._may_ask(record, session) and not self.is_unconcerned(record, session):
             self._rest(record, session)
         self.time_is_left(record, session, job.budget)
-        grant = self.unsealer.grant(record)
+        grant = self._of_its_provider(record, session)
         if not session.provider.renews(grant):
             if not job.force and not self.app_answers(record, session):
                 self._rest(record, session)
@@ -85,13 +88,8 @@ class Gate:
         self._in_its_time(record, grant, session)
         if _is_anothers(grant, session):
             raise LeaseEnded(self.concluder.settle(record, _NOT_THE_ACCOUNTS, grant, session, previous=None))
-        moment = Moment.of(self.ports.clock, self.ports.randomness)
-        try:
-            request = renewal_request(session.provider, session.app, grant, moment)
-        except ParamRefused as error:
-            raise LeaseEnded(self.concluder.settle(record, not_made(error), grant, session, previous=None)) from error
-        if request is None:
-            raise ValueError("this grant cannot be renewed")
+        record, grant = bound_first(record, grant, session, self.ports)
+        request = self._request(record, grant, session)
         exemption = self._exemption(record, session, force=job.force)
         if record.attempt is not None and exemption is None:
             raise LeaseEnded(self.concluder.settle(record, _PRESENTED_BEFORE, grant, session, previous=None))
@@ -100,6 +98,37 @@ class Gate:
         if not job.force and not self.app_answers(record, session):
             self._rest(record, session)
         return Ready(record, grant, request, exemption)
+
+    def _of_its_provider(self, record: Connection, session: Session) -> Grant:
+        """Return the grant, where the app's provider is the one that gave it.
+
+        Raises:
+            LeaseEnded: it is another one by now.
+        """
+        grant = self.unsealer.grant(record)
+        try:
+            session.check_provider(grant)
+        except EndpointRefused as error:
+            raise LeaseEnded(self.concluder.settle(record, kept_back(error), grant, session, previous=None)) from error
+        return grant
+
+    def _request(self, record: Connection, grant: Grant, session: Session) -> ClearedRequest:
+        """Return the request that renews a grant, cleared to be sent.
+
+        Raises:
+            LeaseEnded: nothing may be sent where it would go.
+        """
+        moment = Moment.of(self.ports.clock, self.ports.randomness)
+        try:
+            request = renewal_request(session.provider, session.app, grant, moment)
+            if request is None:
+                raise ValueError("this grant cannot be renewed")
+            return session.cleared(request, grant, Credential.TOKEN)
+        except ParamRefused as error:
+            failure = not_made(error)
+        except EndpointRefused as error:
+            failure = kept_back(error)
+        raise LeaseEnded(self.concluder.settle(record, failure, grant, session, previous=None))
 
     def time_is_left(self, record: Connection, session: Session, budget: Budget) -> None:
         """Pass a connection for which a request, and the storing of its response, still fit into the time left.

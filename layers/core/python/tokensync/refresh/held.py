@@ -34,6 +34,8 @@ class HeldRules:
         Raises:
             LeaseEnded: it stays held, or its seller has to authorize again.
         """
+        if record.reason == Reason.ENDPOINT_CHANGED:
+            return  # the gate looks where it would go
         if record.exemption is Exemption.LAST_ATTEMPT:
             self._one_last_attempt(record, now)
         elif parked.is_parked(record):

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from tokensync.refresh.session import Session
 
 PARAM_REFUSED, CLIENT_REFUSED = "connection.param_refused", "connection.client_refused"
+ENDPOINT_CHANGED = "connection.endpoint_changed"
 NOT_EXTENDED = "authorization.not_extended"
 ODD, UNEXPLAINED, HELD = "answer.odd", "refresh.unexplained", "connection.held"
 SHORT_LIVED = "token.short_lived"
 # What a response with tokens shows to be over, where it does not show it again.
-JUDGED = (ODD, UNEXPLAINED, HELD, PARAM_REFUSED, CLIENT_REFUSED)
+JUDGED = (ODD, UNEXPLAINED, HELD, PARAM_REFUSED, CLIENT_REFUSED, ENDPOINT_CHANGED)
 OF_GRANTS = (SHORT_LIVED, NOT_EXTENDED)
 _NUMBER = re.compile(r"[0-9]+")
 # What an id looks like within a code; a number alone, or of a status, is a code itself.
@@ -77,6 +78,16 @@ def of_account(name: ConnectionName, failure: Failure, grant: Grant) -> list[Not
         detail = Line("nothing is sent to the provider for it: {message}", message=failure.message)
         following = typed("tokensync app show {app}", app=name.app)
         return [Notice(kind=PARAM_REFUSED, cause=failure.message, detail=detail, next_command=following)]
+    if failure.code == Reason.ENDPOINT_CHANGED:
+        detail = Line(
+            "nothing of it was sent: {message}. If you did not change app {app}, somebody else did, and it goes on by "
+            "itself once that is put back; if you did, whoever deploys the stack can name the new host in its "
+            "parameter TrustedHosts",
+            message=failure.message,
+            app=name.app,
+        )
+        following = typed("tokensync app show {app}", app=name.app)
+        return [Notice(kind=ENDPOINT_CHANGED, cause=failure.message, detail=detail, next_command=following)]
     if failure.kind is FailureClass.CONFIGURATION and grant.has_own_client:
         detail = Line(
             "the provider refuses this connection's own client ({code}); import it with the right one",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tokensync.domain.command_line import typed
-from tokensync.domain.connection import Status, noted
+from tokensync.domain.connection import Reason, Status, noted
 from tokensync.domain.errors import FenceLost
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.secret import Secret
@@ -114,10 +114,13 @@ class Pusher:
             request = consumer.add(app, base, grant, record.name, store_url=url)
         else:
             request = consumer.update(app, base, grant, key.reveal())
+        cleared = pair.session.cleared_for(consumer, request, grant)
+        if isinstance(cleared, Failure):
+            return self._failed(record, record, cleared, pair)
         if key is None or app.gives_away:
             marked = self.ports.connections.write(record, self._marked(record, pair, known))
         self.ports.failpoints.reached("push.marked")
-        response = present(request, self.ports)
+        response = present(cleared, self.ports)
         read: dict[str, Any] | Failure
         if isinstance(response, Failure):
             read = response
@@ -147,7 +150,8 @@ class Pusher:
         if own is None or known.key is None:
             failure = _no_key(consumer) if own is None else _NO_STORE
             return replace(self.committer.end_lease(record, record, Result.POSTPONED), failure=failure)
-        response = present(consumer.validate(app, consumer.endpoint(app), known.key.reveal()), self.ports)
+        asks = session.cleared_for(consumer, consumer.validate(app, consumer.endpoint(app), known.key.reveal()), grant)
+        response = asks if isinstance(asks, Failure) else present(asks, self.ports)
         read: dict[str, Any] | Failure = response if isinstance(response, Failure) else {}
         if not isinstance(response, Failure):
             shown = (own, known.key, app.client_secret, grant.access_token, grant.refresh_token)
@@ -223,6 +227,8 @@ class Pusher:
         mend, rest = consumer.mends.get(failure.code), "the connection itself is refreshed as before"
         if is_lost:
             following, rest = following.adding("--again"), "nobody knows whether it arrived, so look there first"
+        elif failure.code == Reason.ENDPOINT_CHANGED:
+            following = typed("tokensync app show {app}", app=name.partition("/")[0])
         elif mend is not None:
             if mend.command is not None:
                 following = mend.command.filled(app=name.partition("/")[0], name=name)

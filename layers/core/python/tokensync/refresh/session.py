@@ -8,7 +8,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.domain.app_state import Outcomes, is_beside, voice
+from tokensync.domain.bound import Credential
+from tokensync.domain.destinations import check_provider, kept_back
+from tokensync.domain.errors import EndpointRefused
+from tokensync.domain.messages import Request
 from tokensync.oauth.app_check import check_credentials
+from tokensync.oauth.endpoints import bound_now
 from tokensync.providers import provider_named
 
 if TYPE_CHECKING:
@@ -16,10 +21,13 @@ if TYPE_CHECKING:
 
     from tokensync.domain.app import App
     from tokensync.domain.app_state import AppState
+    from tokensync.domain.bound import Bound
     from tokensync.domain.grant import Grant
+    from tokensync.domain.messages import ClearedRequest, Failure
     from tokensync.domain.ports import Ports
     from tokensync.domain.sealing import DataKey
     from tokensync.domain.secret import Secret
+    from tokensync.oauth.consumer import Consumer
     from tokensync.oauth.provider import Provider
 
 
@@ -155,6 +163,52 @@ class Session:
                 check_credentials(self.app, provider)
                 self._provider = provider
             return self._provider
+
+    def bound(self, grant: Grant) -> Bound:
+        """Return what a grant is bound to; one whose origins nobody noted, to those that its app names now."""
+        if grant.bound is not None and grant.bound.is_known:
+            return grant.bound
+        now = bound_now(self.provider, self.app.of(grant))
+        return now if grant.bound is None else replace(now, provider=grant.bound.provider)
+
+    def rebound(self, grant: Grant, new: Grant) -> Grant:
+        """Return a new grant, bound to where the one before it may be sent by now."""
+        now = bound_now(self.provider, self.app.of(new))
+        return replace(new, bound=self._ports.destinations.kept(grant.bound, now))
+
+    def check_provider(self, grant: Grant) -> None:
+        """Refuse a grant that another provider gave than the app's.
+
+        Raises:
+            EndpointRefused: it did.
+        """
+        check_provider(self.provider, self.bound(grant))
+
+    def cleared(self, request: Request, grant: Grant, credential: Credential) -> ClearedRequest:
+        """Return a request that may be sent with what the grant holds.
+
+        Raises:
+            EndpointRefused: it would go where the grant did not come from.
+        """
+        return self._ports.destinations.cleared(request, self.provider, self.bound(grant), credential)
+
+    def cleared_for(self, consumer: Consumer, request: Request, grant: Grant) -> ClearedRequest | Failure:
+        """Return a request that may be sent to a consumer with what the grant holds, or why it may not."""
+        try:
+            self.check_provider(grant)
+            return self._ports.destinations.cleared_for(consumer, request)
+        except EndpointRefused as error:
+            return kept_back(error)
+
+    def check_endpoint(self, key: str, params: Mapping[str, str]) -> None:
+        """Refuse an endpoint of the app to which nothing new may be sent, for an account with these parameters.
+
+        Raises:
+            EndpointRefused, ParamRefused: it may not.
+        """
+        app = self.app.of_account(params)
+        request = Request(method="GET", url=self.provider.endpoint(app, key))
+        self._ports.destinations.cleared(request, self.provider, bound_now(self.provider, app), Credential.TOKEN)
 
     @property
     def state(self) -> AppState:

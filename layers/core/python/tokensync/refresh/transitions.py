@@ -47,6 +47,12 @@ def with_failure(record: Connection, failure: Failure, *, now: int) -> Connectio
     return replace(record, last_error=LastError.of(failure, at=now), failures=record.failures + 1)
 
 
+def back(record: Connection) -> Connection:
+    """Return the leased record of a connection that was held as its endpoint had changed, and may be sent again."""
+    is_back = record.status is Status.HELD and record.reason == Reason.ENDPOINT_CHANGED
+    return replace(record, status=Status.ACTIVE, reason="") if is_back else record
+
+
 def active(record: Connection) -> Connection:
     """Return the leased record of an active connection, without a trace of failures or of an attempt."""
     well = replace(record, status=Status.ACTIVE, reason="", attempt=None, exemption=None, failures=0, last_error=None)
@@ -125,6 +131,7 @@ def failed(
             # The mark is taken back: without that the next holder would see an ambiguity where there is none.
             before = record if previous is None else previous
             after = replace(record.with_due(renew_at=again), attempt=before.attempt, exemption=before.exemption)
+            after = _kept_back(after) if failure.code == Reason.ENDPOINT_CHANGED else after
             event = "refresh.not_sent"
         case FailureClass.BUSY:
             # What was not processed used nothing up: the next attempt may go under the same exemption.
@@ -196,6 +203,16 @@ def _misconfigured(record: Connection, *, now: int, again: int, app_is_paused: b
     if record.faulted_at is None or record.status is not Status.ACTIVE or app_is_paused:
         return after
     return replace(after.with_due(verify_at=None), status=Status.HELD, reason=Reason.CONFIGURATION)
+
+
+def _kept_back(record: Connection) -> Connection:
+    """Hold a connection of which nothing may be sent where its app points: where its app points is looked at again.
+
+    One that is held for another reason, or has ended, says that.
+    """
+    if record.status is not Status.ACTIVE:
+        return record
+    return replace(record.with_due(verify_at=None), status=Status.HELD, reason=Reason.ENDPOINT_CHANGED)
 
 
 def _unexplained(record: Connection, *, provider: Provider, again: int) -> Connection:
