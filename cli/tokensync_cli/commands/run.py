@@ -77,6 +77,11 @@ class Run:
             self.out.note(self.opened.described)
         return self.opened
 
+    @property
+    def policy(self) -> str:
+        """The ARN of the open stack's operator policy, empty while none is open."""
+        return "" if self.opened is None else self.opened.outputs.operator_policy_arn
+
     def _open(self) -> Target:
         if self.choice.stack:
             return self.opener.deployed(self.choice)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tokensync.aws.clients import translated
+from tokensync.aws.secret_presence import DENIED
 from tokensync.domain.errors import PublishError, PublishUnavailable, QuotaReached, SecretGone, SecretNotOurs
-from tokensync.domain.names import encoded_account, token_secret_name
+from tokensync.domain.names import STACK_TAG, encoded_account, token_secret_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from tokensync.domain.names import ConnectionName
 
-STACK_TAG = "tokensync:stack"
 CONNECTION_TAG = "tokensync:connection"
 
 
@@ -42,7 +42,7 @@ _CREATE: Mapping[str, type[PublishError]] = {
 _PUT: Mapping[str, type[PublishError]] = {
     "ResourceNotFoundException": SecretGone,
     "InvalidRequestException": SecretGone,
-    "AccessDeniedException": _Denied,
+    DENIED: _Denied,
     # About 100 versions are kept, and none that is younger than a day is dropped:
     # https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
     "LimitExceededException": QuotaReached,
@@ -54,7 +54,7 @@ _DESCRIBE: Mapping[str, type[PublishError]] = {"ResourceNotFoundException": Secr
 _DELETE: Mapping[str, type[PublishError]] = {
     "ResourceNotFoundException": SecretGone,
     "InvalidRequestException": _OtherState,
-    "AccessDeniedException": _Denied,
+    DENIED: _Denied,
 }
 
 

@@ -37,6 +37,8 @@ class Wording(NamedTuple):
 
 Words = dict[Result, Wording]
 
+# The functions' alias that operators invoke: their policy allows nothing else of a function.
+OPERATORS_ALIAS = "operator"
 _AGAIN_SOON = "the same command again in a minute"
 
 # By type, most special first: the exit code and the next command, which has places for `{app}` and `{account}`.
@@ -91,6 +93,12 @@ _GENERAL: Words = {
 def refused(kind: str, message: str, next_command: str, code: int) -> dict[str, Any]:
     """Return the answer that says no: a word for why, a sentence, the next command, and the exit code."""
     return {"ok": False, "error": {"class": kind, "message": message, "next": next_command}, "exit": code}
+
+
+def not_by_alias() -> dict[str, Any]:
+    """Return the answer to what came neither by the operators' alias nor from where the function's events come."""
+    message = f"commands come by the function's alias {OPERATORS_ALIAS}; this command line is older than the stack"
+    return refused("not_by_alias", message, "update this command line", FAILED)
 
 
 def answered(event: Mapping[str, Any], commands: Mapping[str, Command], budget: Budget) -> dict[str, Any]:
