@@ -97,6 +97,18 @@ def test_a_secret_without_an_entry(apps: AwsApps, secrets: Stubber, dynamodb: St
         apps.register(APP)
 
 
+@pytest.mark.parametrize(("value", "expected"), [("other", InvalidApp), ("tokensync", StoreUnavailable)])
+def test_a_refused_registration(
+    apps: AwsApps, secrets: Stubber, dynamodb: Stubber, value: str, expected: type[Exception]
+) -> None:
+    """IAM sets no tag of ours on another stack's secret, which is said; else a permission is lacking."""
+    dynamodb.add_response("get_item", {})
+    secrets.add_client_error("create_secret", "AccessDeniedException")
+    secrets.add_response("describe_secret", {"ARN": ARN, "Tags": [{"Key": "tokensync:stack", "Value": value}]})
+    with pytest.raises(expected):
+        apps.register(APP)
+
+
 def test_two_registrations_at_once(apps: AwsApps, secrets: Stubber, dynamodb: Stubber) -> None:
     """Of two operators who register one name at once, one is told."""
     dynamodb.add_response("get_item", {})

@@ -38,6 +38,7 @@ _ABSENT: Mapping[str, type[TokensyncError]] = {
 _CREATE: Mapping[str, type[TokensyncError]] = {
     "ResourceExistsException": _Taken,
     "InvalidRequestException": _Taken,  # scheduled for deletion
+    DENIED: _Denied,
 }
 
 
@@ -78,6 +79,10 @@ class AppSecrets:
                 )
         except _Taken:
             self._bring_back(app)
+        except _Denied as denied:
+            if presence(self._client, self._name(app.name), stack=self._stack) is Presence.FOREIGN:
+                raise InvalidApp(f"the secret {self._name(app.name)} was not made by this stack") from None
+            raise StoreUnavailable(str(denied)) from denied
 
     def write(self, app: App) -> None:
         """Replace the value.

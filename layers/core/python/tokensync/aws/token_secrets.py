@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tokensync.aws.clients import translated
-from tokensync.aws.secret_presence import DENIED
+from tokensync.aws.secret_presence import DENIED, Presence, presence
 from tokensync.domain.errors import PublishError, PublishUnavailable, QuotaReached, SecretGone, SecretNotOurs
 from tokensync.domain.names import STACK_TAG, encoded_account, token_secret_name
 
@@ -38,6 +38,7 @@ _CREATE: Mapping[str, type[PublishError]] = {
     "ResourceExistsException": _NameTaken,
     "InvalidRequestException": SecretGone,
     "LimitExceededException": QuotaReached,
+    DENIED: _Denied,
 }
 _PUT: Mapping[str, type[PublishError]] = {
     "ResourceNotFoundException": SecretGone,
@@ -81,6 +82,11 @@ class SecretsManagerTokens:
                 )
         except _NameTaken:
             return self._adopt(secret_name, document, token)
+        except _Denied as denied:
+            # No secret of another stack gets our tags; one that is absent is denied for another reason.
+            if presence(self._client, secret_name, stack=self._stack) is Presence.FOREIGN:
+                raise SecretNotOurs(f"the secret {secret_name} was not made by this stack") from None
+            raise PublishUnavailable(str(denied)) from None
         return created["ARN"]
 
     def exists(self, name: ConnectionName) -> bool:
