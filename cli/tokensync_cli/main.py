@@ -12,6 +12,8 @@ from typer.core import TyperGroup
 
 from tokensync.entry.exit_codes import INTERRUPTED
 from tokensync_cli.commands import (
+    app_policy,
+    app_remove,
     app_running,
     app_secrets,
     apps,
@@ -46,7 +48,8 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("app add", apps.add, "tokensync app add shop --provider tiktok_shop --client-id 29a39d --service-id 7172"),
     ("app list", apps.list_apps, "tokensync app list"),
     ("app show", apps.show, "tokensync app show tiktok-shop"),
-    ("app remove", apps.remove, "tokensync app remove tiktok-shop"),
+    ("app remove", app_remove.remove, "tokensync app remove tiktok-shop"),
+    ("app policy", app_policy.policy, "tokensync app policy tiktok-shop > policy.json"),
     ("app pause", app_running.pause, "tokensync app pause tiktok-shop"),
     ("app resume", app_running.resume, "tokensync app resume tiktok-shop"),
     ("app set", app_secrets.set_settings, "tokensync app set tiktok-shop push=api2cart"),
@@ -97,7 +100,7 @@ class CommandLine(TyperGroup):
             code = super().main(arguments, **extra)
         except Exception as error:  # noqa: BLE001 - no traceback ever reaches a user who did not ask for one
             show_trace(error)
-            failure = failure_of(error)
+            failure = failure_of(error, policy=run.policy)
         else:
             if code != INTERRUPTED:
                 sys.exit(code or 0)

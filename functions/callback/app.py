@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokensync.aws.handlers import cookies_of, headers_of, http_response, raw_body
 from tokensync.aws.wiring import callback
+from tokensync.entry.command_answers import not_by_alias
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -15,10 +16,12 @@ CALLBACK = callback()
 
 @CALLBACK.guarded
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one request of API Gateway's HTTP API (payload 2.0), or one direct invocation."""
+    """Answer one request of API Gateway's HTTP API (payload 2.0), or one command by the operators' alias."""
     budget = CALLBACK.budget(context)
-    if "routeKey" not in event:
+    if CALLBACK.is_command(context):
         return CALLBACK.commands.answer(event, budget)
+    if "routeKey" not in event:
+        return not_by_alias()
     name = event["pathParameters"]["app"]
     query = event.get("rawQueryString", "")
     cookies = cookies_of(event)

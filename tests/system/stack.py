@@ -26,6 +26,7 @@ from tokensync.aws.system import SystemClock
 from tokensync.domain.app import App
 from tokensync.domain.names import ConnectionName, token_secret_name
 from tokensync.domain.secret import Secret
+from tokensync.entry.command_answers import OPERATORS_ALIAS
 from tokensync_cli.embedded.administrator import Administrator
 
 if TYPE_CHECKING:
@@ -263,7 +264,11 @@ class Stack:
     def ask(self, command: str, name: ConnectionName | None = None, **more: object) -> dict[str, Any]:
         """Ask the rotation function as the command line does."""
         about = {} if name is None else {"connection": str(name)}
-        return self.invoke(self.outputs.rotation_function, {"tokensync": command, **about, **more})
+        return self.command_to(self.outputs.rotation_function, {"tokensync": command, **about, **more})
+
+    def command_to(self, function: str, command: dict[str, Any]) -> dict[str, Any]:
+        """Send a command to a function by the alias that operators invoke."""
+        return self.invoke(f"{function}:{OPERATORS_ALIAS}", command)
 
     def refresh(self, name: ConnectionName, **more: object) -> dict[str, Any]:
         """Refresh on demand."""

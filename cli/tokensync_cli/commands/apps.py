@@ -304,24 +304,3 @@ def show(run: Run, name: AppName) -> None:
     _warn_of(run, hints)
     if pause is not None:
         run.out.note(f"{pause.meanwhile} Next: {pause.command(name)}")
-
-
-def remove(run: Run, name: AppName, *, yes: Yes = False) -> None:
-    """Remove an app. Its connections are kept, but nothing refreshes them any more."""
-    target = run.target()
-    app_name(name)
-    count = sum(1 for record in target.connections.list(name) if record.removed_at is None)
-    if count:
-        run.confirm(
-            f"{count} connection{'s' if count > 1 else ''} of {name} would no longer be refreshed; the secrets "
-            "would keep the last tokens until these expire. Adding the app again under its name takes them up again. "
-            f"Remove {name}?",
-            yes=yes,
-            otherwise=typed("tokensync app remove {app} --yes", app=name),
-        )
-    target.apps.remove(name)
-    run.out.result({"app": name, "removed": True, "connections": count}, f"{name} is removed.")
-    if count:
-        stays = "connection stays as it is and is" if count == 1 else "connections stay as they are and are"
-        run.out.note(f"{count} {stays} not refreshed.")
-    run.out.note("Its secret is kept for AWS's recovery window; adding the app again brings it back.")

@@ -10,7 +10,7 @@ from tokensync.authorize.links import Invite, invite_url
 from tokensync.domain.command_line import CommandLine, typed
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import BadRequest
-from tokensync.domain.invite_use import InviteState
+from tokensync.domain.invite_use import LONGEST_LIFE, InviteState
 from tokensync.domain.names import ConnectionName
 from tokensync.domain.text import LABEL_LENGTH, one_line
 from tokensync.entry.exit_codes import FAILED, LATER, NEEDS_SELLER, NOT_FOUND
@@ -22,7 +22,7 @@ from tokensync.providers import provider_named
 from tokensync_cli.commands.account_params import Params, named_params
 from tokensync_cli.commands.declare import AppName
 from tokensync_cli.commands.describe import check_runs, first_connection, found, named, registered, summarized
-from tokensync_cli.commands.invites import LONGEST_INVITE, invite_id
+from tokensync_cli.commands.invites import invite_id
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed, sentence
 from tokensync_cli.output.times import HOUR, moment, seconds_of, span
@@ -63,7 +63,7 @@ def invite(
     param: Params = None,
 ) -> None:
     """Print a link that lets one seller authorize an app."""
-    seconds = seconds_of(expires, option="--expires", at_most=LONGEST_INVITE)
+    seconds = seconds_of(expires, option="--expires", at_most=LONGEST_LIFE)
     target = run.target()
     made = _invite(target, name, label=label, seconds=seconds, connection=connection, param=param)
     url = invite_url(target.outputs.base_url, target.signer(), made)

@@ -55,7 +55,7 @@ def _checked(check: Callable[[Target], Iterator[Finding]], target: Target) -> It
     try:
         yield from check(target)
     except Exception as error:  # noqa: BLE001 - one broken part stops no other check
-        failure = failure_of(error)
+        failure = failure_of(error, policy=target.outputs.operator_policy_arn)
         yield Finding(check.__name__.strip("_"), ok=False, message=failure.message, next=failure.following)
 
 

@@ -133,7 +133,7 @@ def _note(run: Run, target: Target, name: ConnectionName, document: Mapping[str,
     try:
         is_noted = ask_rotation(target, {"tokensync": "exported", **payload}).get("noted") is True
     except Exception as error:  # noqa: BLE001 - whatever it is: what was asked for is the copy
-        run.out.warn(f"nobody will be alerted when this copy is stale: {failure_of(error).message}")
+        run.out.warn(f"nobody will be alerted when this copy is stale: {failure_of(error, policy=run.policy).message}")
         return
     if not is_noted:
         as_, *options = form.split(" ")

@@ -136,7 +136,7 @@ def _brought(target: Target, app: str, row: Row, *, replace: bool) -> Done:
         again = error.exit_code == LATER or error.kind in _BROKEN
         return _failed(app, row, error.kind, error.message, following=error.next_command, again=again)
     except Exception as error:  # noqa: BLE001 - no error stops another row
-        failure = failure_of(error)
+        failure = failure_of(error, policy=target.outputs.operator_policy_arn)
         return _failed(app, row, failure.kind, failure.message, following=failure.following, again=True)
     is_old = answer.get("again") is True and answer.get("result") == "nothing_due"
     return _done(app, row, "imported_before" if is_old else "imported")

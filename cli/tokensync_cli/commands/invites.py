@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from tokensync.authorize.invites import revoke as end
 from tokensync.aws.invite_key import KEPT_SECONDS
 from tokensync.domain.command_line import typed
 from tokensync.domain.invite_use import InviteState
@@ -14,9 +13,8 @@ from tokensync.entry.exit_codes import LATER
 from tokensync_cli.commands.declare import Yes
 from tokensync_cli.commands.run import Run
 from tokensync_cli.output.failures import CommandFailed, UsageFailed
-from tokensync_cli.output.times import DAY
+from tokensync_cli.stack.invoke import ask_callback
 
-LONGEST_INVITE = 90 * DAY
 REVOKE = "revoke"  # `invite revoke` ends an invite, so no app is called that
 _ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
@@ -46,13 +44,10 @@ def revoke(run: Run, invite: Id = None, *, app: App = None, everything: All = Fa
         _all(run, yes=yes)
         return
     name, identity = _parsed(invite, app)
-    target = run.target()
-    target.apps.state(name)  # an app that is not registered is not found
-    now = target.clock.now()
-    use = end(name, identity, target.invites, now=now, expires_at=now + LONGEST_INVITE)
-    shown = invite_id(name, identity)
-    if use.state is InviteState.USED:
-        connection = use.connection
+    # Records of invites are the functions' to write.
+    answer = ask_callback(run.target(), {"tokensync": "revoke_invite", "app": name, "invite": identity})
+    state, connection, shown = answer.get("state"), str(answer.get("connection", "")), invite_id(name, identity)
+    if state == InviteState.USED:
         raise CommandFailed(
             f"{shown} was used: {connection or 'a connection'} is connected through it.",
             next_command=typed("tokensync revoke {connection}", connection=connection)
@@ -60,7 +55,7 @@ def revoke(run: Run, invite: Id = None, *, app: App = None, everything: All = Fa
             else typed("tokensync list --app {app}", app=name),
             kind="InviteUsed",
         )
-    if use.state is InviteState.CONNECTING:
+    if state == InviteState.CONNECTING:
         raise CommandFailed(
             f"{shown} is ended for everybody else, and a connection is being made through it right now. The same "
             "command says what came of it.",

@@ -91,6 +91,11 @@ class Run:
             self.out.note(self.opened.described)
         return self.opened
 
+    @property
+    def policy(self) -> str:
+        """The ARN of the open stack's operator policy, empty while none is open."""
+        return "" if self.opened is None else self.opened.outputs.operator_policy_arn
+
     def outputs_of_embedded(self) -> StackOutputs:
         """Return the outputs of the embedded stack.
 

@@ -1,5 +1,7 @@
 """What AWS's own refusals mean for an operator, and the command that helps."""
 
+import re
+
 from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
@@ -42,6 +44,10 @@ _WRONG_CREDENTIALS = frozenset(
 )
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 _GONE = frozenset({"ResourceNotFoundException", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"})
+# The part of IAM's refusal that names the action; nothing else of AWS's texts is repeated.
+_ACTION = re.compile(
+    r"not authorized to perform: ((?:cloudformation|dynamodb|kms|lambda|secretsmanager|sqs):[A-Za-z]{1,40})\b"
+)
 # Errors on our side of AWS.
 _OURS: tuple[tuple[tuple[type[BaseException], ...], Explained], ...] = (
     (
@@ -75,10 +81,14 @@ _OURS: tuple[tuple[tuple[type[BaseException], ...], Explained], ...] = (
 )
 
 
-def explain(error: BaseException) -> Explained | None:
-    """Return kind, message, next command and exit code; None if it is no error of AWS or of reaching it."""
+def explain(error: BaseException, *, policy: str = "") -> Explained | None:
+    """Return kind, message, next command and exit code; None if it is no error of AWS or of reaching it.
+
+    `policy` is the ARN of the stack's operator policy, empty where no stack is open yet.
+    """
     if isinstance(error, exceptions.ClientError):
-        return _of_code(error.response.get("Error", {}).get("Code", ""), error.operation_name)
+        code = error.response.get("Error", {}).get("Code", "")
+        return _denied(error, policy) if code in _DENIED else _of_code(code, error.operation_name)
     for kinds, explained in _OURS:
         if isinstance(error, kinds):
             return explained
@@ -87,18 +97,22 @@ def explain(error: BaseException) -> Explained | None:
     return None
 
 
+def _denied(error: exceptions.ClientError, policy: str) -> Explained:
+    named = _ACTION.search(error.response.get("Error", {}).get("Message", ""))
+    action = named[1] if named else error.operation_name
+    following = typed("aws sts get-caller-identity")
+    if error.operation_name in _OF_A_DEPLOYMENT:
+        message = f"Your AWS credentials may not do this ({action}). It needs the rights of one who deploys the stack."
+        return "AccessDenied", message, following, FAILED
+    attach = f"the policy {policy}" if policy else "the policy that the stack's output OperatorPolicyArn names"
+    message = (
+        f"Your AWS credentials may not do this ({action}). "
+        f"Have {attach} attached to your user or role: it allows what this command line does."
+    )
+    return "AccessDenied", message, following, FAILED
+
+
 def _of_code(code: str, operation: str) -> Explained | None:
-    if code in _DENIED and operation in _OF_A_DEPLOYMENT:
-        message = (
-            f"Your AWS credentials may not do this ({operation}). It needs the rights of one who deploys the stack."
-        )
-        return "AccessDenied", message, typed("aws sts get-caller-identity"), FAILED
-    if code in _DENIED:
-        message = (
-            f"Your AWS credentials may not do this ({operation}). "
-            "The stack's output OperatorPolicyArn is a policy that allows what this command line does."
-        )
-        return "AccessDenied", message, typed("aws sts get-caller-identity"), FAILED
     if code in _WRONG_CREDENTIALS:
         return (
             "NoCredentials",

@@ -98,17 +98,21 @@ class Failure:
         print(f"Next: {self.following}", file=sys.stderr)
 
 
-def failure_of(error: Exception) -> Failure:
-    """Return what is printed of an error; of one that is not foreseen, only its type."""
-    for read in (_foreseen, _refused_by_aws, _of_the_core):
-        failure = read(error)
-        if failure is not None:
-            return failure
-    return Failure(
-        "Unforeseen",
-        f"Something nobody foresaw went wrong ({type(error).__name__}).",
-        Line("{variable}=1 with the same command, to see where", variable=DEBUG),
-        FAILED,
+def failure_of(error: Exception, *, policy: str = "") -> Failure:
+    """Return what is printed of an error; of one that is not foreseen, only its type.
+
+    `policy` is the ARN of the open stack's operator policy, which a lack of permission names.
+    """
+    return (
+        _foreseen(error)
+        or _refused_by_aws(error, policy)
+        or _of_the_core(error)
+        or Failure(
+            "Unforeseen",
+            f"Something nobody foresaw went wrong ({type(error).__name__}).",
+            Line("{variable}=1 with the same command, to see where", variable=DEBUG),
+            FAILED,
+        )
     )
 
 
@@ -139,7 +143,7 @@ def _foreseen(error: Exception) -> Failure | None:
     return None
 
 
-def _refused_by_aws(error: Exception) -> Failure | None:
+def _refused_by_aws(error: Exception, policy: str) -> Failure | None:
     """Return what AWS itself said, if that lies under an error: wrong credentials are no reason to try again."""
     if isinstance(error, TokensyncError) and not isinstance(error, _UNAVAILABLE):
         return None
@@ -149,7 +153,7 @@ def _refused_by_aws(error: Exception) -> Failure | None:
 
     cause: BaseException | None = error
     while cause is not None:
-        explained = aws_failures.explain(cause)
+        explained = aws_failures.explain(cause, policy=policy)
         if explained is not None:
             return Failure(*explained)
         cause = cause.__cause__ or cause.__context__

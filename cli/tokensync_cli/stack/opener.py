@@ -106,7 +106,18 @@ def _described(client: "CloudFormationClient", stack: str, region: str) -> Mappi
     try:
         return cast("Mapping[str, Any]", client.describe_stacks(StackName=stack)["Stacks"][0])
     except ClientError as error:
-        if error.response["Error"].get("Code") != "ValidationError":
+        code = error.response["Error"].get("Code")
+        if code in ("AccessDenied", "AccessDeniedException"):
+            # The operator policy allows it for its own stack alone: another name looks like one without permission.
+            raise CommandFailed(
+                f"There is no stack {stack} in {region} that your credentials may see (cloudformation:DescribeStacks). "
+                "The stack's output OperatorPolicyArn names the policy that allows it.",
+                next_command=Line(
+                    "aws sts get-caller-identity, and the same command with the right --stack and --region"
+                ),
+                kind="AccessDenied",
+            ) from None
+        if code != "ValidationError":
             raise
         raise CommandFailed(
             f"There is no stack {stack} in {region}.",
@@ -135,7 +146,7 @@ def _target(
         authorizations=DynamoAuthorizations(table),
         invites=DynamoInvites(table),
         functions=LambdaFunctions(client("lambda", _INVOCATIONS)),
-        secrets=SecretValues(secrets),
+        secrets=SecretValues(secrets, stack=outputs.stack),
         queues=SqsQueues(client("sqs")),
         sealer=EnvelopeSealer(KmsKeys(client("kms"), outputs.key_arn, clock)),
         signer=invite_keys.signer,

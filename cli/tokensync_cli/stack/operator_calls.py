@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
+from tokensync.aws.secret_presence import DENIED, Presence, presence
 from tokensync.domain.command_line import typed
+from tokensync.entry.command_answers import OPERATORS_ALIAS
 from tokensync.entry.exit_codes import LATER
 from tokensync_cli.output.failures import CommandFailed
 
@@ -28,7 +30,8 @@ class LambdaFunctions:
     def invoke(self, function: str, payload: Mapping[str, Any]) -> bytes:
         """See `Functions`."""
         try:
-            answer = self._client.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+            alias = f"{function}:{OPERATORS_ALIAS}"
+            answer = self._client.invoke(FunctionName=alias, Payload=json.dumps(payload).encode())
             body = answer["Payload"].read()
         except ReadTimeoutError:
             raise CommandFailed(
@@ -60,17 +63,32 @@ class LambdaFunctions:
 class SecretValues:
     """Reads secrets' current values."""
 
-    def __init__(self, client: "SecretsManagerClient") -> None:
+    def __init__(self, client: "SecretsManagerClient", *, stack: str) -> None:
         self._client = client
+        self._stack = stack
 
     def read(self, name: str) -> str | None:
-        """Return a secret's current value, None if there is none (any more)."""
+        """Return a secret's current value, None if there is none (any more).
+
+        Raises:
+            CommandFailed: a secret of that name is there, and this stack did not make it.
+        """
         try:
             return self._client.get_secret_value(SecretId=name).get("SecretString")
         except ClientError as error:
+            code = error.response["Error"].get("Code")
             # InvalidRequestException: it is scheduled for deletion.
-            if error.response["Error"].get("Code") in ("ResourceNotFoundException", "InvalidRequestException"):
+            if code in ("ResourceNotFoundException", "InvalidRequestException"):
                 return None
+            stands = presence(self._client, name, stack=self._stack) if code == DENIED else Presence.UNKNOWN
+            if stands is Presence.ABSENT:
+                return None
+            if stands is Presence.FOREIGN:
+                raise CommandFailed(
+                    f"The secret {name} was not made by this stack, so its policy lets you not read it.",
+                    next_command=typed("tokensync doctor"),
+                    kind="SecretNotOurs",
+                ) from None
             raise
 
 

@@ -27,9 +27,11 @@ _LOOK = 0.003  # seconds between two looks for a warm worker's next event
 
 
 class Context:
-    """What Lambda tells a handler: how long it may still run."""
+    """What Lambda tells a handler: which ARN was invoked, a command's being the alias's, and how long it may run."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, event: dict[str, Any]) -> None:
+        function = "arn:aws:lambda:us-east-1:000000000000:function:worker"
+        self.invoked_function_arn = f"{function}:operator" if "tokensync" in event else function
         self._end = time.monotonic() + seconds
 
     def get_remaining_time_in_millis(self) -> int:
@@ -136,7 +138,7 @@ class Zygote:
 def _answer(module: ModuleType, event: dict[str, Any], job: dict[str, Any]) -> Any:
     """Call the handler. An error ends the process, unless it is to stay warm: Lambda keeps its own."""
     try:
-        return module.handler(event, Context(job["life"]))
+        return module.handler(event, Context(job["life"], event))
     except Exception as error:
         if not job.get("warm"):
             raise

@@ -26,11 +26,19 @@ APP = "tiktok-shop"
 
 
 class Context:
-    """What Lambda tells a handler: here, that it has a minute."""
+    """What Lambda tells a handler: here, that it has a minute, and which ARN was invoked."""
+
+    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:ours"
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds left."""
         return 60_000
+
+
+class Commands(Context):
+    """An operator's invocation."""
+
+    invoked_function_arn = f"{Context.invoked_function_arn}:operator"
 
 
 def event(name: str) -> dict[str, Any]:
@@ -153,7 +161,7 @@ def test_without_a_public_url_the_requests_own_domain_is_the_address(
 
 def test_a_paste_of_an_unknown_code(callback: ModuleType, sandbox: Sandbox) -> None:
     """paste.json: the provider refuses the code, and the answer says so with exit code 4."""
-    answer = callback.handler(event("paste"), Context())
+    answer = callback.handler(event("paste"), Commands())
 
     assert (False, 4) == (answer["ok"], answer["exit"])
     assert "36004004" in answer["error"]["message"]
@@ -223,10 +231,10 @@ def test_a_batch_names_what_must_come_again(rotation: ModuleType, stack: Stack, 
     assert [{"itemIdentifier": batch["Records"][0]["messageId"]}] == failures
 
 
-@pytest.mark.parametrize("name", ["schedule", "tick"])
-def test_the_tick(rotation: ModuleType, name: str) -> None:
+@pytest.mark.parametrize(("name", "context"), [("schedule", Context()), ("tick", Commands())])
+def test_the_tick(rotation: ModuleType, name: str, context: Context) -> None:
     """schedule.json and tick.json: what is due is counted and queued."""
-    answer = rotation.handler(event(name), Context())
+    answer = rotation.handler(event(name), context)
 
     assert answer["due"] >= answer["queued"] >= 0
 
@@ -235,8 +243,8 @@ def test_a_refresh_on_demand(rotation: ModuleType, stack: Stack, sandbox: Sandbo
     """refresh.json, for a connection that stands and for one that does not."""
     name = stack.connect(APP, sandbox, sandbox.sellers(1)[0])
 
-    assert rotation.handler({**event("refresh"), "connection": str(name)}, Context())["ok"]
-    assert 3 == rotation.handler({**event("refresh"), "connection": f"{APP}/nobody"}, Context())["exit"]
+    assert rotation.handler({**event("refresh"), "connection": str(name)}, Commands())["ok"]
+    assert 3 == rotation.handler({**event("refresh"), "connection": f"{APP}/nobody"}, Commands())["exit"]
 
 
 @fault("D foreign errors")

@@ -9,11 +9,9 @@ import subprocess
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-import boto3
 import httpx
 import jmespath
 import pytest
-from botocore.exceptions import ClientError
 
 from embedded import environment
 from readme.documented import (
@@ -36,6 +34,7 @@ from tokensync.domain.secret import Secret
 from tokensync.refresh.publish import document
 from tokensync_cli.demo.browser import Seller
 from tokensync_cli.embedded import environments
+from users import User
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +77,23 @@ def example(stack: Stack) -> Iterator[ConnectionName]:
     yield stack.connect("readme-shop", sandbox, ACCOUNT)
     if "readme-added" in stack.apps.names():
         stack.apps.remove("readme-added")
+
+
+@pytest.fixture(scope="module")
+def operator(stack: Stack) -> dict[str, str]:
+    """Return the key of a user with the operator policy alone, as variables."""
+    return key_of(User.made(stack).attach(stack.outputs.operator_policy_arn))
+
+
+@pytest.fixture(scope="module")
+def reader(stack: Stack) -> User:
+    """Return a user with the consumer policy alone, as a workload is."""
+    return User.made(stack).attach(stack.outputs.consumer_policy_arn)
+
+
+def key_of(user: User) -> dict[str, str]:
+    """Return a user's key as variables."""
+    return {"AWS_ACCESS_KEY_ID": user.access_key, "AWS_SECRET_ACCESS_KEY": user.secret_key}
 
 
 def variables(stack: Stack) -> dict[str, str]:
@@ -199,8 +215,11 @@ def test_the_parameters_are_the_templates() -> None:
 
 
 @pytest.mark.parametrize("page", [README, OPERATING], ids=lambda page: page.name)
-def test_documented_commands_run(stack: Stack, example: ConnectionName, page: Path) -> None:
-    """The `tokensync` commands in a page's shell blocks run as they stand; only a client secret is given by stdin."""
+def test_documented_commands_run(stack: Stack, example: ConnectionName, operator: dict[str, str], page: Path) -> None:
+    """The `tokensync` commands in a page's shell blocks run as they stand, for an operator with the operator policy.
+
+    Only a client secret is given by stdin.
+    """
     for words in commands_in_blocks(page):
         if words[0] != "tokensync" or "take-up" in words:  # that is for a deleted stack: test_runbooks.py runs it
             continue
@@ -212,7 +231,7 @@ def test_documented_commands_run(stack: Stack, example: ConnectionName, page: Pa
             for word in words[1:]
         ]  # fmt: skip
         secret = ["--client-secret-stdin"] if "add" in words else []
-        done = run(stack, "tokensync", *given, *secret, stdin="a client secret")
+        done = run(stack, "tokensync", *given, *secret, stdin="a client secret", **operator)
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
 
 
@@ -263,49 +282,33 @@ def test_doctor_answers(stack: Stack, example: ConnectionName) -> None:
     assert [one for one in findings if str(example) in one["message"] and not one["ok"]] == []
 
 
-def test_the_aws_cli_reads_a_token(stack: Stack, example: ConnectionName) -> None:
-    """The README's AWS CLI command, made as an API call, returns the published document."""
+def test_the_aws_cli_reads_a_token(example: ConnectionName, reader: User) -> None:
+    """The README's AWS CLI command, made as an API call by a workload, returns the published document."""
     (words,) = (
         words for words in commands_in_blocks(README) if words[:3] == ["aws", "secretsmanager", "get-secret-value"]
     )
     options = dict(zip(words[3::2], words[4::2], strict=True))
-    answer = stack.secrets.get_secret_value(SecretId=in_place(options["--secret-id"], example))
+    secret = in_place(options["--secret-id"], example)
+    answer = reader.client("secretsmanager").get_secret_value(SecretId=secret)
     assert json.loads(jmespath.search(options["--query"], answer))["account_id"] == ACCOUNT
 
 
-def test_boto3_reads_a_token(stack: Stack, example: ConnectionName) -> None:
-    """The README's first Python program prints a token that is good."""
-    done = run(stack, "python", "-c", in_place(code(README, "python")[0], example))
+def test_boto3_reads_a_token(stack: Stack, example: ConnectionName, reader: User) -> None:
+    """The README's first Python program prints a token that is good, with the consumer policy alone."""
+    done = run(stack, "python", "-c", in_place(code(README, "python")[0], example), **key_of(reader))
     assert (done.returncode, done.stdout[:7]) == (0, "active "), done.stderr
     assert stack.document(example)["access_token"] in done.stdout
 
 
-def test_another_function_reads_a_token(stack: Stack, example: ConnectionName) -> None:
-    """The page's function returns the seller's shops, holds the token, and reads it anew when it was rejected."""
+def test_another_function_reads_a_token(stack: Stack, example: ConnectionName, reader: User) -> None:
+    """The page's function returns the seller's shops, holds the token, and reads it anew when it was rejected.
+
+    Its role has the consumer policy alone.
+    """
     asked = "\nheld = token()\nprint(handler({}, None), held is token(), held is token(rejected=True))"
-    done = run(stack, "python", "-c", in_place(code(SECRET, "python")[0], example) + asked)
+    done = run(stack, "python", "-c", in_place(code(SECRET, "python")[0], example) + asked, **key_of(reader))
     shops = [shop["name"] for shop in stack.document(example)["account"]["shops"]]
     assert done.stdout.strip() == f"{ {'shops': shops} } True False", done.stderr
-
-
-def test_the_policy_opens_one_secret_alone(stack: Stack, example: ConnectionName) -> None:
-    """Under the page's policy its secret can be read, and no other."""
-    policy = in_place(code(SECRET, "json")[0], example).replace("111122223333", "000000000000")
-    iam = stack.client("iam")
-    iam.create_user(UserName="readme")
-    iam.put_user_policy(UserName="readme", PolicyName="read", PolicyDocument=policy)
-    key = iam.create_access_key(UserName="readme")["AccessKey"]
-    reader = boto3.client(
-        "secretsmanager",
-        endpoint_url=stack.outputs.endpoint,
-        region_name=stack.outputs.region,
-        aws_access_key_id=key["AccessKeyId"],
-        aws_secret_access_key=key["SecretAccessKey"],
-    )
-    assert reader.get_secret_value(SecretId=f"{stack.outputs.secret_prefix}/tokens/{example}")["SecretString"]
-    for other in (stack.outputs.invite_key_name, f"{stack.outputs.secret_prefix}/apps/{example.app}"):
-        with pytest.raises(ClientError, match="AccessDenied"):
-            reader.get_secret_value(SecretId=other)
 
 
 @pytest.mark.parametrize("page", [SECRET, OPERATING], ids=lambda page: page.name)

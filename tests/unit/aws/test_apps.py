@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,7 +63,6 @@ def test_a_fresh_read_passes_the_copy_by(apps: AwsApps, secrets: Stubber) -> Non
     [
         ("ResourceNotFoundException", UnknownApp),
         ("InvalidRequestException", UnknownApp),
-        ("AccessDeniedException", StoreUnavailable),
         ("ThrottlingException", StoreUnavailable),
     ],
 )
@@ -97,6 +97,18 @@ def test_a_secret_without_an_entry(apps: AwsApps, secrets: Stubber, dynamodb: St
         apps.register(APP)
 
 
+@pytest.mark.parametrize(("value", "expected"), [("other", InvalidApp), ("tokensync", StoreUnavailable)])
+def test_a_refused_registration(
+    apps: AwsApps, secrets: Stubber, dynamodb: Stubber, value: str, expected: type[Exception]
+) -> None:
+    """IAM sets no tag of ours on another stack's secret, which is said; else a permission is lacking."""
+    dynamodb.add_response("get_item", {})
+    secrets.add_client_error("create_secret", "AccessDeniedException")
+    secrets.add_response("describe_secret", {"ARN": ARN, "Tags": [{"Key": "tokensync:stack", "Value": value}]})
+    with pytest.raises(expected):
+        apps.register(APP)
+
+
 def test_two_registrations_at_once(apps: AwsApps, secrets: Stubber, dynamodb: Stubber) -> None:
     """Of two operators who register one name at once, one is told."""
     dynamodb.add_response("get_item", {})
@@ -107,10 +119,74 @@ def test_two_registrations_at_once(apps: AwsApps, secrets: Stubber, dynamodb: St
 
 
 def test_a_removal_that_ended_halfway(apps: AwsApps, secrets: Stubber, dynamodb: Stubber) -> None:
-    """Removing what the directory does not name removes the secret that may have been left."""
-    dynamodb.add_response("get_item", {})
+    """Removing what the directory does not name removes the secret that was left; then there is nothing to remove."""
+    for _ in range(2):
+        dynamodb.add_response("get_item", {})
     secrets.add_response("delete_secret", {}, {"SecretId": "tokensync/apps/demo"})
+    secrets.add_client_error("delete_secret", "ResourceNotFoundException")
+    apps.remove("demo")
     with pytest.raises(UnknownApp):
+        apps.remove("demo")
+
+
+_TAGGED = [{"Key": "tokensync:stack", "Value": "tokensync"}]
+
+
+def describe(secrets: Stubber, stands: str | list[dict[str, str]]) -> None:
+    """Let IAM refuse a call, and DescribeSecret say what stands under the name: tags, or an error's code."""
+    if isinstance(stands, str):
+        secrets.add_client_error("describe_secret", stands)
+    else:
+        secrets.add_response("describe_secret", {"ARN": ARN, "Tags": stands}, {"SecretId": "tokensync/apps/demo"})
+
+
+@pytest.mark.parametrize(
+    ("stands", "expected"),
+    [
+        ("ResourceNotFoundException", UnknownApp),
+        ([], InvalidApp),
+        ([{"Key": "tokensync:stack", "Value": "another"}], InvalidApp),
+        (_TAGGED, StoreUnavailable),
+        ("AccessDeniedException", StoreUnavailable),
+        ("ThrottlingException", StoreUnavailable),
+    ],
+    ids=["absent", "untagged", "another stack's", "ours", "not told", "not answered"],
+)
+def test_what_iam_refuses_may_be_absent(
+    apps: AwsApps, secrets: Stubber, stands: str | list[dict[str, str]], expected: type[Exception]
+) -> None:
+    """A policy under our tag's condition denies what is absent: only a secret that is ours is truly refused."""
+    secrets.add_client_error("get_secret_value", "AccessDeniedException")
+    describe(secrets, stands)
+    with pytest.raises(expected) as raised:
+        apps.get("demo")
+    is_refusal = expected is StoreUnavailable
+    assert is_refusal == (str(raised.value) == "GetSecretValue: AccessDeniedException")
+
+
+def test_what_is_scheduled_for_deletion_is_absent(apps: AwsApps, secrets: Stubber) -> None:
+    """It keeps its tag, and is read no more."""
+    secrets.add_client_error("get_secret_value", "AccessDeniedException")
+    deleted = {"ARN": ARN, "Tags": _TAGGED, "DeletedDate": datetime(2026, 1, 1, tzinfo=UTC)}
+    secrets.add_response("describe_secret", deleted)
+    with pytest.raises(UnknownApp):
+        apps.get("demo")
+
+
+@pytest.mark.parametrize(
+    ("stands", "fails"),
+    [("ResourceNotFoundException", False), ([], False), (_TAGGED, True)],
+    ids=["absent", "foreign", "ours"],
+)
+def test_a_removal_leaves_alone_what_is_not_ours(
+    apps: AwsApps, secrets: Stubber, dynamodb: Stubber, stands: str | list[dict[str, str]], *, fails: bool
+) -> None:
+    """The app goes out of the directory; a secret that is absent or somebody else's is no reason to fail."""
+    dynamodb.add_response("get_item", {"Item": in_notation(item())})
+    dynamodb.add_response("delete_item", {})
+    secrets.add_client_error("delete_secret", "AccessDeniedException")
+    describe(secrets, stands)
+    with pytest.raises(StoreUnavailable) if fails else nullcontext():
         apps.remove("demo")
 
 

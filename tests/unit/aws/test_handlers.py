@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tokensync.aws.handlers import cookies_of, headers_of, raw_body
+from tokensync.aws.handlers import Callback, Rotation, cookies_of, headers_of, raw_body
 from tokensync.domain.app import App
 from tokensync.domain.secret import Secret
 from tokensync.providers import PROVIDERS
@@ -86,3 +86,19 @@ UNDECODABLE = ("YQ", "no base64!", "é")
 def test_a_body_is_the_bytes_that_were_sent(event: dict[str, Any], body: bytes) -> None:
     """Text as UTF-8, even a lone surrogate; what is encoded decoded; and what is neither as nothing at all."""
     assert body == raw_body(event)
+
+
+@pytest.mark.parametrize(
+    ("qualifier", "is_command"),
+    [("", False), (":operator", True), (":1", False), (":$LATEST", False), (":operators", False), (":OPERATOR", False)],
+)
+def test_a_command_is_what_the_operators_alias_was_invoked_with(qualifier: str, *, is_command: bool) -> None:
+    """What the event says of itself counts for nothing; the ARN that was invoked is Lambda's own word."""
+
+    class Context:
+        """What Lambda tells a handler."""
+
+        invoked_function_arn = f"arn:aws:lambda:eu-central-1:000000000000:function:operator{qualifier}"
+
+    context: Any = Context()
+    assert is_command is Rotation.is_command(context) is Callback.is_command(context)

@@ -111,7 +111,6 @@ def test_what_a_creation_sends(secrets: Stubber, tokens: SecretsManagerTokens) -
     [
         ("InvalidRequestException", SecretGone),  # AWS's answer for a name that is scheduled for deletion
         ("ThrottlingException", PublishUnavailable),
-        ("AccessDeniedException", PublishUnavailable),
     ],
 )
 def test_codes_of_a_creation(
@@ -121,6 +120,30 @@ def test_codes_of_a_creation(
     secrets.add_client_error("create_secret", code)
     with pytest.raises(expected):
         tokens.create(NAME, "x", token=TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([{"Key": "tokensync:stack", "Value": "other"}], SecretNotOurs),
+        (OURS, PublishUnavailable),
+        ("ResourceNotFoundException", PublishUnavailable),
+        ("AccessDeniedException", PublishUnavailable),
+    ],
+    ids=["another stack's", "ours", "absent", "not told"],
+)
+def test_a_refused_creation(
+    secrets: Stubber, tokens: SecretsManagerTokens, found: str | list[dict[str, str]], expected: type[PublishError]
+) -> None:
+    """IAM sets no tag of ours on another stack's secret; where none is there, something else denies it for now."""
+    secrets.add_client_error("create_secret", "AccessDeniedException")
+    if isinstance(found, str):
+        secrets.add_client_error("describe_secret", found)
+    else:
+        secrets.add_response("describe_secret", {"ARN": ARN, "Name": "n", "Tags": found})
+    with pytest.raises(PublishError) as raised:
+        tokens.create(NAME, "x", token=TOKEN)
+    assert expected is type(raised.value)
 
 
 def test_longest_names_fit_into_tags(secrets: Stubber, tokens: SecretsManagerTokens) -> None:

@@ -1,5 +1,6 @@
 """Reads template.yaml as CloudFormation does: short tags become their long form."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 import yaml
 
 PATH = Path(__file__).parents[3] / "template.yaml"
+
+# How the ARN of what is in this account and Region begins.
+_OURS = re.compile(r"^arn:\$\{AWS::Partition\}:\w+:\$\{AWS::Region\}:\$\{AWS::AccountId\}:")
 
 Resources = dict[str, dict[str, Any]]
 
@@ -50,7 +54,7 @@ def text(value: Any) -> str:
         case {"Fn::GetAtt": [*parts]}:
             return ".".join(parts)
         case {"Fn::Sub": str(pattern)} | {"Fn::Sub": [str(pattern), *_]}:
-            return pattern.replace("arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:", "")
+            return _OURS.sub("", pattern)
     return str(value)
 
 
@@ -62,6 +66,24 @@ def statements(policies: Any) -> Iterator[dict[str, Any]]:
                 yield then
             case _:
                 yield statement
+
+
+def policies(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every policy document of the template, by the logical id of its resource: of roles, trusts, people, resources."""
+    for name, resource in template["Resources"].items():
+        yield from ((name, found) for found in _policies_in(resource.get("Properties", {})))
+
+
+def _policies_in(value: Any) -> Iterator[dict[str, Any]]:
+    match value:
+        case {"Statement": _}:
+            yield value
+        case dict():
+            for part in value.values():
+                yield from _policies_in(part)
+        case list():
+            for part in value:
+                yield from _policies_in(part)
 
 
 def grants(document: Mapping[str, Any]) -> set[tuple[str, str]]:

@@ -48,7 +48,7 @@ OWN: dict[str, set[tuple[str, str]]] = {
 }
 
 # Lambda attaches a function to subnets with the function's role.
-_SUBNETS = {
+SUBNETS = {
     ("ec2:AssignPrivateIpAddresses", "*"),
     ("ec2:CreateNetworkInterface", "*"),
     ("ec2:DeleteNetworkInterface", "*"),
@@ -64,7 +64,7 @@ ON_BEHALF: dict[str, set[tuple[str, str]]] = {
         ("logs:CreateLogStream", "CallbackLogs.Arn"),
         ("logs:PutLogEvents", "CallbackLogs.Arn"),
         *_TAGS,
-        *_SUBNETS,
+        *SUBNETS,
     },
     "RotationRole": {
         ("logs:CreateLogStream", "RotationLogs.Arn"),
@@ -74,7 +74,7 @@ ON_BEHALF: dict[str, set[tuple[str, str]]] = {
         ("sqs:DeleteMessage", "RefreshQueue.Arn"),
         ("sqs:GetQueueAttributes", "RefreshQueue.Arn"),
         *_TAGS,
-        *_SUBNETS,
+        *SUBNETS,
     },
     # The scheduler takes this role to run the function.
     "ClockRole": {("lambda:InvokeFunction", "RotationFunction.Arn")},
@@ -111,13 +111,68 @@ KEY: dict[str, set[str]] = {
     },
 }
 
-# Conditions that narrow a grant: (action, resource) → condition. The tag is what makes a secret ours.
-_OUR_TAG_ASKED = {"StringEquals": {"aws:RequestTag/tokensync:stack": {"Ref": "AWS::StackName"}}}
-_OUR_TAG_THERE = {"StringEquals": {"aws:ResourceTag/tokensync:stack": {"Ref": "AWS::StackName"}}}
+# Conditions that narrow a grant: (action, resource) → condition. The tag is what makes a secret ours. A secret that is
+# being created has no tag yet; one that has another stack's is not claimed.
+_STACK = {"Ref": "AWS::StackName"}
+_OUR_TAG_ASKED = {
+    "StringEquals": {"aws:RequestTag/tokensync:stack": _STACK},
+    "StringEqualsIfExists": {"aws:ResourceTag/tokensync:stack": _STACK},
+    "ForAllValues:StringEquals": {"aws:TagKeys": ["tokensync:stack", "tokensync:connection"]},
+}
+_OUR_TAG_THERE = {"StringEquals": {"aws:ResourceTag/tokensync:stack": _STACK}}
 CONDITIONS: dict[tuple[str, str], dict[str, object]] = {
     ("secretsmanager:CreateSecret", _TOKENS): _OUR_TAG_ASKED,
     ("secretsmanager:TagResource", _TOKENS): _OUR_TAG_ASKED,
     ("secretsmanager:PutSecretValue", _TOKENS): _OUR_TAG_THERE,
     ("secretsmanager:DeleteSecret", _TOKENS): _OUR_TAG_THERE,
     ("secretsmanager:RestoreSecret", _TOKENS): _OUR_TAG_THERE,
+}
+
+# What people and workloads may do: (action, resource) → condition. Taking one of an operator's away breaks a command.
+_NONE: dict[str, object] = {}
+_READ_RECORDS: dict[str, object] = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["apps", "app#*"]}}
+_KEEP_APPS: dict[str, object] = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["apps"]}}
+READ_CURRENT: dict[str, object] = {
+    **_OUR_TAG_THERE,
+    "ForAnyValue:StringEqualsIfExists": {"secretsmanager:VersionStage": "AWSCURRENT"},
+}
+OPERATOR: dict[tuple[str, str], dict[str, object]] = {
+    ("cloudformation:DescribeStacks", "stack/${AWS::StackName}/*"): _NONE,
+    # Not the functions: by their alias an event is a command, whatever it claims.
+    ("lambda:InvokeFunction", "CallbackCommands"): _NONE,
+    ("lambda:InvokeFunction", "RotationCommands"): _NONE,
+    ("dynamodb:GetItem", _TABLE): _READ_RECORDS,
+    ("dynamodb:Query", _TABLE): _READ_RECORDS,
+    ("dynamodb:PutItem", _TABLE): _KEEP_APPS,
+    ("dynamodb:UpdateItem", _TABLE): _KEEP_APPS,
+    ("dynamodb:DeleteItem", _TABLE): _KEEP_APPS,
+    ("secretsmanager:GetSecretValue", "InviteKey.Id"): _NONE,
+    ("secretsmanager:PutSecretValue", "InviteKey.Id"): _NONE,
+    ("secretsmanager:CreateSecret", _APPS): dict(_OUR_TAG_ASKED),
+    ("secretsmanager:DeleteSecret", _APPS): dict(_OUR_TAG_THERE),
+    ("secretsmanager:GetSecretValue", _APPS): dict(_OUR_TAG_THERE),
+    ("secretsmanager:PutSecretValue", _APPS): dict(_OUR_TAG_THERE),
+    ("secretsmanager:RestoreSecret", _APPS): dict(_OUR_TAG_THERE),
+    ("secretsmanager:DescribeSecret", _APPS): _NONE,
+    ("secretsmanager:GetSecretValue", _TOKENS): READ_CURRENT,
+    ("secretsmanager:DescribeSecret", _TOKENS): _NONE,
+    ("sqs:GetQueueAttributes", "DeadLetterQueue.Arn"): _NONE,
+}
+OPERATOR_ON_BEHALF: dict[tuple[str, str], dict[str, object]] = {
+    ("secretsmanager:TagResource", _APPS): dict(_OUR_TAG_ASKED),
+}
+CONSUMER: dict[tuple[str, str], dict[str, object]] = {
+    ("secretsmanager:GetSecretValue", _TOKENS): READ_CURRENT,
+    ("secretsmanager:DescribeSecret", _TOKENS): _NONE,
+}
+
+# Condition keys that the embedded AWS does not know, so that a condition on them is never put to the test there.
+UNCHECKED = {
+    "aws:SourceArn": "the scheduler's role is not checked; alarms publish as the administrator",
+    "aws:SourceAccount": "likewise",
+    "aws:SecureTransport": "everything there is plain HTTP: the statements stand on AWS alone",
+    "dynamodb:LeadingKeys": "not resolved: a condition for all values holds",
+    "kms:EncryptionContext:app": "not resolved: the statements stand on AWS alone",
+    "kms:EncryptionContextKeys": "likewise",
+    "secretsmanager:VersionStage": "not resolved: a condition that asks if it exists holds",
 }

@@ -2,22 +2,20 @@ from typing import Any
 
 import pytest
 
+from tokensync.entry.command_answers import OPERATORS_ALIAS
 from unit.template import permissions
-from unit.template.document import Resources, grants, listed, of_type, statements, text
+from unit.template.document import Resources, grants, listed, of_type, policies, statements, text
 
 
 def granted(template: dict[str, Any]) -> set[tuple[str, str]]:
     """Return every action and resource of every role and every managed policy."""
+    kinds = ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
     return set[tuple[str, str]]().union(
         *(
-            grants(policy["PolicyDocument"])
-            for role in of_type(template, "AWS::IAM::Role").values()
-            for policy in role["Properties"]["Policies"]
-        ),
-        *(
-            grants(policy["Properties"]["PolicyDocument"])
-            for policy in of_type(template, "AWS::IAM::ManagedPolicy").values()
-        ),
+            grants(found)
+            for name, found in policies(template)
+            if template["Resources"][name]["Type"] in kinds and "Principal" not in found["Statement"][0]
+        )
     )
 
 
@@ -35,6 +33,9 @@ def test_every_role_is_declared(template: dict[str, Any]) -> None:
     roles = of_type(template, "AWS::IAM::Role")
     assert roles.keys() == permissions.OWN.keys() == permissions.ON_BEHALF.keys()
     assert [name for name, role in roles.items() if "ManagedPolicyArns" in role["Properties"]] == []
+    for name, function in of_type(template, "AWS::Serverless::Function").items():
+        assert text(function["Properties"]["Role"]).removesuffix(".Arn") in roles, name
+        assert "Policies" not in function["Properties"], name
     assert of_type(template, "AWS::IAM::Policy") | of_type(template, "AWS::IAM::RolePolicy") == {}
     assert [
         name
@@ -67,6 +68,26 @@ def test_the_grant_keys_policy_is_exactly_as_declared(resources: Resources) -> N
     assert actual == permissions.KEY
 
 
+def test_the_key_is_used_for_one_app_at_a_time(resources: Resources) -> None:
+    """On AWS whoever uses the key names the app in the encryption context, and nothing beside it.
+
+    The embedded AWS does not know these keys. `tokensync.aws.kms` sends exactly this context.
+    """
+    for_one_app = {
+        "Fn::If": [
+            "OnAws",
+            {
+                "Null": {"kms:EncryptionContext:app": "false"},
+                "ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["app"]},
+            },
+            {"Ref": "AWS::NoValue"},
+        ]
+    }
+    for statement in statements(resources["GrantKey"]["Properties"]["KeyPolicy"]):
+        used = {"kms:Decrypt", "kms:GenerateDataKey"}.isdisjoint(listed(statement["Action"]))
+        assert statement.get("Condition") == (None if used else for_one_app), statement["Sid"]
+
+
 def test_root_has_no_cryptographic_use(resources: Resources) -> None:
     """No administrator can read a grant, nor let somebody read it by a KMS grant, without changing the key policy."""
     root = next(iter(statements(resources["GrantKey"]["Properties"]["KeyPolicy"])))
@@ -79,9 +100,46 @@ def test_kms_stands_in_the_key_policy_alone(template: dict[str, Any]) -> None:
     assert {action for action, _ in granted(template) if action.startswith("kms:")} == set()
 
 
-def test_no_action_is_a_wildcard(template: dict[str, Any]) -> None:
-    """Every action of every policy has a whole name."""
-    assert {action for action, _ in granted(template) if "*" in action} == set()
+def test_every_statement_is_of_the_plain_kind(template: dict[str, Any]) -> None:
+    """Nothing but these keys, so that NotAction, NotResource and NotPrincipal allow nothing unseen."""
+    plain = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
+    for name, found in policies(template):
+        assert found["Version"] == "2012-10-17", name
+        for statement in statements(found):
+            assert statement.keys() <= plain, name
+            assert (statement["Effect"] == "Allow") != (statement.get("Sid") == "TlsAlone"), name
+
+
+def test_no_action_that_is_allowed_is_a_wildcard(template: dict[str, Any]) -> None:
+    """Every action of every policy has a whole name, those of trusts, keys, queues and topics too."""
+    wild = {
+        (name, action)
+        for name, found in policies(template)
+        for statement in statements(found)
+        if statement["Effect"] == "Allow"
+        for action in listed(statement["Action"])
+        if "*" in action or "?" in action
+    }
+    assert wild == set()
+
+
+def test_no_resource_is_a_wildcard(template: dict[str, Any]) -> None:
+    """EC2 knows no narrower resource for attaching to subnets; a star anywhere else ends a name that begins as ours."""
+    wide = {(action, resource) for action, resource in granted(template) if "*" in resource}
+    ours = {"secret:${AWS::StackName}/apps/*", "secret:${AWS::StackName}/tokens/*", "stack/${AWS::StackName}/*"}
+    assert {resource for action, resource in wide if not action.startswith("ec2:")} == ours
+    assert {pair for pair in wide if pair[0].startswith("ec2:")} == permissions.SUBNETS
+
+
+def test_nobody_unnamed_is_allowed_anything(template: dict[str, Any]) -> None:
+    """A statement that allows names its principal; a star stands in denials alone."""
+    anybody = [
+        name
+        for name, found in policies(template)
+        for statement in statements(found)
+        if statement["Effect"] == "Allow" and "*" in str(statement.get("Principal", ""))
+    ]
+    assert anybody == []
 
 
 def test_secrets_are_named_by_our_prefixes_alone(template: dict[str, Any]) -> None:
@@ -90,14 +148,30 @@ def test_secrets_are_named_by_our_prefixes_alone(template: dict[str, Any]) -> No
     assert reached == {"InviteKey.Id", "secret:${AWS::StackName}/apps/*", "secret:${AWS::StackName}/tokens/*"}
 
 
-def test_a_consumer_reads_tokens_and_nothing_else(resources: Resources) -> None:
-    """The consumers' policy reads published secrets that carry our tag."""
-    document = resources["ConsumerPolicy"]["Properties"]["PolicyDocument"]
-    assert grants(document) == {
-        ("secretsmanager:DescribeSecret", "secret:${AWS::StackName}/tokens/*"),
-        ("secretsmanager:GetSecretValue", "secret:${AWS::StackName}/tokens/*"),
-    }
-    assert "aws:ResourceTag/tokensync:stack" in document["Statement"][0]["Condition"]["StringEquals"]
+@pytest.mark.parametrize(
+    ("name", "declared"),
+    [
+        ("OperatorPolicy", {**permissions.OPERATOR, **permissions.OPERATOR_ON_BEHALF}),
+        ("ConsumerPolicy", permissions.CONSUMER),
+    ],
+)
+def test_a_managed_policy_gives_exactly_what_is_declared(
+    resources: Resources, name: str, declared: dict[tuple[str, str], object]
+) -> None:
+    """Each action, on each resource, under each condition: what the command line and readers need, and nothing else."""
+    given = [
+        ((action, text(resource)), statement.get("Condition", {}))
+        for statement in statements(resources[name]["Properties"]["PolicyDocument"])
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    ]
+    assert dict(given) == declared
+    assert len(given) == len(declared)
+
+
+def test_there_are_two_managed_policies(template: dict[str, Any]) -> None:
+    """One for people and one for workloads."""
+    assert of_type(template, "AWS::IAM::ManagedPolicy").keys() == {"OperatorPolicy", "ConsumerPolicy"}
 
 
 def test_each_service_takes_its_own_role(resources: Resources) -> None:
@@ -110,26 +184,84 @@ def test_each_service_takes_its_own_role(resources: Resources) -> None:
         "RotationRole": "lambda.amazonaws.com",
         "ClockRole": "scheduler.amazonaws.com",
     }
-    assert trusted["ClockRole"]["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    # A schedule's own ARN is never the source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    condition = trusted["ClockRole"]["Condition"]["StringEquals"]
+    assert (condition["aws:SourceAccount"], text(condition["aws:SourceArn"])) == (
+        {"Ref": "AWS::AccountId"},
+        "schedule-group/default",
+    )
 
 
-def test_an_operator_removes_no_token(resources: Resources) -> None:
-    """Removals go through the rotation function, which marks what it deletes: an operator reads tokens alone."""
-    given = grants(resources["OperatorPolicy"]["Properties"]["PolicyDocument"])
-    assert {action for action, resource in given if resource == "secret:${AWS::StackName}/tokens/*"} == {
-        "secretsmanager:DescribeSecret",
-        "secretsmanager:GetSecretValue",
+def test_plain_http_is_refused_on_aws(template: dict[str, Any], resources: Resources) -> None:
+    """Table, queues and topic answer HTTP as well, and deny it there; everything on the embedded AWS is plain HTTP."""
+    assert template["Conditions"]["OnAws"] == {"Fn::Equals": [{"Ref": "Pace"}, "production"]}
+    over_http = {"Bool": {"aws:SecureTransport": "false"}}
+    denied = {
+        name: (statement["Action"], text(statement["Resource"]), statement["Principal"], statement["Condition"])
+        for name, found in policies(template)
+        for statement in statements(found)
+        if statement["Effect"] == "Deny"
     }
+    assert denied == {
+        "Table": ("dynamodb:*", "*", "*", over_http),
+        "QueuePolicy": ("sqs:*", "*", "*", over_http),
+        "AlertTopicPolicy": ("sns:Publish", "AlertTopic", "*", over_http),
+    }
+    assert resources["QueuePolicy"]["Condition"] == "OnAws"
+    assert {text(queue) for queue in resources["QueuePolicy"]["Properties"]["Queues"]} == of_type(
+        template, "AWS::SQS::Queue"
+    ).keys()
+    assert resources["Table"]["Properties"]["ResourcePolicy"]["Fn::If"][0] == "OnAws"
+    assert resources["AlertTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"][1]["Fn::If"][0] == "OnAws"
 
 
-def test_an_operator_renews_the_invite_key_and_no_other_secret_but_apps(resources: Resources) -> None:
-    """`invites revoke --all` writes the key that signs invites; beside it an operator writes apps alone."""
-    given = grants(resources["OperatorPolicy"]["Properties"]["PolicyDocument"])
-    assert {action for action, resource in given if resource == "InviteKey.Id"} == {
-        "secretsmanager:GetSecretValue",
-        "secretsmanager:PutSecretValue",
+def test_alarms_of_this_stack_alone_publish_alerts(resources: Resources) -> None:
+    """CloudWatch is a service of everybody's: account and alarm are asked for."""
+    statement = next(iter(statements(resources["AlertTopicPolicy"]["Properties"]["PolicyDocument"])))
+    assert (statement["Principal"], statement["Action"]) == ({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish")
+    condition = statement["Condition"]
+    assert condition["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert text(condition["ArnLike"]["aws:SourceArn"]) == "alarm:${AWS::StackName}-*"
+
+
+def test_every_role_takes_the_boundary(template: dict[str, Any]) -> None:
+    """An organization that asks for a permissions boundary gets it on every role."""
+    bound = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]}
+    roles = of_type(template, "AWS::IAM::Role")
+    assert {name: role["Properties"].get("PermissionsBoundary") for name, role in roles.items()} == dict.fromkeys(
+        roles, bound
+    )
+
+
+def test_commands_come_by_an_alias_of_their_own(template: dict[str, Any], resources: Resources) -> None:
+    """It runs the code that is deployed; API Gateway, the queue and the clock invoke the functions themselves."""
+    aliases = {
+        text(alias["Properties"]["FunctionName"]): alias["Properties"]
+        for alias in of_type(template, "AWS::Lambda::Alias").values()
     }
-    assert {resource for action, resource in given if action == "secretsmanager:PutSecretValue"} == {
-        "InviteKey.Id",
-        "secret:${AWS::StackName}/apps/*",
+    assert aliases.keys() == of_type(template, "AWS::Serverless::Function").keys()
+    assert {(alias["FunctionVersion"], alias["Name"]) for alias in aliases.values()} == {("$LATEST", OPERATORS_ALIAS)}
+    assert text(resources["Clock"]["Properties"]["Target"]["Arn"]) == "RotationFunction.Arn"
+
+
+def test_every_condition_key_is_one_that_is_checked_or_declared(template: dict[str, Any]) -> None:
+    """What the embedded AWS does not put to the test is declared, so that nobody takes it for proved there."""
+    used = {
+        key
+        for _, found in policies(template)
+        for statement in statements(found)
+        for operators in _either(statement.get("Condition", {}))
+        for keys in operators.values()
+        for key in keys
     }
+    checked = {"aws:RequestTag/tokensync:stack", "aws:ResourceTag/tokensync:stack", "aws:TagKeys"}
+    assert used == checked | permissions.UNCHECKED.keys()
+
+
+def _either(condition: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the operators of a condition, those under a condition of the template's included."""
+    match condition:
+        case {"Fn::If": [_, dict(then), _]}:
+            return [then]
+        case _:
+            return [condition]

@@ -35,7 +35,7 @@ def test_hundreds_of_refreshes_behind_a_proxy_that_compresses(stack: Stack, serv
     """
     name, client = registered(stack, server, "client_secret_basic")
     with Compressing(server.issuer) as proxy:
-        found = stack.invoke(
+        found = stack.command_to(
             stack.outputs.callback_function,
             {"tokensync": "discover", "issuer": f"{proxy.url}/.well-known/openid-configuration"},
         )

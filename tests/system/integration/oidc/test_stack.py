@@ -38,7 +38,7 @@ def registered(stack: Stack, server: OidcServer, method: str, **settings: str) -
     """Register an app there and here, by discovery; return its name and client."""
     name = f"oidc-{secrets.token_hex(4)}"
     client = server.register(f"{stack.outputs.callback_url}/{name}", method)
-    found = stack.invoke(stack.outputs.callback_function, {"tokensync": "discover", "issuer": server.issuer})
+    found = stack.command_to(stack.outputs.callback_function, {"tokensync": "discover", "issuer": server.issuer})
     assert found["ok"], found
     signs = {"assertion_key_id": KEY_ID, "assertion_algorithm": "ES256"} if client.private_key else {}
     stack.apps.register(
@@ -123,7 +123,7 @@ def test_another_issuer_in_the_callback_is_refused(stack: Stack, server: OidcSer
 def test_client_credentials_are_minted_and_renewed(stack: Stack, server: OidcServer) -> None:
     """An app that acts for itself has a connection without anybody's consent, renewed like any other."""
     app, client = registered(stack, server, METHODS[1], grant="client_credentials")
-    minted = stack.invoke(stack.outputs.callback_function, {"tokensync": "mint", "app": app})
+    minted = stack.command_to(stack.outputs.callback_function, {"tokensync": "mint", "app": app})
     assert minted["ok"], minted
     name = ConnectionName.parse(minted["connection"])
     first = stack.document(name)

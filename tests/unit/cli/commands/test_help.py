@@ -28,7 +28,7 @@ COMMANDS = sorted(commands(get_command(app)))
 def test_the_commands_are_those_of_the_design() -> None:
     """Nothing is missing and nothing is left over."""
     expected = {
-        *[("app", verb) for verb in ("add", "list", "show", "remove", "pause", "resume")],
+        *[("app", verb) for verb in ("add", "list", "show", "remove", "policy", "pause", "resume")],
         ("provider", "list"),
         ("provider", "show"),
         ("invites", "revoke"),

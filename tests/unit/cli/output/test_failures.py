@@ -84,6 +84,29 @@ def test_awss_own_errors(error: Exception, kind: str, code: int) -> None:
     assert CANARY not in failure.message
 
 
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        (
+            "User: arn:aws:iam::1:user/jo is not authorized to perform: secretsmanager:GetSecretValue because of …",
+            "secretsmanager:GetSecretValue",
+        ),
+        (f"User is not authorized to perform: kms:Decrypt on resource: {CANARY}", "kms:Decrypt"),
+        (f"not authorized to perform: {CANARY}:Do", "GetItem"),
+        (CANARY, "GetItem"),
+    ],
+)
+def test_a_lack_of_permission_names_the_action_and_the_policy(said: str, named: str) -> None:
+    """The action is read out of AWS's text where it stands as IAM writes one, else it is the operation."""
+    error = exceptions.ClientError({"Error": {"Code": "AccessDeniedException", "Message": said}}, "GetItem")
+    before, after = failure_of(error), failure_of(error, policy="arn:aws:iam::1:policy/operators")
+
+    assert f"may not do this ({named})" in before.message
+    assert "the policy that the stack's output OperatorPolicyArn names" in before.message
+    assert "the policy arn:aws:iam::1:policy/operators" in after.message
+    assert CANARY not in before.message + after.message
+
+
 def throw(error: Exception) -> None:
     """Raise an error."""
     raise error

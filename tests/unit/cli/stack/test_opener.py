@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -107,6 +108,19 @@ def test_a_stack_that_does_not_exist() -> None:
     assert (3, "UnknownStack") == (failed.value.exit_code, failed.value.kind)
 
 
+def test_a_stack_that_ones_credentials_may_not_see() -> None:
+    """The operator policy names its own stack alone: another name and a lack of permission look the same."""
+    cloudformation = client("cloudformation")
+    with Stubber(cloudformation) as stub:
+        stub.add_client_error("describe_stacks", "AccessDenied", "s3cr3t-canary")
+        with pytest.raises(CommandFailed) as failed:
+            opener._described(cloudformation, "prod", "eu-central-1")
+
+    assert (1, "AccessDenied") == (failed.value.exit_code, failed.value.kind)
+    assert "There is no stack prod in eu-central-1 that your credentials may see" in failed.value.message
+    assert "s3cr3t-canary" not in failed.value.message
+
+
 def test_a_stack_that_is_not_ours() -> None:
     """The outputs that it lacks are named."""
     with pytest.raises(CommandFailed, match="no output ConnectUrl, "):
@@ -114,13 +128,13 @@ def test_a_stack_that_is_not_ours() -> None:
 
 
 def test_a_function_answers() -> None:
-    """The payload goes there as JSON, the answer comes back as bytes."""
+    """The payload goes to the operators' alias as JSON, the answer comes back as bytes."""
     functions = client("lambda")
     with Stubber(functions) as stub:
         stub.add_response(
             "invoke",
             {"StatusCode": 200, "Payload": StreamingBody(io.BytesIO(b'{"ok":true}'), 11)},
-            {"FunctionName": "rotation", "Payload": b'{"tokensync": "tick"}'},
+            {"FunctionName": "rotation:operator", "Payload": b'{"tokensync": "tick"}'},
         )
 
         assert b'{"ok":true}' == LambdaFunctions(functions).invoke("rotation", {"tokensync": "tick"})
@@ -170,11 +184,40 @@ def test_secrets_that_are_there_and_that_are_not() -> None:
         stub.add_response("get_secret_value", {"SecretString": "text"}, {"SecretId": "name"})
         stub.add_client_error("get_secret_value", "ResourceNotFoundException")
         stub.add_client_error("get_secret_value", "InvalidRequestException")
-        stub.add_client_error("get_secret_value", "AccessDeniedException")
-        values = SecretValues(secrets)
+        stub.add_client_error("get_secret_value", "ThrottlingException")
+        values = SecretValues(secrets, stack="prod")
 
         assert ["text", None, None] == [values.read("name") for _ in range(3)]
-        with pytest.raises(secrets.exceptions.ClientError):
+        with pytest.raises(secrets.exceptions.ClientError, match="Throttling"):
+            values.read("name")
+
+
+def test_a_secret_that_iam_refuses_may_be_absent() -> None:
+    """DescribeSecret tells: None for absent and deleted, an error for somebody else's, IAM's own for ours."""
+    ours = {"ARN": f"arn:aws:secretsmanager:x:000000000000:secret:{'n' * 9}", "Name": "name"}
+    tagged = {**ours, "Tags": [{"Key": "tokensync:stack", "Value": "prod"}]}
+    secrets = client("secretsmanager")
+    values = SecretValues(secrets, stack="prod")
+    with Stubber(secrets) as stub:
+        for answer in (None, {**tagged, "DeletedDate": datetime(2026, 1, 1, tzinfo=UTC)}):
+            stub.add_client_error("get_secret_value", "AccessDeniedException")
+            if answer is None:
+                stub.add_client_error("describe_secret", "ResourceNotFoundException")
+            else:
+                stub.add_response("describe_secret", answer, {"SecretId": "name"})
+            assert values.read("name") is None
+        for tags in ([], [{"Key": "tokensync:stack", "Value": "other"}]):
+            stub.add_client_error("get_secret_value", "AccessDeniedException")
+            stub.add_response("describe_secret", {**ours, "Tags": tags})
+            with pytest.raises(CommandFailed, match="name was not made by this stack"):
+                values.read("name")
+        stub.add_client_error("get_secret_value", "AccessDeniedException")
+        stub.add_response("describe_secret", tagged)
+        with pytest.raises(secrets.exceptions.ClientError, match="AccessDenied"):
+            values.read("name")
+        stub.add_client_error("get_secret_value", "AccessDeniedException")
+        stub.add_client_error("describe_secret", "AccessDeniedException")
+        with pytest.raises(secrets.exceptions.ClientError, match="GetSecretValue"):
             values.read("name")
 
 

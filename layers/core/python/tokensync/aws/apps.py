@@ -200,13 +200,13 @@ class AwsApps:
         The secret is scheduled for deletion with AWS's recovery window.
 
         Raises:
-            UnknownApp: not registered.
+            UnknownApp: not registered, nor is there a secret that a removal left which ended half-way.
         """
         try:
             self.state(name)
         except UnknownApp:
-            # A removal that ended half-way left the secret alone.
-            self._secrets.delete(name)
+            if self._secrets.delete(name):
+                return
             raise
         self._table.delete(_key(name))
         self._secrets.delete(name)

@@ -14,6 +14,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from tokensync.aws.alerts import NAMESPACE
 from tokensync.domain.runtime import Budget
+from tokensync.entry.command_answers import OPERATORS_ALIAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from tokensync.entry.seller_pages import SellerPages
     from tokensync.entry.tick import Ticker
     from tokensync.entry.webhooks import Webhooks
+
+_UNQUALIFIED = 7  # parts of arn:partition:lambda:region:account:function:name; an alias or a version is one more
 
 Handler: TypeAlias = "Callable[[dict[str, Any], LambdaContext], dict[str, Any]]"
 
@@ -47,6 +50,15 @@ class _Shared:
     def budget(self, context: LambdaContext) -> Budget:
         """Return the time that this invocation has left."""
         return Budget(self.clock, context.get_remaining_time_in_millis() / 1000)
+
+    @staticmethod
+    def is_command(context: LambdaContext) -> bool:
+        """Return whether an operator invoked the function.
+
+        An event may say anything of where it comes from. The ARN that was invoked is Lambda's own word, and IAM
+        decides who may invoke which: https://docs.aws.amazon.com/lambda/latest/dg/using-aliases.html
+        """
+        return context.invoked_function_arn.split(":")[_UNQUALIFIED:] == [OPERATORS_ALIAS]
 
     def guarded(self, handler: Handler) -> Handler:
         """Keep the text of foreign errors out of Lambda's own log."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tokensync.aws.clients import translated
+from tokensync.aws.secret_presence import DENIED, Presence, presence
 from tokensync.domain.errors import PublishError, PublishUnavailable, QuotaReached, SecretGone, SecretNotOurs
-from tokensync.domain.names import encoded_account, token_secret_name
+from tokensync.domain.names import STACK_TAG, encoded_account, token_secret_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from tokensync.domain.names import ConnectionName
 
-STACK_TAG = "tokensync:stack"
 CONNECTION_TAG = "tokensync:connection"
 
 
@@ -38,11 +38,12 @@ _CREATE: Mapping[str, type[PublishError]] = {
     "ResourceExistsException": _NameTaken,
     "InvalidRequestException": SecretGone,
     "LimitExceededException": QuotaReached,
+    DENIED: _Denied,
 }
 _PUT: Mapping[str, type[PublishError]] = {
     "ResourceNotFoundException": SecretGone,
     "InvalidRequestException": SecretGone,
-    "AccessDeniedException": _Denied,
+    DENIED: _Denied,
     # About 100 versions are kept, and none that is younger than a day is dropped:
     # https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
     "LimitExceededException": QuotaReached,
@@ -54,7 +55,7 @@ _DESCRIBE: Mapping[str, type[PublishError]] = {"ResourceNotFoundException": Secr
 _DELETE: Mapping[str, type[PublishError]] = {
     "ResourceNotFoundException": SecretGone,
     "InvalidRequestException": _OtherState,
-    "AccessDeniedException": _Denied,
+    DENIED: _Denied,
 }
 
 
@@ -81,6 +82,11 @@ class SecretsManagerTokens:
                 )
         except _NameTaken:
             return self._adopt(secret_name, document, token)
+        except _Denied as denied:
+            # No secret of another stack gets our tags; one that is absent is denied for another reason.
+            if presence(self._client, secret_name, stack=self._stack) is Presence.FOREIGN:
+                raise SecretNotOurs(f"the secret {secret_name} was not made by this stack") from None
+            raise PublishUnavailable(str(denied)) from None
         return created["ARN"]
 
     def exists(self, name: ConnectionName) -> bool:

@@ -12,10 +12,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from tokensync.domain.authorization import AuthorizationState
+from tokensync.domain.runtime import DAY
 
 if TYPE_CHECKING:
     from tokensync.domain.authorization import Authorization
 
+LONGEST_LIFE = 90 * DAY
 STRANGERS = 3  # consents of other accounts that an invite for one account bears
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from tokensync.domain.errors import InvalidName
 
+STACK_TAG = "tokensync:stack"  # the tag that makes a secret ours; its value is the stack's name
+
 _APP = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _ACCOUNT_BYTES = 900  # with the prefixes it stays below DynamoDB's 1024-byte sort key
 _STANDS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.@-")

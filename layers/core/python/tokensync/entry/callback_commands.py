@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tokensync.authorize.invites import revoke
 from tokensync.authorize.links import Invite
 from tokensync.domain.authorization import LIFETIME, AuthorizationState
+from tokensync.domain.invite_use import LONGEST_LIFE
 from tokensync.domain.names import app_name
 from tokensync.entry.authorization_answers import of_authorization, of_first_token
 from tokensync.entry.command_answers import answered
@@ -36,7 +38,13 @@ class CallbackCommands:
 
     def answer(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         """Carry out one command. Never raises for what an operator can mend."""
-        commands = {"paste": self._paste, "begin": self._begin, "mint": self._mint, "discover": self._discover}
+        commands = {
+            "paste": self._paste,
+            "begin": self._begin,
+            "mint": self._mint,
+            "discover": self._discover,
+            "revoke_invite": self._revoke_invite,
+        }
         return answered(event, commands, budget)
 
     def _paste(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
@@ -71,6 +79,14 @@ class CallbackCommands:
         del budget
         found = discover(str(event["issuer"]), self.ports.wire, self.ports.destinations)
         return {"ok": True, "endpoints": dict(found.endpoints), "settings": dict(found.settings)}
+
+    def _revoke_invite(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        """End an invite, and answer with what has become of it."""
+        del budget
+        app, now = app_name(str(event["app"])), self.ports.clock.now()
+        self.ports.apps.state(app)  # an app that is not registered is not found
+        use = revoke(app, str(event["invite"]), self.ports.invites, now=now, expires_at=now + LONGEST_LIFE)
+        return {"ok": True, "state": use.state, "connection": use.connection}
 
     def _mint(self, event: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         app = app_name(str(event["app"]))

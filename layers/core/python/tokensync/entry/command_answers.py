@@ -42,6 +42,8 @@ Words = dict[Result, Wording]
 _FOR_A_HAND = (Reason.OTHER_ACCOUNT, Reason.ENDPOINT_CHANGED)
 
 _AGAIN_SOON = Line("the same command again in a minute")
+# The functions' alias that operators invoke: their policy allows nothing else of a function.
+OPERATORS_ALIAS = "operator"
 
 # By type, most special first: the exit code and the next command, which has places for `{app}` and `{account}`.
 _ERRORS: tuple[tuple[type[errors.TokensyncError], int, CommandPattern | Line], ...] = (
@@ -98,6 +100,12 @@ def refused(kind: str, message: str, next_command: Next, code: int) -> dict[str,
     """Return the answer that says no: a word for why, a sentence, the next command, and the exit code."""
     error = {"class": kind, "message": visible(message), **next_fields(next_command)}
     return {"ok": False, "error": error, "exit": code}
+
+
+def not_by_alias() -> dict[str, Any]:
+    """Return the answer to what came neither by the operators' alias nor from where the function's events come."""
+    message = f"commands come by the function's alias {OPERATORS_ALIAS}; this command line is older than the stack"
+    return refused("not_by_alias", message, Line("update this command line"), FAILED)
 
 
 def answered(event: Mapping[str, Any], commands: Mapping[str, Command], budget: Budget) -> dict[str, Any]:
