@@ -17,6 +17,7 @@ from tokensync_cli.commands import (
     apps,
     connect,
     connections,
+    deploy,
     doctor,
     handover,
     imports,
@@ -36,6 +37,7 @@ _CONNECTION = "tiktok-shop/7010736057180325637"
 _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("up", stack.up, "tokensync up --detach"),
     ("down", stack.down, "tokensync down"),
+    ("deploy", deploy.deploy, "tokensync deploy --stack tokensync --alert-email ops@example.com"),
     ("outputs", stack.outputs, "tokensync outputs --json"),
     ("provider list", provider.list_providers, "tokensync provider list"),
     ("provider show", provider.show_provider, "tokensync provider show oauth2"),

@@ -15,7 +15,7 @@ _CREDENTIALS = {
     "AWS_DEFAULT_REGION": REGION,
 }
 # These would make another Python, or one with other packages, of the programs that we start.
-_OF_ANOTHER_PYTHON = frozenset({"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"})
+OF_ANOTHER_PYTHON = frozenset({"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"})
 _LOOPBACK = "127.0.0.1,localhost"
 
 
@@ -24,7 +24,7 @@ def of_the_user() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("AWS_") and name not in _OF_ANOTHER_PYTHON
+        if not name.startswith("AWS_") and name not in OF_ANOTHER_PYTHON
     }
     return {**kept, "NO_PROXY": _LOOPBACK, "no_proxy": _LOOPBACK}
 

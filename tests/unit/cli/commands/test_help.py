@@ -31,7 +31,10 @@ def test_the_commands_are_those_of_the_design() -> None:
         *[("app", verb) for verb in ("add", "list", "show", "remove", "pause", "resume")],
         ("provider", "list"),
         ("provider", "show"),
-        *[(name,) for name in ("up", "down", "outputs", "invite", "connect", "paste", "list", "show", "history")],
+        *[
+            (name,)
+            for name in ("up", "down", "deploy", "outputs", "invite", "connect", "paste", "list", "show", "history")
+        ],
         *[(name,) for name in ("refresh", "tick", "token", "doctor")],
         *[(name,) for name in ("import", "verify", "publish", "accept", "revoke", "remove")],
         *[("app", verb) for verb in ("set", "set-consumer-key", "set-private-key", "rotate-secret")],

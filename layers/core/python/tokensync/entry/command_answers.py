@@ -52,7 +52,7 @@ _ERRORS: tuple[tuple[type[errors.TokensyncError], int, str], ...] = (
     (errors.InviteRefused, USAGE, "tokensync invite {app}"),
     (errors.BadMetadata, FAILED, "tokensync app add NAME --provider oauth2 --endpoint token=URL"),
     (errors.InvalidApp, FAILED, "tokensync app show {app}"),
-    (errors.NewerSchema, FAILED, "sam deploy"),
+    (errors.NewerSchema, FAILED, "tokensync deploy"),
     (errors.QueueUnavailable, LATER, _AGAIN_SOON),
     (errors.StoreUnavailable, LATER, _AGAIN_SOON),
     (errors.SealingUnavailable, LATER, _AGAIN_SOON),
@@ -97,7 +97,9 @@ def answered(event: Mapping[str, Any], commands: Mapping[str, Command], budget: 
     """Carry out the command that an event names, and return its answer, or what the error means that it raised."""
     command = commands.get(str(event.get("tokensync")))
     if command is None:
-        return refused("unknown_command", "this version of the stack does not know that command", "sam deploy", FAILED)
+        return refused(
+            "unknown_command", "this version of the stack does not know that command", "tokensync deploy", FAILED
+        )
     try:
         return command(event, budget)
     except errors.NotOffered as error:
