@@ -26,7 +26,7 @@ _REGION = Parameter(
     name="--region",
     default="us-east-1",
     description="AWS Region",
-    pattern=r"[a-z]{2,3}(-[a-z]+)+-\d",
+    pattern=r"[a-z]{2,4}(-[a-z]+)+-\d",
     takes="a Region, such as eu-central-1",
 )
 _PROFILE = Parameter(

@@ -85,7 +85,7 @@ def synchronize(environment: Environment, root: Path, log: Path) -> None:
             if done.returncode:
                 raise EmbeddedStackError(
                     f"The packages of the {name} environment could not be installed; is the package index reachable?",
-                    next_command="tokensync up",
+                    next_command="the same command again",
                     log=log,
                 )
     (environment.path / _MARK).write_text(_fingerprint(environment.path), encoding="ascii")
