@@ -19,6 +19,7 @@ from tokensync_cli.commands import (
     apps,
     connect,
     connections,
+    deploy,
     doctor,
     handover,
     imports,
@@ -41,6 +42,7 @@ _CONNECTION = "tiktok-shop/7010736057180325637"
 _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("up", stack.up, "tokensync up --detach"),
     ("down", stack.down, "tokensync down"),
+    ("deploy", deploy.deploy, "tokensync deploy --stack tokensync --alert-email ops@example.com"),
     ("outputs", stack.outputs, "tokensync outputs --json"),
     ("env", stack.env, 'eval "$(tokensync env)"'),
     ("provider list", provider.list_providers, "tokensync provider list"),

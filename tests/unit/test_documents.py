@@ -37,7 +37,7 @@ SYMBOL = re.compile(r"`(_?[a-z]\w*_\w+|_?[A-Z]+_[A-Z_]+|[A-Z][a-z]+[A-Z]\w+|[A-Z
 # Written at run time, or by the reader.
 MADE = {
     ".venv/", ".tokensync/", ".aws-sam/", "NAME.py", "refresh-token.txt", "workspaces.csv", "answer.json", "event.json",
-    "layers/core/python/tokensync/providers/NAME.py", "access_token/", "revoke_token/",
+    "dist/", "requirements.txt", "layers/core/python/tokensync/providers/NAME.py", "access_token/", "revoke_token/",
     # The worked example, which a test adds to a copy.
     "layers/core/python/tokensync/providers/acme_marketplace.py", "_acme_marketplace",
 }  # fmt: skip

@@ -134,7 +134,7 @@ def _revealed(target: Target, record: Connection) -> dict[str, Any]:
             "RevealPrincipalArn names the one role or user that may; the administrator of an account may not either."
             if denied
             else f"The grant cannot be opened: {error}.",
-            next_command=typed("sam deploy --parameter-overrides RevealPrincipalArn=ARN")
+            next_command=typed("tokensync deploy --parameter RevealPrincipalArn=ARN")
             if denied
             else typed("tokensync show {name}", name=record.name),
             exit_code=FAILED if denied else LATER,

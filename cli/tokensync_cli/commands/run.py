@@ -13,11 +13,12 @@ from tokensync.domain.visible import Line, visible
 from tokensync_cli.embedded.ports import Ports
 from tokensync_cli.output.console import Output, Say
 from tokensync_cli.output.failures import CommandFailed, UsageFailed
-from tokensync_cli.stack.project import VARIABLE
+from tokensync_cli.stack.project import VARIABLE, Project
 from tokensync_cli.stack.target import Choice, StackOutputs, Target
 
 if TYPE_CHECKING:
     from tokensync_cli.stack.kept import KeptStores
+    from tokensync_cli.stack.samconfig import Told
 
 
 class Embedded(Protocol):
@@ -31,6 +32,29 @@ class Embedded(Protocol):
 
     def outputs(self) -> StackOutputs | None:
         """Return its outputs, None while it is not up."""
+
+    def project(self) -> Project:
+        """Return that project."""
+
+
+class Deployment(Protocol):
+    """One deployment to AWS. See `tokensync_cli.stack.deployment`."""
+
+    def check(self) -> str:
+        """Return who deploys, and where to."""
+
+    def build(self) -> None:
+        """Build what is deployed."""
+
+    def deploy(self, *, ask: bool) -> None:
+        """Deploy it."""
+
+
+def deployment_of(project: Project, told: "Told") -> Deployment:
+    """Return a deployment by SAM CLI; boto3 is loaded when it is needed, so that `--help` is quick."""
+    from tokensync_cli.stack import deployment  # noqa: PLC0415 - see above
+
+    return deployment.Deployment(project, told)
 
 
 class Opener(Protocol):
@@ -74,6 +98,7 @@ class Run:
 
     embedded: Embedded
     opener: Opener = field(default_factory=AwsOpener)
+    deployments: Callable[[Project, "Told"], Deployment] = deployment_of
     browse: Callable[[str], bool] = webbrowser.open
     is_interactive: Callable[[], bool] = lambda: sys.stdin.isatty()  # noqa: PLW0108 - sys.stdin as it is then
     choice: Choice = field(default_factory=Choice)

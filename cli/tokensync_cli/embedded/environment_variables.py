@@ -8,7 +8,7 @@ from tokensync_cli.embedded.administrator import Administrator
 REGION = "us-east-1"
 
 # These would make another Python, or one with other packages, of the programs that we start.
-_OF_ANOTHER_PYTHON = frozenset({"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"})
+OF_ANOTHER_PYTHON = frozenset({"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"})
 # For a proxy of the user's, which has no business between here and loopback.
 LOOPBACK = "127.0.0.1,localhost"
 
@@ -18,7 +18,7 @@ def of_the_user() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("AWS_") and name not in _OF_ANOTHER_PYTHON
+        if not name.startswith("AWS_") and name not in OF_ANOTHER_PYTHON
     }
     return {**kept, "NO_PROXY": LOOPBACK, "no_proxy": LOOPBACK}
 

@@ -9,10 +9,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokensync.domain.command_line import typed
+from uv import find_uv_bin
+
+from tokensync.domain.visible import Line
 from tokensync_cli.embedded.environment_variables import of_the_user
 from tokensync_cli.embedded.errors import EmbeddedStackError
 
@@ -60,37 +63,53 @@ def synchronize(environment: Environment, root: Path, log: Path) -> None:
     """
     if environment.is_right:
         return
-    name = environment.path.name
+    name, program = environment.path.name, str(uv(root))
     # Made anew: what is installed stays as it is when only the place has changed, and names the old one.
     shutil.rmtree(environment.path, ignore_errors=True)
-    command = [str(uv(root)), "sync", "--project", str(_PROJECTS / name), "--frozen", "--python", sys.executable]
+    environment.path.parent.mkdir(parents=True, exist_ok=True)
+    locked = environment.path.with_suffix(".txt")
+    # Not `uv sync`: a lock names the index that it was made with, and the user's own index holds the same files.
+    commands = (
+        ["export", "--project", str(_PROJECTS / name), "--frozen", "--quiet", "--output-file", str(locked)],
+        ["venv", "--quiet", "--no-project", "--python", sys.executable, str(environment.path)],
+        ["pip", "sync", "--python", str(environment.python), "--require-hashes", str(locked)],
+    )
     with log.open("ab") as output:
-        done = subprocess.run(
-            command,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**of_the_user(), "UV_PROJECT_ENVIRONMENT": str(environment.path)},
-        )
-    if done.returncode:
-        raise EmbeddedStackError(
-            f"The packages of the {name} environment could not be installed; is the package index reachable?",
-            next_command=typed("tokensync up"),
-            log=log,
-        )
+        for command in commands:
+            done = subprocess.run(
+                [program, *command],
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=of_the_user(),
+                cwd=environment.path.parent,
+            )
+            if done.returncode:
+                raise EmbeddedStackError(
+                    f"The packages of the {name} environment could not be installed; is the package index reachable?",
+                    next_command=Line("the same command again"),
+                    log=log,
+                )
     (environment.path / _MARK).write_text(_fingerprint(environment.path), encoding="ascii")
 
 
-def uv(root: Path) -> Path:
-    """The project's own uv, else the one on PATH."""
+def uv(root: Path, packaged: Callable[[], str] = find_uv_bin) -> Path:
+    """The uv of the project's `.venv`, else the one that this command line was installed with.
+
+    Raises:
+        EmbeddedStackError: neither is there.
+    """
     own = root / ".venv" / "bin" / "uv"
-    found = str(own) if own.is_file() else shutil.which("uv")
-    if not found:
+    if own.is_file():
+        return own
+    try:
+        return Path(packaged())
+    except FileNotFoundError:
         raise EmbeddedStackError(
-            "uv is missing; it installs the embedded stack's packages.", next_command=typed("make setup")
-        )
-    return Path(found)
+            "uv is missing; it installs what the embedded stack and a deployment need.",
+            next_command=Line("install tokensync again, as README.md says"),
+        ) from None
 
 
 def _venv(root: Path) -> Path:

@@ -32,11 +32,14 @@ _LAST_WRITES_SECONDS = 1.0
 _STOP_SECONDS = {servers.FRONT_DOOR: 5.0, servers.SANDBOX: 10.0, servers.AWS: 30.0}
 
 
-def up(root: Path, *, fresh: bool = False, ports: Ports | None = None, progress: Progress) -> Outputs:
+def up(
+    root: Path, *, home: Path | None = None, fresh: bool = False, ports: Ports | None = None, progress: Progress
+) -> Outputs:
     """Bring the embedded stack of the project at `root` up and return its outputs once everything answers.
 
     Args:
         root: the project's directory, where `template.yaml` lies.
+        home: where the stack keeps its `.tokensync/`; None is in `root`.
         fresh: forget everything that an earlier stack held.
         ports: ports to use instead of the earlier or free ones.
         progress: called with a few words on what is being done.
@@ -48,7 +51,7 @@ def up(root: Path, *, fresh: bool = False, ports: Ports | None = None, progress:
         raise EmbeddedStackError(
             f"No template.yaml in {root}.", next_command=Line("tokensync up, in the project's directory")
         )
-    stack = _Stack(root, progress)
+    stack = _Stack(root, home or root, progress)
     stack.state.create()
     with exclusive(stack.state.lock):
         if fresh:
@@ -58,18 +61,18 @@ def up(root: Path, *, fresh: bool = False, ports: Ports | None = None, progress:
         return stack.up(ports)
 
 
-def down(root: Path, *, progress: Progress) -> bool:
+def down(home: Path, *, progress: Progress) -> bool:
     """Stop every process of the embedded stack and keep its state. True if there was anything to stop."""
-    stack = _Stack(root, progress)
+    stack = _Stack(home, home, progress)
     if not stack.state.path.is_dir():
         return False
     with exclusive(stack.state.lock):
         return stack.stop()
 
 
-def outputs(root: Path) -> Outputs | None:
+def outputs(home: Path) -> Outputs | None:
     """The outputs of the running embedded stack, or None while it is not up."""
-    state = StateDirectory.of(root)
+    state = StateDirectory.of(home)
     processes = Processes(records=state.processes, logs=state.logs)
     found, key = state.read(stack_outputs.FILE), administrator.remembered(state)
     if found is None or key is None or not all(processes.is_running(name) for name in _STOP_SECONDS):
@@ -78,12 +81,12 @@ def outputs(root: Path) -> Outputs | None:
 
 
 class _Stack:
-    """The embedded stack of one project."""
+    """The embedded stack of one project: made from what lies in `root`, kept in `home`."""
 
-    def __init__(self, root: Path, progress: Progress) -> None:
+    def __init__(self, root: Path, home: Path, progress: Progress) -> None:
         self.root = root
         self.progress = progress
-        self.state = StateDirectory.of(root)
+        self.state = StateDirectory.of(home)
         self.processes = Processes(records=self.state.processes, logs=self.state.logs)
 
     def up(self, wanted: Ports | None) -> Outputs:

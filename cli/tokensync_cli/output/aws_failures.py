@@ -123,5 +123,5 @@ def _of_code(code: str, operation: str) -> Explained | None:
     if code in _EXPIRED:
         return "NoCredentials", "Your AWS credentials have expired.", Line("aws sso login, or renew them"), FAILED
     if code in _GONE:
-        return "Gone", f"A part of the stack is gone ({operation}: {code}).", typed("sam deploy"), FAILED
+        return "Gone", f"A part of the stack is gone ({operation}: {code}).", typed("tokensync deploy"), FAILED
     return "Aws", f"AWS refused: {operation} gave {code or 'no code'}.", typed("tokensync doctor"), LATER

@@ -54,7 +54,7 @@ def _answered(function: str, raw: bytes) -> dict[str, Any]:
         raise CommandFailed(
             f"The {function} function gave an answer that this command line does not understand: "
             "they may be of different versions.",
-            next_command=typed("sam deploy"),
+            next_command=typed("tokensync deploy"),
             kind="UnknownAnswer",
         )
     code = answer.get("exit")

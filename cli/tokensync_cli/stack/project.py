@@ -8,18 +8,59 @@ from pathlib import Path
 from tokensync.domain.command_line import typed
 from tokensync.domain.visible import Line
 from tokensync_cli.embedded.ports import Ports
+from tokensync_cli.embedded.state import StateDirectory
 from tokensync_cli.output.console import Say
 from tokensync_cli.output.failures import CommandFailed
+from tokensync_cli.stack import bundled
 from tokensync_cli.stack.target import StackOutputs
 
 VARIABLE = "TOKENSYNC_PROJECT"
 
 
-def project_root(start: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the project's directory: the one that TOKENSYNC_PROJECT names, else the nearest one above `start`.
+@dataclass(frozen=True)
+class Project:
+    """A project: `home` is where it keeps what is the user's, `.tokensync/` and `samconfig.toml`.
+
+    In a checkout that is its root. Without one it is the working directory, and the root a copy of what this command
+    line brings along, made when it is first asked for.
+    """
+
+    home: Path
+    find_root: Callable[[], Path]
+
+    @property
+    def root(self) -> Path:
+        """Where `template.yaml`, the functions and the layer lie, and below `.venv/` the locked environments."""
+        return self.find_root()
+
+
+def the_project(
+    start: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    is_installed: bool = bundled.is_there(),
+) -> Project | None:
+    """Return the project that is meant: the nearest checkout, else what was installed; None if there is neither.
+
+    Of what was installed TOKENSYNC_PROJECT may name the directory in which `tokensync up` ran.
 
     Raises:
-        CommandFailed: TOKENSYNC_PROJECT names a directory that is no project.
+        CommandFailed: TOKENSYNC_PROJECT names a directory that is none.
+    """
+    named = Path(environment.get(VARIABLE) or ".").expanduser()
+    if is_installed and environment.get(VARIABLE) and StateDirectory.of(named).path.is_dir() and not _is_project(named):
+        return Project(home=named.absolute(), find_root=bundled.unpacked)
+    root = project_root(start, environment)
+    if root is not None:
+        return Project(home=root, find_root=lambda: root)
+    return Project(home=(start or Path.cwd()).absolute(), find_root=bundled.unpacked) if is_installed else None
+
+
+def project_root(start: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the directory of a checkout: the one that TOKENSYNC_PROJECT names, else the nearest one above `start`.
+
+    Raises:
+        CommandFailed: TOKENSYNC_PROJECT names a directory that is no checkout.
     """
     named = environment.get(VARIABLE)
     if named:
@@ -46,7 +87,7 @@ class EmbeddedProject:
     The embedded stack's code is loaded when it is needed: it imports boto3, which would slow `--help` down.
     """
 
-    find: Callable[[], Path | None] = project_root
+    find: Callable[[], Project | None] = the_project
 
     def up(self, *, fresh: bool, ports: Ports, progress: Say) -> StackOutputs:
         """Bring the embedded stack up.
@@ -57,7 +98,9 @@ class EmbeddedProject:
         """
         from tokensync_cli.embedded import stack  # noqa: PLC0415 - see the class
 
-        return StackOutputs.of_embedded(stack.up(self._root(), fresh=fresh, ports=ports, progress=progress).as_json())
+        project = self.project()
+        outputs = stack.up(project.root, home=project.home, fresh=fresh, ports=ports, progress=progress)
+        return StackOutputs.of_embedded(outputs.as_json())
 
     def down(self, progress: Say) -> bool:
         """Stop the embedded stack; return whether it ran.
@@ -68,7 +111,7 @@ class EmbeddedProject:
         """
         from tokensync_cli.embedded import stack  # noqa: PLC0415 - see the class
 
-        return stack.down(self._root(), progress=progress)
+        return stack.down(self.project().home, progress=progress)
 
     def outputs(self) -> StackOutputs | None:
         """Return its outputs, None while it is not up.
@@ -78,23 +121,28 @@ class EmbeddedProject:
         """
         from tokensync_cli.embedded import stack  # noqa: PLC0415 - see the class
 
-        root = self.find()
-        if root is None:
+        project = self.find()
+        if project is None:
             raise CommandFailed(
                 "No stack to speak to: no --stack is named, and there is no tokensync project here. Commands for the "
                 f"embedded stack run in the project's directory, or with {VARIABLE}=PATH.",
                 next_command=typed("export {variable}=PATH", variable=VARIABLE),
                 kind="NoStack",
             )
-        found = stack.outputs(root)
+        found = stack.outputs(project.home)
         return None if found is None else StackOutputs.of_embedded(found.as_json())
 
-    def _root(self) -> Path:
-        root = self.find()
-        if root is None:
+    def project(self) -> Project:
+        """Return the project.
+
+        Raises:
+            CommandFailed: there is none here.
+        """
+        project = self.find()
+        if project is None:
             raise CommandFailed(
                 "There is no tokensync project here: no template.yaml with layers/core in this directory or above it.",
                 next_command=Line("cd to the project, or set TOKENSYNC_PROJECT"),
                 kind="NoProject",
             )
-        return root
+        return project

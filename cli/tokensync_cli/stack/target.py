@@ -81,7 +81,7 @@ class StackOutputs:
             raise CommandFailed(
                 f"The stack {stack} in {region} is not a tokensync stack of this version: it has no output "
                 f"{', '.join(missing)}.",
-                next_command=typed("sam deploy"),
+                next_command=typed("tokensync deploy"),
                 kind="UnknownStack",
             )
         return cls(stack=stack, region=region, **{name: outputs[key] for key, name in FROM_STACK.items()})

@@ -69,7 +69,8 @@ def all_commands(program: str) -> list[list[str]]:
         text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
         inline = [words for span in re.findall(r"`([^`\n]+)`", text) for words in _if_shell(span)]
         told = [words for script in code(page, "console") for words in simple_commands(script)]
-        found += [words[1:] for words in commands_in_blocks(page) + told + inline if words[0].split("/")[-1] == program]
+        named = [words[1:] if words[0] == "uvx" else words for words in commands_in_blocks(page) + told + inline]
+        found += [words[1:] for words in named if words and words[0].split("/")[-1].split("@")[0] == program]
     return [arguments for arguments in found if arguments]
 
 

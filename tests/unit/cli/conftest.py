@@ -21,11 +21,14 @@ from tokensync_cli.stack.target import Choice, StackOutputs, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from typer.testing import Result
 
     from tokensync_cli.embedded.ports import Ports
     from tokensync_cli.output.console import Say
+    from tokensync_cli.stack.project import Project
+    from tokensync_cli.stack.samconfig import Told
 
 
 def outputs(base_url: str = "https://connect.example", **change: Any) -> StackOutputs:
@@ -127,6 +130,13 @@ class Embedded:
         self.ups: list[tuple[bool, Ports]] = []
         self.fails: Exception | None = None
         self.looks: BaseException | None = None
+        self.here: Project | None = None
+
+    def project(self) -> Project:
+        """Return the project of this directory."""
+        if self.here is None:
+            raise CommandFailed("There is no tokensync project here.", next_command="cd")
+        return self.here
 
     def up(self, *, fresh: bool, ports: Ports, progress: Say) -> StackOutputs:
         """Start."""
@@ -161,6 +171,39 @@ class Embedded:
 
 
 @dataclass
+class Deployments:
+    """Deployments to AWS. `steps` is what was done, with what it was told and what the directory held by then."""
+
+    steps: list[str] = field(default_factory=list)
+    told: Told | None = None
+    fails: dict[str, Exception] = field(default_factory=dict)
+    home: Path | None = None
+
+    def of(self, project: Project, told: Told) -> Deployments:
+        """Begin one."""
+        self.told, self.home = told, project.home
+        return self
+
+    def check(self) -> str:
+        """Say who and where."""
+        self._step("check")
+        return "stack prod in account 000000000000"
+
+    def build(self) -> None:
+        """Build."""
+        self._step("build")
+
+    def deploy(self, *, ask: bool) -> None:
+        """Deploy."""
+        self._step("deploy, asking" if ask else "deploy")
+
+    def _step(self, name: str) -> None:
+        self.steps.append(name)
+        if name in self.fails:
+            raise self.fails[name]
+
+
+@dataclass
 class Desk:
     """What an operator has before them. `deployed` is on AWS under the name `prod`."""
 
@@ -168,6 +211,7 @@ class Desk:
     embedded_stack: Embedded = field(default_factory=Embedded)
     sandbox: Sandbox = field(default_factory=Sandbox)
     queues: Queues = field(default_factory=Queues)
+    deployments: Deployments = field(default_factory=Deployments)
     opened: list[str] = field(default_factory=list)
     chosen: list[Choice] = field(default_factory=list)
     is_interactive: bool = False
@@ -226,6 +270,7 @@ class Desk:
         run = Run(
             embedded=self.embedded_stack,
             opener=self,
+            deployments=self.deployments.of,
             browse=self.browse,
             is_interactive=lambda: self.is_interactive,
         )

@@ -224,7 +224,7 @@ def test_a_letter_that_nobody_can_read_stays(world: World) -> None:
     answer = recover(world)
 
     assert [("dead_letter", "a message", "stays")] == found(answer)
-    assert ("sam deploy", 1) == (answer["found"][0]["next"], len(world.dead_letters.bodies))
+    assert ("tokensync deploy", 1) == (answer["found"][0]["next"], len(world.dead_letters.bodies))
 
 
 def test_one_connections_letters_alone(world: World) -> None:

@@ -173,7 +173,7 @@ def test_a_newer_record_is_refused_by_every_command(world: World) -> None:
     record = world.connections.seed(replace(world.stored(), schema=2))
     for command, more in (("refresh", {"force": True}), ("verify", {}), ("publish", {}), ("remove", {})):
         answer = ask(world, command, **more)
-        assert (False, "sam deploy") == (answer["ok"], answer["error"]["next"]), command
+        assert (False, "tokensync deploy") == (answer["ok"], answer["error"]["next"]), command
     assert ([], record) == (world.shop.ledger, world.stored())
 
 

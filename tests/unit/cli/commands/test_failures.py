@@ -241,7 +241,7 @@ CASES: list[tuple[Callable[[Any], None], str, str | bytes | None, int, str, str,
         "x")),
     (connected, f"refresh {NAME} --timeout soon", None, 2, "Usage", "", ""),
     *(
-        (broken(raw), f"refresh {NAME}", None, 1, "UnknownAnswer", "sam deploy", "")
+        (broken(raw), f"refresh {NAME}", None, 1, "UnknownAnswer", "tokensync deploy", "")
         for raw in (b"", b"null", b"[]", b"<html>", b'{"ok": false}', b'{"ok": false, "error": "x"}')
     ),
     (broken(b'{"ok": false, "error": {"class": "new", "message": "m", "next": "n"}, "exit": 77}'), "tick", None, 1,

@@ -32,10 +32,8 @@ def test_the_commands_are_those_of_the_design() -> None:
         ("provider", "list"),
         ("provider", "show"),
         ("invites", "revoke"),
-        *[
-            (name,)
-            for name in ("up", "down", "outputs", "env", "invite", "connect", "paste", "list", "show", "history")
-        ],
+        *[(name,) for name in ("up", "down", "deploy", "outputs", "env", "invite", "connect", "paste")],
+        *[(name,) for name in ("list", "show", "history")],
         *[(name,) for name in ("refresh", "tick", "token", "doctor")],
         *[(name,) for name in ("import", "verify", "publish", "accept", "revoke", "remove")],
         *[("app", verb) for verb in ("set", "set-consumer-key", "set-private-key", "rotate-secret")],

@@ -61,8 +61,37 @@ def test_a_failed_installation_names_its_log(tmp_path: Path) -> None:
     assert not sam.is_right
 
 
-def test_a_missing_uv_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With uv neither in the project nor on PATH, the message says what is missing."""
-    monkeypatch.setenv("PATH", str(tmp_path))
+def test_uv_is_the_projects_own_or_comes_with_the_command_line(tmp_path: Path) -> None:
+    """In neither place, the message says what is missing."""
+    own = tmp_path / ".venv/bin/uv"
+
+    def packaged() -> str:
+        return "/opt/tokensync/bin/uv"
+
+    def missing() -> str:
+        raise FileNotFoundError
+
+    assert Path(packaged()) == environments.uv(tmp_path, packaged)
     with pytest.raises(EmbeddedStackError, match="uv is missing"):
-        environments.uv(tmp_path)
+        environments.uv(tmp_path, missing)
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert own == environments.uv(tmp_path, packaged)
+
+
+def test_an_environment_takes_only_what_its_lock_hashes(tmp_path: Path) -> None:
+    """Each step is uv's: the lock as requirements, an empty environment, then those requirements with their hashes."""
+    uv = tmp_path / ".venv/bin/uv"
+    uv.parent.mkdir(parents=True)
+    uv.write_text('#!/bin/sh\necho "$@"\nlast=$(eval echo \\$$#)\n[ "$1" = venv ] && mkdir -p "$last"\nexit 0\n')
+    uv.chmod(0o700)
+    sam = environments.sam(tmp_path)
+
+    environments.synchronize(sam, tmp_path, tmp_path / "log")
+
+    export, venv, sync = (tmp_path / "log").read_text().splitlines()
+    assert "export --project" in export
+    assert "--frozen" in export
+    assert venv.endswith(f" {sam.path}")
+    assert f"pip sync --python {sam.python} --require-hashes {sam.path}.txt" == sync
+    assert sam.is_right

@@ -64,7 +64,7 @@ def test_what_runs_without_a_key_of_its_stack_is_stopped(
     state: StateDirectory, processes: Processes, tmp_path: Path
 ) -> None:
     """An embedded AWS of an earlier version knows the key that everybody knows: it makes way, and the state stays."""
-    started = stack._Stack(tmp_path, quiet)
+    started = stack._Stack(tmp_path, tmp_path, quiet)
     waits = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()"]
     processes.start(Launch("embedded-aws", waits, environment={}, directory=tmp_path))
     state.write("deployed.json", {"inputs": "x"})

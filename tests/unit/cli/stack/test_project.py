@@ -8,7 +8,7 @@ import pytest
 
 from tokensync_cli.embedded.ports import Ports
 from tokensync_cli.output.failures import CommandFailed
-from tokensync_cli.stack.project import EmbeddedProject, project_root
+from tokensync_cli.stack.project import EmbeddedProject, Project, project_root, the_project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,38 @@ def test_without_a_project_nothing_runs_and_nothing_starts() -> None:
 
 def test_a_project_whose_stack_is_not_up(project: Path) -> None:
     """It has no outputs, and there is nothing to stop."""
-    here = EmbeddedProject(find=lambda: project)
+    here = EmbeddedProject(find=lambda: Project(home=project, find_root=lambda: project))
 
     assert here.outputs() is None
     assert here.down(str) is False
+
+
+def test_a_checkout_is_its_own_home(project: Path) -> None:
+    """Also for a command line that was installed: whoever stands in a checkout means it."""
+    for is_installed in (True, False):
+        found = the_project(project / "layers", {}, is_installed=is_installed)
+        assert found is not None
+        assert (project, project) == (found.home, found.root)
+
+
+def test_without_a_checkout_the_installed_project_is_at_home_here(tmp_path: Path) -> None:
+    """State stays in the working directory. In a checkout's environment there is no such project."""
+    found = the_project(tmp_path, {}, is_installed=True)
+
+    assert found is not None
+    assert tmp_path == found.home
+    assert the_project(tmp_path, {}, is_installed=False) is None
+
+
+def test_the_environment_names_the_home_of_an_installed_one(tmp_path: Path) -> None:
+    """The directory where `up` ran; any other one is refused as before."""
+    (tmp_path / "there" / ".tokensync").mkdir(parents=True)
+    named = {"TOKENSYNC_PROJECT": str(tmp_path / "there")}
+
+    found = the_project(tmp_path, named, is_installed=True)
+
+    assert found is not None
+    assert tmp_path / "there" == found.home
+    for wrong, is_installed in ((named, False), ({"TOKENSYNC_PROJECT": str(tmp_path)}, True)):
+        with pytest.raises(CommandFailed, match="TOKENSYNC_PROJECT names"):
+            the_project(tmp_path, wrong, is_installed=is_installed)

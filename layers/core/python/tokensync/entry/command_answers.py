@@ -58,7 +58,7 @@ _ERRORS: tuple[tuple[type[errors.TokensyncError], int, CommandPattern | Line], .
     (errors.InviteRefused, USAGE, CommandPattern("tokensync invite {app}")),
     (errors.BadMetadata, FAILED, CommandPattern("tokensync app add NAME --provider oauth2 --endpoint token=URL")),
     (errors.InvalidApp, FAILED, CommandPattern("tokensync app show {app}")),
-    (errors.NewerSchema, FAILED, CommandPattern("sam deploy")),
+    (errors.NewerSchema, FAILED, CommandPattern("tokensync deploy")),
     (errors.QueueUnavailable, LATER, _AGAIN_SOON),
     (errors.StoreUnavailable, LATER, _AGAIN_SOON),
     (errors.SealingUnavailable, LATER, _AGAIN_SOON),
@@ -113,7 +113,7 @@ def answered(event: Mapping[str, Any], commands: Mapping[str, Command], budget: 
     command = commands.get(str(event.get("tokensync")))
     if command is None:
         return refused(
-            "unknown_command", "this version of the stack does not know that command", typed("sam deploy"), FAILED
+            "unknown_command", "this version of the stack does not know that command", typed("tokensync deploy"), FAILED
         )
     try:
         return command(event, budget)

@@ -74,7 +74,7 @@ class Redriver:
                     work = Work.from_json(letter.body)
                 except BadRequest:
                     why = "a message that this version cannot read"
-                    yield RecoveryFinding("dead_letter", "a message", "stays", why, typed("sam deploy"))
+                    yield RecoveryFinding("dead_letter", "a message", "stays", why, typed("tokensync deploy"))
                     continue
                 if only is None or work.connection == only:
                     yield self._taken_up(letter, work, budget, conclude)
