@@ -116,7 +116,7 @@ def test_nothing_was_kept(account: Account) -> None:
     failure = refused(account)
 
     assert ("NothingKept", 3) == (failure.kind, failure.exit_code)
-    assert f"tokensync take-up --stack {account.stack} --table TABLE --key KEY" == failure.next_command
+    assert f"tokensync take-up --stack {account.stack} --table TABLE --key KEY" == str(failure.next_command)
 
 
 def test_a_table_that_is_gone_was_not_kept(account: Account) -> None:
@@ -214,7 +214,7 @@ def test_a_pair_that_cannot_be_used(
 
     failure = refused(account, table, key)
 
-    assert (kind, following) == (failure.kind, failure.next_command[: len(following)])
+    assert (kind, following) == (failure.kind, str(failure.next_command)[: len(following)])
     stacks = account.cloudformation.list_stacks(StackStatusFilter=["IMPORT_COMPLETE", "REVIEW_IN_PROGRESS"])
     assert account.stack not in [stack["StackName"] for stack in stacks["StackSummaries"]]
 
@@ -227,7 +227,7 @@ def test_a_stack_of_that_name_runs(account: Account) -> None:
 
     failure = refused(account, kept.table, kept.key)
 
-    assert ("StackExists", f"tokensync doctor --stack {account.stack}") == (failure.kind, failure.next_command)
+    assert ("StackExists", f"tokensync doctor --stack {account.stack}") == (failure.kind, str(failure.next_command))
 
 
 def test_an_import_that_was_prepared_and_never_begun(account: Account) -> None:
