@@ -56,7 +56,7 @@ def words() -> frozenset[str]:
     found: set[str] = set()
     for path in SOURCES:
         if "tests" in path.parts:  # what its strings and locals say is no name of the product's
-            found |= set(re.findall(r"^(?:def|class) (\w+)", path.read_text(), re.MULTILINE))
+            found |= set(re.findall(r"^ *(?:def|class) (\w+)", path.read_text(), re.MULTILINE))
             continue
         tokens = list(tokenize.generate_tokens(io.StringIO(path.read_text()).readline))
         docstrings = {id(token) for token in tokens if token.string.startswith('"""')}
