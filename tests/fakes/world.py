@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from tokensync.domain.messages import Request
     from tokensync.refresh.result import WorkResult
 
+CONSUMER = "api.api2cart.com"
 APP = "tiktok-shop"
 ACCOUNT = "7010736057180325637"
 NAME = ConnectionName(APP, ACCOUNT)
@@ -146,7 +147,7 @@ class ScriptedShop:
 class World:
     """One stack with one app, of TikTok Shop unless another is given. `seconds` is the life of each function.
 
-    `trusted` is the parameter TrustedHosts.
+    `trusted` is the parameter TrustedHosts: as who deploys sets it to have pairs handed over.
     """
 
     def __init__(
@@ -155,7 +156,7 @@ class World:
         seconds: float = 60,
         base_url: str = "https://connect.example",
         app: App | None = None,
-        trusted: str = "",
+        trusted: str = CONSUMER,
         is_embedded: bool = False,
     ) -> None:
         self.is_embedded = is_embedded  # only there is this machine a host like any other

@@ -770,3 +770,13 @@ def test_what_cannot_be_checked(world: World, cart: ScriptedCart) -> None:
     world.apps.update(replace(world.apps.get(APP), api2cart_key=None))
     assert f"tokensync app set-consumer-key {APP}" == check(world)["error"]["next"]
     assert "NotOffered" == push(world, to="nobody", check=True)["error"]["class"]
+
+
+@pytest.mark.parametrize("trusted", ["", ".api2cart.com.evil.example", "api2cart.com"])
+def test_pairs_leave_for_hosts_alone_that_who_deploys_has_named(world: World, cart: ScriptedCart, trusted: str) -> None:
+    """Whoever may write the app's secret could name an account of his own there: that is not enough."""
+    world.deploy(trusted=trusted)
+    told = push(world)
+
+    assert ("push_failed", []) == (told["error"]["class"], cart.handed)
+    assert "TrustedHosts names api.api2cart.com" in told["error"]["message"]

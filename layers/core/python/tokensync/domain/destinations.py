@@ -66,12 +66,19 @@ class Destinations:
     def cleared_for(self, consumer: Recipient, request: Request) -> ClearedRequest:
         """Return a request that may be sent to a consumer of token pairs.
 
+        Its account there is the one that the app's secret names, and whoever writes that could name his own. So pairs
+        leave only for a host that who deploys has named.
+
         Raises:
-            EndpointRefused: it would go to a host that is not the consumer's.
+            EndpointRefused: it would go to a host that is not the consumer's, or that TrustedHosts does not name.
         """
         origin = self._origin(request.url)
         if not self._is_local(origin) and not _is_listed(origin, consumer):
             raise _elsewhere(origin, consumer, None)
+        if not self.trusted.names(origin):
+            raise EndpointRefused(
+                f"pairs go to {consumer.title} only where the stack's parameter TrustedHosts names {shown(str(origin))}"
+            )
         return _cleared(request)
 
     def cleared_without_credential(self, request: Request) -> ClearedRequest:
