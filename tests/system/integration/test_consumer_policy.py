@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from stack import Stack
 
-APP, OTHER = "read-shop", "other-shop"
+APP, OTHER = "read-shop", "unread-shop"
 
 
 @pytest.fixture(scope="module")

@@ -147,4 +147,4 @@ def test_what_is_put_back_goes_on_by_itself(stack: Stack, servers: tuple[Server,
     written(stack, app, endpoints=before)
     stack.soon(lambda: stack.stored(name).status is Status.ACTIVE, ahead=3000)
     assert [] == sandbox.doubles()
-    assert 2 == stack.document(name)["generation"]
+    stack.soon(lambda: stack.document(name)["generation"] == 2, ahead=3000)

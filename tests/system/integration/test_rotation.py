@@ -14,6 +14,7 @@ from tokensync.domain.names import ConnectionName
 
 APP = "rotation-shop"
 PLACES = ("leased", "sent", "answered", "received", "published", "committed")
+PROBED = 1200  # seconds: past a probe, and past what the connections of a paused app wait for
 
 
 @pytest.fixture(scope="module")
@@ -159,8 +160,8 @@ def test_an_app_whose_secret_is_wrong_for_a_while_runs_again_by_itself(stack: St
     assert "configuration" == stack.apps.state("probed").paused_kind
     assert {"active"} == {stack.document(name)["status"] for name in names}
     sandbox.call("POST", "apps", provider="tiktok_shop", **right)
-    stack.soon(lambda: not stack.apps.state("probed").paused)
-    stack.soon(lambda: all(stack.document(name)["generation"] > 1 for name in names))
+    stack.soon(lambda: not stack.apps.state("probed").paused, ahead=PROBED)
+    stack.soon(lambda: all(stack.document(name)["generation"] > 1 for name in names), ahead=PROBED)
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,8 @@ def command_path(arguments: list[str]) -> tuple[str, ...]:
     path: list[str] = []
     words = iter(arguments)
     for word in words:
+        if word == "--":  # what follows is no option
+            break
         if word.startswith("--"):
             option = next((one for one in current.params if word in one.opts), None)
             assert option is not None, f"tokensync {' '.join(path)} has no option {word}"
