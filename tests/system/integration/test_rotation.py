@@ -161,7 +161,7 @@ def test_an_app_whose_secret_is_wrong_for_a_while_runs_again_by_itself(stack: St
     assert {"active"} == {stack.document(name)["status"] for name in names}
     sandbox.call("POST", "apps", provider="tiktok_shop", **right)
     stack.soon(lambda: not stack.apps.state("probed").paused, ahead=PROBED)
-    stack.soon(lambda: all(stack.document(name)["generation"] > 1 for name in names), ahead=PROBED)
+    stack.soon(lambda: all(stack.document(name)["generation"] > 1 for name in names), ahead=2 * PROBED)
 
 
 @pytest.mark.parametrize(
