@@ -60,7 +60,7 @@ class SecondStack:
         """Deploy what the shared stack was built from, finish it as `tokensync up` does, and open the front door."""
         endpoint, root = self.shell.stack.outputs.endpoint, self.shell.stack.root
         deployer = Deployer(root, StateDirectory.of(root), endpoint, self.shell.stack.administrator, stack=NAME)
-        named = deployer.deploy(parameters(self.ports.front_door_url))
+        named = deployer.deploy(parameters(self.ports))
         completion.complete(deployer.aws, NAME)
         self.close()
         door = servers.front_door(deployer.state, self.ports, named["ApiId"])
