@@ -306,5 +306,7 @@ CASES: dict[str, tuple[Case, ...]] = {
         Case(of_connection("export", "NAME", "--alert")), stranger("export", STRANGER), unread("export", "NAME"),
     ),
     "push": (Case(Desk.push, 1, "NotOffered"), stranger("push", STRANGER, "--to", "api2cart")),
+    # It is for who deploys, and says so.
+    "take-up": (Case(lambda desk: desk.run("take-up"), 1, "AccessDenied"),),
     "recover": (Case(lambda desk: desk.run("recover", "--reread")), stranger("recover", STRANGER)),
 }  # fmt: skip

@@ -17,7 +17,7 @@ from tokensync.aws.alerts import SnsAlerts
 from tokensync.aws.log import PowertoolsLog
 from tokensync.domain.command_line import typed
 from tokensync.domain.errors import UnknownConnection
-from tokensync.domain.visible import Line, visible
+from tokensync.domain.visible import LONGEST_VALUE, Line, visible
 from tokensync.entry import command_answers
 from tokensync_cli.output.console import Output
 from tokensync_cli.output.failures import CommandFailed, failure_of
@@ -145,6 +145,7 @@ def of_failure(text: str) -> str:
 
 LINES: dict[str, Callable[[str], str]] = {
     "a line of an alert": lambda text: str(Line("{text}", text=text)),
+    "an error in a line": lambda text: str(Line("no: {why}", why=UnknownConnection(text))),
     "an answer": of_an_answer,
     "a line": lambda text: of_output(lambda out: out.line(text)),
     "a note": lambda text: of_output(lambda out: out.note(text)),
@@ -156,6 +157,17 @@ LINES: dict[str, Callable[[str], str]] = {
     "what helps next": lambda text: of_output(lambda out: out.next(Line("{text}", text=text))),
     "a failure": of_failure,
 }
+
+
+@fault("C8")
+def test_a_value_is_cut_before_it_fills_a_mail() -> None:
+    """SNS takes 256 KB in all, and whoever reads it less."""
+    longest = "x" * LONGEST_VALUE
+
+    assert (f"of {longest}.", f"of {longest}….") == (
+        str(Line("of {who}.", who=longest)),
+        str(Line("of {who}.", who=f"{longest}y")),
+    )
 
 
 @fault("C8")

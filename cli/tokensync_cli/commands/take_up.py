@@ -33,8 +33,11 @@ def take_up(run: Run, *, table: Table = None, key: Key = None) -> None:
         kept, is_done = stores.checked(stores.named(table, key))
         if not is_done:
             stores.take_up(kept, say)
+    following = typed("tokensync deploy --stack {stack} --region {region}", stack=stores.stack, region=stores.region)
+    if run.choice.profile:
+        following = following.option("--profile", run.choice.profile)
     run.out.result(
         {"stack": stores.stack, "table": kept.table, "key": kept.key, "new": not is_done},
         f"The stack {stores.stack} {'has' if is_done else 'now has'} the table {kept.table} and the key {kept.key}.",
-        following=Line("sam build && sam deploy"),
+        following=following,
     )

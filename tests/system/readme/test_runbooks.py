@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 NAME, APP = "kept", "kept-shop"
 # Where the page writes the stack's name, and not the program's or the tag's.
 IN_PLACE = re.compile(r"(?<=--stack )tokensync|(?<=--stack-name )tokensync|(?<=')tokensync(?=['/-])|tokensync(?=-res)")
-DEPLOYMENT = "sam build\nsam deploy\n"
+DEPLOYMENT = "tokensync deploy\n"
 
 
 def about_this(script: str) -> str:

@@ -401,3 +401,24 @@ def test_an_invite_of_which_a_connection_is_being_made_is_told_to_be(world: Worl
     assert ([InviteState.CONNECTING], [SELLERS[0]]) == (seen, connections(world))
     again = revoke(APP, INVITE, world.invites, now=world.clock.now(), expires_at=0)
     assert (InviteState.USED, str(ConnectionName(APP, SELLERS[0]))) == (again.state, again.connection)
+
+
+@fault("C15")
+@pytest.mark.parametrize(
+    ("place", "made", "expected"),
+    [("exchange.held", [], InviteState.REVOKED), ("exchange.taken_over", [SELLERS[0]], InviteState.USED)],
+)
+def test_whoever_revokes_hears_what_a_dead_process_had_made(
+    world: World, place: str, made: list[str], expected: InviteState
+) -> None:
+    """Revoked before a connection is there, none comes of it; afterwards it is the invite's, and is not denied."""
+    (browser,) = away(world, number=1)
+    with world.dies_at(place):
+        browser.back("code=code-1")
+    told = revoke(APP, INVITE, world.invites, now=world.clock.now(), expires_at=0)
+    world.after_lease()
+    world.settle(ticks=3)
+
+    assert (InviteState.CONNECTING, made, expected) == (told.state, connections(world), use(world).state)
+    assert ("authorization.unusable" in world.alerted()) is not bool(made)
+    assert (CONNECTED if made else ENDED) in browser.result().body

@@ -141,6 +141,19 @@ def test_all_that_a_response_leaves_out_stays() -> None:
     assert {"sub": "u-1", "name": "Ada", "plan": "gold"} == document["account"]
 
 
+def test_a_refresh_token_of_another_client_is_not_carried_over() -> None:
+    """It was imported with the account's own client, RFC 6749 §6, and would be sent under the app's after a consent."""
+    stage = google(first=oidc_token(access_token="OA1"))
+    own = {"refresh_token": "of-their-client", "client_id": "their-id", "client_secret": "their-secret"}
+    assert stage.world.ask("import", app=stage.world.app.name, account="u-1", **own)["ok"] is True
+    before = grant_of(stage)
+    again(stage)
+
+    assert before.has_own_client
+    assert before.refresh_token is not None
+    assert (False, None) == (grant_of(stage).has_own_client, grant_of(stage).refresh_token)
+
+
 @field("A1")
 def test_facts_that_cannot_be_asked_for_stay() -> None:
     """The response names the account and has a refresh token of its own; the call for its facts fails."""

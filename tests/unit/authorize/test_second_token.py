@@ -11,6 +11,7 @@ from fakes.scripted import ISSUER, OIDC, Staged
 from fakes.visitors import Browser
 from field_rows import field
 from tokensync.authorize import finish
+from tokensync.authorize.invites import revoke
 from tokensync.domain.authorization import AuthorizationState
 from tokensync.domain.connection import Reason, Status
 from tokensync.domain.secret import Secret
@@ -80,6 +81,21 @@ def test_both_tokens_of_a_response_are_connections(stage: Staged) -> None:
     assert "oidc/T1" == authorization(stage).connection
     keys = {stage.world.stored(stage.name(account)).authorized.authorized_by for account in ("T1", "U1")}
     assert 2 == len(keys)
+
+
+def test_an_invite_that_is_revoked_between_the_two_makes_no_second_one(stage: Staged) -> None:
+    """The process died after the first: that connection is told, the second token's answer is kept sealed."""
+    stage.browser.connect(stage.world.invite(id="invite-1"))
+    with stage.world.dies_at("exchange.taken_over"):
+        stage.browser.back("code=code-1")
+    revoke("oidc", "invite-1", stage.world.invites, now=stage.world.clock.now(), expires_at=0)
+    stage.world.after_lease()
+    stage.world.settle(ticks=3)
+
+    assert {"T1": "bot-1"} == tokens(stage)
+    assert (AuthorizationState.CONNECTED, "oidc/T1") == (authorization(stage).state, authorization(stage).connection)
+    assert authorization(stage).sealed_answer is not None
+    assert ["authorization.unusable"] == stage.alerts()
 
 
 @field("B second token")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from tokensync_cli.embedded.ports import Ports
     from tokensync_cli.output.console import Say
+    from tokensync_cli.stack.kept import KeptStores
     from tokensync_cli.stack.project import Project
     from tokensync_cli.stack.samconfig import Told
 
@@ -212,6 +213,7 @@ class Desk:
     sandbox: Sandbox = field(default_factory=Sandbox)
     queues: Queues = field(default_factory=Queues)
     deployments: Deployments = field(default_factory=Deployments)
+    stores: KeptStores | None = None
     opened: list[str] = field(default_factory=list)
     chosen: list[Choice] = field(default_factory=list)
     is_interactive: bool = False
@@ -233,9 +235,11 @@ class Desk:
             raise CommandFailed(f"There is no stack {choice.stack}.", next_command=typed("--stack"), exit_code=3)
         return self._target(outputs(), "stack prod in eu-central-1, account 000000000000")
 
-    def kept(self, choice: Choice) -> NoReturn:
-        """Find nothing: what a deleted stack kept is AWS's own affair."""
-        raise CommandFailed(f"Nothing of {choice.stack} was kept.", next_command="--table", exit_code=3)
+    def kept(self, choice: Choice) -> KeptStores:
+        """Return what a test says that a deleted stack kept."""
+        self.chosen.append(choice)
+        assert self.stores is not None
+        return self.stores
 
     def _target(self, found: StackOutputs, described: str, *, sandbox: Sandbox | None = None) -> Target:
         return Target(

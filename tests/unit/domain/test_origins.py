@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokensync.domain.errors import EndpointRefused
-from tokensync.domain.origins import Origin, TrustedHosts, shown
+from tokensync.domain.origins import BadHosts, Origin, TrustedHosts, shown
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,13 @@ def test_every_reader_finds_the_same_host(url: str) -> None:
 def test_a_host_is_shown_in_plain_characters(url: str, text: str) -> None:
     """Cut, and nothing in it does anything to a terminal, a mail or a shell."""
     assert text == shown(url)
+
+
+@pytest.mark.parametrize("entry", [".com", ".co.uk", ".com.br", ".org.nz", ".", "..example.com"])
+def test_a_suffix_that_many_own_is_not_trusted(entry: str) -> None:
+    """Below a registry's own name anybody has a host; the refusal names the entry by its place alone."""
+    with pytest.raises(BadHosts, match=r"^entry 2 is neither a host nor a suffix such as \.example\.com$"):
+        TrustedHosts.parse(f"id.example.com,{entry}")
 
 
 def test_trusted_hosts() -> None:

@@ -13,6 +13,8 @@ from fakes.world import APP, World
 from fault_rows import fault
 from tokensync.authorize.links import Signer
 from tokensync.domain.authorization import GROUPS, PLACES, AuthorizationState
+from tokensync.domain.connection import SCHEMA
+from tokensync.domain.invite_use import InviteState, InviteUse
 from tokensync.domain.secret import Secret
 
 if TYPE_CHECKING:
@@ -256,3 +258,18 @@ def test_one_that_is_worked_on_never_gives_way(world: World, browser: Browser) -
     assert [AuthorizationState.CONNECTED] == [
         authorization.state for authorization in [world.code_exchange.latest(APP, browser.secret)] if authorization
     ]
+
+
+@fault("F15")
+@pytest.mark.parametrize("kind", ["invite#", "pending#"])
+def test_what_a_newer_version_wrote_is_left_to_it(world: World, browser: Browser, kind: str) -> None:
+    """After a rollback a page asks for patience; no code is presented, and the invite is not taken for unused."""
+    browser.connect()
+    world.invites.seed(InviteUse(app=APP, id="invite-1", state=InviteState.FAILED))
+    for key, row in world.table.rows.items():
+        if key[1].startswith(kind):
+            row.extra["schema"] = SCHEMA + 1
+    pages = [browser.back("code=code-1"), *([browser.connect()] if kind == "invite#" else [])]
+
+    assert {(503, True)} == {(page.status, "Please try again in a minute" in page.body) for page in pages}
+    assert [] == world.shop.ledger

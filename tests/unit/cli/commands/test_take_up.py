@@ -17,6 +17,13 @@ from tokensync_cli.output.failures import CommandFailed
 from tokensync_cli.stack.kept import Kept, KeptStores
 
 STACK_ID = "arn:aws:cloudformation:eu-central-1:000000000000:stack/prod"
+MADE = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+KEY = {"KeyId": "key-1", "KeyState": "Enabled", "Description": "Seals the grants of prod"}
+TABLE = {
+    "TableStatus": "ACTIVE",
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    "GlobalSecondaryIndexes": [{"IndexName": "due"}],
+}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +57,13 @@ def stores() -> KeptStores:
         dynamodb=client("dynamodb"),
         kms=client("kms"),
     )
+
+
+def held(kept: Kept) -> list[dict[str, Any]]:
+    """Return what CloudFormation tells of a stack that took this pair up."""
+    about = {"ResourceType": "x", "Timestamp": MADE, "ResourceStatus": "IMPORT_COMPLETE"}
+    pair = {"Table": kept.table, "GrantKey": kept.key}
+    return [{**about, "LogicalResourceId": name, "PhysicalResourceId": value} for name, value in pair.items()]
 
 
 def deletions(stub: Stubber, *pairs: Kept) -> None:
@@ -136,20 +150,14 @@ def test_a_table_that_is_still_being_restored() -> None:
 def test_another_stack_has_the_name(status: str, following: str) -> None:
     """What is left of a failed one may be deleted; nothing suggests that of one that runs."""
     made = stores()
-    key = {"KeyId": "key-1", "KeyState": "Enabled", "Description": "Seals the grants of prod"}
-    table = {
-        "TableStatus": "ACTIVE",
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        "GlobalSecondaryIndexes": [{"IndexName": "due"}],
-    }
-    about = {"StackName": "prod", "CreationTime": dt.datetime(2026, 11, 1, tzinfo=dt.UTC), "StackStatus": status}
+    about = {"StackName": "prod", "CreationTime": MADE, "StackStatus": status}
     with (
         Stubber(made.cloudformation) as cloudformation,
         Stubber(made.dynamodb) as dynamodb,
         Stubber(made.kms) as kms,
     ):
-        dynamodb.add_response("describe_table", {"Table": table})
-        kms.add_response("describe_key", {"KeyMetadata": key})
+        dynamodb.add_response("describe_table", {"Table": TABLE})
+        kms.add_response("describe_key", {"KeyMetadata": KEY})
         cloudformation.add_response("describe_stacks", {"Stacks": [about]})
         cloudformation.add_response("describe_stack_resources", {"StackResources": []})
         with pytest.raises(CommandFailed) as failed:
@@ -174,24 +182,35 @@ def test_a_stacks_name_in_a_command_is_one_word(stack: str) -> None:
 def test_an_import_under_way_is_waited_for() -> None:
     """A second run while the first one's import goes on ends as that one does."""
     made, kept = stores(), Kept("restored", "key-1")
-    about = {"StackName": "prod", "CreationTime": dt.datetime(2026, 11, 1, tzinfo=dt.UTC)}
-    pair = {"Table": kept.table, "GrantKey": kept.key}
-    resources = [
-        {
-            "LogicalResourceId": name,
-            "PhysicalResourceId": physical,
-            "ResourceType": "x",
-            "Timestamp": about["CreationTime"],
-            "ResourceStatus": "IMPORT_COMPLETE",
-        }
-        for name, physical in pair.items()
-    ]
+    about = {"StackName": "prod", "CreationTime": MADE}
     with Stubber(made.cloudformation) as cloudformation:
         for status in ("IMPORT_IN_PROGRESS", "IMPORT_COMPLETE"):
             cloudformation.add_response("describe_stacks", {"Stacks": [{**about, "StackStatus": status}]})
-        cloudformation.add_response("describe_stack_resources", {"StackResources": resources})
+        cloudformation.add_response("describe_stack_resources", {"StackResources": held(kept)})
 
         assert kept == made.named(None, None)
+
+
+@pytest.mark.parametrize(("words", "more"), [((), ""), (("--profile", "ops"), " --profile ops")])
+def test_what_comes_next_deploys_the_same_stack(desk: Any, words: tuple[str, ...], more: str) -> None:
+    """By the command line itself, which needs no checkout: with the stack, the Region and the profile of this run."""
+    desk.stores = made = stores()
+    about = {"StackName": "prod", "CreationTime": MADE, "StackStatus": "IMPORT_COMPLETE"}
+    with (
+        Stubber(made.cloudformation) as cloudformation,
+        Stubber(made.dynamodb) as dynamodb,
+        Stubber(made.kms) as kms,
+    ):
+        for _ in ("named", "checked"):
+            cloudformation.add_response("describe_stacks", {"Stacks": [about]})
+            cloudformation.add_response("describe_stack_resources", {"StackResources": held(Kept("kept", "key-1"))})
+        dynamodb.add_response("describe_table", {"Table": TABLE})
+        kms.add_response("describe_key", {"KeyMetadata": KEY})
+        result = desk.start("take-up", "--stack", "prod", *words)
+
+    assert 0 == result.exit_code
+    assert "The stack prod has the table kept and the key key-1." in result.stdout
+    assert f"Next: tokensync deploy --stack prod --region eu-central-1{more}\n" in result.stderr
 
 
 @pytest.mark.parametrize("operation", ["ListStacks", "CreateChangeSet", "UpdateTable", "DescribeKey"])

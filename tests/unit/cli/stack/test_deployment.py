@@ -15,6 +15,7 @@ from unit.template.document import read
 
 ROOT = Path(__file__).parents[4]
 OURS = {"StackStatus": "UPDATE_COMPLETE", "Description": read()["Description"], "Parameters": []}
+KEPT = read(ROOT / "cli/tokensync_cli/stack/kept.yaml")
 EMBEDDED = [{"ParameterKey": "Pace", "ParameterValue": "embedded"}]
 
 
@@ -26,10 +27,11 @@ EMBEDDED = [{"ParameterKey": "Pace", "ParameterValue": "embedded"}]
         {**OURS, "Parameters": [{"ParameterKey": "Pace", "ParameterValue": "production"}]},
         {"StackStatus": "REVIEW_IN_PROGRESS"},
         {**OURS, "StackStatus": "UPDATE_ROLLBACK_COMPLETE"},
+        {"StackStatus": "IMPORT_COMPLETE", "Description": KEPT["Description"]},
     ],
 )
 def test_what_can_be_deployed(stack: dict[str, Any] | None) -> None:
-    """A new stack, one of ours, one whose first change set was declined."""
+    """A new stack, one of ours, one whose first change set was declined, one that took up what was kept."""
     refuse_what_is_not_ours(stack, "tokensync", "https://cloudformation.eu-central-1.amazonaws.com")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tokensync.authorize.account import NamedGrant, NotNamed
 from tokensync.authorize.invites import hold, met_stranger, use_up
 from tokensync.authorize.refusals import note_consent
-from tokensync.domain.authorization import NO_ACCOUNT, AuthorizationState
+from tokensync.domain.authorization import INVITE, NO_ACCOUNT, AuthorizationState
 from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Status
 from tokensync.domain.errors import InviteTaken, NotLeased
@@ -119,7 +119,13 @@ class Finisher:
             try:
                 hold(authorization, self.ports)
             except InviteTaken as taken:
-                return self.endings.invite_lost(authorization, taken, session)
+                # A process may have made a connection and died: that one is told, and no further one is made.
+                made = [one for one in named if self._is_made(authorization, one)]
+                if not made:
+                    return self.endings.invite_lost(authorization, taken, session)
+                if len(made) < len(named):
+                    problems.append(NotNamed(problem=f"{INVITE}{taken.state}"))
+                named = made
             self.ports.failpoints.reached("exchange.held")
         return self._connected(authorization, named, problems, session, budget)
 
@@ -163,6 +169,12 @@ class Finisher:
         if why:
             self.endings.alert_unusable(why, session)
         return self._used(authorization, connected, session, keep=bool(problems))
+
+    def _is_made(self, authorization: Authorization, one: NamedGrant) -> bool:
+        """Return whether the connection has this very grant already."""
+        record = self.ports.connections.get(one.name)
+        by = _source(authorization, one, detail="").by
+        return record is not None and record.removed_at is None and record.authorized.authorized_by == by
 
     def _one(self, authorization: Authorization, one: NamedGrant, budget: Budget) -> Connected:
         connected = self.connector.connect(one, _source(authorization, one, detail=one.read.trace_id), budget)

@@ -19,7 +19,7 @@ from tokensync.domain.errors import (
     InviteTaken,
     ParamRefused,
     SealingUnavailable,
-    StoreUnavailable,
+    StoreError,
     UnknownApp,
 )
 from tokensync.domain.invite_use import InviteState
@@ -95,7 +95,7 @@ class SellerPages:
             return self._refused(name, text, status, error)
         except InviteTaken as taken:
             return self._taken(name, taken, cookies)
-        except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
+        except (InvalidApp, StoreError, SealingUnavailable) as error:
             self.ports.log.warning("connect.failed", app=name, error=str(error))
             return page("unavailable", 503)
         return Page(status=302, headers={"location": consent.url}, cookies=(self._set_cookie(consent.cookie),))
@@ -132,7 +132,7 @@ class SellerPages:
         except (AlreadyConsumed, FenceLost):
             # Another request was first, or has finished it meanwhile: the result page shows how it ended.
             self.ports.log.info("callback.repeated", app=name)
-        except (InvalidApp, StoreUnavailable, SealingUnavailable) as error:
+        except (InvalidApp, StoreError, SealingUnavailable) as error:
             self.ports.log.warning("callback.failed", app=name, error=str(error))
             return page("unavailable", 503)
         return Page(status=303, headers={"location": f"/connect/{name}/result"}, cookies=shown)
@@ -155,7 +155,7 @@ class SellerPages:
             return self._result_page(authorization, session, base_url)
         except (InvalidName, UnknownApp):
             return page("not_found", 404)
-        except (InvalidApp, StoreUnavailable) as error:
+        except (InvalidApp, StoreError) as error:
             self.ports.log.warning("result.failed", app=name, error=str(error))
             return page("unavailable", 503)
 
@@ -235,9 +235,8 @@ class SellerPages:
         Raises:
             BadRequest, UnknownApp: there is no such app, or none that anything vouches for.
         """
-        name = app_name(name)
         try:
-            app = self.registered.get(name)
+            app = self.registered.get(app_name(name))
         except UnknownApp:
             self.signer().read_state(query.state, app=name, now=self.ports.clock.now())
             self.known.learn(name)
