@@ -129,8 +129,8 @@ class Destinations:
             api=tuple(dict.fromkeys((*sealed.api, *self._trusted(now.api)))),
         )
 
-    def is_from_there(self, old: Bound, new: Bound, provider: Recipient) -> bool:
-        """Return whether a secret that is bound to the `old` may be sent wherever the `new` may be.
+    def is_from_there(self, old: Bound, new: Bound, provider: Recipient, credential: Credential) -> bool:
+        """Return whether a credential that is bound to the `old` may be sent wherever the `new` may be.
 
         Under one rule it is the account's parameters that have to agree.
         """
@@ -138,7 +138,8 @@ class Destinations:
             return False
         if old.rule == new.rule:
             return True
-        return all(self._may_take(Origin.of(origin), provider, old, Credential.TOKEN) for origin in new.token)
+        places = (*new.token, *new.api) if credential is Credential.ACCESS else new.token
+        return all(self._may_take(Origin.of(origin), provider, old, credential) for origin in places)
 
     def _trusted(self, origins: Iterable[str]) -> list[str]:
         return [origin for origin in origins if self.trusted.names(Origin.of(origin))]
