@@ -92,6 +92,10 @@ def deploy(
     )
     deployment = run.deployments(project, told)
     run.out.say(f"Deploying {deployment.check()}")
+    for name, value in told.parameters.items():
+        if name not in _ASKED and name not in given and value != known[name].default:
+            # Nobody was asked about it, and CloudFormation's change set shows no parameter.
+            run.out.say(f"With {name}={value}, as {samconfig.FILE} says")
     samconfig.write(file, told, template=project.root / samconfig.FILE)
     with run.out.progress("Building, with the locked SAM CLI"):
         deployment.build()

@@ -3,9 +3,13 @@
 import json
 import os
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tokensync.domain.command_line import typed
+from tokensync_cli.embedded.errors import EmbeddedStackError
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,30 @@ class StateDirectory:
         return cls(root / ".tokensync")
 
     def create(self) -> None:
-        """Make the directory and its folders, readable by their owner alone."""
-        for directory in (self.path, self.logs, self.processes, self.aws, self.host, self.home):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make the directory and its folders, readable by their owner alone.
+
+        Raises:
+            EmbeddedStackError: what lies there leads elsewhere, or belongs to somebody else.
+        """
+        folders = (self.path, self.logs, self.processes, self.aws, self.host, self.home)
+        for folder in folders:
+            if not folder.is_symlink():
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._check(folder)
+        # Ours are none of them. What came along with a directory from elsewhere would have another file written over.
+        for folder in folders:
+            for entry in folder.iterdir():
+                self._check(entry)
         self.path.chmod(0o700)
+
+    def _check(self, path: Path) -> None:
+        found = path.lstat()
+        if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid():
+            why = "is a symbolic link" if stat.S_ISLNK(found.st_mode) else "belongs to another user"
+            raise EmbeddedStackError(
+                f"{path} {why}: the embedded stack keeps its state in directories and files of its own.",
+                next_command=typed("rm -r {path}", path=str(self.path)),
+            )
 
     @property
     def logs(self) -> Path:

@@ -15,6 +15,9 @@ from tokensync_cli.stack import bundled
 from tokensync_cli.stack.target import StackOutputs
 
 VARIABLE = "TOKENSYNC_PROJECT"
+_ROOT = 0
+_PARTS = ("template.yaml", "layers", "layers/core")
+_KEPT = ("functions", "samconfig.toml", ".venv", ".tokensync")  # where they are there
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,9 @@ def the_project(
 def project_root(start: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path | None:
     """Return the directory of a checkout: the one that TOKENSYNC_PROJECT names, else the nearest one above `start`.
 
+    What is found is built and run. So above `start` only what belongs to this user, to root or to the owner of `start`
+    is found: in a directory that all may write to, such as /tmp, anybody could put one.
+
     Raises:
         CommandFailed: TOKENSYNC_PROJECT names a directory that is no checkout.
     """
@@ -72,12 +78,21 @@ def project_root(start: Path | None = None, environment: Mapping[str, str] = os.
             )
         return root
     here = (start or Path.cwd()).absolute()
-    return next((directory for directory in (here, *here.parents) if _is_project(directory)), None)
+    if _is_project(here):
+        return here
+    owners = {os.geteuid(), _ROOT, here.stat().st_uid} if here.is_dir() else {os.geteuid(), _ROOT}
+    return next((above for above in here.parents if _is_project(above) and _owners(above) <= owners), None)
 
 
 def _is_project(directory: Path) -> bool:
     """Return whether it is tokensync's own: people keep templates of other stacks above and below it."""
-    return (directory / "template.yaml").is_file() and (directory / "layers" / "core").is_dir()
+    return all((directory / part).exists() for part in _PARTS) and (directory / "template.yaml").is_file()
+
+
+def _owners(directory: Path) -> set[int]:
+    """Return who owns a project, and what is taken from it."""
+    parts = [directory / part for part in (*_PARTS, *_KEPT)]
+    return {path.lstat().st_uid for path in (directory, *parts) if path.is_symlink() or path.exists()}
 
 
 @dataclass(frozen=True)
@@ -141,7 +156,8 @@ class EmbeddedProject:
         project = self.find()
         if project is None:
             raise CommandFailed(
-                "There is no tokensync project here: no template.yaml with layers/core in this directory or above it.",
+                "There is no tokensync project here: no template.yaml with layers/core in this directory, "
+                "nor one of yours above it.",
                 next_command=Line("cd to the project, or set TOKENSYNC_PROJECT"),
                 kind="NoProject",
             )

@@ -274,6 +274,19 @@ def test_the_setting_of_before_means_a_path_into_the_response() -> None:
         ({"account": "callback.code"}, "secret"),
         ({"account": "callback.spapi_oauth_code", "callback_code": "spapi_oauth_code"}, "secret"),
         ({"fact.x": "token.refresh_token"}, "secret"),
+        ({"fact.x": "token.data.rt", "response.refresh_token": "data.rt"}, "fact.x leads to a token"),
+        ({"fact.x": "token.data", "response.refresh_token": "rt", "response.envelope": "data"}, "leads to a token"),
+        ({"label": 'token["data.rt"]', "response.refresh_token": "data.rt"}, "label leads to a token"),
+        ({"account": "token.u+token.rt", "response.refresh_token": "rt"}, "account leads to a token"),
+        ({"account_field": "rt", "response.refresh_token": "rt"}, "account_field leads to a token"),
+        (
+            {"second_token": "u", "second_account": "token.u.rt", "response.refresh_token": "rt"},
+            "second_account leads to a token",
+        ),
+        (
+            {"param.x": ".+", "param_source.x": "invite,token.data.rt", "response.refresh_token": "data.rt"},
+            "param_source.x leads to a token",
+        ),
         ({"account": "token.a", "account_field": "b"}, "both name the account"),
         ({"second_token": "authed_user"}, "belong together"),
         ({"second_account": "token.authed_user.id"}, "belong together"),
@@ -292,7 +305,7 @@ def test_a_setting_that_cannot_name_an_account_is_refused_by_name(settings: dict
     )
 
     assert words in provider.contradiction(provider, app)
-    if "no path" in words or "secret" in words:
+    if any(told in words for told in ("no path", "secret", "leads to a token")):
         with pytest.raises(InvalidApp, match=app.name):
             provider.for_app(app)
 

@@ -94,6 +94,8 @@ def test_bad_values_are_named() -> None:
         ("*.example.com", "entry 1 is neither"),
         ("a.example,,b.example", "entry 2 is neither"),
         ("id.example:0", "entry 1 has no usable port"),
+        ("id.example:\u00b2", "entry 1 is neither a host"),
+        ("\u212aelvin.example", "entry 1 is neither a host"),
         ("id.example:65536", "entry 1 has no usable port"),
         (".example.com:8443", "entry 1 has no usable port"),
     ],

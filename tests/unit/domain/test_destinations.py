@@ -57,8 +57,8 @@ def test_no_other_providers_grant_is_from_there() -> None:
     other = Bound(provider="tiktok_shop", rule="r", token=BOUND.token)
 
     assert (True, False) == (
-        Destinations().is_from_there(BOUND, BOUND, GENERIC),
-        Destinations().is_from_there(other, BOUND, GENERIC),
+        Destinations().is_from_there(BOUND, BOUND, GENERIC, Credential.TOKEN),
+        Destinations().is_from_there(other, BOUND, GENERIC, Credential.TOKEN),
     )
 
 

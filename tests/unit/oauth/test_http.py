@@ -500,6 +500,14 @@ def test_a_header_that_cannot_travel_is_not_sent(server: Server, wire: HttpWire,
     assert b"".join(server.received) == b""
 
 
+def test_the_server_that_is_asked_is_the_urls(server: Server, wire: HttpWire) -> None:
+    """Whatever headers a request has: behind one address `Host` says which server takes it."""
+    wire.send(Request(method="GET", url=server.url, headers={"host": "evil.example"}), seconds=SECONDS)
+
+    assert 1 == server.received[0].lower().count(b"\r\nhost: ")
+    assert b"evil.example" not in server.received[0]
+
+
 def test_a_name_that_does_not_resolve_is_not_sent(monkeypatch: pytest.MonkeyPatch, wire: HttpWire) -> None:
     """Where there is no address no byte has left."""
     monkeypatch.setattr(socket, "getaddrinfo", Resolver())

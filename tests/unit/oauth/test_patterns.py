@@ -81,3 +81,9 @@ def test_what_is_known_of_an_ending_is_true_of_every_value() -> None:
     endings = pattern(r"(a|b){20}\.example\.com").endings()
 
     assert {(False, True)} == {(one.whole, one.text.endswith(".example.com")) for one in endings}
+
+
+@pytest.mark.parametrize("text", ["((a{255}){30}){255}", "((((a?){255}){255}){255}){255}", "(" * 19 + "){255}" * 19])
+def test_no_ending_takes_long(text: str) -> None:
+    """Groups that repeat groups are followed no further than a value is long, as a registration may say anything."""
+    assert all(len(one.text) <= 2 * LONGEST_VALUE for one in pattern(text).endings(".example.com"))

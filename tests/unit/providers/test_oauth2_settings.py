@@ -498,6 +498,12 @@ REFUSED: list[tuple[dict[str, str], str]] = [
     ({"param__shop": ".+", "param_source__shop": "callback.code"}, "param_source.shop has callback.code"),
     ({"authorize_fragment": "a?b"}, "authorize_fragment is what follows"),
     ({"response__token": "x"}, "response.token is read nowhere"),
+    ({"response__access_token": "data.refresh_token"}, "response.access_token leads to the refresh token"),
+    *(
+        ({f"response__{name}": path, "response__refresh_token": "data.0.rt"}, f"response.{name} leads to a token")
+        for name in ("token_type", "expires_in", "refresh_expires_in", "scope", "error", "error_message")
+        for path in ("access_token", "data.0.rt", "data.00.rt", "data.0", "data", "a.id_token")
+    ),
     ({"response__success": "0"}, "response.success needs response.error"),
     ({"errors__dead": "x"}, "errors.dead is no class"),
     ({"errors__busy": "a,b", "errors__refused": "b"}, "both have 'b'"),

@@ -242,6 +242,38 @@ def test_settings_move_a_credential_within_its_origin_alone() -> None:
     assert {"id.example"} == set(one.hosts(since))
 
 
+@pytest.mark.parametrize(
+    "header",
+    [{"Host": "evil.example"}, {"hoST": "evil.example"}, {"Transfer-Encoding": "chunked"}, {"Content-Length": "0"},
+     {"X": "a\r\nHost: evil.example"}, {"X: a\r\nHost": "evil.example"}, {"Host ": "evil.example"}],
+)  # fmt: skip
+@pytest.mark.parametrize("prefix", ["header.", "account_header."])
+def test_no_header_leads_a_request_elsewhere(prefix: str, header: dict[str, str]) -> None:
+    """Behind one address of a content network many servers answer, and the header decides which: nothing is sent."""
+    one, name = standing()
+    tamper(one, settings={f"{prefix}{key}": value for key, value in header.items()})
+    since = len(one.server.asked)
+    everything(one, name)
+
+    sent = [set(map(str.lower, request.headers)) for request in one.server.asked[since:]]
+    assert [] == [names for names in sent if names & {"host", "host ", "transfer-encoding", "content-length", "x"}]
+    assert prefix == "account_header." or [] == sent
+
+
+@pytest.mark.parametrize("name", ["access_token", "token_type", "scope", "error", "error_message"])
+def test_no_setting_publishes_a_refresh_token_as_something_else(name: str) -> None:
+    """It is not even presented: the app's registration says what is wrong, and workloads keep what they have."""
+    one, connection = standing()
+    since = len(one.server.asked)
+    tamper(one, settings={f"response.{name}": "refresh_token"})
+    one.world.settle(ticks=10, every=600)
+    answer = one.world.ask("refresh", connection=str(connection), force=True)
+
+    assert ("postponed", []) == (answer["error"]["class"], one.server.asked[since:])
+    assert f"response.{name} leads to " in answer["error"]["message"]
+    assert "canary-access" == one.world.published(connection)
+
+
 def test_a_response_moves_no_grant_by_a_rule_that_somebody_wrote() -> None:
     """A parameter that a response names leads on only where template, pattern and source are those of the consent."""
     app = replace(

@@ -85,6 +85,20 @@ def test_options_answer_without_a_question(desk: Any) -> None:
     assert {"LogLevel": "INFO", **DEFAULTS, "AlertEmail": "a@b.example"} == desk.deployments.told.parameters
 
 
+def test_what_the_file_adds_is_said(desk: Any, home: Path) -> None:
+    """Nobody is asked about these: a file that came from elsewhere could name who opens grants, or where they go."""
+    options = ("--yes", "--stack", "prod", "--region", "eu-central-1")
+    (home / "samconfig.toml").write_text(
+        "[default.deploy.parameters]\n"
+        """parameter_overrides = 'TrustedHosts="evil.example" SubnetIds="" Architecture="arm64" Other="x"'\n"""
+    )
+
+    said = "With TrustedHosts=evil.example, as samconfig.toml says"
+    first = desk.start("deploy", *options)
+    assert (1, 1) == (first.stderr.count(said), first.stderr.count("With "))
+    assert "With " not in desk.start("deploy", *options, "--parameter", "TrustedHosts=id.example.com").stderr
+
+
 @pytest.mark.usefixtures("home")
 def test_as_json_it_prints_the_outputs(desk: Any) -> None:
     """One document on stdout."""

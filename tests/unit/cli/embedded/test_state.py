@@ -1,6 +1,10 @@
+import os
 import stat
 from pathlib import Path
 
+import pytest
+
+from tokensync_cli.embedded.errors import EmbeddedStackError
 from tokensync_cli.embedded.state import StateDirectory
 
 
@@ -53,3 +57,31 @@ def test_the_scratch_folder_is_emptied(state: StateDirectory) -> None:
     (state.scratch / "left").mkdir()
     state.empty_scratch()
     assert list(state.scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [".tokensync", ".tokensync/logs", ".tokensync/logs/sandbox.log", ".tokensync/lock"])
+def test_what_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    """A directory from elsewhere may bring links along: nothing behind one is written over, closed or forgotten."""
+    precious = tmp_path / "precious"
+    precious.mkdir(mode=0o755)
+    (precious / "file").write_text("kept")
+    link = tmp_path / "project" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(precious)
+
+    with pytest.raises(EmbeddedStackError, match="is a symbolic link") as refused:
+        StateDirectory.of(tmp_path / "project").create()
+    assert f"rm -r {tmp_path}/project/.tokensync" == str(refused.value.next_command)
+    assert ("kept", 0o755) == ((precious / "file").read_text(), stat.S_IMODE(precious.stat().st_mode))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a file to somebody else takes root")
+@pytest.mark.parametrize("name", [".", "aws", "outputs.json"])
+def test_what_another_user_put_there_is_refused(state: StateDirectory, name: str) -> None:
+    """It would be run: the embedded AWS keeps the functions' code in its state."""
+    state.create()
+    state.write("outputs.json", {})
+    os.chown(state.path / name, 4711, -1)
+
+    with pytest.raises(EmbeddedStackError, match="belongs to another user"):
+        state.create()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,6 +32,26 @@ def test_the_nearest_project_above_is_meant(project: Path) -> None:
 
     assert project == project_root(inner, {})
     assert project_root(project.parent, {}) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a file to somebody else takes root")
+@pytest.mark.parametrize(
+    "part", [".", "template.yaml", "layers", "layers/core", "functions", "samconfig.toml", ".venv"]
+)
+def test_a_project_of_somebody_else_above_is_not_found(project: Path, part: str) -> None:
+    """What is found is built and run, and in a directory such as /tmp anybody could put one above a user's own."""
+    inner = project / "mine"
+    inner.mkdir()
+    for name in ("functions", "samconfig.toml", ".venv"):
+        (project / name).touch()
+    assert project == project_root(inner, {})
+    os.chown(project / part, 4711, -1)
+
+    assert project_root(inner, {}) is None
+    assert project == project_root(inner, {"TOKENSYNC_PROJECT": str(project)})
+    assert project == project_root(project, {})
+    os.chown(inner, 4711, -1)  # as in a container, where root works in the tree of another
+    assert project == project_root(inner, {})
 
 
 def test_the_environment_names_another(project: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tokensync.domain.bound import Credential
 from tokensync.domain.errors import UnknownConnection
 from tokensync.domain.work import Work
 from tokensync.oauth.issued import ASSUMED_LIFE
@@ -85,7 +86,8 @@ class Merger:
             if not self.is_from_there(old, grant, session):
                 old, carried = replace(old, params={}), False
             new = _merged(old, grant, carried=carried)
-            new = session.rebound(new, new)
+            # What is carried over stays bound as it was: nobody takes it along to another rule by a grant of his own.
+            new = session.rebound(old if carried else new, new)
             own = session.of(new)
             life = ASSUMED_LIFE if source.life is None and new.access_expires_at is not None else source.life
             holder = self.establisher.holder(
@@ -107,15 +109,17 @@ class Merger:
         # The unfinished attempt that is concluded first reads its answer as one to a refresh, not as one to a code.
         return self._under_lease(name, session.whole, budget, act, done)
 
-    def is_from_there(self, old: Grant, new: Grant, session: Session) -> bool:
-        """Return whether the old grant came from where the new one may be sent, and under its client.
+    def is_from_there(
+        self, old: Grant, new: Grant, session: Session, credential: Credential = Credential.TOKEN
+    ) -> bool:
+        """Return whether the old grant's credential came from where the new one's may be sent, and under its client.
 
         Else it is of no use there, and none of that server's business.
         """
         if (old.client_id, old.client_secret) != (new.client_id, new.client_secret):
             return False
         before, after = session.bound(old), session.bound(new)
-        if not self.ports.destinations.is_from_there(before, after, session.provider):
+        if not self.ports.destinations.is_from_there(before, after, session.provider, credential):
             return False
         return is_same_place(session.provider.params, old.params, new.params)
 

@@ -7,6 +7,7 @@ the stack's parameter TrustedHosts names, which only who deploys may set.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tokensync.domain.messages import Request
+
+
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,60}")  # RFC 9110 §5.6.2
+# RFC 9110 §7.2, §7.6, §8.6, RFC 9112 §6.1: behind one address many servers answer, and `Host` says which is asked;
+# where a request ends decides what is read as the next one. The wire alone sets these.
+_OF_THE_WIRE = frozenset({
+    "connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te",
+    "trailer", "transfer-encoding", "upgrade",
+})  # fmt: skip
 
 
 class Recipient(Protocol):
@@ -55,7 +65,7 @@ class Destinations:
         """Return a request that may be sent, with a credential that is bound like this.
 
         Raises:
-            EndpointRefused: it would go where the credential may not.
+            EndpointRefused: it would go where the credential may not, or a header could lead it there.
         """
         check_provider(provider, bound)
         origin = self._origin(request.url)
@@ -129,8 +139,8 @@ class Destinations:
             api=tuple(dict.fromkeys((*sealed.api, *self._trusted(now.api)))),
         )
 
-    def is_from_there(self, old: Bound, new: Bound, provider: Recipient) -> bool:
-        """Return whether a secret that is bound to the `old` may be sent wherever the `new` may be.
+    def is_from_there(self, old: Bound, new: Bound, provider: Recipient, credential: Credential) -> bool:
+        """Return whether a credential that is bound to the `old` may be sent wherever the `new` may be.
 
         Under one rule it is the account's parameters that have to agree.
         """
@@ -138,7 +148,8 @@ class Destinations:
             return False
         if old.rule == new.rule:
             return True
-        return all(self._may_take(Origin.of(origin), provider, old, Credential.TOKEN) for origin in new.token)
+        places = (*new.token, *new.api) if credential is Credential.ACCESS else new.token
+        return all(self._may_take(Origin.of(origin), provider, old, credential) for origin in places)
 
     def _trusted(self, origins: Iterable[str]) -> list[str]:
         return [origin for origin in origins if self.trusted.names(Origin.of(origin))]
@@ -187,4 +198,7 @@ def _elsewhere(origin: Origin, recipient: Recipient, bound: Bound | None) -> End
 
 
 def _cleared(request: Request) -> ClearedRequest:
+    for name, value in request.headers.items():
+        if not _HEADER.fullmatch(name) or name.lower() in _OF_THE_WIRE or any(char in value for char in "\r\n\0"):
+            raise EndpointRefused(f"its app sets the header {shown(name)}, which could lead a request elsewhere")
     return ClearedRequest(**{one.name: getattr(request, one.name) for one in fields(request)})

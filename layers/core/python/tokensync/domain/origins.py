@@ -109,7 +109,12 @@ class TrustedHosts:
         for place, entry in enumerate(entries, start=1):
             name, colon, port = entry.partition(":")
             is_suffix = name.startswith(".")
-            if not _HOST.fullmatch(name.removeprefix(".")) or (is_suffix and not is_registrable(name)):
+            # `lower` makes ASCII of some letters that are none.
+            if (
+                not text.isascii()
+                or not _HOST.fullmatch(name.removeprefix("."))
+                or (is_suffix and not is_registrable(name))
+            ):
                 raise BadHosts(f"entry {place} is neither a host nor a suffix such as .example.com")
             if colon and (is_suffix or not port.isdigit() or not 0 < int(port) <= _LAST_PORT):
                 raise BadHosts(f"entry {place} has no usable port")

@@ -49,7 +49,8 @@ class HttpWire:
             parts = urlsplit(request.url)
             if parts.scheme != "https" and not self._policy.allows_plain(parts.hostname or ""):
                 raise NotSent("a provider is spoken to over https alone")
-            headers = {"host": parts.netloc, **_CLIENT_HEADERS, **request.headers}
+            # `host` last: no request says which server is asked behind an address.
+            headers = {**_CLIENT_HEADERS, **request.headers, "host": parts.netloc}
             if request.method != "GET":
                 headers["content-length"] = str(len(request.body))
             own = transport.Transport(self._policy, self._context or transport.TRUSTED, deadline, request.largest)

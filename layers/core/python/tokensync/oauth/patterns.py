@@ -19,6 +19,7 @@ LONGEST_VALUE = 255  # characters, as in a host's name
 _LONGEST_PATTERN = 1000
 _DEEPEST = 20  # groups within groups
 _MOST_ENDINGS = 500
+_LONGEST_ENDING = 2 * LONGEST_VALUE  # of a value, with what the template has behind it
 _FEW = 10  # characters of a set that are told apart in an ending
 _VISIBLE = frozenset(map(chr, range(0x21, 0x7F)))
 _DIGITS, _WORD = frozenset(string.digits), frozenset(string.ascii_letters + string.digits + "_")
@@ -45,8 +46,8 @@ class _Part(Protocol):
         """Return where a match that begins at one of `starts` may end."""
         ...
 
-    def before(self, ending: Ending) -> set[Ending]:
-        """Return how a text may end that has this part before the given ending."""
+    def before(self, endings: AbstractSet[Ending]) -> set[Ending]:
+        """Return how a text may end that has this part before one of the given endings, each of them whole."""
         ...
 
 
@@ -59,10 +60,10 @@ class _OneOf:
     def ends(self, text: str, starts: AbstractSet[int]) -> AbstractSet[int]:
         return {at + 1 for at in starts if at < len(text) and text[at] in self.chars}
 
-    def before(self, ending: Ending) -> set[Ending]:
+    def before(self, endings: AbstractSet[Ending]) -> set[Ending]:
         if len(self.chars) > _FEW:
-            return {Ending(ending.text, whole=False)}
-        return {Ending(f"{char}{ending.text}", whole=True) for char in self.chars}
+            return _cut(endings)
+        return {Ending(f"{char}{one.text}", whole=True) for char in self.chars for one in endings}
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,11 @@ class _Sequence:
             starts = part.ends(text, starts)
         return starts
 
-    def before(self, ending: Ending) -> set[Ending]:
-        endings = {ending}
+    def before(self, endings: AbstractSet[Ending]) -> set[Ending]:
+        found = set(endings)
         for part in reversed(self.parts):
-            longer = {more for one in endings for more in (part.before(one) if one.whole else {one})}
-            if len(longer) > _MOST_ENDINGS:  # what is known so far is true of all of them
-                return {Ending(one.text, whole=False) for one in endings}
-            endings = longer
-        return endings
+            found = _longer(part, found)
+        return found
 
 
 @dataclass(frozen=True)
@@ -91,8 +89,8 @@ class _Alternatives:
     def ends(self, text: str, starts: AbstractSet[int]) -> AbstractSet[int]:
         return frozenset().union(*(part.ends(text, starts) for part in self.parts))
 
-    def before(self, ending: Ending) -> set[Ending]:
-        return {longer for part in self.parts for longer in part.before(ending)}
+    def before(self, endings: AbstractSet[Ending]) -> set[Ending]:
+        return {longer for part in self.parts for longer in part.before(endings)}
 
 
 @dataclass(frozen=True)
@@ -114,12 +112,35 @@ class _Repeated:
                 return found | fresh
         return found
 
-    def before(self, ending: Ending) -> set[Ending]:
+    def before(self, endings: AbstractSet[Ending]) -> set[Ending]:
         if (self.least, self.most) == (0, 1):
-            return {ending, *self.part.before(ending)}
-        if self.least == self.most and self.least <= LONGEST_VALUE:
-            return _Sequence((self.part,) * self.least).before(ending)
-        return {Ending(ending.text, whole=False)}
+            return {*endings, *self.part.before(endings)}
+        if self.least != self.most:
+            return _cut(endings)
+        found = set(endings)
+        for _ in range(self.least):
+            longer = _longer(self.part, found)
+            if longer == found:  # one more time, and any more, says nothing new
+                break
+            found = longer
+        return found
+
+
+def _longer(part: _Part, endings: set[Ending]) -> set[Ending]:
+    """Return how a text may end that has a part before one of these endings; one that is not whole stays as it is.
+
+    Groups in groups repeat a part more often than anybody waits for: what is longer than any value is not followed.
+    """
+    whole = {one for one in endings if one.whole}
+    longer = {*(endings - whole), *part.before(whole)}
+    if len(longer) > _MOST_ENDINGS or any(len(one.text) > _LONGEST_ENDING for one in longer):
+        return _cut(endings)  # what is known so far is true of all of them
+    return longer
+
+
+def _cut(endings: AbstractSet[Ending]) -> set[Ending]:
+    """Return endings before which anything may stand."""
+    return {Ending(one.text, whole=False) for one in endings}
 
 
 class Pattern:
@@ -136,7 +157,7 @@ class Pattern:
 
     def endings(self, after: str = "") -> set[Ending]:
         """Return how values with the text `after` behind them may end: each value in one of these ways."""
-        return self._part.before(Ending(after, whole=True))
+        return self._part.before({Ending(after, whole=True)})
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
 from tokensync.authorize.connect import CANNOT_REFRESH
+from tokensync.domain.bound import Credential
 from tokensync.domain.command_line import typed
 from tokensync.domain.connection import Connection, Status
 from tokensync.domain.errors import (
@@ -119,7 +120,7 @@ class Importer:
             spent = changed(old, refresh_token=None, refresh_expires_at=None)
             grant = merging.merged(spent, grant, says_scopes=bool(grant.scopes))
         grant = changed(grant, bound=session.bound(grant))
-        if unproved and old is not None and self.merger.is_from_there(old, grant, session):
+        if unproved and old is not None and self.merger.is_from_there(old, grant, session, Credential.ACCESS):
             grant = _with_published_token(grant, old, existing)
         verified = bool(answer.facts or answer.found)
         source = GrantSource(

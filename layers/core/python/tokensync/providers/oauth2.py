@@ -33,6 +33,7 @@ from tokensync.providers.oauth2_settings import (
     response_shape,
     token_shape,
 )
+from tokensync.providers.oauth2_tokens import token_path_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -124,6 +125,8 @@ def _grace_seconds(text: str) -> int:
 
 def _configured(provider: Provider, app: App) -> Provider:
     told = Declared(provider, app)
+    for problem in token_path_problems(app.settings):
+        raise InvalidApp(f"app {app.name}: {problem}")
     minted = told.text("grant") == GrantType.CLIENT_CREDENTIALS
     callback = callback_shape(provider.callback, told)
     account, naming, second = no_account, None, None  # a minted token's account is the app, whatever its response names

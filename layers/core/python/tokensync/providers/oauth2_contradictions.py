@@ -16,6 +16,7 @@ from tokensync.providers.oauth2_naming import naming_of, second_of
 from tokensync.providers.oauth2_params import place_problems
 from tokensync.providers.oauth2_renewal import renewal_problems
 from tokensync.providers.oauth2_settings import CLASSES, FIELDS, LINK_NAMES, NONE, TOKEN_NAMES, is_seconds, words
+from tokensync.providers.oauth2_tokens import token_path_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -289,4 +290,5 @@ _CHECKS: tuple[Callable[[_Told], Iterator[str]], ...] = (
     _response,
     place_problems,
     renewal_problems,
+    lambda told: token_path_problems(told.settings),
 )
