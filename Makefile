@@ -66,7 +66,7 @@ format: setup
 unit: setup
 	@$(RUN)/pytest tests/unit --numprocesses auto
 
-# What runs in process, with its coverage; then what needs an embedded stack, on two of them side by side.
+# What runs in process, with its coverage; then what needs an embedded stack, on three of them side by side.
 CONTRACTS := tests/system/integration/contracts
 IN_PROCESS := tests/unit tests/resilience/model $(CONTRACTS)
 ON_STACKS := tests/system tests/resilience/faults --ignore $(CONTRACTS)
@@ -74,7 +74,7 @@ ON_STACKS := tests/system tests/resilience/faults --ignore $(CONTRACTS)
 test: check
 	@tests/system/browser/install-chromium
 	@$(RUN)/pytest $(IN_PROCESS) --numprocesses auto --cov --cov-report=term --cov-fail-under=95 | tee $(VENV)/in-process.log
-	@$(RUN)/pytest $(ON_STACKS) --numprocesses 2 --dist loadfile
+	@$(RUN)/pytest $(ON_STACKS) --numprocesses 3 --dist loadfile
 	@tail -n 1 $(VENV)/in-process.log
 
 FAULTS := PYTHONPATH=tests:tests/resilience:tests/system $(RUN)/python -m

@@ -274,6 +274,56 @@ def test_no_setting_publishes_a_refresh_token_as_something_else(name: str) -> No
     assert "canary-access" == one.world.published(connection)
 
 
+RENAMED = {"account_field": "user", "response.refresh_token": "rt"}
+SWAPPED = {"response.refresh_token": "nothing", "response.access_token": "rt"}
+
+
+def renamed() -> tuple[AnyHost, ConnectionName]:
+    """Return a connection of a server that calls its refresh token something else."""
+    one = AnyHost.of(replace(GENERIC, settings=RENAMED))
+    one.server.says(
+        "/token", {"access_token": "canary-access", "rt": "canary-refresh", "expires_in": 3600, "user": "u"}
+    )
+    one.connect()
+    return one, one.name("u")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"response.envelope": "data"}, {"response.access_token": "access_token", "response.scope": "rt"}],
+    ids=str,
+)
+def test_what_a_server_calls_its_refresh_token_is_as_it_was_at_the_consent(more: dict[str, str]) -> None:
+    """Settings that call it an access token since then get no response, and what is published stays."""
+    one, name = renamed()
+    one.server.says("/token", {"access_token": "canary-access-2", "rt": "canary-newer", "expires_in": 3600})
+    assert Result.REFRESHED is due(one, name)
+    since = len(one.server.asked)
+    tamper(one, settings={**SWAPPED, **more})
+    one.world.settle(ticks=10, every=300)
+
+    assert [] == one.server.asked[since:]
+    assert "canary-access-2" == one.world.published(name)
+    tamper(one, settings=RENAMED)
+
+
+def test_a_response_that_waited_is_read_by_the_settings_that_it_came_by() -> None:
+    """The process died with the response stored: settings that were changed meanwhile publish no refresh token."""
+    one, name = renamed()
+    one.server.says("/token", {"access_token": "canary-access-2", "rt": "canary-newer", "expires_in": 3600})
+    with one.world.dies_at("received"):
+        due(one, name)
+    tamper(one, settings=SWAPPED)
+    one.world.after_lease()
+    one.world.settle(ticks=5)
+    assert "canary-access" == one.world.published(name)
+
+    tamper(one, settings=RENAMED | {"response.access_token": "access_token"})
+    one.world.ask("recover", reread=True)
+    one.world.settle(ticks=5)
+    assert "canary-access-2" == one.world.published(name)
+
+
 def test_a_response_moves_no_grant_by_a_rule_that_somebody_wrote() -> None:
     """A parameter that a response names leads on only where template, pattern and source are those of the consent."""
     app = replace(

@@ -26,13 +26,15 @@ class Bound:
 
     `token` are those of the endpoints that take codes and refresh tokens, `api` those that take the access token alone.
     `rule` is a hash of what these were made of: templates, and the patterns and sources of an account's parameters. It
-    is empty for a grant of an earlier version, whose origins nobody noted.
+    is empty for a grant of an earlier version, whose origins nobody noted. `reading` are the app's settings, by name,
+    that said where the refresh token is in a response, where that is not its usual place.
     """
 
     provider: str
     rule: str = ""
     token: tuple[str, ...] = ()
     api: tuple[str, ...] = ()
+    reading: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_known(self) -> bool:
@@ -45,7 +47,9 @@ class Bound:
 
     def as_json(self) -> dict[str, Any]:
         """Return what is stored of it."""
-        return {"provider": self.provider, "rule": self.rule, "token": list(self.token), "api": list(self.api)}
+        reading = {"reading": dict(self.reading)} if self.reading else {}
+        origins = {"token": list(self.token), "api": list(self.api)}
+        return {"provider": self.provider, "rule": self.rule, **origins, **reading}
 
     @classmethod
     def of_json(cls, stored: Mapping[str, Any]) -> Bound:
@@ -55,4 +59,5 @@ class Bound:
             rule=stored.get("rule", ""),
             token=tuple(stored.get("token", ())),
             api=tuple(stored.get("api", ())),
+            reading=tuple(sorted(stored.get("reading", {}).items())),
         )

@@ -132,7 +132,7 @@ class Destinations:
         if sealed is None:
             return now
         if not sealed.is_known or sealed.rule == now.rule:
-            return replace(now, provider=sealed.provider)
+            return replace(now, provider=sealed.provider, reading=sealed.reading if sealed.is_known else now.reading)
         return replace(
             sealed,
             token=tuple(dict.fromkeys((*sealed.token, *self._trusted(now.token)))),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _TOKEN_KEYS = ("token", "refresh", "upgrade", "revoke")
 _API_KEYS = ("verify", "api")
+# Where a refresh token is in a response of the generic provider's.
+_READING = ("response.refresh_token", "response.envelope", "second_token")
 
 
 def bound_now(provider: Provider, app: App) -> Bound:
@@ -28,6 +30,7 @@ def bound_now(provider: Provider, app: App) -> Bound:
         rule=_rule(provider, app),
         token=_origins(provider, app, _TOKEN_KEYS),
         api=_origins(provider, app, _API_KEYS),
+        reading=tuple(sorted((key, app.settings[key]) for key in _READING if key in app.settings)),
     )
 
 

@@ -36,6 +36,20 @@ def token_path_problems(settings: Mapping[str, str]) -> Iterator[str]:
             yield f"{key} leads to a token, and no name, fact or parameter may hold one"
 
 
+def problems_since(before: Mapping[str, str], settings: Mapping[str, str]) -> Iterator[str]:
+    """Yield which settings lead to the refresh token of a grant that was given when they were `before`.
+
+    What a provider calls its refresh token does not change with what somebody writes into the app's secret.
+    """
+    refresh = before.get(f"response.{_REFRESH}", _REFRESH)
+    holders = (before.get("response.envelope"), before.get("second_token"), settings.get("response.envelope"))
+    joined = {**settings, f"response.{_REFRESH}": refresh, "response.envelope": ",".join(filter(None, holders))}
+    access = joined.get(f"response.{_ACCESS}", _ACCESS)
+    if _leads(_whole(joined, access), _whole(joined, refresh)):
+        yield f"response.{_ACCESS} leads to the refresh token, which is never published"
+    yield from token_path_problems(joined)
+
+
 def _whole(settings: Mapping[str, str], path: str) -> set[str]:
     """Return the paths that one within a response may be: from its top, and from each object that holds tokens."""
     holders = [*settings.get("response.envelope", "").split(","), settings.get("second_token", "")]

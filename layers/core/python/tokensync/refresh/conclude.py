@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokensync.domain.command_line import typed
-from tokensync.domain.connection import Phase, Status
+from tokensync.domain.connection import Phase, Reason, Status
+from tokensync.domain.errors import EndpointRefused
 from tokensync.domain.messages import Failure, FailureClass
 from tokensync.domain.sealing import grant_binding
 from tokensync.domain.visible import Line
@@ -50,6 +51,10 @@ class Concluder:
         session = session.of(grant)
         shown, last_life = [*grant.secrets, *session.client_secrets], merging.last_life(record, grant)
         read = read_token_response(session.provider, response, secrets=shown, last_life=last_life)
+        try:
+            session.check_reading(grant)
+        except EndpointRefused as error:  # the settings were changed while the response waited
+            read = Failure(kind=FailureClass.AMBIGUOUS, code=Reason.ENDPOINT_CHANGED, message=str(error))
         if isinstance(read, Failure):
             if read.kind in (FailureClass.AMBIGUOUS, FailureClass.UNKNOWN):
                 self.kept_answers.set_aside(record, "unparsed")

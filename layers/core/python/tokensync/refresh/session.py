@@ -15,6 +15,7 @@ from tokensync.domain.messages import Request
 from tokensync.oauth.app_check import check_credentials
 from tokensync.oauth.endpoints import bound_now
 from tokensync.providers import provider_named
+from tokensync.providers.oauth2_tokens import problems_since
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -177,12 +178,24 @@ class Session:
         return replace(new, bound=self._ports.destinations.kept(grant.bound, now))
 
     def check_provider(self, grant: Grant) -> None:
-        """Refuse a grant that another provider gave than the app's.
+        """Refuse a grant that another provider gave than the app's, or whose refresh token settings would publish.
 
         Raises:
-            EndpointRefused: it did.
+            EndpointRefused: it did, or they would.
         """
         check_provider(self.provider, self.bound(grant))
+        self.check_reading(grant)
+
+    def check_reading(self, grant: Grant) -> None:
+        """Refuse settings by which a response to a grant's refresh token would be published with the next one.
+
+        Raises:
+            EndpointRefused: they say so since the account authorized.
+        """
+        bound = self.bound(grant)
+        if bound.reading:
+            for problem in problems_since(dict(bound.reading), self.app.settings):
+                raise EndpointRefused(f"by the settings that it came by, {problem}")
 
     def cleared(self, request: Request, grant: Grant, credential: Credential) -> ClearedRequest:
         """Return a request that may be sent with what the grant holds.
@@ -190,6 +203,7 @@ class Session:
         Raises:
             EndpointRefused: it would go where the grant did not come from.
         """
+        self.check_provider(grant)
         return self._ports.destinations.cleared(request, self.provider, self.bound(grant), credential)
 
     def cleared_for(self, consumer: Consumer, request: Request, grant: Grant) -> ClearedRequest | Failure:
