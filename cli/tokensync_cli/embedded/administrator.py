@@ -3,8 +3,10 @@
 import base64
 import secrets
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
-from tokensync_cli.embedded.state import StateDirectory
+if TYPE_CHECKING:
+    from tokensync_cli.embedded.state import StateDirectory
 
 FILE = "administrator.json"
 
@@ -27,12 +29,12 @@ class Administrator:
         return cls(f"{_PREFIX}{random}"[:_ID_LENGTH], secrets.token_urlsafe(_SECRET_BYTES))
 
 
-def remembered(state: StateDirectory) -> Administrator | None:
+def remembered(state: "StateDirectory") -> Administrator | None:
     """The administrator of the stack whose state this is, None where none was made yet."""
     found = state.read(FILE)
     return None if found is None else Administrator(**found)
 
 
-def remember(state: StateDirectory, administrator: Administrator) -> None:
+def remember(state: "StateDirectory", administrator: Administrator) -> None:
     """Keep the administrator for as long as the state, in a file that its owner alone can read."""
     state.write(FILE, asdict(administrator))

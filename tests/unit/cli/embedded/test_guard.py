@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import functools
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -409,3 +411,17 @@ def test_a_client_that_goes_away_leaves_nothing() -> None:
 
     answered = ask(gone(guard(app)), target, method=method, headers=headers, body=body)
     assert ([], []) == (answered.messages, app.came)
+
+
+def test_it_needs_nothing_that_the_embedded_awss_environment_lacks() -> None:
+    """It runs where neither the core nor the command line's own packages are installed."""
+    lacks = ("tokensync", "typer", "rich", "boto3", "httpx")
+    blocked = f"import sys; sys.modules.update(dict.fromkeys({lacks!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{blocked}; import tokensync_cli.embedded.guard, tokensync_cli.embedded.administrator"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
