@@ -83,7 +83,13 @@ class AuthorizationsContract:
             table="table-2",
             last_error=LastError(failure="unknown", code="40001", message="No permission", trace_id="t-1", at=NOW + 1),
             callback={"realmId": "123", "shop": "✓"},
-            bound=Bound(provider="oauth2", rule="r", token=("https://id.example",), api=("https://a.example", "b")),
+            bound=Bound(
+                provider="oauth2",
+                rule="r",
+                token=("https://id.example",),
+                api=("https://a.example", "b"),
+                reading=(("response.refresh_token", "rt"),),
+            ),
         )
         world.authorizations.put(full)
         world.authorizations.put(replace(full, label="a repetition"))

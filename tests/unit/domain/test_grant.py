@@ -21,7 +21,16 @@ def test_a_grant_reads_back_the_same(grant: Grant) -> None:
     """What is sealed is all there is; a grant without refresh token and expiries keeps being without them."""
     endless = replace(grant, refresh_token=None, access_expires_at=None, refresh_expires_at=None, scopes=(), account={})
     told = replace(grant, brought={"workspace": "acme"})
-    bound = replace(grant, bound=Bound(provider="oauth2", rule="r", token=("https://a.example",), api=("b", "c")))
+    bound = replace(
+        grant,
+        bound=Bound(
+            provider="oauth2",
+            rule="r",
+            token=("https://a.example",),
+            api=("b", "c"),
+            reading=(("response.refresh_token", "rt"),),
+        ),
+    )
     grants = (grant, endless, told, bound)
 
     assert [*grants] == [Grant.from_bytes(one.to_bytes()) for one in grants]

@@ -47,7 +47,7 @@ class Bound:
 
     def as_json(self) -> dict[str, Any]:
         """Return what is stored of it."""
-        reading = {"reading": dict(self.reading)} if self.reading else {}
+        reading = {"reading": [list(pair) for pair in self.reading]} if self.reading else {}
         origins = {"token": list(self.token), "api": list(self.api)}
         return {"provider": self.provider, "rule": self.rule, **origins, **reading}
 
@@ -59,5 +59,5 @@ class Bound:
             rule=stored.get("rule", ""),
             token=tuple(stored.get("token", ())),
             api=tuple(stored.get("api", ())),
-            reading=tuple(sorted(stored.get("reading", {}).items())),
+            reading=tuple((name, value) for name, value in stored.get("reading", ())),
         )
