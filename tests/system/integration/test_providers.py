@@ -238,6 +238,8 @@ def test_no_secret_of_any_provider_leaves(stack: Stack, arguments: set[str]) -> 
     for name in stack.apps.names():
         with suppress(UnknownApp):  # other tests delete secrets by hand
             secrets.append(stack.apps.get(name).client_secret.reveal())
+    # Other tests' apps may have none, or a word that stands everywhere.
+    secrets = [secret for secret in secrets if len(secret) >= 16]
 
     assert any("--provider" in words for words in arguments)
     assert [] == leaked(stack, [CANARY, *secrets], *arguments)
