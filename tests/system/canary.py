@@ -66,10 +66,10 @@ def arguments_watched() -> Iterator[set[str]]:
         watcher.join()
 
 
-def hears_alerts(stack: Stack) -> str:
+def hears_alerts(stack: Stack, name: str = "alerts-heard") -> str:
     """Subscribe a queue to the alert topic, as an operator's mailbox is, and return its URL."""
     sqs = stack.client("sqs")
-    url: str = sqs.create_queue(QueueName="alerts-heard")["QueueUrl"]
+    url: str = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     allowed = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
     policy = {"Version": "2012-10-17", "Statement": [{**allowed, "Resource": arn}]}

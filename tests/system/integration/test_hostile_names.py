@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from canary import hears_alerts
 from fakes.hostile import unseen
 from fault_rows import fault
 from stack import eventually
@@ -30,14 +31,7 @@ NAME = ConnectionName(
 @pytest.fixture(scope="module")
 def mailbox(stack: Stack) -> str:
     """A queue that hears the alert topic; its URL."""
-    sqs = stack.client("sqs")
-    url: str = sqs.create_queue(QueueName="hostile-names-heard")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    allowed = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
-    policy = {"Version": "2012-10-17", "Statement": [{**allowed, "Resource": arn}]}
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
-    stack.client("sns").subscribe(TopicArn=stack.outputs.alert_topic_arn, Protocol="sqs", Endpoint=arn)
-    return url
+    return hears_alerts(stack, "hostile-names-heard")
 
 
 def mails(stack: Stack, mailbox: str) -> list[dict[str, Any]]:

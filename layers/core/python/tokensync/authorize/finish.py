@@ -159,8 +159,7 @@ class Finisher:
             if self.connector.can_merge:
                 return self.endings.left_for_soon(authorization)
             return self.endings.handed_on(authorization)
-        waits = [problem.failure for problem in problems if problem.failure is not None]
-        again = self.endings.asked_again_at(authorization, waits[0], session) if waits else None
+        waits, again = self._waits(authorization, problems, session)
         if again is not None:
             return self.endings.left(authorization, at=again)
         why = (NO_ACCOUNT if waits else problems[0].problem or NO_ACCOUNT) if problems else ""
@@ -169,6 +168,14 @@ class Finisher:
         if why:
             self.endings.alert_unusable(why, session)
         return self._used(authorization, connected, session, keep=bool(problems))
+
+    def _waits(
+        self, authorization: Authorization, problems: Sequence[NotNamed], session: Session
+    ) -> tuple[bool, int | None]:
+        """Return whether an account could not be asked for its name, and when it is asked again, if it is."""
+        failures = [problem.failure for problem in problems if problem.failure is not None]
+        again = self.endings.asked_again_at(authorization, failures[0], session) if failures else None
+        return bool(failures), again
 
     def _is_made(self, authorization: Authorization, one: NamedGrant) -> bool:
         """Return whether the connection has this very grant already."""
@@ -194,9 +201,8 @@ class Finisher:
 
         The response is kept where one of its tokens is in no connection.
         """
-        waits = [problem.failure for problem in problems if problem.failure is not None]
         # The account that the invite was for may be the one whose name is not known yet.
-        again = self.endings.asked_again_at(authorization, waits[0], session) if waits else None
+        _, again = self._waits(authorization, problems, session)
         if again is not None:
             return self.endings.left(authorization, at=again)
         if problems:
